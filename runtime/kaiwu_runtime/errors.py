@@ -1,0 +1,163 @@
+"""Every error kaiwu-runtime raises.
+
+    KaiwuError
+    ├── ConfigurationError        no usable kubeconfig, credentials, flag or project file
+    ├── DefinitionError           an API type or an RBAC rule that cannot become a valid manifest
+    ├── DecodeError               an object that does not fit its type
+    ├── TerminalError             raised by a reconciler: do not retry until the object changes
+    ├── ControlPlaneError         envtest cannot find, start or stop a control plane
+    └── APIError                  the API server refused, or could not be reached
+        ├── APIConnectionError    no answer: refused, reset, timed out
+        └── APIStatusError        an answer with a Status object
+            ├── BadRequestError       400
+            ├── UnauthorizedError     401
+            ├── ForbiddenError        403
+            ├── NotFoundError         404
+            ├── MethodNotAllowedError 405
+            ├── ConflictError         409 with reason Conflict: a newer resourceVersion, or another field manager
+            ├── AlreadyExistsError    409 with reason AlreadyExists
+            ├── GoneError             410: the resourceVersion is too old
+            ├── InvalidError          422: schema or admission
+            ├── TooManyRequestsError  429
+            └── ServerError           500 and above
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class KaiwuError(Exception):
+    """Base of every error of kaiwu-runtime."""
+
+
+class ConfigurationError(KaiwuError):
+    """The configuration names something that is missing, unreadable or contradictory."""
+
+
+class DefinitionError(KaiwuError):
+    """An API type or an RBAC rule that the API server would refuse; names the model and the field."""
+
+
+class DecodeError(KaiwuError):
+    """An object from the API server does not fit the type it was asked for as."""
+
+
+class TerminalError(KaiwuError):
+    """Raised by a reconciler whose object cannot succeed until somebody changes it."""
+
+
+class ControlPlaneError(KaiwuError):
+    """envtest could not find, build, start or stop a control plane."""
+
+
+class APIError(KaiwuError):
+    """A request to the API server failed."""
+
+
+class APIConnectionError(APIError):
+    """The API server gave no complete answer; the request may or may not have taken effect."""
+
+
+class APIStatusError(APIError):
+    """The API server answered with a failure.
+
+    Attributes:
+        code: HTTP status code.
+        reason: Machine-readable reason of the Status object, for example ``NotFound``; empty when there was none.
+        details: ``details`` of the Status object; empty when there was none.
+        retry_after: Seconds the server asked to wait, or None.
+
+    See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: int,
+        reason: str = "",
+        details: dict[str, Any] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+        self.details = details or {}
+        self.retry_after = retry_after
+
+
+class BadRequestError(APIStatusError):
+    """400: the request itself is malformed."""
+
+
+class UnauthorizedError(APIStatusError):
+    """401: the credentials are missing, wrong or expired."""
+
+
+class ForbiddenError(APIStatusError):
+    """403: no role grants this; the message names the missing verb and resource."""
+
+
+class NotFoundError(APIStatusError):
+    """404: the object, or the whole resource, does not exist."""
+
+
+class MethodNotAllowedError(APIStatusError):
+    """405: the resource does not support the verb."""
+
+
+class ConflictError(APIStatusError):
+    """409: the object changed since it was read, or another field manager owns a field."""
+
+
+class AlreadyExistsError(APIStatusError):
+    """409: an object of that name exists."""
+
+
+class GoneError(APIStatusError):
+    """410: the resourceVersion or continue token is too old; list again."""
+
+
+class InvalidError(APIStatusError):
+    """422: the object violates its schema or an admission rule."""
+
+
+class TooManyRequestsError(APIStatusError):
+    """429: slow down; ``retry_after`` says how long."""
+
+
+class ServerError(APIStatusError):
+    """500 and above: the server failed; safe to retry."""
+
+
+_BY_CODE: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    405: MethodNotAllowedError,
+    409: ConflictError,
+    410: GoneError,
+    422: InvalidError,
+    429: TooManyRequestsError,
+}
+
+
+def error_from_status(status: dict[str, Any], *, code: int, retry_after: float | None = None) -> APIStatusError:
+    """Return the typed error for a Status object, or for what a proxy answered instead of one.
+
+    Args:
+        status: The decoded Status; an empty dictionary when the body was none.
+        code: HTTP status code of the response, or the Status's own code for an ERROR event of a watch.
+        retry_after: Seconds from the Retry-After header, or None.
+    """
+    reason = str(status.get("reason") or "")
+    message = str(status.get("message") or f"the API server answered {code}")
+    if reason == "AlreadyExists":
+        kind: type[APIStatusError] = AlreadyExistsError
+    elif reason == "Expired":
+        kind = GoneError
+    else:
+        kind = _BY_CODE.get(code, ServerError if code >= 500 else APIStatusError)
+    return kind(message, code=code, reason=reason, details=status.get("details"), retry_after=retry_after)
