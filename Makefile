@@ -1,0 +1,91 @@
+# One command per need. `make help` lists them; nothing here needs Docker, a cluster or root.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+PYTEST_ARGS ?=
+
+# uv when it is there, because it is faster; otherwise what Python brings along.
+ifneq ($(UV),)
+MAKE_VENV = $(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+PIP_INSTALL = $(UV) pip install --quiet --python $(BIN)/python
+else
+MAKE_VENV = $(PYTHON) -m venv $(VENV)
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+endif
+
+SOURCES := $(shell find kaiwuctl runtime templates -type f -not -path '*/__pycache__/*' 2>/dev/null) pyproject.toml hatch_build.py README.md LICENSE
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show the targets.
+	@awk 'BEGIN {FS = ":.*## "; printf "Usage: make <target>\n\n"} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ The two commands of the README
+
+.PHONY: demo
+demo: $(VENV)/.wheels ## Scaffold an operator, run it against a real API server, show it reconcile.
+	@$(BIN)/kaiwuctl envtest setup
+	@$(BIN)/python docs/demo.py
+
+.PHONY: test
+test: $(VENV)/.wheels ## Run every test, the ones against a real API server included.
+	$(BIN)/kaiwuctl envtest setup
+	KAIWU_TEST_WHEEL=1 $(BIN)/pytest $(PYTEST_ARGS)
+
+##@ While developing
+
+.PHONY: dev
+dev: $(VENV)/.tools ## Install both distributions editable, for quick `pytest` runs.
+	$(PIP_INSTALL) -c constraints.txt -e runtime -e .
+	@rm -f $(VENV)/.wheels
+
+.PHONY: lint
+lint: $(VENV)/.wheels ## Run ruff and mypy.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: fmt
+fmt: $(VENV)/.tools ## Format and fix what ruff can.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+.PHONY: docs
+docs: $(VENV)/.wheels ## Regenerate the documents that come from the code.
+	$(BIN)/python docs/generate_cli.py
+
+.PHONY: example
+example: $(VENV)/.wheels ## Regenerate generated-example/ and the golden trees.
+	$(BIN)/python tests/templates/regenerate.py
+
+.PHONY: bench
+bench: $(VENV)/.wheels ## Print the command-line timings.
+	$(BIN)/python benchmarks/cli.py
+
+.PHONY: build
+build: $(VENV)/.tools ## Build both wheels into dist/.
+	@rm -rf dist
+	cd runtime && ../$(BIN)/hatchling build --target wheel --directory ../dist
+	$(BIN)/hatchling build --target wheel --directory dist
+
+.PHONY: clean
+clean: ## Remove the virtual environment and everything built.
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Stamps: the tools once, the wheels whenever a source file changed. Tests run what a user installs, the wheels.
+$(VENV)/.tools: constraints.txt pyproject.toml runtime/pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "error: $(PYTHON) is older than 3.11; name a newer one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "Setting up $(VENV)"
+	@$(MAKE_VENV)
+	@$(PIP_INSTALL) -r requirements-dev.txt -c constraints.txt
+	@touch $@
+
+$(VENV)/.wheels: $(VENV)/.tools $(SOURCES)
+	@echo "Building and installing the wheels"
+	@$(MAKE) --no-print-directory build >/dev/null
+	@$(PIP_INSTALL) -c constraints.txt --force-reinstall --no-deps dist/*.whl
+	@$(PIP_INSTALL) -c constraints.txt dist/*.whl
+	@touch $@
