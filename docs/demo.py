@@ -1,7 +1,7 @@
 """Shows the whole way, from nothing to a reconciled KaiwuCluster: `make demo`.
 
-Everything happens in a temporary folder and on loopback; the control plane is a real etcd and kube-apiserver. Each
-step prints the command it runs, exactly as a person would type it, and how long it took.
+Everything happens in a temporary folder and on loopback; the control plane is a real etcd and kube-apiserver.
+Each step prints the command it runs, exactly as a person would type it, and how long it took.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from kaiwu_runtime.envtest import ControlPlane
 from rich.console import Console
 
-from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import KaiwuError
 
 SCAFFOLD = (
@@ -66,7 +66,7 @@ def run(command: str, *, folder: Path, environment: Mapping[str, str]) -> None:
 
 @contextmanager
 def operator(folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
-    """Keep `make run` going while the block runs; end it with SIGTERM, as a cluster would, and show its log."""
+    """Keep `make run` going while the block runs; then end it as a cluster would and show its log."""
     console.print("[bold cyan]$ make run &[/]")
     log = folder / "operator.log"
     with log.open("wb") as output:

@@ -1,0 +1,51 @@
+"""What every test shares: the control plane fixtures, and the count of tests per kind in the summary."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import kaiwu_runtime
+import kaiwuctl
+
+pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def pytest_sessionstart() -> None:
+    """`make test` tests the installed wheels; the source tree would hide a packaging mistake."""
+    if os.environ.get("KAIWU_TEST_WHEEL") != "1":
+        return
+    for package in (kaiwuctl, kaiwu_runtime):
+        location = Path(str(package.__file__))
+        if "site-packages" not in location.parts:
+            pytest.exit(f"{location} is not an installed wheel; run `make test`", returncode=3)
+
+
+def kind_of(keywords: object) -> str:
+    """Return the kind of a test from its markers; a golden test may use the control plane as well."""
+    if not isinstance(keywords, dict):
+        return "unit"
+    return next((kind for kind in ("golden", "envtest") if kind in keywords), "unit")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how many tests of each kind ran."""
+    counts: Counter[str] = Counter()
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, []):
+            if isinstance(report, pytest.TestReport) and report.when == "call":
+                counts[kind_of(dict(report.keywords))] += 1
+    if counts:
+        terminalreporter.section("tests per kind")
+        terminalreporter.line(", ".join(f"{kind}: {counts[kind]}" for kind in ("unit", "golden", "envtest")))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout, for tests of committed files; sources are imported as installed."""
+    return REPOSITORY
