@@ -1,0 +1,1 @@
+"""Turns a validated request into files: render, plan, write."""

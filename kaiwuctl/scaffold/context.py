@@ -1,0 +1,112 @@
+"""The variables a template may use, and nothing else.
+
+The names of the fields are the names in the templates. Whoever builds a context has validated every value: a
+template need not defend itself, except that `owner` is free text and has to be quoted where it is embedded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitContext:
+    """What `kaiwuctl init` knows about a project.
+
+    Attributes:
+        cli_version: Version of kaiwuctl that renders.
+        project_name: DNS label of at most 28 characters, starting with a letter.
+        domain: Suffix of every API group; may be empty.
+        repo: Where the project lives, as recorded in PROJECT: ``github.com/inspur/kaiwu-operator``.
+        repo_url: The same as a URL; ``https://`` in front when `repo` has no scheme.
+        owner: Copyright holder; free text without control characters, may be empty.
+        license: ``apache2``, ``none`` or ``custom`` (a header given with ``--license-file``).
+        boilerplate: The licence header as ``#`` lines without a newline at the end; may be empty.
+        year: Four digits, for copyright lines.
+        multigroup: Group folders below api/ and controllers/.
+        namespaced: The manager watches its own namespace only: Role instead of ClusterRole.
+        leader_election_id: Name of the Lease, a DNS subdomain.
+        runtime_version: Version of kaiwu-runtime.
+        runtime_wheel: File name of its wheel below vendor/.
+        runtime_sha256: Hexadecimal digest of that file.
+        python_minimum: Oldest Python the project supports, ``3.11``.
+    """
+
+    cli_version: str
+    project_name: str
+    domain: str
+    repo: str
+    repo_url: str
+    owner: str
+    license: str
+    boilerplate: str
+    year: str
+    multigroup: bool
+    namespaced: bool
+    leader_election_id: str
+    runtime_version: str
+    runtime_wheel: str
+    runtime_sha256: str
+    python_minimum: str = "3.11"
+
+    def as_data(self) -> dict[str, str | bool]:
+        """Return the variables as copier takes them."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class APIContext(InitContext):
+    """What `kaiwuctl create api` knows about one group, version and kind.
+
+    Attributes:
+        group: ``kaiwu``; may be empty when there is a domain.
+        qualified_group: ``kaiwu.inspur.com``, the group as the API server knows it.
+        group_snake: The group as a Python module name: ``sea-creatures`` gives ``sea_creatures``; empty as the group.
+        version: ``v1``, ``v1beta2``.
+        kind: ``KaiwuCluster``.
+        kind_lower: ``kaiwucluster``, also the singular of the CRD.
+        kind_snake: ``kaiwu_cluster``, for variables and functions.
+        plural: ``kaiwuclusters``.
+        scope: ``Namespaced`` or ``Cluster``.
+        resource: Whether the API type is scaffolded.
+        controller: Whether a controller is scaffolded.
+        storage: False when PROJECT already has another version of this kind, which then stays the stored one.
+        controller_name: ``kaiwucluster``; ``kaiwu-kaiwucluster`` in a multigroup project; unique in the project.
+        reconciler: Class name, ``KaiwuClusterReconciler``.
+        api_folder: ``api/v1``, in a multigroup project ``api/kaiwu/v1``; empty when the type is lightkube's.
+        api_module: Module to import the type's module from: ``api.v1``, or ``lightkube.resources`` for a type that
+            Kubernetes has itself.
+        type_module: Module that defines the class: ``api.v1.kaiwucluster_types``, ``lightkube.resources.apps_v1``.
+        controller_folder: ``controllers``, in a multigroup project ``controllers/kaiwu``.
+        controller_package: The same dotted.
+        controller_module_name: ``kaiwucluster_controller``.
+        role_prefix: ``""``, in a multigroup project ``kaiwu_``: prefix of file names below config/rbac. Object names
+            use `role_name_prefix`.
+        role_name_prefix: ``""``, in a multigroup project ``kaiwu-``.
+        sample_name: File name without suffix below config/samples: ``kaiwu_v1_kaiwucluster``; without the group
+            ``v1_kaiwucluster``.
+    """
+
+    group: str
+    qualified_group: str
+    group_snake: str
+    version: str
+    kind: str
+    kind_lower: str
+    kind_snake: str
+    plural: str
+    scope: str
+    resource: bool
+    controller: bool
+    storage: bool
+    controller_name: str
+    reconciler: str
+    api_folder: str
+    api_module: str
+    type_module: str
+    controller_folder: str
+    controller_package: str
+    controller_module_name: str
+    role_prefix: str
+    role_name_prefix: str
+    sample_name: str
