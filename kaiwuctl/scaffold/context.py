@@ -61,7 +61,8 @@ class APIContext(InitContext):
     Attributes:
         group: ``kaiwu``; may be empty when there is a domain.
         qualified_group: ``kaiwu.inspur.com``, the group as the API server knows it.
-        group_snake: The group as a Python module name: ``sea-creatures`` gives ``sea_creatures``; empty as the group.
+        group_snake: The group as a Python module name: ``sea-creatures`` gives ``sea_creatures``. Empty when
+            the group is.
         version: ``v1``, ``v1beta2``.
         kind: ``KaiwuCluster``.
         kind_lower: ``kaiwucluster``, also the singular of the CRD.
@@ -70,21 +71,21 @@ class APIContext(InitContext):
         scope: ``Namespaced`` or ``Cluster``.
         resource: Whether the API type is scaffolded.
         controller: Whether a controller is scaffolded.
-        storage: False when PROJECT already has another version of this kind, which then stays the stored one.
-        controller_name: ``kaiwucluster``; ``kaiwu-kaiwucluster`` in a multigroup project; unique in the project.
+        storage: False when PROJECT already has another version of this kind, which stays the stored one.
+        controller_name: ``kaiwucluster``; in a multigroup project ``kaiwu-kaiwucluster``. Unique in the project.
         reconciler: Class name, ``KaiwuClusterReconciler``.
         api_folder: ``api/v1``, in a multigroup project ``api/kaiwu/v1``; empty when the type is lightkube's.
-        api_module: Module to import the type's module from: ``api.v1``, or ``lightkube.resources`` for a type that
+        api_module: Package of the type's module: ``api.v1``, or ``lightkube.resources`` for a type that
             Kubernetes has itself.
-        type_module: Module that defines the class: ``api.v1.kaiwucluster_types``, ``lightkube.resources.apps_v1``.
+        type_module: Module that defines the class: ``api.v1.kaiwucluster_types``,
+            ``lightkube.resources.apps_v1``.
         controller_folder: ``controllers``, in a multigroup project ``controllers/kaiwu``.
         controller_package: The same dotted.
         controller_module_name: ``kaiwucluster_controller``.
-        role_prefix: ``""``, in a multigroup project ``kaiwu_``: prefix of file names below config/rbac. Object names
-            use `role_name_prefix`.
-        role_name_prefix: ``""``, in a multigroup project ``kaiwu-``.
-        sample_name: File name without suffix below config/samples: ``kaiwu_v1_kaiwucluster``; without the group
-            ``v1_kaiwucluster``.
+        role_prefix: Prefix of the kind's file names below config/rbac: empty, in a multigroup project ``kaiwu_``.
+        role_name_prefix: The same for object names: empty, or ``kaiwu-``.
+        sample_name: File name below config/samples without suffix: ``kaiwu_v1_kaiwucluster``, or
+            ``v1_kaiwucluster`` when the group is empty.
     """
 
     group: str
