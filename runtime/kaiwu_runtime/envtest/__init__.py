@@ -1,0 +1,25 @@
+"""A real Kubernetes API server for tests and for trying things out, without a cluster, a container or root.
+
+    from kaiwu_runtime.envtest import ControlPlane
+
+    with ControlPlane() as control_plane:            # etcd and kube-apiserver, ready in about 3 seconds
+        control_plane.install_crds("config/crd/bases")
+        namespace = control_plane.create_namespace()
+        control_plane.kubeconfig                     # pathlib.Path, cluster administrator
+        control_plane.url                            # https://127.0.0.1:<port>
+        control_plane.add_user("ann", ["developers"])             # kubeconfig of an RBAC user
+        control_plane.service_account_token("manager", namespace)
+        control_plane.kill_apiserver()               # and stop_apiserver, pause, resume, compact_etcd
+        control_plane.start_apiserver()              # on the same port
+
+In a test suite, ``pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]`` gives the fixtures ``control_plane``,
+``kubeconfig``, ``namespace`` and ``install_crds``. From a shell, ``python -m kaiwu_runtime.envtest`` has ``setup``,
+``path``, ``up`` and ``down``.
+
+The programs are looked for in KUBEBUILDER_ASSETS, on PATH and in the cache; ``setup`` downloads or builds them once.
+"""
+
+from kaiwu_runtime.envtest.binaries import Binaries, locate
+from kaiwu_runtime.envtest.control_plane import ControlPlane
+
+__all__ = ["Binaries", "ControlPlane", "locate"]

@@ -1,0 +1,376 @@
+"""A Kubernetes control plane for tests: etcd and kube-apiserver, and kube-controller-manager when asked for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kaiwu_runtime.envtest import flags
+from kaiwu_runtime.envtest.binaries import API_SERVER, CONTROLLER_MANAGER, ETCD, Binaries, locate
+from kaiwu_runtime.envtest.certificates import CertificateAuthority, KeyPair, service_account_keys
+from kaiwu_runtime.envtest.crds import install_crds
+from kaiwu_runtime.envtest.kubeconfig import kubeconfig, write_kubeconfig
+from kaiwu_runtime.envtest.ports import free_port
+from kaiwu_runtime.envtest.processes import Processes
+from kaiwu_runtime.envtest.rest import RestClient
+from kaiwu_runtime.errors import APIConnectionError, APIStatusError, ControlPlaneError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Self
+
+_PORT_ATTEMPTS = 5
+_POLL = 0.03
+_TAIL = 12
+
+
+class _PortTakenError(Exception):
+    """Somebody took the port between the choice and the use of it."""
+
+
+class ControlPlane:
+    """etcd and kube-apiserver on loopback, on free ports, with certificates of their own; several can run at once.
+
+    A context manager. Everything ends with :meth:`stop`, or when this process ends, however it ends.
+
+    Args:
+        controller_manager: Also run kube-controller-manager: namespaces are then really deleted, owned objects
+            garbage-collected, Deployments turned into ReplicaSets and Pods (that nobody runs).
+        version: Kubernetes version such as ``1.37``; default the one found.
+        binaries: The programs; default what :func:`~kaiwu_runtime.envtest.locate` finds.
+        api_server_flags: Flags appended to kube-apiserver's command line.
+        start_timeout: Seconds until a control plane that does not get ready is given up.
+        directory: An empty or missing directory to work in, removed at the end; default a new temporary one.
+
+    Raises:
+        ControlPlaneError: From :meth:`start`, when the programs are missing or do not get ready; the message has the
+            end of their logs.
+    """
+
+    def __init__(
+        self,
+        *,
+        controller_manager: bool = False,
+        version: str | None = None,
+        binaries: Binaries | None = None,
+        api_server_flags: Sequence[str] = (),
+        start_timeout: float = 60.0,
+        directory: Path | None = None,
+    ) -> None:
+        self._with_manager = controller_manager
+        self._version = version
+        self._binaries = binaries
+        self._api_server_flags = tuple(api_server_flags)
+        self._start_timeout = start_timeout
+        self._wanted_directory = directory
+        self._processes: Processes | None = None
+        self._directory: Path | None = None
+        self._authority = CertificateAuthority()
+        self._rest: RestClient | None = None
+        self._port = self._etcd_port = 0
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # Life
+
+    def start(self) -> Self:
+        """Start the programs and return when the API server is ready; does nothing when it runs already."""
+        if self._processes is not None:
+            return self
+        if self._binaries is None:
+            self._binaries = locate(version=self._version, controller_manager=self._with_manager)
+        for _ in range(_PORT_ATTEMPTS):
+            try:
+                self._start_once(self._binaries)
+            except _PortTakenError:
+                self.stop()
+            except BaseException:
+                self.stop()
+                raise
+            else:
+                return self
+        raise ControlPlaneError(
+            f"every port that was tried ({_PORT_ATTEMPTS}) was taken by another process; try again"
+        )
+
+    def stop(self) -> None:
+        """End the programs and remove their data; safe to call twice."""
+        processes, directory = self._processes, self._directory
+        self._processes = self._directory = self._rest = None
+        if processes is not None:
+            processes.end()
+        elif directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def detach(self) -> int:
+        """Let the control plane outlive this process, and return the process id whose SIGTERM ends it."""
+        processes = self._running()
+        processes.detach()
+        return processes.pid
+
+    # What it is
+
+    @property
+    def binaries(self) -> Binaries:
+        """The programs in use."""
+        if self._binaries is None:
+            self._binaries = locate(version=self._version, controller_manager=self._with_manager)
+        return self._binaries
+
+    @property
+    def directory(self) -> Path:
+        """Directory with the certificates, the kubeconfig files, the data and ``logs/``."""
+        if self._directory is None:
+            raise ControlPlaneError("the control plane does not run; call start() first")
+        return self._directory
+
+    @property
+    def url(self) -> str:
+        """Address of the API server."""
+        self._running()
+        return f"https://127.0.0.1:{self._port}"
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Kubeconfig file of a user who may do everything (group ``system:masters``)."""
+        return self.directory / "kubeconfig"
+
+    @property
+    def rest(self) -> RestClient:
+        """Plain requests as that user."""
+        if self._rest is None:
+            raise ControlPlaneError("the control plane does not run; call start() first")
+        return self._rest
+
+    def log(self, program: str) -> Path:
+        """Return the log file of ``etcd``, ``kube-apiserver`` or ``kube-controller-manager``."""
+        return self.directory / "logs" / f"{program}.log"
+
+    # Users and objects
+
+    def add_user(self, name: str, groups: Sequence[str] = ()) -> Path:
+        """Return a kubeconfig for a user known by a client certificate; RBAC decides what the user may do.
+
+        Args:
+            name: User name, as RoleBindings name it.
+            groups: Groups the user is in.
+        """
+        return self._write_user(name, self._authority.client(name, groups))
+
+    def service_account_token(
+        self, name: str, namespace: str = "default", *, audiences: Sequence[str] = (), seconds: int = 3600
+    ) -> str:
+        """Return a token of a service account, which is created when it does not exist.
+
+        Args:
+            name: Name of the service account.
+            namespace: Its namespace, which must exist.
+            audiences: Who is to accept the token; default the API server.
+            seconds: Lifetime; the API server accepts 600 and above.
+
+        Raises:
+            APIStatusError: The API server refused.
+        """
+        accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
+        account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
+        self.rest.apply(accounts, account)
+        spec = {"audiences": list(audiences), "expirationSeconds": seconds}
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        return str(self.rest.object("POST", f"{accounts}/{name}/token", request)["status"]["token"])
+
+    def service_account_kubeconfig(self, name: str, namespace: str = "default") -> Path:
+        """Return a kubeconfig that authenticates as a service account, which is created when it does not exist."""
+        token = self.service_account_token(name, namespace)
+        return self._write_user(f"{namespace}-{name}", token)
+
+    def create_namespace(self, prefix: str = "test-") -> str:
+        """Create a namespace with a name nobody used before and return the name."""
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": prefix}}
+        return str(self.rest.object("POST", "/api/v1/namespaces", body)["metadata"]["name"])
+
+    def delete_namespace(self, name: str) -> None:
+        """Ask for the deletion of a namespace; only with the controller manager does that remove what is in it."""
+        self.rest.object("DELETE", f"/api/v1/namespaces/{name}")
+
+    def install_crds(self, *paths: str | Path, timeout: float = 30.0) -> list[str]:
+        """Install every CustomResourceDefinition in the given files and directories and wait until they are served.
+
+        Args:
+            paths: YAML files, or directories whose ``*.yaml`` and ``*.yml`` files are read.
+            timeout: Seconds to wait for all of them.
+
+        Returns:
+            The names of the definitions, for example ``kaiwuclusters.kaiwu.inspur.com``.
+
+        Raises:
+            ControlPlaneError: A path has no definition, or a definition is not served in time.
+            APIStatusError: The API server refused one.
+        """
+        return install_crds(self.rest, [Path(path) for path in paths], timeout=timeout)
+
+    # Faults
+
+    def stop_apiserver(self) -> None:
+        """Stop kube-apiserver the orderly way (SIGTERM): watches end cleanly."""
+        self._running().stop(API_SERVER)
+
+    def kill_apiserver(self) -> None:
+        """Kill kube-apiserver (SIGKILL): connections break in the middle of whatever they carried."""
+        self._running().stop(API_SERVER, number=signal.SIGKILL)
+
+    def start_apiserver(self) -> None:
+        """Start kube-apiserver again on the port it had, and return when it is ready."""
+        self._launch_api_server()
+        try:
+            self._wait_until_ready()
+        except _PortTakenError as error:
+            raise ControlPlaneError(f"port {self._port} was taken by another process meanwhile") from error
+
+    def pause(self, program: str = API_SERVER) -> None:
+        """Freeze a program (SIGSTOP): connections stay open and nothing answers."""
+        self._running().signal(program, signal.SIGSTOP)
+
+    def resume(self, program: str = API_SERVER) -> None:
+        """Let a frozen program go on."""
+        self._running().signal(program, signal.SIGCONT)
+
+    def compact_etcd(self) -> int:
+        """Drop the history of etcd up to now, and return the revision.
+
+        Lists that continue, and watches that start, at an older resourceVersion are then answered with 410 Gone;
+        the API server's watch cache still serves recent ones until it is restarted.
+        """
+        pki = self.directory / "pki"
+        client = RestClient(self._etcd_port, authority=pki / "etcd-ca.crt", certificate=pki / "etcd.pem")
+        revision = int(client.object("POST", "/v3/kv/range", {"key": "AA=="})["header"]["revision"])
+        client.object("POST", "/v3/kv/compaction", {"revision": revision, "physical": True})
+        return revision
+
+    # Inside
+
+    def _running(self) -> Processes:
+        if self._processes is None:
+            raise ControlPlaneError("the control plane does not run; call start() first")
+        return self._processes
+
+    def _start_once(self, binaries: Binaries) -> None:
+        directory = self._directory = self._make_directory()
+        self._port, self._etcd_port = free_port(), free_port()
+        (directory / "logs").mkdir()
+        self._write_pki(directory / "pki")
+        processes = self._processes = Processes(directory)
+        processes.start(ETCD, flags.etcd(binaries, directory, self._etcd_port), self.log(ETCD))
+        self._launch_api_server()
+        pki = directory / "pki"
+        self._rest = RestClient(self._port, authority=pki / "ca.crt", certificate=pki / "admin.pem")
+        self._wait_until_ready()
+        write_kubeconfig(self.kubeconfig, self._config(self._admin, "admin"))
+        if self._with_manager:
+            user = "system:kube-controller-manager"
+            config = self._write_user(user, self._authority.client(user))
+            argv = flags.controller_manager(binaries, directory, config)
+            processes.start(CONTROLLER_MANAGER, argv, self.log(CONTROLLER_MANAGER))
+            self._wait_until("/api/v1/namespaces/default/serviceaccounts/default", "the controller manager")
+
+    def _make_directory(self) -> Path:
+        try:
+            if self._wanted_directory is None:
+                return Path(tempfile.mkdtemp(prefix="kaiwu-envtest-"))
+            self._wanted_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ControlPlaneError(f"cannot make a directory for the control plane: {error}") from error
+        if any(self._wanted_directory.iterdir()):
+            raise ControlPlaneError(f"{self._wanted_directory} is not empty; name another directory")
+        return self._wanted_directory
+
+    def _write_pki(self, pki: Path) -> None:
+        pki.mkdir(mode=0o700)
+        # etcd trusts an authority of its own: a user of the API server is no user of etcd.
+        etcd_authority = CertificateAuthority("kaiwu-envtest-etcd")
+        etcd = etcd_authority.server("etcd", ["127.0.0.1", "localhost"])
+        server = self._authority.server("kube-apiserver", flags.API_SERVER_NAMES)
+        self._admin = self._authority.client("admin", ["system:masters"])
+        signing_key, checking_key = service_account_keys()
+        authority = self._authority.pair
+        contents = {
+            "ca.crt": authority.certificate,
+            "ca.key": authority.key,
+            "etcd-ca.crt": etcd_authority.certificate,
+            "etcd.crt": etcd.certificate,
+            "etcd.key": etcd.key,
+            "etcd.pem": etcd.certificate + etcd.key,
+            "apiserver.crt": server.certificate,
+            "apiserver.key": server.key,
+            "admin.pem": self._admin.certificate + self._admin.key,
+            "sa.key": signing_key,
+            "sa.pub": checking_key,
+        }
+        for name, content in contents.items():
+            with open(os.open(pki / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:  # noqa: PTH123
+                stream.write(content)
+
+    def _config(self, credentials: KeyPair | str, user: str) -> dict[str, object]:
+        return kubeconfig(self.url, self._authority.certificate, credentials=credentials, user=user)
+
+    def _write_user(self, user: str, credentials: KeyPair | str) -> Path:
+        path = self.directory / "users" / f"{user.replace('/', '_')}.kubeconfig"
+        write_kubeconfig(path, self._config(credentials, user))
+        return path
+
+    def _launch_api_server(self) -> None:
+        argv = flags.api_server(
+            self.binaries,
+            self.directory,
+            self._port,
+            self._etcd_port,
+            service_accounts=self._with_manager,
+            extra=self._api_server_flags,
+        )
+        self._running().start(API_SERVER, argv, self.log(API_SERVER))
+
+    def _wait_until_ready(self) -> None:
+        self._wait_until("/readyz", "kube-apiserver")
+        self._wait_until("/api/v1/namespaces/default", "kube-apiserver")
+
+    def _wait_until(self, path: str, who: str) -> None:
+        deadline = time.monotonic() + self._start_timeout
+        while True:
+            for name, status in self._running().exited().items():
+                self._fail_if_stopped(name, status)
+            try:
+                if self.rest.request("GET", path)[0] == 200:
+                    return
+            except (APIConnectionError, APIStatusError):
+                pass
+            if time.monotonic() > deadline:
+                raise ControlPlaneError(
+                    f"{who} is not ready after {self._start_timeout:g} s\n{self._tails()}"
+                )
+            time.sleep(_POLL)
+
+    def _fail_if_stopped(self, name: str, status: int) -> None:
+        text = self.log(name).read_text(encoding="utf-8", errors="replace")
+        if "address already in use" in text:
+            raise _PortTakenError
+        how = f"exit status {status}" if status >= 0 else signal.Signals(-status).name
+        raise ControlPlaneError(f"{name} ended while starting ({how})\n{self._tails(name)}")
+
+    def _tails(self, *names: str) -> str:
+        lines: list[str] = []
+        for name in names or (ETCD, API_SERVER, CONTROLLER_MANAGER):
+            if self.log(name).exists():
+                text = self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()
+                lines += [f"last lines of {name}:", *(f"  {line}" for line in text[-_TAIL:])]
+        return "\n".join(lines)

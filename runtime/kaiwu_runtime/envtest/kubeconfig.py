@@ -1,0 +1,136 @@
+"""Kubeconfig files: written for a control plane, and merged into one the user has.
+
+See https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from kaiwu_runtime.errors import ControlPlaneError
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.envtest.certificates import KeyPair
+
+_LISTS = ("clusters", "contexts", "users")
+
+
+def kubeconfig(
+    server: str,
+    authority: bytes,
+    *,
+    credentials: KeyPair | str,
+    name: str = "kaiwu-envtest",
+    user: str = "admin",
+) -> dict[str, Any]:
+    """Return a kubeconfig with one cluster, one user and one context, certificates embedded.
+
+    Args:
+        server: URL of the API server.
+        authority: PEM certificate that signed the server's.
+        credentials: A client certificate, or a bearer token.
+        name: Name of the cluster and of the context.
+        user: Name of the user; the entry is called ``<name>-<user>``.
+    """
+    if isinstance(credentials, str):
+        secret = {"token": credentials}
+    else:
+        secret = {
+            "client-certificate-data": base64.b64encode(credentials.certificate).decode(),
+            "client-key-data": base64.b64encode(credentials.key).decode(),
+        }
+    entry = f"{name}-{user}"
+    cluster = {"server": server, "certificate-authority-data": base64.b64encode(authority).decode()}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": name, "cluster": cluster}],
+        "users": [{"name": entry, "user": secret}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": entry, "namespace": "default"}}],
+        "current-context": name,
+    }
+
+
+def write_kubeconfig(path: Path, config: dict[str, Any]) -> None:
+    """Write a kubeconfig that only its owner can read, atomically.
+
+    Raises:
+        ControlPlaneError: The file cannot be written.
+    """
+    path = Path(os.path.realpath(path))  # a symlink stays a symlink; its target is replaced
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                yaml.safe_dump(config, stream, sort_keys=False)
+            Path(name).replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise
+    except OSError as error:
+        raise ControlPlaneError(f"cannot write the kubeconfig {path}: {error.strerror or error}") from error
+
+
+def merge_kubeconfig(path: Path, config: dict[str, Any]) -> None:
+    """Write `config` to `path`; entries of other clusters that are there already stay, the current context changes.
+
+    Raises:
+        ControlPlaneError: The file is no kubeconfig, or cannot be written.
+    """
+    merged = _read(path)
+    for key in _LISTS:
+        names = {entry["name"] for entry in config[key]}
+        merged[key] = [entry for entry in merged.get(key) or [] if _name(entry) not in names] + config[key]
+    merged["current-context"] = config["current-context"]
+    write_kubeconfig(path, {"apiVersion": "v1", "kind": "Config"} | merged)
+
+
+def remove_from_kubeconfig(path: Path, config: dict[str, Any]) -> None:
+    """Take the entries of `config` out of `path` again; a file with nothing left is removed.
+
+    Raises:
+        ControlPlaneError: The file is no kubeconfig, or cannot be written.
+    """
+    if not path.exists():
+        return
+    merged = _read(path)
+    for key in _LISTS:
+        # An entry somebody changed since is theirs now.
+        merged[key] = [entry for entry in merged.get(key) or [] if entry not in config[key]]
+    if not any(merged[key] for key in _LISTS):
+        path.unlink(missing_ok=True)
+        return
+    if merged.get("current-context") == config["current-context"]:
+        merged["current-context"] = ""
+    write_kubeconfig(path, merged)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ControlPlaneError(f"cannot read the kubeconfig {path}: {error}") from error
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ControlPlaneError(f"{path} is not a kubeconfig (broken YAML); name another file") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict) or not all(isinstance(document.get(key) or [], list) for key in _LISTS):
+        raise ControlPlaneError(f"{path} is not a kubeconfig; name another file")
+    return document
+
+
+def _name(entry: object) -> object:
+    return entry.get("name") if isinstance(entry, dict) else None

@@ -1,0 +1,75 @@
+"""Fixtures for tests against a real API server.
+
+Load them in ``conftest.py`` with ``pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]``. Under pytest-xdist every
+worker is a session of its own and so has a control plane of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Protocol, TypedDict
+
+import pytest
+
+from kaiwu_runtime.envtest.control_plane import ControlPlane
+from kaiwu_runtime.errors import APIError, ControlPlaneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class ControlPlaneOptions(TypedDict, total=False):
+    """Arguments of :class:`~kaiwu_runtime.envtest.ControlPlane`."""
+
+    controller_manager: bool
+    version: str | None
+    api_server_flags: list[str]
+    start_timeout: float
+
+
+class InstallCRDs(Protocol):
+    """Signature of the ``install_crds`` fixture."""
+
+    def __call__(self, *paths: str | Path, timeout: float = 30.0) -> list[str]:
+        """Install the definitions in files and directories and return their names."""
+
+
+@pytest.fixture(scope="session")
+def control_plane_options() -> ControlPlaneOptions:
+    """Options of the session's control plane: define a fixture of this name in ``conftest.py`` to change them."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def control_plane(control_plane_options: ControlPlaneOptions) -> Iterator[ControlPlane]:
+    """A control plane that runs until the session ends."""
+    plane = ControlPlane(**control_plane_options)
+    try:
+        plane.start()
+    except ControlPlaneError as error:
+        pytest.fail(str(error), pytrace=False)
+    with plane:
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def kubeconfig(control_plane: ControlPlane) -> Path:
+    """Kubeconfig file of a user who may do everything."""
+    return control_plane.kubeconfig
+
+
+@pytest.fixture
+def namespace(control_plane: ControlPlane) -> Iterator[str]:
+    """Name of a namespace made for this test."""
+    name = control_plane.create_namespace()
+    yield name
+    # A test may have stopped the API server, and nobody else uses the namespace.
+    with contextlib.suppress(APIError, ControlPlaneError):
+        control_plane.delete_namespace(name)
+
+
+@pytest.fixture(scope="session")
+def install_crds(control_plane: ControlPlane) -> InstallCRDs:
+    """A function that installs the CustomResourceDefinitions of files and directories and waits for them."""
+    return control_plane.install_crds

@@ -1,0 +1,183 @@
+"""The small process between a test and its control plane: when the test process dies, everything below it ends.
+
+Run as a script (``python -I -S supervisor.py DIRECTORY``), standard library only, so that it starts in milliseconds.
+It is the parent of etcd, kube-apiserver and kube-controller-manager and holds the read end of a pipe whose write end
+belongs to the test process. End of file on that pipe means the test process is gone, whatever killed it: the
+supervisor then kills its children, removes DIRECTORY and exits. This needs no signal from the kernel, so it holds on
+macOS as well as on Linux. It leads a session of its own, so Ctrl-C in a terminal reaches only the test process.
+
+Requests are JSON objects, one a line, each answered by one line:
+
+    {"op": "start", "name", "argv", "log"}     -> {"pid"}
+    {"op": "status"}                           -> {"exited": {name: exit status}}
+    {"op": "stop", "name", "signal", "grace"}  -> {"status"}    SIGKILL after `grace` seconds
+    {"op": "signal", "name", "signal"}         -> {}
+    {"op": "detach"}                           -> {}            outlive the caller; the first child to exit ends all
+    {"op": "end"}                              -> {}            then exits
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+LOCK_NAME = "supervisor.lock"
+_GRACE = 5.0
+_POLL = 1.0
+_PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this child when the supervisor itself is killed; other systems have no such request."""
+    if sys.platform == "linux":
+        import ctypes  # noqa: PLC0415 - 10 ms, and only needed between fork and exec
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+class Supervisor:
+    """Starts, signals and reaps the processes of one control plane.
+
+    Args:
+        directory: Removed when the supervisor ends, together with everything in it.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._parent = os.getppid()
+        self._detached = False
+
+    def serve(self) -> None:
+        """Answer requests until the caller is gone, asks for the end, or (detached) a child exits."""
+        pending = b""
+        while True:
+            ready, _, _ = select.select([] if self._detached else [0], [], [], _POLL)
+            if self._detached:
+                if any(child.poll() is not None for child in self._children.values()):
+                    return
+                continue
+            if not ready:
+                # A fork of the caller may hold the pipe open after the caller itself is gone.
+                if os.getppid() != self._parent:
+                    return
+                continue
+            data = os.read(0, 65536)
+            if not data:
+                return
+            *lines, pending = (pending + data).split(b"\n")
+            for line in lines:
+                request = json.loads(line)
+                try:
+                    answer = self._answer(request)
+                except (OSError, KeyError, ValueError) as error:
+                    answer = {"error": str(error)}
+                with contextlib.suppress(BrokenPipeError):
+                    os.write(1, json.dumps(answer).encode() + b"\n")
+                if request.get("op") == "end":
+                    return
+            if self._detached:
+                self._let_go()
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        operation = request.get("op")
+        if operation == "start":
+            return {"pid": self._start(request["name"], request["argv"], request["log"])}
+        if operation == "status":
+            states = {name: child.poll() for name, child in self._children.items()}
+            return {"exited": {name: status for name, status in states.items() if status is not None}}
+        if operation == "stop":
+            child = self._children[request["name"]]
+            return {"status": self._stop(child, request["signal"], request["grace"])}
+        if operation == "signal":
+            self._children[request["name"]].send_signal(request["signal"])
+        elif operation == "detach":
+            self._detached = True
+        elif operation == "end":
+            self._end_children()
+        return {}
+
+    def _start(self, name: str, argv: list[str], log: str) -> int:
+        running = self._children.get(name)
+        if running is not None and running.poll() is None:
+            raise ValueError(f"{name} runs already")
+        with Path(log).open("ab") as stream:
+            # The environment is cut down on purpose: proxy variables and ETCD_* of the user must not reach the children.
+            self._children[name] = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+                cwd=self._directory,
+                env={"PATH": os.defpath, "HOME": str(self._directory), "TMPDIR": str(self._directory)},
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
+            )
+        return self._children[name].pid
+
+    @staticmethod
+    def _stop(child: subprocess.Popen[bytes], number: int, grace: float) -> int:
+        if child.poll() is None:
+            child.send_signal(number)
+            child.send_signal(signal.SIGCONT)
+            try:
+                child.wait(grace)
+            except subprocess.TimeoutExpired:
+                child.kill()
+        return child.wait()
+
+    def _end_children(self) -> None:
+        # Nothing of a test's control plane is worth a clean shutdown: the data go with it.
+        for child in self._children.values():
+            if child.poll() is None:
+                child.kill()
+        for child in self._children.values():
+            child.wait()
+
+    def end(self) -> None:
+        """Kill what runs and remove the directory."""
+        self._end_children()
+        deadline = time.monotonic() + _GRACE
+        while self._directory.exists() and time.monotonic() < deadline:
+            shutil.rmtree(self._directory, ignore_errors=True)
+
+    @staticmethod
+    def _let_go() -> None:
+        """Give up the caller's pipes, so that a shell waiting for their end goes on."""
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):
+            os.dup2(null, descriptor)
+        os.close(null)
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
+
+
+def main(directory: Path) -> None:
+    """Serve one caller; `directory` holds a lock file that stays locked for as long as this process lives."""
+    lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.write(lock, str(os.getpid()).encode())
+    supervisor = Supervisor(directory)
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, _terminate)
+    try:
+        supervisor.serve()
+    finally:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            signal.signal(number, signal.SIG_IGN)
+        supervisor.end()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
