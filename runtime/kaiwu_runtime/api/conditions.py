@@ -1,0 +1,123 @@
+"""Conditions: the standard way for a resource to report its state.
+
+Follows metav1.Condition, https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#typical-status-properties
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, MutableSequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+from lightkube.models import meta_v1
+
+from kaiwu_runtime.api.kube import kube_core_schema
+from kaiwu_runtime.api.markers import ListMapKeys
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core.core_schema import CoreSchema
+
+
+class Condition(meta_v1.Condition):
+    """One aspect of the observed state of a resource: metav1.Condition.
+
+    Attributes:
+        lastTransitionTime: When ``status`` last changed.
+        message: Details for a person; at most 32768 characters.
+        reason: CamelCase word for programs; 1 to 1024 characters.
+        status: ``True``, ``False`` or ``Unknown``.
+        type: CamelCase name of the aspect, for example ``Ready``.
+        observedGeneration: ``metadata.generation`` the condition was set for.
+    """
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return kube_core_schema(cls)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "object"}
+
+
+Conditions = Annotated[list[Condition], ListMapKeys("type")]
+"""The ``conditions`` of a status: one entry per type, merged by type in a server-side apply."""
+
+
+def find_condition(conditions: Iterable[meta_v1.Condition], type: str) -> meta_v1.Condition | None:  # noqa: A002 - the field's name
+    """Return the condition of a type, or None."""
+    return next((condition for condition in conditions if condition.type == type), None)
+
+
+def is_condition_true(conditions: Iterable[meta_v1.Condition], type: str) -> bool:  # noqa: A002 - the field's name
+    """Tell whether the condition of a type is there with status ``True``."""
+    found = find_condition(conditions, type)
+    return found is not None and found.status == "True"
+
+
+def set_condition(
+    conditions: MutableSequence[Condition],
+    *,
+    type: str,  # noqa: A002 - the field's name
+    status: str | bool,
+    reason: str,
+    message: str = "",
+    observed_generation: int | None = None,
+    now: datetime | None = None,
+) -> bool:
+    """Add or update a condition in place; ``lastTransitionTime`` moves only when the status changes.
+
+    Args:
+        conditions: The status' list.
+        type: For example ``Ready``.
+        status: ``True``, ``False`` or ``Unknown``; a Python bool is taken for the first two.
+        reason: CamelCase word; never empty.
+        message: Text for a person.
+        observed_generation: ``metadata.generation`` of the object it was computed from.
+        now: Time of the transition; default is the present.
+
+    Returns:
+        True when anything changed, so that a reconciler writes its status only then.
+
+    Raises:
+        ValueError: The status is none of the three words, or type or reason is empty.
+    """
+    word = str(status)
+    if word not in {"True", "False", "Unknown"}:
+        raise ValueError(f"condition {type}: status {word!r} is none of True, False, Unknown")
+    if not type or not reason:
+        raise ValueError(f"condition {type or '(no type)'}: type and reason must not be empty")
+    moment = (now or datetime.now(UTC)).replace(microsecond=0)
+    found = find_condition(conditions, type)
+    if found is None:
+        conditions.append(
+            Condition(
+                type=type,
+                status=word,
+                reason=reason,
+                message=message,
+                observedGeneration=observed_generation,
+                lastTransitionTime=moment,
+            )
+        )
+        return True
+    changed = False
+    if found.status != word:
+        found.status, found.lastTransitionTime, changed = word, moment, True
+    if (found.reason, found.message) != (reason, message):
+        found.reason, found.message, changed = reason, message, True
+    if observed_generation is not None and found.observedGeneration != observed_generation:
+        found.observedGeneration, changed = observed_generation, True
+    return changed
+
+
+def remove_condition(conditions: MutableSequence[Condition], type: str) -> bool:  # noqa: A002 - the field's name
+    """Remove the condition of a type in place; True when there was one."""
+    for index, condition in enumerate(conditions):
+        if condition.type == type:
+            del conditions[index]
+            return True
+    return False

@@ -1,0 +1,112 @@
+"""Duration: a span of time such as ``1h30m`` or ``250ms``, kept as the string that was written.
+
+The format of metav1.Duration, which is that of Go's time.ParseDuration. A duration is a plain ``str`` in Python;
+:func:`parse_duration` gives the timedelta.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic_core import core_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+DURATION_PATTERN = r"^[-+]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$"
+
+_DURATION = re.compile(DURATION_PATTERN)
+_PART = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?P<unit>ns|us|µs|μs|ms|s|m|h)")
+_NANOSECONDS = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "μs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
+_LARGEST = 2**63 - 1
+
+
+def parse_duration(duration: str) -> timedelta:
+    """Return the span a duration stands for, rounded towards zero to timedelta's microseconds.
+
+    Args:
+        duration: Numbers with the units ``h``, ``m``, ``s``, ``ms``, ``us`` and ``ns``, for example ``1h30m``.
+
+    Raises:
+        ValueError: It is no duration, or is longer than the 292 years an int64 of nanoseconds holds.
+    """
+    if not isinstance(duration, str) or not _DURATION.fullmatch(duration):
+        raise ValueError(_explanation(duration))
+    total = sum(
+        Fraction(_decimal(part["number"])) * _NANOSECONDS[part["unit"]] for part in _PART.finditer(duration)
+    )
+    if total > _LARGEST:
+        raise ValueError(f"{duration!r} is longer than 2562047h, the longest duration Kubernetes can hold")
+    microseconds = int(total / 1000)
+    return timedelta(microseconds=-microseconds if duration.startswith("-") else microseconds)
+
+
+def format_duration(span: timedelta) -> str:
+    """Return a span as Go writes it, for example ``1h30m0s`` or ``250ms``."""
+    microseconds = span // timedelta(microseconds=1)
+    sign, microseconds = ("-", -microseconds) if microseconds < 0 else ("", microseconds)
+    if microseconds == 0:
+        return "0s"
+    if microseconds < 10**6:
+        value, unit = (microseconds, "µs") if microseconds < 1000 else (Fraction(microseconds, 1000), "ms")
+        return f"{sign}{_shortest(Fraction(value))}{unit}"
+    minutes, rest = divmod(microseconds, 60 * 10**6)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{_shortest(Fraction(rest, 10**6))}s"
+    if hours:
+        return f"{sign}{hours}h{minutes}m{seconds}"
+    return f"{sign}{minutes}m{seconds}" if minutes else f"{sign}{seconds}"
+
+
+def _decimal(number: str) -> str:
+    return ("0" if number.startswith(".") else "") + number + ("0" if number.endswith(".") else "")
+
+
+def _shortest(number: Fraction) -> str:
+    whole, rest = divmod(number.numerator * 10**6 // number.denominator, 10**6)
+    return f"{whole}.{rest:06d}".rstrip("0").rstrip(".")
+
+
+def _explanation(value: object) -> str:
+    return f"{value!r} is no duration: write numbers with units h, m, s, ms, us or ns, such as 1h30m or 250ms"
+
+
+@dataclass(frozen=True, slots=True)
+class DurationType:
+    """Makes pydantic accept durations only; written as ``Duration``."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        def validate(value: Any) -> str:
+            if isinstance(value, timedelta):
+                return format_duration(value)
+            parse_duration(value)
+            return str(value)
+
+        return core_schema.no_info_plain_validator_function(
+            validate, serialization=core_schema.to_string_ser_schema(when_used="unless-none")
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"type": "string", "pattern": DURATION_PATTERN}
+
+
+Duration = Annotated[str, DurationType()]
+"""A span of time, for example ``"1h30m"``; a string in Python, of format duration in the CRD."""

@@ -1,0 +1,259 @@
+"""What a type or a field tells the API server beyond its Python type.
+
+Markers stand inside ``Annotated`` on a field, or in ``@schema(...)`` on a model::
+
+    ports: Annotated[list[Port], ListMapKeys("name")]
+
+    @schema(CEL("self.min <= self.max", message="min must not exceed max"))
+    class Range(APIModel): ...
+
+Limits need no marker: pydantic's ``Field(ge=, le=, gt=, lt=, multiple_of=, min_length=, max_length=, pattern=,
+title=, description=, examples=)``, ``Literal`` and ``Enum`` become the schema's own. The meaning of each extension is
+described in https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+from kaiwu_runtime.errors import DefinitionError
+
+SCHEMA_ATTRIBUTE = "__kaiwu_schema__"
+
+_T = TypeVar("_T")
+
+ValidationReason = Literal[
+    "FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"
+]
+
+
+class Marker:
+    """Base of every marker."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ListType(Marker):
+    """How a list is merged: as one value, as a set of scalars, or as a map (see :class:`ListMapKeys`)."""
+
+    type: Literal["atomic", "set", "map"]
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class ListMapKeys(Marker):
+    """A list of objects merged as a map: these fields of an item identify it. Implies list type ``map``."""
+
+    keys: tuple[str, ...]
+
+    def __init__(self, *keys: str) -> None:
+        object.__setattr__(self, "keys", keys)
+
+
+@dataclass(frozen=True, slots=True)
+class MapType(Marker):
+    """How a mapping is merged: key by key (``granular``, the default) or as one value (``atomic``)."""
+
+    type: Literal["granular", "atomic"]
+
+
+@dataclass(frozen=True, slots=True)
+class StructType(Marker):
+    """How an object is merged: field by field (``granular``, the default) or as one value (``atomic``)."""
+
+    type: Literal["granular", "atomic"]
+
+
+@dataclass(frozen=True, slots=True)
+class CEL(Marker):
+    """A validation rule in the Common Expression Language, on a field or on a model.
+
+    Attributes:
+        rule: Expression that must be true; ``self`` is the value, ``oldSelf`` the value before an update.
+        message: Shown when it is false.
+        message_expression: Expression that makes the message; wins over ``message``.
+        reason: Machine-readable reason in the API server's answer.
+        field_path: Path, relative to the value, that the failure is reported at, for example ``.replicas``.
+        optional_old_self: Evaluate a rule with ``oldSelf`` on creation as well; ``oldSelf`` is then an optional.
+
+    See https://kubernetes.io/docs/reference/using-api/cel/
+    """
+
+    rule: str
+    message: str = ""
+    message_expression: str = ""
+    reason: ValidationReason | Literal[""] = ""
+    field_path: str = ""
+    optional_old_self: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Immutable(Marker):
+    """The field cannot be changed, nor removed, once it has a value.
+
+    Attributes:
+        message: Shown when somebody tries.
+    """
+
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class AtMostOneOf(Marker):
+    """On a model: no more than one of these fields may be set."""
+
+    fields: tuple[str, ...]
+
+    def __init__(self, *fields: str) -> None:
+        object.__setattr__(self, "fields", fields)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class ExactlyOneOf(Marker):
+    """On a model: one of these fields must be set, and only one."""
+
+    fields: tuple[str, ...]
+
+    def __init__(self, *fields: str) -> None:
+        object.__setattr__(self, "fields", fields)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class AtLeastOneOf(Marker):
+    """On a model: one or more of these fields must be set."""
+
+    fields: tuple[str, ...]
+
+    def __init__(self, *fields: str) -> None:
+        object.__setattr__(self, "fields", fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Nullable(Marker):
+    """``null`` is a value of its own; without it a field that is None is simply left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Required(Marker):
+    """The field must be in the object although the Python field has a default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Default(Marker):
+    """The default the API server fills in, when it is not the Python field's own.
+
+    Attributes:
+        value: A JSON value.
+    """
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class NoDefault(Marker):
+    """The Python default stays in Python: the API server fills nothing in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Format(Marker):
+    """The ``format`` of a value, for example ``ipv4``, ``uri``, ``hostname`` or ``int32``."""
+
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaType(Marker):
+    """The JSON type of a value, for a Python type the generator cannot see into."""
+
+    type: Literal["string", "integer", "number", "boolean", "object", "array"]
+
+
+@dataclass(frozen=True, slots=True)
+class MinProperties(Marker):
+    """On a model: the least number of fields that must be set. Mappings use ``Field(min_length=)``."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MaxProperties(Marker):
+    """On a model: the largest number of fields that may be set. Mappings use ``Field(max_length=)``."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedResource(Marker):
+    """The value is a whole Kubernetes object: apiVersion, kind and metadata are checked by the API server."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreserveUnknownFields(Marker):
+    """Fields the schema does not name are kept instead of dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schemaless(Marker):
+    """Nothing of the Python type goes into the schema; only the other markers of the field do."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllowFloat(Marker):
+    """A float is meant: it may be rounded on its way through other languages. See :data:`Float`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Title(Marker):
+    """A short title of a model; a field has ``Field(title=...)``."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example(Marker):
+    """An example value; a field may use ``Field(examples=[...])``, of which the first is taken."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalDocs(Marker):
+    """Where more is written about a field or a model."""
+
+    url: str
+    description: str = ""
+
+
+def schema(*markers: Marker) -> Callable[[type[_T]], type[_T]]:
+    """Put markers on a model, as ``Annotated`` does on a field; subclasses inherit them.
+
+    Args:
+        markers: CEL rules, AtMostOneOf, ExactlyOneOf, AtLeastOneOf, StructType, MinProperties, MaxProperties,
+            PreserveUnknownFields, EmbeddedResource, Title, Example, ExternalDocs.
+
+    Raises:
+        DefinitionError: Something that is no marker.
+    """
+
+    def mark(model: type[_T]) -> type[_T]:
+        for marker in markers:
+            if not isinstance(marker, Marker):
+                raise DefinitionError(
+                    f"{model.__qualname__}: @schema takes markers such as CEL(...), not {marker!r}"
+                )
+        own: tuple[Marker, ...] = model.__dict__.get(SCHEMA_ATTRIBUTE, ())
+        # Decorators apply bottom-up; the markers stay in the order they are read.
+        setattr(model, SCHEMA_ATTRIBUTE, (*markers, *own))
+        return model
+
+    return mark
+
+
+def model_markers(model: type[Any]) -> tuple[Marker, ...]:
+    """Return the markers of a model, those of its bases first."""
+    found: list[Marker] = []
+    for base in reversed(model.__mro__):
+        found.extend(base.__dict__.get(SCHEMA_ATTRIBUTE, ()))
+    return tuple(found)

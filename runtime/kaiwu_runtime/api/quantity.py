@@ -1,0 +1,117 @@
+"""Quantity: an amount such as ``500m``, ``1.5`` or ``10Gi``, kept as the string that was written.
+
+Follows https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+A quantity is a plain ``str`` in Python, as in lightkube's models, so it can be handed to them as it is;
+:func:`parse_quantity` and :func:`compare_quantities` look at the amount.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic_core import core_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+QUANTITY_ANNOTATION = "resource.Quantity"
+"""How lightkube's models spell a quantity in their annotations; the type itself is only ``str``."""
+
+QUANTITY_PATTERN = (
+    r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
+)
+"""The pattern Kubernetes' own CRDs use for a quantity."""
+
+_AMOUNT = re.compile(
+    r"(?P<number>[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))(?P<suffix>[a-zA-Z]*|[eE][+-]?[0-9]+)"
+)
+_SUFFIXES: dict[str, Decimal] = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "": Decimal(1),
+    "k": Decimal("1e3"),
+    "M": Decimal("1e6"),
+    "G": Decimal("1e9"),
+    "T": Decimal("1e12"),
+    "P": Decimal("1e15"),
+    "E": Decimal("1e18"),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+    "Ti": Decimal(2**40),
+    "Pi": Decimal(2**50),
+    "Ei": Decimal(2**60),
+}
+_LARGEST_EXPONENT = 400
+
+
+def parse_quantity(quantity: str | int) -> Decimal:
+    """Return the exact amount a quantity stands for.
+
+    Args:
+        quantity: A decimal number with an optional suffix: ``n u m k M G T P E``, ``Ki Mi Gi Ti Pi Ei``, or an
+            exponent such as ``e3``.
+
+    Raises:
+        ValueError: It is no quantity.
+    """
+    text = str(quantity)
+    match = _AMOUNT.fullmatch(text)
+    if match is None:
+        raise ValueError(_explanation(text))
+    number, suffix = Decimal(match["number"]), match["suffix"]
+    if suffix in _SUFFIXES:
+        return number * _SUFFIXES[suffix]
+    exponent = re.fullmatch(r"[eE]([+-]?[0-9]+)", suffix)
+    if exponent is None or abs(int(exponent[1])) > _LARGEST_EXPONENT:
+        raise ValueError(_explanation(text))
+    return number.scaleb(int(exponent[1]))
+
+
+def compare_quantities(left: str | int, right: str | int) -> int:
+    """Return -1, 0 or 1 as the first amount is smaller than, equal to, or larger than the second.
+
+    ``1Gi`` equals ``1024Mi``, although the strings differ.
+
+    Raises:
+        ValueError: One of them is no quantity.
+    """
+    first, second = parse_quantity(left), parse_quantity(right)
+    return (first > second) - (first < second)
+
+
+def _explanation(text: str) -> str:
+    return f"{text!r} is no quantity: write a number with an optional suffix, such as 500m, 1.5 or 10Gi"
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityType:
+    """Makes pydantic accept quantities only; written as ``Quantity``."""
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        def validate(value: Any) -> str:
+            if isinstance(value, bool) or not isinstance(value, str | int):
+                raise ValueError(_explanation(str(value)))  # noqa: TRY004 - pydantic turns ValueError into its own
+            parse_quantity(value)
+            return str(value)
+
+        return core_schema.no_info_plain_validator_function(
+            validate, serialization=core_schema.to_string_ser_schema(when_used="unless-none")
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": QUANTITY_PATTERN}]}
+
+
+Quantity = Annotated[str, QuantityType()]
+"""An amount of a resource, for example ``"10Gi"``; a string in Python, int-or-string in the CRD."""

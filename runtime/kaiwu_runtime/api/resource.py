@@ -1,0 +1,247 @@
+"""The ``resource`` decorator: what makes a model a kind of the API server."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, get_args
+
+from kaiwu_runtime.api.identity import IDENTITY_ATTRIBUTE, ResourceIdentity
+from kaiwu_runtime.api.model import CustomResource
+from kaiwu_runtime.api.plural import pluralize
+from kaiwu_runtime.errors import DefinitionError
+
+DEFINITION_ATTRIBUTE = "__kaiwu_resource__"
+
+ColumnType = Literal["string", "integer", "number", "boolean", "date"]
+ColumnFormat = Literal["", "int32", "int64", "float", "double", "byte", "date", "date-time", "password"]
+ResourceScope = Literal["Namespaced", "Cluster"]
+
+_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_KIND = re.compile(r"[A-Z][A-Za-z0-9]*")
+_VERSION = re.compile(r"v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?")
+_LABEL_LENGTH = 63
+_GROUP_LENGTH = 253
+
+_C = TypeVar("_C", bound=CustomResource)
+
+
+@dataclass(frozen=True, slots=True)
+class PrinterColumn:
+    """A column of ``kubectl get``.
+
+    Attributes:
+        name: Its heading.
+        json_path: Where the value is, for example ``.status.readyReplicas``.
+        type: OpenAPI type of the value; ``date`` is shown as an age.
+        format: ``int32``, ``int64``, ``float``, ``double``, ``byte``, ``date``, ``date-time`` or ``password``.
+        description: Shown by ``kubectl explain`` tools.
+        priority: 0 is always shown, larger only with ``-o wide``.
+    """
+
+    name: str
+    json_path: str
+    type: ColumnType = "string"
+    format: ColumnFormat = ""
+    description: str = ""
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """The scale subresource: what ``kubectl scale`` and an autoscaler read and write.
+
+    Attributes:
+        spec_replicas_path: Integer in the spec.
+        status_replicas_path: Integer in the status.
+        label_selector_path: String in the status with the pods' label selector; needed by autoscalers.
+    """
+
+    spec_replicas_path: str = ".spec.replicas"
+    status_replicas_path: str = ".status.replicas"
+    label_selector_path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceDefinition:
+    """Everything ``@resource`` was given, with defaults filled in; the generator makes the CRD from it."""
+
+    identity: ResourceIdentity
+    singular: str
+    short_names: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    storage: bool | None = None
+    served: bool = True
+    deprecated: bool = False
+    deprecation_warning: str = ""
+    status: bool = True
+    scale: Scale | None = None
+    columns: tuple[PrinterColumn, ...] = ()
+    selectable_fields: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+
+def resource(
+    *,
+    group: str,
+    version: str,
+    kind: str | None = None,
+    plural: str | None = None,
+    singular: str | None = None,
+    scope: ResourceScope = "Namespaced",
+    short_names: Sequence[str] = (),
+    categories: Sequence[str] = (),
+    storage: bool | None = None,
+    served: bool = True,
+    deprecated: bool | str = False,
+    status: bool | None = None,
+    scale: Scale | None = None,
+    columns: Sequence[PrinterColumn] = (),
+    selectable_fields: Sequence[str] = (),
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+) -> Callable[[type[_C]], type[_C]]:
+    """Make a model a kind of the API server.
+
+    Args:
+        group: API group, for example ``kaiwu.inspur.com``.
+        version: API version: ``v1``, ``v1beta1``, ``v2alpha3``.
+        kind: CamelCase kind; default is the class name.
+        plural: Name in request paths; default follows Kubernetes' rule (:func:`~kaiwu_runtime.api.pluralize`).
+        singular: Default is the lower-case kind.
+        scope: ``Namespaced`` or ``Cluster``.
+        short_names: For example ``["kc"]``.
+        categories: For example ``["all"]``.
+        storage: This version is the stored one; default: the newest of the group and kind.
+        served: False keeps the version readable in storage but takes it off the API.
+        deprecated: True, or the warning a client sees.
+        status: Gives the status its own subresource; default: when the model has a ``status`` field.
+        scale: The scale subresource.
+        columns: Columns of ``kubectl get``; an age column is added by the API server when there are none.
+        selectable_fields: Paths usable in a field selector, for example ``.spec.engine``.
+        labels: Labels of the CRD object.
+        annotations: Annotations of the CRD object.
+
+    Raises:
+        DefinitionError: A name or a word the API server would refuse.
+    """
+
+    def define(model: type[_C]) -> type[_C]:
+        if not (isinstance(model, type) and issubclass(model, CustomResource)):
+            raise DefinitionError(
+                f"{getattr(model, '__qualname__', model)}: @resource needs a CustomResource subclass"
+            )
+        name = model.__qualname__
+        kind_name = kind if kind is not None else model.__name__
+        _check_names(name, group, version, kind_name, scope)
+        identity = ResourceIdentity(
+            group=group,
+            version=version,
+            kind=kind_name,
+            plural=plural if plural is not None else pluralize(kind_name),
+            namespaced=scope == "Namespaced",
+        )
+        definition = ResourceDefinition(
+            identity=identity,
+            singular=singular if singular is not None else kind_name.lower(),
+            short_names=_strings(name, "short_names", short_names),
+            categories=_strings(name, "categories", categories),
+            storage=storage,
+            served=served,
+            deprecated=bool(deprecated),
+            deprecation_warning=deprecated if isinstance(deprecated, str) else "",
+            status="status" in model.model_fields if status is None else status,
+            scale=scale,
+            columns=tuple(columns),
+            selectable_fields=_strings(name, "selectable_fields", selectable_fields),
+            labels=dict(labels or {}),
+            annotations=dict(annotations or {}),
+        )
+        _check_definition(name, definition)
+        setattr(model, IDENTITY_ATTRIBUTE, identity)
+        setattr(model, DEFINITION_ATTRIBUTE, definition)
+        model.model_fields["api_version"].default = identity.api_version
+        model.model_fields["kind"].default = identity.kind
+        model.model_rebuild(force=True)
+        return model
+
+    return define
+
+
+def resource_definition(model: type[Any]) -> ResourceDefinition | None:
+    """Return what ``@resource`` was given on this very class, or None."""
+    definition = model.__dict__.get(DEFINITION_ATTRIBUTE)
+    return definition if isinstance(definition, ResourceDefinition) else None
+
+
+def _strings(owner: str, argument: str, value: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise DefinitionError(
+            f"{owner}: @resource {argument}={value!r} is a string: write {argument}=[{value!r}]"
+        )
+    return tuple(value)
+
+
+def _check_names(name: str, group: str, version: str, kind: str, scope: str) -> None:
+    where = f"{name}: @resource"
+    labels = group.split(".")
+    if len(labels) < 2 or len(group) > _GROUP_LENGTH or not all(_is_group_label(label) for label in labels):
+        raise DefinitionError(
+            f"{where} group={group!r} is no API group: use a lower-case domain, kaiwu.example.com"
+        )
+    if not _VERSION.fullmatch(version):
+        raise DefinitionError(f"{where} version={version!r} is no API version: use v1, v1beta1 or v2alpha3")
+    if not _KIND.fullmatch(kind) or len(kind) > _LABEL_LENGTH:
+        raise DefinitionError(f"{where} kind={kind!r} is no kind: use CamelCase, as in KaiwuCluster")
+    if scope not in get_args(ResourceScope):
+        raise DefinitionError(f"{where} scope={scope!r}: use 'Namespaced' or 'Cluster'")
+
+
+def _is_group_label(label: str) -> bool:
+    return len(label) <= _LABEL_LENGTH and re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", label) is not None
+
+
+def _check_definition(name: str, definition: ResourceDefinition) -> None:
+    where = f"{name}: @resource"
+    words = {
+        "plural": (definition.identity.plural,),
+        "singular": (definition.singular,),
+        "short_names": definition.short_names,
+        "categories": definition.categories,
+    }
+    for argument, values in words.items():
+        for value in values:
+            if not _LABEL.fullmatch(value) or len(value) > _LABEL_LENGTH:
+                raise DefinitionError(
+                    f"{where} {argument}={value!r}: use at most 63 lower-case letters, digits and '-', a letter first"
+                )
+        if len(set(values)) != len(values):
+            raise DefinitionError(f"{where} {argument} names {_first_duplicate(values)!r} twice")
+    for column in definition.columns:
+        _check_column(where, column)
+    if len({column.name for column in definition.columns}) != len(definition.columns):
+        twice = _first_duplicate([column.name for column in definition.columns])
+        raise DefinitionError(f"{where} columns: {twice!r} is there twice")
+
+
+def _check_column(where: str, column: PrinterColumn) -> None:
+    if not isinstance(column, PrinterColumn):
+        raise DefinitionError(f"{where} columns: {column!r} is no PrinterColumn")
+    if not column.name:
+        raise DefinitionError(f"{where} columns: a column has no name")
+    if column.type not in get_args(ColumnType):
+        words = ", ".join(get_args(ColumnType))
+        raise DefinitionError(f"{where} column {column.name!r}: type {column.type!r} is none of {words}")
+    if column.format not in get_args(ColumnFormat):
+        words = ", ".join(word for word in get_args(ColumnFormat) if word)
+        raise DefinitionError(f"{where} column {column.name!r}: format {column.format!r} is none of {words}")
+    if not column.json_path.startswith("."):
+        raise DefinitionError(
+            f"{where} column {column.name!r}: json_path {column.json_path!r} must start with '.', as in .status.phase"
+        )
+
+
+def _first_duplicate(values: Sequence[str]) -> str:
+    return next(value for index, value in enumerate(values) if value in values[:index])
