@@ -72,7 +72,7 @@ class APIContext(InitContext):
         resource: Whether the API type is scaffolded.
         controller: Whether a controller is scaffolded.
         storage: False when PROJECT already has another version of this kind, which stays the stored one.
-        controller_name: ``kaiwucluster``; in a multigroup project ``kaiwu-kaiwucluster``. Unique in the project.
+        controller_name: ``kaiwucluster``; in a multigroup project ``kaiwu-kaiwucluster``. Unique.
         reconciler: Class name, ``KaiwuClusterReconciler``.
         api_folder: ``api/v1``, in a multigroup project ``api/kaiwu/v1``; empty when the type is lightkube's.
         api_module: Package of the type's module: ``api.v1``, or ``lightkube.resources`` for a type that
@@ -82,7 +82,7 @@ class APIContext(InitContext):
         controller_folder: ``controllers``, in a multigroup project ``controllers/kaiwu``.
         controller_package: The same dotted.
         controller_module_name: ``kaiwucluster_controller``.
-        role_prefix: Prefix of the kind's file names below config/rbac: empty, in a multigroup project ``kaiwu_``.
+        role_prefix: Prefix of the kind's files below config/rbac: empty, in a multigroup project ``kaiwu_``.
         role_name_prefix: The same for object names: empty, or ``kaiwu-``.
         sample_name: File name below config/samples without suffix: ``kaiwu_v1_kaiwucluster``, or
             ``v1_kaiwucluster`` when the group is empty.

@@ -1,0 +1,61 @@
+"""Every error kaiwuctl raises for something a user can cause.
+
+    KaiwuctlError          exit status 1: the action failed
+    ├── UsageError         exit status 2: the command line is wrong
+    │   └── InvalidNameError    a name that breaks a rule; says which and shows one that passes
+    ├── ProjectFileError   PROJECT is missing, broken or of an unknown version
+    ├── CollisionError        files are in the way
+    ├── WriteError        the disk or a permission stopped the write; everything was put back
+    └── LockedError             another kaiwuctl works in the same folder
+
+A message is one line: where (flag, file or object), what is wrong, and the fix.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class KaiwuctlError(Exception):
+    """An action failed for a reason the user can do something about.
+
+    Attributes:
+        message: One line.
+        details: Further lines, when one cannot hold them: a list of files.
+    """
+
+    exit_status = 1
+
+    def __init__(self, message: str, *, details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = tuple(details)
+
+
+class UsageError(KaiwuctlError):
+    """The command line cannot be carried out as it stands."""
+
+    exit_status = 2
+
+
+class InvalidNameError(UsageError):
+    """A name breaks a rule."""
+
+
+class ProjectFileError(KaiwuctlError):
+    """PROJECT is missing, unreadable, or says something kaiwuctl cannot act on."""
+
+
+class CollisionError(KaiwuctlError):
+    """Files are in the way of what would be written; nothing was."""
+
+
+class WriteError(KaiwuctlError):
+    """Writing stopped half way and everything was put back."""
+
+
+class LockedError(KaiwuctlError):
+    """Another run holds the folder."""

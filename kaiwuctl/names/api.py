@@ -1,0 +1,151 @@
+"""Rules for what `kaiwuctl create api` is told: group, version, kind, plural, controller name."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from kaiwuctl.errors import InvalidNameError
+from kaiwuctl.names.project import is_protected
+from kaiwuctl.names.python import is_reserved_class
+from kaiwuctl.names.rule import (
+    LABEL_LIMIT,
+    Rule,
+    is_dns_1035_label,
+    is_dns_label,
+    is_dns_subdomain,
+    quoted,
+)
+
+_VERSION = re.compile(r"v[1-9][0-9]*(?:(?:alpha|beta)[1-9][0-9]*)?")
+_KIND = re.compile(r"[A-Za-z0-9]+")
+# "<Kind>List" is a DNS label as well.
+KIND_LIMIT = LABEL_LIMIT - len("List")
+# "<plural>.<group>" names the CRD and "<group>_<plural>.yaml" its file, which may have 255 bytes.
+CRD_NAME_LIMIT: Final = 230
+
+GROUP_RULES = (
+    Rule(
+        "group-subdomain",
+        lambda group: group == "" or is_dns_subdomain(group),
+        "must be lower-case letters, digits and hyphens, with dots between parts (RFC 1123)",
+        "kaiwu",
+    ),
+    Rule(
+        "group-labels",
+        lambda group: all(len(label) <= LABEL_LIMIT for label in group.split(".")),
+        f"must not have a part of more than {LABEL_LIMIT} characters",
+        "kaiwu",
+    ),
+)
+
+VERSION_RULES = (
+    Rule(
+        "version-form",
+        lambda version: _VERSION.fullmatch(version) is not None,
+        "must be v and a number, then maybe alpha or beta and a number, as Kubernetes orders versions",
+        "v1beta2",
+    ),
+    Rule(
+        "version-length",
+        lambda version: len(version) <= LABEL_LIMIT,
+        f"must have at most {LABEL_LIMIT} characters",
+        "v1",
+    ),
+)
+
+KIND_RULES = (
+    Rule(
+        "kind-identifier",
+        lambda kind: _KIND.fullmatch(kind) is not None,
+        "must be letters and digits only, because it is also the name of a Python class",
+        "KaiwuCluster",
+    ),
+    Rule(
+        "kind-uppercase",
+        lambda kind: "A" <= kind[:1] <= "Z",
+        "must start with an upper-case letter",
+        "KaiwuCluster",
+    ),
+    Rule(
+        "kind-length",
+        lambda kind: len(kind) <= KIND_LIMIT,
+        f"must have at most {KIND_LIMIT} characters, because <kind>List may have {LABEL_LIMIT}",
+        "KaiwuCluster",
+    ),
+    Rule(
+        "kind-reserved",
+        lambda kind: not is_reserved_class(kind),
+        "is a name that Python or the generated modules already use",
+        "KaiwuCluster",
+    ),
+)
+
+PLURAL_RULES = (
+    Rule(
+        "plural-label",
+        is_dns_1035_label,
+        "must be lower-case letters, digits and hyphens and start with a letter (RFC 1035)",
+        "kaiwuclusters",
+    ),
+    Rule(
+        "plural-length",
+        lambda plural: len(plural) <= LABEL_LIMIT,
+        f"must have at most {LABEL_LIMIT} characters",
+        "kaiwuclusters",
+    ),
+)
+
+CONTROLLER_NAME_RULES = (
+    Rule(
+        "controller-name-label",
+        is_dns_label,
+        "must be lower-case letters, digits and hyphens (RFC 1123)",
+        "kaiwucluster-backup",
+    ),
+    Rule(
+        "controller-name-length",
+        lambda name: len(name) <= LABEL_LIMIT,
+        f"must have at most {LABEL_LIMIT} characters",
+        "kaiwucluster-backup",
+    ),
+)
+
+
+def qualified_group(group: str, domain: str) -> str:
+    """Return the group as the API server knows it: ``kaiwu`` and ``inspur.com`` give ``kaiwu.inspur.com``.
+
+    Raises:
+        InvalidNameError: The two together are no API group a CRD may have.
+    """
+    if not group and not domain:
+        raise InvalidNameError(
+            "--group must not be empty in a project without a domain; for example --group kaiwu.inspur.com"
+        )
+    whole = ".".join(part for part in (group, domain) if part)
+    if "." not in whole:
+        raise InvalidNameError(
+            f"--group {quoted(group)}: the API group {quoted(whole)} must have a dot, as the API "
+            "server requires of every CRD; for example kaiwu.inspur.com"
+        )
+    if is_protected(whole):
+        raise InvalidNameError(
+            f"--group {quoted(group)}: the API group {quoted(whole)} is reserved for Kubernetes itself; "
+            "for example kaiwu.inspur.com"
+        )
+    return whole
+
+
+def check_crd_name(plural: str, group: str) -> None:
+    """Refuse a plural and a qualified group that together are too long for the CRD's name and file.
+
+    Raises:
+        InvalidNameError: Says how long they are and may be.
+    """
+    length = len(f"{plural}.{group}")
+    if length > CRD_NAME_LIMIT:
+        raise InvalidNameError(
+            f"--plural {quoted(plural)}: <plural>.<group> has {length} characters and may have "
+            f"{CRD_NAME_LIMIT}, because it names the CRD and its file; choose a shorter --plural or --group, "
+            "for example --plural kaiwuclusters"
+        )

@@ -1,0 +1,80 @@
+"""From Kubernetes names to Python ones.
+
+All modules a project gets are below `api` or `controllers`: none can shadow a module of the standard
+library, whatever the group or kind is called.
+"""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+
+# What the generated modules import or define beside the kind: a class of that name would replace it.
+RESERVED_CLASS_NAMES = frozenset(
+    {
+        "APIModel",
+        "Annotated",
+        "Any",
+        "CEL",
+        "Cache",
+        "CachedClient",
+        "Client",
+        "Condition",
+        "CustomResource",
+        "Duration",
+        "Enum",
+        "Field",
+        "IntOrString",
+        "Kube",
+        "ListMapKeys",
+        "ListType",
+        "Literal",
+        "Manager",
+        "ManagerOptions",
+        "MapType",
+        "NotFoundError",
+        "ObjectKey",
+        "ObjectMeta",
+        "Path",
+        "PrinterColumn",
+        "Quantity",
+        "Reconciler",
+        "Request",
+        "Result",
+        "Scale",
+    }
+)
+
+
+def group_module(group: str) -> str:
+    """Return the Python package name of an API group: ``sea-creatures.x`` gives ``sea_creatures_x``.
+
+    A keyword takes a trailing underscore as PEP 8 has it, a leading digit ``group_`` in front.
+    """
+    name = re.sub(r"[^a-z0-9]", "_", group)
+    if keyword.iskeyword(name):
+        return f"{name}_"
+    return f"group_{name}" if name[:1].isdigit() else name
+
+
+def snake_case(name: str) -> str:
+    """Return a kind in snake_case: ``KaiwuCluster`` gives ``kaiwu_cluster``, ``HTTPRoute`` ``http_route``."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    return f"{spaced}_" if keyword.iskeyword(spaced) else spaced
+
+
+def controller_module(controller_name: str) -> str:
+    """Return the module of a controller: ``captain-backup`` gives ``captain_backup_controller``."""
+    return f"{controller_name.replace('-', '_')}_controller"
+
+
+def reconciler_class(controller_name: str) -> str:
+    """Return the class of a named controller: ``captain-backup`` gives ``CaptainBackupReconciler``."""
+    words = "".join(word[:1].upper() + word[1:] for word in controller_name.split("-"))
+    return f"_{words}Reconciler" if words[:1].isdigit() else f"{words}Reconciler"
+
+
+def is_reserved_class(name: str) -> bool:
+    """Whether the name is a keyword, a built-in, or imported by the generated modules."""
+    return keyword.iskeyword(name) or hasattr(builtins, name) or name in RESERVED_CLASS_NAMES

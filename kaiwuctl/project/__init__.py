@@ -1,0 +1,1 @@
+"""The PROJECT file: what has been scaffolded."""

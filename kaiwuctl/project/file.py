@@ -1,0 +1,149 @@
+"""Reads and writes PROJECT, keeping its comments, its order and the keys it does not know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kaiwuctl.errors import ProjectFileError
+from kaiwuctl.project.model import Project, Resource
+from kaiwuctl.project.reading import read_project
+from kaiwuctl.roundtrip import Document, InvalidYAMLError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ruamel.yaml.comments import CommentedMap
+
+FILE_NAME = "PROJECT"
+_CRD_VERSION = "v1"
+_NEW = """\
+# What has been scaffolded, kept by kaiwuctl. Its commands edit this file; comments and other keys survive.
+version: "3"
+"""
+
+
+class ProjectFile:
+    """A loaded PROJECT.
+
+    Attributes:
+        project: Its values.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.project: Project = read_project(document.root)
+
+    @classmethod
+    def load(cls, folder: Path) -> ProjectFile:
+        """Read PROJECT in `folder`.
+
+        Raises:
+            ProjectFileError: It is missing, unreadable, no YAML, of another version, or lacks a field; the
+                message gives the line.
+        """
+        try:
+            text = (folder / FILE_NAME).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise ProjectFileError(_missing(folder)) from None
+        except UnicodeDecodeError:
+            raise ProjectFileError("PROJECT: is not UTF-8 text; restore it from version control") from None
+        except OSError as error:
+            raise ProjectFileError(f"PROJECT: cannot be read: {error.strerror}") from None
+        return cls.parse(text)
+
+    @classmethod
+    def parse(cls, text: str) -> ProjectFile:
+        """Read the text of a PROJECT file.
+
+        Raises:
+            ProjectFileError: As for `load`.
+        """
+        try:
+            return cls(Document(text))
+        except InvalidYAMLError as error:
+            raise ProjectFileError(
+                f"PROJECT:{error.line}: broken YAML: {error.problem}; correct that line"
+            ) from None
+
+    @classmethod
+    def new(cls, project: Project) -> ProjectFile:
+        """Return the PROJECT file of a project that has no resources yet."""
+        document = Document(_NEW)
+        document.root.insert(0, "cliVersion", project.cli_version)
+        fields: list[tuple[str, Any]] = [("domain", project.domain), ("layout", list(project.layout))]
+        fields += [("multigroup", project.multigroup), ("namespaced", project.namespaced)]
+        fields += [("projectName", project.name), ("repo", project.repo)]
+        present = [(key, value) for key, value in fields if value]
+        for position, (key, value) in enumerate(present, start=1):
+            document.root.insert(position, key, value)
+        return cls(document)
+
+    def dumps(self) -> str:
+        """Return the text of the file."""
+        return self._document.dumps()
+
+    def record(self, resource: Resource) -> None:
+        """Add the entry of a resource, or bring the one that is there up to date.
+
+        A key the entry has and kaiwuctl does not know is kept.
+        """
+        root = self._document.root
+        if root.get("resources") is None:
+            # The keys are in the order of the alphabet; a file without that order gets the list at its end.
+            keys = list(root)
+            root.pop("resources", None)
+            root.insert(keys.index("version") if keys[-1:] == ["version"] else len(root), "resources", [])
+        wanted = self._entry(resource)
+        for entry in root["resources"]:
+            identity = (entry.get("group") or "", entry.get("version"), entry.get("kind"))
+            if identity == (resource.group, resource.version, resource.kind):
+                for key in ("controller", "controllers"):
+                    if key not in wanted:
+                        entry.pop(key, None)
+                for key, value in wanted.items():
+                    _merge(entry, key, value)
+                break
+        else:
+            root["resources"].append(wanted)
+        self.project = read_project(root)
+
+    def _entry(self, resource: Resource) -> dict[str, Any]:
+        default = self.project.default_controller_name(resource.group, resource.kind)
+        entry: dict[str, Any] = {}
+        if resource.api:
+            entry["api"] = {"crdVersion": _CRD_VERSION}
+            if resource.namespaced:
+                entry["api"]["namespaced"] = True
+        if resource.controllers == (default,):
+            entry["controller"] = True
+        elif resource.controllers:
+            entry["controllers"] = [{"name": name} for name in resource.controllers]
+        if resource.core:
+            entry["core"] = True
+        if resource.domain:
+            entry["domain"] = resource.domain
+        if resource.group:
+            entry["group"] = resource.group
+        entry |= {"kind": resource.kind, "path": resource.path, "plural": resource.plural}
+        entry["version"] = resource.version
+        return entry
+
+
+def _merge(entry: CommentedMap, key: str, value: object) -> None:
+    """Set `key` without touching what is equal already, nor keys of a nested mapping that are not ours."""
+    if isinstance(value, dict) and isinstance(entry.get(key), dict):
+        for inner, inner_value in value.items():
+            _merge(entry[key], inner, inner_value)
+    elif key not in entry:
+        # Kept in the order of the alphabet, as a new entry is.
+        position = next((index for index, present in enumerate(entry) if present > key), len(entry))
+        entry.insert(position, key, value)
+    elif entry[key] != value:
+        entry[key] = value
+
+
+def _missing(folder: Path) -> str:
+    for parent in folder.absolute().parents:
+        if (parent / FILE_NAME).is_file():
+            return f"PROJECT: not found in this folder, but in {parent}; run the command there"
+    return "PROJECT: not found in this folder; start a project with `kaiwuctl init`, or change to its folder"

@@ -1,0 +1,91 @@
+"""What PROJECT says, as values.
+
+The fields are kubebuilder's, so that its documentation applies and its users can read the file:
+https://book.kubebuilder.io/reference/project-config
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kaiwuctl.names.python import controller_module, group_module
+
+LAYOUT = "python.kaiwuctl.io/v1"
+VERSION = "3"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One group, version and kind.
+
+    Attributes:
+        group: Without the domain; may be empty.
+        domain: May be empty. The domain of a kind of Kubernetes itself is whatever makes its group whole.
+        version: ``v1``.
+        kind: ``KaiwuCluster``.
+        plural: ``kaiwuclusters``.
+        path: Folder of the API type, ``api/v1``; for a kind of Kubernetes the module it is imported from.
+        api: Whether the type is scaffolded here.
+        namespaced: Scope of the type.
+        controllers: Names of the controllers that reconcile it.
+        core: A kind that Kubernetes itself defines.
+    """
+
+    group: str
+    domain: str
+    version: str
+    kind: str
+    plural: str
+    path: str
+    api: bool
+    namespaced: bool
+    controllers: tuple[str, ...] = ()
+    core: bool = False
+
+    @property
+    def qualified_group(self) -> str:
+        """The group as the API server knows it."""
+        return ".".join(part for part in (self.group, self.domain) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """The whole of PROJECT that kaiwuctl acts on; other keys stay in the file untouched."""
+
+    name: str
+    domain: str
+    repo: str
+    multigroup: bool = False
+    namespaced: bool = False
+    cli_version: str = ""
+    layout: tuple[str, ...] = (LAYOUT,)
+    resources: tuple[Resource, ...] = field(default=())
+
+    def find(self, group: str, version: str, kind: str) -> Resource | None:
+        """Return the entry of one group, version and kind."""
+        for resource in self.resources:
+            if (resource.group, resource.version, resource.kind) == (group, version, kind):
+                return resource
+        return None
+
+    def versions_of(self, group: str, kind: str) -> list[Resource]:
+        """Return the entries of all versions of a kind whose type is scaffolded here."""
+        return [entry for entry in self.resources if (entry.group, entry.kind) == (group, kind) and entry.api]
+
+    def default_controller_name(self, group: str, kind: str) -> str:
+        """Return the name a kind's only controller has: the kind, with the group in a multigroup project."""
+        prefix = f"{group.replace('.', '-')}-" if self.multigroup and group else ""
+        return f"{prefix}{kind.lower()}"
+
+    def api_folder(self, group: str, version: str) -> str:
+        """Return the folder of a version's types: ``api/v1``, in a multigroup project ``api/kaiwu/v1``."""
+        return f"api/{group_module(group)}/{version}" if self.multigroup and group else f"api/{version}"
+
+    def controller_folder(self, group: str) -> str:
+        """Return the folder of a group's controllers: ``controllers``, or ``controllers/kaiwu``."""
+        return f"controllers/{group_module(group)}" if self.multigroup and group else "controllers"
+
+    def controller_module(self, group: str, kind: str, name: str) -> str:
+        """Return the module name of a controller: ``kaiwucluster_controller``."""
+        is_default = name == self.default_controller_name(group, kind)
+        return controller_module(kind.lower() if is_default else name)
