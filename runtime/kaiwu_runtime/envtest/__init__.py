@@ -12,14 +12,29 @@
         control_plane.kill_apiserver()               # and stop_apiserver, pause, resume, compact_etcd
         control_plane.start_apiserver()              # on the same port
 
-In a test suite, ``pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]`` gives the fixtures ``control_plane``,
-``kubeconfig``, ``namespace`` and ``install_crds``. From a shell, ``python -m kaiwu_runtime.envtest`` has ``setup``,
-``path``, ``up`` and ``down``.
+In a test suite, ``pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]`` gives the fixtures
+``control_plane``, ``kubeconfig``, ``namespace`` and ``install_crds``. From a shell,
+``python -m kaiwu_runtime.envtest`` has ``setup``, ``path``, ``up`` and ``down``.
 
-The programs are looked for in KUBEBUILDER_ASSETS, on PATH and in the cache; ``setup`` downloads or builds them once.
+The programs are looked for in KUBEBUILDER_ASSETS, on PATH and in the cache; ``setup`` downloads or builds
+them once.
 """
 
+from kaiwu_runtime.envtest.background import Background, down, status, up
 from kaiwu_runtime.envtest.binaries import Binaries, locate
 from kaiwu_runtime.envtest.control_plane import ControlPlane
+from kaiwu_runtime.envtest.progress import Progress, Step
+from kaiwu_runtime.envtest.provision import setup
 
-__all__ = ["Binaries", "ControlPlane", "locate"]
+__all__ = [
+    "Background",
+    "Binaries",
+    "ControlPlane",
+    "Progress",
+    "Step",
+    "down",
+    "locate",
+    "setup",
+    "status",
+    "up",
+]

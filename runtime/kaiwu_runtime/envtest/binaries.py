@@ -92,7 +92,7 @@ def system() -> str:
 
 
 def cache_directory() -> Path:
-    """Return the cache: ``$KAIWU_ENVTEST_DIR``, else ``$XDG_CACHE_HOME/kaiwu/envtest``, else below ``~/.cache``."""
+    """Return ``$KAIWU_ENVTEST_DIR``, else ``kaiwu/envtest`` in ``$XDG_CACHE_HOME``, else in ``~/.cache``."""
     if chosen := os.environ.get("KAIWU_ENVTEST_DIR"):
         return Path(chosen).expanduser().absolute()
     base = os.environ.get("XDG_CACHE_HOME")
@@ -101,7 +101,7 @@ def cache_directory() -> Path:
 
 
 def requested_version(version: str | None) -> str | None:
-    """Return the version asked for, without its ``v``: the argument, else ``$KAIWU_ENVTEST_VERSION``, else None.
+    """Return the argument, else ``$KAIWU_ENVTEST_VERSION``, without its ``v``; None when neither is set.
 
     Raises:
         ControlPlaneError: It is neither ``1.37.2`` nor ``1.37``.
@@ -188,7 +188,8 @@ def locate(*, version: str | None = None, controller_manager: bool = False) -> B
     """Find the programs that are there already; nothing is downloaded or built.
 
     Args:
-        version: Kubernetes version such as ``1.37.2`` or ``1.37``; default ``$KAIWU_ENVTEST_VERSION``, else any.
+        version: Kubernetes version such as ``1.37.2`` or ``1.37``; default ``$KAIWU_ENVTEST_VERSION``, else
+            any.
         controller_manager: Whether kube-controller-manager is needed too.
 
     Raises:
@@ -234,12 +235,14 @@ def _from_assets(attempts: Attempts, wanted: str | None, *, controller_manager: 
     missing = missing_from(directory, controller_manager=controller_manager)
     if missing:
         raise ControlPlaneError(
-            f"KUBEBUILDER_ASSETS={value} lacks {' and '.join(missing)}; unset it, or name a directory that has them"
+            f"KUBEBUILDER_ASSETS={value} lacks {' and '.join(missing)}; "
+            "unset it, or name a directory that has them"
         )
     version = program_version(directory / API_SERVER)
     if not version_matches(version, wanted):
         raise ControlPlaneError(
-            f"KUBEBUILDER_ASSETS={value} has Kubernetes {version}, not {wanted}; unset it, or ask for {version}"
+            f"KUBEBUILDER_ASSETS={value} has Kubernetes {version}, not {wanted}; "
+            f"unset it, or ask for {version}"
         )
     return from_directory(
         directory, version, f"KUBEBUILDER_ASSETS={value}", controller_manager=controller_manager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,8 +15,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LIFETIME = datetime.timedelta(days=365)
-_CLOCK_SKEW = datetime.timedelta(minutes=5)
+_LIFETIME = dt.timedelta(days=365)
+_CLOCK_SKEW = dt.timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +60,15 @@ class CertificateAuthority:
             common_name: Subject of the certificate.
             names: Host names and IP addresses it is valid for.
 
-        The certificate is good for a client as well, because etcd's own HTTP gateway connects to etcd with it.
+        The certificate is good for a client as well, because etcd's own HTTP gateway connects to etcd
+        with it.
         """
         alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         return self._sign([(NameOID.COMMON_NAME, common_name)], usages, alternatives)
 
     def client(self, user: str, groups: Sequence[str] = ()) -> KeyPair:
-        """Sign a client certificate the way Kubernetes reads one: common name is the user, organizations the groups.
+        """Sign a client certificate: its common name is the user, its organizations are the groups.
 
         See https://kubernetes.io/docs/reference/access-authn-authz/authentication/#x509-client-certificates
         """
@@ -115,7 +116,7 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 def _builder(
     subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey
 ) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)

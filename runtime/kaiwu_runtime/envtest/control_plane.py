@@ -1,4 +1,4 @@
-"""A Kubernetes control plane for tests: etcd and kube-apiserver, and kube-controller-manager when asked for."""
+"""A Kubernetes control plane for tests: etcd, kube-apiserver and, when asked for, kube-controller-manager."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class _PortTakenError(Exception):
 
 
 class ControlPlane:
-    """etcd and kube-apiserver on loopback, on free ports, with certificates of their own; several can run at once.
+    """etcd and kube-apiserver on free ports of loopback; several control planes can run at once.
 
     A context manager. Everything ends with :meth:`stop`, or when this process ends, however it ends.
 
     Args:
-        controller_manager: Also run kube-controller-manager: namespaces are then really deleted, owned objects
-            garbage-collected, Deployments turned into ReplicaSets and Pods (that nobody runs).
+        controller_manager: Also run kube-controller-manager: namespaces are then really deleted, owned
+            objects garbage-collected, Deployments turned into ReplicaSets and Pods (that nobody runs).
         version: Kubernetes version such as ``1.37``; default the one found.
         binaries: The programs; default what :func:`~kaiwu_runtime.envtest.locate` finds.
         api_server_flags: Flags appended to kube-apiserver's command line.
@@ -49,8 +49,8 @@ class ControlPlane:
         directory: An empty or missing directory to work in, removed at the end; default a new temporary one.
 
     Raises:
-        ControlPlaneError: From :meth:`start`, when the programs are missing or do not get ready; the message has the
-            end of their logs.
+        ControlPlaneError: From :meth:`start`, when the programs are missing or do not get ready; the message
+            has the end of their logs.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class ControlPlane:
         return str(self.rest.object("POST", f"{accounts}/{name}/token", request)["status"]["token"])
 
     def service_account_kubeconfig(self, name: str, namespace: str = "default") -> Path:
-        """Return a kubeconfig that authenticates as a service account, which is created when it does not exist."""
+        """Return a kubeconfig for a service account, which is created when it does not exist."""
         token = self.service_account_token(name, namespace)
         return self._write_user(f"{namespace}-{name}", token)
 
@@ -201,11 +201,11 @@ class ControlPlane:
         return str(self.rest.object("POST", "/api/v1/namespaces", body)["metadata"]["name"])
 
     def delete_namespace(self, name: str) -> None:
-        """Ask for the deletion of a namespace; only with the controller manager does that remove what is in it."""
+        """Ask for the deletion of a namespace; it takes the controller manager to empty and remove it."""
         self.rest.object("DELETE", f"/api/v1/namespaces/{name}")
 
     def install_crds(self, *paths: str | Path, timeout: float = 30.0) -> list[str]:
-        """Install every CustomResourceDefinition in the given files and directories and wait until they are served.
+        """Install the CustomResourceDefinitions of files and directories and wait until they are served.
 
         Args:
             paths: YAML files, or directories whose ``*.yaml`` and ``*.yml`` files are read.
@@ -249,8 +249,8 @@ class ControlPlane:
     def compact_etcd(self) -> int:
         """Drop the history of etcd up to now, and return the revision.
 
-        Lists that continue, and watches that start, at an older resourceVersion are then answered with 410 Gone;
-        the API server's watch cache still serves recent ones until it is restarted.
+        Lists that continue, and watches that start, at an older resourceVersion are then answered with 410
+        Gone; the API server's watch cache still serves recent ones until it is restarted.
         """
         pki = self.directory / "pki"
         client = RestClient(self._etcd_port, authority=pki / "etcd-ca.crt", certificate=pki / "etcd.pem")

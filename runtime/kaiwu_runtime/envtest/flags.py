@@ -29,8 +29,9 @@ API_SERVER_NAMES = (
 def etcd(binaries: Binaries, directory: Path, port: int) -> list[str]:
     """Return etcd's command line.
 
-    Only holders of the control plane's client certificate are served: anybody else on the machine could otherwise
-    read and write every object past the API server. Nothing is synced to disk, the data live as long as the test.
+    Only holders of the control plane's client certificate are served: anybody else on the machine could
+    otherwise read and write every object past the API server. Nothing is synced to disk, the data live as
+    long as the test.
     """
     pki, client, peer = directory / "pki", f"https://127.0.0.1:{port}", "http://127.0.0.1:0"
     return [
@@ -66,8 +67,8 @@ def api_server(
         directory: Directory of the control plane.
         port: Port to serve on.
         etcd_port: Port etcd serves on.
-        service_accounts: Whether pods need a service account. Without the controller manager nobody creates the
-            ``default`` account of a namespace, and the admission plugin would refuse every pod.
+        service_accounts: Whether pods need a service account. Without the controller manager nobody creates
+            the ``default`` account of a namespace, and the admission plugin would refuse every pod.
         extra: Flags appended last, so that they win.
     """
     pki = directory / "pki"

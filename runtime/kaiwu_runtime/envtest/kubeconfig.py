@@ -80,41 +80,56 @@ def write_kubeconfig(path: Path, config: dict[str, Any]) -> None:
         raise ControlPlaneError(f"cannot write the kubeconfig {path}: {error.strerror or error}") from error
 
 
-def merge_kubeconfig(path: Path, config: dict[str, Any]) -> None:
-    """Write `config` to `path`; entries of other clusters that are there already stay, the current context changes.
+def merge_kubeconfig(path: Path, config: dict[str, Any]) -> str:
+    """Add `config` to the file `path`: other entries stay, the current context changes.
+
+    Returns:
+        The context that was the current one before; empty when there was none.
 
     Raises:
         ControlPlaneError: The file is no kubeconfig, or cannot be written.
     """
-    merged = _read(path)
+    merged = read_kubeconfig(path)
+    before = str(merged.get("current-context") or "")
     for key in _LISTS:
         names = {entry["name"] for entry in config[key]}
         merged[key] = [entry for entry in merged.get(key) or [] if _name(entry) not in names] + config[key]
     merged["current-context"] = config["current-context"]
     write_kubeconfig(path, {"apiVersion": "v1", "kind": "Config"} | merged)
+    return before
 
 
-def remove_from_kubeconfig(path: Path, config: dict[str, Any]) -> None:
-    """Take the entries of `config` out of `path` again; a file with nothing left is removed.
+def remove_from_kubeconfig(path: Path, config: dict[str, Any], before: str) -> None:
+    """Take the entries of `config` out of the file `path` again; a file with nothing left is removed.
+
+    Args:
+        path: The file.
+        config: What was merged into it; an entry somebody has changed since is left alone.
+        before: Context to return to when the current one goes.
 
     Raises:
         ControlPlaneError: The file is no kubeconfig, or cannot be written.
     """
     if not path.exists():
         return
-    merged = _read(path)
+    merged = read_kubeconfig(path)
     for key in _LISTS:
-        # An entry somebody changed since is theirs now.
         merged[key] = [entry for entry in merged.get(key) or [] if entry not in config[key]]
     if not any(merged[key] for key in _LISTS):
         path.unlink(missing_ok=True)
         return
-    if merged.get("current-context") == config["current-context"]:
-        merged["current-context"] = ""
+    names = {_name(entry) for entry in merged["contexts"]}
+    if merged.get("current-context") not in names:
+        merged["current-context"] = before if before in names else ""
     write_kubeconfig(path, merged)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_kubeconfig(path: Path) -> dict[str, Any]:
+    """Return the content of a kubeconfig file, empty when there is none.
+
+    Raises:
+        ControlPlaneError: It cannot be read, or is no kubeconfig.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -16,10 +16,10 @@ _ATTEMPTS = 200
 def free_port() -> int:
     """Return a TCP port of 127.0.0.1 that nobody listens on at this moment.
 
-    The port lies below the range the system takes the source ports of outgoing connections from: with a port from
-    that range, a client that retries while the server is down can be given the very same port as its source, connects
-    to itself, and keeps the server from starting again. Another process may still take the port before it is used, so
-    the caller has to be ready to ask again.
+    The port lies below the range the system takes the source ports of outgoing connections from: with a port
+    from that range, a client that retries while the server is down can be given the very same port as its
+    source, connects to itself, and keeps the server from starting again. Another process may still take the
+    port before it is used, so the caller has to be ready to ask again.
 
     Raises:
         ControlPlaneError: No free port was found.

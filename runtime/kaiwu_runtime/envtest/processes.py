@@ -82,7 +82,7 @@ class Processes:
         self._supervisor.returncode = 0
 
     def end(self) -> None:
-        """End everything and remove the directory; safe to call twice, and harmless in a fork of the owner."""
+        """End everything and remove the directory; safe to call twice and in a fork of the owner."""
         if os.getpid() != self._owner or self._supervisor.returncode is not None:
             return
         with contextlib.suppress(ControlPlaneError):

@@ -1,7 +1,7 @@
 """Fixtures for tests against a real API server.
 
-Load them in ``conftest.py`` with ``pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]``. Under pytest-xdist every
-worker is a session of its own and so has a control plane of its own.
+Load them in ``conftest.py`` with ``pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]``. Under
+pytest-xdist every worker is a session of its own and so has a control plane of its own.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class InstallCRDs(Protocol):
 
 @pytest.fixture(scope="session")
 def control_plane_options() -> ControlPlaneOptions:
-    """Options of the session's control plane: define a fixture of this name in ``conftest.py`` to change them."""
+    """Options of the control plane; a fixture of this name in ``conftest.py`` changes them."""
     return {}
 
 

@@ -1,10 +1,11 @@
-"""The small process between a test and its control plane: when the test process dies, everything below it ends.
+"""The small process between a test and its control plane, which ends the second when the first is gone.
 
-Run as a script (``python -I -S supervisor.py DIRECTORY``), standard library only, so that it starts in milliseconds.
-It is the parent of etcd, kube-apiserver and kube-controller-manager and holds the read end of a pipe whose write end
-belongs to the test process. End of file on that pipe means the test process is gone, whatever killed it: the
-supervisor then kills its children, removes DIRECTORY and exits. This needs no signal from the kernel, so it holds on
-macOS as well as on Linux. It leads a session of its own, so Ctrl-C in a terminal reaches only the test process.
+Run as a script (``python -I -S supervisor.py DIRECTORY``), standard library only, so that it starts in
+milliseconds. It is the parent of etcd, kube-apiserver and kube-controller-manager and holds the read end of
+a pipe whose write end belongs to the test process. End of file on that pipe means the test process is gone,
+whatever killed it: the supervisor then kills its children, removes DIRECTORY and exits. This needs no signal
+from the kernel, so it holds on macOS as well as on Linux. It leads a session of its own, so Ctrl-C in a
+terminal reaches only the test process.
 
 Requests are JSON objects, one a line, each answered by one line:
 
@@ -12,7 +13,7 @@ Requests are JSON objects, one a line, each answered by one line:
     {"op": "status"}                           -> {"exited": {name: exit status}}
     {"op": "stop", "name", "signal", "grace"}  -> {"status"}    SIGKILL after `grace` seconds
     {"op": "signal", "name", "signal"}         -> {}
-    {"op": "detach"}                           -> {}            outlive the caller; the first child to exit ends all
+    {"op": "detach"}                           -> {}            outlive the caller; a child's exit ends all
     {"op": "end"}                              -> {}            then exits
 """
 
@@ -38,7 +39,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to kill this child when the supervisor itself is killed; other systems have no such request."""
+    """Ask Linux to kill this child when the supervisor is killed; other systems offer no such thing."""
     if sys.platform == "linux":
         import ctypes  # noqa: PLC0415 - 10 ms, and only needed between fork and exec
 
@@ -65,6 +66,7 @@ class Supervisor:
             ready, _, _ = select.select([] if self._detached else [0], [], [], _POLL)
             if self._detached:
                 if any(child.poll() is not None for child in self._children.values()):
+                    self._keep_logs()
                     return
                 continue
             if not ready:
@@ -112,7 +114,8 @@ class Supervisor:
         if running is not None and running.poll() is None:
             raise ValueError(f"{name} runs already")
         with Path(log).open("ab") as stream:
-            # The environment is cut down on purpose: proxy variables and ETCD_* of the user must not reach the children.
+            # The environment is cut down on purpose: proxy variables and ETCD_* of the user must not reach
+            # the children.
             self._children[name] = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
@@ -149,6 +152,13 @@ class Supervisor:
         deadline = time.monotonic() + _GRACE
         while self._directory.exists() and time.monotonic() < deadline:
             shutil.rmtree(self._directory, ignore_errors=True)
+
+    def _keep_logs(self) -> None:
+        """Save the logs from the end of the directory: nobody was there to read why the program exited."""
+        kept = self._directory.with_name(self._directory.name + ".logs")
+        with contextlib.suppress(OSError):
+            shutil.rmtree(kept, ignore_errors=True)
+            (self._directory / "logs").rename(kept)
 
     @staticmethod
     def _let_go() -> None:

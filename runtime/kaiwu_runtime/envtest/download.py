@@ -1,0 +1,246 @@
+"""Downloads the official envtest archive, whose index gives every archive's address and SHA-512.
+
+The index is envtest-releases.yaml of kubernetes-sigs/controller-tools, the one that setup-envtest reads.
+See https://book.kubebuilder.io/reference/envtest
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import re
+import socket
+import tarfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from typing import IO, TYPE_CHECKING
+from urllib.parse import urljoin, urlsplit
+
+import yaml
+
+from kaiwu_runtime.envtest.binaries import (
+    API_SERVER,
+    DEFAULT_VERSION,
+    ETCD,
+    system,
+    version_key,
+    version_matches,
+)
+from kaiwu_runtime.envtest.progress import Step
+from kaiwu_runtime.errors import ControlPlaneError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaiwu_runtime.envtest.progress import Progress
+
+DEFAULT_INDEX = (
+    "https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml"
+)
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds to resolve and connect to a host."""
+STALL_TIMEOUT = 20.0
+"""Seconds in which at least :data:`STALL_BYTES` have to arrive."""
+STALL_BYTES = 20_000
+_INDEX_LIMIT = 20_000_000
+_CHUNK = 1 << 16
+_ATTEMPTS = 2
+_RELEASE = re.compile(r"v\d+\.\d+\.\d+")
+_WANTED = (ETCD, API_SERVER)
+
+
+class _NetworkError(ControlPlaneError):
+    """Something that another attempt may not meet."""
+
+
+def download(index: str, wanted: str | None, directory: Path, progress: Progress) -> tuple[str, list[Path]]:
+    """Download, check and unpack an archive.
+
+    Args:
+        index: Address of the index.
+        wanted: Version such as ``1.37.2`` or ``1.37``; None takes the default version, else the newest of
+            its minor version, else the newest of all.
+        directory: Empty directory the programs are put into.
+        progress: Receives the bytes that have arrived.
+
+    Returns:
+        The version, and the paths of the programs.
+
+    Raises:
+        ControlPlaneError: There is no such archive, or it could not be had, or it is not what the index says.
+    """
+    progress(Step(f"reading the index of envtest archives {index}"))
+    version, url, sha512 = _choose(_read_index(index), index, wanted)
+    archive = directory / "archive.tar.gz"
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            _fetch(url, archive, f"downloading Kubernetes {version} (envtest archive)", progress)
+            break
+        except _NetworkError:
+            if attempt == _ATTEMPTS:
+                raise
+    with archive.open("rb") as stream:
+        found = hashlib.file_digest(stream, "sha512").hexdigest()
+    if found != sha512:
+        raise ControlPlaneError(f"{url} has SHA-512 {found[:16]}…, the index says {sha512[:16]}…; not used")
+    files = _unpack(archive, directory, url)
+    archive.unlink()
+    return version, files
+
+
+def _read_index(index: str) -> dict[str, object]:
+    with _open(index) as response:
+        data = _receive(response, index, _INDEX_LIMIT)
+    try:
+        document = yaml.safe_load(data)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ControlPlaneError(f"{index} is not YAML; is this the address of the index?") from error
+    releases = document.get("releases") if isinstance(document, dict) else None
+    if not isinstance(releases, dict):
+        raise ControlPlaneError(f"{index} has no `releases`; is this the address of the index?")
+    return releases
+
+
+def _choose(releases: dict[str, object], index: str, wanted: str | None) -> tuple[str, str, str]:
+    machine = system()
+    archives: dict[str, dict[str, object]] = {}
+    for tag, files in releases.items():
+        name = f"envtest-{tag}-{machine}.tar.gz"
+        if _RELEASE.fullmatch(str(tag)) and isinstance(files, dict) and isinstance(files.get(name), dict):
+            archives[str(tag).removeprefix("v")] = files[name]
+    candidates = [version for version in archives if version_matches(version, wanted)]
+    if not candidates:
+        newest = ", ".join(sorted(archives, key=version_key)[-3:]) or "nothing"
+        raise ControlPlaneError(
+            f"{index} has no Kubernetes {wanted or ''} for {machine}; its newest: {newest}"
+        )
+    minor = DEFAULT_VERSION.rpartition(".")[0]
+
+    def preference(version: str) -> tuple[bool, bool, tuple[int, ...]]:
+        return version == DEFAULT_VERSION, version_matches(version, minor), version_key(version)
+
+    version = max(candidates, key=preference)
+    url, sha512 = archives[version].get("selfLink"), archives[version].get("hash")
+    if not isinstance(url, str) or not isinstance(sha512, str) or not re.fullmatch(r"[0-9a-f]{128}", sha512):
+        raise ControlPlaneError(f"{index} gives no address and SHA-512 for Kubernetes {version}; not used")
+    return version, urljoin(index, url), sha512
+
+
+def _fetch(url: str, target: Path, text: str, progress: Progress) -> None:
+    with _open(url) as response, target.open("wb") as stream:
+        total = int(response.headers.get("Content-Length") or 0)
+        done = 0
+        window, window_start = 0, time.monotonic()
+        progress(Step(text, 0, total, "bytes"))
+        while chunk := _read(response, url):
+            stream.write(chunk)
+            done += len(chunk)
+            window += len(chunk)
+            progress(Step(text, done, total, "bytes"))
+            if time.monotonic() - window_start > STALL_TIMEOUT:
+                if window < STALL_BYTES:
+                    raise _NetworkError(f"{url} is too slow: {window} bytes in {STALL_TIMEOUT:g} s")
+                window, window_start = 0, time.monotonic()
+        if total and done != total:
+            raise _NetworkError(f"{url} ended after {done} of {total} bytes")
+
+
+def _receive(response: http.client.HTTPResponse, url: str, limit: int) -> bytes:
+    parts = bytearray()
+    deadline = time.monotonic() + STALL_TIMEOUT
+    while chunk := _read(response, url):
+        parts += chunk
+        if len(parts) > limit:
+            raise ControlPlaneError(f"{url} is larger than {limit} bytes; is this the address of the index?")
+        if time.monotonic() > deadline:
+            raise _NetworkError(f"{url} is too slow: not complete after {STALL_TIMEOUT:g} s")
+    return bytes(parts)
+
+
+def _read(response: http.client.HTTPResponse, url: str) -> bytes:
+    try:
+        return response.read1(_CHUNK)
+    except (OSError, http.client.HTTPException) as error:
+        raise _NetworkError(f"{url} broke off: {_reason(error)}") from error
+
+
+def _open(url: str) -> http.client.HTTPResponse:
+    """Open an address through the proxies of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"https", "http", "file"}:
+        raise ControlPlaneError(f"{url} is no http, https or file address")
+    if parts.scheme != "file":
+        _resolve(parts.scheme, parts.hostname or "", url)
+    try:
+        response: http.client.HTTPResponse = urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT)  # noqa: S310
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise ControlPlaneError(f"{url} answered {error.code} {error.reason}") from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _NetworkError(f"{url} cannot be reached: {_reason(error)}") from error
+    _set_timeout(response, STALL_TIMEOUT)
+    return response
+
+
+def _set_timeout(response: http.client.HTTPResponse, seconds: float) -> None:
+    stream: IO[bytes] | None = getattr(response, "fp", None)
+    connection = getattr(getattr(stream, "raw", None), "_sock", None)
+    if isinstance(connection, socket.socket):
+        connection.settimeout(seconds)
+
+
+def _resolve(scheme: str, host: str, url: str) -> None:
+    """Fail early when a name has no address; the system's resolver may take half a minute over it."""
+    proxy = urllib.request.getproxies().get(scheme)
+    if proxy and not urllib.request.proxy_bypass(host):
+        host = urlsplit(proxy if "://" in proxy else f"http://{proxy}").hostname or host
+    failure: list[OSError] = []
+
+    def look_up() -> None:
+        try:
+            socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except OSError as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=look_up, daemon=True)
+    thread.start()
+    thread.join(CONNECT_TIMEOUT)
+    if thread.is_alive():
+        raise _NetworkError(f"{url} cannot be reached: no address for {host} in {CONNECT_TIMEOUT:g} s")
+    if failure:
+        raise _NetworkError(f"{url} cannot be reached: no address for {host} ({_reason(failure[0])})")
+
+
+def _unpack(archive: Path, directory: Path, url: str) -> list[Path]:
+    """Take the programs out of the archive by name; everything else, links included, is passed over."""
+    found: dict[str, Path] = {}
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                name = member.name.rpartition("/")[2]
+                if name not in (*_WANTED, "kubectl") or not member.isreg() or name in found:
+                    continue
+                source = tar.extractfile(member)
+                if source is None:
+                    continue
+                found[name] = directory / name
+                with source, found[name].open("wb") as target:
+                    while block := source.read(_CHUNK):
+                        target.write(block)
+                found[name].chmod(0o755)
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        raise ControlPlaneError(f"{url} is no archive that can be unpacked: {error}") from error
+    missing = [name for name in _WANTED if name not in found]
+    if missing:
+        raise ControlPlaneError(f"{url} lacks {' and '.join(missing)}")
+    return list(found.values())
+
+
+def _reason(error: Exception) -> str:
+    inner = getattr(error, "reason", error)
+    if isinstance(inner, TimeoutError):
+        return "timed out"
+    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
