@@ -28,7 +28,7 @@ class KeyPair:
 
 
 class CertificateAuthority:
-    """Signs the certificates of one control plane; its key is never written to disk unless asked for.
+    """Signs the certificates of one control plane; several can live side by side.
 
     Args:
         common_name: Subject of the authority's own certificate.

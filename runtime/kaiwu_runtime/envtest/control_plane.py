@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaiwu_runtime.envtest import flags
 from kaiwu_runtime.envtest.binaries import API_SERVER, CONTROLLER_MANAGER, ETCD, Binaries, locate
-from kaiwu_runtime.envtest.certificates import CertificateAuthority, KeyPair, service_account_keys
+from kaiwu_runtime.envtest.certificates import CertificateAuthority, KeyPair
 from kaiwu_runtime.envtest.crds import install_crds
 from kaiwu_runtime.envtest.kubeconfig import kubeconfig, write_kubeconfig
+from kaiwu_runtime.envtest.pki import write_pki
 from kaiwu_runtime.envtest.ports import free_port
 from kaiwu_runtime.envtest.processes import Processes
 from kaiwu_runtime.envtest.rest import RestClient
@@ -269,14 +269,14 @@ class ControlPlane:
         directory = self._directory = self._make_directory()
         self._port, self._etcd_port = free_port(), free_port()
         (directory / "logs").mkdir()
-        self._write_pki(directory / "pki")
+        admin = write_pki(directory / "pki", self._authority)
         processes = self._processes = Processes(directory)
         processes.start(ETCD, flags.etcd(binaries, directory, self._etcd_port), self.log(ETCD))
         self._launch_api_server()
         pki = directory / "pki"
         self._rest = RestClient(self._port, authority=pki / "ca.crt", certificate=pki / "admin.pem")
         self._wait_until_ready()
-        write_kubeconfig(self.kubeconfig, self._config(self._admin, "admin"))
+        write_kubeconfig(self.kubeconfig, self._config(admin, "admin"))
         if self._with_manager:
             user = "system:kube-controller-manager"
             config = self._write_user(user, self._authority.client(user))
@@ -295,33 +295,7 @@ class ControlPlane:
             raise ControlPlaneError(f"{self._wanted_directory} is not empty; name another directory")
         return self._wanted_directory
 
-    def _write_pki(self, pki: Path) -> None:
-        pki.mkdir(mode=0o700)
-        # etcd trusts an authority of its own: a user of the API server is no user of etcd.
-        etcd_authority = CertificateAuthority("kaiwu-envtest-etcd")
-        etcd = etcd_authority.server("etcd", ["127.0.0.1", "localhost"])
-        server = self._authority.server("kube-apiserver", flags.API_SERVER_NAMES)
-        self._admin = self._authority.client("admin", ["system:masters"])
-        signing_key, checking_key = service_account_keys()
-        authority = self._authority.pair
-        contents = {
-            "ca.crt": authority.certificate,
-            "ca.key": authority.key,
-            "etcd-ca.crt": etcd_authority.certificate,
-            "etcd.crt": etcd.certificate,
-            "etcd.key": etcd.key,
-            "etcd.pem": etcd.certificate + etcd.key,
-            "apiserver.crt": server.certificate,
-            "apiserver.key": server.key,
-            "admin.pem": self._admin.certificate + self._admin.key,
-            "sa.key": signing_key,
-            "sa.pub": checking_key,
-        }
-        for name, content in contents.items():
-            with open(os.open(pki / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:  # noqa: PTH123
-                stream.write(content)
-
-    def _config(self, credentials: KeyPair | str, user: str) -> dict[str, object]:
+    def _config(self, credentials: KeyPair | str, user: str) -> dict[str, Any]:
         return kubeconfig(self.url, self._authority.certificate, credentials=credentials, user=user)
 
     def _write_user(self, user: str, credentials: KeyPair | str) -> Path:
