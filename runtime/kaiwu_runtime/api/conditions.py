@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, MutableSequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from lightkube.models import meta_v1
 
@@ -33,7 +33,7 @@ class Condition(meta_v1.Condition):
     """
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return kube_core_schema(cls)
 
     @classmethod

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic_core import core_schema
 
@@ -90,9 +90,9 @@ class DurationType:
     """Makes pydantic accept durations only; written as ``Duration``."""
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
+        self, source: object, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        def validate(value: Any) -> str:
+        def validate(value: object) -> str:
             if isinstance(value, timedelta):
                 return format_duration(value)
             parse_duration(value)

@@ -7,6 +7,7 @@ writes Kubernetes' types again.
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -28,7 +29,7 @@ class KubeModel:
     """Makes pydantic validate and dump a lightkube model through msgspec; written as ``Kube[Model]``."""
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
+        self, source: object, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         if not is_kube_model(source):
             raise DefinitionError(f"Kube[{_name(source)}]: {_name(source)} is no model from lightkube.models")
@@ -52,7 +53,7 @@ def is_kube_model(source: object) -> bool:
 def kube_core_schema(model: type[Any]) -> core_schema.CoreSchema:
     """Return the pydantic core schema of a lightkube model: instances pass, mappings are converted by msgspec."""
 
-    def validate(value: Any) -> Any:
+    def validate(value: object) -> object:
         if isinstance(value, model):
             return value
         try:
@@ -72,7 +73,7 @@ def kube_core_schema(model: type[Any]) -> core_schema.CoreSchema:
     )
 
 
-def _quantities_as_strings(value: Any, model: type[Any]) -> Any:
+def _quantities_as_strings(value: object, model: type[Any]) -> object:
     """Return the mapping with every integer that stands for a quantity written as a string.
 
     The API server accepts ``sizeLimit: 1`` in a custom resource, while lightkube declares a quantity as a string.
@@ -84,7 +85,7 @@ def _quantities_as_strings(value: Any, model: type[Any]) -> Any:
         current = result.get(field.encode_name)
         if current is None:
             continue
-        if type(current) is int and QUANTITY_ANNOTATION in str(_annotation(model, field.name)):
+        if type(current) is int and QUANTITY_ANNOTATION in annotation_of(model, field.name):
             result[field.encode_name] = str(current)
             continue
         nested = nested_model(field.type)
@@ -97,14 +98,16 @@ def _quantities_as_strings(value: Any, model: type[Any]) -> Any:
     return result
 
 
-def _annotation(model: type[Any], field: str) -> object:
+def annotation_of(model: type[Any], field: str) -> str:
+    """Return a field's annotation as lightkube spells it: a quantity is only told from a string there."""
     for base in model.__mro__:
-        if field in base.__dict__.get("__annotations__", {}):
-            return base.__dict__["__annotations__"][field]
+        annotations = inspect.get_annotations(base)
+        if field in annotations:
+            return str(annotations[field])
     return ""
 
 
-def nested_model(annotation: Any) -> type[Any] | None:
+def nested_model(annotation: object) -> type[Any] | None:
     """Return the lightkube model inside ``Model``, ``Optional[Model]`` or ``Optional[List[Model]]``, else None."""
     if is_kube_model(annotation):
         model: type[Any] = annotation

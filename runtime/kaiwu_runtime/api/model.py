@@ -34,7 +34,7 @@ class APIModel(BaseModel):
     )
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler, /) -> CoreSchema:
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler, /) -> CoreSchema:
         try:
             return handler(source)
         except PydanticSchemaGenerationError as error:
@@ -84,7 +84,7 @@ def _unsupported(model: type[BaseModel], explanation: str) -> DefinitionError:
     return DefinitionError(f"{where}: {first}")
 
 
-def _naked_kube_model(annotation: Any) -> type[Any] | None:
+def _naked_kube_model(annotation: object) -> type[Any] | None:
     if is_kube_model(annotation):
         model: type[Any] = annotation
         return model

@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AwareDatetime, Field, PlainSerializer, StrictInt, StrictStr
 from pydantic_core import core_schema
@@ -46,13 +46,13 @@ class BytesType:
     """Bytes in Python, standard base64 in JSON; written as ``Base64Bytes``."""
 
     def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
+        self, source: object, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        def validate(value: Any) -> bytes:
+        def validate(value: object) -> bytes:
             if isinstance(value, bytes):
                 return value
             if not isinstance(value, str):
-                raise ValueError("expected bytes, or a string in base64")  # noqa: TRY004 - pydantic wraps ValueError
+                raise ValueError("expected bytes, or a string in base64")
             try:
                 return base64.b64decode(value, validate=True)
             except binascii.Error as error:

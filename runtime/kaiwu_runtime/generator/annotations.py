@@ -1,0 +1,156 @@
+"""Takes a field's annotation apart: the bare type, whether it may be None, and everything said about it."""
+
+from __future__ import annotations
+
+import re
+import types
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin
+
+import annotated_types
+from pydantic.fields import FieldInfo
+from typing_extensions import TypeAliasType
+
+from kaiwu_runtime.api.markers import Marker
+
+_M = TypeVar("_M", bound=Marker)
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the annotation and its metadata say, apart from the type.
+
+    Attributes:
+        markers: Markers in the order they are written.
+        other: Metadata that is no marker: Kube, Quantity, pydantic validators.
+        minimum, maximum: Bounds with their exclusiveness.
+    """
+
+    markers: list[Marker] = field(default_factory=list)
+    other: list[object] = field(default_factory=list)
+    minimum: tuple[float, bool] | None = None
+    maximum: tuple[float, bool] | None = None
+    multiple_of: float | None = None
+    min_length: int | None = None
+    max_length: int | None = None
+    patterns: list[str] = field(default_factory=list)
+    title: str = ""
+    description: str = ""
+    examples: list[Any] = field(default_factory=list)
+    optional: bool = False
+
+    def find(self, kind: type[_M]) -> _M | None:
+        """Return the last marker of a kind, the one nearest to the field; None when there is none."""
+        return next((marker for marker in reversed(self.markers) if isinstance(marker, kind)), None)
+
+    def all(self, kind: type[_M]) -> list[_M]:
+        """Return every marker of a kind, in order."""
+        return [marker for marker in self.markers if isinstance(marker, kind)]
+
+    def carries(self, kind: type[Any]) -> bool:
+        """Tell whether metadata of a class is there."""
+        return any(isinstance(item, kind) for item in self.other)
+
+    def add(self, metadata: Iterable[object]) -> None:
+        """Read pydantic's, annotated-types' and this package's metadata."""
+        for item in _flatten(metadata):
+            self._add(item)
+
+    def _add(self, item: object) -> None:
+        match item:
+            case Marker():
+                self.markers.append(item)
+            case FieldInfo():
+                self.title = item.title or self.title
+                self.description = item.description or self.description
+                self.examples = list(item.examples or self.examples)
+            case annotated_types.Ge(ge=bound):
+                self._at_least(bound, exclusive=False)
+            case annotated_types.Gt(gt=bound):
+                self._at_least(bound, exclusive=True)
+            case annotated_types.Le(le=bound):
+                self._at_most(bound, exclusive=False)
+            case annotated_types.Lt(lt=bound):
+                self._at_most(bound, exclusive=True)
+            case annotated_types.MultipleOf(multiple_of=step):
+                self.multiple_of = _number(step)
+            case annotated_types.MinLen(min_length=length):
+                self.min_length = max(length, self.min_length or 0)
+            case annotated_types.MaxLen(max_length=length):
+                self.max_length = length if self.max_length is None else min(length, self.max_length)
+            case _:
+                pattern = getattr(item, "pattern", None)
+                if pattern is not None:
+                    self.patterns.append(pattern.pattern if isinstance(pattern, re.Pattern) else str(pattern))
+                else:
+                    self.other.append(item)
+
+    def _at_least(self, bound: object, *, exclusive: bool) -> None:
+        candidate = (_number(bound), exclusive)
+        self.minimum = candidate if self.minimum is None else max(self.minimum, candidate)
+
+    def _at_most(self, bound: object, *, exclusive: bool) -> None:
+        candidate = (_number(bound), exclusive)
+        if self.maximum is None or (candidate[0], not exclusive) < (self.maximum[0], not self.maximum[1]):
+            self.maximum = candidate
+
+
+def take_apart(annotation: object, metadata: Iterable[object] = ()) -> tuple[object, Facts]:
+    """Return the bare type of an annotation and what is said about it.
+
+    ``Annotated``, type aliases, ``NewType`` and ``| None`` are unwrapped; outer metadata follows inner metadata.
+    """
+    facts = Facts()
+    bare = _unwrap(annotation, facts)
+    facts.add(metadata)
+    return bare, facts
+
+
+def members(annotation: object) -> tuple[object, ...]:
+    """Return the members of a union, None left out; a single type is a union of one."""
+    if get_origin(annotation) in {Union, types.UnionType}:
+        return tuple(member for member in get_args(annotation) if member is not type(None))
+    return (annotation,)
+
+
+def _unwrap(annotation: object, facts: Facts) -> object:
+    if get_origin(annotation) is Annotated:
+        inner, *metadata = get_args(annotation)
+        bare = _unwrap(inner, facts)
+        facts.add(metadata)
+        return bare
+    if isinstance(annotation, TypeAliasType):
+        return _unwrap(annotation.__value__, facts)
+    if isinstance(get_origin(annotation), TypeAliasType):
+        alias: Any = get_origin(annotation)
+        return _unwrap(alias.__value__[get_args(annotation)], facts)
+    if isinstance(annotation, NewType):
+        return _unwrap(annotation.__supertype__, facts)
+    if get_origin(annotation) in {Union, types.UnionType}:
+        some = members(annotation)
+        facts.optional = facts.optional or len(some) < len(get_args(annotation))
+        if len(some) == 1:
+            return _unwrap(some[0], facts)
+        return Union[some]  # noqa: UP007 - the members are only known now
+    return annotation
+
+
+def _flatten(metadata: Iterable[object]) -> Iterator[object]:
+    for item in metadata:
+        if isinstance(item, FieldInfo):
+            yield from _flatten(item.metadata)
+            if item.description or item.title or item.examples:
+                yield item
+        elif isinstance(item, annotated_types.GroupedMetadata):
+            yield from _flatten(item)
+        else:
+            yield item
+
+
+def _number(bound: object) -> float:
+    """Return a bound as an int where it is one: ``1`` reads better than ``1.0``."""
+    number = float(bound)  # type: ignore[arg-type]  # pydantic has checked that it compares with the value
+    if isinstance(bound, int):
+        return int(bound)
+    return int(number) if number.is_integer() else number

@@ -1,0 +1,127 @@
+"""Finds a project's API types and reconcilers by importing its modules.
+
+A file that should define something and does not, or that cannot be imported, is an error that names it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from kaiwu_runtime.api.model import CustomResource
+from kaiwu_runtime.api.rbac import RBACRule, rbac_rules
+from kaiwu_runtime.api.resource import resource_definition
+from kaiwu_runtime.errors import ConfigurationError, DefinitionError
+
+
+def find_resources(folder: Path, root: Path) -> list[type[CustomResource]]:
+    """Return the kinds defined in the ``*_types.py`` files below a folder, in a fixed order.
+
+    Args:
+        folder: For example ``api``.
+        root: The project's root, from which the modules are imported.
+
+    Raises:
+        ConfigurationError: A file cannot be imported; the message names file and line.
+        DefinitionError: A file defines no kind.
+    """
+    found: list[type[CustomResource]] = []
+    for file in sorted(folder.rglob("*_types.py")):
+        module = _import(file, root)
+        kinds = [
+            kind
+            for kind in _classes(module)
+            if issubclass(kind, CustomResource) and resource_definition(kind)
+        ]
+        if not kinds:
+            raise DefinitionError(
+                f"{_show(file, root)} has no class decorated with @resource(...): decorate its kind, "
+                "or give a module of shared models a name that does not end in _types.py"
+            )
+        found += kinds
+    return found
+
+
+def find_rules(folder: Path, root: Path) -> list[RBACRule]:
+    """Return the rules declared with ``@rbac`` in every module below a folder.
+
+    Args:
+        folder: For example ``controllers``.
+        root: The project's root, from which the modules are imported.
+
+    Raises:
+        ConfigurationError: A file cannot be imported; the message names file and line.
+        DefinitionError: A ``*_controller.py`` file defines no reconciler.
+    """
+    rules: list[RBACRule] = []
+    for file in sorted(folder.rglob("*.py")):
+        if "__pycache__" in file.parts:
+            continue
+        module = _import(file, root)
+        classes = list(_classes(module))
+        if file.name.endswith("_controller.py") and not any(
+            callable(getattr(c, "reconcile", None)) for c in classes
+        ):
+            raise DefinitionError(
+                f"{_show(file, root)} has no Reconciler: define a class with a reconcile method"
+            )
+        for each in classes:
+            rules += rbac_rules(each)
+    return rules
+
+
+def _classes(module: ModuleType) -> Iterator[type]:
+    for value in vars(module).values():
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            yield value
+
+
+def _import(file: Path, root: Path) -> ModuleType:
+    relative = file.resolve().relative_to(root.resolve()).with_suffix("")
+    parts = relative.parts[:-1] if relative.name == "__init__" else relative.parts
+    bad = next((part for part in parts if not part.isidentifier()), None)
+    if bad is not None:
+        raise ConfigurationError(
+            f"{_show(file, root)}: {bad!r} is no Python module name: use letters, digits and _"
+        )
+    name = ".".join(parts)
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    try:
+        module = importlib.import_module(name)
+    except (ConfigurationError, DefinitionError) as error:
+        raise type(error)(f"{_place(error, file, root)}: {error}") from None
+    except Exception as error:  # noqa: BLE001 - the user's module may raise anything
+        first = str(error).splitlines()[0] if str(error) else ""
+        text = f"{type(error).__name__}: {first}" if first else type(error).__name__
+        raise ConfigurationError(f"{_place(error, file, root)}: {text}") from None
+    loaded = getattr(module, "__file__", None)
+    if loaded is None or Path(loaded).resolve() != file.resolve():
+        raise ConfigurationError(
+            f"{_show(file, root)}: 'import {name}' gives {loaded or 'another module'}: rename the folder or the file"
+        )
+    return module
+
+
+def _place(error: BaseException, file: Path, root: Path) -> str:
+    """Return file and line of the project's own code that an error came out of."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{_show(Path(error.filename), root)}:{error.lineno}"
+    own = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).resolve().is_relative_to(root.resolve())
+        and "site-packages" not in frame.filename
+    ]
+    return f"{_show(Path(own[-1].filename), root)}:{own[-1].lineno}" if own else _show(file, root)
+
+
+def _show(file: Path, root: Path) -> str:
+    try:
+        return str(file.resolve().relative_to(root.resolve()))
+    except ValueError:
+        return str(file)

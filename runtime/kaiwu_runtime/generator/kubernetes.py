@@ -1,0 +1,177 @@
+"""Structural schemas of Kubernetes' own types, from lightkube's models and the facts those lack.
+
+Descriptions are left out: a PodTemplateSpec with them is larger than what ``kubectl apply`` can annotate.
+"""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import importlib
+import types
+from functools import cache
+from typing import Any, Union, get_args, get_origin
+
+import msgspec
+
+from kaiwu_runtime.api.kube import annotation_of, is_kube_model
+from kaiwu_runtime.api.quantity import QUANTITY_ANNOTATION
+from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.generator.kubernetes_facts import kubernetes_facts
+from kaiwu_runtime.generator.scalars import int_or_string, quantity
+from kaiwu_runtime.generator.schema import Schema
+
+_MODELS = "lightkube.models."
+_CONDITION: dict[str, dict[str, Any]] = {
+    "lastTransitionTime": {"type": "string", "format": "date-time"},
+    "message": {"type": "string", "maxLength": 32768},
+    "observedGeneration": {"type": "integer", "format": "int64", "minimum": 0},
+    "reason": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 1024,
+        "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+    },
+    "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
+    "type": {
+        "type": "string",
+        "maxLength": 316,
+        "pattern": (
+            r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+            r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+        ),
+    },
+}
+"""The limits of metav1.Condition, which the API server publishes for no type but enforces in every CRD that embeds it."""
+
+_EMBEDDED_METADATA = ("annotations", "finalizers", "generateName", "labels", "name", "namespace")
+"""What a template may say about the metadata of the objects made from it; the rest is the API server's to fill."""
+
+_SCALARS: dict[object, dict[str, Any]] = {
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    datetime.datetime: {"type": "string", "format": "date-time"},
+}
+
+
+def kube_schema(model: object, where: str) -> Schema:
+    """Return the schema of a lightkube model.
+
+    Args:
+        model: A class from ``lightkube.models`` or ``lightkube.resources``.
+        where: ``Model.field`` it is embedded in, for messages.
+
+    Raises:
+        DefinitionError: The model contains itself, or a mapping of which nobody knows the values.
+    """
+    try:
+        return copy.deepcopy(_schema(model))
+    except DefinitionError as error:
+        raise DefinitionError(f"{where}: {error}") from None
+
+
+@cache
+def _schema(model: Any) -> Schema:  # noqa: ANN401 - any lightkube model
+    return _build(model, ())
+
+
+def _build(model: type[msgspec.Struct], outer: tuple[type[Any], ...]) -> Schema:
+    name = model_name(model)
+    if model in outer:
+        raise DefinitionError(
+            f"{name.partition('.')[2]} contains itself, which no CRD can express: "
+            "use Annotated[dict[str, Any], PreserveUnknownFields()]"
+        )
+    facts = kubernetes_facts().get(name, {})
+    schema = Schema({"type": "object"}, model=name.partition(".")[2], origin=name.partition(".")[2])
+    schema.update(facts.get("", {}))
+    properties: dict[str, Schema] = {}
+    required: list[str] = []
+    for field in msgspec.structs.fields(model):
+        key = field.encode_name
+        if name == "meta_v1.ObjectMeta" and key not in _EMBEDDED_METADATA:
+            continue
+        if field.required:
+            required.append(key)
+        if name == "meta_v1.Condition":
+            properties[key] = Schema(_CONDITION[key])
+        else:
+            spelled = annotation_of(model, field.name)
+            properties[key] = _field(
+                field.type, spelled, facts.get(key, {}), (*outer, model), f"{name}.{key}"
+            )
+        properties[key].origin = f"{schema.origin}.{key}"
+    if properties:
+        schema["properties"] = properties
+    if required:
+        schema["required"] = sorted(required)
+    return schema
+
+
+def _field(
+    annotation: Any, spelled: str, fact: dict[str, Any], outer: tuple[type[Any], ...], where: str
+) -> Schema:
+    schema = _typed(annotation, spelled, fact, outer, where)
+    for key, value in fact.items():
+        if key not in {"values", "items"}:
+            schema[key] = value
+    return schema
+
+
+def _typed(
+    annotation: Any, spelled: str, fact: dict[str, Any], outer: tuple[type[Any], ...], where: str
+) -> Schema:
+    if get_origin(annotation) in {Union, types.UnionType}:
+        some = [member for member in get_args(annotation) if member is not type(None)]
+        if set(some) == {int, str}:
+            return int_or_string()
+        if len(some) != 1:
+            raise DefinitionError(f"{where} is a union, which no CRD can express")
+        return _typed(some[0], spelled, fact, outer, where)
+    if get_origin(annotation) is list:
+        items = _field(get_args(annotation)[0], spelled, fact.get("items", {}), outer, where)
+        return Schema({"type": "array", "items": items})
+    if annotation is str and QUANTITY_ANNOTATION in spelled:
+        return quantity()
+    if annotation in _SCALARS:
+        return Schema(_SCALARS[annotation])
+    if is_kube_model(annotation):
+        return _build(annotation, outer)
+    if annotation is dict:
+        return Schema({"type": "object", "additionalProperties": _values(fact, outer, where)})
+    if annotation is Any:
+        return Schema({"x-kubernetes-preserve-unknown-fields": True})
+    # typing.Dict: lightkube's spelling of a raw extension, any object at all.
+    return Schema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+
+
+def _values(fact: dict[str, Any], outer: tuple[type[Any], ...], where: str) -> Schema:
+    known = fact.get("values")
+    if known is not None and "model" in known:
+        module, _, name = known["model"].partition(".")
+        return _build(getattr(importlib.import_module(_MODELS + module), name), outer)
+    if known is None:
+        raise DefinitionError(
+            f"{where} is a mapping of which lightkube does not tell the values: "
+            "use Annotated[dict[str, Any], PreserveUnknownFields()]"
+        )
+    return _value(known)
+
+
+def _value(known: dict[str, Any]) -> Schema:
+    if known.get("quantity"):
+        return quantity()
+    content = dict(known)
+    if "items" in content:
+        content["items"] = _value(content["items"])
+    return Schema(content)
+
+
+def model_name(model: type[Any]) -> str:
+    """Return lightkube's name of a model, for example ``core_v1.Container``; subclasses have their model's name."""
+    for base in model.__mro__:
+        if base.__module__.startswith(_MODELS):
+            return f"{base.__module__.removeprefix(_MODELS)}.{base.__name__}"
+    return f"{model.__module__}.{model.__name__}"

@@ -1,0 +1,81 @@
+"""Writes generated files: all or none of the content is made first, each file is replaced in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kaiwu_runtime.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of one file: ``wrote``, ``unchanged`` or ``removed``."""
+
+    path: Path
+    action: str
+
+
+def write_files(files: Mapping[Path, str]) -> list[Written]:
+    """Write files that differ from what is there; a reader sees the old content or the new, never a part.
+
+    Raises:
+        ConfigurationError: A file cannot be written; the message names it and the reason.
+    """
+    results = []
+    for path in sorted(files):
+        content = files[path].encode()
+        try:
+            if path.is_symlink():
+                raise ConfigurationError(
+                    f"{path} is a symbolic link: remove it, generated files are plain files"
+                )
+            if path.is_file() and path.read_bytes() == content:
+                results.append(Written(path, "unchanged"))
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _replace(path, content)
+        except OSError as error:
+            raise ConfigurationError(f"cannot write {path}: {error.strerror or error}") from None
+        results.append(Written(path, "wrote"))
+    return results
+
+
+def remove_stale(folder: Path, pattern: str, keep: Iterable[Path], mark: str) -> list[Written]:
+    """Remove files of kinds that are gone: those that match the pattern, are not kept, and carry our mark.
+
+    Raises:
+        ConfigurationError: A file cannot be read or removed.
+    """
+    kept = set(keep)
+    results = []
+    for path in sorted(folder.glob(pattern)):
+        if path in kept or path.is_symlink() or not path.is_file():
+            continue
+        try:
+            if mark not in path.read_text(encoding="utf-8", errors="replace")[:4096]:
+                continue
+            path.unlink()
+        except OSError as error:
+            raise ConfigurationError(f"cannot remove {path}: {error.strerror or error}") from None
+        results.append(Written(path, "removed"))
+    return results
+
+
+def _replace(path: Path, content: bytes) -> None:
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        mask = os.umask(0)
+        os.umask(mask)
+        Path(temporary).chmod(0o666 & ~mask)
+        Path(temporary).replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
+        raise

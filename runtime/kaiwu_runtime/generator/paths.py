@@ -1,0 +1,51 @@
+"""Paths into an object, as printer columns, the scale subresource, selectable fields and CEL rules write them."""
+
+from __future__ import annotations
+
+import re
+
+from kaiwu_runtime.generator.schema import Schema
+
+_FIELD_PATH = re.compile(r"(\.[^.\[\]]+|\['(?:[^'\\]|\\.)*'\])+")
+_TOKEN = re.compile(r"\.([^.\[\]]+)|\['((?:[^'\\]|\\.)*)'\]")
+
+
+class PathError(ValueError):
+    """A path that leads nowhere; the message says where it stops."""
+
+
+def resolve(schema: Schema, path: str) -> Schema:
+    """Return the schema a path such as ``.spec.replicas`` or ``.labels['app']`` leads to.
+
+    Where anything may be (preserved unknown fields), the result is a schema without a type.
+
+    Raises:
+        PathError: It is no path, or a field on it does not exist.
+    """
+    if not _FIELD_PATH.fullmatch(path):
+        raise PathError("is no field path: write .field.field, or ['field'] where a name has a dot")
+    current = schema
+    walked = ""
+    for token in _TOKEN.finditer(path):
+        name = token[1] if token[1] is not None else re.sub(r"\\(.)", r"\1", token[2])
+        current = _step(current, name, walked)
+        walked += token[0]
+    return current
+
+
+def _step(schema: Schema, name: str, walked: str) -> Schema:
+    if name in schema.properties:
+        return schema.properties[name]
+    if schema.values_schema is not None:
+        return schema.values_schema
+    if schema.preserves_unknown:
+        return Schema({"x-kubernetes-preserve-unknown-fields": True})
+    known = ", ".join(sorted(schema.properties))
+    raise PathError(
+        f"{walked or 'the object'} has no field {name!r}" + (f" (it has {known})" if known else "")
+    )
+
+
+def plain_prefix(path: str) -> str:
+    """Return the part of a JSON path before its first bracket: ``.status.conditions[?(@...)].status`` is cut short."""
+    return path.partition("[")[0]

@@ -1,0 +1,67 @@
+"""A node of a structural schema, and where it came from.
+
+Schemas are plain dictionaries in the API server's own words, so that nothing is translated on the way out; the
+subclass only remembers the model and field a node was made from, for messages that name them.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, TypeAlias
+
+JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+
+
+class Schema(dict[str, Any]):
+    """One JSONSchemaProps.
+
+    Attributes:
+        origin: ``Model.field`` the node was made from.
+        model: Name of the model, when the node is a whole model.
+    """
+
+    __slots__ = ("model", "origin")
+
+    def __init__(self, content: dict[str, Any] | None = None, *, origin: str = "", model: str = "") -> None:
+        super().__init__(content or {})
+        self.origin = origin
+        self.model = model
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Schema:
+        return Schema(
+            {key: copy.deepcopy(value, memo) for key, value in self.items()},
+            origin=self.origin,
+            model=self.model,
+        )
+
+    @property
+    def properties(self) -> dict[str, Schema]:
+        """The schemas of an object's fields."""
+        found: dict[str, Schema] = self.get("properties", {})
+        return found
+
+    @property
+    def items_schema(self) -> Schema | None:
+        """The schema of a list's items."""
+        found = self.get("items")
+        return found if isinstance(found, Schema) else None
+
+    @property
+    def values_schema(self) -> Schema | None:
+        """The schema of a mapping's values."""
+        found = self.get("additionalProperties")
+        return found if isinstance(found, Schema) else None
+
+    @property
+    def preserves_unknown(self) -> bool:
+        """Whether fields without a schema are kept."""
+        return bool(self.get("x-kubernetes-preserve-unknown-fields"))
+
+
+def plain(value: object) -> Any:  # noqa: ANN401 - JSON
+    """Return a value as plain dictionaries and lists, ready for YAML or JSON."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value

@@ -1,0 +1,259 @@
+"""From a pydantic model to a structural schema.
+
+See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
+What cannot be said in one is refused here, naming model and field; what can be said but is wrong is refused by
+:mod:`kaiwu_runtime.generator.checks`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from kaiwu_runtime.api.kube import KubeModel, is_kube_model
+from kaiwu_runtime.api.markers import (
+    EmbeddedResource,
+    Immutable,
+    Nullable,
+    Required,
+    Schemaless,
+    model_markers,
+)
+from kaiwu_runtime.api.model import APIModel, CustomResource
+from kaiwu_runtime.api.quantity import QuantityType
+from kaiwu_runtime.api.scalars import IntOrStringType
+from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.generator.annotations import Facts, take_apart
+from kaiwu_runtime.generator.defaults import schema_default
+from kaiwu_runtime.generator.kubernetes import kube_schema
+from kaiwu_runtime.generator.rules import (
+    apply_limits,
+    apply_markers,
+    immutability_rule,
+    model_rules,
+    removal_rule,
+)
+from kaiwu_runtime.generator.scalars import int_or_string, quantity, scalar_schema
+from kaiwu_runtime.generator.schema import Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ROOT_FIELDS = {"api_version", "kind", "metadata"}
+
+
+def resource_schema(kind: type[CustomResource]) -> Schema:
+    """Return the schema of a whole kind.
+
+    Raises:
+        DefinitionError: A field has a type or a combination that a CRD cannot express.
+    """
+    schema = _model(kind, (), root=True)
+    schema["properties"] = {
+        "apiVersion": Schema({"type": "string"}, origin=f"{kind.__name__}.api_version"),
+        "kind": Schema({"type": "string"}, origin=f"{kind.__name__}.kind"),
+        "metadata": Schema({"type": "object"}, origin=f"{kind.__name__}.metadata"),
+    } | schema.properties
+    # An absent status means that nothing was observed yet; a default would make every new object claim one.
+    status = schema.properties.get("status")
+    if status is not None:
+        status.pop("default", None)
+    return schema
+
+
+def json_name(field_name: str, field: FieldInfo, where: str) -> str:
+    """Return the name a field has in the object.
+
+    Raises:
+        DefinitionError: It is read under one name and written under another.
+    """
+    name = field.serialization_alias or field.alias or field_name
+    read = field.validation_alias
+    if read is not None and read != name:
+        raise DefinitionError(
+            f"{where}: it is written as {name!r} but read as {read!r}: use one Field(alias=...)"
+        )
+    return name
+
+
+def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool = False) -> Schema:
+    name = model.__name__
+    if model.model_computed_fields:
+        computed = next(iter(model.model_computed_fields))
+        raise DefinitionError(
+            f"{name}.{computed}: a computed field is no part of the API: make it a plain property"
+        )
+    schema = Schema({"type": "object"}, origin=name, model=name)
+    names: dict[str, str] = {}
+    properties: dict[str, Schema] = {}
+    required: list[str] = []
+    parent_rules: list[dict[str, Any]] = []
+    for field_name, field in model.model_fields.items():
+        if root and field_name in _ROOT_FIELDS and field_name in CustomResource.model_fields:
+            names[field_name] = json_name(field_name, field, f"{name}.{field_name}")
+            continue
+        where = f"{name}.{field_name}"
+        if field.exclude:
+            continue
+        key = json_name(field_name, field, where)
+        if key in names.values():
+            raise DefinitionError(f"{where}: another field of {name} is called {key!r} in the object too")
+        names[field_name] = key
+        property_schema, facts = _field(field, where, (*outer, model))
+        properties[key] = property_schema
+        if field.is_required() or facts.find(Required) is not None:
+            required.append(key)
+        elif (immutable := facts.find(Immutable)) is not None and "default" not in property_schema:
+            parent_rules.append(removal_rule(key, immutable))
+    if properties:
+        schema["properties"] = properties
+    if required:
+        schema["required"] = sorted(required)
+    description = own_docstring(model)
+    if description:
+        schema["description"] = description
+    facts = Facts()
+    facts.add(model_markers(model))
+    if model.model_config.get("title"):
+        schema["title"] = model.model_config["title"]
+    if model.model_config.get("extra") == "allow":
+        schema["x-kubernetes-preserve-unknown-fields"] = True
+    apply_markers(schema, facts, name)
+    rules = [*model_rules(facts, names, name), *parent_rules]
+    if rules:
+        schema["x-kubernetes-validations"] = rules
+    return schema
+
+
+def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[Schema, Facts]:
+    bare, facts = take_apart(field.annotation, field.metadata)
+    if facts.optional and field.is_required() and facts.find(Nullable) is None:
+        raise DefinitionError(
+            f"{where}: may be None but has no default: write '= None', or mark it Nullable()"
+        )
+    facts.title = field.title or facts.title
+    facts.description = field.description or facts.description
+    facts.examples = list(field.examples or facts.examples)
+    if field.discriminator is not None:
+        raise DefinitionError(
+            f"{where}: a discriminated union has no schema: use optional fields and ExactlyOneOf(...)"
+        )
+    schema = _value(bare, facts, where, outer)
+    if field.deprecated:
+        text = (
+            field.deprecated
+            if isinstance(field.deprecated, str)
+            else getattr(field.deprecated, "message", "")
+        )
+        note = f"Deprecated: {text}" if text else "Deprecated."
+        schema["description"] = f"{schema['description']}\n\n{note}" if "description" in schema else note
+    default = schema_default(field, facts, where)
+    if default is not None:
+        schema["default"] = default.value
+    return schema, facts
+
+
+def _value(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...]) -> Schema:
+    """Return the schema of a value: its type first, then limits, then markers, then what documents it."""
+    schema = _typed(bare, facts, where, outer)
+    schema.origin = where
+    apply_limits(schema, facts, where)
+    apply_markers(schema, facts, where)
+    rules = list(schema.get("x-kubernetes-validations", ()))
+    rules += model_rules(facts, {}, where)
+    immutable = facts.find(Immutable)
+    if immutable is not None:
+        rules.append(immutability_rule(where, immutable))
+    if rules:
+        schema["x-kubernetes-validations"] = rules
+    if facts.title:
+        schema["title"] = facts.title
+    if facts.description:
+        schema["description"] = inspect.cleandoc(facts.description)
+    if facts.examples:
+        schema["example"] = facts.examples[0]
+    return schema
+
+
+def _typed(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...]) -> Schema:
+    if facts.find(Schemaless) is not None:
+        return Schema()
+    if facts.carries(QuantityType):
+        return quantity()
+    if facts.carries(IntOrStringType):
+        return int_or_string()
+    if facts.carries(KubeModel) or is_kube_model(bare):
+        return kube_schema(bare, where)
+    if facts.find(EmbeddedResource) is not None and not _is_model(bare):
+        return Schema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+    if isinstance(bare, type) and issubclass(bare, BaseModel):
+        return _nested(bare, where, outer)
+    origin, arguments = get_origin(bare), get_args(bare)
+    if origin is list or bare is list:
+        return Schema({"type": "array", "items": _inner(arguments, 0, where, outer)})
+    if origin is dict or bare is dict:
+        return _mapping(arguments, where, outer)
+    return scalar_schema(bare, facts, where)
+
+
+def _nested(model: type[BaseModel], where: str, outer: tuple[type[Any], ...]) -> Schema:
+    if not issubclass(model, APIModel):
+        raise DefinitionError(
+            f"{where}: {model.__name__} must be derived from APIModel, not from pydantic's BaseModel"
+        )
+    if issubclass(model, CustomResource):
+        raise DefinitionError(f"{where}: {model.__name__} is a kind of its own: refer to it by name instead")
+    if model in outer:
+        raise DefinitionError(
+            f"{where}: {model.__name__} contains itself, which no CRD can express: "
+            "mark the field Schemaless() and PreserveUnknownFields(), or limit the depth with one model per level"
+        )
+    return _model(model, outer)
+
+
+def _inner(arguments: tuple[object, ...], index: int, where: str, outer: tuple[type[Any], ...]) -> Schema:
+    bare, facts = take_apart(arguments[index] if arguments else Any)
+    inner = _value(bare, facts, f"{where}[]", outer)
+    if facts.optional and not inner.get("nullable"):
+        raise DefinitionError(
+            f"{where}: its items may be None: drop '| None', or mark the item type Nullable()"
+        )
+    return inner
+
+
+def _mapping(arguments: tuple[object, ...], where: str, outer: tuple[type[Any], ...]) -> Schema:
+    if arguments:
+        key, key_facts = take_apart(arguments[0])
+        limited = key_facts.patterns or key_facts.min_length or key_facts.max_length is not None
+        if key is not str or limited:
+            raise DefinitionError(
+                f"{where}: a mapping's keys are plain strings: use dict[str, ...], and limit them with "
+                "CEL(\"self.all(key, key.matches('...'))\")"
+            )
+    if not arguments or arguments[1] is Any:
+        return Schema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+    return Schema({"type": "object", "additionalProperties": _inner(arguments, 1, where, outer)})
+
+
+def own_docstring(model: type[Any]) -> str:
+    """Return a model's own docstring, never one it inherits."""
+    text = model.__dict__.get("__doc__")
+    return inspect.cleandoc(text) if text else ""
+
+
+def _is_model(bare: object) -> bool:
+    return isinstance(bare, type) and issubclass(bare, BaseModel)
+
+
+def walk(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Yield every node of a schema with its path in the object: ``.spec.ports[].name``."""
+    yield path, schema
+    for name, child in schema.properties.items():
+        yield from walk(child, f"{path}.{name}")
+    if schema.items_schema is not None:
+        yield from walk(schema.items_schema, f"{path}[]")
+    if schema.values_schema is not None:
+        yield from walk(schema.values_schema, f"{path}.*")

@@ -1,0 +1,96 @@
+"""Checks what ``@resource`` says against the schema: columns, the scale subresource, selectable fields, warnings."""
+
+from __future__ import annotations
+
+from kaiwu_runtime.api.resource import PrinterColumn, ResourceDefinition, Scale
+from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.generator.paths import PathError, plain_prefix, resolve
+from kaiwu_runtime.generator.schema import Schema
+
+_SELECTABLE_TYPES = {"string", "boolean", "integer"}
+_MOST_SELECTABLE = 8
+_LONGEST_WARNING = 256
+
+
+def check_definition(name: str, definition: ResourceDefinition, schema: Schema) -> None:
+    """Check one version's columns, scale, selectable fields and deprecation warning.
+
+    Raises:
+        DefinitionError: The API server would refuse it, or a path names a field that does not exist.
+    """
+    where = f"{name}: @resource"
+    for column in definition.columns:
+        _check_column(where, column, schema)
+    if definition.scale is not None:
+        _check_scale(where, definition.scale, schema)
+    _check_selectable(where, definition.selectable_fields, schema)
+    _check_warning(where, definition)
+    if definition.status and "status" not in schema.properties:
+        raise DefinitionError(f"{where} status=True, but {name} has no status field")
+
+
+def _check_column(where: str, column: PrinterColumn, schema: Schema) -> None:
+    path = plain_prefix(column.json_path)
+    if path in {"", "."} or path.startswith((".metadata", "..")) or "*" in path:
+        return
+    try:
+        found = resolve(schema, path)
+    except PathError as error:
+        raise DefinitionError(f"{where} column {column.name!r}: {column.json_path}: {error}") from None
+    kind = found.get("type")
+    if path == column.json_path and kind in {"object", "array"}:
+        raise DefinitionError(
+            f"{where} column {column.name!r}: {column.json_path} is an {kind}, not a value to show"
+        )
+
+
+def _check_scale(where: str, scale: Scale, schema: Schema) -> None:
+    for argument, path, roots, kind in (
+        ("spec_replicas_path", scale.spec_replicas_path, (".spec.",), "integer"),
+        ("status_replicas_path", scale.status_replicas_path, (".status.",), "integer"),
+        ("label_selector_path", scale.label_selector_path, (".spec.", ".status."), "string"),
+    ):
+        if not path and argument == "label_selector_path":
+            continue
+        at = f"{where} scale: {argument}={path!r}"
+        if not path.startswith(roots):
+            raise DefinitionError(f"{at} must begin with {' or '.join(roots)}")
+        if "[" in path:
+            raise DefinitionError(f"{at} must be plain fields: the API server reads no array notation here")
+        try:
+            found = resolve(schema, path)
+        except PathError as error:
+            raise DefinitionError(f"{at}: {error}") from None
+        if found.get("type") != kind:
+            raise DefinitionError(
+                f"{at} must lead to a field of type {kind}, and this is {found.get('type', 'untyped')}"
+            )
+
+
+def _check_selectable(where: str, paths: tuple[str, ...], schema: Schema) -> None:
+    for index, path in enumerate(paths):
+        at = f"{where} selectable_fields: {path!r}"
+        if "[" in path:
+            raise DefinitionError(f"{at}: array notation is not allowed")
+        if path.startswith(".metadata"):
+            raise DefinitionError(f"{at}: fields of metadata are selectable without it")
+        try:
+            found = resolve(schema, path)
+        except PathError as error:
+            raise DefinitionError(f"{at}: {error}") from None
+        if found.get("type") not in _SELECTABLE_TYPES:
+            raise DefinitionError(f"{at} must be a string, a boolean or an integer")
+        if path in paths[:index]:
+            raise DefinitionError(f"{at} is there twice")
+    if len(paths) > _MOST_SELECTABLE:
+        raise DefinitionError(
+            f"{where} selectable_fields: {len(paths)} are more than the {_MOST_SELECTABLE} allowed"
+        )
+
+
+def _check_warning(where: str, definition: ResourceDefinition) -> None:
+    warning = definition.deprecation_warning
+    if len(warning.encode()) > _LONGEST_WARNING:
+        raise DefinitionError(f"{where} deprecated: the warning is longer than {_LONGEST_WARNING} bytes")
+    if not warning.isprintable():
+        raise DefinitionError(f"{where} deprecated: the warning must be one printable line")
