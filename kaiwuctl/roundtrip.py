@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import io
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import CommentMark, MarkedYAMLError, YAMLError
+from ruamel.yaml.tokens import CommentToken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # A list below a key, indented further than the key.
 _INDENTED_LIST = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*\n(?:[ \t]*#[^\n]*\n|[ \t]*\n)*\1 +- ", re.MULTILINE)
@@ -72,6 +77,61 @@ def line_of(mapping: object, key: str | int) -> int:
     except (AttributeError, KeyError, TypeError):
         return int(position.line) + 1
     return int(where[0]) + 1
+
+
+def append(sequence: CommentedSeq, values: Sequence[object]) -> None:
+    """Add values at the end of a loaded list, in front of the comment that follows it.
+
+    A loaded list counts the lines up to the next key as a comment of its last value; without this, what
+    somebody wrote above that next key would end up in the middle of the list.
+    """
+    if not values:
+        return
+    sequence.fa.set_block_style()
+    trailing = _take_trailing_comment(sequence, len(sequence) - 1) if sequence else ""
+    sequence.extend(_commented(value) for value in values)
+    if trailing:
+        _put_trailing_comment(sequence, len(sequence) - 1, trailing)
+
+
+def _commented(value: object) -> object:
+    if isinstance(value, dict):
+        return CommentedMap((key, _commented(inner)) for key, inner in value.items())
+    if isinstance(value, list):
+        return CommentedSeq(_commented(inner) for inner in value)
+    return value
+
+
+def _innermost(
+    node: CommentedMap | CommentedSeq, key: object
+) -> tuple[CommentedMap | CommentedSeq, object, int]:
+    """Return the container of the last value below `key`, the key in it, and where its comment is kept."""
+    value = node[key]
+    if isinstance(value, CommentedMap) and value:
+        return _innermost(value, list(value)[-1])
+    if isinstance(value, CommentedSeq) and value:
+        return _innermost(value, len(value) - 1)
+    return node, key, 2 if isinstance(node, CommentedMap) else 0
+
+
+def _take_trailing_comment(node: CommentedSeq, key: int) -> str:
+    owner, last, slot = _innermost(node, key)
+    tokens = owner.ca.items.get(last)
+    if not tokens or tokens[slot] is None:
+        return ""
+    same_line, _, following = tokens[slot].value.partition("\n")
+    if same_line:
+        tokens[slot].value = f"{same_line}\n"
+    else:
+        del owner.ca.items[last]
+    return str(following)
+
+
+def _put_trailing_comment(node: CommentedSeq, key: int, comment: str) -> None:
+    owner, last, slot = _innermost(node, key)
+    tokens: list[CommentToken | None] = [None, None, None, None] if slot == 2 else [None, None]
+    tokens[slot] = CommentToken(f"\n{comment}", CommentMark(0), None)
+    owner.ca.items[last] = tokens
 
 
 def _configured(text: str) -> YAML:

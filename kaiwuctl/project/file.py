@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
 from kaiwuctl.errors import ProjectFileError
 from kaiwuctl.project.model import Project, Resource
 from kaiwuctl.project.reading import read_project
-from kaiwuctl.roundtrip import Document, InvalidYAMLError
+from kaiwuctl.roundtrip import Document, InvalidYAMLError, append
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from ruamel.yaml.comments import CommentedMap
 
 FILE_NAME = "PROJECT"
 _CRD_VERSION = "v1"
@@ -92,7 +92,9 @@ class ProjectFile:
             # The keys are in the order of the alphabet; a file without that order gets the list at its end.
             keys = list(root)
             root.pop("resources", None)
-            root.insert(keys.index("version") if keys[-1:] == ["version"] else len(root), "resources", [])
+            root.insert(
+                keys.index("version") if keys[-1:] == ["version"] else len(root), "resources", CommentedSeq()
+            )
         wanted = self._entry(resource)
         for entry in root["resources"]:
             identity = (entry.get("group") or "", entry.get("version"), entry.get("kind"))
@@ -104,7 +106,7 @@ class ProjectFile:
                     _merge(entry, key, value)
                 break
         else:
-            root["resources"].append(wanted)
+            append(root["resources"], [wanted])
         self.project = read_project(root)
 
     def _entry(self, resource: Resource) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""The entry point, and the boundary at which every error becomes one line and an exit status.
+
+Status 0: done, or nothing to do. 1: an action failed. 2: the command line is wrong. 128 + n: stopped by signal n.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import traceback
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BUGS = "https://github.com/inspur/kaiwuctl/issues"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit status.
+
+    Args:
+        arguments: Without the program's name; None takes the process's.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    verbose = "--verbose" in words or "--verbose=true" in words
+    try:
+        return _run(words)
+    except KeyboardInterrupt as error:
+        if verbose:
+            traceback.print_exc()
+        written = getattr(error, "written", False)
+        _complain(
+            "interrupted after everything was written" if written else "interrupted; nothing was changed"
+        )
+        return 128 + int(getattr(error, "signal", signal.SIGINT))
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; nor may the interpreter complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001  (the boundary)
+        if verbose:
+            traceback.print_exc()
+        return _report(error)
+
+
+def _run(words: list[str]) -> int:
+    # Imported here, inside the boundary, so that Ctrl-C while Python still imports prints no traceback either.
+    application = importlib.import_module("kaiwuctl.application").build()
+    status = application.main(words, prog_name="kaiwuctl", standalone_mode=False)
+    sys.stdout.flush()
+    return status if isinstance(status, int) else 0
+
+
+def _report(error: Exception) -> int:
+    console = importlib.import_module("kaiwuctl.console")
+    errors = importlib.import_module("kaiwuctl.errors")
+    if isinstance(error, errors.KaiwuctlError):
+        console.fail(error)
+        return int(error.exit_status)
+    if hasattr(error, "format_message") and hasattr(error, "exit_code"):
+        console.fail(errors.UsageError(_usage(error)))
+        return int(error.exit_code)
+    if type(error).__name__ == "Abort":
+        _complain("interrupted; nothing was changed")
+        return 128 + signal.SIGINT
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        _complain(f"{where}{error.strerror or error}; correct that and run the command again")
+        return 1
+    _complain(
+        f"this is a bug in kaiwuctl, please report it at {_BUGS} with the output of --verbose: {error!r}"
+    )
+    return 1
+
+
+def _usage(error: Exception) -> str:
+    """Return a complaint of typer's as one line with a hint."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "kaiwuctl"
+    option = getattr(error, "option_name", None)
+    near = getattr(error, "possibilities", None)
+    if option is not None and near is not None:
+        hint = f"did you mean {sorted(near)[0]}?" if near else f"`{command} --help` lists them"
+        return f"unknown flag {option} for {command}; {hint}"
+    message = " ".join(str(getattr(error, "format_message", lambda: error)()).split()).rstrip(".")
+    return f"{message[:1].lower()}{message[1:]}; `{command} --help` shows what it takes"
+
+
+def _complain(text: str) -> None:
+    sys.stderr.write(f"error: {text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

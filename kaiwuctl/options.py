@@ -1,0 +1,91 @@
+"""Command lines as people coming from operator-sdk type them.
+
+Go's flag library, which operator-sdk uses, writes a boolean as `--resource`, `--resource=true` or
+`--resource=false`; it knows no `--no-resource`, and `--resource false` is a mistake there that it does not report.
+Here all spellings work and the mistake is reported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from typer.core import TyperCommand
+
+from kaiwuctl.errors import UsageError
+from kaiwuctl.names.rule import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# https://pkg.go.dev/strconv#ParseBool
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+
+
+class Command(TyperCommand):
+    """A command that takes operator-sdk's spellings and notices a flag whose value was forgotten."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  (typer names no public type)
+        """Parse the arguments after they have been brought into typer's spelling."""
+        booleans: dict[str, str] = {}
+        valued: set[str] = set()
+        for parameter in self.params:
+            if getattr(parameter, "is_bool_flag", False):
+                negative = next((name for name in parameter.secondary_opts if name.startswith("--")), "")
+                booleans |= {name: negative for name in parameter.opts if name.startswith("--")}
+            elif parameter.param_type_name == "option":
+                valued.update(parameter.opts)
+        known = {*booleans, *booleans.values(), *valued, *ctx.help_option_names}
+        if not ctx.resilient_parsing:
+            args = rewrite(args, booleans=booleans, valued=valued, known=known)
+        return super().parse_args(ctx, args)
+
+
+def rewrite(args: list[str], *, booleans: Mapping[str, str], valued: set[str], known: set[str]) -> list[str]:
+    """Return `args` in typer's spelling.
+
+    Args:
+        args: As typed.
+        booleans: Every boolean flag with the flag that negates it, or the empty string.
+        valued: Every flag that takes a value.
+        known: Every flag of the command.
+
+    Raises:
+        UsageError: A boolean has a value that is none, or a value behind a space; a flag lacks its value.
+    """
+    result: list[str] = []
+    position = 0
+    while position < len(args):
+        arg = args[position]
+        position += 1
+        if arg == "--":
+            return [*result, arg, *args[position:]]
+        name, equals, value = arg.partition("=")
+        following = args[position] if position < len(args) else None
+        if name in booleans and equals:
+            result += _boolean(name, value, booleans[name])
+        elif name in booleans and following in _TRUE | _FALSE:
+            raise UsageError(
+                f"{name} {following}: a boolean takes its value behind an equals sign: {name}={following}"
+            )
+        elif name in valued and not equals:
+            if following is None:
+                raise UsageError(f"{name}: its value is missing; write {name} VALUE or {name}=VALUE")
+            if following.startswith("-") and following.partition("=")[0] in known:
+                raise UsageError(
+                    f"{name}: its value is missing, the flag {following} follows; write {name} VALUE or {name}=VALUE"
+                )
+            result += [arg, following]
+            position += 1
+        else:
+            result.append(arg)
+    return result
+
+
+def _boolean(name: str, value: str, negative: str) -> list[str]:
+    if value in _TRUE:
+        return [name]
+    if value in _FALSE:
+        # A flag without a negative form is off when it is absent.
+        return [negative] if negative else []
+    raise UsageError(f"{name}={value}: {quoted(value)} is no boolean; write {name}=true or {name}=false")

@@ -1,0 +1,51 @@
+"""Signals that arrive while files are written wait for a moment at which everything can be put back."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Interruption(KeyboardInterrupt):
+    """A signal asked the command to stop.
+
+    Attributes:
+        signal: Which.
+        written: Whether the files had been written completely by then; otherwise nothing was changed.
+    """
+
+    def __init__(self, number: int, *, written: bool) -> None:
+        super().__init__(number)
+        self.signal = number
+        self.written = written
+
+
+@contextmanager
+def deferred() -> Iterator[Callable[[], int]]:
+    """Keep SIGINT, SIGTERM and SIGHUP from stopping the block; yield a function that tells which came, or 0.
+
+    Python runs signal handlers in the main thread only; in another thread the block runs as it is.
+    """
+    received = 0
+
+    def remember(number: int, _frame: FrameType | None) -> None:
+        nonlocal received
+        received = number
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: 0
+        return
+    previous = {number: signal.signal(number, remember) for number in _SIGNALS}
+    try:
+        yield lambda: received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

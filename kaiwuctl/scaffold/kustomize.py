@@ -1,0 +1,53 @@
+"""Adds entries to kustomization files and leaves everything else in them as it is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ruamel.yaml.comments import CommentedSeq
+
+from kaiwuctl.errors import KaiwuctlError
+from kaiwuctl.roundtrip import Document, InvalidYAMLError, append, line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_EMPTY = """\
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: []
+"""
+
+
+def add_resources(path: str, text: str | None, resources: Sequence[str]) -> str:
+    """Return a kustomization with `resources` in its list of resources.
+
+    Args:
+        path: The file, for messages.
+        text: Its present text, or None for a new file.
+        resources: Added at the end, in this order; those already listed stay where they are.
+
+    Raises:
+        KaiwuctlError: The text is no kustomization; names the line.
+
+    See https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/
+    """
+    try:
+        document = Document(_EMPTY if text is None else text)
+    except InvalidYAMLError as error:
+        raise KaiwuctlError(f"{path}:{error.line}: broken YAML: {error.problem}; correct that line") from None
+    if document.root is None:
+        document = Document((text or "").rstrip("\n") + "\n" + _EMPTY if text and text.strip() else _EMPTY)
+    root = document.root
+    if not isinstance(root, dict):
+        raise KaiwuctlError(f"{path}:1: must be a YAML mapping with a list of resources")
+    if root.get("resources") is None:
+        root["resources"] = CommentedSeq()
+    present = root["resources"]
+    if not isinstance(present, CommentedSeq):
+        raise KaiwuctlError(f"{path}:{line_of(root, 'resources')}: resources must be a list")
+    missing = [resource for resource in resources if resource not in present]
+    if not missing and text is not None:
+        return text
+    append(present, missing)
+    return document.dumps()

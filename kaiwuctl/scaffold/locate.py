@@ -1,0 +1,113 @@
+"""Where the templates and the runtime's wheel are: in the installed package, or in a source checkout."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import kaiwuctl
+from kaiwuctl.errors import KaiwuctlError
+
+_PACKAGE = Path(kaiwuctl.__file__).parent
+_CHECKOUT = _PACKAGE.parent
+_WHEEL_NAME = re.compile(r"kaiwu_runtime-(?P<version>[^-]+)-.+\.whl")
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeWheel:
+    """The wheel of kaiwu-runtime that a project gets below vendor/.
+
+    Attributes:
+        path: The file.
+        version: The version its name states.
+        sha256: Hexadecimal digest of its content.
+    """
+
+    path: Path
+    version: str
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        """The file name."""
+        return self.path.name
+
+
+def template_folder(name: str) -> Path:
+    """Return the copier template `name`, ``init`` or ``api``.
+
+    Raises:
+        KaiwuctlError: The installation is incomplete.
+    """
+    for folder in (_PACKAGE / "templates", _CHECKOUT / "templates"):
+        if (folder / name / "copier.yml").is_file():
+            return folder / name
+    raise KaiwuctlError(f"the template {name} is missing from {_PACKAGE}; install kaiwuctl again")
+
+
+def runtime_wheel() -> RuntimeWheel:
+    """Return the wheel of kaiwu-runtime that belongs to this kaiwuctl.
+
+    The installed kaiwuctl carries it. In a source checkout it is built from runtime/, once for every state of
+    those sources.
+
+    Raises:
+        KaiwuctlError: There is none, or it cannot be built.
+    """
+    wheels = sorted((_PACKAGE / "_vendor").glob("kaiwu_runtime-*.whl"))
+    if not wheels and (_CHECKOUT / "runtime" / "pyproject.toml").is_file():
+        wheels = [_built_wheel(_CHECKOUT / "runtime")]
+    if not wheels:
+        raise KaiwuctlError(f"the kaiwu-runtime wheel is missing from {_PACKAGE}; install kaiwuctl again")
+    return describe_wheel(wheels[-1])
+
+
+def vendored_wheel(project: Path) -> RuntimeWheel | None:
+    """Return the wheel a project has below vendor/, or None."""
+    wheels = sorted((project / "vendor").glob("kaiwu_runtime-*.whl"))
+    return describe_wheel(wheels[-1]) if wheels else None
+
+
+def describe_wheel(path: Path) -> RuntimeWheel:
+    """Return the version and digest of a wheel.
+
+    Raises:
+        KaiwuctlError: Its name is none of a kaiwu-runtime wheel.
+    """
+    match = _WHEEL_NAME.fullmatch(path.name)
+    if match is None:
+        raise KaiwuctlError(f"{path}: is no kaiwu-runtime wheel")
+    return RuntimeWheel(path, match["version"], hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _built_wheel(runtime: Path) -> Path:
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kaiwu" / "runtime-wheels"
+    folder = cache / _digest_of_sources(runtime)
+    for wheel in folder.glob("*.whl"):
+        return wheel
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as build:
+        command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", build]
+        result = subprocess.run(command, cwd=runtime, capture_output=True, text=True, check=False)
+        wheels = list(Path(build).glob("*.whl"))
+        if result.returncode != 0 or not wheels:
+            reason = (result.stderr.strip() or "no wheel").splitlines()[-1]
+            raise KaiwuctlError(
+                f"{runtime}: kaiwu-runtime cannot be built: {reason}; run `make dev` in {_CHECKOUT}"
+            )
+        return wheels[0].replace(folder / wheels[0].name)
+
+
+def _digest_of_sources(runtime: Path) -> str:
+    digest = hashlib.sha256()
+    files = [path for path in runtime.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    for path in sorted(files):
+        digest.update(path.relative_to(runtime).as_posix().encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:20]

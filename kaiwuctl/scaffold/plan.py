@@ -1,0 +1,192 @@
+"""What a command would do to every file, before it does anything.
+
+A file is created, changed (PROJECT and kustomization files are merged), kept, or overwritten with --force.
+A file that is in the way is a collision, and with one collision nothing at all is written.
+"""
+
+from __future__ import annotations
+
+import difflib
+import stat
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from kaiwuctl.errors import CollisionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from kaiwuctl.scaffold.render import RenderedFile
+
+# Written when absent and never compared: each has an owner other than the command that creates it.
+_ONCE_NAMES = frozenset({"__init__.py", "conftest.py"})
+_ONCE_PATHS = frozenset({"config/rbac/role.yaml"})
+
+
+class Action(Enum):
+    """What happens to a file."""
+
+    CREATE = "create"
+    CHANGE = "change"
+    OVERWRITE = "overwrite"
+    KEEP = "keep"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One file of a plan.
+
+    Attributes:
+        path: Relative to the project, with slashes.
+        action: What happens to it.
+        content: What it will contain.
+        before: What it contains now; None when it does not exist.
+        mode: The permission bits it gets.
+    """
+
+    path: str
+    action: Action
+    content: bytes
+    before: bytes | None
+    mode: int
+
+    def diff(self) -> list[str]:
+        """Return the unified diff of a change or overwrite, without the line endings."""
+        if self.before is None or self.before == self.content:
+            return []
+        try:
+            before, after = self.before.decode(), self.content.decode()
+        except UnicodeDecodeError:
+            return [f"{self.path}: binary"]
+        lines = difflib.unified_diff(
+            before.splitlines(), after.splitlines(), f"a/{self.path}", f"b/{self.path}", lineterm=""
+        )
+        return list(lines)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a command is going to do in `root`.
+
+    Attributes:
+        root: The project's folder.
+        force: Overwrite files that differ.
+        files: In the order in which they were added.
+    """
+
+    root: Path
+    force: bool = False
+    files: list[PlannedFile] = field(default_factory=list)
+    _collisions: list[str] = field(default_factory=list)
+    _obstacles: list[str] = field(default_factory=list)
+
+    def add(self, rendered: RenderedFile, *, recorded: bool) -> None:
+        """Plan a rendered file.
+
+        Args:
+            rendered: The file.
+            recorded: PROJECT says that it was scaffolded before: a difference is the user's work and stays.
+        """
+        mode = 0o755 if rendered.executable else 0o644
+        if not self._reachable(rendered.path):
+            return
+        before = self._read(rendered.path)
+        if before is None:
+            action = Action.CREATE
+        elif before == rendered.content or _is_once(rendered.path):
+            action = Action.KEEP
+        elif self.force:
+            action = Action.OVERWRITE
+        elif recorded:
+            action = Action.KEEP
+        else:
+            self._collisions.append(rendered.path)
+            return
+        content = before if action is Action.KEEP and before is not None else rendered.content
+        self.files.append(
+            PlannedFile(rendered.path, action, content, before, self._mode(rendered.path, mode))
+        )
+
+    def merge(self, path: str, edit: Callable[[str | None], str]) -> None:
+        """Plan a change to a file that several commands and the user share.
+
+        Args:
+            path: The file, relative to the project.
+            edit: Gets the present text, None when there is no such file, and returns the new one.
+        """
+        if not self._reachable(path):
+            return
+        before = self._read(path)
+        try:
+            text = None if before is None else before.decode()
+        except UnicodeDecodeError:
+            raise CollisionError(f"{path}: is not UTF-8 text; restore it from version control") from None
+        content = edit(text).encode()
+        changed = Action.CREATE if before is None else Action.CHANGE
+        action = Action.KEEP if content == before else changed
+        self.files.append(PlannedFile(path, action, content, before, self._mode(path, 0o644)))
+
+    def check(self) -> None:
+        """Refuse the plan when a file is in the way.
+
+        Raises:
+            CollisionError: Lists every file that is in the way, and what to do.
+        """
+        if self._obstacles:
+            raise CollisionError(
+                "nothing was written, because something other than a file or folder is in the way; replace:",
+                details=sorted(set(self._obstacles)),
+            )
+        if self._collisions:
+            count = len(self._collisions)
+            files = "1 file exists and differs" if count == 1 else f"{count} files exist and differ"
+            raise CollisionError(
+                f"nothing was written, because {files} from what would be; move aside or remove:",
+                details=sorted(self._collisions),
+            )
+
+    def changes(self) -> Iterator[PlannedFile]:
+        """Return the files that would be written."""
+        return (file for file in self.files if file.action is not Action.KEEP)
+
+    def _read(self, path: str) -> bytes | None:
+        try:
+            return (self.root / path).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise CollisionError(
+                f"{path}: cannot be read: {error.strerror}; correct its permissions"
+            ) from None
+
+    def _reachable(self, path: str) -> bool:
+        """Whether `path` is a regular file, or could become one; notes what stands in the way."""
+        parts = path.split("/")
+        for length in range(1, len(parts) + 1):
+            partial = "/".join(parts[:length])
+            try:
+                mode = (self.root / partial).lstat().st_mode
+            except FileNotFoundError:
+                return True
+            if stat.S_ISLNK(mode):
+                self._obstacles.append(f"{partial} is a symbolic link")
+                return False
+            if length < len(parts) and not stat.S_ISDIR(mode):
+                self._obstacles.append(f"{partial} is no folder")
+                return False
+            if length == len(parts) and not stat.S_ISREG(mode):
+                self._obstacles.append(f"{partial} is no file")
+                return False
+        return True
+
+    def _mode(self, path: str, default: int) -> int:
+        try:
+            return stat.S_IMODE((self.root / path).stat().st_mode)
+        except FileNotFoundError:
+            return default
+
+
+def _is_once(path: str) -> bool:
+    return path in _ONCE_PATHS or path.rsplit("/", 1)[-1] in _ONCE_NAMES

@@ -1,0 +1,159 @@
+"""Carries out a plan: all of it, or nothing.
+
+Every file is staged beside its target, brought to the disk, and renamed over it. Whatever stops the run on
+the way, an error, a signal or the end of the process, the journal puts everything back: at once, or at the next
+run.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING, Final
+
+from kaiwuctl.errors import WriteError
+from kaiwuctl.scaffold.interruption import Interruption, deferred
+from kaiwuctl.scaffold.journal import FOLDER, Journal, sync_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from kaiwuctl.scaffold.plan import PlannedFile
+
+_FIXES: Final = {
+    errno.ENOSPC: "free some space and run the command again",
+    errno.EDQUOT: "free some space and run the command again",
+    errno.EFBIG: "raise the limit on file sizes and run the command again",
+    errno.EACCES: "make the folder writable and run the command again",
+    errno.EPERM: "make the folder writable and run the command again",
+    errno.EROFS: "make the folder writable and run the command again",
+}
+
+
+def recover(root: Path) -> str:
+    """Undo what a run that was killed left behind.
+
+    Returns:
+        A line for the user; empty when there was nothing.
+
+    Raises:
+        WriteError: It could not be undone.
+    """
+    with deferred():
+        try:
+            foreign = Journal.recover(root)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "its list is unreadable"
+            raise WriteError(
+                f"{FOLDER}: what an interrupted run left cannot be undone: {reason}; restore the project "
+                f"from version control and remove {FOLDER}"
+            ) from None
+    if foreign is None:
+        return ""
+    kept = f"; changed since and kept: {', '.join(foreign)}" if foreign else ""
+    return f"An earlier run was interrupted; what it had written was undone{kept}"
+
+
+def write(root: Path, files: Sequence[PlannedFile]) -> None:
+    """Write `files` below `root`; the caller holds the folder's lock.
+
+    Raises:
+        WriteError: The disk or a permission was in the way; everything is as before.
+        Interruption: A signal came; it says whether the files were written.
+    """
+    if not files:
+        return
+    with deferred() as signal_received:
+        try:
+            journal = Journal.begin(root, files)
+        except OSError as error:
+            raise _failure(root, error, "nothing was changed") from None
+        try:
+            _stage_and_rename(root, journal, files, signal_received)
+        except OSError as error:
+            raise _failure(root, error, _undone(journal)) from None
+        except BaseException:
+            _undone(journal)
+            raise
+        journal.close()
+        if signal_received():
+            raise Interruption(signal_received(), written=True)
+
+
+def _stage_and_rename(
+    root: Path, journal: Journal, files: Sequence[PlannedFile], signal_received: Callable[[], int]
+) -> None:
+    """Write all temporary files, then rename all: the disk gets them in one go instead of one by one."""
+
+    def pause() -> None:
+        if number := signal_received():
+            raise Interruption(number, written=False)
+
+    descriptors: list[int] = []
+    try:
+        for entry, file in zip(journal.entries, files, strict=True):
+            pause()
+            descriptors.append(_stage(root / entry.temporary, file))
+        for descriptor in descriptors:
+            pause()
+            os.fsync(descriptor)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    folders: dict[Path, None] = {}
+    for entry, file in zip(journal.entries, files, strict=True):
+        pause()
+        target = root / entry.path
+        _check_unchanged(target, file)
+        (root / entry.temporary).rename(target)
+        folders[target.parent] = None
+    for folder in folders:
+        pause()
+        sync_folder(folder)
+
+
+def _check_unchanged(target: Path, file: PlannedFile) -> None:
+    """Refuse to replace what an editor has saved since the plan was made."""
+    try:
+        present: bytes | None = target.read_bytes()
+    except FileNotFoundError:
+        present = None
+    if present != file.before:
+        raise WriteError(
+            f"{file.path}: was changed by another program meanwhile; nothing was changed; run again"
+        )
+
+
+def _stage(temporary: Path, file: PlannedFile) -> int:
+    temporary.parent.mkdir(parents=True, exist_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        remaining = memoryview(file.content)
+        while remaining:
+            remaining = remaining[os.write(descriptor, remaining) :]
+        os.fchmod(descriptor, file.mode)
+    except OSError as error:
+        os.close(descriptor)
+        # A failed write names no file.
+        error.filename = error.filename or str(temporary.with_name(file.path.rpartition("/")[2]))
+        raise
+    return descriptor
+
+
+def _undone(journal: Journal) -> str:
+    try:
+        journal.undo()
+    except OSError as error:
+        return (
+            f"putting back failed as well ({error.strerror}), and the next run of kaiwuctl here tries again"
+        )
+    return "nothing was changed"
+
+
+def _failure(root: Path, error: OSError, outcome: str) -> WriteError:
+    path = str(error.filename or root)
+    shown = path.removeprefix(f"{root}/")
+    fix = _FIXES.get(error.errno or 0, "run the command again when that is corrected")
+    return WriteError(f"{shown}: {error.strerror or error}; {outcome}; {fix}")
