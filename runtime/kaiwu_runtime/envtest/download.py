@@ -24,6 +24,7 @@ from kaiwu_runtime.envtest.binaries import (
     API_SERVER,
     DEFAULT_VERSION,
     ETCD,
+    program_version,
     system,
     version_key,
     version_matches,
@@ -67,7 +68,7 @@ def download(index: str, wanted: str | None, directory: Path, progress: Progress
         progress: Receives the bytes that have arrived.
 
     Returns:
-        The version, and the paths of the programs.
+        The version, and the paths of the programs, which have been seen to run.
 
     Raises:
         ControlPlaneError: There is no such archive, or it could not be had, or it is not what the index says.
@@ -88,6 +89,10 @@ def download(index: str, wanted: str | None, directory: Path, progress: Progress
         raise ControlPlaneError(f"{url} has SHA-512 {found[:16]}…, the index says {sha512[:16]}…; not used")
     files = _unpack(archive, directory, url)
     archive.unlink()
+    try:
+        program_version(directory / API_SERVER)
+    except ControlPlaneError as error:
+        raise ControlPlaneError(f"{url} has programs that do not run here: {error}") from error
     return version, files
 
 
@@ -175,7 +180,9 @@ def _open(url: str) -> http.client.HTTPResponse:
     if parts.scheme != "file":
         _resolve(parts.scheme, parts.hostname or "", url)
     try:
-        response: http.client.HTTPResponse = urllib.request.urlopen(url, timeout=CONNECT_TIMEOUT)  # noqa: S310
+        # An opener of its own: the shared one keeps the proxies there were when it was first used.
+        opener = urllib.request.build_opener()
+        response: http.client.HTTPResponse = opener.open(url, timeout=CONNECT_TIMEOUT)
     except urllib.error.HTTPError as error:
         error.close()
         raise ControlPlaneError(f"{url} answered {error.code} {error.reason}") from error

@@ -7,7 +7,6 @@ import shutil
 
 from kaiwu_runtime.envtest import gobuild
 from kaiwu_runtime.envtest.binaries import (
-    API_SERVER,
     CONTROLLER_MANAGER,
     DEFAULT_VERSION,
     Attempts,
@@ -17,7 +16,6 @@ from kaiwu_runtime.envtest.binaries import (
     find_cached,
     from_directory,
     missing_from,
-    program_version,
     programs,
     requested_version,
     system,
@@ -97,7 +95,6 @@ def _download(attempts: Attempts, wanted: str | None, index: str, progress: Prog
     try:
         with unfinished() as directory:
             version, files = download(index, wanted, directory, progress)
-            program_version(directory / API_SERVER)
             target = publish(files, version)
     except ControlPlaneError as error:
         attempts.add("download", str(error))
