@@ -1,7 +1,7 @@
 """Duration: a span of time such as ``1h30m`` or ``250ms``, kept as the string that was written.
 
-The format of metav1.Duration, which is that of Go's time.ParseDuration. A duration is a plain ``str`` in Python;
-:func:`parse_duration` gives the timedelta.
+The format of metav1.Duration, which is that of Go's time.ParseDuration. A duration is a plain ``str`` in
+Python; :func:`parse_duration` gives the timedelta.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ _NANOSECONDS = {
 _LARGEST = 2**63 - 1
 
 
-def parse_duration(duration: str) -> timedelta:
+def parse_duration(duration: object) -> timedelta:
     """Return the span a duration stands for, rounded towards zero to timedelta's microseconds.
 
     Args:
-        duration: Numbers with the units ``h``, ``m``, ``s``, ``ms``, ``us`` and ``ns``, for example ``1h30m``.
+        duration: Numbers with the units ``h``, ``m``, ``s``, ``ms``, ``us`` and ``ns``, for example
+            ``1h30m``.
 
     Raises:
         ValueError: It is no duration, or is longer than the 292 years an int64 of nanoseconds holds.

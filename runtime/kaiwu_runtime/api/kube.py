@@ -31,7 +31,7 @@ class KubeModel:
     def __get_pydantic_core_schema__(
         self, source: object, handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        if not is_kube_model(source):
+        if not (isinstance(source, type) and is_kube_model(source)):
             raise DefinitionError(f"Kube[{_name(source)}]: {_name(source)} is no model from lightkube.models")
         return kube_core_schema(source)
 
@@ -51,7 +51,7 @@ def is_kube_model(source: object) -> bool:
 
 
 def kube_core_schema(model: type[Any]) -> core_schema.CoreSchema:
-    """Return the pydantic core schema of a lightkube model: instances pass, mappings are converted by msgspec."""
+    """Return the core schema of a lightkube model: instances pass, mappings are converted by msgspec."""
 
     def validate(value: object) -> object:
         if isinstance(value, model):
@@ -76,7 +76,8 @@ def kube_core_schema(model: type[Any]) -> core_schema.CoreSchema:
 def _quantities_as_strings(value: object, model: type[Any]) -> object:
     """Return the mapping with every integer that stands for a quantity written as a string.
 
-    The API server accepts ``sizeLimit: 1`` in a custom resource, while lightkube declares a quantity as a string.
+    The API server accepts ``sizeLimit: 1`` in a custom resource, while lightkube declares a quantity as a
+    string.
     """
     if not isinstance(value, dict):
         return value
@@ -108,10 +109,9 @@ def annotation_of(model: type[Any], field: str) -> str:
 
 
 def nested_model(annotation: object) -> type[Any] | None:
-    """Return the lightkube model inside ``Model``, ``Optional[Model]`` or ``Optional[List[Model]]``, else None."""
-    if is_kube_model(annotation):
-        model: type[Any] = annotation
-        return model
+    """Return the lightkube model inside ``Model``, ``Optional[Model]`` or ``List[Model]``, or None."""
+    if isinstance(annotation, type) and is_kube_model(annotation):
+        return annotation
     for argument in getattr(annotation, "__args__", ()):
         found = nested_model(argument)
         if found is not None:

@@ -7,8 +7,10 @@ Markers stand inside ``Annotated`` on a field, or in ``@schema(...)`` on a model
     @schema(CEL("self.min <= self.max", message="min must not exceed max"))
     class Range(APIModel): ...
 
-Limits need no marker: pydantic's ``Field(ge=, le=, gt=, lt=, multiple_of=, min_length=, max_length=, pattern=,
-title=, description=, examples=)``, ``Literal`` and ``Enum`` become the schema's own. The meaning of each extension is
+Limits need no marker: pydantic's ``Field(ge=, le=, gt=, lt=, multiple_of=, min_length=, max_length=,
+pattern=,
+title=, description=, examples=)``, ``Literal`` and ``Enum`` become the schema's own. The meaning of each
+extension is
 described in https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
 """
 
@@ -76,7 +78,8 @@ class CEL(Marker):
         message_expression: Expression that makes the message; wins over ``message``.
         reason: Machine-readable reason in the API server's answer.
         field_path: Path, relative to the value, that the failure is reported at, for example ``.replicas``.
-        optional_old_self: Evaluate a rule with ``oldSelf`` on creation as well; ``oldSelf`` is then an optional.
+        optional_old_self: Evaluate a rule with ``oldSelf`` on creation as well; ``oldSelf`` is then an
+            optional.
 
     See https://kubernetes.io/docs/reference/using-api/cel/
     """

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class APIModel(BaseModel):
     """A part of an API type: a spec, a status, or anything inside them.
 
-    Fields are written in snake_case and are camelCase in the object. A docstring under a field is its description.
+    Fields are written in snake_case and are camelCase in the object. A docstring under a field is its
+    description.
     Fields the type does not know are ignored on read, so that an older operator reads a newer object.
     """
 
@@ -85,9 +86,8 @@ def _unsupported(model: type[BaseModel], explanation: str) -> DefinitionError:
 
 
 def _naked_kube_model(annotation: object) -> type[Any] | None:
-    if is_kube_model(annotation):
-        model: type[Any] = annotation
-        return model
+    if isinstance(annotation, type) and is_kube_model(annotation):
+        return annotation
     if any(isinstance(item, KubeModel) for item in getattr(annotation, "__metadata__", ())):
         return None
     for argument in getattr(annotation, "__args__", ()):

@@ -50,8 +50,8 @@ def parse_quantity(quantity: str | int) -> Decimal:
     """Return the exact amount a quantity stands for.
 
     Args:
-        quantity: A decimal number with an optional suffix: ``n u m k M G T P E``, ``Ki Mi Gi Ti Pi Ei``, or an
-            exponent such as ``e3``.
+        quantity: A decimal number with an optional suffix: ``n u m k M G T P E``, ``Ki Mi Gi Ti Pi Ei``, or
+            an exponent such as ``e3``.
 
     Raises:
         ValueError: It is no quantity.

@@ -119,16 +119,24 @@ def _check(rule: RBACRule) -> None:
                 f"{where} verb {verb!r} is no verb: use a lower-case word such as 'get', or '*'"
             )
     if rule.urls:
-        if rule.groups or rule.resources or rule.resource_names:
-            raise DefinitionError(f"{where} has urls and resources: declare them in two rules")
-        if rule.namespace:
-            raise DefinitionError(f"{where} urls cannot be granted in a namespace: drop namespace=")
-        for url in rule.urls:
-            if url != "*" and not url.startswith("/"):
-                raise DefinitionError(f"{where} url {url!r} must start with '/'")
-            if "*" in url[:-1]:
-                raise DefinitionError(f"{where} url {url!r}: '*' is only allowed at the end")
-        return
+        _check_urls(where, rule)
+    else:
+        _check_resources(where, rule)
+
+
+def _check_urls(where: str, rule: RBACRule) -> None:
+    if rule.groups or rule.resources or rule.resource_names:
+        raise DefinitionError(f"{where} has urls and resources: declare them in two rules")
+    if rule.namespace:
+        raise DefinitionError(f"{where} urls cannot be granted in a namespace: drop namespace=")
+    for url in rule.urls:
+        if url != "*" and not url.startswith("/"):
+            raise DefinitionError(f"{where} url {url!r} must start with '/'")
+        if "*" in url[:-1]:
+            raise DefinitionError(f"{where} url {url!r}: '*' is only allowed at the end")
+
+
+def _check_resources(where: str, rule: RBACRule) -> None:
     if not rule.resources or "" in rule.resources:
         raise DefinitionError(f'{where} needs resources (or urls), for example resources=["deployments"]')
     if not rule.groups:

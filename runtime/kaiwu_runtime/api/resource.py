@@ -35,7 +35,8 @@ class PrinterColumn:
         name: Its heading.
         json_path: Where the value is, for example ``.status.readyReplicas``.
         type: OpenAPI type of the value; ``date`` is shown as an age.
-        format: ``int32``, ``int64``, ``float``, ``double``, ``byte``, ``date``, ``date-time`` or ``password``.
+        format: ``int32``, ``int64``, ``float``, ``double``, ``byte``, ``date``, ``date-time`` or
+            ``password``.
         description: Shown by ``kubectl explain`` tools.
         priority: 0 is always shown, larger only with ``-o wide``.
     """
@@ -109,7 +110,8 @@ def resource(
         group: API group, for example ``kaiwu.inspur.com``.
         version: API version: ``v1``, ``v1beta1``, ``v2alpha3``.
         kind: CamelCase kind; default is the class name.
-        plural: Name in request paths; default follows Kubernetes' rule (:func:`~kaiwu_runtime.api.pluralize`).
+        plural: Name in request paths; default follows Kubernetes' rule
+            (:func:`~kaiwu_runtime.api.pluralize`).
         singular: Default is the lower-case kind.
         scope: ``Namespaced`` or ``Cluster``.
         short_names: For example ``["kc"]``.
@@ -215,7 +217,8 @@ def _check_definition(name: str, definition: ResourceDefinition) -> None:
         for value in values:
             if not _LABEL.fullmatch(value) or len(value) > _LABEL_LENGTH:
                 raise DefinitionError(
-                    f"{where} {argument}={value!r}: use at most 63 lower-case letters, digits and '-', a letter first"
+                    f"{where} {argument}={value!r}: use at most 63 lower-case letters, digits and '-', "
+                    "and begin with a letter"
                 )
         if len(set(values)) != len(values):
             raise DefinitionError(f"{where} {argument} names {_first_duplicate(values)!r} twice")
@@ -239,7 +242,7 @@ def _check_column(where: str, column: PrinterColumn) -> None:
         raise DefinitionError(f"{where} column {column.name!r}: format {column.format!r} is none of {words}")
     if not column.json_path.startswith("."):
         raise DefinitionError(
-            f"{where} column {column.name!r}: json_path {column.json_path!r} must start with '.', as in .status.phase"
+            f"{where} column {column.name!r}: json_path {column.json_path!r} must start with '.'"
         )
 
 

@@ -30,7 +30,7 @@ Int32 = Annotated[int, Format("int32"), Field(ge=-(2**31), le=2**31 - 1)]
 """An integer of 32 bits; a plain ``int`` is one of 64."""
 
 Float = Annotated[float, AllowFloat(), Field(allow_inf_nan=False)]
-"""A float that is meant to be one. Prefer an integer, or a Quantity, where the value is compared or summed."""
+"""A float that is meant to be one. Prefer an integer or a Quantity for what is compared or summed."""
 
 
 def _rfc3339(moment: datetime) -> str:

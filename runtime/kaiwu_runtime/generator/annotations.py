@@ -99,7 +99,8 @@ class Facts:
 def take_apart(annotation: object, metadata: Iterable[object] = ()) -> tuple[object, Facts]:
     """Return the bare type of an annotation and what is said about it.
 
-    ``Annotated``, type aliases, ``NewType`` and ``| None`` are unwrapped; outer metadata follows inner metadata.
+    ``Annotated``, type aliases, ``NewType`` and ``| None`` are unwrapped; outer metadata follows inner
+    metadata.
     """
     facts = Facts()
     bare = _unwrap(annotation, facts)

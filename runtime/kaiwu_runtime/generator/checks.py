@@ -1,7 +1,7 @@
 """What the API server would refuse in a schema, refused before it is asked, naming model and field.
 
-Each rule is one of the API server's own (validation of structural schemas and of CustomResourceDefinitions); a test
-shows for each that a real API server refuses the same schema.
+Each rule is one of the API server's own (validation of structural schemas and of CustomResourceDefinitions);
+a test shows for each that a real API server refuses the same schema.
 """
 
 from __future__ import annotations
@@ -19,6 +19,20 @@ _REASONS = {"FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "F
 _ROOT_METADATA = re.compile(r"\bself\.metadata\.(?!name\b|generateName\b)(\w+)")
 _OLD_SELF = re.compile(r"\boldSelf\b")
 _STRING_LITERAL = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
+_BOUNDS = {
+    "minimum": "maximum",
+    "minLength": "maxLength",
+    "minItems": "maxItems",
+    "minProperties": "maxProperties",
+}
+_NOT_RE2 = {
+    r"\(\?<?[=!]": "look-around",
+    r"\\[1-9]": "a back reference",
+    r"\(\?>": "an atomic group",
+    r"[*+?}]\+": "a possessive quantifier",
+}
+_NOT_IN_GO = "does not exist in Go's regular expressions, which the API server uses"
+_MOST_REPEATS = 1000
 _NOT_AT_ROOT = {
     "x-kubernetes-map-type": "StructType",
     "x-kubernetes-embedded-resource": "EmbeddedResource",
@@ -167,9 +181,7 @@ def _check_map(schema: Schema) -> None:
 
 
 def _check_limits(schema: Schema) -> None:
-    for least, most in (
-        ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"), ("minProperties", "maxProperties")
-    ):  # fmt: skip
+    for least, most in _BOUNDS.items():
         if least in schema and most in schema and schema[least] > schema[most]:
             raise _error(schema, f"{least} {schema[least]} is above {most} {schema[most]}: no value fits")
     patterns = [schema["pattern"]] if "pattern" in schema else []
@@ -181,17 +193,17 @@ def _check_limits(schema: Schema) -> None:
 
 
 def go_pattern_error(pattern: str) -> str:
-    """Return why Go's regular expressions, which the API server uses, would not take a pattern; else the empty string.
+    """Return why Go's regular expressions would not take a pattern; the empty string if they would.
 
     See https://github.com/google/re2/wiki/Syntax
     """
     outside = re.sub(r"\\\\", "", pattern)
-    for construct, words in ((r"\(\?<?[=!]", "look-around"), (r"\\[1-9]", "a back reference"), (r"\(\?>", "an atomic group"), (r"[*+?}]\+", "a possessive quantifier")):  # fmt: skip
+    for construct, words in _NOT_RE2.items():
         if re.search(construct, outside):
-            return f"{words} does not exist in Go's regular expressions, which the API server uses"
+            return f"{words} {_NOT_IN_GO}"
     for repeat in re.finditer(r"\{(\d+)(?:,(\d*))?\}", outside):
-        if any(part and int(part) > 1000 for part in repeat.groups()):
-            return "a repetition above 1000 does not exist in Go's regular expressions, which the API server uses"
+        if any(part and int(part) > _MOST_REPEATS for part in repeat.groups()):
+            return f"a repetition above {_MOST_REPEATS} {_NOT_IN_GO}"
     return ""
 
 
@@ -202,8 +214,8 @@ def _check_rules(schema: Schema, uncorrelated: str) -> None:
         if uses_old and uncorrelated:
             raise _error(
                 schema,
-                f"rule {rule['rule']!r} compares with oldSelf inside {uncorrelated}, whose parts the API server cannot "
-                "match with the old ones: give the list ListMapKeys(...), or put the rule on the list itself",
+                f"rule {rule['rule']!r} compares with oldSelf inside {uncorrelated}, whose parts cannot be "
+                "matched with the old ones: give the list ListMapKeys(...), or put the rule on the list",
             )
         if rule.get("optionalOldSelf") and not uses_old:
             raise _error(schema, f"rule {rule['rule']!r} has optional_old_self but does not use oldSelf")

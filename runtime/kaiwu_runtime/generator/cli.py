@@ -1,4 +1,4 @@
-"""``python -m kaiwu_runtime.generator``: manifests and documents from the types and decorators of a project."""
+"""``python -m kaiwu_runtime.generator``: manifests and documents from a project's types and decorators."""
 
 from __future__ import annotations
 

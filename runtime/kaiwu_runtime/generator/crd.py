@@ -21,7 +21,7 @@ from kaiwu_runtime.generator.versions import version_priority
 VERSION_ANNOTATION = "python.kaiwuctl.io/generator-version"
 
 ANNOTATION_LIMIT = 256 * 1024
-"""``kubectl apply`` without ``--server-side`` puts the object into an annotation of at most this many bytes."""
+"""``kubectl apply`` without ``--server-side`` keeps a copy in an annotation, which holds this many bytes."""
 
 STORAGE_LIMIT = 1536 * 1024
 """etcd takes no request above this many bytes (its default)."""
@@ -264,10 +264,12 @@ def _check_size(newest: KindVersion, manifest: dict[str, Any]) -> tuple[str, ...
             "embed fewer Kubernetes types, or keep them as Annotated[dict[str, Any], PreserveUnknownFields()]"
         )
     if size > ANNOTATION_LIMIT:
-        return (
-            f"{kind}: its CRD has {size // 1024} KiB; plain 'kubectl apply' takes {ANNOTATION_LIMIT // 1024}. "
-            "'make install' is not affected: it uses server-side apply",
+        limit = ANNOTATION_LIMIT // 1024
+        warning = (
+            f"{kind}: its CRD has {size // 1024} KiB, and plain 'kubectl apply' takes {limit}; "
+            "'make install' is not affected: it uses server-side apply"
         )
+        return (warning,)
     return ()
 
 

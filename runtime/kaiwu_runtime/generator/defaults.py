@@ -26,8 +26,8 @@ class SchemaDefault:
 def schema_default(field: FieldInfo, facts: Facts, where: str) -> SchemaDefault | None:
     """Return the default of a field's schema, or None.
 
-    None, an empty list and an empty mapping are Python's way to say that nothing is there, so they are no defaults;
-    ``Default(...)`` says that they are meant.
+    None, an empty list and an empty mapping are Python's way to say that nothing is there, so they are no
+    defaults; ``Default(...)`` says that they are meant.
 
     Raises:
         DefinitionError: A default that differs from call to call, or that is no JSON.

@@ -102,7 +102,7 @@ def _import(file: Path, root: Path) -> ModuleType:
     loaded = getattr(module, "__file__", None)
     if loaded is None or Path(loaded).resolve() != file.resolve():
         raise ConfigurationError(
-            f"{_show(file, root)}: 'import {name}' gives {loaded or 'another module'}: rename the folder or the file"
+            f"{_show(file, root)}: 'import {name}' gives {loaded or 'another module'}: rename the file"
         )
     return module
 

@@ -1,7 +1,7 @@
 """JSON Schemas of a project's kinds, for editors that complete and check custom resources.
 
-Draft 7, which the YAML language servers read. What only the API server knows is translated: int-or-string, nullable,
-list sets, exclusive bounds; CEL rules become part of the description.
+Draft 7, which the YAML language servers read. What only the API server knows is translated: int-or-string,
+nullable, list sets, exclusive bounds; CEL rules become part of the description.
 """
 
 from __future__ import annotations
@@ -88,9 +88,9 @@ def _translate_scalar(schema: Schema, result: dict[str, Any]) -> None:
     elif kind == "int32":
         for word, bound in _INT32.items():
             result.setdefault(word, bound)
-    for bound, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+    for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
         if schema.get(exclusive):
-            result[exclusive] = result.pop(bound)
+            result[exclusive] = result.pop(limit)
 
 
 def _allow_null(result: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ Descriptions are left out: a PodTemplateSpec with them is larger than what ``kub
 from __future__ import annotations
 
 import copy
-import datetime
+import datetime as dt
 import importlib
 import types
 from functools import cache
@@ -42,17 +42,17 @@ _CONDITION: dict[str, dict[str, Any]] = {
         ),
     },
 }
-"""The limits of metav1.Condition, which the API server publishes for no type but enforces in every CRD that embeds it."""
+"""The limits of metav1.Condition; the API server's OpenAPI documents leave them out."""
 
 _EMBEDDED_METADATA = ("annotations", "finalizers", "generateName", "labels", "name", "namespace")
-"""What a template may say about the metadata of the objects made from it; the rest is the API server's to fill."""
+"""What a template may say about the metadata of objects made from it; the API server fills in the rest."""
 
 _SCALARS: dict[object, dict[str, Any]] = {
     str: {"type": "string"},
     bool: {"type": "boolean"},
     int: {"type": "integer"},
     float: {"type": "number"},
-    datetime.datetime: {"type": "string", "format": "date-time"},
+    dt.datetime: {"type": "string", "format": "date-time"},
 }
 
 
@@ -111,7 +111,7 @@ def _build(model: type[msgspec.Struct], outer: tuple[type[Any], ...]) -> Schema:
 
 
 def _field(
-    annotation: Any, spelled: str, fact: dict[str, Any], outer: tuple[type[Any], ...], where: str
+    annotation: object, spelled: str, fact: dict[str, Any], outer: tuple[type[Any], ...], where: str
 ) -> Schema:
     schema = _typed(annotation, spelled, fact, outer, where)
     for key, value in fact.items():
@@ -121,7 +121,7 @@ def _field(
 
 
 def _typed(
-    annotation: Any, spelled: str, fact: dict[str, Any], outer: tuple[type[Any], ...], where: str
+    annotation: object, spelled: str, fact: dict[str, Any], outer: tuple[type[Any], ...], where: str
 ) -> Schema:
     if get_origin(annotation) in {Union, types.UnionType}:
         some = [member for member in get_args(annotation) if member is not type(None)]
@@ -137,7 +137,7 @@ def _typed(
         return quantity()
     if annotation in _SCALARS:
         return Schema(_SCALARS[annotation])
-    if is_kube_model(annotation):
+    if isinstance(annotation, type) and is_kube_model(annotation):
         return _build(annotation, outer)
     if annotation is dict:
         return Schema({"type": "object", "additionalProperties": _values(fact, outer, where)})
@@ -170,7 +170,7 @@ def _value(known: dict[str, Any]) -> Schema:
 
 
 def model_name(model: type[Any]) -> str:
-    """Return lightkube's name of a model, for example ``core_v1.Container``; subclasses have their model's name."""
+    """Return lightkube's name of a model, ``core_v1.Container``; a subclass has its model's name."""
     for base in model.__mro__:
         if base.__module__.startswith(_MODELS):
             return f"{base.__module__.removeprefix(_MODELS)}.{base.__name__}"

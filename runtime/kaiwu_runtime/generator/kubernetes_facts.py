@@ -1,10 +1,11 @@
-"""What lightkube's models do not say about Kubernetes' types, read from an API server's own OpenAPI documents.
+"""What lightkube's models do not say about Kubernetes' types, from an API server's OpenAPI documents.
 
-lightkube keeps a field's type; integer formats, the value types of mappings, list-map keys, atomic objects and
-defaults are lost on the way. ``kubernetes_facts.json`` has them for every stable API group. To refresh it for a new
-Kubernetes version, hand the documents of ``/openapi/v3`` to this module::
+lightkube keeps a field's type; integer formats, the value types of mappings, list-map keys, atomic objects
+and defaults are lost on the way. ``kubernetes_facts.json`` has them for every stable API group. To refresh it
+for a new Kubernetes version, hand the documents of ``/openapi/v3`` to this module::
 
-    python -m kaiwu_runtime.generator.kubernetes_facts api__v1.json apis__apps__v1.json ... > kubernetes_facts.json
+    python -m kaiwu_runtime.generator.kubernetes_facts api__v1.json apis__apps__v1.json ... >
+    kubernetes_facts.json
 
 A test compares the file, and every schema made with it, with a running API server.
 """
@@ -21,14 +22,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 Facts: TypeAlias = dict[str, dict[str, dict[str, Any]]]
-"""Facts by model (``core_v1.Container``) and field (``ports``); a field named "" stands for the model itself."""
+"""Facts by model (``core_v1.Container``) and field (``ports``); a field named "" is the model itself."""
 
 _MODEL = re.compile(
     r"io\.k8s\.(?:api|apimachinery\.pkg\.apis|apiextensions-apiserver\.pkg\.apis|kube-aggregator\.pkg\.apis)"
     r"\.(?P<group>[a-z]+)\.(?P<version>v[0-9]+)\.(?P<name>[A-Za-z0-9]+)"
 )
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
-_SCALARS = {
+_SCALARS: dict[str, dict[str, Any]] = {
     _QUANTITY: {"quantity": True},
     "io.k8s.apimachinery.pkg.apis.meta.v1.Time": {"type": "string", "format": "date-time"},
     "io.k8s.apimachinery.pkg.apis.meta.v1.MicroTime": {"type": "string", "format": "date-time"},
@@ -44,7 +45,7 @@ def kubernetes_facts() -> Facts:
 
 
 def model_key(schema_name: str) -> str:
-    """Return lightkube's name of an OpenAPI schema, for example ``core_v1.Container``, or the empty string."""
+    """Return lightkube's name of an OpenAPI schema, ``core_v1.Container``, or the empty string."""
     match = _MODEL.fullmatch(schema_name)
     return f"{match['group']}_{match['version']}.{match['name']}" if match else ""
 
@@ -99,7 +100,7 @@ def _field_facts(field: Mapping[str, Any]) -> dict[str, Any]:
 def _value_facts(schema: Mapping[str, Any]) -> dict[str, Any]:
     reference = _reference(schema)
     if reference:
-        return dict(_SCALARS.get(reference) or {"model": model_key(reference)})
+        return dict(_SCALARS[reference]) if reference in _SCALARS else {"model": model_key(reference)}
     value: dict[str, Any] = {key: schema[key] for key in ("type", "format") if key in schema}
     if "items" in schema:
         value["items"] = _value_facts(schema["items"])

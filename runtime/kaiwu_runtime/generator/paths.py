@@ -1,4 +1,4 @@
-"""Paths into an object, as printer columns, the scale subresource, selectable fields and CEL rules write them."""
+"""Paths into an object, as printer columns, scale, selectable fields and CEL rules write them."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def _step(schema: Schema, name: str, walked: str) -> Schema:
 
 
 def plain_prefix(path: str) -> str:
-    """Return the part of a JSON path before its first bracket: ``.status.conditions[?(@...)].status`` is cut short."""
+    """Return the part of a JSON path before its first bracket: ``.status.conditions`` of a filter in it."""
     return path.partition("[")[0]

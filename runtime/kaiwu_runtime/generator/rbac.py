@@ -18,7 +18,8 @@ def build_roles(
 ) -> list[dict[str, Any]]:
     """Return the ClusterRole, then the Roles of namespaces, sorted.
 
-    The role called ``role_name`` is always there, with no rules if nothing was declared: a binding refers to it.
+    The role called ``role_name`` is always there, with no rules if nothing was declared: a binding refers to
+    it.
 
     Args:
         rules: Rules of all reconcilers.
@@ -33,8 +34,8 @@ def build_roles(
     for rule in rules:
         if namespaced and rule.urls:
             raise DefinitionError(
-                f"{rule.declared_on}: @rbac urls={list(rule.urls)!r} needs a ClusterRole, and this project is "
-                "namespaced: drop the rule, or 'kaiwuctl init' without --namespaced"
+                f"{rule.declared_on}: @rbac urls={list(rule.urls)!r} needs a ClusterRole, and this project "
+                "is namespaced: drop the rule, or make the project without --namespaced"
             )
         grouped[rule.namespace, rule.role_name or role_name].append(rule)
     return [
@@ -69,8 +70,8 @@ def _policy(rule: RBACRule) -> dict[str, Any]:
 def normalize_rules(rules: Iterable[RBACRule]) -> list[RBACRule]:
     """Return the fewest rules that grant the same, in a fixed order.
 
-    Rules about the same things share their verbs; rules with the same verbs then share resources, groups and paths.
-    A ``*`` among the verbs stands for all of them; ``core`` is the core group.
+    Rules about the same things share their verbs; rules with the same verbs then share resources, groups and
+    paths. A ``*`` among the verbs stands for all of them; ``core`` is the core group.
     """
     current = [_sorted(rule) for rule in rules]
     current = _merge(
@@ -110,7 +111,11 @@ def _merge(rules: Sequence[RBACRule], field: str, key: Callable[[RBACRule], obje
         groups[key(rule)].append(rule)
     merged: list[RBACRule] = []
     for same in groups.values():
-        values = [value for rule in same for value in getattr(rule, field)]
-        joined = _verbs(values) if field == "verbs" else tuple(sorted(set(values)))
-        merged.append(replace(same[0], **{field: joined}))
+        joined: dict[str, Any] = {field: _joined(field, [getattr(rule, field) for rule in same])}
+        merged.append(replace(same[0], **joined))
     return merged
+
+
+def _joined(field: str, values: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    unique = {word for words in values for word in words}
+    return _verbs(unique) if field == "verbs" else tuple(sorted(unique))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from kaiwu_runtime.api.markers import (
@@ -30,10 +29,28 @@ from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts
 from kaiwu_runtime.generator.schema import Schema
 
-_CEL_RESERVED = {
-    "true", "false", "null", "in", "as", "break", "const", "continue", "else", "for", "function", "if", "import",
-    "let", "loop", "package", "namespace", "return",
-}  # fmt: skip
+_CEL_RESERVED = frozenset(
+    {
+        "true",
+        "false",
+        "null",
+        "in",
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+    }
+)
 _LENGTHS = {
     "string": ("minLength", "maxLength"),
     "array": ("minItems", "maxItems"),
@@ -195,9 +212,9 @@ def _one_of(
     }
 
 
-def immutability_rule(where: str, marker: Immutable) -> dict[str, Any]:
-    """Return the rule that keeps a value from being changed."""
-    return {"rule": "self == oldSelf", "message": marker.message or f"{_last(where)} is immutable"}
+def immutability_rule(key: str, marker: Immutable) -> dict[str, Any]:
+    """Return the rule, on the field, that keeps its value from being changed."""
+    return {"rule": "self == oldSelf", "message": marker.message or f"{key} is immutable"}
 
 
 def removal_rule(key: str, marker: Immutable) -> dict[str, Any]:
@@ -218,10 +235,6 @@ def cel_name(key: str) -> str:
         return f"__{key}__"
     escaped = key.replace("__", "__underscores__")
     return escaped.replace(".", "__dot__").replace("-", "__dash__").replace("/", "__slash__")
-
-
-def _last(where: str) -> str:
-    return re.sub(r"\[\]$", "", where.rpartition(".")[2])
 
 
 def _spell(schema: Schema) -> str:

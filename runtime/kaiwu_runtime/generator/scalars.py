@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import decimal
 import enum
 import ipaddress
@@ -22,7 +22,7 @@ from kaiwu_runtime.generator.schema import Schema
 
 _FORMATS: dict[object, str] = {
     AwareDatetime: "date-time",
-    datetime.date: "date",
+    dt.date: "date",
     uuid.UUID: "uuid",
     ipaddress.IPv4Address: "ipv4",
     ipaddress.IPv6Address: "ipv6",
@@ -30,9 +30,9 @@ _FORMATS: dict[object, str] = {
 
 _INSTEAD: dict[object, str] = {
     bytes: "Base64Bytes",
-    datetime.datetime: "Time, which has a time zone",
-    datetime.timedelta: "Duration",
-    datetime.time: "a str with Field(pattern=...)",
+    dt.datetime: "Time, which has a time zone",
+    dt.timedelta: "Duration",
+    dt.time: "a str with Field(pattern=...)",
     decimal.Decimal: "Quantity",
     pathlib.Path: "str",
     SecretStr: "a reference to a Secret; a secret does not belong into a custom resource",
@@ -99,7 +99,7 @@ def _overridden(override: SchemaType) -> Schema:
 def _number(facts: Facts, where: str) -> Schema:
     if facts.find(AllowFloat) is None:
         raise DefinitionError(
-            f"{where}: a float may be rounded by other clients: use int, Quantity, or Float if a float is meant"
+            f"{where}: a float may be rounded by other clients: use int, Quantity, or Float if you mean it"
         )
     return Schema({"type": "number"})
 

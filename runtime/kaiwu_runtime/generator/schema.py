@@ -1,15 +1,13 @@
 """A node of a structural schema, and where it came from.
 
-Schemas are plain dictionaries in the API server's own words, so that nothing is translated on the way out; the
-subclass only remembers the model and field a node was made from, for messages that name them.
+Schemas are plain dictionaries in the API server's own words, so that nothing is translated on the way out;
+the subclass only remembers the model and field a node was made from, for messages that name them.
 """
 
 from __future__ import annotations
 
 import copy
-from typing import Any, TypeAlias
-
-JSON: TypeAlias = "None | bool | int | float | str | list[JSON] | dict[str, JSON]"
+from typing import Any
 
 
 class Schema(dict[str, Any]):

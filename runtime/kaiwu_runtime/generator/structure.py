@@ -1,8 +1,8 @@
 """From a pydantic model to a structural schema.
 
 See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
-What cannot be said in one is refused here, naming model and field; what can be said but is wrong is refused by
-:mod:`kaiwu_runtime.generator.checks`.
+What cannot be said in one is refused here, naming model and field; what can be said but is wrong is refused
+by :mod:`kaiwu_runtime.generator.checks`.
 """
 
 from __future__ import annotations
@@ -41,8 +41,6 @@ from kaiwu_runtime.generator.schema import Schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-_ROOT_FIELDS = {"api_version", "kind", "metadata"}
 
 
 def resource_schema(kind: type[CustomResource]) -> Schema:
@@ -84,48 +82,55 @@ def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool =
     if model.model_computed_fields:
         computed = next(iter(model.model_computed_fields))
         raise DefinitionError(
-            f"{name}.{computed}: a computed field is no part of the API: make it a plain property"
+            f"{name}.{computed}: a computed field is no part of the API: make it a property"
         )
     schema = Schema({"type": "object"}, origin=name, model=name)
     names: dict[str, str] = {}
-    properties: dict[str, Schema] = {}
-    required: list[str] = []
     parent_rules: list[dict[str, Any]] = []
     for field_name, field in model.model_fields.items():
-        if root and field_name in _ROOT_FIELDS and field_name in CustomResource.model_fields:
-            names[field_name] = json_name(field_name, field, f"{name}.{field_name}")
-            continue
         where = f"{name}.{field_name}"
-        if field.exclude:
-            continue
         key = json_name(field_name, field, where)
         if key in names.values():
             raise DefinitionError(f"{where}: another field of {name} is called {key!r} in the object too")
         names[field_name] = key
+        if field.exclude or (root and field_name in CustomResource.model_fields):
+            continue
         property_schema, facts = _field(field, where, (*outer, model))
-        properties[key] = property_schema
-        if field.is_required() or facts.find(Required) is not None:
-            required.append(key)
-        elif (immutable := facts.find(Immutable)) is not None and "default" not in property_schema:
-            parent_rules.append(removal_rule(key, immutable))
-    if properties:
-        schema["properties"] = properties
-    if required:
-        schema["required"] = sorted(required)
+        schema.setdefault("properties", {})[key] = property_schema
+        required = field.is_required() or facts.find(Required) is not None
+        if required:
+            schema["required"] = sorted([*schema.get("required", ()), key])
+        parent_rules += _immutable(property_schema, key, facts, removable=not required)
+    _finish_model(schema, model, names, parent_rules)
+    return schema
+
+
+def _immutable(schema: Schema, key: str, facts: Facts, *, removable: bool) -> list[dict[str, Any]]:
+    """Put the rule of an immutable field on it; return the rule its model needs, if it could be removed."""
+    marker = facts.find(Immutable)
+    if marker is None:
+        return []
+    schema.setdefault("x-kubernetes-validations", []).append(immutability_rule(key, marker))
+    return [removal_rule(key, marker)] if removable and "default" not in schema else []
+
+
+def _finish_model(
+    schema: Schema, model: type[BaseModel], names: dict[str, str], parent_rules: list[dict[str, Any]]
+) -> None:
+    """Write what is said about the model itself: its docstring, its markers, its rules."""
     description = own_docstring(model)
     if description:
         schema["description"] = description
-    facts = Facts()
-    facts.add(model_markers(model))
     if model.model_config.get("title"):
         schema["title"] = model.model_config["title"]
     if model.model_config.get("extra") == "allow":
         schema["x-kubernetes-preserve-unknown-fields"] = True
-    apply_markers(schema, facts, name)
-    rules = [*model_rules(facts, names, name), *parent_rules]
+    facts = Facts()
+    facts.add(model_markers(model))
+    apply_markers(schema, facts, schema.origin)
+    rules = [*model_rules(facts, names, schema.origin), *parent_rules]
     if rules:
         schema["x-kubernetes-validations"] = rules
-    return schema
 
 
 def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[Schema, Facts]:
@@ -162,11 +167,7 @@ def _value(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...])
     schema.origin = where
     apply_limits(schema, facts, where)
     apply_markers(schema, facts, where)
-    rules = list(schema.get("x-kubernetes-validations", ()))
-    rules += model_rules(facts, {}, where)
-    immutable = facts.find(Immutable)
-    if immutable is not None:
-        rules.append(immutability_rule(where, immutable))
+    rules = [*schema.get("x-kubernetes-validations", ()), *model_rules(facts, {}, where)]
     if rules:
         schema["x-kubernetes-validations"] = rules
     if facts.title:
@@ -209,13 +210,15 @@ def _nested(model: type[BaseModel], where: str, outer: tuple[type[Any], ...]) ->
     if model in outer:
         raise DefinitionError(
             f"{where}: {model.__name__} contains itself, which no CRD can express: "
-            "mark the field Schemaless() and PreserveUnknownFields(), or limit the depth with one model per level"
+            "mark the field Schemaless() and PreserveUnknownFields(), or write one model for each level"
         )
     return _model(model, outer)
 
 
 def _inner(arguments: tuple[object, ...], index: int, where: str, outer: tuple[type[Any], ...]) -> Schema:
     bare, facts = take_apart(arguments[index] if arguments else Any)
+    if facts.find(Immutable) is not None:
+        raise DefinitionError(f"{where}: Immutable() belongs on a field, not on the items of one")
     inner = _value(bare, facts, f"{where}[]", outer)
     if facts.optional and not inner.get("nullable"):
         raise DefinitionError(

@@ -1,4 +1,4 @@
-"""Checks what ``@resource`` says against the schema: columns, the scale subresource, selectable fields, warnings."""
+"""Checks what ``@resource`` says against the schema: columns, scale, selectable fields, warnings."""
 
 from __future__ import annotations
 
