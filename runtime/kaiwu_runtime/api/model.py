@@ -19,18 +19,24 @@ if TYPE_CHECKING:
     from pydantic_core.core_schema import CoreSchema
 
 
+def _camel_case(name: str) -> str:
+    """Return a field's name in the object: ``class_`` is ``class``, since Python reserves the word."""
+    return to_camel(name.removesuffix("_"))
+
+
 class APIModel(BaseModel):
     """A part of an API type: a spec, a status, or anything inside them.
 
-    Fields are written in snake_case and are camelCase in the object. A docstring under a field is its
+    Fields are written in snake_case and are camelCase in the object; an underscore at the end is dropped. A docstring under a field is its
     description.
     Fields the type does not know are ignored on read, so that an older operator reads a newer object.
     """
 
     model_config = ConfigDict(
-        alias_generator=to_camel,
+        alias_generator=_camel_case,
         populate_by_name=True,
         extra="ignore",
+        protected_namespaces=(),
         use_attribute_docstrings=True,
     )
 

@@ -20,6 +20,7 @@ from kaiwu_runtime.api.markers import (
     Nullable,
     Required,
     Schemaless,
+    SchemaType,
     model_markers,
 )
 from kaiwu_runtime.api.model import APIModel, CustomResource
@@ -181,7 +182,8 @@ def _value(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...])
 
 def _typed(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...]) -> Schema:
     if facts.find(Schemaless) is not None:
-        return Schema()
+        override = facts.find(SchemaType)
+        return Schema({"type": override.type} if override else {})
     if facts.carries(QuantityType):
         return quantity()
     if facts.carries(IntOrStringType):
