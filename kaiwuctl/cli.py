@@ -1,6 +1,7 @@
 """The entry point, and the boundary at which every error becomes one line and an exit status.
 
-Status 0: done, or nothing to do. 1: an action failed. 2: the command line is wrong. 128 + n: stopped by signal n.
+Status 0: done, or nothing to do. 1: an action failed. 2: the command line is wrong. 128 + n: stopped by
+signal n.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: list[str]) -> int:
-    # Imported here, inside the boundary, so that Ctrl-C while Python still imports prints no traceback either.
+    # Imported inside the boundary, so that Ctrl-C while Python still imports prints no traceback either.
     application = importlib.import_module("kaiwuctl.application").build()
     status = application.main(words, prog_name="kaiwuctl", standalone_mode=False)
     sys.stdout.flush()
@@ -63,7 +64,7 @@ def _report(error: Exception) -> int:
     if hasattr(error, "format_message") and hasattr(error, "exit_code"):
         console.fail(errors.UsageError(_usage(error)))
         return int(error.exit_code)
-    if type(error).__name__ == "Abort":
+    if isinstance(error, importlib.import_module("typer").Abort):
         _complain("interrupted; nothing was changed")
         return 128 + signal.SIGINT
     if isinstance(error, OSError):
@@ -83,7 +84,7 @@ def _usage(error: Exception) -> str:
     option = getattr(error, "option_name", None)
     near = getattr(error, "possibilities", None)
     if option is not None and near is not None:
-        hint = f"did you mean {sorted(near)[0]}?" if near else f"`{command} --help` lists them"
+        hint = f"did you mean {min(near)}?" if near else f"`{command} --help` lists them"
         return f"unknown flag {option} for {command}; {hint}"
     message = " ".join(str(getattr(error, "format_message", lambda: error)()).split()).rstrip(".")
     return f"{message[:1].lower()}{message[1:]}; `{command} --help` shows what it takes"

@@ -1,14 +1,15 @@
 """Command lines as people coming from operator-sdk type them.
 
 Go's flag library, which operator-sdk uses, writes a boolean as `--resource`, `--resource=true` or
-`--resource=false`; it knows no `--no-resource`, and `--resource false` is a mistake there that it does not report.
-Here all spellings work and the mistake is reported.
+`--resource=false`. It knows no `--no-resource`, and takes `--resource false` for true and an argument. Here
+all spellings work, and that mistake is reported.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from typer.core import TyperCommand
 
 from kaiwuctl.errors import UsageError
@@ -73,7 +74,7 @@ def rewrite(args: list[str], *, booleans: Mapping[str, str], valued: set[str], k
                 raise UsageError(f"{name}: its value is missing; write {name} VALUE or {name}=VALUE")
             if following.startswith("-") and following.partition("=")[0] in known:
                 raise UsageError(
-                    f"{name}: its value is missing, the flag {following} follows; write {name} VALUE or {name}=VALUE"
+                    f"{name}: its value is missing, the flag {following} follows; write {name} VALUE"
                 )
             result += [arg, following]
             position += 1
@@ -89,3 +90,7 @@ def _boolean(name: str, value: str, negative: str) -> list[str]:
         # A flag without a negative form is off when it is absent.
         return [negative] if negative else []
     raise UsageError(f"{name}={value}: {quoted(value)} is no boolean; write {name}=true or {name}=false")
+
+
+Verbose = Annotated[bool, typer.Option("--verbose", help="Show more, and the traceback of an error.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written, with diffs, and stop.")]

@@ -31,4 +31,4 @@ COMMANDS = (
     Row(("version",), "kaiwuctl.commands.version", "Print the version"),
 )
 
-GROUPS = {("create",): "Scaffold an API"}
+GROUPS: dict[tuple[str, ...], str] = {("create",): "Scaffold an API"}

@@ -12,7 +12,6 @@ from kaiwuctl.names.rule import (
     LABEL_LIMIT,
     Rule,
     is_dns_1035_label,
-    is_dns_label,
     is_dns_subdomain,
     quoted,
 )
@@ -21,8 +20,10 @@ _VERSION = re.compile(r"v[1-9][0-9]*(?:(?:alpha|beta)[1-9][0-9]*)?")
 _KIND = re.compile(r"[A-Za-z0-9]+")
 # "<Kind>List" is a DNS label as well.
 KIND_LIMIT = LABEL_LIMIT - len("List")
-# "<plural>.<group>" names the CRD and "<group>_<plural>.yaml" its file, which may have 255 bytes.
-CRD_NAME_LIMIT: Final = 230
+GROUP_LIMIT: Final = 100
+VERSION_LIMIT: Final = 20
+# A file name may have 255 bytes; the rest is for the name it has while it is written.
+FILE_NAME_LIMIT: Final = 230
 
 GROUP_RULES = (
     Rule(
@@ -37,6 +38,12 @@ GROUP_RULES = (
         f"must not have a part of more than {LABEL_LIMIT} characters",
         "kaiwu",
     ),
+    Rule(
+        "group-length",
+        lambda group: len(group) <= GROUP_LIMIT,
+        f"must have at most {GROUP_LIMIT} characters, because it is part of the CRD's name and file",
+        "kaiwu",
+    ),
 )
 
 VERSION_RULES = (
@@ -48,8 +55,8 @@ VERSION_RULES = (
     ),
     Rule(
         "version-length",
-        lambda version: len(version) <= LABEL_LIMIT,
-        f"must have at most {LABEL_LIMIT} characters",
+        lambda version: len(version) <= VERSION_LIMIT,
+        f"must have at most {VERSION_LIMIT} characters",
         "v1",
     ),
 )
@@ -99,8 +106,10 @@ PLURAL_RULES = (
 CONTROLLER_NAME_RULES = (
     Rule(
         "controller-name-label",
-        is_dns_label,
-        "must be lower-case letters, digits and hyphens (RFC 1123)",
+        is_dns_1035_label,
+        "must be lower-case letters, digits and hyphens and start with a letter, because it is also the "
+        "name of a "
+        "Python module",
         "kaiwucluster-backup",
     ),
     Rule(
@@ -136,16 +145,15 @@ def qualified_group(group: str, domain: str) -> str:
     return whole
 
 
-def check_crd_name(plural: str, group: str) -> None:
-    """Refuse a plural and a qualified group that together are too long for the CRD's name and file.
+def check_file_names(qualified: str, version: str, kind: str, plural: str) -> None:
+    """Refuse names that are too long together for the files that are called after all of them.
 
     Raises:
         InvalidNameError: Says how long they are and may be.
     """
-    length = len(f"{plural}.{group}")
-    if length > CRD_NAME_LIMIT:
+    longest = max(f"{qualified}_{plural}.yaml", f"{qualified}_{version}_{kind}.schema.json", key=len)
+    if len(longest) > FILE_NAME_LIMIT:
         raise InvalidNameError(
-            f"--plural {quoted(plural)}: <plural>.<group> has {length} characters and may have "
-            f"{CRD_NAME_LIMIT}, because it names the CRD and its file; choose a shorter --plural or --group, "
-            "for example --plural kaiwuclusters"
+            f"--group, --kind: the file {quoted(longest)} would have {len(longest)} characters and may have "
+            f"{FILE_NAME_LIMIT}; choose shorter names, for example --group kaiwu --kind KaiwuCluster"
         )

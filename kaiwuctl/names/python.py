@@ -72,7 +72,7 @@ def controller_module(controller_name: str) -> str:
 def reconciler_class(controller_name: str) -> str:
     """Return the class of a named controller: ``captain-backup`` gives ``CaptainBackupReconciler``."""
     words = "".join(word[:1].upper() + word[1:] for word in controller_name.split("-"))
-    return f"_{words}Reconciler" if words[:1].isdigit() else f"{words}Reconciler"
+    return f"{words}Reconciler"
 
 
 def is_reserved_class(name: str) -> bool:

@@ -44,6 +44,8 @@ class ProjectFile:
         try:
             text = (folder / FILE_NAME).read_text(encoding="utf-8")
         except FileNotFoundError:
+            if (folder / FILE_NAME).is_symlink():
+                raise ProjectFileError("PROJECT: is a symbolic link to nothing; remove it") from None
             raise ProjectFileError(_missing(folder)) from None
         except UnicodeDecodeError:
             raise ProjectFileError("PROJECT: is not UTF-8 text; restore it from version control") from None

@@ -1,8 +1,8 @@
 """What has to be put back when a write does not finish.
 
 Before the first file is touched, a folder in the project gets a hard link to every file that will be
-replaced, and a list of all files and folders that will appear. Undoing goes by that list, never by memory: the
-process that undoes may be the next one, after a crash. Once the list is removed, the new state counts.
+replaced, and a list of all files and folders that will appear. Undoing goes by that list, never by memory:
+the process that undoes may be the next one, after a crash. Once the list is removed, the new state counts.
 """
 
 from __future__ import annotations

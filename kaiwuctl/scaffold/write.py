@@ -1,8 +1,8 @@
 """Carries out a plan: all of it, or nothing.
 
 Every file is staged beside its target, brought to the disk, and renamed over it. Whatever stops the run on
-the way, an error, a signal or the end of the process, the journal puts everything back: at once, or at the next
-run.
+the way, an error, a signal or the end of the process, the journal puts everything back: at once, or at the
+next run.
 """
 
 from __future__ import annotations
