@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _PORT_ATTEMPTS = 5
 _POLL = 0.03
+_PROBE_TIMEOUT = 2.0  # another process that has the port may accept a connection and say nothing
 _TAIL = 12
 
 
@@ -324,7 +325,7 @@ class ControlPlane:
             for name, status in self._running().exited().items():
                 self._fail_if_stopped(name, status)
             try:
-                if self.rest.request("GET", path)[0] == 200:
+                if self.rest.request("GET", path, timeout=_PROBE_TIMEOUT)[0] == 200:
                     return
             except (APIConnectionError, APIStatusError):
                 pass

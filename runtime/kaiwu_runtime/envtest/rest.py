@@ -33,15 +33,28 @@ class RestClient:
         self._context.load_cert_chain(str(certificate))
 
     def request(
-        self, method: str, path: str, body: object = None, *, content_type: str = "application/json"
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        content_type: str = "application/json",
+        timeout: float | None = None,
     ) -> tuple[int, bytes]:
         """Send one request and return status code and body.
+
+        Args:
+            method: HTTP method.
+            path: Path and query.
+            body: Sent as JSON; None sends no body.
+            content_type: Of the body.
+            timeout: Seconds, when not the client's own.
 
         Raises:
             APIConnectionError: No answer.
         """
         connection = http.client.HTTPSConnection(
-            "127.0.0.1", self._port, context=self._context, timeout=self._timeout
+            "127.0.0.1", self._port, context=self._context, timeout=timeout or self._timeout
         )
         try:
             payload = None if body is None else json.dumps(body).encode()

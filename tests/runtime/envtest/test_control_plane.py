@@ -1,0 +1,378 @@
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import ssl
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from kaiwu_runtime.envtest import Binaries, ControlPlane, locate
+from kaiwu_runtime.envtest import control_plane as module
+from kaiwu_runtime.envtest.ports import free_port
+from kaiwu_runtime.envtest.rest import RestClient
+from kaiwu_runtime.errors import APIConnectionError, APIStatusError, ControlPlaneError, InvalidError
+
+from .conftest import pretend, wait_for, write_program
+
+pytestmark = pytest.mark.envtest
+
+CRD: dict[str, Any] = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "widgets.example.com"},
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object"}},
+            },
+            {
+                "name": "v2",
+                "served": False,
+                "storage": False,
+                "schema": {"openAPIV3Schema": {"type": "object"}},
+            },
+        ],
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def plane(real_binaries: Binaries) -> Iterator[ControlPlane]:
+    with ControlPlane(binaries=real_binaries) as running:
+        yield running
+
+
+@pytest.fixture
+def faulty(real_binaries: Binaries, home: Path) -> Iterator[ControlPlane]:
+    """A control plane that a test may break."""
+    with ControlPlane(binaries=real_binaries, directory=home / "plane") as running:
+        yield running
+
+
+def as_user(kubeconfig: Path, method: str, path: str, body: object = None) -> tuple[int, dict[str, Any]]:
+    """Send a request with nothing but what a kubeconfig file holds."""
+    config = yaml.safe_load(kubeconfig.read_text())
+    cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+    authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+    context = ssl.create_default_context(cadata=authority)
+    headers = {"Content-Type": "application/json"}
+    if "token" in user:
+        headers["Authorization"] = f"Bearer {user['token']}"
+    else:
+        with tempfile.NamedTemporaryFile() as pem:
+            pem.write(base64.b64decode(user["client-certificate-data"]))
+            pem.write(base64.b64decode(user["client-key-data"]))
+            pem.flush()
+            context.load_cert_chain(pem.name)
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(cluster["server"] + path, data, headers, method=method)
+    try:
+        with urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        ).open(request) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_it_is_ready_in_time(plane: ControlPlane, real_binaries: Binaries) -> None:
+    begin = time.monotonic()
+    with ControlPlane(binaries=real_binaries) as second:
+        elapsed = time.monotonic() - begin
+        assert second.url != plane.url
+        assert as_user(second.kubeconfig, "GET", "/api/v1/namespaces/default")[0] == 200
+        directory = second.directory
+    # Four seconds on an idle machine; twice that leaves room for whatever runs beside the tests.
+    assert elapsed < 8
+    assert not directory.exists()
+    assert as_user(plane.kubeconfig, "GET", "/api/v1/namespaces/default")[0] == 200
+
+
+def test_rbac_decides_what_a_user_may_do(plane: ControlPlane) -> None:
+    nobody, staff = plane.add_user("nobody"), plane.add_user("ann", ["staff"])
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "look"}}
+    rules = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}]
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "look"}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Group", "name": "staff"}
+    base = "/apis/rbac.authorization.k8s.io/v1"
+    plane.rest.apply(f"{base}/clusterroles", role | {"rules": rules})
+    binding = role | {"kind": "ClusterRoleBinding", "roleRef": reference, "subjects": [subject]}
+    plane.rest.apply(f"{base}/clusterrolebindings", binding)
+
+    code, status = as_user(nobody, "GET", "/api/v1/namespaces")
+    assert (code, status["reason"]) == (403, "Forbidden")
+    assert 'User "nobody" cannot list resource "namespaces"' in status["message"]
+    wait_for(lambda: as_user(staff, "GET", "/api/v1/namespaces")[0] == 200, "the role binding takes effect")
+    assert as_user(staff, "GET", "/api/v1/pods")[0] == 403
+
+
+def test_service_accounts_are_usable(plane: ControlPlane) -> None:
+    namespace = plane.create_namespace()
+    kubeconfig = plane.service_account_kubeconfig("manager", namespace)
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    code, answer = as_user(kubeconfig, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
+    assert code == 201
+    assert answer["status"]["userInfo"]["username"] == f"system:serviceaccount:{namespace}:manager"
+    assert as_user(kubeconfig, "GET", "/api/v1/namespaces")[0] == 403
+
+    # What a server does with the token it is sent, for example the metrics endpoint.
+    token = plane.service_account_token("manager", namespace, audiences=["metrics"])
+    body = {"spec": {"token": token, "audiences": ["metrics"]}, "apiVersion": "authentication.k8s.io/v1"}
+    answer = plane.rest.object(
+        "POST", "/apis/authentication.k8s.io/v1/tokenreviews", body | {"kind": "TokenReview"}
+    )
+    assert answer["status"]["authenticated"] is True
+    with pytest.raises(InvalidError, match="may not specify a duration less than 10 minutes"):
+        plane.service_account_token("manager", namespace, seconds=5)
+
+
+def test_pods_are_accepted_without_a_controller_manager(plane: ControlPlane) -> None:
+    namespace = plane.create_namespace()
+    pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
+    plane.rest.object(
+        "POST", f"/api/v1/namespaces/{namespace}/pods", {"apiVersion": "v1", "kind": "Pod"} | pod
+    )
+
+
+def test_crds_are_served_when_installed(plane: ControlPlane, tmp_path: Path) -> None:
+    folder = tmp_path / "bases"
+    folder.mkdir()
+    other = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}
+    (folder / "widgets.yaml").write_text(yaml.safe_dump_all([other, CRD]))
+    (folder / "notes.txt").write_text("no YAML: [")
+    assert plane.install_crds(folder) == ["widgets.example.com"]
+    widget = {"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a"}}
+    plane.rest.object("POST", "/apis/example.com/v1/namespaces/default/widgets", widget)
+    assert plane.install_crds(folder / "widgets.yaml", folder) == ["widgets.example.com"] * 2
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "reason"),
+    [
+        (
+            "kind: ConfigMap",
+            ControlPlaneError,
+            r"crd\.yaml has no CustomResourceDefinition; run `make manifests`",
+        ),
+        ("a: [b", ControlPlaneError, r"crd\.yaml is not YAML"),
+        (
+            yaml.safe_dump(CRD | {"metadata": {"name": "wrong.example.com"}}),
+            InvalidError,
+            r"must be spec\.names\.plural",
+        ),
+    ],
+    ids=["none", "broken", "refused"],
+)
+def test_crds_that_cannot_be_installed(
+    content: str, error: type[Exception], reason: str, plane: ControlPlane, tmp_path: Path
+) -> None:
+    (tmp_path / "crd.yaml").write_text(content)
+    with pytest.raises(error, match=reason):
+        plane.install_crds(tmp_path / "crd.yaml")
+
+
+def test_a_crd_path_that_does_not_exist(plane: ControlPlane, tmp_path: Path) -> None:
+    with pytest.raises(ControlPlaneError, match=r"cannot read .*/missing: No such file"):
+        plane.install_crds(tmp_path / "missing")
+
+
+def test_a_crd_that_is_never_served_says_why(plane: ControlPlane, tmp_path: Path) -> None:
+    names = CRD["spec"]["names"] | {"plural": "gadgets", "singular": "gadget"}  # the kind Widget is taken
+    crd = CRD | {"metadata": {"name": "gadgets.example.com"}, "spec": CRD["spec"] | {"names": names}}
+    (tmp_path / "first.yaml").write_text(yaml.safe_dump(CRD))
+    (tmp_path / "second.yaml").write_text(yaml.safe_dump(crd))
+    with pytest.raises(
+        ControlPlaneError, match=r'gadgets\.example\.com is not served.*"Widget.*" is already in use'
+    ):
+        plane.install_crds(tmp_path, timeout=1)
+
+
+def test_etcd_serves_only_the_api_server(plane: ControlPlane) -> None:
+    pki = plane.directory / "pki"
+    assert (
+        RestClient(plane._etcd_port, authority=pki / "etcd-ca.crt", certificate=pki / "etcd.pem").request(
+            "GET", "/version"
+        )[0]
+        == 200
+    )
+    admin = RestClient(plane._etcd_port, authority=pki / "etcd-ca.crt", certificate=pki / "admin.pem")
+    with pytest.raises(APIConnectionError):
+        admin.request("GET", "/version")
+
+
+def test_private_files_are_private(plane: ControlPlane) -> None:
+    plane.add_user("ann")
+    files = [*(plane.directory / "pki").iterdir(), *(plane.directory / "users").iterdir(), plane.kubeconfig]
+    secrets = [file for file in files if file.suffix not in {".crt", ".pub"}]
+    assert len(secrets) >= 7
+    assert [file.name for file in secrets if file.stat().st_mode & 0o077] == []
+
+
+def test_the_api_server_comes_back_on_its_port(faulty: ControlPlane) -> None:
+    url = faulty.url
+    name = faulty.create_namespace()
+    for end in (faulty.kill_apiserver, faulty.stop_apiserver):
+        end()
+        with pytest.raises(APIConnectionError):
+            faulty.rest.request("GET", "/readyz")
+        faulty.start_apiserver()
+        assert faulty.url == url
+        assert faulty.rest.object("GET", f"/api/v1/namespaces/{name}")["metadata"]["name"] == name
+    with pytest.raises(ControlPlaneError, match="kube-apiserver runs already"):
+        faulty.start_apiserver()
+
+
+def test_a_paused_api_server_does_not_answer(faulty: ControlPlane) -> None:
+    pki = faulty.directory / "pki"
+    hasty = RestClient(
+        int(faulty.url.rpartition(":")[2]),
+        authority=pki / "ca.crt",
+        certificate=pki / "admin.pem",
+        timeout=0.5,
+    )
+    faulty.pause()
+    with pytest.raises(APIConnectionError, match="timed out"):
+        hasty.request("GET", "/readyz")
+    faulty.resume()
+    assert faulty.rest.request("GET", "/readyz")[0] == 200
+
+
+def test_compaction_makes_an_old_list_gone(faulty: ControlPlane) -> None:
+    for number in range(3):
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": f"c{number}"}}
+        faulty.rest.object("POST", "/api/v1/namespaces/default/configmaps", body)
+    path = "/api/v1/namespaces/default/configmaps?limit=1"
+    page = faulty.rest.object("GET", path)
+    token = page["metadata"]["continue"]
+    faulty.rest.object("DELETE", "/api/v1/namespaces/default/configmaps/c2")
+    assert faulty.compact_etcd() > 0
+    faulty.kill_apiserver()  # its watch cache would still serve the old version
+    faulty.start_apiserver()
+    with pytest.raises(APIStatusError) as caught:
+        faulty.rest.object("GET", f"{path}&continue={token}")
+    assert caught.value.code == 410
+
+
+def test_a_port_that_is_taken_is_replaced(
+    real_binaries: Binaries, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy = taken.getsockname()[1]
+        # First the API server's port is taken, then etcd's.
+        ports = iter([busy, free_port(), free_port(), busy])
+        monkeypatch.setattr(module, "free_port", lambda: next(ports, None) or free_port())
+        with ControlPlane(binaries=real_binaries, directory=home / "plane") as plane:
+            assert not plane.url.endswith(f":{busy}")
+            assert plane.rest.request("GET", "/readyz")[0] == 200
+        assert next(ports, None) is None
+
+
+def test_when_every_port_is_taken(
+    real_binaries: Binaries, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setattr(module, "free_port", lambda: taken.getsockname()[1])
+        with pytest.raises(ControlPlaneError, match="every port that was tried"):
+            ControlPlane(binaries=real_binaries, directory=home / "plane").start()
+    assert list(home.iterdir()) == []
+
+
+def test_a_failed_start_shows_the_end_of_the_log(real_binaries: Binaries, home: Path) -> None:
+    plane = ControlPlane(
+        binaries=real_binaries, directory=home / "plane", api_server_flags=["--no-such-flag"]
+    )
+    with pytest.raises(
+        ControlPlaneError, match=r"kube-apiserver ended while starting \(exit status 1\)\n[\s\S]*no-such-flag"
+    ):
+        plane.start()
+    assert list(home.iterdir()) == []
+    with pytest.raises(ControlPlaneError, match="does not run; call start"):
+        plane.url  # noqa: B018 - the property raises
+
+
+def test_a_program_that_is_never_ready_is_given_up(
+    real_binaries: Binaries, home: Path, tmp_path: Path
+) -> None:
+    sleeper = write_program(tmp_path / "kube-apiserver", "echo still thinking; exec sleep 600")
+    binaries = Binaries(real_binaries.etcd, sleeper, None, "1.0.0", "a test")
+    plane = ControlPlane(binaries=binaries, directory=home / "plane", start_timeout=0.5)
+    with pytest.raises(
+        ControlPlaneError, match=r"kube-apiserver is not ready after 0\.5 s\n[\s\S]*still thinking"
+    ):
+        plane.start()
+    assert list(home.iterdir()) == []
+
+
+def test_a_program_that_cannot_be_executed(home: Path, tmp_path: Path) -> None:
+    programs = pretend(tmp_path / "programs")
+    (programs / "etcd").write_bytes(b"\x7fELF")
+    binaries = Binaries(programs / "etcd", programs / "kube-apiserver", None, "1.0.0", "a test")
+    with pytest.raises(ControlPlaneError, match=r"cannot start etcd \(.*/etcd\): .*Exec format error"):
+        ControlPlane(binaries=binaries, directory=home / "plane").start()
+    assert list(home.iterdir()) == []
+
+
+def test_a_directory_in_use_is_not_taken(real_binaries: Binaries, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("data")
+    with pytest.raises(ControlPlaneError, match="is not empty; name another directory"):
+        ControlPlane(binaries=real_binaries, directory=tmp_path).start()
+    assert (tmp_path / "precious").read_text() == "data"
+
+
+def test_start_and_stop_twice(real_binaries: Binaries, home: Path) -> None:
+    plane = ControlPlane(binaries=real_binaries, directory=home / "plane")
+    assert plane.start() is plane.start()
+    first = plane.kubeconfig.read_text()
+    plane.stop()
+    plane.stop()
+    with plane:
+        assert plane.kubeconfig.read_text() != first
+    assert list(home.iterdir()) == []
+
+
+@pytest.fixture(scope="session")
+def with_manager() -> Binaries:
+    try:
+        return locate(controller_manager=True)
+    except ControlPlaneError:
+        pytest.skip(
+            "needs kube-controller-manager: `python -m kaiwu_runtime.envtest setup --controller-manager`"
+        )
+
+
+def test_the_controller_manager_empties_namespaces(with_manager: Binaries, home: Path) -> None:
+    with ControlPlane(binaries=with_manager, controller_manager=True, directory=home / "plane") as plane:
+        name = plane.create_namespace()
+        account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+        wait_for(lambda: plane.rest.request("GET", account)[0] == 200, "the default service account")
+        plane.delete_namespace(name)
+        path = f"/api/v1/namespaces/{name}"
+        wait_for(lambda: plane.rest.request("GET", path)[0] == 404, "the namespace goes")
+
+
+def test_users_environment_does_not_reach_the_programs(
+    real_binaries: Binaries, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETCD_LISTEN_CLIENT_URLS", "http://192.0.2.1:1")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    with ControlPlane(binaries=real_binaries, directory=home / "plane") as plane:
+        assert plane.rest.request("GET", "/readyz")[0] == 200
