@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Annotated, Any
 
 import typer
+from typer.completion import get_completion_inspect_parameters
 from typer.core import TyperGroup
 
 from kaiwuctl.commands import COMMANDS, GROUPS, Row
 from kaiwuctl.errors import UsageError
 from kaiwuctl.names.rule import quoted
-from kaiwuctl.options import Command
-
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+from kaiwuctl.options import COMPLETION_VARIABLE, CONTEXT, Command
 
 
 class Group(TyperGroup):
@@ -66,21 +66,23 @@ class Group(TyperGroup):
 
 def build() -> Any:  # noqa: ANN401  (typer names no public type)
     """Return the application."""
+    if COMPLETION_VARIABLE in os.environ:
+        # Registers typer's completion for the shells, without its --install-completion: `completion` is ours.
+        get_completion_inspect_parameters()
     return _group(())
 
 
 def _group(path: tuple[str, ...]) -> Any:  # noqa: ANN401
     cls = type("Group", (Group,), {"path": path})
     name = path[-1] if path else "kaiwuctl"
-    summary = GROUPS.get(path, "Scaffold Kubernetes operators in Python, as operator-sdk does in Go.")
     app = typer.Typer(
         name=name,
         cls=cls,
-        help=summary,
-        add_completion=not path,
+        help=f"{GROUPS[path].rstrip('.')}.",
+        add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
-        context_settings=_CONTEXT,
+        context_settings=CONTEXT,
         no_args_is_help=False,
         invoke_without_command=True,
     )
@@ -111,14 +113,10 @@ def _subgroup(context: typer.Context) -> None:
 
 
 def _load(row: Row) -> Any:  # noqa: ANN401
-    module = importlib.import_module(row.module)
-    app = getattr(module, "app", None)
-    if app is None:
-        app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-        app.command(row.path[-1], cls=Command, context_settings=_CONTEXT)(module.command)
-    command = typer.main.get_command(app)
-    command.name = row.path[-1]
-    return command
+    function = getattr(importlib.import_module(row.module), row.function)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(row.path[-1], cls=Command, context_settings=CONTEXT)(function)
+    return typer.main.get_command(app)
 
 
 def _summary(entry: Row | tuple[str, ...]) -> str:

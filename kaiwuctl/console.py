@@ -21,6 +21,11 @@ def say(text: str = "") -> None:
     sys.stdout.write(f"{text}\n")
 
 
+def note(text: str) -> None:
+    """Print a remark on standard error, where a script that reads the output does not see it."""
+    sys.stderr.write(f"{text}\n")
+
+
 def warn(text: str) -> None:
     """Print a warning on standard error."""
     sys.stderr.write(f"warning: {text}\n")

@@ -18,6 +18,8 @@ from kaiwuctl.names.rule import quoted
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+COMPLETION_VARIABLE = "_KAIWUCTL_COMPLETE"
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 # https://pkg.go.dev/strconv#ParseBool
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})

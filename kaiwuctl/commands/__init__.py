@@ -1,6 +1,6 @@
 """The commands. One module and one row each; a module is imported when its command is used.
 
-A module has a function ``command``, typer style, or an ``app`` when the command has subcommands of its own.
+The function is typer style. What the words in front of it stand for is in GROUPS.
 """
 
 from __future__ import annotations
@@ -16,19 +16,30 @@ class Row:
         path: The words it is called by.
         module: Where it is.
         summary: One line for the list of commands.
+        function: Its name in the module.
     """
 
     path: tuple[str, ...]
     module: str
     summary: str
+    function: str = "command"
 
+
+_ENVTEST = "kaiwuctl.commands.envtest"
 
 COMMANDS = (
     Row(("init",), "kaiwuctl.commands.init", "Start a new project in this folder"),
     Row(("create", "api"), "kaiwuctl.commands.create_api", "Scaffold an API type and its controller"),
-    Row(("envtest",), "kaiwuctl.commands.envtest", "Run a local etcd and kube-apiserver"),
+    Row(("envtest", "setup"), _ENVTEST, "Find, download or build the programs", "set_up"),
+    Row(("envtest", "path"), _ENVTEST, "Print the folder to set KUBEBUILDER_ASSETS to", "path"),
+    Row(("envtest", "up"), _ENVTEST, "Start a control plane in the background", "start"),
+    Row(("envtest", "down"), _ENVTEST, "Stop the control plane in the background", "stop"),
     Row(("completion",), "kaiwuctl.commands.completion", "Print the completion script of a shell"),
     Row(("version",), "kaiwuctl.commands.version", "Print the version"),
 )
 
-GROUPS: dict[tuple[str, ...], str] = {("create",): "Scaffold an API"}
+GROUPS: dict[tuple[str, ...], str] = {
+    (): "Scaffold Kubernetes operators in Python, as operator-sdk does in Go.",
+    ("create",): "Scaffold an API",
+    ("envtest",): "Run a local etcd and kube-apiserver",
+}

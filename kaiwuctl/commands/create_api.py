@@ -68,9 +68,19 @@ def command(
     controller_name: Annotated[
         str | None, typer.Option(help="Name of the controller, for a second one of a kind.", metavar="NAME")
     ] = None,
-    force: Annotated[bool, typer.Option("--force/--no-force", help="Overwrite files that differ.")] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force/--no-force", help="Overwrite files that differ, and list them.", show_default=False
+        ),
+    ] = False,
     make: Annotated[
-        bool, typer.Option("--make/--no-make", help="Run `make generate manifests` afterwards.")
+        bool,
+        typer.Option(
+            "--make/--no-make",
+            help="Run `make generate manifests` afterwards.  [default: true]",
+            show_default=False,
+        ),
     ] = True,
     dry_run: DryRun = False,
     verbose: Verbose = False,

@@ -84,9 +84,14 @@ def command(
         ),
     ] = None,
     project_version: Annotated[
-        str, typer.Option(help=f"Version of the PROJECT file; only {VERSION}.", metavar="VERSION")
+        str,
+        typer.Option(
+            help=f"Version of the PROJECT file; only {VERSION}.", metavar="VERSION", show_default=False
+        ),
     ] = VERSION,
-    plugins: Annotated[str, typer.Option(help=f"Only {LAYOUT}, or python/v1.", metavar="KEYS")] = LAYOUT,
+    plugins: Annotated[
+        str, typer.Option(help=f"Only {LAYOUT}, or python/v1.", metavar="KEYS", show_default=False)
+    ] = LAYOUT,
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:
