@@ -8,14 +8,17 @@ from lightkube.models.meta_v1 import ObjectMeta
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.errors import PydanticSchemaGenerationError
+from pydantic.fields import FieldInfo
+from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from kaiwu_runtime.api.identity import IDENTITY_ATTRIBUTE, ObjectKey, ResourceIdentity
 from kaiwu_runtime.api.kube import Kube, KubeModel, is_kube_model
 from kaiwu_runtime.errors import DefinitionError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pydantic import GetCoreSchemaHandler
-    from pydantic.fields import FieldInfo
     from pydantic_core.core_schema import CoreSchema
 
 
@@ -24,11 +27,39 @@ def _camel_case(name: str) -> str:
     return to_camel(name.removesuffix("_"))
 
 
+def _check_patterns(model: type[BaseModel]) -> None:
+    """Compile every pattern of a model's fields; pydantic would fail later, naming neither model nor field."""
+    engine = model.model_config.get("regex_engine", "rust-regex")
+    for name, field in getattr(model, "__pydantic_fields__", {}).items():
+        for pattern in _patterns(field):
+            try:
+                SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine=engine))
+            except SchemaError as error:
+                reason = str(error).strip().splitlines()[-1].strip().removeprefix("error: ")
+                raise DefinitionError(f"{model.__qualname__}.{name}: pattern {pattern!r}: {reason}") from None
+
+
+def _patterns(annotation: object) -> Iterator[str]:
+    """Yield the patterns in the metadata of a field or an annotation, those of its items included."""
+    metadata = (
+        annotation.metadata if isinstance(annotation, FieldInfo) else getattr(annotation, "__metadata__", ())
+    )
+    for item in metadata:
+        if isinstance(item, FieldInfo):
+            yield from _patterns(item)
+        elif isinstance(getattr(item, "pattern", None), str):
+            yield item.pattern
+    inner = annotation.annotation if isinstance(annotation, FieldInfo) else None
+    for argument in (inner, *getattr(annotation, "__args__", ())):
+        if argument is not None:
+            yield from _patterns(argument)
+
+
 class APIModel(BaseModel):
     """A part of an API type: a spec, a status, or anything inside them.
 
-    Fields are written in snake_case and are camelCase in the object; an underscore at the end is dropped. A docstring under a field is its
-    description.
+    Fields are written in snake_case and are camelCase in the object; an underscore at the end is dropped.
+    A docstring under a field is its description.
     Fields the type does not know are ignored on read, so that an older operator reads a newer object.
     """
 
@@ -43,9 +74,11 @@ class APIModel(BaseModel):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler, /) -> CoreSchema:
         try:
-            return handler(source)
+            schema = handler(source)
         except PydanticSchemaGenerationError as error:
             raise _unsupported(cls, str(error)) from None
+        _check_patterns(cls)
+        return schema
 
 
 class CustomResource(APIModel):

@@ -3,8 +3,28 @@
 ``python -m kaiwu_runtime.generator manifests`` and ``generate`` are its command line.
 """
 
-from kaiwu_runtime.generator.crd import CustomResourceDefinition, build_crds
-from kaiwu_runtime.generator.rbac import build_roles
-from kaiwu_runtime.generator.structure import resource_schema
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.generator.crd import CustomResourceDefinition, build_crds
+    from kaiwu_runtime.generator.rbac import build_roles
+    from kaiwu_runtime.generator.structure import resource_schema
 
 __all__ = ["CustomResourceDefinition", "build_crds", "build_roles", "resource_schema"]
+
+_MODULES = {
+    "CustomResourceDefinition": "crd",
+    "build_crds": "crd",
+    "build_roles": "rbac",
+    "resource_schema": "structure",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a name when it is first asked for, so that one module of the package does not load them all."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

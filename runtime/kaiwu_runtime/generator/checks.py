@@ -30,6 +30,9 @@ _NOT_RE2 = {
     r"\\[1-9]": "a back reference",
     r"\(\?>": "an atomic group",
     r"[*+?}]\+": "a possessive quantifier",
+    r"\(\?[a-z]*[xRu]": "a flag such as (?x)",
+    r"\\[uUhH]": "an escape such as \\u",
+    r"\[[^\]]*(&&|--|~~)": "an operation on character classes",
 }
 _NOT_IN_GO = "does not exist in Go's regular expressions, which the API server uses"
 _MOST_REPEATS = 1000
@@ -72,11 +75,8 @@ def _check(schema: Schema, *, uncorrelated: str) -> None:
         check(schema)
     _check_rules(schema, uncorrelated)
     _check_default(schema)
-    inner = uncorrelated
-    if schema.get("x-kubernetes-map-type") == "atomic" and not inner:
-        inner = schema.origin
     for child in schema.properties.values():
-        _check(child, uncorrelated=inner)
+        _check(child, uncorrelated=uncorrelated)
     if schema.values_schema is not None:
         _check(schema.values_schema, uncorrelated=uncorrelated)
     if schema.items_schema is not None:
@@ -122,8 +122,6 @@ def _check_embedded(schema: Schema) -> None:
 
 
 def _check_list(schema: Schema) -> None:
-    if schema.get("uniqueItems"):
-        raise _error(schema, 'uniqueItems is refused by the API server: use ListType("set")')
     kind = schema.get("x-kubernetes-list-type")
     if kind is None:
         return

@@ -85,7 +85,8 @@ def _build(model: type[msgspec.Struct], outer: tuple[type[Any], ...]) -> Schema:
             "use Annotated[dict[str, Any], PreserveUnknownFields()]"
         )
     facts = kubernetes_facts().get(name, {})
-    schema = Schema({"type": "object"}, model=name.partition(".")[2], origin=name.partition(".")[2])
+    short = name.partition(".")[2]
+    schema = Schema({"type": "object"}, model=short, origin=short, kubernetes=True)
     schema.update(facts.get("", {}))
     properties: dict[str, Schema] = {}
     required: list[str] = []
@@ -117,7 +118,17 @@ def _field(
     for key, value in fact.items():
         if key not in {"values", "items"}:
             schema[key] = value
+    _drop_optional_keys(schema)
     return schema
+
+
+def _drop_optional_keys(schema: Schema) -> None:
+    """Make a list atomic whose map keys are optional: built-in types may have such lists, CRDs may not."""
+    items = schema.items_schema
+    for key in schema.get("x-kubernetes-list-map-keys", ()):
+        if items is None or not (key in items.get("required", ()) or "default" in items.properties[key]):
+            del schema["x-kubernetes-list-map-keys"], schema["x-kubernetes-list-type"]
+            return
 
 
 def _typed(
@@ -143,8 +154,10 @@ def _typed(
         return Schema({"type": "object", "additionalProperties": _values(fact, outer, where)})
     if annotation is Any:
         return Schema({"x-kubernetes-preserve-unknown-fields": True})
-    # typing.Dict: lightkube's spelling of a raw extension, any object at all.
-    return Schema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+    if get_origin(annotation) is dict:
+        # typing.Dict without arguments is lightkube's spelling of a raw extension: any object at all.
+        return Schema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
+    raise DefinitionError(f"{where}: lightkube does not tell the type of this field")
 
 
 def _values(fact: dict[str, Any], outer: tuple[type[Any], ...], where: str) -> Schema:

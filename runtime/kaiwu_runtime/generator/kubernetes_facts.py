@@ -26,7 +26,7 @@ Facts: TypeAlias = dict[str, dict[str, dict[str, Any]]]
 
 _MODEL = re.compile(
     r"io\.k8s\.(?:api|apimachinery\.pkg\.apis|apiextensions-apiserver\.pkg\.apis|kube-aggregator\.pkg\.apis)"
-    r"\.(?P<group>[a-z]+)\.(?P<version>v[0-9]+)\.(?P<name>[A-Za-z0-9]+)"
+    r"\.(?P<group>[a-z]+)\.(?P<version>v[0-9]+(?:(?:alpha|beta)[0-9]+)?)\.(?P<name>[A-Za-z0-9]+)"
 )
 _QUANTITY = "io.k8s.apimachinery.pkg.api.resource.Quantity"
 _SCALARS: dict[str, dict[str, Any]] = {

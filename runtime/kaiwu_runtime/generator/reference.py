@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from kaiwu_runtime.api.duration import DURATION_PATTERN
+from kaiwu_runtime.api.quantity import QUANTITY_PATTERN
 from kaiwu_runtime.generator.crd import CustomResourceDefinition, KindVersion
 from kaiwu_runtime.generator.schema import Schema
 
@@ -16,8 +18,19 @@ _LIMITS = (
     ("minLength", "at least {} characters"), ("maxLength", "at most {} characters"),
     ("minItems", "at least {} items"), ("maxItems", "at most {} items"),
     ("minProperties", "at least {} entries"), ("maxProperties", "at most {} entries"),
-    ("format", "format {}"), ("pattern", "pattern `{}`"),
+    ("pattern", "pattern `{}`"),
 )  # fmt: skip
+_NAMED_FORMATS = {
+    "duration": "duration",
+    "date-time": "date and time",
+    "date": "date",
+    "byte": "bytes in base64",
+    "uuid": "UUID",
+    "ipv4": "IPv4 address",
+    "ipv6": "IPv6 address",
+    "uri": "URI",
+}
+_NAMED_PATTERNS = {QUANTITY_PATTERN, DURATION_PATTERN}
 _EXCLUSIVE = {"minimum": ("exclusiveMinimum", "above {}"), "maximum": ("exclusiveMaximum", "below {}")}
 
 
@@ -76,6 +89,8 @@ def _models(schema: Schema) -> list[Schema]:
     found: dict[str, Schema] = {}
 
     def visit(node: Schema) -> None:
+        if node.kubernetes:
+            return
         if node.properties and node.model and node.model not in found:
             found[node.model] = node
         children = [*node.properties.values(), node.items_schema, node.values_schema]
@@ -108,17 +123,26 @@ def _model(version: KindVersion, schema: Schema) -> Iterator[str]:
 
 
 def _type(schema: Schema) -> str:
+    if _is_quantity(schema):
+        return "quantity"
     if schema.get("x-kubernetes-int-or-string"):
         return "integer or string"
+    if schema.get("format") in _NAMED_FORMATS:
+        return _NAMED_FORMATS[schema["format"]]
     if schema.items_schema is not None:
         return f"list of {_type(schema.items_schema)}"
     if schema.values_schema is not None:
         return f"map of {_type(schema.values_schema)}"
     if schema.model:
-        return f"[{schema.model}](#{_anchor(schema.model)})" if schema.properties else schema.model
+        linked = schema.properties and not schema.kubernetes
+        return f"[{schema.model}](#{_anchor(schema.model)})" if linked else f"{schema.model} (Kubernetes)"
     if schema.get("x-kubernetes-embedded-resource"):
         return "any Kubernetes object"
     return str(schema.get("type", "any value"))
+
+
+def _is_quantity(schema: Schema) -> bool:
+    return schema.get("pattern") == QUANTITY_PATTERN
 
 
 def _describe(schema: Schema) -> str:
@@ -142,7 +166,7 @@ def _limits(schema: Schema) -> list[str]:
         return [f"One of {', '.join(f'`{_json(value)}`' for value in schema['enum'])}."]
     words = []
     for key, text in _LIMITS:
-        if key in schema:
+        if key in schema and not (key == "pattern" and schema[key] in _NAMED_PATTERNS):
             flag, exclusive = _EXCLUSIVE.get(key, ("", ""))
             words.append((exclusive if flag and schema.get(flag) else text).format(schema[key]))
     if schema.items_schema is not None and not schema.items_schema.properties:

@@ -16,20 +16,30 @@ class Schema(dict[str, Any]):
     Attributes:
         origin: ``Model.field`` the node was made from.
         model: Name of the model, when the node is a whole model.
+        kubernetes: Whether that model is one of Kubernetes' own.
     """
 
-    __slots__ = ("model", "origin")
+    __slots__ = ("kubernetes", "model", "origin")
 
-    def __init__(self, content: dict[str, Any] | None = None, *, origin: str = "", model: str = "") -> None:
+    def __init__(
+        self,
+        content: dict[str, Any] | None = None,
+        *,
+        origin: str = "",
+        model: str = "",
+        kubernetes: bool = False,
+    ) -> None:
         super().__init__(content or {})
         self.origin = origin
         self.model = model
+        self.kubernetes = kubernetes
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Schema:
         return Schema(
             {key: copy.deepcopy(value, memo) for key, value in self.items()},
             origin=self.origin,
             model=self.model,
+            kubernetes=self.kubernetes,
         )
 
     @property

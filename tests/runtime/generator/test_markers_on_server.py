@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of a table read better on one line
 """Every marker on a real API server: accepted with its defaults filled in, refused for the right reason.
 
 A new marker is a new row. A row is a spec, a value that is accepted and what the server makes of it, and a value that
@@ -6,7 +7,7 @@ is refused with what the server says about it.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import enum
 import ipaddress
 import uuid
@@ -149,6 +150,11 @@ class Element(APIModel):
     value: Annotated[int, Immutable()]
 
 
+@schema(StructType("atomic"))
+class Sealed(APIModel):
+    value: Annotated[int, Immutable()]
+
+
 class Tree(APIModel):
     child: Annotated[dict[str, Any], Schemaless(), SchemaType("object"), PreserveUnknownFields()]
 
@@ -213,7 +219,7 @@ MARKERS = [
     Row("format ipv4", ipaddress.IPv4Address, "10.0.0.1", "10.0.0.256", "must be of type ipv4"),
     Row("format ipv6", ipaddress.IPv6Address, "::1", "::g", "must be of type ipv6"),
     Row("format uuid", uuid.UUID, "11111111-2222-3333-4444-555555555555", "x", "must be of type uuid"),
-    Row("format date", datetime.date, "2026-11-24", "24.11.2026", "must be of type date"),
+    Row("format date", dt.date, "2026-11-24", "24.11.2026", "must be of type date"),
     Row("format date time", Time, "2026-11-24T09:00:00Z", "yesterday", "must be of type date-time"),
     Row("aware datetime", AwareDatetime, "2026-11-24T09:00:00+01:00", "x", "must be of type date-time"),
     Row("format byte", Base64Bytes, "aGk=", "h!", "must be of type byte"),
@@ -254,6 +260,7 @@ MARKERS = [
     Row("immutable set later", Once, {}, {"size": "x"}, "must be of type integer", update=True),
     Row("immutable reserved word", Once, {"in": "a"}, {"in": "b"}, "in stays", update=True),
     Row("immutable in list map", Annotated[list[Element], ListMapKeys("name")], [{"name": "a", "value": 1}], [{"name": "a", "value": 2}], "value is immutable", update=True),
+    Row("immutable in atomic struct", Sealed, {"value": 1}, {"value": 2}, "value is immutable", update=True),
     Row("exactly one of none", Target, {"s3Bucket": "a"}, {}, "exactly one of the fields in [s3Bucket hostPath] must be set"),
     Row("exactly one of both", Target, {"hostPath": "/a"}, {"s3Bucket": "a", "hostPath": "/a"}, "exactly one of the fields"),
     Row("at most one of", AtMost, {}, {"a": 1, "b": 2}, "at most one of the fields in [a b] must be set"),
