@@ -1,0 +1,127 @@
+"""JSON in and out of typed objects: a project's pydantic models and lightkube's msgspec kinds.
+
+Writing sends what was set and nothing else, since with server-side apply every field sent is a field owned.
+Reading never trusts one object to be well formed: :class:`DecodeError` names the object and the field, so that
+a caller can go on with the others.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.client.pydantic_models import dump_model, is_model, validate_model
+from kaiwu_runtime.errors import DecodeError
+
+T = TypeVar("T")
+
+
+class _Name(msgspec.Struct):
+    name: str = ""
+    namespace: str = ""
+
+
+class _Named(msgspec.Struct):
+    metadata: _Name | None = None
+
+
+_named = msgspec.json.Decoder(_Named)
+_mapping = msgspec.json.Decoder(dict[str, Any])
+_encoder = msgspec.json.Encoder()
+
+
+@lru_cache(maxsize=None)
+def _struct_decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)
+
+
+@lru_cache(maxsize=None)
+def _type_header(kind: type[Any]) -> bytes:
+    identity = identify(kind)
+    return _encoder.encode({"apiVersion": identity.api_version, "kind": identity.kind})[:-1]
+
+
+def _with_type_header(kind: type[Any], body: bytes) -> bytes:
+    """Put apiVersion and kind in front of the members of a JSON object that has neither."""
+    header = _type_header(kind)
+    return header + b"}" if body == b"{}" else header + b"," + body[1:]
+
+
+def encode(obj: object) -> bytes:
+    """Return the JSON of an object, with apiVersion and kind filled in.
+
+    Fields that were never set are left out, and so are those that are None: with server-side apply a field that is
+    sent is a field that is owned. A list or mapping that was empty by default and then filled in place counts as set.
+
+    Args:
+        obj: An instance of a project's type or of a lightkube kind.
+
+    Raises:
+        TypeError: The object is no Kubernetes resource.
+
+    See https://kubernetes.io/docs/reference/using-api/server-side-apply/
+    """
+    kind = type(obj)
+    if is_model(obj):
+        return _with_type_header(kind, dump_model(obj))
+    if isinstance(obj, msgspec.Struct):
+        body = _encoder.encode(obj)
+        if getattr(obj, "apiVersion", None) and getattr(obj, "kind", None):
+            return body
+        untyped = {name: raw for name, raw in _members.decode(body).items() if name not in {"apiVersion", "kind"}}
+        return _with_type_header(kind, _encoder.encode(untyped))
+    if isinstance(obj, dict):  # lightkube's generic resources
+        identity = identify(kind)
+        return _encoder.encode({**obj, "apiVersion": identity.api_version, "kind": identity.kind})
+    raise TypeError(f"{kind.__module__}.{kind.__qualname__} is no Kubernetes resource")
+
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def decode(kind: type[T], data: bytes) -> T:
+    """Return the object that a JSON document describes; unknown fields are ignored.
+
+    Args:
+        kind: A project's type or a lightkube kind.
+        data: The object's JSON.
+
+    Raises:
+        DecodeError: The document does not fit the type; the message names kind, object and field.
+    """
+    try:
+        if is_model(kind):
+            return validate_model(kind, data)
+        if issubclass(kind, msgspec.Struct):
+            return cast("T", _struct_decoder(kind).decode(data))
+        return kind(_mapping.decode(data))  # type: ignore[call-arg]  # lightkube's generic resources are dicts
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise DecodeError(f"{describe(kind, data)}: {_reason(error)}") from error
+
+
+def describe(kind: type[Any], data: bytes) -> str:
+    """Name an object for a message, from its bytes alone: ``ConfigMap default/settings``."""
+    name = kind.__name__
+    try:
+        metadata = _named.decode(data).metadata
+    except msgspec.MsgspecError:
+        return name
+    if metadata is None or not metadata.name:
+        return name
+    return f"{name} {metadata.namespace}/{metadata.name}" if metadata.namespace else f"{name} {metadata.name}"
+
+
+def _reason(error: Exception) -> str:
+    """Turn a validation error of either library into one line that begins with the field."""
+    if isinstance(error, msgspec.ValidationError):
+        what, _, where = str(error).partition(" - at `")
+        return f"{where.removeprefix('$.').rstrip('`')}: {what}" if where else what
+    details = getattr(error, "errors", None)
+    if callable(details):
+        found = details(include_url=False, include_input=False, include_context=False)
+        lines = [f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found]
+        return "; ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
+    return str(error)
