@@ -61,6 +61,8 @@ def find_go(progress: Progress) -> Toolchain:
     try:
         go = _install_go(private, progress)
     except ControlPlaneError as error:
+        with contextlib.suppress(OSError):
+            private.rmdir()  # unless an interrupted build has left its caches there
         raise ControlPlaneError(f"{reason}; {error}") from error
     # Somebody without Go has no use for its caches afterwards; kept until then, they let a build that was
     # interrupted go on where it was.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import shlex
-import sys
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -92,16 +92,18 @@ def wait_for(condition: Callable[[], object], what: str, *, seconds: float = 15.
 
 def processes_below(directory: Path) -> list[str]:
     """Return the command lines of the live processes whose arguments name a directory."""
-    found = []
-    for entry in Path("/proc").iterdir() if sys.platform == "linux" else ():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-            except OSError:
-                continue
-            if any(str(directory).encode() in word for word in words[1:]):
-                found.append(shlex.join(word.decode(errors="replace") for word in words[:2]))
-    return found
+    if Path("/proc/self/cmdline").exists():
+        lines = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                with contextlib.suppress(OSError):
+                    lines.append(
+                        (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                    )
+    else:
+        listed = subprocess.run(["ps", "-axww", "-o", "command="], capture_output=True, text=True, check=True)
+        lines = listed.stdout.splitlines()
+    return [line for line in lines if str(directory) in line]
 
 
 @pytest.fixture
