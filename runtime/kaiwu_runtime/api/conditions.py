@@ -5,6 +5,7 @@ Follows metav1.Condition, https://github.com/kubernetes/community/blob/master/co
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, MutableSequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core.core_schema import CoreSchema
+
+
+MESSAGE_LENGTH = 32768
+REASON_LENGTH = 1024
+TYPE_LENGTH = 316
+REASON_PATTERN = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
+TYPE_PATTERN = (
+    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
+    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+)
 
 
 class Condition(meta_v1.Condition):
@@ -75,7 +86,7 @@ def set_condition(
         type: For example ``Ready``.
         status: ``True``, ``False`` or ``Unknown``; a Python bool is taken for the first two.
         reason: CamelCase word; never empty.
-        message: Text for a person.
+        message: Text for a person; cut to the 32768 characters Kubernetes stores.
         observed_generation: ``metadata.generation`` of the object it was computed from.
         now: Time of the transition; default is the present.
 
@@ -83,13 +94,11 @@ def set_condition(
         True when anything changed, so that a reconciler writes its status only then.
 
     Raises:
-        ValueError: The status is none of the three words, or type or reason is empty.
+        ValueError: The API server would refuse the type, the status or the reason.
     """
     word = str(status)
-    if word not in {"True", "False", "Unknown"}:
-        raise ValueError(f"condition {type}: status {word!r} is none of True, False, Unknown")
-    if not type or not reason:
-        raise ValueError(f"condition {type or '(no type)'}: type and reason must not be empty")
+    _check(type, word, reason)
+    message = message if len(message) <= MESSAGE_LENGTH else f"{message[: MESSAGE_LENGTH - 1]}…"
     moment = (now or datetime.now(UTC)).replace(microsecond=0)
     found = find_condition(conditions, type)
     if found is None:
@@ -112,6 +121,17 @@ def set_condition(
     if observed_generation is not None and found.observedGeneration != observed_generation:
         found.observedGeneration, changed = observed_generation, True
     return changed
+
+
+def _check(type: str, status: str, reason: str) -> None:  # noqa: A002 - the field's name
+    if not type or not reason:
+        raise ValueError(f"condition {type or '(no type)'}: type and reason must not be empty")
+    if status not in {"True", "False", "Unknown"}:
+        raise ValueError(f"condition {type}: status {status!r} is none of True, False, Unknown")
+    if not re.fullmatch(TYPE_PATTERN, type):
+        raise ValueError(f"condition: type {type!r} is no CamelCase word, with or without a domain and '/'")
+    if not re.fullmatch(REASON_PATTERN, reason) or len(reason) > REASON_LENGTH:
+        raise ValueError(f"condition {type}: reason {reason!r} is no CamelCase word")
 
 
 def remove_condition(conditions: MutableSequence[Condition], type: str) -> bool:  # noqa: A002 - the field's name

@@ -28,7 +28,7 @@ def _camel_case(name: str) -> str:
 
 
 def _check_patterns(model: type[BaseModel]) -> None:
-    """Compile every pattern of a model's fields; pydantic would fail later, naming neither model nor field."""
+    """Compile every pattern of a model's fields; pydantic fails later and names neither model nor field."""
     engine = model.model_config.get("regex_engine", "rust-regex")
     for name, field in getattr(model, "__pydantic_fields__", {}).items():
         for pattern in _patterns(field):

@@ -14,6 +14,13 @@ from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
+from kaiwu_runtime.api.conditions import (
+    MESSAGE_LENGTH,
+    REASON_LENGTH,
+    REASON_PATTERN,
+    TYPE_LENGTH,
+    TYPE_PATTERN,
+)
 from kaiwu_runtime.api.kube import annotation_of, is_kube_model
 from kaiwu_runtime.api.quantity import QUANTITY_ANNOTATION
 from kaiwu_runtime.errors import DefinitionError
@@ -24,23 +31,11 @@ from kaiwu_runtime.generator.schema import Schema
 _MODELS = "lightkube.models."
 _CONDITION: dict[str, dict[str, Any]] = {
     "lastTransitionTime": {"type": "string", "format": "date-time"},
-    "message": {"type": "string", "maxLength": 32768},
+    "message": {"type": "string", "maxLength": MESSAGE_LENGTH},
     "observedGeneration": {"type": "integer", "format": "int64", "minimum": 0},
-    "reason": {
-        "type": "string",
-        "minLength": 1,
-        "maxLength": 1024,
-        "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
-    },
+    "reason": {"type": "string", "minLength": 1, "maxLength": REASON_LENGTH, "pattern": REASON_PATTERN},
     "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
-    "type": {
-        "type": "string",
-        "maxLength": 316,
-        "pattern": (
-            r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
-            r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
-        ),
-    },
+    "type": {"type": "string", "maxLength": TYPE_LENGTH, "pattern": TYPE_PATTERN},
 }
 """The limits of metav1.Condition; the API server's OpenAPI documents leave them out."""
 

@@ -48,20 +48,24 @@ def api_reference(crds: Sequence[CustomResourceDefinition], *, header: str = "")
     versions = [version for crd in crds for version in crd.versions]
     for version in versions:
         identity = version.definition.identity
-        lines.append(f"- [{identity.kind}](#{_anchor(_heading(version))}) `{identity.api_version}`")
+        lines.append(f"- [{identity.kind}](#{_anchor(version)}) `{identity.api_version}`")
     for version in versions:
         lines += ["", *_kind(version)]
     return "\n".join(lines) + "\n"
 
 
-def _heading(version: KindVersion) -> str:
+def _anchor(version: KindVersion, model: str = "") -> str:
+    """Return an identifier of a section that no other version or kind has."""
     identity = version.definition.identity
-    return f"{identity.kind} {identity.api_version}"
+    parts = [identity.group, identity.version, identity.kind, model]
+    return "-".join(part for part in parts if part).replace(".", "-").lower()
 
 
 def _kind(version: KindVersion) -> Iterator[str]:
     definition, identity = version.definition, version.definition.identity
-    yield f"## {_heading(version)}"
+    yield f'<a id="{_anchor(version)}"></a>'
+    yield ""
+    yield f"## {identity.kind} {identity.api_version}"
     yield ""
     if "description" in version.schema:
         yield version.schema["description"]
@@ -103,6 +107,8 @@ def _models(schema: Schema) -> list[Schema]:
 
 
 def _model(version: KindVersion, schema: Schema) -> Iterator[str]:
+    yield f'<a id="{_anchor(version, schema.model)}"></a>'
+    yield ""
     yield f"### {schema.model}"
     yield ""
     docs = schema.get("externalDocs")
@@ -112,7 +118,7 @@ def _model(version: KindVersion, schema: Schema) -> Iterator[str]:
         if schema.model == version.model.__name__ and name in {"apiVersion", "kind"}:
             continue
         required = "yes" if name in schema.get("required", ()) else ""
-        rows.append((f"`{name}`", _type(field), required, _describe(field)))
+        rows.append((f"`{name}`", _type(field, version), required, _describe(field)))
     yield from _table(("Field", "Type", "Required", "Description"), rows)
     if rules:
         yield ""
@@ -122,7 +128,7 @@ def _model(version: KindVersion, schema: Schema) -> Iterator[str]:
         yield f"See {docs['url']}"
 
 
-def _type(schema: Schema) -> str:
+def _type(schema: Schema, version: KindVersion) -> str:
     if _is_quantity(schema):
         return "quantity"
     if schema.get("x-kubernetes-int-or-string"):
@@ -130,12 +136,15 @@ def _type(schema: Schema) -> str:
     if schema.get("format") in _NAMED_FORMATS:
         return _NAMED_FORMATS[schema["format"]]
     if schema.items_schema is not None:
-        return f"list of {_type(schema.items_schema)}"
+        return f"list of {_type(schema.items_schema, version)}"
     if schema.values_schema is not None:
-        return f"map of {_type(schema.values_schema)}"
+        return f"map of {_type(schema.values_schema, version)}"
     if schema.model:
         linked = schema.properties and not schema.kubernetes
-        return f"[{schema.model}](#{_anchor(schema.model)})" if linked else f"{schema.model} (Kubernetes)"
+        anchor = _anchor(version, schema.model)
+        return (
+            f"[{schema.model}](#{anchor})" if linked else schema.model + " (Kubernetes)" * schema.kubernetes
+        )
     if schema.get("x-kubernetes-embedded-resource"):
         return "any Kubernetes object"
     return str(schema.get("type", "any value"))
@@ -193,8 +202,3 @@ def _cell(text: str) -> str:
 
 def _json(value: Any) -> str:  # noqa: ANN401 - JSON
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
-
-
-def _anchor(heading: str) -> str:
-    kept = "".join(character for character in heading.lower() if character.isalnum() or character in " -_")
-    return kept.replace(" ", "-")

@@ -1,0 +1,133 @@
+"""Conditions change only when they change."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import Field
+
+from kaiwu_runtime.api import (
+    APIModel,
+    Condition,
+    Conditions,
+    find_condition,
+    is_condition_true,
+    remove_condition,
+    set_condition,
+)
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=1)
+
+
+class Status(APIModel):
+    conditions: Conditions = Field(default_factory=list)
+
+
+def ready(**changes: object) -> Condition:
+    content: dict[str, object] = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Up",
+        "message": "all up",
+        "observedGeneration": 1,
+        "lastTransitionTime": NOON,
+    }
+    return Condition(**content | changes)  # type: ignore[arg-type]
+
+
+def test_a_new_condition_is_added() -> None:
+    conditions: list[Condition] = []
+    assert set_condition(conditions, type="Ready", status="False", reason="Starting", message="x", now=NOON)
+    assert conditions == [ready(status="False", reason="Starting", message="x", observedGeneration=None)]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, ready()),
+        ({"status": "False"}, ready(status="False", lastTransitionTime=LATER)),
+        ({"reason": "Fine"}, ready(reason="Fine")),
+        ({"message": "other"}, ready(message="other")),
+        ({"observed_generation": 2}, ready(observedGeneration=2)),
+        ({"observed_generation": None}, ready()),
+    ],
+    ids=["nothing", "status", "reason", "message", "generation", "no generation"],
+)
+def test_only_a_change_of_status_is_a_transition(change: dict[str, object], expected: Condition) -> None:
+    conditions = [ready()]
+    arguments: dict[str, object] = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Up",
+        "message": "all up",
+        "observed_generation": 1,
+        "now": LATER,
+    }
+    changed = set_condition(conditions, **arguments | change)  # type: ignore[arg-type]
+    assert conditions == [expected]
+    assert changed == (expected != ready())
+
+
+def test_the_other_conditions_stay() -> None:
+    conditions = [ready(type="Healthy"), ready()]
+    set_condition(conditions, type="Ready", status=False, reason="Down", now=LATER)
+    assert [c.type for c in conditions] == ["Healthy", "Ready"]
+    assert conditions[0] == ready(type="Healthy")
+    assert conditions[1].status == "False"
+
+
+def test_seconds_are_the_precision_of_kubernetes() -> None:
+    conditions: list[Condition] = []
+    set_condition(conditions, type="A", status=True, reason="B", now=NOON.replace(microsecond=123))
+    assert conditions[0].lastTransitionTime == NOON
+
+
+def test_a_long_message_is_cut_to_what_kubernetes_stores() -> None:
+    conditions: list[Condition] = []
+    set_condition(conditions, type="A", status=True, reason="B", message="x" * 40_000)
+    assert len(conditions[0].message) == 32_768
+    assert conditions[0].message.endswith("…")
+    assert not set_condition(conditions, type="A", status=True, reason="B", message="x" * 40_000)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"type": "A", "status": "true", "reason": "B"}, "status 'true' is none of True, False, Unknown"),
+        ({"type": "A", "status": "True", "reason": ""}, "type and reason must not be empty"),
+        ({"type": "", "status": "True", "reason": "B"}, "type and reason must not be empty"),
+        ({"type": "A", "status": "True", "reason": "two words"}, "reason 'two words' is no CamelCase word"),
+        ({"type": "a b", "status": "True", "reason": "B"}, "type 'a b' is no"),
+    ],
+)
+def test_what_the_api_server_would_refuse(arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        set_condition([], **arguments)  # type: ignore[arg-type]
+
+
+def test_find_and_remove() -> None:
+    conditions = [ready(), ready(type="Healthy", status="Unknown")]
+    assert find_condition(conditions, "Ready") is conditions[0]
+    assert find_condition(conditions, "Other") is None
+    assert is_condition_true(conditions, "Ready")
+    assert not is_condition_true(conditions, "Healthy")
+    assert not is_condition_true(conditions, "Other")
+    assert remove_condition(conditions, "Ready")
+    assert not remove_condition(conditions, "Ready")
+    assert [c.type for c in conditions] == ["Healthy"]
+
+
+def test_json_round_trip() -> None:
+    status = Status(conditions=[ready()])
+    text = status.model_dump_json(by_alias=True)
+    assert '"lastTransitionTime":"2026-11-24T12:00:00Z"' in text
+    assert Status.model_validate_json(text) == status
+    assert type(Status.model_validate_json(text).conditions[0]) is Condition
+
+
+def test_each_status_has_its_own_list() -> None:
+    first, second = Status(), Status()
+    set_condition(first.conditions, type="A", status=True, reason="B")
+    assert second.conditions == []

@@ -1,0 +1,107 @@
+"""Quantities: Kubernetes' own amounts, exactly."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from kaiwu_runtime.api import APIModel, Quantity, compare_quantities, parse_quantity
+from kaiwu_runtime.api.quantity import QUANTITY_PATTERN
+
+
+class Disk(APIModel):
+    size: Quantity = "10Gi"
+    spare: Quantity | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("0", "0"),
+        ("1", "1"),
+        ("+1", "1"),
+        ("-1.5", "-1.5"),
+        ("1.", "1"),
+        (".5", "0.5"),
+        ("500m", "0.5"),
+        ("1u", "0.000001"),
+        ("3n", "0.000000003"),
+        ("2k", "2000"),
+        ("1M", "1000000"),
+        ("1G", "1000000000"),
+        ("1T", "1000000000000"),
+        ("1P", "1000000000000000"),
+        ("1E", "1000000000000000000"),
+        ("1Ki", "1024"),
+        ("1.5Mi", "1572864"),
+        ("1Gi", "1073741824"),
+        ("1Ti", "1099511627776"),
+        ("1Pi", "1125899906842624"),
+        ("1Ei", "1152921504606846976"),
+        ("1e3", "1000"),
+        ("1E3", "1000"),
+        ("1e-3", "0.001"),
+        ("12E+2", "1200"),
+    ],
+)
+def test_amounts(text: str, amount: str) -> None:
+    assert parse_quantity(text) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "1 Gi", "Gi", "1gi", "1K", "1mi", "one", "1e", "1e1.5", "1e1000", "--1", "1.2.3", "1Gi\n", "٣", "inf", "nan", "."],
+)  # fmt: skip
+def test_not_a_quantity(text: str) -> None:
+    with pytest.raises(ValueError, match="is no quantity: write a number with an optional suffix"):
+        parse_quantity(text)
+    with pytest.raises(ValidationError, match="is no quantity"):
+        Disk(size=text)
+
+
+@pytest.mark.parametrize("value", [1.5, True, None, [], {}])
+def test_other_types_are_refused(value: object) -> None:
+    with pytest.raises(ValidationError):
+        Disk.model_validate({"size": value})
+
+
+def test_it_serialises_as_it_was_written() -> None:
+    disk = Disk(size="1024Mi")
+    assert disk.model_dump(by_alias=True, exclude_none=True) == {"size": "1024Mi"}
+    assert disk.model_dump_json(exclude_none=True) == '{"size":"1024Mi"}'
+    assert type(disk.size) is str
+
+
+def test_an_integer_of_the_api_server_becomes_a_string() -> None:
+    assert Disk.model_validate({"size": 3}).size == "3"
+    assert Disk.model_validate_json('{"size": 3, "spare": null}').spare is None
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "order"),
+    [("1Gi", "1024Mi", 0), ("1G", "1Gi", -1), ("1", "999m", 1), ("0", "-1", 1), (2, "2000m", 0)],
+)
+def test_comparison(left: str | int, right: str, order: int) -> None:
+    assert compare_quantities(left, right) == order
+    assert compare_quantities(right, left) == -order
+
+
+@given(st.from_regex(QUANTITY_PATTERN, fullmatch=True, alphabet=st.characters(codec="ascii")))
+def test_whatever_matches_the_pattern_is_a_quantity(text: str) -> None:
+    assert parse_quantity(text.removesuffix("\n")) == parse_quantity(Disk(size=text.removesuffix("\n")).size)
+
+
+@given(st.text(alphabet="0123456789.+-eEKMGTPimnuk ", max_size=8))
+def test_the_pattern_and_the_parser_agree(text: str) -> None:
+    matches = re.search(QUANTITY_PATTERN.replace("$", r"\Z"), text) is not None
+    try:
+        parse_quantity(text)
+    except ValueError:
+        assert not matches
+    else:
+        assert matches
