@@ -139,8 +139,12 @@ def _merge(entry: CommentedMap, key: str, value: object) -> None:
         for inner, inner_value in value.items():
             _merge(entry[key], inner, inner_value)
     elif key not in entry:
-        # Kept in the order of the alphabet, as a new entry is.
-        position = next((index for index, present in enumerate(entry) if present > key), len(entry))
+        keys = list(entry)
+        if keys == sorted(keys):
+            position = next((index for index, present in enumerate(keys) if present > key), len(keys))
+        else:
+            # Not at the end: the comment below the entry is kept with its last key.
+            position = max(len(keys) - 1, 0)
         entry.insert(position, key, value)
     elif entry[key] != value:
         entry[key] = value

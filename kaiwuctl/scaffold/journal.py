@@ -7,6 +7,7 @@ the process that undoes may be the next one, after a crash. Once the list is rem
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -132,9 +133,14 @@ class Journal:
         return foreign
 
     def close(self) -> None:
-        """Remove the list: the state of the files now counts."""
+        """Remove the list: the state of the files now counts.
+
+        Raises:
+            OSError: The list could not be removed. What cannot be removed beside it is left to the next run.
+        """
         (self._folder / _LIST).unlink(missing_ok=True)
-        shutil.rmtree(self._folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self._folder)
 
     def _is_foreign(self, entry: Entry, target: Path) -> bool:
         if entry.backup is None:

@@ -71,12 +71,12 @@ def write(root: Path, files: Sequence[PlannedFile]) -> None:
             raise _failure(root, error, "nothing was changed") from None
         try:
             _stage_and_rename(root, journal, files, signal_received)
+            journal.close()
         except OSError as error:
             raise _failure(root, error, _undone(journal)) from None
         except BaseException:
             _undone(journal)
             raise
-        journal.close()
         if signal_received():
             raise Interruption(signal_received(), written=True)
 

@@ -1,0 +1,331 @@
+"""A plan is carried out whole or not at all, whatever happens at whatever moment.
+
+Python's audit hooks report every file operation before it happens. The tests run one write once per operation
+and let a fault strike exactly there: a full disk, a signal, the end of the process.
+"""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import os
+import shutil
+import signal
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from kaiwuctl.errors import WriteError
+from kaiwuctl.scaffold.interruption import Interruption
+from kaiwuctl.scaffold.journal import FOLDER, Journal
+from kaiwuctl.scaffold.plan import Plan
+from kaiwuctl.scaffold.render import RenderedFile
+from kaiwuctl.scaffold.write import recover, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_OPERATIONS = {
+    "open",
+    "os.rename",
+    "os.link",
+    "os.mkdir",
+    "os.remove",
+    "os.rmdir",
+    "os.chmod",
+    "shutil.rmtree",
+}
+
+
+class Entry(NamedTuple):
+    """What a file or folder is, for comparing trees."""
+
+    mode: int
+    content: bytes | None
+
+
+def tree(root: Path) -> dict[str, Entry]:
+    """Return everything below `root`."""
+    entries = {}
+    for path in sorted(root.rglob("*")):
+        mode = path.lstat().st_mode
+        entries[path.relative_to(root).as_posix()] = Entry(
+            mode, path.read_bytes() if path.is_file() else None
+        )
+    return entries
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A project with files of its own."""
+    root = tmp_path / "project"
+    (root / "config/crd").mkdir(parents=True)
+    (root / "config/crd/kustomization.yaml").write_text("resources:\n- a\n")
+    (root / "config/crd/mine.yaml").write_text("mine\n")
+    (root / "PROJECT").write_text("old\n")
+    (root / "PROJECT").chmod(0o600)
+    return root
+
+
+def plan_for(root: Path) -> Plan:
+    """A plan with all actions, in old and new folders."""
+    plan = Plan(root, force=True)
+    plan.add(RenderedFile("api/v1/kaiwu_types.py", b"types\n" * 2000), recorded=False)
+    plan.add(RenderedFile("api/v1/__init__.py", b""), recorded=False)
+    plan.add(RenderedFile("hack/run.sh", b"#!/bin/sh\n", executable=True), recorded=False)
+    plan.add(RenderedFile("config/crd/mine.yaml", b"theirs\n"), recorded=False)
+    plan.merge("config/crd/kustomization.yaml", lambda text: f"{text}- b\n")
+    plan.merge("PROJECT", lambda _: "new\n")
+    plan.check()
+    return plan
+
+
+def carry_out(root: Path) -> None:
+    write(root, list(plan_for(root).changes()))
+
+
+def after(root: Path, tmp_path: Path) -> dict[str, Entry]:
+    """Return the tree that an undisturbed write of the same plan gives."""
+    copy = tmp_path / "undisturbed"
+    shutil.copytree(root, copy)
+    carry_out(copy)
+    return tree(copy)
+
+
+def in_child(body: Callable[[], None]) -> int:
+    """Run `body` in a forked process and return its exit status; negative for a signal."""
+    process = multiprocessing.get_context("fork").Process(target=body)
+    process.start()
+    process.join(30)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def strike(
+    root: Path, moment: int, fault: Callable[[], None], *, lasting: bool = False
+) -> Callable[[], None]:
+    """Return a body that writes the plan and lets `fault` strike before the file operation number `moment`.
+
+    Its exit status is 0 when the write was over before that, 3 for a failed write, 4 for an interrupted one,
+    5 for an interruption when it was over, 6 for a write that succeeded in spite of the fault.
+    """
+
+    def body() -> None:
+        changes = list(plan_for(root).changes())
+        count = 0
+
+        def hook(event: str, arguments: tuple[object, ...]) -> None:
+            nonlocal count
+            if event in _OPERATIONS and str(root) in str(arguments[0]):
+                count += 1
+                if count == moment or (lasting and count > moment):
+                    fault()
+
+        sys.addaudithook(hook)
+        try:
+            write(root, changes)
+        except WriteError:
+            os._exit(3)
+        except Interruption as interruption:
+            os._exit(5 if interruption.written else 4)
+        os._exit(0 if count < moment else 6)
+
+    return body
+
+
+def full_disk() -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "somewhere")
+
+
+def kill(number: int) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), number)
+
+
+def test_a_write_gives_the_planned_tree(root: Path) -> None:
+    carry_out(root)
+    result = tree(root)
+    assert {path: entry.content for path, entry in result.items() if entry.content is not None} == {
+        "PROJECT": b"new\n",
+        "api/v1/__init__.py": b"",
+        "api/v1/kaiwu_types.py": b"types\n" * 2000,
+        "config/crd/kustomization.yaml": b"resources:\n- a\n- b\n",
+        "config/crd/mine.yaml": b"theirs\n",
+        "hack/run.sh": b"#!/bin/sh\n",
+    }
+    assert oct(result["api/v1/kaiwu_types.py"].mode & 0o7777) == "0o644"
+    assert oct(result["hack/run.sh"].mode & 0o7777) == "0o755"
+    assert oct(result["PROJECT"].mode & 0o7777) == "0o600"
+
+
+def test_the_umask_does_not_decide_the_modes(root: Path) -> None:
+    previous = os.umask(0o077)
+    try:
+        carry_out(root)
+    finally:
+        os.umask(previous)
+    assert oct((root / "hack/run.sh").stat().st_mode & 0o7777) == "0o755"
+
+
+@pytest.mark.parametrize("lasting", [False, True], ids=["once", "from-then-on"])
+def test_a_full_disk_at_every_moment(root: Path, tmp_path: Path, lasting: bool) -> None:
+    before, planned = tree(root), after(root, tmp_path)
+    fresh = tmp_path / "fresh"
+    shutil.copytree(root, fresh)
+    statuses = []
+    for moment in range(1, 500):
+        shutil.rmtree(root)
+        shutil.copytree(fresh, root)
+        status = in_child(strike(root, moment, full_disk, lasting=lasting))
+        statuses.append(status)
+        assert status in {0, 3, 6}, moment
+        if not lasting and status == 3:
+            assert tree(root) == before, moment
+        recover(root)
+        assert tree(root) == (before if status == 3 else planned), moment
+        if status == 0:
+            break
+    assert statuses.count(3) > 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_every_moment(root: Path, tmp_path: Path, number: int) -> None:
+    before, planned = tree(root), after(root, tmp_path)
+    statuses = []
+    for moment in range(1, 500):
+        status = in_child(strike(root, moment, kill(number)))
+        statuses.append(status)
+        assert status in {0, 4, 5}, moment
+        assert tree(root) == (before if status == 4 else planned), moment
+        if status != 4:
+            break
+    assert statuses.count(4) > 20
+
+
+def test_the_end_of_the_process_at_every_moment(root: Path, tmp_path: Path) -> None:
+    before, planned = tree(root), after(root, tmp_path)
+    outcomes = []
+    for moment in range(1, 500):
+        status = in_child(strike(root, moment, kill(signal.SIGKILL)))
+        if status == 0:
+            break
+        assert status == -signal.SIGKILL, moment
+        recover(root)
+        outcome = tree(root)
+        assert outcome in (before, planned), moment
+        outcomes.append(outcome)
+        if outcome == planned:
+            break
+    assert outcomes.count(before) > 20
+    assert outcomes[-1] == planned
+
+
+def test_the_end_of_the_process_while_it_is_undone(root: Path, tmp_path: Path) -> None:
+    before = tree(root)
+
+    def die_before_the_last_sync() -> None:
+        def hook(event: str, arguments: tuple[object, ...]) -> None:
+            if event == "os.rename" and str(arguments[1]).endswith("PROJECT"):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        changes = list(plan_for(root).changes())
+        sys.addaudithook(hook)
+        write(root, changes)
+
+    for moment in range(1, 500):
+        assert in_child(die_before_the_last_sync) == -signal.SIGKILL
+        assert Journal.left_over(root)
+
+        def recover_and_die(moment: int = moment) -> None:
+            count = 0
+
+            def hook(event: str, arguments: tuple[object, ...]) -> None:
+                nonlocal count
+                count += event in _OPERATIONS
+                if count == moment:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            sys.addaudithook(hook)
+            recover(root)
+            os._exit(0)
+
+        status = in_child(recover_and_die)
+        recover(root)
+        assert tree(root) == before, moment
+        if status == 0:
+            break
+    assert moment > 10
+
+
+def test_what_a_killed_run_left_is_reported(root: Path) -> None:
+    def die() -> None:
+        changes = list(plan_for(root).changes())
+        sys.addaudithook(
+            lambda event, _: os.kill(os.getpid(), signal.SIGKILL) if event == "os.rmdir" else None
+        )
+        sys.addaudithook(
+            lambda event, arguments: (
+                os.kill(os.getpid(), signal.SIGKILL)
+                if event == "os.remove" and str(arguments[0]).endswith("journal.json")
+                else None
+            )
+        )
+        write(root, changes)
+
+    before = tree(root)
+    assert in_child(die) == -signal.SIGKILL
+    assert recover(root) == "An earlier run was interrupted; what it had written was undone"
+    assert recover(root) == ""
+    assert tree(root) == before
+    assert in_child(die) == -signal.SIGKILL
+    (root / "hack/run.sh").write_text("edited since\n")
+    (root / "PROJECT").write_text("edited since\n")
+    assert recover(root).endswith("; changed since and kept: hack/run.sh, PROJECT")
+    assert (root / "hack/run.sh").read_text() == "edited since\n"
+    assert (root / "PROJECT").read_text() == "edited since\n"
+    assert not (root / "api").exists()
+
+
+def test_an_unreadable_list_is_reported(root: Path) -> None:
+    (root / FOLDER).mkdir()
+    (root / FOLDER / "journal.json").write_text("{")
+    with pytest.raises(WriteError, match=r"^\.kaiwuctl-undo: .* its list is unreadable; restore the project"):
+        recover(root)
+
+
+def test_a_file_saved_meanwhile_is_not_replaced(root: Path) -> None:
+    changes = list(plan_for(root).changes())
+    (root / "config/crd/mine.yaml").write_text("saved by an editor\n")
+    before = tree(root)
+    with pytest.raises(WriteError, match=r"^config/crd/mine\.yaml: was changed by another program"):
+        write(root, changes)
+    assert tree(root) == before
+
+
+def test_a_file_created_meanwhile_is_not_replaced(root: Path) -> None:
+    changes = list(plan_for(root).changes())
+    (root / "hack").mkdir()
+    (root / "hack/run.sh").write_text("mine\n")
+    before = tree(root)
+    with pytest.raises(WriteError, match=r"^hack/run\.sh: was changed by another program"):
+        write(root, changes)
+    assert tree(root) == before
+
+
+def test_a_limit_on_file_sizes(root: Path) -> None:
+    before = tree(root)
+
+    def body() -> None:
+        import resource
+
+        changes = list(plan_for(root).changes())
+        resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))
+        try:
+            write(root, changes)
+        except WriteError as error:
+            expected = "api/v1/kaiwu_types.py: File too large; nothing was changed; raise the limit"
+            os._exit(3 if error.message.startswith(expected) else 1)
+
+    assert in_child(body) == 3
+    assert tree(root) == before
