@@ -34,7 +34,7 @@ class Group(TyperGroup):
         entry = self._rows().get(cmd_name)
         if entry is None:
             return None
-        return _group(entry) if isinstance(entry, tuple) else _load(entry)
+        return _group(entry) if isinstance(entry, tuple) else load(entry)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
         """Find the command; one that does not exist is reported with the nearest that does."""
@@ -112,7 +112,8 @@ def _subgroup(context: typer.Context) -> None:
         raise typer.Exit
 
 
-def _load(row: Row) -> Any:  # noqa: ANN401
+def load(row: Row) -> Any:  # noqa: ANN401
+    """Import a command of the table and return it as typer's command object."""
     function = getattr(importlib.import_module(row.module), row.function)
     app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     app.command(row.path[-1], cls=Command, context_settings=CONTEXT)(function)
