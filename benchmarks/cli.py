@@ -1,7 +1,7 @@
 """Times whole runs of kaiwuctl as a user has them: `python benchmarks/cli.py [--runs N]`.
 
-Prints the median of each command with its limit, and as a ratio to a bare `python -c pass` measured between the
-runs, which makes figures of different machines comparable. Exit status 1 when a limit is exceeded.
+Prints the median of each command with its limit, and as a ratio to a bare `python -c pass` measured between
+the runs, which makes figures of different machines comparable. Exit status 1 when a limit is exceeded.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def main() -> int:
     )
     runs = parser.parse_args().runs
     # As after an installation with pip, which compiles; otherwise the first user of every module pays for it.
-    for folder in (sysconfig.get_path("purelib"), str(Path(kaiwuctl.__file__).parent)):
-        compileall.compile_dir(folder, quiet=2)
+    for installed in (sysconfig.get_path("purelib"), str(Path(kaiwuctl.__file__).parent)):
+        compileall.compile_dir(installed, quiet=2)
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     bare: list[float] = []
     timings: dict[str, list[float]] = {case.name: [] for case in CASES}
@@ -131,7 +131,7 @@ def main() -> int:
             for case in CASES:
                 folder = case.prepare(Path(scratch))
                 python = seconds([sys.executable, "-c", "pass"], folder, environment)
-                elapsed = seconds(case.command, folder, environment | case.environment)
+                elapsed = seconds(case.command, folder, {**environment, **case.environment})
                 # The first round fills the page cache.
                 if number:
                     bare.append(python)

@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_BUGS = "https://github.com/inspur/kaiwuctl/issues"
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit status.
@@ -71,9 +69,7 @@ def _report(error: Exception) -> int:
         where = f"{error.filename}: " if error.filename else ""
         _complain(f"{where}{error.strerror or error}; correct that and run the command again")
         return 1
-    _complain(
-        f"this is a bug in kaiwuctl, please report it at {_BUGS} with the output of --verbose: {error!r}"
-    )
+    _complain(f"this is a bug in kaiwuctl, please report it with the output of --verbose: {error!r}")
     return 1
 
 

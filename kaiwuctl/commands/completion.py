@@ -10,13 +10,15 @@ from typer.completion import get_completion_script  # type: ignore[attr-defined]
 from kaiwuctl.console import say
 from kaiwuctl.errors import UsageError
 from kaiwuctl.names.rule import quoted
-from kaiwuctl.options import COMPLETION_VARIABLE
+from kaiwuctl.options import COMPLETION_VARIABLE, Verbose
 
 SHELLS = ("bash", "zsh", "fish", "powershell", "pwsh")
 
 
 def command(
     shell: Annotated[str, typer.Argument(help="bash, zsh, fish, powershell or pwsh", metavar="SHELL")] = "",
+    *,
+    verbose: Verbose = False,  # noqa: ARG001  (read by the error boundary)
 ) -> None:
     """Print the completion script of a shell.
 
