@@ -1,1 +1,20 @@
 """The API client: credentials, transport, typed requests, owner references and reads from the cache."""
+
+from kaiwu_runtime.client.cached import CachedClient
+from kaiwu_runtime.client.client import Client, PatchType, Reader
+from kaiwu_runtime.client.codec import decode, encode
+from kaiwu_runtime.client.owner import set_controller_reference, set_owner_reference
+from kaiwu_runtime.client.transport import HTTPTransport, Transport
+
+__all__ = [
+    "CachedClient",
+    "Client",
+    "HTTPTransport",
+    "PatchType",
+    "Reader",
+    "Transport",
+    "decode",
+    "encode",
+    "set_controller_reference",
+    "set_owner_reference",
+]

@@ -7,7 +7,7 @@ a caller can go on with the others.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -33,12 +33,12 @@ _mapping = msgspec.json.Decoder(dict[str, Any])
 _encoder = msgspec.json.Encoder()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _struct_decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _type_header(kind: type[Any]) -> bytes:
     identity = identify(kind)
     return _encoder.encode({"apiVersion": identity.api_version, "kind": identity.kind})[:-1]
@@ -71,7 +71,9 @@ def encode(obj: object) -> bytes:
         body = _encoder.encode(obj)
         if getattr(obj, "apiVersion", None) and getattr(obj, "kind", None):
             return body
-        untyped = {name: raw for name, raw in _members.decode(body).items() if name not in {"apiVersion", "kind"}}
+        untyped = {
+            name: raw for name, raw in _members.decode(body).items() if name not in {"apiVersion", "kind"}
+        }
         return _with_type_header(kind, _encoder.encode(untyped))
     if isinstance(obj, dict):  # lightkube's generic resources
         identity = identify(kind)
@@ -122,6 +124,8 @@ def _reason(error: Exception) -> str:
     details = getattr(error, "errors", None)
     if callable(details):
         found = details(include_url=False, include_input=False, include_context=False)
-        lines = [f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found]
+        lines = [
+            f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found
+        ]
         return "; ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
     return str(error)

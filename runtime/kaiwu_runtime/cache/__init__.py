@@ -1,0 +1,18 @@
+"""Informers: what the API server holds, kept current in memory."""
+
+from kaiwu_runtime.cache.cache import Cache
+from kaiwu_runtime.cache.informer import EventHandler, Informer
+from kaiwu_runtime.cache.object import CachedObject, OwnerReference
+from kaiwu_runtime.cache.reflector import Selection
+from kaiwu_runtime.cache.store import EventType, ObjectEvent
+
+__all__ = [
+    "Cache",
+    "CachedObject",
+    "EventHandler",
+    "EventType",
+    "Informer",
+    "ObjectEvent",
+    "OwnerReference",
+    "Selection",
+]

@@ -1,0 +1,152 @@
+"""An informer: the store of one kind, kept current by reflectors, with handlers that hear of every change."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from kaiwu_runtime.api.identity import ObjectKey, identify
+from kaiwu_runtime.cache.object import CachedObject
+from kaiwu_runtime.cache.reflector import Reflector, Selection, explain
+from kaiwu_runtime.cache.store import EventType, IndexFunction, ObjectEvent, Store
+from kaiwu_runtime.client.transport import Transport
+from kaiwu_runtime.errors import APIError
+
+logger = logging.getLogger(__name__)
+
+EventHandler = Callable[[ObjectEvent], None]
+
+
+class Informer:
+    """The cached objects of one kind, in one or several namespaces.
+
+    Handlers are plain functions: they put a key into a queue and return. They are called in the order of the
+    server's events, after the store has changed.
+
+    Args:
+        transport: Sends the requests.
+        kind: A project's type or a lightkube kind.
+        selections: Which objects; one reflector each.
+    """
+
+    def __init__(
+        self, transport: Transport, kind: type[Any], selections: Sequence[Selection] = (Selection(),)
+    ) -> None:
+        self.kind = kind
+        self.identity = identify(kind)
+        self.store = Store()
+        self._handlers: list[EventHandler] = []
+        self._synced = asyncio.Event()
+        self._listed: set[str] = set()
+        self._selections = tuple(selections)
+        self._reflectors = [
+            Reflector(transport, self.identity, self, selection) for selection in self._selections
+        ]
+
+    @property
+    def has_synced(self) -> bool:
+        """Whether every object that existed at the start is in the store."""
+        return self._synced.is_set()
+
+    @property
+    def last_error(self) -> str:
+        """Why the store is not current at the moment, in one line; empty while it is."""
+        for reflector, selection in zip(self._reflectors, self._selections, strict=True):
+            if reflector.last_error is not None:
+                return explain(reflector.last_error, self.identity, selection)
+        return ""
+
+    @property
+    def error(self) -> APIError | None:
+        """The failure that `last_error` tells of."""
+        return next((reflector.last_error for reflector in self._reflectors if reflector.last_error), None)
+
+    def add_event_handler(self, handler: EventHandler) -> None:
+        """Call a function for every change from now on, and once for each object that is there already."""
+        for obj in self.store:
+            self._call(handler, ObjectEvent(EventType.ADDED, obj, initial=True))
+        self._handlers.append(handler)
+
+    def remove_event_handler(self, handler: EventHandler) -> None:
+        """Call a function no longer.
+
+        Raises:
+            ValueError: It is no handler of this informer.
+        """
+        self._handlers.remove(handler)
+
+    def add_index(self, name: str, function: IndexFunction) -> None:
+        """Index the objects by the values a function gives; see :meth:`Store.add_index`."""
+        self.store.add_index(name, function)
+
+    def get(self, key: ObjectKey) -> CachedObject | None:
+        """Return one object, or None."""
+        return self.store.get(key)
+
+    def list(self, namespace: str = "") -> Sequence[CachedObject]:
+        """Return the objects of a namespace; empty for all."""
+        return self.store.list(namespace)
+
+    async def wait_for_sync(self) -> None:
+        """Return when every object that existed at the start is in the store."""
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Keep the store current until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors:
+                group.create_task(reflector.run(), name=f"reflector {self.identity}")
+
+    def replace(self, objects: Iterable[CachedObject], namespace: str) -> None:
+        """Take a complete list from a reflector."""
+        first = namespace not in self._listed
+        with _collector_paused() if first else _unchanged():
+            self._emit(self.store.replace(objects, namespace=namespace, initial=first))
+        self._listed.add(namespace)
+        if len(self._listed) == len(self._selections):
+            self._synced.set()
+
+    def put(self, obj: CachedObject) -> None:
+        """Take an added or modified object from a reflector."""
+        self._emit(self.store.put(obj))
+
+    def remove(self, obj: CachedObject) -> None:
+        """Take a deleted object from a reflector."""
+        self._emit(self.store.remove(obj))
+
+    def _emit(self, events: Iterable[ObjectEvent]) -> None:
+        for event in events:
+            for handler in self._handlers:
+                self._call(handler, event)
+
+    def _call(self, handler: EventHandler, event: ObjectEvent) -> None:
+        try:
+            handler(event)
+        except Exception:
+            # One handler's mistake must neither stop the watch nor keep the event from the others.
+            logger.exception(
+                "An event handler failed",
+                extra={"kind": self.identity.kind, "object": str(event.object.key)},
+            )
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from walking a cache that is being filled, and from walking it ever after."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if enabled:
+            gc.enable()
+
+
+@contextmanager
+def _unchanged() -> Iterator[None]:
+    yield

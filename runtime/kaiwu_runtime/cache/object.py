@@ -1,0 +1,127 @@
+"""One object as the cache keeps it: its bytes, and the metadata that the runtime itself looks at.
+
+Decoding everything would cost ten times the memory and most of the CPU of a large list; a reconciler decodes the
+objects it asks for, and gets a copy of its own each time.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, TypeVar
+
+import msgspec
+
+from kaiwu_runtime.api.identity import ObjectKey
+from kaiwu_runtime.client.codec import decode
+
+T = TypeVar("T")
+
+_MANAGED_FIELDS = b'"managedFields"'
+_EMPTY: dict[str, str] = {}
+
+
+class OwnerReference(msgspec.Struct, rename="camel", frozen=True):
+    """The part of an owner reference that says whose events an object belongs to."""
+
+    api_version: str = ""
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[OwnerReference] | None = None
+    deletion_timestamp: str | None = None
+
+
+class _Object(msgspec.Struct):
+    metadata: _Metadata
+
+
+_object_decoder = msgspec.json.Decoder(_Object)
+_members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder = msgspec.json.Encoder()
+
+
+class CachedObject:
+    """An object of the API server at one resourceVersion.
+
+    Attributes:
+        key: Namespace and name.
+        uid: Tells it from a later object of the same name.
+        resource_version: Opaque; equal means unchanged.
+        generation: Counts changes of the spec.
+        labels: Not to be changed.
+        annotations: Not to be changed.
+        owner_references: Its owners.
+        deletion_timestamp: When deletion was asked for; None while it was not.
+        raw: Its JSON without managedFields.
+    """
+
+    __slots__ = (
+        "annotations",
+        "deletion_timestamp",
+        "generation",
+        "key",
+        "labels",
+        "owner_references",
+        "raw",
+        "resource_version",
+        "uid",
+    )
+
+    def __init__(self, raw: bytes, metadata: _Metadata) -> None:
+        self.raw = raw
+        self.key = ObjectKey(sys.intern(metadata.namespace), metadata.name)
+        self.uid = metadata.uid
+        self.resource_version = metadata.resource_version
+        self.generation = metadata.generation
+        self.labels = _interned(metadata.labels)
+        self.annotations = metadata.annotations or _EMPTY
+        self.owner_references: tuple[OwnerReference, ...] = tuple(metadata.owner_references or ())
+        self.deletion_timestamp = metadata.deletion_timestamp
+
+    @classmethod
+    def parse(cls, raw: bytes) -> CachedObject:
+        """Read an object's metadata and drop its managedFields, often its larger half.
+
+        Raises:
+            msgspec.MsgspecError: Not even the metadata is that of a Kubernetes object.
+        """
+        metadata = _object_decoder.decode(raw).metadata
+        if _MANAGED_FIELDS in raw:
+            raw = _without_managed_fields(raw)
+        return cls(raw, metadata)
+
+    def decode(self, kind: type[T]) -> T:
+        """Return a typed copy; changing it leaves the cache as it is.
+
+        Raises:
+            DecodeError: It does not fit the type; the message names object and field.
+        """
+        return decode(kind, self.raw)
+
+    def __repr__(self) -> str:
+        return f"<CachedObject {self.key} {self.resource_version}>"
+
+
+def _without_managed_fields(raw: bytes) -> bytes:
+    members = _members_decoder.decode(raw)
+    metadata: dict[str, Any] = _members_decoder.decode(members["metadata"])
+    metadata.pop("managedFields", None)
+    return _encoder.encode({**members, "metadata": metadata})
+
+
+def _interned(labels: dict[str, str] | None) -> dict[str, str]:
+    """Share label keys and values between objects: thousands of them say the same."""
+    if not labels:
+        return _EMPTY
+    return {sys.intern(key): sys.intern(value) for key, value in labels.items()}

@@ -1,0 +1,258 @@
+"""Keeps a sink equal to a collection of the API server: list once, then watch, and never lose an event.
+
+    list (pages) -> sink.replace -> watch -> sink.put, sink.remove -> ... -> the watch ends -> resume or list again
+
+A watch that ends is resumed from the last resourceVersion that was seen, which bookmarks move forward even where
+nothing happens. When that version is gone from the server's history (410, which comes as an HTTP status, as an ERROR
+event inside the stream, or on a page of a list), everything is listed again and compared with what is known.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from kaiwu_runtime.api.identity import ResourceIdentity
+from kaiwu_runtime.cache.object import CachedObject
+from kaiwu_runtime.client.client import PAGE_SIZE, page_decoder
+from kaiwu_runtime.client.transport import Transport
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    ForbiddenError,
+    GoneError,
+    NotFoundError,
+    error_from_status,
+)
+
+logger = logging.getLogger(__name__)
+
+WATCH_SECONDS = (300.0, 600.0)
+"""How long the server is asked to keep a watch open: a random time, so that many watches do not end together."""
+
+IDLE_MARGIN_SECONDS = 30.0
+"""How much longer than that the client waits: a half-open connection would otherwise be silent for ever."""
+
+FIRST_BACKOFF_SECONDS = 0.8
+MOST_BACKOFF_SECONDS = 30.0
+HEALTHY_SECONDS = 60.0
+
+
+class Sink(Protocol):
+    """Takes what a reflector finds."""
+
+    def replace(self, objects: Iterable[CachedObject], namespace: str) -> None:
+        """Take a complete list of a namespace (empty: of all)."""
+
+    def put(self, obj: CachedObject) -> None:
+        """Take an object that was added or modified."""
+
+    def remove(self, obj: CachedObject) -> None:
+        """Take the last state of an object that was deleted."""
+
+
+class _WatchEvent(msgspec.Struct):
+    type: str
+    object: msgspec.Raw
+
+
+class _BookmarkMetadata(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+
+
+class _Bookmark(msgspec.Struct):
+    metadata: _BookmarkMetadata
+
+
+_event_decoder = msgspec.json.Decoder(_WatchEvent)
+# A bookmark carries null where an object's fields are required: only its version is ever read.
+_bookmark_decoder = msgspec.json.Decoder(_Bookmark)
+_status_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which objects of a kind are wanted.
+
+    Attributes:
+        namespace: Empty for all namespaces.
+        label_selector: Evaluated by the server.
+        field_selector: Evaluated by the server.
+    """
+
+    namespace: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
+
+    def params(self) -> dict[str, str]:
+        """Return the query of a list or watch."""
+        selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
+        return {name: text for name, text in selectors.items() if text}
+
+
+class Reflector:
+    """Lists and watches one collection into a sink.
+
+    Args:
+        transport: Sends the requests.
+        identity: The resource.
+        sink: Takes the objects.
+        selection: Namespace and selectors.
+        page_size: Objects per page of a list.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        identity: ResourceIdentity,
+        sink: Sink,
+        selection: Selection | None = None,
+        *,
+        page_size: int = PAGE_SIZE,
+    ) -> None:
+        self._transport = transport
+        self._identity = identity
+        self._sink = sink
+        self._selection = selection or Selection()
+        self._page_size = page_size
+        self._path = identity.path(self._selection.namespace)
+        self._version = ""
+        self._failures = 0
+        self.last_error: APIError | None = None
+        """Why nothing comes at the moment; None while all is well."""
+
+    async def run(self) -> None:
+        """List and watch until cancelled; a failure is logged, waited out with back-off and tried again."""
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            try:
+                if not self._version:
+                    await self._list()
+                await self._watch()
+                self._recovered()
+            except GoneError:
+                logger.info("Listing again: the watched version is gone", extra=self._fields())
+                self._version = ""
+            except APIError as error:
+                if loop.time() - started > HEALTHY_SECONDS:
+                    self._recovered()
+                await self._back_off(error)
+
+    async def _list(self) -> None:
+        """Read every page, then hand the whole list over at once: half a list would look like deletions."""
+        params = {**self._selection.params(), "limit": str(self._page_size)}
+        objects: list[CachedObject] = []
+        while True:
+            try:
+                page = page_decoder.decode(await self._transport.request("GET", self._path, params=params))
+            except GoneError:
+                if "continue" not in params:
+                    raise
+                # The snapshot that the pages come from has been compacted: one page with everything cannot age.
+                params = self._selection.params()
+                objects.clear()
+                continue
+            except msgspec.MsgspecError as error:
+                raise APIConnectionError(f"list of {self._path}: not a list of objects ({error})") from error
+            objects.extend(self._parsed(page.items or ()))
+            if not page.metadata.continue_:
+                break
+            params["continue"] = page.metadata.continue_
+        self._sink.replace(objects, self._selection.namespace)
+        self._version = page.metadata.resource_version
+        self._recovered()
+
+    async def _watch(self) -> None:
+        """Follow one watch to its end."""
+        seconds = random.uniform(*WATCH_SECONDS)  # noqa: S311
+        params = {
+            **self._selection.params(),
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": self._version,
+            "timeoutSeconds": str(int(seconds)),
+        }
+        lines = self._transport.stream(self._path, params=params, idle_timeout=seconds + IDLE_MARGIN_SECONDS)
+        async for line in lines:
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            event = _event_decoder.decode(line)
+        except msgspec.MsgspecError as error:
+            raise APIConnectionError(f"watch of {self._path}: a line that is no event ({error})") from error
+        if event.type == "ERROR":
+            status = _status_decoder.decode(event.object)
+            raise error_from_status(status, code=int(status.get("code") or 500))
+        if event.type == "BOOKMARK":
+            self._version = _bookmark_decoder.decode(event.object).metadata.resource_version or self._version
+            self._recovered()
+            return
+        for obj in self._parsed((event.object,)):
+            if event.type == "DELETED":
+                self._sink.remove(obj)
+            else:
+                self._sink.put(obj)
+            # Only now: an event counts as seen when the sink has it.
+            self._version = obj.resource_version
+            self._recovered()
+
+    def _parsed(self, items: Iterable[msgspec.Raw]) -> Iterable[CachedObject]:
+        for item in items:
+            try:
+                yield CachedObject.parse(bytes(item))
+            except msgspec.MsgspecError as error:
+                logger.error(
+                    "Ignoring an object whose metadata cannot be read",
+                    extra={**self._fields(), "error": str(error)},
+                )
+
+    def _recovered(self) -> None:
+        self._failures = 0
+        self.last_error = None
+
+    async def _back_off(self, error: APIError) -> None:
+        self.last_error = error
+        most = min(MOST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**self._failures)
+        self._failures += 1
+        pause = random.uniform(most / 2, most)  # noqa: S311
+        if isinstance(error, APIStatusError) and error.retry_after is not None:
+            pause = max(pause, error.retry_after)
+        logger.warning(
+            "Cannot list or watch; trying again",
+            extra={
+                **self._fields(),
+                "error": explain(error, self._identity, self._selection),
+                "seconds": round(pause, 1),
+            },
+        )
+        await asyncio.sleep(pause)
+
+    def _fields(self) -> dict[str, str]:
+        fields = {"kind": self._identity.kind, "group": self._identity.group}
+        return {**fields, "namespace": self._selection.namespace} if self._selection.namespace else fields
+
+
+def explain(error: APIError, identity: ResourceIdentity, selection: Selection) -> str:
+    """Return what is wrong with a list or watch and what to do about it, in one line."""
+    if isinstance(error, ForbiddenError):
+        where = f" in namespace {selection.namespace}" if selection.namespace else ""
+        return (
+            f"missing RBAC rule: groups={identity.group!r} resources={identity.plural!r} "
+            f"verbs=list,watch{where}; declare it with @rbac and run `make manifests` ({error})"
+        )
+    if isinstance(error, NotFoundError):
+        return (
+            f"the API server has no resource {identity.plural}.{identity.group}; run `make install` ({error})"
+        )
+    return str(error)

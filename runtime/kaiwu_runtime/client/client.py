@@ -1,0 +1,402 @@
+"""The typed client: one method per verb, objects in, objects out.
+
+Writes are server-side apply, create, patch and delete. There is no replace: a typed object does not hold the fields
+its type does not know, and a PUT would drop them.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self, TypeVar
+
+import msgspec
+
+from kaiwu_runtime.api.identity import ResourceIdentity, identify
+from kaiwu_runtime.client.codec import decode, encode
+from kaiwu_runtime.client.credentials import load_credentials
+from kaiwu_runtime.client.transport import HTTPTransport, Transport
+
+T = TypeVar("T")
+
+FIELD_MANAGER = "kaiwu-runtime"
+PAGE_SIZE = 500
+
+PropagationPolicy = Literal["Background", "Foreground", "Orphan"]
+
+_SERVER_OWNED = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink"})
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_json = msgspec.json.Encoder()
+
+
+class PatchType(enum.Enum):
+    """The kinds of patch an API server takes, by media type.
+
+    See https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/
+    """
+
+    MERGE = "application/merge-patch+json"
+    JSON = "application/json-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+    APPLY = "application/apply-patch+yaml"
+
+
+class PageMetadata(msgspec.Struct, rename={"continue_": "continue", "resource_version": "resourceVersion"}):
+    """What a list says about itself."""
+
+    resource_version: str = ""
+    continue_: str = ""
+
+
+class Page(msgspec.Struct):
+    """One page of a list; the items are kept as bytes."""
+
+    metadata: PageMetadata
+    items: list[msgspec.Raw] | None = None
+
+
+page_decoder = msgspec.json.Decoder(Page)
+
+
+class Reader(Protocol):
+    """Reads objects, from the API server or from a cache."""
+
+    async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
+        """Return one object.
+
+        Args:
+            kind: A project's type or a lightkube kind.
+            name: The object's name.
+            namespace: Its namespace; empty for a cluster-scoped kind.
+
+        Raises:
+            NotFoundError: There is none of that name.
+            DecodeError: It does not fit the type.
+            APIError: The API server refused or gave no answer.
+        """
+
+    async def list(
+        self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
+    ) -> list[T]:
+        """Return the objects that match.
+
+        Args:
+            kind: A project's type or a lightkube kind.
+            namespace: Empty for all namespaces.
+            label_selector: For example ``app=db,tier!=cache``.
+            field_selector: For example ``metadata.name=a``; a cache knows the object's name and namespace only.
+
+        Raises:
+            DecodeError: An object does not fit the type.
+            APIError: The API server refused or gave no answer.
+        """
+
+
+class Client:
+    """Reads from and writes to the API server directly.
+
+    Args:
+        transport: How requests are sent.
+        field_manager: Name under which server-side apply records the fields this client owns.
+        namespace: The context's or pod's namespace, for callers that want a default; no method applies it by itself.
+    """
+
+    def __init__(
+        self, transport: Transport, *, field_manager: str = FIELD_MANAGER, namespace: str = "default"
+    ) -> None:
+        self.transport = transport
+        self.field_manager = field_manager
+        self.namespace = namespace
+
+    @classmethod
+    def connect(
+        cls,
+        kubeconfig: str | os.PathLike[str] | None = None,
+        *,
+        context: str = "",
+        field_manager: str = FIELD_MANAGER,
+    ) -> Self:
+        """Return a client for the cluster that the environment points at; sends nothing yet.
+
+        Args:
+            kubeconfig: A file that has to be used; default None looks in KUBECONFIG, the pod, ``~/.kube/config``.
+            context: Name of the context; default is the current one.
+            field_manager: See the class.
+
+        Raises:
+            ConfigurationError: No usable configuration.
+        """
+        credentials = load_credentials(kubeconfig=kubeconfig, context=context or None)
+        return cls(HTTPTransport(credentials), field_manager=field_manager, namespace=credentials.namespace)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
+        """Return one object; see :class:`Reader`."""
+        return decode(
+            kind, await self.transport.request("GET", _object_path(identify(kind), namespace, name))
+        )
+
+    async def list(
+        self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
+    ) -> list[T]:
+        """Return the objects that match, page by page; see :class:`Reader`."""
+        path = identify(kind).path(namespace)
+        params = {"limit": str(PAGE_SIZE)}
+        if label_selector:
+            params["labelSelector"] = label_selector
+        if field_selector:
+            params["fieldSelector"] = field_selector
+        found: list[T] = []
+        while True:
+            page = page_decoder.decode(await self.transport.request("GET", path, params=params))
+            found.extend(decode(kind, bytes(item)) for item in page.items or ())
+            if not page.metadata.continue_:
+                return found
+            params["continue"] = page.metadata.continue_
+
+    async def create(self, obj: T, *, dry_run: bool = False) -> T:
+        """Create an object; ``metadata.generateName`` works as well as a name.
+
+        Args:
+            obj: The object; its type says which resource.
+            dry_run: Let the server check and default it without storing it.
+
+        Raises:
+            AlreadyExistsError: There is one of that name.
+            InvalidError: It violates its schema or an admission rule.
+            APIError: Any other failure.
+        """
+        identity = identify(type(obj))
+        namespace, _ = _names(obj)
+        if identity.namespaced and not namespace:
+            raise ValueError(f"{identity.kind}: metadata.namespace is not set")
+        params = self._write_params(dry_run=dry_run)
+        body = await self.transport.request("POST", identity.path(namespace), params=params, body=encode(obj))
+        return decode(type(obj), body)
+
+    async def apply(
+        self,
+        obj: T,
+        *,
+        force: bool = True,
+        field_manager: str = "",
+        dry_run: bool = False,
+        subresource: str = "",
+    ) -> T:
+        """Create or change an object by server-side apply.
+
+        The fields that are set become owned by the field manager; fields it owned before and no longer sends are
+        removed. What the server alone writes (managedFields, resourceVersion, ...) is left out of the request.
+
+        Args:
+            obj: The object with the fields that are wanted, and nothing else.
+            force: Take over fields that another manager owns; False raises ConflictError for them. A controller
+                uses True: it is meant to win.
+            field_manager: Instead of the client's own.
+            dry_run: Let the server check and merge it without storing it.
+            subresource: For example ``scale``; see `apply_status` for the status.
+
+        Raises:
+            ConflictError: Another manager owns a field and `force` is False.
+            InvalidError: It violates its schema or an admission rule.
+            APIError: Any other failure.
+
+        See https://kubernetes.io/docs/reference/using-api/server-side-apply/
+        """
+        members = _members.decode(encode(obj))
+        metadata = _members.decode(members.get("metadata", msgspec.Raw(b"{}")))
+        body = {
+            **members,
+            "metadata": {name: raw for name, raw in metadata.items() if name not in _SERVER_OWNED},
+        }
+        if not subresource:
+            body.pop(
+                "status", None
+            )  # it has a subresource of its own: sent here it is ignored, but looks written
+        return await self._apply(
+            obj, body, subresource, force=force, field_manager=field_manager, dry_run=dry_run
+        )
+
+    async def apply_status(
+        self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False
+    ) -> T:
+        """Write an object's status by server-side apply; spec and metadata are not sent.
+
+        When the object was read from the server, its uid is sent along: the status of a successor with the same
+        name is never overwritten.
+
+        Args:
+            obj: The object whose ``status`` is written.
+            force: See `apply`.
+            field_manager: Default is the client's with ``-status``, so that status and spec have owners of their own.
+            dry_run: See `apply`.
+
+        Raises:
+            NotFoundError: The object is gone.
+            ConflictError: It was replaced by another of the same name, or another manager owns a field.
+            APIError: Any other failure.
+        """
+        members = _members.decode(encode(obj))
+        metadata = _members.decode(members.get("metadata", msgspec.Raw(b"{}")))
+        body = {
+            "apiVersion": members["apiVersion"],
+            "kind": members["kind"],
+            "metadata": {name: metadata[name] for name in ("name", "namespace", "uid") if name in metadata},
+            "status": members.get("status", msgspec.Raw(b"{}")),
+        }
+        manager = field_manager or f"{self.field_manager}-status"
+        return await self._apply(obj, body, "status", force=force, field_manager=manager, dry_run=dry_run)
+
+    async def patch(
+        self,
+        kind: type[T],
+        name: str,
+        patch: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        namespace: str = "",
+        patch_type: PatchType = PatchType.MERGE,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> T:
+        """Change an object by a patch.
+
+        Args:
+            kind: A project's type or a lightkube kind.
+            name: The object's name.
+            patch: A mapping, or for ``PatchType.JSON`` a list of operations. A ``resourceVersion`` in its metadata
+                makes it fail with ConflictError when the object has changed since.
+            namespace: The object's namespace; empty for a cluster-scoped kind.
+            patch_type: Custom resources take no strategic patches.
+            subresource: For example ``status`` or ``scale``.
+            dry_run: Let the server check it without storing it.
+
+        Raises:
+            NotFoundError: The object is gone.
+            ConflictError: The resourceVersion in the patch is not the newest.
+            InvalidError: The result violates its schema or an admission rule.
+            APIError: Any other failure.
+        """
+        body = await self.transport.request(
+            "PATCH",
+            _object_path(identify(kind), namespace, name, subresource),
+            params=self._write_params(dry_run=dry_run),
+            body=_json.encode(patch),
+            content_type=patch_type.value,
+        )
+        return decode(kind, body)
+
+    async def patch_status(
+        self,
+        kind: type[T],
+        name: str,
+        status: Mapping[str, Any],
+        *,
+        namespace: str = "",
+        dry_run: bool = False,
+    ) -> T:
+        """Merge a mapping into an object's status; a field set to None is removed. See `patch`."""
+        return await self.patch(
+            kind, name, {"status": status}, namespace=namespace, subresource="status", dry_run=dry_run
+        )
+
+    async def delete(
+        self,
+        kind: type[Any],
+        name: str,
+        *,
+        namespace: str = "",
+        propagation: PropagationPolicy = "Background",
+        uid: str = "",
+        resource_version: str = "",
+        grace_period_seconds: int | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        """Delete an object; with finalizers it stays until the last one is removed.
+
+        Args:
+            kind: A project's type or a lightkube kind.
+            name: The object's name.
+            namespace: Its namespace; empty for a cluster-scoped kind.
+            propagation: What happens to the objects it owns.
+            uid: Delete this very object, not a successor of the same name.
+            resource_version: Delete it only in this state.
+            grace_period_seconds: For pods; default is the object's own.
+            dry_run: Let the server check it without deleting.
+
+        Raises:
+            NotFoundError: There is none of that name.
+            ConflictError: `uid` or `resource_version` is another.
+            APIError: Any other failure.
+        """
+        options: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation,
+        }
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        if uid or resource_version:
+            options["preconditions"] = {name: value for name, value in preconditions.items() if value}
+        if grace_period_seconds is not None:
+            options["gracePeriodSeconds"] = grace_period_seconds
+        if dry_run:
+            options["dryRun"] = ["All"]
+        await self.transport.request(
+            "DELETE", _object_path(identify(kind), namespace, name), body=_json.encode(options)
+        )
+
+    async def _apply(
+        self,
+        obj: T,
+        body: Mapping[str, Any],
+        subresource: str,
+        *,
+        force: bool,
+        field_manager: str,
+        dry_run: bool,
+    ) -> T:
+        kind = type(obj)
+        namespace, name = _names(obj)
+        params = self._write_params(dry_run=dry_run, field_manager=field_manager)
+        params["force"] = "true" if force else "false"
+        answer = await self.transport.request(
+            "PATCH",
+            _object_path(identify(kind), namespace, name, subresource),
+            params=params,
+            body=_json.encode(body),
+            content_type=PatchType.APPLY.value,
+        )
+        return decode(kind, answer)
+
+    def _write_params(self, *, dry_run: bool, field_manager: str = "") -> dict[str, str]:
+        params = {"fieldManager": field_manager or self.field_manager}
+        if dry_run:
+            params["dryRun"] = "All"
+        return params
+
+
+def _names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic model or a lightkube kind
+    metadata = obj.metadata
+    return (metadata.namespace or "", metadata.name or "") if metadata is not None else ("", "")
+
+
+def _object_path(identity: ResourceIdentity, namespace: str, name: str, subresource: str = "") -> str:
+    if not name:
+        raise ValueError(f"{identity.kind}: metadata.name is not set")
+    if identity.namespaced and not namespace:
+        raise ValueError(f"{identity.kind} {name}: metadata.namespace is not set, and the kind is namespaced")
+    return identity.path(namespace, name, subresource)

@@ -1,0 +1,201 @@
+"""Where the API server is, and who we are: everything that is known before the first request.
+
+Looked for as controller-runtime does: an explicit kubeconfig, the KUBECONFIG variable, the service account of the
+pod, ``~/.kube/config``.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from kaiwu_runtime.client.authentication import Authentication, StaticAuthentication, TokenFileAuthentication
+from kaiwu_runtime.client.exec_plugin import ExecAuthentication
+from kaiwu_runtime.client.kubeconfig import DEFAULT_PATH, kubeconfig_paths, load_context
+from kaiwu_runtime.client.proxies import select_proxy
+from kaiwu_runtime.client.tls import ClientCertificate, decode_inline, make_context, read_pem
+from kaiwu_runtime.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import ssl
+
+    from kaiwu_runtime.client.kubeconfig import ClusterEntry, KubeContext, UserEntry
+
+SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+
+
+@dataclass(slots=True)
+class Credentials:
+    """One API server and the identity used there.
+
+    Attributes:
+        server: Base URL, without a slash at the end.
+        namespace: Namespace that the kubeconfig's context or the pod is in.
+        authentication: Source of the Authorization header.
+        authority: PEM of the authorities to trust; None trusts the system's.
+        certificate: Client certificate, or None; one that ``authentication`` brings wins.
+        verify: False accepts any server certificate.
+        server_name: Name to expect in the server's certificate; None expects the URL's host.
+        proxy: URL of the HTTP proxy to go through, or None.
+        headers: Sent with every request; the Impersonate headers of a kubeconfig.
+    """
+
+    server: str
+    namespace: str = "default"
+    authentication: Authentication = field(default_factory=StaticAuthentication)
+    authority: bytes | None = None
+    certificate: ClientCertificate | None = None
+    verify: bool = True
+    server_name: str | None = None
+    proxy: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def tls_context(self) -> ssl.SSLContext | None:
+        """Return a TLS context for the certificates as they are now, or None for a server without TLS.
+
+        Raises:
+            ConfigurationError: A certificate or key cannot be used.
+        """
+        if not self.server.startswith("https://"):
+            return None
+        certificate = self.authentication.certificate or self.certificate
+        return make_context(authority=self.authority, certificate=certificate, verify=self.verify)
+
+
+def load_credentials(
+    *,
+    kubeconfig: str | os.PathLike[str] | None = None,
+    context: str | None = None,
+    service_account: Path = SERVICE_ACCOUNT,
+) -> Credentials:
+    """Find and load credentials.
+
+    Args:
+        kubeconfig: Path of a kubeconfig file; None looks in KUBECONFIG, in the pod, in ``~/.kube/config``.
+        context: Name of a context of the kubeconfig; None means its current one.
+        service_account: Folder where a pod finds its token; another one is for tests.
+
+    Raises:
+        ConfigurationError: There are none, or what there is cannot be used.
+    """
+    if kubeconfig is None and not os.environ.get("KUBECONFIG") and context is None:
+        in_cluster = _from_service_account(service_account)
+        if in_cluster is not None:
+            return in_cluster
+    paths = kubeconfig_paths(kubeconfig)
+    if not paths:
+        looked = (
+            os.environ.get("KUBECONFIG")
+            or f"{DEFAULT_PATH}, and {service_account} for a pod's service account"
+        )
+        raise ConfigurationError(f"no Kubernetes credentials: nothing at {looked}; set KUBECONFIG")
+    return _from_context(load_context(paths, context))
+
+
+def _from_service_account(folder: Path) -> Credentials | None:
+    """Return a pod's credentials, or None outside a cluster.
+
+    See https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/
+    """
+    host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
+    token = folder / "token"
+    if not host or not port or not token.exists():
+        return None
+    authentication = TokenFileAuthentication(token)
+    authentication.authorization()
+    namespace = folder / "namespace"
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return Credentials(
+        server=server,
+        namespace=namespace.read_text(encoding="utf-8").strip() if namespace.exists() else "default",
+        authentication=authentication,
+        authority=read_pem(str(folder / "ca.crt"), "service account"),
+        proxy=select_proxy(server, None),
+    )
+
+
+def _from_context(chosen: KubeContext) -> Credentials:
+    cluster, user = chosen.cluster, chosen.user
+    server = cluster.server.rstrip("/")
+    if urlsplit(server).scheme not in {"http", "https"} or not urlsplit(server).hostname:
+        raise ConfigurationError(
+            f"context {chosen.name!r}: server {cluster.server!r} is no http:// or https:// URL"
+        )
+    return Credentials(
+        server=server,
+        namespace=chosen.namespace,
+        authentication=_authentication(cluster, user, chosen),
+        authority=_authority(cluster),
+        certificate=_certificate(user, chosen.name),
+        verify=not cluster.insecure,
+        server_name=cluster.tls_server_name,
+        proxy=select_proxy(server, cluster.proxy_url),
+        headers=_impersonation(user),
+    )
+
+
+def _authentication(cluster: ClusterEntry, user: UserEntry, chosen: KubeContext) -> Authentication:
+    if user.token_file:
+        return TokenFileAuthentication(user.token_file)
+    if user.token:
+        return StaticAuthentication.bearer(user.token)
+    if user.exec is not None:
+        return ExecAuthentication(user.exec, cluster, chosen.folder)
+    if user.username:
+        return StaticAuthentication.basic(user.username, user.password or "")
+    if user.auth_provider:
+        raise ConfigurationError(
+            f"context {chosen.name!r}: auth-provider was removed from Kubernetes in 1.26; use an exec plugin"
+        )
+    return StaticAuthentication()
+
+
+def _authority(cluster: ClusterEntry) -> bytes | None:
+    if cluster.certificate_auth_data:
+        return decode_inline(cluster.certificate_auth_data, "certificate-authority-data")
+    if cluster.certificate_auth:
+        return read_pem(cluster.certificate_auth, "certificate-authority")
+    return None
+
+
+def _certificate(user: UserEntry, context: str) -> ClientCertificate | None:
+    """Return the user's client certificate; inline data wins over files, as in kubectl."""
+    chain = key = None
+    if user.client_cert_data:
+        chain = decode_inline(user.client_cert_data, "client-certificate-data")
+    elif user.client_cert:
+        chain = read_pem(user.client_cert, "client-certificate")
+    if user.client_key_data:
+        key = decode_inline(user.client_key_data, "client-key-data")
+    elif user.client_key:
+        key = read_pem(user.client_key, "client-key")
+    if chain is None and key is None:
+        return None
+    if chain is None or key is None:
+        missing = "client-certificate" if chain is None else "client-key"
+        raise ConfigurationError(
+            f"context {context!r}: the user has no {missing}; certificate and key belong together"
+        )
+    return ClientCertificate(chain, key)
+
+
+def _impersonation(user: UserEntry) -> tuple[tuple[str, str], ...]:
+    """Return the headers that act as another user.
+
+    See https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/
+    """
+    if not user.impersonate:
+        return ()
+    headers = [("Impersonate-User", user.impersonate)]
+    if user.impersonate_uid:
+        headers.append(("Impersonate-Uid", user.impersonate_uid))
+    headers += [("Impersonate-Group", group) for group in user.impersonate_groups or []]
+    headers += [
+        (f"Impersonate-Extra-{name}", value)
+        for name, values in (user.impersonate_extra or {}).items()
+        for value in values
+    ]
+    return tuple(headers)

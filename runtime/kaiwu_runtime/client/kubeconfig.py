@@ -1,0 +1,187 @@
+"""kubeconfig files: found, merged and resolved to one cluster and one user, by kubectl's rules.
+
+lightkube's models carry the fields it knows; ``proxy-url``, ``tls-server-name``, impersonation and the newer exec
+fields are added to them here. Merging is ours too, since lightkube reads a single file.
+
+See https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from lightkube.config.models import Cluster, Context, User, UserExec
+
+from kaiwu_runtime.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+E = TypeVar("E")
+
+DEFAULT_PATH = Path("~/.kube/config")
+
+
+class Extension(msgspec.Struct):
+    """A named extension of a cluster; exec plugins get the one called ``client.authentication.k8s.io/exec``."""
+
+    name: str
+    extension: Any = None
+
+
+class ExecEntry(UserExec, omit_defaults=True):
+    """``user.exec``: the command that prints credentials."""
+
+    provide_cluster_info: bool = msgspec.field(name="provideClusterInfo", default=False)
+    interactive_mode: str | None = msgspec.field(name="interactiveMode", default=None)
+
+
+class ClusterEntry(Cluster, omit_defaults=True):
+    """``cluster``: where the API server is and how to know it."""
+
+    tls_server_name: str | None = msgspec.field(name="tls-server-name", default=None)
+    proxy_url: str | None = msgspec.field(name="proxy-url", default=None)
+    extensions: list[Extension] | None = None
+
+
+class UserEntry(User, omit_defaults=True):
+    """``user``: who calls."""
+
+    exec: ExecEntry | None = None
+    impersonate: str | None = msgspec.field(name="as", default=None)
+    impersonate_uid: str | None = msgspec.field(name="as-uid", default=None)
+    impersonate_groups: list[str] | None = msgspec.field(name="as-groups", default=None)
+    impersonate_extra: dict[str, list[str]] | None = msgspec.field(name="as-user-extra", default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One named entry, not converted yet, with the file that paths in it are relative to."""
+
+    value: Any
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class KubeContext:
+    """What one context selects.
+
+    Attributes:
+        name: Name of the context.
+        namespace: Its namespace, ``default`` when it names none.
+        cluster: The cluster's entry; file names in it are absolute.
+        user: The user's entry; file names in it are absolute. Empty when the context names no user.
+        folder: Folder of the file that holds the user entry; exec commands with a slash are relative to it.
+    """
+
+    name: str
+    namespace: str
+    cluster: ClusterEntry
+    user: UserEntry
+    folder: Path
+
+
+def kubeconfig_paths(explicit: str | os.PathLike[str] | None = None) -> list[Path]:
+    """Return the kubeconfig files that apply: the explicit one, those in KUBECONFIG, or ``~/.kube/config``.
+
+    Files that do not exist are left out, except an explicit one.
+
+    Raises:
+        ConfigurationError: The explicit file does not exist.
+    """
+    if explicit is not None:
+        path = Path(explicit).expanduser()
+        if not path.is_file():
+            raise ConfigurationError(f"{path}: no such kubeconfig file")
+        return [path]
+    named = os.environ.get("KUBECONFIG", "")
+    candidates = [Path(part).expanduser() for part in named.split(os.pathsep) if part]
+    if not candidates:
+        candidates = [DEFAULT_PATH.expanduser()]
+    return [path for path in dict.fromkeys(candidates) if path.is_file()]
+
+
+def load_context(paths: Sequence[Path], context: str | None = None) -> KubeContext:
+    """Merge kubeconfig files and resolve one context of them.
+
+    The first file that has an entry of some name wins, and so does the first ``current-context``.
+
+    Args:
+        paths: Files that exist, in order of precedence.
+        context: Name of the context; None means ``current-context``.
+
+    Raises:
+        ConfigurationError: A file cannot be read or parsed, or the context, its cluster or its user is not there.
+    """
+    sections: dict[str, dict[str, Entry]] = {"contexts": {}, "clusters": {}, "users": {}}
+    current = ""
+    for path in paths:
+        document = _read(path)
+        current = current or str(document.get("current-context") or "")
+        for section, entries in sections.items():
+            _merge(entries, document.get(section), path, section)
+    where = os.pathsep.join(str(path) for path in paths)
+    name = context or current
+    if not name:
+        raise ConfigurationError(
+            f"{where}: no current-context; choose one with `kubectl config use-context NAME`"
+        )
+    chosen, _ = _convert(sections["contexts"], name, "context", Context, where)
+    cluster, cluster_path = _convert(sections["clusters"], chosen.cluster, "cluster", ClusterEntry, where)
+    user, user_path = UserEntry(), cluster_path
+    if chosen.user:
+        user, user_path = _convert(sections["users"], chosen.user, "user", UserEntry, where)
+    cluster.certificate_auth = _absolute(cluster.certificate_auth, cluster_path)
+    user.client_cert = _absolute(user.client_cert, user_path)
+    user.client_key = _absolute(user.client_key, user_path)
+    user.token_file = _absolute(user.token_file, user_path)
+    return KubeContext(name, chosen.namespace or "default", cluster, user, user_path.parent.absolute())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    import yaml  # noqa: PLC0415  in a cluster there is no kubeconfig, and no need for its 40 ms
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict):
+        raise ConfigurationError(f"{path}: not a kubeconfig: the document is no mapping")
+    return document
+
+
+def _merge(entries: dict[str, Entry], found: object, path: Path, section: str) -> None:
+    singular = section.removesuffix("s")
+    if found is None:
+        return
+    if not isinstance(found, list):
+        raise ConfigurationError(f"{path}: {section} must be a list")
+    for item in found:
+        if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+            raise ConfigurationError(f"{path}: every entry of {section} needs a name")
+        entries.setdefault(item["name"], Entry(item.get(singular) or {}, path))
+
+
+def _convert(
+    entries: dict[str, Entry], name: str, singular: str, kind: type[E], where: str
+) -> tuple[E, Path]:
+    entry = entries.get(name)
+    if entry is None:
+        known = ", ".join(sorted(entries)) or "none"
+        raise ConfigurationError(f"{where}: {singular} {name!r} is not defined; defined: {known}")
+    try:
+        return msgspec.convert(entry.value, kind), entry.path
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{entry.path}: {singular} {name!r}: {error}") from error
+
+
+def _absolute(name: str | None, path: Path) -> str | None:
+    return str(path.parent.absolute() / name) if name else None

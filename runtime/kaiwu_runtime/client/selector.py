@@ -1,0 +1,51 @@
+"""Label selectors, evaluated here for reads from a cache.
+
+See https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+Matches = Callable[[Mapping[str, str]], bool]
+
+_SET = re.compile(r"(?P<key>\S+)\s+(?P<word>in|notin)\s+\(\s*(?P<values>[^()]*)\)")
+_EQUALITY = re.compile(r"(?P<key>[^\s=!]+)\s*(?P<sign>==|=|!=)\s*(?P<value>[^\s=!,]*)")
+_EXISTS = re.compile(r"(?P<no>!?)\s*(?P<key>[^\s=!(),]+)")
+_REQUIREMENTS = re.compile(r",(?![^()]*\))")
+
+
+@lru_cache(maxsize=256)
+def label_selector(text: str) -> Matches:
+    """Return a predicate over labels.
+
+    Args:
+        text: Requirements joined by commas: ``a=b``, ``a!=b``, ``a in (b,c)``, ``a notin (b)``, ``a``, ``!a``.
+
+    Raises:
+        ValueError: The text is no label selector.
+    """
+    requirements = [_requirement(part.strip()) for part in _REQUIREMENTS.split(text)] if text.strip() else []
+    return lambda labels: all(requirement(labels) for requirement in requirements)
+
+
+def _requirement(text: str) -> Matches:
+    if match := _SET.fullmatch(text):
+        key = match["key"]
+        values = frozenset(value.strip() for value in match["values"].split(","))
+        if match["word"] == "in":
+            return lambda labels: labels.get(key) in values
+        return lambda labels: labels.get(key) not in values
+    if match := _EQUALITY.fullmatch(text):
+        key, value = match["key"], match["value"]
+        if match["sign"] == "!=":
+            return lambda labels: labels.get(key) != value
+        return lambda labels: labels.get(key) == value
+    if match := _EXISTS.fullmatch(text):
+        key = match["key"]
+        if match["no"]:
+            return lambda labels: key not in labels
+        return lambda labels: key in labels
+    raise ValueError(f"label selector {text!r}: write a=b, a!=b, a in (b,c), a notin (b), a or !a")
