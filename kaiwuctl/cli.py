@@ -78,8 +78,8 @@ def _usage(error: Exception) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "kaiwuctl"
     option = getattr(error, "option_name", None)
-    near = getattr(error, "possibilities", None)
-    if option is not None and near is not None:
+    if option is not None and hasattr(error, "possibilities"):
+        near = error.possibilities
         hint = f"did you mean {min(near)}?" if near else f"`{command} --help` lists them"
         return f"unknown flag {option} for {command}; {hint}"
     message = " ".join(str(getattr(error, "format_message", lambda: error)()).split()).rstrip(".")

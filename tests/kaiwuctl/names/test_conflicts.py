@@ -9,9 +9,7 @@ from kaiwuctl.project.api_request import APIRequest, decide
 from kaiwuctl.project.model import Project, Resource
 
 
-def resource(
-    group: str = "kaiwu", kind: str = "KaiwuCluster", version: str = "v1", **others: object
-) -> Resource:
+def resource(group: str = "kaiwu", kind: str = "KaiwuCluster", version: str = "v1", **others: object) -> Resource:
     values: dict[str, object] = {
         "group": group,
         "domain": "inspur.com",
@@ -27,9 +25,7 @@ def resource(
 
 
 def project(*resources: Resource, multigroup: bool = False) -> Project:
-    return Project(
-        "kaiwu", "inspur.com", "github.com/inspur/kaiwu", multigroup=multigroup, resources=resources
-    )
+    return Project("kaiwu", "inspur.com", "github.com/inspur/kaiwu", multigroup=multigroup, resources=resources)
 
 
 def request(group: str = "kaiwu", kind: str = "Other", version: str = "v1", **others: object) -> APIRequest:

@@ -51,9 +51,7 @@ def tree(root: Path) -> dict[str, Entry]:
     entries = {}
     for path in sorted(root.rglob("*")):
         mode = path.lstat().st_mode
-        entries[path.relative_to(root).as_posix()] = Entry(
-            mode, path.read_bytes() if path.is_file() else None
-        )
+        entries[path.relative_to(root).as_posix()] = Entry(mode, path.read_bytes() if path.is_file() else None)
     return entries
 
 
@@ -103,9 +101,7 @@ def in_child(body: Callable[[], None]) -> int:
     return process.exitcode
 
 
-def strike(
-    root: Path, moment: int, fault: Callable[[], None], *, lasting: bool = False
-) -> Callable[[], None]:
+def strike(root: Path, moment: int, fault: Callable[[], None], *, lasting: bool = False) -> Callable[[], None]:
     """Return a body that writes the plan and lets `fault` strike before the file operation number `moment`.
 
     Its exit status is 0 when the write was over before that, 3 for a failed write, 4 for an interrupted one,
@@ -261,9 +257,7 @@ def test_the_end_of_the_process_while_it_is_undone(root: Path, tmp_path: Path) -
 def test_what_a_killed_run_left_is_reported(root: Path) -> None:
     def die() -> None:
         changes = list(plan_for(root).changes())
-        sys.addaudithook(
-            lambda event, _: os.kill(os.getpid(), signal.SIGKILL) if event == "os.rmdir" else None
-        )
+        sys.addaudithook(lambda event, _: os.kill(os.getpid(), signal.SIGKILL) if event == "os.rmdir" else None)
         sys.addaudithook(
             lambda event, arguments: (
                 os.kill(os.getpid(), signal.SIGKILL)
