@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .command_line import INIT, CommandLine
+from .commands.command_line import INIT, CommandLine
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,7 +14,7 @@ from kaiwuctl.commands import COMMANDS, GROUPS
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .command_line import CommandLine
+    from .commands.command_line import CommandLine
 
 HELP = [(), ("create",), ("envtest",), *(row.path for row in COMMANDS)]
 
