@@ -47,9 +47,7 @@ def parse_duration(duration: object) -> timedelta:
     """
     if not isinstance(duration, str) or not _DURATION.fullmatch(duration):
         raise ValueError(_explanation(duration))
-    total = sum(
-        Fraction(_decimal(part["number"])) * _NANOSECONDS[part["unit"]] for part in _PART.finditer(duration)
-    )
+    total = sum(Fraction(_decimal(part["number"])) * _NANOSECONDS[part["unit"]] for part in _PART.finditer(duration))
     if total > _LARGEST:
         raise ValueError(f"{duration!r} is longer than 2562047h, the longest duration Kubernetes can hold")
     microseconds = int(total / 1000)
@@ -90,14 +88,14 @@ def _explanation(value: object) -> str:
 class DurationType:
     """Makes pydantic accept durations only; written as ``Duration``."""
 
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         def validate(value: object) -> str:
             if isinstance(value, timedelta):
                 return format_duration(value)
-            parse_duration(value)
-            return str(value)
+            # As the schema does: how long it may be is for parse_duration to say, not for reading an object.
+            if not isinstance(value, str) or not _DURATION.fullmatch(value):
+                raise ValueError(_explanation(value))
+            return value
 
         return core_schema.no_info_plain_validator_function(
             validate, serialization=core_schema.to_string_ser_schema(when_used="unless-none")

@@ -28,9 +28,7 @@ T = TypeVar("T")
 class KubeModel:
     """Makes pydantic validate and dump a lightkube model through msgspec; written as ``Kube[Model]``."""
 
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         if not (isinstance(source, type) and is_kube_model(source)):
             raise DefinitionError(f"Kube[{_name(source)}]: {_name(source)} is no model from lightkube.models")
         return kube_core_schema(source)

@@ -26,9 +26,7 @@ SCHEMA_ATTRIBUTE = "__kaiwu_schema__"
 
 _T = TypeVar("_T")
 
-ValidationReason = Literal[
-    "FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"
-]
+ValidationReason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"]
 
 
 class Marker:
@@ -243,9 +241,7 @@ def schema(*markers: Marker) -> Callable[[type[_T]], type[_T]]:
     def mark(model: type[_T]) -> type[_T]:
         for marker in markers:
             if not isinstance(marker, Marker):
-                raise DefinitionError(
-                    f"{model.__qualname__}: @schema takes markers such as CEL(...), not {marker!r}"
-                )
+                raise DefinitionError(f"{model.__qualname__}: @schema takes markers such as CEL(...), not {marker!r}")
         own: tuple[Marker, ...] = model.__dict__.get(SCHEMA_ATTRIBUTE, ())
         # Decorators apply bottom-up; the markers stay in the order they are read.
         setattr(model, SCHEMA_ATTRIBUTE, (*markers, *own))

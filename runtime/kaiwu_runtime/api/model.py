@@ -41,9 +41,7 @@ def _check_patterns(model: type[BaseModel]) -> None:
 
 def _patterns(annotation: object) -> Iterator[str]:
     """Yield the patterns in the metadata of a field or an annotation, those of its items included."""
-    metadata = (
-        annotation.metadata if isinstance(annotation, FieldInfo) else getattr(annotation, "__metadata__", ())
-    )
+    metadata = annotation.metadata if isinstance(annotation, FieldInfo) else getattr(annotation, "__metadata__", ())
     for item in metadata:
         if isinstance(item, FieldInfo):
             yield from _patterns(item)

@@ -86,9 +86,7 @@ def _explanation(text: str) -> str:
 class QuantityType:
     """Makes pydantic accept quantities only; written as ``Quantity``."""
 
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         def validate(value: object) -> str:
             if isinstance(value, bool) or not isinstance(value, str | int):
                 raise ValueError(_explanation(str(value)))

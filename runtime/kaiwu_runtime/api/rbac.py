@@ -115,9 +115,7 @@ def _check(rule: RBACRule) -> None:
         raise DefinitionError(f'{where} needs verbs, for example verbs=["get", "list", "watch"]')
     for verb in rule.verbs:
         if verb != "*" and (verb != verb.lower() or not verb.isalpha()):
-            raise DefinitionError(
-                f"{where} verb {verb!r} is no verb: use a lower-case word such as 'get', or '*'"
-            )
+            raise DefinitionError(f"{where} verb {verb!r} is no verb: use a lower-case word such as 'get', or '*'")
     if rule.urls:
         _check_urls(where, rule)
     else:
@@ -140,11 +138,7 @@ def _check_resources(where: str, rule: RBACRule) -> None:
     if not rule.resources or "" in rule.resources:
         raise DefinitionError(f'{where} needs resources (or urls), for example resources=["deployments"]')
     if not rule.groups:
-        raise DefinitionError(
-            f'{where} for {", ".join(rule.resources)} needs groups; the core group is groups=""'
-        )
+        raise DefinitionError(f'{where} for {", ".join(rule.resources)} needs groups; the core group is groups=""')
     for resource in rule.resources:
         if resource != resource.lower():
-            raise DefinitionError(
-                f"{where} resource {resource!r} is a kind: use its plural, as in 'deployments'"
-            )
+            raise DefinitionError(f"{where} resource {resource!r} is a kind: use its plural, as in 'deployments'")

@@ -132,9 +132,7 @@ def resource(
 
     def define(model: type[_C]) -> type[_C]:
         if not (isinstance(model, type) and issubclass(model, CustomResource)):
-            raise DefinitionError(
-                f"{getattr(model, '__qualname__', model)}: @resource needs a CustomResource subclass"
-            )
+            raise DefinitionError(f"{getattr(model, '__qualname__', model)}: @resource needs a CustomResource subclass")
         name = model.__qualname__
         kind_name = kind if kind is not None else model.__name__
         _check_names(name, group, version, kind_name, scope)
@@ -166,7 +164,8 @@ def resource(
         setattr(model, DEFINITION_ATTRIBUTE, definition)
         model.model_fields["api_version"].default = identity.api_version
         model.model_fields["kind"].default = identity.kind
-        model.model_rebuild(force=True)
+        # A model named before it is defined is resolved later, when it is first used.
+        model.model_rebuild(force=True, raise_errors=False)
         return model
 
     return define
@@ -180,9 +179,7 @@ def resource_definition(model: type[Any]) -> ResourceDefinition | None:
 
 def _strings(owner: str, argument: str, value: Sequence[str]) -> tuple[str, ...]:
     if isinstance(value, str):
-        raise DefinitionError(
-            f"{owner}: @resource {argument}={value!r} is a string: write {argument}=[{value!r}]"
-        )
+        raise DefinitionError(f"{owner}: @resource {argument}={value!r} is a string: write {argument}=[{value!r}]")
     return tuple(value)
 
 
@@ -190,9 +187,7 @@ def _check_names(name: str, group: str, version: str, kind: str, scope: str) -> 
     where = f"{name}: @resource"
     labels = group.split(".")
     if len(labels) < 2 or len(group) > _GROUP_LENGTH or not all(_is_group_label(label) for label in labels):
-        raise DefinitionError(
-            f"{where} group={group!r} is no API group: use a lower-case domain, kaiwu.example.com"
-        )
+        raise DefinitionError(f"{where} group={group!r} is no API group: use a lower-case domain, kaiwu.example.com")
     if not _VERSION.fullmatch(version):
         raise DefinitionError(f"{where} version={version!r} is no API version: use v1, v1beta1 or v2alpha3")
     if not _KIND.fullmatch(kind) or len(kind) > _LABEL_LENGTH:
@@ -241,9 +236,7 @@ def _check_column(where: str, column: PrinterColumn) -> None:
         words = ", ".join(word for word in get_args(ColumnFormat) if word)
         raise DefinitionError(f"{where} column {column.name!r}: format {column.format!r} is none of {words}")
     if not column.json_path.startswith("."):
-        raise DefinitionError(
-            f"{where} column {column.name!r}: json_path {column.json_path!r} must start with '.'"
-        )
+        raise DefinitionError(f"{where} column {column.name!r}: json_path {column.json_path!r} must start with '.'")
 
 
 def _first_duplicate(values: Sequence[str]) -> str:

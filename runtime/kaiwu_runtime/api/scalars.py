@@ -45,9 +45,7 @@ Time = Annotated[AwareDatetime, PlainSerializer(_rfc3339, return_type=str, when_
 class BytesType:
     """Bytes in Python, standard base64 in JSON; written as ``Base64Bytes``."""
 
-    def __get_pydantic_core_schema__(
-        self, source: object, handler: GetCoreSchemaHandler
-    ) -> core_schema.CoreSchema:
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         def validate(value: object) -> bytes:
             if isinstance(value, bytes):
                 return value

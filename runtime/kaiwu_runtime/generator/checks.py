@@ -58,15 +58,11 @@ def check_resource(schema: Schema, *, status: bool) -> None:
         raise _error(schema, "the kind itself cannot be nullable")
     for word, marker in _NOT_AT_ROOT.items():
         if status and word in schema:
-            raise _error(
-                schema, f"{marker} is not allowed on a kind with a status subresource: put it on the spec"
-            )
+            raise _error(schema, f"{marker} is not allowed on a kind with a status subresource: put it on the spec")
     for rule in schema.get("x-kubernetes-validations", ()):
         hidden = _ROOT_METADATA.search(_without_strings(rule["rule"]))
         if hidden:
-            raise _error(
-                schema, f"rule {rule['rule']!r}: of metadata only name and generateName are visible to rules"
-            )
+            raise _error(schema, f"rule {rule['rule']!r}: of metadata only name and generateName are visible to rules")
     _check(schema, uncorrelated="")
 
 
@@ -89,9 +85,7 @@ def _check(schema: Schema, *, uncorrelated: str) -> None:
 def _check_type(schema: Schema) -> None:
     typed = schema.get("type") or schema.get("x-kubernetes-int-or-string") or schema.preserves_unknown
     if not typed:
-        raise _error(
-            schema, "it has no type: add SchemaType(...) or PreserveUnknownFields() beside Schemaless()"
-        )
+        raise _error(schema, "it has no type: add SchemaType(...) or PreserveUnknownFields() beside Schemaless()")
 
 
 def _check_int_or_string(schema: Schema) -> None:
@@ -138,9 +132,7 @@ def _check_list(schema: Schema) -> None:
             "object": items.get("x-kubernetes-map-type"),
         }
         if atomic.get(items.get("type", ""), "atomic") != "atomic":
-            raise _error(
-                schema, 'the items of a list of type set must be scalars, or models with StructType("atomic")'
-            )
+            raise _error(schema, 'the items of a list of type set must be scalars, or models with StructType("atomic")')
     if kind == "map":
         _check_map_keys(schema, items)
 
@@ -155,9 +147,7 @@ def _check_map_keys(schema: Schema, items: Schema) -> None:
         found = items.properties.get(key)
         if found is None:
             known = ", ".join(sorted(items.properties))
-            raise _error(
-                schema, f"list map key {key!r} is no field of {items.model or 'its items'} (it has {known})"
-            )
+            raise _error(schema, f"list map key {key!r} is no field of {items.model or 'its items'} (it has {known})")
         if found.get("type") in {"array", "object"}:
             raise _error(schema, f"list map key {key!r} must be a scalar")
         if found.get("nullable"):
@@ -232,9 +222,7 @@ def _check_rule(schema: Schema, rule: dict[str, Any]) -> None:
     if "messageExpression" in rule and not rule["messageExpression"].strip():
         raise _error(schema, f"rule {text!r} has an empty message_expression")
     if "reason" in rule and rule["reason"] not in _REASONS:
-        raise _error(
-            schema, f"reason {rule['reason']!r} of rule {text!r} is none of {', '.join(sorted(_REASONS))}"
-        )
+        raise _error(schema, f"reason {rule['reason']!r} of rule {text!r} is none of {', '.join(sorted(_REASONS))}")
     if "fieldPath" in rule:
         try:
             resolve(schema, rule["fieldPath"])

@@ -27,15 +27,9 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     manifests = commands.add_parser("manifests", help="write the CRDs and the role of the manager")
     manifests.add_argument("--api", type=Path, help="folder of the *_types.py files (default: api)")
-    manifests.add_argument(
-        "--controllers", type=Path, help="folder of the reconcilers (default: controllers)"
-    )
-    manifests.add_argument(
-        "--crd-dir", type=Path, default=Path("config/crd/bases"), help="default: %(default)s"
-    )
-    manifests.add_argument(
-        "--role-file", type=Path, default=Path("config/rbac/role.yaml"), help="default: %(default)s"
-    )
+    manifests.add_argument("--controllers", type=Path, help="folder of the reconcilers (default: controllers)")
+    manifests.add_argument("--crd-dir", type=Path, default=Path("config/crd/bases"), help="default: %(default)s")
+    manifests.add_argument("--role-file", type=Path, default=Path("config/rbac/role.yaml"), help="default: %(default)s")
     manifests.add_argument("--role-name", default="manager-role", help="default: %(default)s")
     manifests.add_argument("--namespaced", action="store_true", help="make a Role instead of a ClusterRole")
     manifests.set_defaults(run=write_manifests)
@@ -127,7 +121,5 @@ def _header(file: Path | None) -> str:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"--header-file {file}: {getattr(error, 'strerror', None) or error}"
-        ) from None
+        raise ConfigurationError(f"--header-file {file}: {getattr(error, 'strerror', None) or error}") from None
     return "\n".join(line.removeprefix("#").strip() for line in lines).strip()

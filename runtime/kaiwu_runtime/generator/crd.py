@@ -66,9 +66,7 @@ class CustomResourceDefinition:
         return f"{self.group}_{self.plural}.yaml"
 
 
-def build_crds(
-    models: Iterable[type[CustomResource]], *, check: bool = True
-) -> list[CustomResourceDefinition]:
+def build_crds(models: Iterable[type[CustomResource]], *, check: bool = True) -> list[CustomResourceDefinition]:
     """Return the CRDs of a project's kinds, sorted by group and plural.
 
     Args:
@@ -83,9 +81,7 @@ def build_crds(
         definition = resource_definition(model)
         if definition is None:
             raise DefinitionError(f"{model.__qualname__} is not decorated with @resource(...)")
-        kinds[definition.identity.group, definition.identity.kind].append(
-            _kind_version(model, definition, check=check)
-        )
+        kinds[definition.identity.group, definition.identity.kind].append(_kind_version(model, definition, check=check))
     if check:
         _check_names([version for versions in kinds.values() for version in versions])
     crds = [_merge(versions, check=check) for versions in kinds.values()]
@@ -101,9 +97,7 @@ def _kind_version(model: type[CustomResource], definition: ResourceDefinition, *
 
 
 def _merge(versions: Sequence[KindVersion], *, check: bool) -> CustomResourceDefinition:
-    newest_first = sorted(
-        versions, key=lambda v: version_priority(v.definition.identity.version), reverse=True
-    )
+    newest_first = sorted(versions, key=lambda v: version_priority(v.definition.identity.version), reverse=True)
     storage = _storage_version(newest_first) if check else _marked(newest_first)
     if check:
         _check_agreement(newest_first)
@@ -235,9 +229,7 @@ def _check_agreement(versions: Sequence[KindVersion]) -> None:
         ):
             for key in own.keys() & of_first.keys():
                 if own[key] != of_first[key]:
-                    raise DefinitionError(
-                        f"{identity.kind}: @resource {argument} {key!r} differs between versions"
-                    )
+                    raise DefinitionError(f"{identity.kind}: @resource {argument} {key!r} differs between versions")
 
 
 def _check_names(versions: Sequence[KindVersion]) -> None:

@@ -50,9 +50,7 @@ def _python_default(field: FieldInfo, where: str) -> object:
     if field.default_factory is None:
         return field.default
     if field.default_factory_takes_validated_data:
-        raise DefinitionError(
-            f"{where}: a default made from other fields is no schema default: add NoDefault()"
-        )
+        raise DefinitionError(f"{where}: a default made from other fields is no schema default: add NoDefault()")
     first = field.get_default(call_default_factory=True)
     if first != field.get_default(call_default_factory=True):
         raise DefinitionError(f"{where}: its default differs every time it is made: add NoDefault()")
@@ -79,6 +77,4 @@ def _dump(value: object, where: str, field: FieldInfo | None) -> Any:  # noqa: A
             value, mode="json", by_alias=True, exclude_unset=True, exclude_none=True, warnings="error"
         )
     except (PydanticSerializationError, TypeError) as error:
-        raise DefinitionError(
-            f"{where}: its default {value!r} is no JSON: {str(error).splitlines()[0]}"
-        ) from None
+        raise DefinitionError(f"{where}: its default {value!r} is no JSON: {str(error).splitlines()[0]}") from None

@@ -6,6 +6,7 @@ A file that should define something and does not, or that cannot be imported, is
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 import traceback
 from collections.abc import Iterator
@@ -32,11 +33,7 @@ def find_resources(folder: Path, root: Path) -> list[type[CustomResource]]:
     found: list[type[CustomResource]] = []
     for file in sorted(folder.rglob("*_types.py")):
         module = _import(file, root)
-        kinds = [
-            kind
-            for kind in _classes(module)
-            if issubclass(kind, CustomResource) and resource_definition(kind)
-        ]
+        kinds = [kind for kind in _classes(module) if issubclass(kind, CustomResource) and resource_definition(kind)]
         if not kinds:
             raise DefinitionError(
                 f"{_show(file, root)} has no class decorated with @resource(...): decorate its kind, "
@@ -63,12 +60,8 @@ def find_rules(folder: Path, root: Path) -> list[RBACRule]:
             continue
         module = _import(file, root)
         classes = list(_classes(module))
-        if file.name.endswith("_controller.py") and not any(
-            callable(getattr(c, "reconcile", None)) for c in classes
-        ):
-            raise DefinitionError(
-                f"{_show(file, root)} has no Reconciler: define a class with a reconcile method"
-            )
+        if file.name.endswith("_controller.py") and not any(callable(getattr(c, "reconcile", None)) for c in classes):
+            raise DefinitionError(f"{_show(file, root)} has no Reconciler: define a class with a reconcile method")
         for each in classes:
             rules += rbac_rules(each)
     return rules
@@ -85,26 +78,30 @@ def _import(file: Path, root: Path) -> ModuleType:
     parts = relative.parts[:-1] if relative.name == "__init__" else relative.parts
     bad = next((part for part in parts if not part.isidentifier()), None)
     if bad is not None:
-        raise ConfigurationError(
-            f"{_show(file, root)}: {bad!r} is no Python module name: use letters, digits and _"
-        )
+        raise ConfigurationError(f"{_show(file, root)}: {bad!r} is no Python module name: use letters, digits and _")
     name = ".".join(parts)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
+    _check_not_hidden(parts[0], file, root)
     try:
         module = importlib.import_module(name)
     except (ConfigurationError, DefinitionError) as error:
         raise type(error)(f"{_place(error, file, root)}: {error}") from None
-    except Exception as error:  # noqa: BLE001 - the user's module may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's module may raise anything
         first = str(error).splitlines()[0] if str(error) else ""
         text = f"{type(error).__name__}: {first}" if first else type(error).__name__
         raise ConfigurationError(f"{_place(error, file, root)}: {text}") from None
-    loaded = getattr(module, "__file__", None)
-    if loaded is None or Path(loaded).resolve() != file.resolve():
-        raise ConfigurationError(
-            f"{_show(file, root)}: 'import {name}' gives {loaded or 'another module'}: rename the file"
-        )
     return module
+
+
+def _check_not_hidden(package: str, file: Path, root: Path) -> None:
+    """Refuse a top folder whose name Python gives to something else, such as ``json``."""
+    spec = importlib.util.find_spec(package)
+    places = {Path(place).resolve() for place in (spec.submodule_search_locations or ())} if spec else set()
+    if (root / package).resolve() not in places and spec is not None and (root / package).is_dir():
+        raise ConfigurationError(
+            f"{_show(file, root)}: Python has another module called {package!r}: rename the folder {package}/"
+        )
 
 
 def _place(error: BaseException, file: Path, root: Path) -> str:
@@ -114,7 +111,8 @@ def _place(error: BaseException, file: Path, root: Path) -> str:
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).resolve().is_relative_to(root.resolve())
+        if not frame.filename.startswith("<")
+        and Path(frame.filename).resolve().is_relative_to(root.resolve())
         and "site-packages" not in frame.filename
     ]
     return f"{_show(Path(own[-1].filename), root)}:{own[-1].lineno}" if own else _show(file, root)

@@ -100,9 +100,7 @@ def _array(value: list[Any], schema: Schema, path: str, at: str) -> Iterator[str
     if schema.items_schema is not None:
         for index, item in enumerate(value):
             yield from violations(item, schema.items_schema, f"{path}[{index}]")
-    if schema.get("x-kubernetes-list-type") == "set" and any(
-        item in value[:index] for index, item in enumerate(value)
-    ):
+    if schema.get("x-kubernetes-list-type") == "set" and any(item in value[:index] for index, item in enumerate(value)):
         yield f"{at}an item is there twice"
     keys = schema.get("x-kubernetes-list-map-keys")
     if keys:

@@ -95,9 +95,7 @@ def _build(model: type[msgspec.Struct], outer: tuple[type[Any], ...]) -> Schema:
             properties[key] = Schema(_CONDITION[key])
         else:
             spelled = annotation_of(model, field.name)
-            properties[key] = _field(
-                field.type, spelled, facts.get(key, {}), (*outer, model), f"{name}.{key}"
-            )
+            properties[key] = _field(field.type, spelled, facts.get(key, {}), (*outer, model), f"{name}.{key}")
         properties[key].origin = f"{schema.origin}.{key}"
     if properties:
         schema["properties"] = properties
@@ -106,9 +104,7 @@ def _build(model: type[msgspec.Struct], outer: tuple[type[Any], ...]) -> Schema:
     return schema
 
 
-def _field(
-    annotation: object, spelled: str, fact: dict[str, Any], outer: tuple[type[Any], ...], where: str
-) -> Schema:
+def _field(annotation: object, spelled: str, fact: dict[str, Any], outer: tuple[type[Any], ...], where: str) -> Schema:
     schema = _typed(annotation, spelled, fact, outer, where)
     for key, value in fact.items():
         if key not in {"values", "items"}:
@@ -126,9 +122,7 @@ def _drop_optional_keys(schema: Schema) -> None:
             return
 
 
-def _typed(
-    annotation: object, spelled: str, fact: dict[str, Any], outer: tuple[type[Any], ...], where: str
-) -> Schema:
+def _typed(annotation: object, spelled: str, fact: dict[str, Any], outer: tuple[type[Any], ...], where: str) -> Schema:
     if get_origin(annotation) in {Union, types.UnionType}:
         some = [member for member in get_args(annotation) if member is not type(None)]
         if set(some) == {int, str}:

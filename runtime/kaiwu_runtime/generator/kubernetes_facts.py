@@ -108,9 +108,7 @@ def _value_facts(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _reference(schema: Mapping[str, Any]) -> str:
-    reference = schema.get("$ref") or next(
-        (part["$ref"] for part in schema.get("allOf", ()) if "$ref" in part), ""
-    )
+    reference = schema.get("$ref") or next((part["$ref"] for part in schema.get("allOf", ()) if "$ref" in part), "")
     return str(reference).removeprefix("#/components/schemas/")
 
 

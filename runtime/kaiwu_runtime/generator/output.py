@@ -31,9 +31,7 @@ def write_files(files: Mapping[Path, str]) -> list[Written]:
         content = files[path].encode()
         try:
             if path.is_symlink():
-                raise ConfigurationError(
-                    f"{path} is a symbolic link: remove it, generated files are plain files"
-                )
+                raise ConfigurationError(f"{path} is a symbolic link: remove it, generated files are plain files")
             if path.is_file() and path.read_bytes() == content:
                 results.append(Written(path, "unchanged"))
                 continue

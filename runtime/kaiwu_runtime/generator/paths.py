@@ -41,9 +41,7 @@ def _step(schema: Schema, name: str, walked: str) -> Schema:
     if schema.preserves_unknown:
         return Schema({"x-kubernetes-preserve-unknown-fields": True})
     known = ", ".join(sorted(schema.properties))
-    raise PathError(
-        f"{walked or 'the object'} has no field {name!r}" + (f" (it has {known})" if known else "")
-    )
+    raise PathError(f"{walked or 'the object'} has no field {name!r}" + (f" (it has {known})" if known else ""))
 
 
 def plain_prefix(path: str) -> str:

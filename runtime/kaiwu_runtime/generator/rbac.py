@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,9 +13,7 @@ from kaiwu_runtime.errors import DefinitionError
 _API_VERSION = "rbac.authorization.k8s.io/v1"
 
 
-def build_roles(
-    rules: Iterable[RBACRule], *, role_name: str, namespaced: bool = False
-) -> list[dict[str, Any]]:
+def build_roles(rules: Iterable[RBACRule], *, role_name: str, namespaced: bool = False) -> list[dict[str, Any]]:
     """Return the ClusterRole, then the Roles of namespaces, sorted.
 
     The role called ``role_name`` is always there, with no rules if nothing was declared: a binding refers to
@@ -38,9 +36,7 @@ def build_roles(
                 "is namespaced: drop the rule, or make the project without --namespaced"
             )
         grouped[rule.namespace, rule.role_name or role_name].append(rule)
-    return [
-        _role(namespace, name, grouped[namespace, name], namespaced) for namespace, name in sorted(grouped)
-    ]
+    return [_role(namespace, name, grouped[namespace, name], namespaced) for namespace, name in sorted(grouped)]
 
 
 def _role(namespace: str, name: str, rules: Sequence[RBACRule], namespaced: bool) -> dict[str, Any]:
@@ -73,20 +69,19 @@ def normalize_rules(rules: Iterable[RBACRule]) -> list[RBACRule]:
     Rules about the same things share their verbs; rules with the same verbs then share resources, groups and
     paths. A ``*`` among the verbs stands for all of them; ``core`` is the core group.
     """
-    current = [_sorted(rule) for rule in rules]
-    current = _merge(
-        current, "verbs", lambda rule: (rule.groups, rule.resources, rule.resource_names, rule.urls)
-    )
-    current = _merge(
-        current, "resources", lambda rule: (rule.groups, rule.resource_names, rule.urls, rule.verbs)
-    )
-    current = _merge(
-        current, "groups", lambda rule: (rule.resources, rule.resource_names, rule.urls, rule.verbs)
-    )
-    current = _merge(
-        current, "urls", lambda rule: (rule.groups, rule.resources, rule.resource_names, rule.verbs)
-    )
-    return sorted(current, key=lambda rule: (rule.groups, rule.resources, rule.resource_names, rule.urls))
+    current = sorted({_sorted(rule) for rule in rules}, key=_order)
+    while True:
+        merged = current
+        for field in ("verbs", "resources", "groups", "urls"):
+            merged = _merge(merged, field)
+        if merged == current:
+            return current
+        # Joined rules may now be equal to others in all but one field.
+        current = merged
+
+
+def _order(rule: RBACRule) -> tuple[tuple[str, ...], ...]:
+    return rule.groups, rule.resources, rule.resource_names, rule.urls, rule.verbs
 
 
 def _sorted(rule: RBACRule) -> RBACRule:
@@ -104,16 +99,17 @@ def _verbs(verbs: Iterable[str]) -> tuple[str, ...]:
     return ("*",) if "*" in unique else tuple(sorted(unique))
 
 
-def _merge(rules: Sequence[RBACRule], field: str, key: Callable[[RBACRule], object]) -> list[RBACRule]:
+def _merge(rules: Sequence[RBACRule], field: str) -> list[RBACRule]:
     """Join the rules that differ in one field only."""
-    groups: dict[object, list[RBACRule]] = defaultdict(list)
+    alike: dict[RBACRule, list[RBACRule]] = defaultdict(list)
     for rule in rules:
-        groups[key(rule)].append(rule)
+        others: dict[str, Any] = {field: ()}
+        alike[replace(rule, **others)].append(rule)
     merged: list[RBACRule] = []
-    for same in groups.values():
-        joined: dict[str, Any] = {field: _joined(field, [getattr(rule, field) for rule in same])}
-        merged.append(replace(same[0], **joined))
-    return merged
+    for rule, same in alike.items():
+        joined: dict[str, Any] = {field: _joined(field, [getattr(each, field) for each in same])}
+        merged.append(replace(rule, **joined))
+    return sorted(merged, key=_order)
 
 
 def _joined(field: str, values: Iterable[tuple[str, ...]]) -> tuple[str, ...]:

@@ -142,9 +142,7 @@ def _type(schema: Schema, version: KindVersion) -> str:
     if schema.model:
         linked = schema.properties and not schema.kubernetes
         anchor = _anchor(version, schema.model)
-        return (
-            f"[{schema.model}](#{anchor})" if linked else schema.model + " (Kubernetes)" * schema.kubernetes
-        )
+        return f"[{schema.model}](#{anchor})" if linked else schema.model + " (Kubernetes)" * schema.kubernetes
     if schema.get("x-kubernetes-embedded-resource"):
         return "any Kubernetes object"
     return str(schema.get("type", "any value"))

@@ -67,9 +67,7 @@ def apply_limits(schema: Schema, facts: Facts, where: str) -> None:
     kind = schema.get("type", "")
     numeric = facts.minimum is not None or facts.maximum is not None or facts.multiple_of is not None
     if numeric and kind not in {"integer", "number"} and not schema.get("x-kubernetes-int-or-string"):
-        raise DefinitionError(
-            f"{where}: ge, gt, le, lt and multiple_of limit numbers, and this is {_spell(schema)}"
-        )
+        raise DefinitionError(f"{where}: ge, gt, le, lt and multiple_of limit numbers, and this is {_spell(schema)}")
     if facts.minimum is not None:
         schema["minimum"] = facts.minimum[0]
         if facts.minimum[1]:
@@ -192,9 +190,7 @@ def _cel(marker: CEL) -> dict[str, Any]:
     return rule
 
 
-def _one_of(
-    fields: tuple[str, ...], comparison: str, words: str, names: dict[str, str], where: str
-) -> dict[str, Any]:
+def _one_of(fields: tuple[str, ...], comparison: str, words: str, names: dict[str, str], where: str) -> dict[str, Any]:
     if not names:
         raise DefinitionError(f"{where}: {words} ... belongs on the model: @schema(...) above its class")
     if len(fields) < 2:

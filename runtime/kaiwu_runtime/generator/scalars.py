@@ -127,9 +127,7 @@ def _union(bare: object, where: str) -> Schema:
     if kinds == {int, str}:
         return int_or_string()
     if all(get_origin(kind) is Literal for kind in kinds):
-        return _enumeration(
-            [value for member in members(bare) for value in _literals(take_apart(member)[0])], where
-        )
+        return _enumeration([value for member in members(bare) for value in _literals(take_apart(member)[0])], where)
     raise DefinitionError(
         f"{where}: {_spell(bare)} has no schema: a CRD knows no union but int | str; "
         "use a model of optional fields with ExactlyOneOf(...), or Any with PreserveUnknownFields()"
@@ -137,17 +135,13 @@ def _union(bare: object, where: str) -> Schema:
 
 
 def _spell(bare: object) -> str:
-    return (
-        bare.__name__ if isinstance(bare, type) and not get_args(bare) else str(bare).replace("typing.", "")
-    )
+    return bare.__name__ if isinstance(bare, type) and not get_args(bare) else str(bare).replace("typing.", "")
 
 
 def _advice(bare: object) -> str:
     instead = _INSTEAD.get(get_origin(bare) or bare)
     if instead is None and isinstance(bare, type):
-        instead = next(
-            (text for kind, text in _INSTEAD.items() if kind is not object and _derived(bare, kind)), None
-        )
+        instead = next((text for kind, text in _INSTEAD.items() if kind is not object and _derived(bare, kind)), None)
     if instead is not None:
         return f"use {instead}"
     if "Url" in _spell(bare):

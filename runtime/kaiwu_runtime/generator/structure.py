@@ -11,6 +11,7 @@ import inspect
 from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
 from kaiwu_runtime.api.kube import KubeModel, is_kube_model
@@ -72,19 +73,16 @@ def json_name(field_name: str, field: FieldInfo, where: str) -> str:
     name = field.serialization_alias or field.alias or field_name
     read = field.validation_alias
     if read is not None and read != name:
-        raise DefinitionError(
-            f"{where}: it is written as {name!r} but read as {read!r}: use one Field(alias=...)"
-        )
+        raise DefinitionError(f"{where}: it is written as {name!r} but read as {read!r}: use one Field(alias=...)")
     return name
 
 
 def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool = False) -> Schema:
     name = model.__name__
+    _complete(model)
     if model.model_computed_fields:
         computed = next(iter(model.model_computed_fields))
-        raise DefinitionError(
-            f"{name}.{computed}: a computed field is no part of the API: make it a property"
-        )
+        raise DefinitionError(f"{name}.{computed}: a computed field is no part of the API: make it a property")
     schema = Schema({"type": "object"}, origin=name, model=name)
     names: dict[str, str] = {}
     parent_rules: list[dict[str, Any]] = []
@@ -104,6 +102,16 @@ def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool =
         parent_rules += _immutable(property_schema, key, facts, removable=not required)
     _finish_model(schema, model, names, parent_rules)
     return schema
+
+
+def _complete(model: type[BaseModel]) -> None:
+    """Resolve annotations that name models defined further down in their module."""
+    try:
+        model.model_rebuild()
+    except PydanticUndefinedAnnotation as error:
+        raise DefinitionError(
+            f"{model.__name__}: {error.name!r}, an annotation in it or in a model inside it, is not defined"
+        ) from None
 
 
 def _immutable(schema: Schema, key: str, facts: Facts, *, removable: bool) -> list[dict[str, Any]]:
@@ -137,9 +145,7 @@ def _finish_model(
 def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[Schema, Facts]:
     bare, facts = take_apart(field.annotation, field.metadata)
     if facts.optional and field.is_required() and facts.find(Nullable) is None:
-        raise DefinitionError(
-            f"{where}: may be None but has no default: write '= None', or mark it Nullable()"
-        )
+        raise DefinitionError(f"{where}: may be None but has no default: write '= None', or mark it Nullable()")
     facts.title = field.title or facts.title
     facts.description = field.description or facts.description
     facts.examples = list(field.examples or facts.examples)
@@ -149,11 +155,7 @@ def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[
         )
     schema = _value(bare, facts, where, outer)
     if field.deprecated:
-        text = (
-            field.deprecated
-            if isinstance(field.deprecated, str)
-            else getattr(field.deprecated, "message", "")
-        )
+        text = field.deprecated if isinstance(field.deprecated, str) else getattr(field.deprecated, "message", "")
         note = f"Deprecated: {text}" if text else "Deprecated."
         schema["description"] = f"{schema['description']}\n\n{note}" if "description" in schema else note
     default = schema_default(field, facts, where)
@@ -204,9 +206,7 @@ def _typed(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...])
 
 def _nested(model: type[BaseModel], where: str, outer: tuple[type[Any], ...]) -> Schema:
     if not issubclass(model, APIModel):
-        raise DefinitionError(
-            f"{where}: {model.__name__} must be derived from APIModel, not from pydantic's BaseModel"
-        )
+        raise DefinitionError(f"{where}: {model.__name__} must be derived from APIModel, not from pydantic's BaseModel")
     if issubclass(model, CustomResource):
         raise DefinitionError(f"{where}: {model.__name__} is a kind of its own: refer to it by name instead")
     if model in outer:
@@ -223,9 +223,7 @@ def _inner(arguments: tuple[object, ...], index: int, where: str, outer: tuple[t
         raise DefinitionError(f"{where}: Immutable() belongs on a field, not on the items of one")
     inner = _value(bare, facts, f"{where}[]", outer)
     if facts.optional and not inner.get("nullable"):
-        raise DefinitionError(
-            f"{where}: its items may be None: drop '| None', or mark the item type Nullable()"
-        )
+        raise DefinitionError(f"{where}: its items may be None: drop '| None', or mark the item type Nullable()")
     return inner
 
 

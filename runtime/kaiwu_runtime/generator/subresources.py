@@ -39,9 +39,7 @@ def _check_column(where: str, column: PrinterColumn, schema: Schema) -> None:
         raise DefinitionError(f"{where} column {column.name!r}: {column.json_path}: {error}") from None
     kind = found.get("type")
     if path == column.json_path and kind in {"object", "array"}:
-        raise DefinitionError(
-            f"{where} column {column.name!r}: {column.json_path} is an {kind}, not a value to show"
-        )
+        raise DefinitionError(f"{where} column {column.name!r}: {column.json_path} is an {kind}, not a value to show")
 
 
 def _check_scale(where: str, scale: Scale, schema: Schema) -> None:
@@ -53,10 +51,10 @@ def _check_scale(where: str, scale: Scale, schema: Schema) -> None:
         if not path and argument == "label_selector_path":
             continue
         at = f"{where} scale: {argument}={path!r}"
-        if not path.startswith(roots):
-            raise DefinitionError(f"{at} must begin with {' or '.join(roots)}")
         if "[" in path:
             raise DefinitionError(f"{at} must be plain fields: the API server reads no array notation here")
+        if not path.startswith(roots):
+            raise DefinitionError(f"{at} must begin with {' or '.join(roots)}")
         try:
             found = resolve(schema, path)
         except PathError as error:
@@ -83,9 +81,7 @@ def _check_selectable(where: str, paths: tuple[str, ...], schema: Schema) -> Non
         if path in paths[:index]:
             raise DefinitionError(f"{at} is there twice")
     if len(paths) > _MOST_SELECTABLE:
-        raise DefinitionError(
-            f"{where} selectable_fields: {len(paths)} are more than the {_MOST_SELECTABLE} allowed"
-        )
+        raise DefinitionError(f"{where} selectable_fields: {len(paths)} are more than the {_MOST_SELECTABLE} allowed")
 
 
 def _check_warning(where: str, definition: ResourceDefinition) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - rows of a table read better on one line
 """Quantities: Kubernetes' own amounts, exactly."""
 
 from __future__ import annotations

@@ -46,8 +46,7 @@ MODELS = sorted(
         if _STABLE.fullmatch(module.name)
         for model in vars(importlib.import_module(f"lightkube.models.{module.name}")).values()
         if isinstance(model, type) and issubclass(model, msgspec.Struct) and model is not msgspec.Struct
-        if model.__module__.startswith("lightkube.models.")
-        and _STABLE.fullmatch(model.__module__.rpartition(".")[2])
+        if model.__module__.startswith("lightkube.models.") and _STABLE.fullmatch(model.__module__.rpartition(".")[2])
     }.items()
 )
 COMMON = [
@@ -76,9 +75,7 @@ def documents(server: Any) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def published(documents: list[dict[str, Any]]) -> dict[str, Any]:
-    return {
-        name: schema for document in documents for name, schema in document["components"]["schemas"].items()
-    }
+    return {name: schema for document in documents for name, schema in document["components"]["schemas"].items()}
 
 
 @pytest.mark.envtest
@@ -183,9 +180,7 @@ def referenced(schema: dict[str, Any], name: str, published: dict[str, Any]) -> 
     if name.endswith(".JSON"):
         return {"x-kubernetes-preserve-unknown-fields": True}
     if name.endswith("meta.v1.Condition"):
-        return normalised(
-            plain(kube_schema(importlib.import_module("lightkube.models.meta_v1").Condition, "x"))
-        )
+        return normalised(plain(kube_schema(importlib.import_module("lightkube.models.meta_v1").Condition, "x")))
     result = expected(published[name], published, model_key(name) or "scalar")
     if result == {"type": "object"}:
         # lightkube spells a type without fields as a mapping of anything.

@@ -304,9 +304,7 @@ def spec_with(value: Any, *, send_null: bool = False) -> dict[str, Any]:
 @pytest.mark.parametrize("row", MARKERS, ids=lambda row: row.name)
 def test_marker(row: Row, kinds: dict[str, type[CustomResource]], server: Any) -> None:
     kind = kinds[row.name]
-    code, created = server.create(
-        kind, "valid", spec=spec_with(row.valid, send_null="send_null" in row.extra)
-    )
+    code, created = server.create(kind, "valid", spec=spec_with(row.valid, send_null="send_null" in row.extra))
     assert code == 201, created["message"]
     try:
         stored = row.valid if row.stored is UNSET else row.stored

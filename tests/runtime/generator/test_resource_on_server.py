@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - rows of a table read better on one line
 """What @resource says, on a real API server: names, versions, subresources, columns, selectable fields."""
 
 from __future__ import annotations
@@ -170,9 +169,7 @@ def test_a_version_reads_what_another_wrote(fleet: Any, ship: Any) -> None:
 
 def test_status_subresource(fleet: Any, ship: Any) -> None:
     typed = Ship.model_validate(ship)
-    assert set_condition(
-        typed.status.conditions, type="Ready", status=True, reason="Afloat", observed_generation=1
-    )
+    assert set_condition(typed.status.conditions, type="Ready", status=True, reason="Afloat", observed_generation=1)
     body = json.loads(typed.model_dump_json(by_alias=True, exclude_none=True))
     code, ignored = fleet.send("PUT", fleet.path(Ship, "bounty"), body)
     assert code == 200
@@ -212,10 +209,10 @@ def test_printer_columns(fleet: Any, ship: Any, control_plane: ControlPlane) -> 
 
 
 def test_selectable_fields(fleet: Any, ship: Any) -> None:
-    names = lambda selector: [
-        i["metadata"]["name"]
-        for i in fleet.send("GET", f"{fleet.path(Ship)}?fieldSelector={selector}")[1]["items"]
-    ]  # noqa: E731
+    def names(selector: str) -> list[str]:
+        _, found = fleet.send("GET", f"{fleet.path(Ship)}?fieldSelector={selector}")
+        return [item["metadata"]["name"] for item in found["items"]]
+
     assert names("spec.engine=steam") == ["bounty"]
     assert names("spec.engine=sail") == []
 
@@ -240,11 +237,7 @@ def test_a_role_is_accepted(server: Any) -> None:
     ]
     base = "/apis/rbac.authorization.k8s.io/v1"
     for role in build_roles(rules, role_name="whole"):
-        folder = (
-            f"/namespaces/{role['metadata']['namespace']}/roles"
-            if role["kind"] == "Role"
-            else "/clusterroles"
-        )
+        folder = f"/namespaces/{role['metadata']['namespace']}/roles" if role["kind"] == "Role" else "/clusterroles"
         code, answer = server.send("POST", f"{base}{folder}?dryRun=All", role)
         assert code == 201, answer
         assert answer["rules"] == role["rules"]

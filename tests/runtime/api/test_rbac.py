@@ -1,0 +1,71 @@
+# ruff: noqa: E501 - rows of a table read better on one line
+"""The rbac decorator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kaiwu_runtime.api import rbac, rbac_rules
+from kaiwu_runtime.errors import DefinitionError
+
+
+@rbac(groups="apps", resources=["deployments", "deployments/status"], verbs=["get", "list"])
+@rbac(groups="", resources="pods", verbs="*", namespace="infra", role_name="reader", resource_names=["a"])
+@rbac(urls="/metrics", verbs="get")
+class Reconciler:
+    pass
+
+
+@rbac(groups="batch", resources="jobs", verbs="get")
+class Derived(Reconciler):
+    pass
+
+
+def test_rules_stay_in_the_order_they_are_read() -> None:
+    first, second, third = rbac_rules(Reconciler)
+    assert (first.groups, first.resources, first.verbs) == (
+        ("apps",),
+        ("deployments", "deployments/status"),
+        ("get", "list"),
+    )
+    assert (second.groups, second.verbs, second.namespace, second.role_name, second.resource_names) == (("",), ("*",), "infra", "reader", ("a",))  # fmt: skip
+    assert (third.urls, third.groups) == (("/metrics",), ())
+    assert {rule.declared_on for rule in rbac_rules(Reconciler)} == {"Reconciler"}
+
+
+def test_rules_of_bases_come_first() -> None:
+    assert [rule.declared_on for rule in rbac_rules(Derived)] == ["Reconciler"] * 3 + ["Derived"]
+    assert len(rbac_rules(Reconciler)) == 3
+
+
+def test_a_class_without_rules() -> None:
+    assert rbac_rules(object) == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"groups": "apps", "resources": "pods", "verbs": ()}, "@rbac needs verbs"),
+        ({"groups": "apps", "resources": "pods", "verbs": "get;list"}, "verbs='get;list': write several as a list, verbs=['get', 'list']"),
+        ({"groups": "apps,batch", "resources": "pods", "verbs": "get"}, "groups=['apps', 'batch']"),
+        ({"groups": "apps", "resources": "pods", "verbs": "Get"}, "verb 'Get' is no verb"),
+        ({"groups": "apps", "resources": "Deployment", "verbs": "get"}, "resource 'Deployment' is a kind: use its plural"),
+        ({"groups": "apps", "verbs": "get"}, "needs resources (or urls)"),
+        ({"resources": "pods", "verbs": "get"}, 'needs groups; the core group is groups=""'),
+        ({"groups": "apps", "resources": "pods", "urls": "/x", "verbs": "get"}, "has urls and resources: declare them in two rules"),
+        ({"urls": "metrics", "verbs": "get"}, "url 'metrics' must start with '/'"),
+        ({"urls": "/a*/b", "verbs": "get"}, "'*' is only allowed at the end"),
+        ({"urls": "/a", "verbs": "get", "namespace": "x"}, "urls cannot be granted in a namespace"),
+        ({"groups": [1], "resources": "pods", "verbs": "get"}, "groups must be strings, not 1"),
+    ],
+)  # fmt: skip
+def test_mistakes_name_the_class(arguments: dict[str, Any], message: str) -> None:
+    class Broken:
+        pass
+
+    with pytest.raises(DefinitionError) as caught:
+        rbac(**arguments)(Broken)
+    assert message in str(caught.value)
+    assert "Broken: @rbac" in str(caught.value)
