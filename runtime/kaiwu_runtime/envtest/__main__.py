@@ -85,9 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     wanted = argparse.ArgumentParser(add_help=False)
-    version = (
-        "Kubernetes version, such as 1.37.2 or 1.37 (default: KAIWU_ENVTEST_VERSION, else what there is)"
-    )
+    version = "Kubernetes version, such as 1.37.2 or 1.37 (default: KAIWU_ENVTEST_VERSION, else what there is)"
     wanted.add_argument("--version", metavar="VERSION", help=version)
     wanted.add_argument("--controller-manager", action="store_true", help="kube-controller-manager as well")
     sources = argparse.ArgumentParser(add_help=False)
@@ -97,12 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     sources.add_argument("--index", metavar="URL", help=index)
     commands.add_parser("setup", parents=[wanted, sources], help="find, download or build the programs")
     commands.add_parser("path", parents=[wanted], help="print the directory to set KUBEBUILDER_ASSETS to")
-    start = commands.add_parser(
-        "up", parents=[wanted, sources], help="start a control plane in the background"
-    )
-    start.add_argument(
-        "--kubeconfig", type=Path, metavar="FILE", help="add the cluster to this kubeconfig file"
-    )
+    start = commands.add_parser("up", parents=[wanted, sources], help="start a control plane in the background")
+    start.add_argument("--kubeconfig", type=Path, metavar="FILE", help="add the cluster to this kubeconfig file")
     commands.add_parser("down", help="stop the control plane in the background")
     return parser
 

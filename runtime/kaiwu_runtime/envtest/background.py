@@ -125,9 +125,7 @@ def _directory() -> Path:
 
 
 def _start(directory: Path, binaries: Binaries, *, controller_manager: bool) -> Background:
-    plane = ControlPlane(
-        binaries=binaries, controller_manager=controller_manager, directory=directory / "run"
-    )
+    plane = ControlPlane(binaries=binaries, controller_manager=controller_manager, directory=directory / "run")
     with contextlib.ExitStack() as stack:
         plane.start()
         stack.callback(plane.stop)
@@ -154,9 +152,7 @@ def _status(directory: Path) -> Background | None:
     try:
         url = str(read_kubeconfig(path)["clusters"][0]["cluster"]["server"])
     except (ControlPlaneError, LookupError, TypeError) as error:
-        raise ControlPlaneError(
-            f"the control plane in {directory / 'run'} is damaged; run `down` first"
-        ) from error
+        raise ControlPlaneError(f"the control plane in {directory / 'run'} is damaged; run `down` first") from error
     state = _read_state(directory)
     version, place = str(state.get("version", "")), str(state.get("place", ""))
     return Background(url, path, pid, version, place, bool(state.get("controllerManager")), started=False)

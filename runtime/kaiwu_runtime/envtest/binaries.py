@@ -85,9 +85,7 @@ def system() -> str:
     """
     name, machine = platform.system().lower(), platform.machine().lower()
     if name not in {"linux", "darwin"} or machine not in _ARCHITECTURES:
-        raise ControlPlaneError(
-            f"no etcd and kube-apiserver exist for {name} on {machine}; use Linux, macOS or WSL"
-        )
+        raise ControlPlaneError(f"no etcd and kube-apiserver exist for {name} on {machine}; use Linux, macOS or WSL")
     return f"{name}-{_ARCHITECTURES[machine]}"
 
 
@@ -111,17 +109,13 @@ def requested_version(version: str | None) -> str | None:
         return None
     if _VERSION.fullmatch(text) is None:
         source = "--version" if version else "KAIWU_ENVTEST_VERSION"
-        raise ControlPlaneError(
-            f"{source} {text!r} is no Kubernetes version; write for example 1.37.2 or 1.37"
-        )
+        raise ControlPlaneError(f"{source} {text!r} is no Kubernetes version; write for example 1.37.2 or 1.37")
     return text.removeprefix("v")
 
 
 def version_matches(version: str, wanted: str | None) -> bool:
     """Return whether `version` is `wanted`, or a patch release of it when `wanted` has no patch number."""
-    return (
-        wanted is None or version == wanted or (wanted.count(".") == 1 and version.startswith(f"{wanted}."))
-    )
+    return wanted is None or version == wanted or (wanted.count(".") == 1 and version.startswith(f"{wanted}."))
 
 
 def version_key(version: str) -> tuple[int, ...]:
@@ -138,14 +132,10 @@ def program_version(path: Path) -> str:
     try:
         done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ControlPlaneError(
-            f"{path} cannot be run: {getattr(error, 'strerror', None) or error}"
-        ) from error
+        raise ControlPlaneError(f"{path} cannot be run: {getattr(error, 'strerror', None) or error}") from error
     match = re.search(r"Kubernetes v(\d+\.\d+\.\d+\S*)", done.stdout)
     if match is None:
-        raise ControlPlaneError(
-            f"{path} --version did not answer with a Kubernetes version (exit {done.returncode})"
-        )
+        raise ControlPlaneError(f"{path} --version did not answer with a Kubernetes version (exit {done.returncode})")
     return match[1]
 
 
@@ -235,18 +225,14 @@ def _from_assets(attempts: Attempts, wanted: str | None, *, controller_manager: 
     missing = missing_from(directory, controller_manager=controller_manager)
     if missing:
         raise ControlPlaneError(
-            f"KUBEBUILDER_ASSETS={value} lacks {' and '.join(missing)}; "
-            "unset it, or name a directory that has them"
+            f"KUBEBUILDER_ASSETS={value} lacks {' and '.join(missing)}; unset it, or name a directory that has them"
         )
     version = program_version(directory / API_SERVER)
     if not version_matches(version, wanted):
         raise ControlPlaneError(
-            f"KUBEBUILDER_ASSETS={value} has Kubernetes {version}, not {wanted}; "
-            f"unset it, or ask for {version}"
+            f"KUBEBUILDER_ASSETS={value} has Kubernetes {version}, not {wanted}; unset it, or ask for {version}"
         )
-    return from_directory(
-        directory, version, f"KUBEBUILDER_ASSETS={value}", controller_manager=controller_manager
-    )
+    return from_directory(directory, version, f"KUBEBUILDER_ASSETS={value}", controller_manager=controller_manager)
 
 
 def _from_path(attempts: Attempts, wanted: str | None, *, controller_manager: bool) -> Binaries | None:

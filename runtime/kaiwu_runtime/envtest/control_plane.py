@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +16,9 @@ from kaiwu_runtime.envtest.kubeconfig import kubeconfig, write_kubeconfig
 from kaiwu_runtime.envtest.pki import write_pki
 from kaiwu_runtime.envtest.ports import free_port
 from kaiwu_runtime.envtest.processes import Processes
+from kaiwu_runtime.envtest.readiness import PortTakenError, wait_until
 from kaiwu_runtime.envtest.rest import RestClient
-from kaiwu_runtime.errors import APIConnectionError, APIStatusError, ControlPlaneError
+from kaiwu_runtime.errors import ControlPlaneError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
     from typing import Self
 
 _PORT_ATTEMPTS = 5
-_POLL = 0.03
-_PROBE_TIMEOUT = 2.0  # another process that has the port may accept a connection and say nothing
-_TAIL = 12
-
-
-class _PortTakenError(Exception):
-    """Somebody took the port between the choice and the use of it."""
 
 
 class ControlPlane:
@@ -90,21 +83,17 @@ class ControlPlane:
         """Start the programs and return when the API server is ready; does nothing when it runs already."""
         if self._processes is not None:
             return self
-        if self._binaries is None:
-            self._binaries = locate(version=self._version, controller_manager=self._with_manager)
         for _ in range(_PORT_ATTEMPTS):
             try:
-                self._start_once(self._binaries)
-            except _PortTakenError:
+                self._start_once(self.binaries)
+            except PortTakenError:
                 self.stop()
             except BaseException:
                 self.stop()
                 raise
             else:
                 return self
-        raise ControlPlaneError(
-            f"every port that was tried ({_PORT_ATTEMPTS}) was taken by another process; try again"
-        )
+        raise ControlPlaneError(f"every port that was tried ({_PORT_ATTEMPTS}) was taken by another process; try again")
 
     def stop(self) -> None:
         """End the programs and remove their data; safe to call twice."""
@@ -236,7 +225,7 @@ class ControlPlane:
         self._launch_api_server()
         try:
             self._wait_until_ready()
-        except _PortTakenError as error:
+        except PortTakenError as error:
             raise ControlPlaneError(f"port {self._port} was taken by another process meanwhile") from error
 
     def pause(self, program: str = API_SERVER) -> None:
@@ -320,32 +309,4 @@ class ControlPlane:
         self._wait_until("/api/v1/namespaces/default", "kube-apiserver")
 
     def _wait_until(self, path: str, who: str) -> None:
-        deadline = time.monotonic() + self._start_timeout
-        while True:
-            for name, status in self._running().exited().items():
-                self._fail_if_stopped(name, status)
-            try:
-                if self.rest.request("GET", path, timeout=_PROBE_TIMEOUT)[0] == 200:
-                    return
-            except (APIConnectionError, APIStatusError):
-                pass
-            if time.monotonic() > deadline:
-                raise ControlPlaneError(
-                    f"{who} is not ready after {self._start_timeout:g} s\n{self._tails()}"
-                )
-            time.sleep(_POLL)
-
-    def _fail_if_stopped(self, name: str, status: int) -> None:
-        text = self.log(name).read_text(encoding="utf-8", errors="replace")
-        if "address already in use" in text:
-            raise _PortTakenError
-        how = f"exit status {status}" if status >= 0 else signal.Signals(-status).name
-        raise ControlPlaneError(f"{name} ended while starting ({how})\n{self._tails(name)}")
-
-    def _tails(self, *names: str) -> str:
-        lines: list[str] = []
-        for name in names or (ETCD, API_SERVER, CONTROLLER_MANAGER):
-            if self.log(name).exists():
-                text = self.log(name).read_text(encoding="utf-8", errors="replace").splitlines()
-                lines += [f"last lines of {name}:", *(f"  {line}" for line in text[-_TAIL:])]
-        return "\n".join(lines)
+        wait_until(self.rest, path, self._running(), self.directory / "logs", who=who, timeout=self._start_timeout)

@@ -49,9 +49,7 @@ def read_crds(path: Path) -> list[dict[str, Any]]:
     files = sorted(f for f in path.iterdir() if f.suffix in {".yaml", ".yml"}) if path.is_dir() else [path]
     found = [definition for file in files for definition in _definitions(file)]
     if not found:
-        raise ControlPlaneError(
-            f"{path} has no CustomResourceDefinition; run `make manifests`, or name another path"
-        )
+        raise ControlPlaneError(f"{path} has no CustomResourceDefinition; run `make manifests`, or name another path")
     return found
 
 

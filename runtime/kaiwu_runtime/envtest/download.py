@@ -37,9 +37,7 @@ if TYPE_CHECKING:
 
     from kaiwu_runtime.envtest.progress import Progress
 
-DEFAULT_INDEX = (
-    "https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml"
-)
+DEFAULT_INDEX = "https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml"
 
 CONNECT_TIMEOUT = 5.0
 """Seconds to resolve and connect to a host."""
@@ -119,9 +117,7 @@ def _choose(releases: dict[str, object], index: str, wanted: str | None) -> tupl
     candidates = [version for version in archives if version_matches(version, wanted)]
     if not candidates:
         newest = ", ".join(sorted(archives, key=version_key)[-3:]) or "nothing"
-        raise ControlPlaneError(
-            f"{index} has no Kubernetes {wanted or ''} for {machine}; its newest: {newest}"
-        )
+        raise ControlPlaneError(f"{index} has no Kubernetes {wanted or ''} for {machine}; its newest: {newest}")
     minor = DEFAULT_VERSION.rpartition(".")[0]
 
     def preference(version: str) -> tuple[bool, bool, tuple[int, ...]]:

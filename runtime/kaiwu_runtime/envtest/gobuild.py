@@ -155,13 +155,7 @@ def _run(argv: list[str], toolchain: Toolchain, work: Path, report: Callable[[li
             if stream is not None:
                 stream.close()
     if process.returncode != 0:
-        said = [
-            line
-            for line in errors.decode(errors="replace").splitlines()
-            if not line.startswith("go: downloading")
-        ]
+        said = [line for line in errors.decode(errors="replace").splitlines() if not line.startswith("go: downloading")]
         tail = "\n    ".join(said[-_TAIL:]) or "(it said nothing)"
-        raise ControlPlaneError(
-            f"`go {' '.join(argv[1:3])}` failed (exit status {process.returncode}):\n    {tail}"
-        )
+        raise ControlPlaneError(f"`go {' '.join(argv[1:3])}` failed (exit status {process.returncode}):\n    {tail}")
     return output.decode(errors="replace").splitlines()

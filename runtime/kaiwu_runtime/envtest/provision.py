@@ -105,9 +105,7 @@ def _download(attempts: Attempts, wanted: str | None, index: str, progress: Prog
     return from_directory(target, version, f"a download into {target}", controller_manager=False)
 
 
-def _build(
-    attempts: Attempts, wanted: str | None, *, controller_manager: bool, progress: Progress
-) -> Binaries | None:
+def _build(attempts: Attempts, wanted: str | None, *, controller_manager: bool, progress: Progress) -> Binaries | None:
     if not version_matches(DEFAULT_VERSION, wanted):
         attempts.add("Go build", f"only Kubernetes {DEFAULT_VERSION} can be built, not {wanted}")
         return None

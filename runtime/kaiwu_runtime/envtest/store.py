@@ -39,9 +39,7 @@ def exclusive(directory: Path, progress: Progress) -> Iterator[None]:
         descriptor = os.open(directory / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
         reason = error.strerror or error
-        raise ControlPlaneError(
-            f"cannot write to {directory}: {reason}; set KAIWU_ENVTEST_DIR to another"
-        ) from error
+        raise ControlPlaneError(f"cannot write to {directory}: {reason}; set KAIWU_ENVTEST_DIR to another") from error
     try:
         while not _try_lock(descriptor):
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip()

@@ -17,9 +17,7 @@ from kaiwu_runtime.envtest.binaries import system
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
-def archive(
-    version: str, *, names: tuple[str, ...] = ("etcd", "kube-apiserver", "kubectl"), script: str = ""
-) -> bytes:
+def archive(version: str, *, names: tuple[str, ...] = ("etcd", "kube-apiserver", "kubectl"), script: str = "") -> bytes:
     """Return a .tar.gz of the official shape, with a link in it that points outside."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:

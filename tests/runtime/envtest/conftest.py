@@ -97,9 +97,7 @@ def processes_below(directory: Path) -> list[str]:
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit():
                 with contextlib.suppress(OSError):
-                    lines.append(
-                        (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-                    )
+                    lines.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
     else:
         listed = subprocess.run(["ps", "-axww", "-o", "command="], capture_output=True, text=True, check=True)
         lines = listed.stdout.splitlines()

@@ -101,8 +101,7 @@ def test_a_kubeconfig_that_cannot_be_used_is_named(directory: Path, tmp_path: Pa
     code, _, errors = run("up", "--kubeconfig", str(tmp_path / "config"))
     assert code == 1
     assert (
-        errors.splitlines()[-1]
-        == f"error: {tmp_path / 'config'} is not a kubeconfig (broken YAML); name another file"
+        errors.splitlines()[-1] == f"error: {tmp_path / 'config'} is not a kubeconfig (broken YAML); name another file"
     )
     assert "Traceback" not in errors
 
@@ -158,16 +157,12 @@ def _line(process: Path) -> str:
 def test_a_damaged_kubeconfig_asks_for_down(directory: Path) -> None:
     up()
     (directory / "run" / "kubeconfig").write_text("{}")
-    with pytest.raises(
-        ControlPlaneError, match=r"the control plane in .*/up/run is damaged; run `down` first"
-    ):
+    with pytest.raises(ControlPlaneError, match=r"the control plane in .*/up/run is damaged; run `down` first"):
         up()
     assert down()
 
 
-def test_a_supervisor_that_ignores_the_signal_is_killed(
-    directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_supervisor_that_ignores_the_signal_is_killed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kaiwu_runtime.envtest.background._GRACE", 0.5)
     started = up()
     os.kill(started.pid, signal.SIGSTOP)
@@ -200,9 +195,7 @@ def test_ctrl_c_during_up_leaves_nothing(directory: Path) -> None:
 
 def test_a_running_one_without_what_is_asked_for(directory: Path) -> None:
     up()
-    with pytest.raises(
-        ControlPlaneError, match=r"without kube-controller-manager runs at https\S+; run `down` first"
-    ):
+    with pytest.raises(ControlPlaneError, match=r"without kube-controller-manager runs at https\S+; run `down` first"):
         up(controller_manager=True)
 
 
@@ -235,9 +228,7 @@ def test_path_prints_only_the_directory(directory: Path, real_binaries: Binaries
     assert run("path") == (0, f"{real_binaries.directory}\n", "")
 
 
-def test_a_cache_that_cannot_be_written(
-    directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cache_that_cannot_be_written(directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("KAIWU_ENVTEST_DIR", str(tmp_path / "file"))
     with pytest.raises(

@@ -127,14 +127,10 @@ def test_version_from_the_environment_and_the_argument(
 def test_the_controller_manager_is_looked_for_only_when_asked_for(versioned: Callable[[str], Path]) -> None:
     pretend(versioned("1.37.2"))
     assert locate().controller_manager is None
-    with pytest.raises(
-        ControlPlaneError, match=r"lacks kube-controller-manager[\s\S]*setup --controller-manager`"
-    ):
+    with pytest.raises(ControlPlaneError, match=r"lacks kube-controller-manager[\s\S]*setup --controller-manager`"):
         locate(controller_manager=True)
     pretend(versioned("1.36.0"), manager=True)
-    assert (
-        locate(controller_manager=True).controller_manager == versioned("1.36.0") / "kube-controller-manager"
-    )
+    assert locate(controller_manager=True).controller_manager == versioned("1.36.0") / "kube-controller-manager"
 
 
 @pytest.mark.parametrize(

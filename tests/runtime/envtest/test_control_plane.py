@@ -133,9 +133,7 @@ def test_service_accounts_are_usable(plane: ControlPlane) -> None:
     # What a server does with the token it is sent, for example the metrics endpoint.
     token = plane.service_account_token("manager", namespace, audiences=["metrics"])
     body = {"spec": {"token": token, "audiences": ["metrics"]}, "apiVersion": "authentication.k8s.io/v1"}
-    answer = plane.rest.object(
-        "POST", "/apis/authentication.k8s.io/v1/tokenreviews", body | {"kind": "TokenReview"}
-    )
+    answer = plane.rest.object("POST", "/apis/authentication.k8s.io/v1/tokenreviews", body | {"kind": "TokenReview"})
     assert answer["status"]["authenticated"] is True
     with pytest.raises(InvalidError, match="may not specify a duration less than 10 minutes"):
         plane.service_account_token("manager", namespace, seconds=5)
@@ -144,9 +142,7 @@ def test_service_accounts_are_usable(plane: ControlPlane) -> None:
 def test_pods_are_accepted_without_a_controller_manager(plane: ControlPlane) -> None:
     namespace = plane.create_namespace()
     pod = {"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}}
-    plane.rest.object(
-        "POST", f"/api/v1/namespaces/{namespace}/pods", {"apiVersion": "v1", "kind": "Pod"} | pod
-    )
+    plane.rest.object("POST", f"/api/v1/namespaces/{namespace}/pods", {"apiVersion": "v1", "kind": "Pod"} | pod)
 
 
 def test_crds_are_served_when_installed(plane: ControlPlane, tmp_path: Path) -> None:
@@ -196,9 +192,7 @@ def test_a_crd_that_is_never_served_says_why(plane: ControlPlane, tmp_path: Path
     crd = CRD | {"metadata": {"name": "gadgets.example.com"}, "spec": CRD["spec"] | {"names": names}}
     (tmp_path / "first.yaml").write_text(yaml.safe_dump(CRD))
     (tmp_path / "second.yaml").write_text(yaml.safe_dump(crd))
-    with pytest.raises(
-        ControlPlaneError, match=r'gadgets\.example\.com is not served.*"Widget.*" is already in use'
-    ):
+    with pytest.raises(ControlPlaneError, match=r'gadgets\.example\.com is not served.*"Widget.*" is already in use'):
         plane.install_crds(tmp_path, timeout=1)
 
 
@@ -268,9 +262,7 @@ def test_compaction_makes_an_old_list_gone(faulty: ControlPlane) -> None:
     assert caught.value.code == 410
 
 
-def test_a_port_that_is_taken_is_replaced(
-    real_binaries: Binaries, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_port_that_is_taken_is_replaced(real_binaries: Binaries, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -284,9 +276,7 @@ def test_a_port_that_is_taken_is_replaced(
         assert next(ports, None) is None
 
 
-def test_when_every_port_is_taken(
-    real_binaries: Binaries, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_when_every_port_is_taken(real_binaries: Binaries, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -297,9 +287,7 @@ def test_when_every_port_is_taken(
 
 
 def test_a_failed_start_shows_the_end_of_the_log(real_binaries: Binaries, home: Path) -> None:
-    plane = ControlPlane(
-        binaries=real_binaries, directory=home / "plane", api_server_flags=["--no-such-flag"]
-    )
+    plane = ControlPlane(binaries=real_binaries, directory=home / "plane", api_server_flags=["--no-such-flag"])
     with pytest.raises(
         ControlPlaneError, match=r"kube-apiserver ended while starting \(exit status 1\)\n[\s\S]*no-such-flag"
     ):
@@ -309,15 +297,11 @@ def test_a_failed_start_shows_the_end_of_the_log(real_binaries: Binaries, home: 
         plane.url  # noqa: B018 - the property raises
 
 
-def test_a_program_that_is_never_ready_is_given_up(
-    real_binaries: Binaries, home: Path, tmp_path: Path
-) -> None:
+def test_a_program_that_is_never_ready_is_given_up(real_binaries: Binaries, home: Path, tmp_path: Path) -> None:
     sleeper = write_program(tmp_path / "kube-apiserver", "echo still thinking; exec sleep 600")
     binaries = Binaries(real_binaries.etcd, sleeper, None, "1.0.0", "a test")
     plane = ControlPlane(binaries=binaries, directory=home / "plane", start_timeout=0.5)
-    with pytest.raises(
-        ControlPlaneError, match=r"kube-apiserver is not ready after 0\.5 s\n[\s\S]*still thinking"
-    ):
+    with pytest.raises(ControlPlaneError, match=r"kube-apiserver is not ready after 0\.5 s\n[\s\S]*still thinking"):
         plane.start()
     assert list(home.iterdir()) == []
 
@@ -354,9 +338,7 @@ def with_manager() -> Binaries:
     try:
         return locate(controller_manager=True)
     except ControlPlaneError:
-        pytest.skip(
-            "needs kube-controller-manager: `python -m kaiwu_runtime.envtest setup --controller-manager`"
-        )
+        pytest.skip("needs kube-controller-manager: `python -m kaiwu_runtime.envtest setup --controller-manager`")
 
 
 def test_the_controller_manager_empties_namespaces(with_manager: Binaries, home: Path) -> None:

@@ -82,25 +82,17 @@ def _index(text: str) -> Callable[[ArchiveServer], None]:
 @pytest.mark.parametrize(
     ("fault", "reason"),
     [
-        pytest.param(
-            _wrong_checksum, "has SHA-512 .{16}…, the index says 0000000000000000…; not used", id="checksum"
-        ),
+        pytest.param(_wrong_checksum, "has SHA-512 .{16}…, the index says 0000000000000000…; not used", id="checksum"),
         pytest.param(_truncated, r"ended after \d+ of \d+ bytes", id="truncated"),
         pytest.param(_gone, r"envtest-v1\.37\.2-\S+ answered 404 Not Found", id="archive missing"),
         pytest.param(_no_index, r"/index\.yaml answered 404 Not Found", id="index missing"),
         pytest.param(_not_an_archive, "is no archive that can be unpacked", id="a web page"),
         pytest.param(_archive_without_etcd, "lacks etcd", id="no etcd"),
-        pytest.param(
-            _program_that_fails, r"did not answer with a Kubernetes version \(exit 5\)", id="does not run"
-        ),
+        pytest.param(_program_that_fails, r"did not answer with a Kubernetes version \(exit 5\)", id="does not run"),
         pytest.param(_index("a: [b"), "is not YAML; is this the address of the index", id="index broken"),
         pytest.param(_index("<html></html>"), "has no `releases`", id="index a web page"),
-        pytest.param(
-            _index("releases: {}"), "has no Kubernetes  ?for .*its newest: nothing", id="index empty"
-        ),
-        pytest.param(
-            _index("releases: {v1.37.2: {x: 1}}"), "has no Kubernetes", id="no archive for this machine"
-        ),
+        pytest.param(_index("releases: {}"), "has no Kubernetes  ?for .*its newest: nothing", id="index empty"),
+        pytest.param(_index("releases: {v1.37.2: {x: 1}}"), "has no Kubernetes", id="no archive for this machine"),
     ],
 )
 def test_a_fault_leaves_the_cache_empty_and_is_named(
@@ -222,9 +214,7 @@ def test_the_proxy_of_the_environment_is_used(
     assert server.requests == ["http://archive.example/index.yaml"]
 
 
-def test_the_index_of_the_environment_and_the_option(
-    server: ArchiveServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_index_of_the_environment_and_the_option(server: ArchiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     server.add("1.37.2")
     monkeypatch.setenv("KAIWU_ENVTEST_INDEX", "http://127.0.0.1:1/other.yaml")
     with pytest.raises(ControlPlaneError, match=r"127\.0\.0\.1:1/other\.yaml cannot be reached"):

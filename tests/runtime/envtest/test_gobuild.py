@@ -57,9 +57,7 @@ TRIVIAL = Target("trivial", "example.com/trivial", "trivial", "1.2.3", (("main.v
 
 
 @needs_go
-def test_a_module_is_built_for_this_machine_with_its_version(
-    module: Path, tmp_path: Path, recorder: Recorder
-) -> None:
+def test_a_module_is_built_for_this_machine_with_its_version(module: Path, tmp_path: Path, recorder: Recorder) -> None:
     output = tmp_path / "output"
     output.mkdir()
     (program,) = build([TRIVIAL], find_go(silent), output, recorder)
@@ -74,9 +72,7 @@ def test_a_module_is_built_for_this_machine_with_its_version(
 
 @needs_go
 def test_a_module_that_is_not_in_go_sum_is_not_built(module: Path, tmp_path: Path) -> None:
-    (module / "go.mod").write_text(
-        "module example.com/trivial\n\ngo 1.21\n\nrequire golang.org/x/text v0.3.0\n"
-    )
+    (module / "go.mod").write_text("module example.com/trivial\n\ngo 1.21\n\nrequire golang.org/x/text v0.3.0\n")
     (module / "main.go").write_text('package main\n\nimport _ "golang.org/x/text"\n\nfunc main() {}\n')
     (tmp_path / "output").mkdir()
     with pytest.raises(ControlPlaneError, match=r"`go list -deps` failed[\s\S]*missing go\.sum entry"):
@@ -127,6 +123,4 @@ def test_the_programs_are_built_from_scratch(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("PATH", PATH)
     found = setup(allow_download=False)
     assert program_version(found.api_server) == DEFAULT_VERSION
-    assert f"etcd Version: {gobuild.ETCD_VERSION}" in subprocess.check_output(
-        [found.etcd, "--version"], text=True
-    )
+    assert f"etcd Version: {gobuild.ETCD_VERSION}" in subprocess.check_output([found.etcd, "--version"], text=True)

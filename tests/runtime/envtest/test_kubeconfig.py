@@ -55,9 +55,7 @@ def test_an_older_entry_of_ours_is_replaced(tmp_path: Path) -> None:
     merge_kubeconfig(path, OURS)
     newer = kubeconfig("https://127.0.0.1:2", b"authority", credentials="token")
     merge_kubeconfig(path, newer)
-    assert [entry["cluster"]["server"] for entry in read_kubeconfig(path)["clusters"]] == [
-        "https://127.0.0.1:2"
-    ]
+    assert [entry["cluster"]["server"] for entry in read_kubeconfig(path)["clusters"]] == ["https://127.0.0.1:2"]
 
 
 def test_a_file_made_by_merging_goes_and_an_absent_one_is_fine(tmp_path: Path) -> None:

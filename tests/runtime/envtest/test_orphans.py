@@ -43,8 +43,7 @@ class Caller:
         with self.errors.open("wb") as stream:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", SCRIPT.format(then=then)],
-                env=os.environ
-                | {"PLANE": str(self.directory), "KUBEBUILDER_ASSETS": str(binaries.directory)},
+                env=os.environ | {"PLANE": str(self.directory), "KUBEBUILDER_ASSETS": str(binaries.directory)},
                 stderr=stream,
                 start_new_session=True,
             )

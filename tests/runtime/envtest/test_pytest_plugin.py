@@ -58,9 +58,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @pytest.mark.envtest
-@pytest.mark.parametrize(
-    ("options", "planes"), [((), 1), (("-n", "2", "--dist", "each"), 2)], ids=["alone", "xdist"]
-)
+@pytest.mark.parametrize(("options", "planes"), [((), 1), (("-n", "2", "--dist", "each"), 2)], ids=["alone", "xdist"])
 def test_the_fixtures(
     options: tuple[str, ...],
     planes: int,
@@ -79,9 +77,7 @@ def test_the_fixtures(
 
 
 @pytest.mark.envtest
-def test_options_of_the_control_plane(
-    project: Path, real_binaries: Binaries, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_options_of_the_control_plane(project: Path, real_binaries: Binaries, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(real_binaries.directory))
     (project / "conftest.py").write_text(
         f"import pytest\n{CONFTEST}\n@pytest.fixture(scope='session')\n"
