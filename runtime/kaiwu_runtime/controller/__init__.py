@@ -1,0 +1,37 @@
+"""Controllers: what wakes a reconciler, and how it is run."""
+
+from kaiwu_runtime.controller.builder import ControllerBuilder, controller_managed_by
+from kaiwu_runtime.controller.controller import Controller, ControllerMetrics, ControllerOptions, Source
+from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
+from kaiwu_runtime.controller.predicate import (
+    AnnotationChanged,
+    GenerationChanged,
+    LabelChanged,
+    Predicate,
+    PredicateFunction,
+    ResourceVersionChanged,
+)
+from kaiwu_runtime.controller.reconciler import Reconciler
+from kaiwu_runtime.controller.request import Request, Result
+
+__all__ = [
+    "AnnotationChanged",
+    "Controller",
+    "ControllerBuilder",
+    "ControllerMetrics",
+    "ControllerOptions",
+    "GenerationChanged",
+    "LabelChanged",
+    "MapFunction",
+    "Predicate",
+    "PredicateFunction",
+    "Reconciler",
+    "Request",
+    "ResourceVersionChanged",
+    "Result",
+    "Source",
+    "controller_managed_by",
+    "enqueue_mapped",
+    "enqueue_object",
+    "enqueue_owner",
+]

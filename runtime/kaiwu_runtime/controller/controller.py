@@ -1,0 +1,269 @@
+"""The controller: events in, keys through the queue, reconciles out.
+
+informer event -> predicates -> handler -> queue -> worker -> reconcile -> forget, requeue or back off
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kaiwu_runtime import log
+from kaiwu_runtime.cache.cache import Cache
+from kaiwu_runtime.cache.informer import Informer
+from kaiwu_runtime.cache.store import ObjectEvent
+from kaiwu_runtime.controller.handler import EventHandlerFunction
+from kaiwu_runtime.controller.predicate import Predicate
+from kaiwu_runtime.controller.reconciler import Reconciler
+from kaiwu_runtime.controller.request import Request, Result
+from kaiwu_runtime.errors import ConflictError, TerminalError
+from kaiwu_runtime.queue import Priority, QueueMetrics, QueueShutDown, RateLimiter, WorkQueue
+
+logger = logging.getLogger(__name__)
+
+
+class ControllerMetrics(Protocol):
+    """Hears of every reconcile."""
+
+    def started(self) -> None:
+        """A worker begins."""
+
+    def finished(self, result: str, seconds: float) -> None:
+        """A worker is done; the result is ``success``, ``error``, ``requeue`` or ``requeue_after``."""
+
+    def terminal(self) -> None:
+        """A reconcile failed for good."""
+
+    def panicked(self) -> None:
+        """A reconcile raised something that is no ordinary failure of a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A kind that a controller watches.
+
+    Attributes:
+        kind: A project's type or a lightkube kind.
+        handler: From an event to requests.
+        predicates: All must let an event through.
+    """
+
+    kind: type[Any]
+    handler: EventHandlerFunction
+    predicates: tuple[Predicate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerOptions:
+    """How a controller runs.
+
+    Attributes:
+        max_concurrent_reconciles: Workers; each works on another object.
+        reconcile_timeout: Seconds after which a reconcile is cancelled and retried; None for no limit. A synchronous
+            one cannot be cancelled: it is waited for.
+        rate_limiter: Back-off of failed requests; default is client-go's.
+        slow_reconcile: Seconds of blocking the event loop after which a warning names the object.
+    """
+
+    max_concurrent_reconciles: int = 1
+    reconcile_timeout: float | None = None
+    rate_limiter: RateLimiter | None = None
+    slow_reconcile: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.max_concurrent_reconciles < 1:
+            raise ValueError(f"max_concurrent_reconciles is {self.max_concurrent_reconciles}; it must be 1 or more")
+
+
+@dataclass(slots=True)
+class Controller:
+    """Runs one reconciler.
+
+    Attributes:
+        name: For logs and metrics; unique in a manager.
+        reconciler: What to run.
+        sources: What wakes it.
+        options: How it runs.
+        metrics: Hears of every reconcile.
+        queue_metrics: Hears of the queue.
+    """
+
+    name: str
+    reconciler: Reconciler
+    sources: Sequence[Source]
+    options: ControllerOptions = field(default_factory=ControllerOptions)
+    metrics: ControllerMetrics | None = None
+    queue_metrics: QueueMetrics | None = None
+    queue: WorkQueue[Request] = field(init=False)
+    _workers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.queue = WorkQueue(self.options.rate_limiter, self.queue_metrics)
+
+    def informers(self, cache: Cache) -> list[Informer]:
+        """Return the informers of every source, so that a manager starts them before it waits for them."""
+        return [cache.informer(source.kind) for source in self.sources]
+
+    async def run(self, cache: Cache) -> None:
+        """Wait until the cache has everything, then work until `stop`.
+
+        Raises:
+            APIConnectionError: The cache did not sync in time.
+        """
+        fields = {"controller": self.name}
+        logger.info("Starting Controller", extra=fields)
+        for source, informer in zip(self.sources, self.informers(cache), strict=True):
+            logger.info("Starting EventSource", extra={**fields, "source": str(informer.identity)})
+            informer.add_event_handler(self._listener(source))
+        for informer in self.informers(cache):
+            await cache.wait_for(informer)
+        count = self.options.max_concurrent_reconciles
+        logger.info("Starting workers", extra={**fields, "worker count": count})
+        self._workers = [
+            asyncio.create_task(self._work(), name=f"{self.name} worker {number}") for number in range(count)
+        ]
+        await asyncio.gather(*self._workers)
+
+    async def stop(self, grace: float) -> None:
+        """Take no more requests, let the reconciles in progress finish, and cancel them after a while.
+
+        Args:
+            grace: Seconds they may take.
+        """
+        self.queue.shut_down()
+        busy = [worker for worker in self._workers if not worker.done()]
+        if not busy:
+            return
+        _, late = await asyncio.wait(busy, timeout=grace)
+        for worker in late:
+            worker.cancel()
+        if late:
+            logger.warning("Cancelled reconciles that did not finish in time", extra={"controller": self.name})
+            await asyncio.wait(late, timeout=1.0)
+
+    def _listener(self, source: Source) -> Any:  # noqa: ANN401 - a closure
+        def on_event(event: ObjectEvent) -> None:
+            if all(predicate.matches(event) for predicate in source.predicates):
+                priority = Priority.LOW if event.initial else Priority.NORMAL
+                for request in source.handler(event):
+                    self.queue.add(request, priority)
+
+        return on_event
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                request = await self.queue.get()
+            except QueueShutDown:
+                return
+            try:
+                await self._process(request)
+            finally:
+                self.queue.done(request)
+
+    async def _process(self, request: Request) -> None:
+        """Reconcile one object and decide when to come back; whatever it raises ends here."""
+        identifier = str(uuid.uuid4())
+        with log.bound(controller=self.name, namespace=request.namespace, name=request.name, reconcileID=identifier):
+            if self.metrics is not None:
+                self.metrics.started()
+            began = time.perf_counter()
+            outcome = "error"
+            try:
+                outcome = self._settle(request, await self._reconcile(request))
+            except ConflictError as error:
+                # Somebody else wrote in between; the next try sees their write. Nothing to alarm anybody with.
+                self.queue.add_rate_limited(request)
+                logger.debug("The object changed meanwhile; trying again", extra={"error": str(error)})
+            except TerminalError as error:
+                self.queue.forget(request)
+                if self.metrics is not None:
+                    self.metrics.terminal()
+                logger.error("Reconciler error: not retried until the object changes", exc_info=error)
+            except Exception as error:
+                failures = self.queue.failures(request) + 1
+                seconds = self.queue.add_rate_limited(request)
+                logger.exception(
+                    "Reconciler error",
+                    extra={"error": _chain(error), "failures": failures, "retry_in": f"{seconds:.3f}s"},
+                )
+            finally:
+                if self.metrics is not None:
+                    self.metrics.finished(outcome, time.perf_counter() - began)
+
+    def _settle(self, request: Request, result: Result | None) -> str:
+        if result is None or (not result.requeue and not result.seconds):
+            self.queue.forget(request)
+            return "success"
+        if result.seconds:
+            self.queue.forget(request)
+            self.queue.add_after(request, result.seconds)
+            return "requeue_after"
+        self.queue.add_rate_limited(request)
+        return "requeue"
+
+    async def _reconcile(self, request: Request) -> Result | None:
+        reconcile = self.reconciler.reconcile
+        async with asyncio.timeout(self.options.reconcile_timeout):
+            if inspect.iscoroutinefunction(reconcile):
+                result: Result | None = await self._watched(reconcile(request))
+            else:
+                # A thread, because a blocked event loop would stop every watch and the renewal of the lease.
+                answer = await asyncio.to_thread(reconcile, request)
+                result = await answer if inspect.isawaitable(answer) else answer
+        if result is not None and not isinstance(result, Result):
+            raise TypeError(f"{type(self.reconciler).__name__}.reconcile returned {result!r}; it must return a Result")
+        return result
+
+    async def _watched(self, coroutine: Any) -> Any:  # noqa: ANN401
+        """Run a coroutine and warn when one of its steps blocks the event loop."""
+        return await _Watched(coroutine, self.options.slow_reconcile)
+
+
+class _Watched:
+    """An awaitable that measures each step of a coroutine between two awaits."""
+
+    def __init__(self, coroutine: Any, limit: float) -> None:  # noqa: ANN401
+        self._coroutine = coroutine
+        self._limit = limit
+
+    def __await__(self) -> Any:  # noqa: ANN401
+        value: Any = None
+        error: BaseException | None = None
+        while True:
+            began = time.perf_counter()
+            try:
+                step = self._coroutine.send(value) if error is None else self._coroutine.throw(error)
+            except StopIteration as end:
+                self._check(began)
+                return end.value
+            self._check(began)
+            value, error = None, None
+            try:
+                value = yield step
+            except BaseException as raised:  # noqa: BLE001 - cancellation too belongs to the coroutine
+                error = raised
+
+    def _check(self, began: float) -> None:
+        blocked = time.perf_counter() - began
+        if blocked > self._limit:
+            logger.warning(
+                "The reconciler blocked the event loop; write it as a plain `def`, or await",
+                extra={"seconds": round(blocked, 3)},
+            )
+
+
+def _chain(error: BaseException) -> str:
+    """Return an error and its causes in one line."""
+    parts: list[str] = []
+    current: BaseException | None = error
+    while current is not None and len(parts) < 8:
+        parts.append(str(current) or type(current).__name__)
+        current = current.__cause__
+    return ": ".join(parts)

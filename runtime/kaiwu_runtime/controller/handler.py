@@ -1,0 +1,67 @@
+"""From an event of an object to the requests it causes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity
+from kaiwu_runtime.cache.object import CachedObject
+from kaiwu_runtime.cache.store import ObjectEvent
+from kaiwu_runtime.controller.request import Request
+
+EventHandlerFunction = Callable[[ObjectEvent], Iterable[Request]]
+MapFunction = Callable[[CachedObject], Iterable[Request]]
+
+
+def enqueue_object(event: ObjectEvent) -> Iterable[Request]:
+    """Return the object itself."""
+    key = event.object.key
+    return (Request(key.namespace, key.name),)
+
+
+def enqueue_owner(
+    owner: ResourceIdentity, known: Callable[[ObjectKey], CachedObject | None], *, only_controller: bool = True
+) -> EventHandlerFunction:
+    """Return a handler that finds the owner of an object among its owner references.
+
+    The group and kind must be the owner's; the version may be another one, since it says only how the reference was
+    written. An object that changed hands wakes the old owner as well as the new one.
+
+    Args:
+        owner: The owner's resource.
+        known: Finds an owner in the cache. One that has another uid is a successor of the owner, which is gone; one
+            that is not there may be new, and its request does no harm.
+        only_controller: The reference must be the controller's.
+    """
+
+    def requests(obj: CachedObject) -> Iterable[Request]:
+        for reference in obj.owner_references:
+            group, _, _ = reference.api_version.rpartition("/")
+            if (group, reference.kind) != (owner.group, owner.kind):
+                continue
+            if only_controller and not reference.controller:
+                continue
+            key = ObjectKey(obj.key.namespace if owner.namespaced else "", reference.name)
+            present = known(key)
+            if present is None or present.uid == reference.uid:
+                yield Request(*key)
+
+    return enqueue_mapped(requests)
+
+
+def enqueue_mapped(function: MapFunction) -> EventHandlerFunction:
+    """Return a handler that asks a function of the project which requests an object causes.
+
+    It is asked about the state before a change as well: whoever no longer is concerned has to hear of that too.
+
+    Args:
+        function: Takes the object, with its metadata decoded and its content as bytes.
+    """
+
+    def handle(event: ObjectEvent) -> Iterable[Request]:
+        found = dict.fromkeys(function(event.object))
+        if event.old is not None and event.old is not event.object:
+            found.update(dict.fromkeys(function(event.old)))
+        return found
+
+    return handle

@@ -1,0 +1,88 @@
+"""Predicates: which changes of an object concern a controller.
+
+They combine with ``&``, ``|`` and ``~``::
+
+    controller_managed_by(manager).for_(KaiwuCluster, GenerationChanged() | LabelChanged())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kaiwu_runtime.cache.store import EventType, ObjectEvent
+
+
+class Predicate:
+    """Decides whether an event concerns a controller; a subclass overrides `matches`."""
+
+    def matches(self, event: ObjectEvent) -> bool:  # noqa: ARG002 - for subclasses
+        """Return True to let the event through."""
+        return True
+
+    def __and__(self, other: Predicate) -> Predicate:
+        return PredicateFunction(lambda event: self.matches(event) and other.matches(event))
+
+    def __or__(self, other: Predicate) -> Predicate:
+        return PredicateFunction(lambda event: self.matches(event) or other.matches(event))
+
+    def __invert__(self) -> Predicate:
+        return PredicateFunction(lambda event: not self.matches(event))
+
+
+class PredicateFunction(Predicate):
+    """A function of an event as a predicate.
+
+    Args:
+        function: Returns True to let the event through.
+    """
+
+    def __init__(self, function: Callable[[ObjectEvent], bool]) -> None:
+        self._function = function
+
+    def matches(self, event: ObjectEvent) -> bool:
+        """Ask the function."""
+        return self._function(event)
+
+
+class GenerationChanged(Predicate):
+    """Lets a modification through when ``metadata.generation`` moved, so when the spec did.
+
+    A controller that writes the status of its own kind is not woken by that. Additions and deletions pass. Changes of
+    metadata do not move the generation; the beginning of a deletion does.
+    """
+
+    def matches(self, event: ObjectEvent) -> bool:
+        """Compare the generations."""
+        if event.type is not EventType.MODIFIED or event.old is None:
+            return True
+        return event.object.generation != event.old.generation
+
+
+class ResourceVersionChanged(Predicate):
+    """Lets a modification through when anything at all changed."""
+
+    def matches(self, event: ObjectEvent) -> bool:
+        """Compare the resourceVersions."""
+        if event.type is not EventType.MODIFIED or event.old is None:
+            return True
+        return event.object.resource_version != event.old.resource_version
+
+
+class LabelChanged(Predicate):
+    """Lets a modification through when a label changed."""
+
+    def matches(self, event: ObjectEvent) -> bool:
+        """Compare the labels."""
+        if event.type is not EventType.MODIFIED or event.old is None:
+            return True
+        return event.object.labels != event.old.labels
+
+
+class AnnotationChanged(Predicate):
+    """Lets a modification through when an annotation changed."""
+
+    def matches(self, event: ObjectEvent) -> bool:
+        """Compare the annotations."""
+        if event.type is not EventType.MODIFIED or event.old is None:
+            return True
+        return event.object.annotations != event.old.annotations

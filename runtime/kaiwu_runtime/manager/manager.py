@@ -1,0 +1,278 @@
+"""The manager: one client, one cache, and the controllers that share them, from start to stop.
+
+    probes -> caches synced -> leadership -> workers; and back: workers, caches, leadership, probes
+
+See https://pkg.go.dev/sigs.k8s.io/controller-runtime/pkg/manager for the model it follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from collections.abc import Awaitable, Callable
+from types import ModuleType
+from typing import Protocol
+
+from kaiwu_runtime import log
+from kaiwu_runtime.cache.cache import Cache
+from kaiwu_runtime.cache.informer import Informer
+from kaiwu_runtime.client.cached import CachedClient
+from kaiwu_runtime.client.client import Client
+from kaiwu_runtime.controller.controller import Controller
+from kaiwu_runtime.controller.reconciler import Reconciler
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    ConfigurationError,
+    ForbiddenError,
+    KaiwuError,
+    NotFoundError,
+    UnauthorizedError,
+)
+from kaiwu_runtime.manager.discovery import find_reconcilers
+from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
+from kaiwu_runtime.manager.probes import Probes
+from kaiwu_runtime.manager.signals import stop_on_signal
+
+logger = logging.getLogger(__name__)
+
+
+class Runnable(Protocol):
+    """Something that runs as long as the manager does."""
+
+    async def run(self) -> None:
+        """Run until cancelled; a return is fine, an exception ends the manager."""
+
+
+class Manager:
+    """Runs controllers.
+
+    Args:
+        options: How; default reads nothing but the environment's kubeconfig.
+    """
+
+    def __init__(self, options: ManagerOptions | None = None) -> None:
+        self.options = options or ManagerOptions()
+        self.logger = logger
+        self._controllers: dict[str, Controller] = {}
+        self._runnables: list[Runnable] = []
+        self._setups: list[tuple[type[Reconciler], ModuleType]] = []
+        self._stop = asyncio.Event()
+        self._started = False
+        self._failure: ConfigurationError | None = None
+        self._api_reader: Client | None = None
+        self._client: CachedClient | None = None
+        self._cache: Cache | None = None
+        self.probes = _probes(self.options)
+
+    @property
+    def api_reader(self) -> Client:
+        """Reads from and writes to the API server, past the cache.
+
+        Raises:
+            ConfigurationError: There is no usable kubeconfig.
+        """
+        if self._api_reader is None:
+            self._api_reader = Client.connect(
+                self.options.kubeconfig or None,
+                context=self.options.context,
+                field_manager=self.options.field_manager,
+            )
+        return self._api_reader
+
+    @property
+    def cache(self) -> Cache:
+        """The informers of every kind that is watched or read."""
+        if self._cache is None:
+            self._cache = Cache(
+                self.api_reader.transport,
+                namespaces=self.options.namespaces,
+                sync_timeout=self.options.cache_sync_timeout,
+            )
+        return self._cache
+
+    @property
+    def client(self) -> CachedClient:
+        """Reads from the cache, writes to the API server."""
+        if self._client is None:
+            self._client = CachedClient(self.api_reader, self.cache)
+        return self._client
+
+    def discover(self, package: ModuleType) -> None:
+        """Set up every reconciler in the ``*_controller.py`` modules below a package.
+
+        A mistake in one of them is reported by `run`, as one line and status 1.
+
+        Args:
+            package: For example ``controllers``, imported.
+        """
+        try:
+            for kind in find_reconcilers(package):
+                kind(self.client).setup_with_manager(self)
+        except ConfigurationError as error:
+            self._failure = self._failure or error
+
+    def add_controller(self, controller: Controller) -> None:
+        """Run a controller; :func:`~kaiwu_runtime.controller.controller_managed_by` calls this.
+
+        Raises:
+            ConfigurationError: There is one of that name.
+        """
+        if controller.name in self._controllers:
+            raise ConfigurationError(
+                f"two controllers are named {controller.name!r} "
+                f"({type(self._controllers[controller.name].reconciler).__name__} and "
+                f"{type(controller.reconciler).__name__}); give one another name with named()"
+            )
+        self._controllers[controller.name] = controller
+
+    def add(self, runnable: Runnable) -> None:
+        """Run something beside the controllers, once the caches are synced."""
+        self._runnables.append(runnable)
+
+    def stop(self) -> None:
+        """Ask a running manager to stop, as SIGTERM does."""
+        self._stop.set()
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT and return the exit status of the process.
+
+        Uses uvloop where it is installed.
+
+        Returns:
+            0 after an orderly stop; 1 when something failed, with the reason as one line in the log.
+        """
+        log.configure(level=self.options.log_level, format=self.options.log_format)
+        try:
+            if self._failure is not None:
+                raise self._failure
+            _run(self._main)
+        except KaiwuError as error:
+            logger.error("%s", explain(error))
+            return 1
+        except ExceptionGroup as group:
+            for failure in _leaves(group):
+                if isinstance(failure, KaiwuError):
+                    logger.error("%s", explain(failure))
+                else:
+                    logger.error("The manager failed", exc_info=failure)
+            return 1
+        return 0
+
+    async def start(self) -> None:
+        """Run until `stop` is called or something fails; `run` without signals and process-wide settings.
+
+        Raises:
+            ConfigurationError: A controller could not be set up.
+            APIError: The API server could not be used at the start.
+            RuntimeError: The manager ran before.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._started:
+            raise RuntimeError("a manager runs once; make a new one")
+        self._started = True
+        if self.probes is not None:
+            self.probes.add_readyz_check("caches", self._check_caches)
+            await self.probes.start()
+        try:
+            await self._run_everything()
+        finally:
+            if self.probes is not None:
+                await self.probes.stop()
+            await self.api_reader.close()
+
+    async def _main(self) -> None:
+        with stop_on_signal(self.stop):
+            await self.start()
+
+    async def _run_everything(self) -> None:
+        # Every informer exists before the cache runs, so that all of them list at the same time.
+        informers = [
+            informer for controller in self._controllers.values() for informer in controller.informers(self.cache)
+        ]
+        async with asyncio.TaskGroup() as group:
+            caches = group.create_task(self.cache.run(), name="cache")
+            await self._until_synced(informers)
+            running = [
+                group.create_task(controller.run(self.cache), name=f"controller {controller.name}")
+                for controller in self._controllers.values()
+            ]
+            beside = [group.create_task(runnable.run(), name=type(runnable).__name__) for runnable in self._runnables]
+            # A task of the group that fails cancels this wait, and with it everything else.
+            await self._stop.wait()
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(
+                *(controller.stop(self.options.grace_period) for controller in self._controllers.values())
+            )
+            for task in running:
+                task.cancel()
+            caches.cancel()
+        logger.info("Stopped")
+
+    async def _until_synced(self, informers: list[Informer]) -> None:
+        """Wait for the caches, but not for what waiting cannot mend: a missing CRD, a missing rule, a bad token."""
+        if not informers:
+            return
+        waiting = asyncio.create_task(self._all_synced(informers))
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            while not waiting.done() and not stopping.done():
+                await asyncio.wait({waiting, stopping}, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
+                for informer in informers:
+                    if isinstance(informer.error, NotFoundError | ForbiddenError | UnauthorizedError):
+                        raise ConfigurationError(informer.last_error)
+            if waiting.done():
+                await waiting
+        finally:
+            waiting.cancel()
+            stopping.cancel()
+            await asyncio.gather(waiting, stopping, return_exceptions=True)
+
+    async def _all_synced(self, informers: list[Informer]) -> None:
+        for informer in informers:
+            await self.cache.wait_for(informer)
+
+    def _check_caches(self) -> None:
+        waiting = [str(informer.identity) for informer in self.cache.informers if not informer.has_synced]
+        if waiting:
+            raise APIConnectionError(f"not synced: {', '.join(waiting)}")
+
+
+def explain(error: KaiwuError) -> str:
+    """Return what stopped a manager, and what to do about it, in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, UnauthorizedError):
+        return f"the API server does not accept the credentials: {text}; check the kubeconfig's user or token"
+    if isinstance(error, APIConnectionError) and "sync" not in text:
+        return f"the API server gives no answer: {text}; check the kubeconfig's server and that it runs"
+    return text
+
+
+def _probes(options: ManagerOptions) -> Probes | None:
+    if options.health_probe_bind_address == OFF:
+        return None
+    return Probes(*parse_address(options.health_probe_bind_address, "--health-probe-bind-address"))
+
+
+def _run(main: Callable[[], Awaitable[None]]) -> None:
+    async def run() -> None:
+        await main()
+
+    if sys.platform != "win32":
+        try:
+            import uvloop  # noqa: PLC0415 - where it is installed
+        except ImportError:
+            pass
+        else:
+            uvloop.run(run())
+            return
+    asyncio.run(run())
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    found: list[BaseException] = []
+    for error in group.exceptions:
+        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    return found

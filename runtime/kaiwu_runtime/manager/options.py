@@ -1,0 +1,193 @@
+"""What a manager is told on its command line and by its environment.
+
+The flags are controller-runtime's and kubebuilder's, so that Deployments and habits carry over.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
+
+from kaiwu_runtime import log
+from kaiwu_runtime.errors import ConfigurationError
+
+OFF = "0"
+"""Instead of an address: do not serve."""
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:]*):(?P<port>\d{1,5})")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_TRUE, _FALSE = ("true", "t", "1", "yes"), ("false", "f", "0", "no")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagerOptions:
+    """How a manager runs.
+
+    Attributes:
+        kubeconfig: File to use; empty looks in KUBECONFIG, the pod, ``~/.kube/config``.
+        context: Context of the kubeconfig; empty for the current one.
+        namespaces: Namespaces to watch; empty for all. Default is WATCH_NAMESPACE, a comma-separated list.
+        field_manager: Name under which server-side apply records what this operator owns.
+        metrics_bind_address: ``host:port`` of /metrics; ``0`` serves none.
+        metrics_secure: Serve metrics over https, to callers whose token may get /metrics; False: plain http, to all.
+        metrics_cert_path: Folder with tls.crt and tls.key; empty makes a self-signed certificate.
+        health_probe_bind_address: ``host:port`` of /healthz and /readyz; ``0`` serves none.
+        leader_elect: Let only one of several replicas run controllers.
+        leader_election_id: Name of the Lease.
+        leader_election_namespace: Its namespace; empty for the pod's or the context's.
+        grace_period: Seconds that reconciles in progress get at the end.
+        cache_sync_timeout: Seconds the caches may take at the start.
+        log_level: ``debug``, ``info``, ``warning`` or ``error``.
+        log_format: ``console``, ``json`` or ``auto``.
+    """
+
+    kubeconfig: str = ""
+    context: str = ""
+    namespaces: tuple[str, ...] = ()
+    field_manager: str = "kaiwu-runtime"
+    metrics_bind_address: str = OFF
+    metrics_secure: bool = True
+    metrics_cert_path: str = ""
+    health_probe_bind_address: str = ":8081"
+    leader_elect: bool = False
+    leader_election_id: str = ""
+    leader_election_namespace: str = ""
+    grace_period: float = 30.0
+    cache_sync_timeout: float = 120.0
+    log_level: str = "info"
+    log_format: log.LogFormat = "auto"
+
+    def __post_init__(self) -> None:
+        """Check what only a running manager would notice.
+
+        Raises:
+            ConfigurationError: A value that cannot work.
+        """
+        for flag, address in (
+            ("--metrics-bind-address", self.metrics_bind_address),
+            ("--health-probe-bind-address", self.health_probe_bind_address),
+        ):
+            if address != OFF:
+                parse_address(address, flag)
+        if self.leader_elect and not self.leader_election_id:
+            raise ConfigurationError("--leader-elect needs --leader-election-id: the name of the Lease")
+        for namespace in self.namespaces:
+            if not _NAMESPACE.fullmatch(namespace):
+                raise ConfigurationError(f"--namespace {namespace!r} is no namespace: use a DNS label, as in team-a")
+
+    @classmethod
+    def from_args(
+        cls,
+        argv: Sequence[str] | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        **defaults: Any,  # noqa: ANN401
+    ) -> Self:
+        """Read the command line; a wrong one is explained and ends the process with status 2.
+
+        Args:
+            argv: Arguments without the program's name; default is the process's.
+            environment: Default is the process's.
+            defaults: Values that the command line can override, by attribute name.
+        """
+        environment = os.environ if environment is None else environment
+        watched = environment.get("WATCH_NAMESPACE", "")
+        base = replace(cls(), **{"namespaces": _split(watched), **defaults})
+        parser = _parser(base)
+        given = vars(parser.parse_args(argv))
+        namespaces = given.pop("namespaces", None)
+        if namespaces is not None:
+            given["namespaces"] = tuple(name for text in namespaces for name in _split(text))
+        try:
+            return replace(base, **given)
+        except ConfigurationError as error:
+            parser.error(str(error))
+
+
+def parse_address(address: str, flag: str) -> tuple[str, int]:
+    """Return host and port of a Go-style bind address; ``:8081`` binds every interface.
+
+    Raises:
+        ConfigurationError: It is no such address.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None or not 0 <= int(match["port"]) <= 65535:
+        raise ConfigurationError(f"{flag} {address!r} is no address: use :8081, 127.0.0.1:8081, or 0 to turn it off")
+    return match["host"].strip("[]"), int(match["port"])
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _boolean(text: str) -> bool:
+    lowered = text.lower()
+    if lowered in _TRUE:
+        return True
+    if lowered in _FALSE:
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:  # noqa: ANN401 - ends the process
+        """Say what is wrong in one line."""
+        sys.stderr.write(f"error: {message}; --help lists the flags\n")
+        raise SystemExit(2)
+
+
+def _parser(base: ManagerOptions) -> argparse.ArgumentParser:
+    parser = _Parser(
+        description="Runs the operator.",
+        allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,
+    )
+
+    def text(flag: str, name: str, summary: str) -> None:
+        value = getattr(base, name)
+        parser.add_argument(flag, dest=name, metavar="VALUE", help=f"{summary} (default: {value or 'none'})")
+
+    def seconds(flag: str, name: str, summary: str) -> None:
+        parser.add_argument(
+            flag, dest=name, type=float, metavar="SECONDS", help=f"{summary} (default: {getattr(base, name):g})"
+        )
+
+    def switch(flag: str, name: str, summary: str) -> None:
+        value = str(getattr(base, name)).lower()
+        parser.add_argument(
+            flag, dest=name, nargs="?", const=True, type=_boolean, metavar="BOOL", help=f"{summary} (default: {value})"
+        )
+
+    text("--kubeconfig", "kubeconfig", "kubeconfig file")
+    text("--context", "context", "context of the kubeconfig")
+    parser.add_argument(
+        "--namespace",
+        dest="namespaces",
+        action="append",
+        metavar="NAMES",
+        help="namespaces to watch, comma-separated; all without it (default: $WATCH_NAMESPACE)",
+    )
+    text("--metrics-bind-address", "metrics_bind_address", "address of /metrics, 0 for none")
+    switch("--metrics-secure", "metrics_secure", "serve metrics over https, to authorised callers only")
+    text("--metrics-cert-path", "metrics_cert_path", "folder with tls.crt and tls.key of the metrics server")
+    text("--health-probe-bind-address", "health_probe_bind_address", "address of /healthz and /readyz, 0 for none")
+    switch("--leader-elect", "leader_elect", "let only one of several replicas run controllers")
+    text("--leader-election-id", "leader_election_id", "name of the Lease")
+    text("--leader-election-namespace", "leader_election_namespace", "namespace of the Lease")
+    seconds("--grace-period", "grace_period", "time that reconciles in progress get at the end")
+    seconds("--cache-sync-timeout", "cache_sync_timeout", "time the caches may take at the start")
+    parser.add_argument(
+        "--log-level", dest="log_level", choices=list(log.LEVELS), help=f"least level (default: {base.log_level})"
+    )
+    parser.add_argument(
+        "--log-format",
+        dest="log_format",
+        choices=cast("list[str]", ["auto", "console", "json"]),
+        help="auto: console on a terminal, JSON elsewhere (default: auto)",
+    )
+    return parser

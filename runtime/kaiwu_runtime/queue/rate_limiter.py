@@ -1,0 +1,118 @@
+"""How long a key waits before it is tried again.
+
+The values are client-go's: 5 ms doubled per failure up to 1000 s, and ten keys a second with bursts of a hundred
+over all keys together.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Hashable
+from typing import Protocol
+
+
+class RateLimiter(Protocol):
+    """Says when a key may be tried again."""
+
+    def when(self, key: Hashable) -> float:
+        """Return the seconds to wait before the next try, and count it as a failure."""
+
+    def forget(self, key: Hashable) -> None:
+        """Start a key afresh: it succeeded."""
+
+    def failures(self, key: Hashable) -> int:
+        """Return how often `when` was asked for a key since it was last forgotten."""
+
+
+class ExponentialBackoff:
+    """Doubles the wait with each failure of a key.
+
+    Args:
+        base: Seconds after the first failure.
+        most: Seconds that are never exceeded.
+        jitter: Part of the wait that is random, so that keys that failed together do not return together.
+    """
+
+    def __init__(self, base: float = 0.005, most: float = 1000.0, *, jitter: float = 0.1) -> None:
+        self._base = base
+        self._most = most
+        self._jitter = jitter
+        self._failures: dict[Hashable, int] = {}
+
+    def when(self, key: Hashable) -> float:
+        """Return the wait of a key, longer each time."""
+        failures = self._failures.get(key, 0)
+        self._failures[key] = failures + 1
+        # 2**64 times anything is over every cap; beyond that the power itself would not fit a float.
+        wait = min(self._most, self._base * 2.0 ** min(failures, 64))
+        return wait * random.uniform(1.0 - self._jitter, 1.0)  # noqa: S311
+
+    def forget(self, key: Hashable) -> None:
+        """Start a key afresh."""
+        self._failures.pop(key, None)
+
+    def failures(self, key: Hashable) -> int:
+        """Return how often a key failed since it was last forgotten."""
+        return self._failures.get(key, 0)
+
+
+class TokenBucket:
+    """Lets through so many keys a second, whichever they are.
+
+    Args:
+        rate: Keys per second.
+        burst: Keys that may come at once.
+        clock: Monotonic seconds.
+    """
+
+    def __init__(self, rate: float = 10.0, burst: int = 100, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._clock = clock
+        self._tokens = float(burst)
+        self._at = clock()
+
+    def when(self, key: Hashable) -> float:  # noqa: ARG002 - the limit is on all keys together
+        """Take a token, and return how long it takes until it exists."""
+        now = self._clock()
+        self._tokens = min(float(self._burst), self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        self._tokens -= 1.0
+        return max(0.0, -self._tokens / self._rate)
+
+    def forget(self, key: Hashable) -> None:
+        """Do nothing: tokens come back with time."""
+
+    def failures(self, key: Hashable) -> int:  # noqa: ARG002
+        """Return 0: it counts no failures."""
+        return 0
+
+
+class MaxOf:
+    """Waits as long as the strictest of several limiters says.
+
+    Args:
+        limiters: The limiters.
+    """
+
+    def __init__(self, *limiters: RateLimiter) -> None:
+        self._limiters = limiters
+
+    def when(self, key: Hashable) -> float:
+        """Return the longest wait."""
+        return max(limiter.when(key) for limiter in self._limiters)
+
+    def forget(self, key: Hashable) -> None:
+        """Start a key afresh in each."""
+        for limiter in self._limiters:
+            limiter.forget(key)
+
+    def failures(self, key: Hashable) -> int:
+        """Return the largest count."""
+        return max(limiter.failures(key) for limiter in self._limiters)
+
+
+def default_rate_limiter() -> RateLimiter:
+    """Return a new limiter with client-go's values."""
+    return MaxOf(ExponentialBackoff(), TokenBucket())
