@@ -31,9 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if verbose:
             traceback.print_exc()
         written = getattr(error, "written", False)
-        _complain(
-            "interrupted after everything was written" if written else "interrupted; nothing was changed"
-        )
+        _complain("interrupted after everything was written" if written else "interrupted; nothing was changed")
         return 128 + int(getattr(error, "signal", signal.SIGINT))
     except BrokenPipeError:
         # Whoever read the output has seen enough; nor may the interpreter complain when it flushes.
@@ -47,10 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     # Imported inside the boundary, so that Ctrl-C while Python still imports prints no traceback either.
+    importlib.import_module("kaiwuctl.scaffold.interruption").stop_cleanly()
     application = importlib.import_module("kaiwuctl.application").build()
-    status = application.main(words, prog_name="kaiwuctl", standalone_mode=False)
-    sys.stdout.flush()
-    return status if isinstance(status, int) else 0
+    if "_KAIWUCTL_COMPLETE" in os.environ:
+        return int(application.main(words, prog_name="kaiwuctl", standalone_mode=False) or 0)
+    # Not `main`, which would swallow Ctrl-C, and with it whether anything had been written.
+    try:
+        with application.make_context("kaiwuctl", words) as context:
+            application.invoke(context)
+    except importlib.import_module("typer").Exit as finished:
+        return int(finished.exit_code)
+    finally:
+        sys.stdout.flush()
+    return 0
 
 
 def _report(error: Exception) -> int:

@@ -2,11 +2,12 @@
 
     KaiwuctlError          exit status 1: the action failed
     ├── UsageError         exit status 2: the command line is wrong
-    │   └── InvalidNameError    a name that breaks a rule; says which and shows one that passes
+    │   └── InvalidNameError   a name that breaks a rule; says which and shows one that passes
     ├── ProjectFileError   PROJECT is missing, broken or of an unknown version
-    ├── CollisionError        files are in the way
-    ├── WriteError        the disk or a permission stopped the write; everything was put back
-    └── LockedError             another kaiwuctl works in the same folder
+    ├── CollisionError     files are in the way
+    ├── WriteError         the disk or a permission stopped the write; everything was put back
+    ├── StoppedError       exit status 128 + n: signal n came after the files were written
+    └── LockedError        another kaiwuctl works in the same folder
 
 A message is one line: where (flag, file or object), what is wrong, and the fix.
 """
@@ -55,6 +56,19 @@ class CollisionError(KaiwuctlError):
 
 class WriteError(KaiwuctlError):
     """Writing stopped half way and everything was put back."""
+
+
+class StoppedError(KaiwuctlError):
+    """A signal ended what follows the writing.
+
+    Args:
+        message: One line.
+        number: The signal.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_status = 128 + number
 
 
 class LockedError(KaiwuctlError):

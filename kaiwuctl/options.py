@@ -68,16 +68,12 @@ def rewrite(args: list[str], *, booleans: Mapping[str, str], valued: set[str], k
         if name in booleans and equals:
             result += _boolean(name, value, booleans[name])
         elif name in booleans and following in _TRUE | _FALSE:
-            raise UsageError(
-                f"{name} {following}: a boolean takes its value behind an equals sign: {name}={following}"
-            )
+            raise UsageError(f"{name} {following}: a boolean takes its value behind an equals sign: {name}={following}")
         elif name in valued and not equals:
             if following is None:
                 raise UsageError(f"{name}: its value is missing; write {name} VALUE or {name}=VALUE")
             if following.startswith("-") and following.partition("=")[0] in known:
-                raise UsageError(
-                    f"{name}: its value is missing, the flag {following} follows; write {name} VALUE"
-                )
+                raise UsageError(f"{name}: its value is missing, the flag {following} follows; write {name} VALUE")
             result += [arg, following]
             position += 1
         else:

@@ -102,9 +102,7 @@ def _commented(value: object) -> object:
     return value
 
 
-def _innermost(
-    node: CommentedMap | CommentedSeq, key: object
-) -> tuple[CommentedMap | CommentedSeq, object, int]:
+def _innermost(node: CommentedMap | CommentedSeq, key: object) -> tuple[CommentedMap | CommentedSeq, object, int]:
     """Return the container of the last value below `key`, the key in it, and where its comment is kept."""
     value = node[key]
     if isinstance(value, CommentedMap) and value:

@@ -26,7 +26,5 @@ def command(
     """
     if shell not in SHELLS:
         problem = f"shell {quoted(shell)} is not supported" if shell else "the shell is missing"
-        raise UsageError(
-            f"completion: {problem}; write `kaiwuctl completion bash`, or one of {', '.join(SHELLS[1:])}"
-        )
+        raise UsageError(f"completion: {problem}; write `kaiwuctl completion bash`, or one of {', '.join(SHELLS[1:])}")
     say(get_completion_script(prog_name="kaiwuctl", complete_var=COMPLETION_VARIABLE, shell=shell))

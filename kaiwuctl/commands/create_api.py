@@ -53,9 +53,7 @@ def command(
     ] = None,
     resource: Annotated[
         bool | None,
-        typer.Option(
-            "--resource/--no-resource", help="Scaffold the API type.  [default: true]", show_default=False
-        ),
+        typer.Option("--resource/--no-resource", help="Scaffold the API type.  [default: true]", show_default=False),
     ] = None,
     controller: Annotated[
         bool | None,
@@ -70,9 +68,7 @@ def command(
     ] = None,
     force: Annotated[
         bool,
-        typer.Option(
-            "--force/--no-force", help="Overwrite files that differ, and list them.", show_default=False
-        ),
+        typer.Option("--force/--no-force", help="Overwrite files that differ, and list them.", show_default=False),
     ] = False,
     make: Annotated[
         bool,
@@ -111,11 +107,12 @@ def command(
         decided.append(decision)
         return _plan(root, project_file, decision, force=force)
 
-    written = carry_out(root, make_plan, dry_run=dry_run, verbose=verbose)
-    if written:
+    def afterwards() -> None:
         _report(decided[0], controller_asked=controller)
         if make:
             run_make(root)
+
+    carry_out(root, make_plan, afterwards, dry_run=dry_run, verbose=verbose)
 
 
 def _needed(flag: str, value: str | None, example: str) -> str:
@@ -133,9 +130,7 @@ def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force
     context = _context(root, project, decision)
     plan = Plan(root, force=force)
     api_recorded = decision.before is not None and decision.before.api
-    controller_recorded = (
-        decision.before is not None and decision.controller_name in decision.before.controllers
-    )
+    controller_recorded = decision.before is not None and decision.controller_name in decision.before.controllers
     rendered_once: dict[str, bytes] = {}
     for file in render(template_folder("api"), context.as_data()):
         if file.path in _MERGED:
@@ -174,10 +169,7 @@ def _entries(context: APIContext) -> dict[str, list[str]]:
     """Return what the kustomization files list because of this API."""
     if not context.resource:
         return {}
-    roles = [
-        f"{context.role_prefix}{context.kind_lower}_{role}_role.yaml"
-        for role in ("admin", "editor", "viewer")
-    ]
+    roles = [f"{context.role_prefix}{context.kind_lower}_{role}_role.yaml" for role in ("admin", "editor", "viewer")]
     return {
         _CRD: [f"bases/{context.qualified_group}_{context.plural}.yaml"],
         _SAMPLES: [f"{context.sample_name}.yaml"],

@@ -30,16 +30,12 @@ Version = Annotated[
         metavar="VERSION",
     ),
 ]
-ControllerManager = Annotated[
-    bool, typer.Option("--controller-manager", help="With kube-controller-manager as well.")
-]
+ControllerManager = Annotated[bool, typer.Option("--controller-manager", help="With kube-controller-manager as well.")]
 NoDownload = Annotated[bool, typer.Option("--no-download", help="Do not download the official archive.")]
 NoBuild = Annotated[bool, typer.Option("--no-build", help="Do not build from Go modules.")]
 Index = Annotated[
     str | None,
-    typer.Option(
-        help="Index of the archives.  [default: KAIWU_ENVTEST_INDEX, else the official one]", metavar="URL"
-    ),
+    typer.Option(help="Index of the archives.  [default: KAIWU_ENVTEST_INDEX, else the official one]", metavar="URL"),
 ]
 
 
@@ -54,9 +50,7 @@ def set_up(
 ) -> None:
     """Find, download or build the programs; the first time this may take minutes."""
     with _progress() as progress:
-        find = _finder(
-            progress, version, index, controller_manager, download=not no_download, build=not no_build
-        )
+        find = _finder(progress, version, index, controller_manager, download=not no_download, build=not no_build)
         binaries = find()
     note(f"Kubernetes {binaries.version} from {binaries.place}")
 
@@ -87,12 +81,8 @@ def start(
 ) -> None:
     """Start a control plane in the background; use it with: eval "$(kaiwuctl envtest up)"."""
     with _progress() as progress:
-        find = _finder(
-            progress, version, index, controller_manager, download=not no_download, build=not no_build
-        )
-        background = up(
-            controller_manager=controller_manager, kubeconfig=kubeconfig, find=find, progress=progress
-        )
+        find = _finder(progress, version, index, controller_manager, download=not no_download, build=not no_build)
+        background = up(controller_manager=controller_manager, kubeconfig=kubeconfig, find=find, progress=progress)
     state = "runs" if background.started else "runs already"
     source = f", programs from {background.place}" if background.started else ""
     note(f"Kubernetes {background.version} {state} at {background.url} (process {background.pid}{source})")

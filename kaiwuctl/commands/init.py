@@ -59,14 +59,10 @@ def command(
         str | None,
         typer.Option(help="Starts the name of every object.  [default: this folder's]", metavar="NAME"),
     ] = None,
-    owner: Annotated[
-        str | None, typer.Option(help="Copyright holder, for the licence header.", metavar="NAME")
-    ] = None,
+    owner: Annotated[str | None, typer.Option(help="Copyright holder, for the licence header.", metavar="NAME")] = None,
     license_name: Annotated[
         str | None,
-        typer.Option(
-            "--license", help="Licence header: apache2 or none.  [default: apache2]", metavar="NAME"
-        ),
+        typer.Option("--license", help="Licence header: apache2 or none.  [default: apache2]", metavar="NAME"),
     ] = None,
     license_file: Annotated[
         str | None, typer.Option(help="Take the licence header from this file instead.", metavar="FILE")
@@ -85,9 +81,7 @@ def command(
     ] = None,
     project_version: Annotated[
         str,
-        typer.Option(
-            help=f"Version of the PROJECT file; only {VERSION}.", metavar="VERSION", show_default=False
-        ),
+        typer.Option(help=f"Version of the PROJECT file; only {VERSION}.", metavar="VERSION", show_default=False),
     ] = VERSION,
     plugins: Annotated[
         str, typer.Option(help=f"Only {LAYOUT}, or python/v1.", metavar="KEYS", show_default=False)
@@ -122,11 +116,13 @@ def command(
             license_name="custom" if license_file is not None else license_name or "apache2",
         )
 
-    written = carry_out(root, make_plan, dry_run=dry_run, verbose=verbose)
-    if written:
-        say()
-        say("Next: define an API, for example with")
-        say("  kaiwuctl create api --group kaiwu --version v1 --kind KaiwuCluster")
+    carry_out(root, make_plan, _next_steps, dry_run=dry_run, verbose=verbose)
+
+
+def _next_steps() -> None:
+    say()
+    say("Next: define an API, for example with")
+    say("  kaiwuctl create api --group kaiwu --version v1 --kind KaiwuCluster")
 
 
 def _check_version_and_plugins(project_version: str, plugins: str) -> None:
@@ -175,9 +171,7 @@ def _name_of_folder(root: Path) -> str:
     return name
 
 
-def _refuse_other_values(
-    project: Project, flags: dict[str, str | None], switches: dict[str, bool | None]
-) -> None:
+def _refuse_other_values(project: Project, flags: dict[str, str | None], switches: dict[str, bool | None]) -> None:
     """Refuse to start a started project again with other values than it has."""
     recorded = {"domain": project.domain, "projectName": project.name, "repo": project.repo}
     differences = [
@@ -199,9 +193,7 @@ def _refuse_other_values(
         )
 
 
-def _header(
-    root: Path, license_name: str | None, owner: str | None, license_file: str | None, *, started: bool
-) -> str:
+def _header(root: Path, license_name: str | None, owner: str | None, license_file: str | None, *, started: bool) -> str:
     if owner is not None:
         check(owner, OWNER_RULES, what="--owner")
     if license_file is not None:

@@ -54,9 +54,7 @@ def find_builtin(group: str, version: str, kind: str) -> BuiltinKind | None:
     if in_version:
         raise UsageError(f"--kind {quoted(kind)}: {group}/{version} has only {', '.join(in_version)}")
     versions = sorted({entry.version for entry in kinds})
-    raise UsageError(
-        f"--version {quoted(version)}: the group {group} of Kubernetes has only {', '.join(versions)}"
-    )
+    raise UsageError(f"--version {quoted(version)}: the group {group} of Kubernetes has only {', '.join(versions)}")
 
 
 def _matches(asked: str, group: str) -> bool:
@@ -81,16 +79,10 @@ def _kinds(path: Path) -> list[BuiltinKind]:
             keywords = {word.arg: word.value for word in call.keywords}
             definition, plural = keywords.get("resource"), keywords.get("plural")
             # A subresource names its parent.
-            if (
-                "parent" in keywords
-                or not isinstance(definition, ast.Call)
-                or not isinstance(plural, ast.Constant)
-            ):
+            if "parent" in keywords or not isinstance(definition, ast.Call) or not isinstance(plural, ast.Constant):
                 continue
             group, version, kind = (arg.value for arg in definition.args if isinstance(arg, ast.Constant))
             namespaced = isinstance(base, ast.Attribute) and base.attr.startswith("Namespaced")
             module = f"lightkube.resources.{path.stem}"
-            kinds.append(
-                BuiltinKind(str(group), str(version), str(kind), str(plural.value), namespaced, module)
-            )
+            kinds.append(BuiltinKind(str(group), str(version), str(kind), str(plural.value), namespaced, module))
     return kinds

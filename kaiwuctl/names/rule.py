@@ -54,9 +54,7 @@ def check(value: str, rules: Sequence[Rule], *, what: str) -> str:
 
 def quoted(value: str) -> str:
     """Return a value for a one-line message: quoted, without control characters, shortened."""
-    printable = "".join(
-        character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value
-    )
+    printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
     if len(printable) > LABEL_LIMIT + 17:
         printable = f"{printable[:LABEL_LIMIT]}... ({len(value)} characters)"
     return f'"{printable}"'

@@ -71,9 +71,7 @@ def decide(request: APIRequest, project: Project) -> APIDecision:
     resource = not (before is not None and before.core) if request.resource is None else request.resource
     controller = _wants_controller(request, before, versions)
     if not resource and not controller:
-        raise UsageError(
-            "--resource=false --controller=false: nothing is left to scaffold; leave one of them out"
-        )
+        raise UsageError("--resource=false --controller=false: nothing is left to scaffold; leave one of them out")
     if resource:
         entry = _own_entry(request, project, before, versions)
         check_group(project, request.group)
@@ -116,9 +114,7 @@ def _wants_controller(request: APIRequest, before: Resource | None, versions: li
     return not any(other.controllers for other in versions)
 
 
-def _own_entry(
-    request: APIRequest, project: Project, before: Resource | None, versions: list[Resource]
-) -> Resource:
+def _own_entry(request: APIRequest, project: Project, before: Resource | None, versions: list[Resource]) -> Resource:
     """Return the entry of a type that is scaffolded here."""
     if before is not None and before.core:
         raise UsageError(
@@ -161,9 +157,7 @@ def _foreign_entry(request: APIRequest, before: Resource | None) -> Resource:
             )
         entry = replace(_builtin_entry(request, builtin), controllers=before.controllers if before else ())
     if request.plural not in {None, entry.plural}:
-        raise UsageError(
-            f"--plural {quoted(request.plural or '')}: {entry.kind} has the plural {entry.plural}"
-        )
+        raise UsageError(f"--plural {quoted(request.plural or '')}: {entry.kind} has the plural {entry.plural}")
     if request.namespaced not in {None, entry.namespaced}:
         scope = "namespaced" if entry.namespaced else "cluster-scoped"
         raise UsageError(f"--namespaced: {entry.kind} is {scope}; leave the flag out")

@@ -63,9 +63,7 @@ class ProjectFile:
         try:
             return cls(Document(text))
         except InvalidYAMLError as error:
-            raise ProjectFileError(
-                f"PROJECT:{error.line}: broken YAML: {error.problem}; correct that line"
-            ) from None
+            raise ProjectFileError(f"PROJECT:{error.line}: broken YAML: {error.problem}; correct that line") from None
 
     @classmethod
     def new(cls, project: Project) -> ProjectFile:
@@ -94,9 +92,7 @@ class ProjectFile:
             # The keys are in the order of the alphabet; a file without that order gets the list at its end.
             keys = list(root)
             root.pop("resources", None)
-            root.insert(
-                keys.index("version") if keys[-1:] == ["version"] else len(root), "resources", CommentedSeq()
-            )
+            root.insert(keys.index("version") if keys[-1:] == ["version"] else len(root), "resources", CommentedSeq())
         wanted = self._entry(resource)
         for entry in root["resources"]:
             identity = (entry.get("group") or "", entry.get("version"), entry.get("kind"))

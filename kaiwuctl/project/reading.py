@@ -36,9 +36,7 @@ def read_project(root: object) -> Project:
         return project
     if not isinstance(entries, list):
         _refuse(root, "resources", "must be a list")
-    return replace(
-        project, resources=tuple(_resource(project, entries, index) for index in range(len(entries)))
-    )
+    return replace(project, resources=tuple(_resource(project, entries, index) for index in range(len(entries))))
 
 
 def _check_version(root: dict[str, Any]) -> None:

@@ -1,11 +1,11 @@
-"""Signals that arrive while files are written wait for a moment at which everything can be put back."""
+"""Signals that ask a command to stop: everywhere at once, but while files are written at a moment that suits."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,9 +28,21 @@ class Interruption(KeyboardInterrupt):
         self.written = written
 
 
+def stop_cleanly() -> None:
+    """Let SIGTERM and SIGHUP end the process as Ctrl-C does: through the code that cleans up."""
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        raise Interruption(number, written=False)
+
+    signal.signal(signal.SIGTERM, stop)
+    # nohup: whoever started the command wants it to outlive the terminal.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, stop)
+
+
 @contextmanager
 def deferred() -> Iterator[Callable[[], int]]:
-    """Keep SIGINT, SIGTERM and SIGHUP from stopping the block; yield a function that tells which came, or 0.
+    """Keep signals from stopping the block; yield a function that tells which came, or 0.
 
     Python runs signal handlers in the main thread only; in another thread the block runs as it is.
     """

@@ -98,9 +98,7 @@ def _built_wheel(runtime: Path) -> Path:
         wheels = list(Path(build).glob("*.whl"))
         if result.returncode != 0 or not wheels:
             reason = (result.stderr.strip() or "no wheel").splitlines()[-1]
-            raise KaiwuctlError(
-                f"{runtime}: kaiwu-runtime cannot be built: {reason}; run `make dev` in {_CHECKOUT}"
-            )
+            raise KaiwuctlError(f"{runtime}: kaiwu-runtime cannot be built: {reason}; run `make dev` in {_CHECKOUT}")
         return wheels[0].replace(folder / wheels[0].name)
 
 

@@ -35,9 +35,7 @@ def exclusive(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LockedError(
-                f"{folder}: another kaiwuctl is at work here; run the command when it is done"
-            ) from None
+            raise LockedError(f"{folder}: another kaiwuctl is at work here; run the command when it is done") from None
         except OSError as error:
             if error.errno not in _UNSUPPORTED:
                 raise

@@ -105,9 +105,7 @@ class Plan:
             self._collisions.append(rendered.path)
             return
         content = before if action is Action.KEEP and before is not None else rendered.content
-        self.files.append(
-            PlannedFile(rendered.path, action, content, before, self._mode(rendered.path, mode))
-        )
+        self.files.append(PlannedFile(rendered.path, action, content, before, self._mode(rendered.path, mode)))
 
     def merge(self, path: str, edit: Callable[[str | None], str]) -> None:
         """Plan a change to a file that several commands and the user share.
@@ -157,9 +155,7 @@ class Plan:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise CollisionError(
-                f"{path}: cannot be read: {error.strerror}; correct its permissions"
-            ) from None
+            raise CollisionError(f"{path}: cannot be read: {error.strerror}; correct its permissions") from None
 
     def _reachable(self, path: str) -> bool:
         """Whether `path` is a regular file, or could become one; notes what stands in the way."""

@@ -120,9 +120,7 @@ def _check_unchanged(target: Path, file: PlannedFile) -> None:
     except FileNotFoundError:
         present = None
     if present != file.before:
-        raise WriteError(
-            f"{file.path}: was changed by another program meanwhile; nothing was changed; run again"
-        )
+        raise WriteError(f"{file.path}: was changed by another program meanwhile; nothing was changed; run again")
 
 
 def _stage(temporary: Path, file: PlannedFile) -> int:
@@ -146,9 +144,7 @@ def _undone(journal: Journal) -> str:
     try:
         journal.undo()
     except OSError as error:
-        return (
-            f"putting back failed as well ({error.strerror}), and the next run of kaiwuctl here tries again"
-        )
+        return f"putting back failed as well ({error.strerror}), and the next run of kaiwuctl here tries again"
     return "nothing was changed"
 
 

@@ -280,7 +280,8 @@ def test_a_failing_make_leaves_the_scaffold_complete(project: CommandLine, prist
     result = fake_make(project, "echo broken >&2; exit 2").run(*CREATE)
     assert result.returncode == 1
     assert result.stderr == (
-        "broken\nerror: `make generate manifests` failed with exit status 2; the scaffold is complete and recorded: "
+        "broken\nerror: `make generate manifests` failed with exit status 2; the scaffold is complete and "
+        "recorded: "
         "correct the cause and run make generate manifests\n"
     )
     assert project.ok(*CREATE, NO_MAKE) == "Nothing to do: everything is there already.\n"
