@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lightkube.models.meta_v1 import ObjectMeta
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,10 +13,11 @@ from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from kaiwu_runtime.api.identity import IDENTITY_ATTRIBUTE, ObjectKey, ResourceIdentity
 from kaiwu_runtime.api.kube import Kube, KubeModel, is_kube_model
+from kaiwu_runtime.api.markers import Nullable
 from kaiwu_runtime.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pydantic import GetCoreSchemaHandler
     from pydantic_core.core_schema import CoreSchema
@@ -53,6 +54,29 @@ def _patterns(annotation: object) -> Iterator[str]:
             yield from _patterns(argument)
 
 
+def _nullable_fields(model: type[BaseModel]) -> dict[str, str]:
+    """Return the names, in Python and in the object, of the fields for which null is a value."""
+    fields: dict[str, FieldInfo] = getattr(model, "__pydantic_fields__", {})
+    return {
+        name: field.serialization_alias or field.alias or name
+        for name, field in fields.items()
+        if any(isinstance(item, Nullable) for item in field.metadata)
+    }
+
+
+def _write_null(nullable: dict[str, str]) -> Callable[[Any, Any, Any], dict[str, Any]]:
+    """Return a serializer that keeps null where it is a value: ``exclude_none`` is how absent fields are left out."""
+
+    def write(model: Any, handler: Any, info: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's signature
+        content: dict[str, Any] = handler(model)
+        for name, alias in nullable.items():
+            if name in model.model_fields_set and getattr(model, name) is None:
+                content[alias if info.by_alias else name] = None
+        return content
+
+    return write
+
+
 class APIModel(BaseModel):
     """A part of an API type: a spec, a status, or anything inside them.
 
@@ -76,6 +100,11 @@ class APIModel(BaseModel):
         except PydanticSchemaGenerationError as error:
             raise _unsupported(cls, str(error)) from None
         _check_patterns(cls)
+        nullable = _nullable_fields(cls)
+        if nullable and schema["type"] == "model":
+            cast("core_schema.ModelSchema", schema)["serialization"] = core_schema.wrap_serializer_function_ser_schema(
+                _write_null(nullable), is_field_serializer=False, info_arg=True
+            )
         return schema
 
 

@@ -92,7 +92,10 @@ def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool =
         if key in names.values():
             raise DefinitionError(f"{where}: another field of {name} is called {key!r} in the object too")
         names[field_name] = key
-        if field.exclude or (root and field_name in CustomResource.model_fields):
+        if root and field_name in CustomResource.model_fields:
+            _check_untouched(field, CustomResource.model_fields[field_name], where)
+            continue
+        if field.exclude:
             continue
         property_schema, facts = _field(field, where, (*outer, model))
         schema.setdefault("properties", {})[key] = property_schema
@@ -102,6 +105,14 @@ def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool =
         parent_rules += _immutable(property_schema, key, facts, removable=not required)
     _finish_model(schema, model, names, parent_rules)
     return schema
+
+
+def _check_untouched(field: FieldInfo, inherited: FieldInfo, where: str) -> None:
+    if field.annotation != inherited.annotation or field.metadata != inherited.metadata:
+        raise DefinitionError(
+            f"{where}: apiVersion, kind and metadata are the API server's and cannot be declared again; "
+            'to limit names, put CEL("self.metadata.name.size() <= 40") on the kind with @schema(...)'
+        )
 
 
 def _complete(model: type[BaseModel]) -> None:

@@ -9,7 +9,7 @@ from lightkube.models.core_v1 import Affinity, EmptyDirVolumeSource, ResourceReq
 from lightkube.models.meta_v1 import ObjectMeta
 from pydantic import BaseModel, Field, ValidationError, create_model
 
-from kaiwu_runtime.api import APIModel, CustomResource, Kube, ObjectKey, identify, resource
+from kaiwu_runtime.api import APIModel, CustomResource, Kube, Nullable, ObjectKey, identify, resource
 from kaiwu_runtime.errors import DefinitionError
 
 
@@ -81,6 +81,22 @@ def test_a_subclass_is_no_kind_until_it_is_decorated() -> None:
     decorated = resource(group="kaiwu.inspur.com", version="v2", kind="Cluster")(Other)
     assert decorated().api_version == "kaiwu.inspur.com/v2"
     assert Cluster().api_version == "kaiwu.inspur.com/v1"
+
+
+def test_null_is_written_where_it_is_a_value() -> None:
+    class Inner(APIModel):
+        zone_name: Annotated[str | None, Nullable()] = "a"
+        other: str | None = None
+
+    class Outer(APIModel):
+        inner: Inner
+        items: list[Inner] = Field(default_factory=list)
+
+    outer = Outer(inner=Inner(zone_name=None, other=None), items=[Inner()])
+    dumped = outer.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True)
+    assert dumped == '{"inner":{"zoneName":null},"items":[{}]}'
+    assert Outer.model_validate_json(dumped).inner.zone_name is None
+    assert outer.model_dump(exclude_none=True) == {"inner": {"zone_name": None}, "items": [{"zone_name": "a"}]}
 
 
 class TestKube:

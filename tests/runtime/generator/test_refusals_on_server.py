@@ -277,6 +277,15 @@ def test_the_api_server_refuses_the_resource(row: Row, server: Any, monkeypatch:
 
 
 @pytest.mark.envtest
+def test_metadata_cannot_be_restricted_beyond_the_name(server: Any) -> None:
+    """The generator writes metadata as an object and refuses a kind that declares it again."""
+    [crd] = build_crds([kind_of(Row("ok", Plain, "", ""), Plain, {})])
+    root = crd.manifest["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    root["properties"]["metadata"]["properties"] = {"labels": {"type": "object"}}
+    assert "must not specify anything other than name and generateName" in server.refusal(crd.manifest)
+
+
+@pytest.mark.envtest
 def test_duplicate_versions_and_storage_versions(server: Any) -> None:
     row = Row("ok", Plain, "", "")
     [crd] = build_crds([kind_of(row, Plain, {})])

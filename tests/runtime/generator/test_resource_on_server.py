@@ -9,12 +9,14 @@ import pytest
 from pydantic import Field
 
 from kaiwu_runtime.api import (
+    CEL,
     APIModel,
     Conditions,
     CustomResource,
     PrinterColumn,
     Scale,
     resource,
+    schema,
     set_condition,
 )
 
@@ -94,6 +96,7 @@ class Ship(CustomResource):
     status: ShipStatus = Field(default_factory=ShipStatus)
 
 
+@schema(CEL("self.metadata.name.size() <= 5", message="a short name, please"))
 @resource(group=GROUP, version="v1", scope="Cluster", plural="sheep", status=False)
 class Sheep(CustomResource):
     spec: ShipSpec
@@ -224,6 +227,12 @@ def test_cluster_scope_and_plural(fleet: Any) -> None:
     assert "namespace" not in created["metadata"]
     assert fleet.send("GET", "/apis/whole.example.com/v1/sheep/dolly/status")[0] == 404
     fleet.delete(Sheep, "dolly")
+
+
+def test_a_rule_on_the_name(fleet: Any) -> None:
+    code, answer = fleet.create(Sheep, "shaunie", spec={})
+    assert code == 422
+    assert "a short name, please" in answer["message"]
 
 
 def test_a_role_is_accepted(server: Any) -> None:

@@ -14,6 +14,7 @@ import annotated_types
 import pytest
 from lightkube.models.apiextensions_v1 import JSONSchemaProps
 from lightkube.models.core_v1 import PodTemplateSpec
+from lightkube.models.meta_v1 import ObjectMeta
 from pydantic import (
     AliasChoices,
     AnyUrl,
@@ -276,6 +277,26 @@ def test_defaults_that_are_none(field: Any, message: str) -> None:
         value_schema(str, field)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_discriminated_union_is_refused() -> None:
+    class Cat(APIModel):
+        kind: Literal["cat"] = "cat"
+
+    class Dog(APIModel):
+        kind: Literal["dog"] = "dog"
+
+    with pytest.raises(DefinitionError, match=r"Spec.value: a discriminated union has no schema: use optional fields"):
+        value_schema(Cat | Dog, Field(discriminator="kind"))
+
+
+@pytest.mark.parametrize("field", ["metadata", "kind"])
+def test_what_every_object_has_cannot_be_declared_again(field: str) -> None:
+    content: Any = {"metadata": (Annotated[Kube[ObjectMeta], CEL("true")], ...), "kind": (Literal["Thing"], "Thing")}
+    model = create_model("Thing", __base__=CustomResource, **{field: content[field]})
+    kind = resource(group="a.example.com", version="v1")(model)
+    with pytest.raises(DefinitionError, match=rf"^Thing.{field}: apiVersion, kind and metadata are the API server's"):
+        resource_schema(kind)
 
 
 class Dangling(APIModel):
