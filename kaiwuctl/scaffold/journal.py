@@ -109,7 +109,10 @@ class Journal:
         """
         foreign = []
         for entry in self.entries:
-            (self._root / entry.temporary).unlink(missing_ok=True)
+            temporary = self._root / entry.temporary
+            # Asked first: in a read-only folder even a file that is not there cannot be unlinked.
+            if os.path.lexists(temporary):
+                temporary.unlink()
             target = self._root / entry.path
             try:
                 if target.is_symlink() or _digest(target.read_bytes()) != entry.after:
