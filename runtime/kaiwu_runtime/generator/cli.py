@@ -32,6 +32,9 @@ def parser() -> argparse.ArgumentParser:
     manifests.add_argument("--role-file", type=Path, default=Path("config/rbac/role.yaml"), help="default: %(default)s")
     manifests.add_argument("--role-name", default="manager-role", help="default: %(default)s")
     manifests.add_argument("--namespaced", action="store_true", help="make a Role instead of a ClusterRole")
+    manifests.add_argument(
+        "--max-description", type=_length, metavar="N", help="cut descriptions in the CRDs to N characters, 0: none"
+    )
     manifests.set_defaults(run=write_manifests)
     generate = commands.add_parser("generate", help="write JSON Schemas for editors and the API reference")
     generate.add_argument("--api", type=Path, help="folder of the *_types.py files (default: api)")
@@ -56,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def write_manifests(options: argparse.Namespace) -> list[Written]:
     """Write the CRDs and the roles."""
-    crds = _crds(options.api)
+    crds = _crds(options.api, options.max_description)
     controllers = _folder(options.controllers, _CONTROLLERS, "--controllers")
     rules = find_rules(controllers, Path.cwd()) if controllers else []
     roles = build_roles(rules, role_name=options.role_name, namespaced=options.namespaced)
@@ -87,13 +90,26 @@ def write_documents(options: argparse.Namespace) -> list[Written]:
     ]
 
 
-def _crds(api: Path | None) -> list[CustomResourceDefinition]:
+def _length(text: str) -> int:
+    length = int(text)
+    if length < 0:
+        raise argparse.ArgumentTypeError(f"{text} is negative")
+    return length
+
+
+def _source(model: type) -> str:
+    """Return the file of a model, relative to the project's root."""
+    file = Path(sys.modules[model.__module__].__file__ or model.__module__)
+    return str(file.relative_to(Path.cwd())) if file.is_relative_to(Path.cwd()) else str(file)
+
+
+def _crds(api: Path | None, max_description: int | None = None) -> list[CustomResourceDefinition]:
     folder = _folder(api, _API, "--api")
     models = find_resources(folder, Path.cwd()) if folder else []
     if not models:
         where = folder or _API
         print(f"no API types yet: there is no *_types.py file below {where}/", file=sys.stderr)  # noqa: T201 - a command line
-    crds = build_crds(models)
+    crds = build_crds(models, max_description=max_description, source=_source)
     for warning in _warnings(crds):
         print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - a command line
     return crds

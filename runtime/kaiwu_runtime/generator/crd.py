@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from kaiwu_runtime.api.model import CustomResource
 from kaiwu_runtime.api.resource import PrinterColumn, ResourceDefinition, resource_definition
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.checks import check_resource
+from kaiwu_runtime.generator.descriptions import trim_descriptions
 from kaiwu_runtime.generator.schema import Schema, plain
 from kaiwu_runtime.generator.structure import resource_schema
 from kaiwu_runtime.generator.subresources import check_definition
@@ -66,12 +67,20 @@ class CustomResourceDefinition:
         return f"{self.group}_{self.plural}.yaml"
 
 
-def build_crds(models: Iterable[type[CustomResource]], *, check: bool = True) -> list[CustomResourceDefinition]:
+def build_crds(
+    models: Iterable[type[CustomResource]],
+    *,
+    check: bool = True,
+    max_description: int | None = None,
+    source: Callable[[type], str] | None = None,
+) -> list[CustomResourceDefinition]:
     """Return the CRDs of a project's kinds, sorted by group and plural.
 
     Args:
         models: Classes decorated with ``@resource``.
         check: False leaves the checks to the API server; for tests of the checks.
+        max_description: Characters a description may have in the CRD; 0 leaves all of them out, None none.
+        source: Names the file a model is defined in, which then precedes a message about it.
 
     Raises:
         DefinitionError: A type the API server would refuse; the message names model and field.
@@ -81,10 +90,16 @@ def build_crds(models: Iterable[type[CustomResource]], *, check: bool = True) ->
         definition = resource_definition(model)
         if definition is None:
             raise DefinitionError(f"{model.__qualname__} is not decorated with @resource(...)")
-        kinds[definition.identity.group, definition.identity.kind].append(_kind_version(model, definition, check=check))
+        try:
+            version = _kind_version(model, definition, check=check)
+        except DefinitionError as error:
+            if source is None:
+                raise
+            raise DefinitionError(f"{source(model)}: {error}") from None
+        kinds[definition.identity.group, definition.identity.kind].append(version)
     if check:
         _check_names([version for versions in kinds.values() for version in versions])
-    crds = [_merge(versions, check=check) for versions in kinds.values()]
+    crds = [_merge(versions, check=check, max_description=max_description) for versions in kinds.values()]
     return sorted(crds, key=lambda crd: (crd.group, crd.plural))
 
 
@@ -96,7 +111,7 @@ def _kind_version(model: type[CustomResource], definition: ResourceDefinition, *
     return KindVersion(model, definition, schema)
 
 
-def _merge(versions: Sequence[KindVersion], *, check: bool) -> CustomResourceDefinition:
+def _merge(versions: Sequence[KindVersion], *, check: bool, max_description: int | None) -> CustomResourceDefinition:
     newest_first = sorted(versions, key=lambda v: version_priority(v.definition.identity.version), reverse=True)
     storage = _storage_version(newest_first) if check else _marked(newest_first)
     if check:
@@ -121,7 +136,7 @@ def _merge(versions: Sequence[KindVersion], *, check: bool) -> CustomResourceDef
             "group": identity.group,
             "names": names,
             "scope": "Namespaced" if identity.namespaced else "Cluster",
-            "versions": [_version(v, storage=v.definition.identity.version in storage) for v in newest_first],
+            "versions": [_version(v, v.definition.identity.version in storage, max_description) for v in newest_first],
         },
     }
     return CustomResourceDefinition(tuple(newest_first), manifest, _check_size(newest_first[0], manifest))
@@ -140,13 +155,14 @@ def _metadata(versions: Sequence[KindVersion]) -> dict[str, Any]:
     return metadata
 
 
-def _version(version: KindVersion, *, storage: bool) -> dict[str, Any]:
+def _version(version: KindVersion, storage: bool, max_description: int | None) -> dict[str, Any]:
     definition = version.definition
+    schema = version.schema if max_description is None else trim_descriptions(version.schema, max_description)
     content: dict[str, Any] = {
         "name": definition.identity.version,
         "served": definition.served,
         "storage": storage,
-        "schema": {"openAPIV3Schema": plain(version.schema)},
+        "schema": {"openAPIV3Schema": plain(schema)},
     }
     if definition.columns:
         content["additionalPrinterColumns"] = [_column(column) for column in definition.columns]
@@ -253,7 +269,7 @@ def _check_size(newest: KindVersion, manifest: dict[str, Any]) -> tuple[str, ...
     if size > STORAGE_LIMIT:
         raise DefinitionError(
             f"{kind}: its CRD has {size // 1024} KiB, and etcd stores {STORAGE_LIMIT // 1024}: "
-            "embed fewer Kubernetes types, or keep them as Annotated[dict[str, Any], PreserveUnknownFields()]"
+            "embed fewer Kubernetes types, or declare them as Annotated[dict[str, Any], PreserveUnknownFields()]"
         )
     if size > ANNOTATION_LIMIT:
         limit = ANNOTATION_LIMIT // 1024

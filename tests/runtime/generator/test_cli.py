@@ -170,7 +170,7 @@ def test_versions_and_groups_in_folders(project: Path) -> None:
         ("api/v1/bad_types.py", "raise SystemExit(3)\n", "error: api/v1/bad_types.py:1: SystemExit: 3\n"),
         ("api/v1-x/bad_types.py", "", "error: api/v1-x/bad_types.py: 'v1-x' is no Python module name"),
         ("api/v1/bad_types.py", TYPES.format(version="one", kind="Bad"), "Bad: @resource version='one' is no API version: use v1, v1beta1 or v2alpha3\n"),
-        ("api/v1/bad_types.py", TYPES.replace("size: int = Field(default=1, ge=1)", "size: float = 1").format(version="v1", kind="Bad"), "error: ThingSpec.size: a float may be rounded"),
+        ("api/v1/bad_types.py", TYPES.replace("size: int = Field(default=1, ge=1)", "size: float = 1").format(version="v1", kind="Bad"), "error: api/v1/bad_types.py: ThingSpec.size: a float may be rounded"),
         ("api/v1/bad_types.py", TYPES.format(version="v1", kind="Thing"), "error: Thing: api.v1.bad_types.Thing and api.v1.thing_types.Thing both define version v1\n"),
         ("controllers/bad_controller.py", "x = 1\n", "error: controllers/bad_controller.py has no Reconciler: define a class with a reconcile method\n"),
         ("controllers/helper.py", "import nothing_like_this\n", "error: controllers/helper.py:1: ModuleNotFoundError"),
@@ -198,6 +198,7 @@ def test_one_line_that_names_the_file(project: Path, file: str, text: str, messa
         (["manifests", "--api", ".."], 1, "error: --api ..: run this in the project's root, above that folder\n"),
         (["generate", "--header-file", "nowhere"], 1, "error: --header-file nowhere: No such file or directory\n"),
         (["manifests", "--nonsense"], 2, "unrecognized arguments: --nonsense"),
+        (["manifests", "--max-description", "-1"], 2, "argument --max-description: -1 is negative"),
         ([], 2, "the following arguments are required: COMMAND"),
         (["unknown"], 2, "invalid choice: 'unknown'"),
     ],
@@ -224,6 +225,11 @@ def test_a_module_of_another_place_is_not_taken_for_the_projects(project: Path) 
     assert result.stderr == (
         "error: json/v1/thing_types.py: Python has another module called 'json': rename the folder json/\n"
     )
+
+
+def test_descriptions_can_be_cut(project: Path) -> None:
+    run(project, "manifests", "--max-description", "0")
+    assert "description" not in (project / "config/crd/bases/a.example.com_things.yaml").read_text()
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -66,6 +66,7 @@ from kaiwu_runtime.api import (
     resource,
     schema,
 )
+from kaiwu_runtime.generator import build_crds
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.envtest
 
 GROUP = "markers.example.com"
+CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 UNSET: Any = object()
 
 
@@ -324,6 +326,14 @@ def test_marker(row: Row, kinds: dict[str, type[CustomResource]], server: Any) -
         assert "spec.value" in answer["message"]
     finally:
         server.delete(kind, "valid")
+
+
+def test_the_api_server_keeps_every_word_of_the_schemas(kinds: dict[str, type[CustomResource]], server: Any) -> None:
+    """A word the API server does not know, or writes differently, would be gone from the definition it stores."""
+    for crd in build_crds(kinds.values()):
+        code, stored = server.send("GET", f"{CRDS}/{crd.manifest['metadata']['name']}")
+        assert code == 200
+        assert stored["spec"]["versions"][0]["schema"] == crd.manifest["spec"]["versions"][0]["schema"]
 
 
 def test_every_marker_has_a_row() -> None:
