@@ -16,7 +16,6 @@ from pydantic.fields import FieldInfo
 
 from kaiwu_runtime.api.kube import KubeModel, is_kube_model
 from kaiwu_runtime.api.markers import (
-    EmbeddedResource,
     Immutable,
     Nullable,
     Required,
@@ -203,8 +202,6 @@ def _typed(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...])
         return int_or_string()
     if facts.carries(KubeModel) or is_kube_model(bare):
         return kube_schema(bare, where)
-    if facts.find(EmbeddedResource) is not None and not _is_model(bare):
-        return Schema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
     if isinstance(bare, type) and issubclass(bare, BaseModel):
         return _nested(bare, where, outer)
     origin, arguments = get_origin(bare), get_args(bare)
@@ -256,10 +253,6 @@ def own_docstring(model: type[Any]) -> str:
     """Return a model's own docstring, never one it inherits."""
     text = model.__dict__.get("__doc__")
     return inspect.cleandoc(text) if text else ""
-
-
-def _is_model(bare: object) -> bool:
-    return isinstance(bare, type) and issubclass(bare, BaseModel)
 
 
 def walk(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:

@@ -25,7 +25,8 @@ from lightkube.models.core_v1 import (
     ResourceRequirements,
     Toleration,
 )
-from lightkube.models.meta_v1 import LabelSelector
+from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap
 from pydantic import AwareDatetime, Field, create_model
 
 from kaiwu_runtime.api import (
@@ -157,6 +158,14 @@ class Sealed(APIModel):
     value: Annotated[int, Immutable()]
 
 
+@schema(EmbeddedResource())
+class Configuration(APIModel):
+    api_version: str
+    kind: str
+    metadata: Kube[ObjectMeta] | None = None
+    data: dict[str, str] = Field(default_factory=dict)
+
+
 class Tree(APIModel):
     child: Annotated[dict[str, Any], Schemaless(), SchemaType("object"), PreserveUnknownFields()]
 
@@ -234,6 +243,8 @@ MARKERS = [
     Row("int or string integer", int | str, 80, True, 'must be of type integer: "'),
     Row("int or string pattern", Annotated[IntOrString, Field(pattern="^[0-9]+%$")], "5%", "5", "should match"),
     Row("embedded resource", Annotated[dict[str, Any], EmbeddedResource()], {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}}, {"data": {}}, "spec.value.apiVersion: Required value"),
+    Row("kube embedded resource", Annotated[Kube[ConfigMap], EmbeddedResource()], {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"b": "c"}, "generation": 3}, "data": {"a": "b"}}, {"kind": "ConfigMap"}, "spec.value.apiVersion: Required value"),
+    Row("embedded model", Configuration, {"apiVersion": "v1", "kind": "Thing", "metadata": {"name": "a"}, "data": {"a": "b"}}, {"apiVersion": "v1", "metadata": {"name": "a"}}, "spec.value.kind: Required value"),
     Row("preserve unknown fields", dict[str, Any], {"a": {"b": [1]}}, 1, "must be of type object"),
     Row("open model", Open, {"known": 1, "other": 2}, {"known": "x"}, "must be of type integer"),
     Row("any value", Any, ["a", 1], UNSET, "spec.value: Required value"),
