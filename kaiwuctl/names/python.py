@@ -21,6 +21,7 @@ RESERVED_CLASS_NAMES = frozenset(
         "CachedClient",
         "Client",
         "Condition",
+        "Conditions",
         "CustomResource",
         "Duration",
         "Enum",
