@@ -7,6 +7,7 @@ signal n.
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -24,6 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program's name; None takes the process's.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A path or a name that the terminal's encoding lacks is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
     verbose = "--verbose" in words or "--verbose=true" in words
     try:
         return _run(words)

@@ -32,6 +32,17 @@ def test_a_group_alone_shows_its_commands(empty: CommandLine, path: tuple[str, .
     assert empty.ok(*path) == empty.ok(*path, "--help")
 
 
+def test_help_as_a_command(empty: CommandLine) -> None:
+    assert empty.ok("help") == empty.ok("--help")
+    assert empty.ok("help", "create", "api") == empty.ok("create", "api", "--help")
+
+
+def test_a_terminal_that_lacks_characters(empty: CommandLine) -> None:
+    ascii_only = type(empty)(empty.folder, {"PYTHONIOENCODING": "ascii"})
+    error = ascii_only.refused("init", "--domain", "ünspur.com", status=2)
+    assert 'error: --domain "\\xfcnspur.com": must be' in error
+
+
 def test_every_command_is_in_the_help_of_its_group(empty: CommandLine) -> None:
     for row in COMMANDS:
         assert row.summary in empty.ok(*row.path[:-1], "--help")
