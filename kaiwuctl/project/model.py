@@ -74,8 +74,10 @@ class Project:
 
     def default_controller_name(self, group: str, kind: str) -> str:
         """Return the name a kind's only controller has: the kind, with the group in a multigroup project."""
-        prefix = f"{group.replace('.', '-')}-" if self.multigroup and group else ""
-        return f"{prefix}{kind.lower()}"
+        if not self.multigroup or not group:
+            return kind.lower()
+        name = f"{group.replace('.', '-')}-{kind.lower()}"
+        return f"group-{name}" if name[0].isdigit() else name
 
     def api_folder(self, group: str, version: str) -> str:
         """Return the folder of a version's types: ``api/v1``, in a multigroup project ``api/kaiwu/v1``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import pty
 import subprocess
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+
+from kaiwuctl.names.python import is_reserved_class
 
 from .command_line import CREATE, snapshot
 
@@ -219,6 +222,24 @@ def test_the_domain_as_group(project: CommandLine) -> None:
     assert "Otter is otters.inspur.com, version v1." in output
     assert resources(project.folder, "config/samples/kustomization.yaml") == ["v1_otter.yaml"]
     assert (project.folder / "config/samples/v1_otter.yaml").is_file()
+
+
+def test_no_name_in_the_generated_modules_can_be_a_kind(project: CommandLine) -> None:
+    """A kind called like something its modules import would replace it."""
+    project.ok("create", "api", "--group", "zzz", "--version", "v1", "--kind", "Zzz", NO_MAKE)
+    names: set[str] = set()
+    for path in project.folder.rglob("*.py"):
+        # Only beside the kind itself.
+        if "Zzz" not in path.read_text():
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                names.update((alias.asname or alias.name).partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ClassDef):
+                names.add(node.name)
+    upper_case = {name for name in names if name[0].isupper() and not name.startswith("Zzz")}
+    assert len(upper_case) > 5
+    assert [name for name in sorted(upper_case) if not is_reserved_class(name)] == []
 
 
 REFUSED = [

@@ -167,6 +167,11 @@ def test_a_kind_of_kubernetes_needs_no_type() -> None:
     assert not again.resource
 
 
+def test_the_controller_of_a_group_that_starts_with_a_digit() -> None:
+    decision = decide(request(group="4th", kind="Otter"), project(multigroup=True))
+    assert (decision.controller_name, decision.entry.path) == ("group-4th-otter", "api/group_4th/v1")
+
+
 def test_the_same_kind_in_two_groups() -> None:
     present = project(resource(group="first", controllers=("first-kaiwucluster",)), multigroup=True)
     decision = decide(request(group="second", kind="KaiwuCluster"), present)
