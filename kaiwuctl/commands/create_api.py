@@ -99,16 +99,16 @@ def command(
         controller=controller,
         controller_name=None if controller_name is None else controller_name.strip(),
     )
-    decided: list[APIDecision] = []
+    decided: list[tuple[APIDecision, Project]] = []
 
     def make_plan() -> Plan:
         project_file = ProjectFile.load(root)
         decision = decide(request, project_file.project)
-        decided.append(decision)
+        decided.append((decision, project_file.project))
         return _plan(root, project_file, decision, force=force)
 
     def afterwards() -> None:
-        _report(decided[0], controller_asked=controller)
+        _report(*decided[0], controller_asked=controller)
         if make:
             run_make(root)
 
@@ -229,12 +229,18 @@ def _context(root: Path, project: Project, decision: APIDecision) -> APIContext:
     )
 
 
-def _report(decision: APIDecision, *, controller_asked: bool | None) -> None:
+def _report(decision: APIDecision, project: Project, *, controller_asked: bool | None) -> None:
     entry = decision.entry
     say()
-    say(f"{entry.kind} is {entry.plural}.{entry.qualified_group}, version {entry.version}.")
+    if entry.core:
+        say(f"{entry.kind} is a kind of Kubernetes itself: {entry.plural}, version {entry.version}.")
+    else:
+        say(f"{entry.kind} is {entry.plural}.{entry.qualified_group}, version {entry.version}.")
     if not decision.controller and controller_asked is None:
         say("No controller was added: another version of the kind has one, and it serves all of them.")
-    if decision.resource:
+    if decision.before is None and decision.resource:
         say(f"Next: describe the type in {entry.path}/{entry.kind.lower()}_types.py, then run")
-        say("  make generate manifests install run")
+    else:
+        module = project.controller_module(entry.group, entry.kind, decision.controller_name)
+        say(f"Next: write what it does in {project.controller_folder(entry.group)}/{module}.py, then run")
+    say("  make generate manifests install run")
