@@ -19,7 +19,7 @@ class _DeferredPackage(ModuleType):
         spec = self.__spec__
         if (name.startswith("__") and name.endswith("__")) or spec is None or spec.loader is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        self.__class__ = ModuleType
+        self.__class__ = ModuleType  # type: ignore[assignment]  # an ordinary module from here on
         spec.loader.exec_module(self)
         return getattr(self, name)
 

@@ -96,6 +96,15 @@ class Cache:
         for informer in self.informers:
             await self._wait(informer, self._sync_timeout if timeout is None else timeout)
 
+    async def wait_for(self, informer: Informer) -> None:
+        """Return when one informer has synced.
+
+        Raises:
+            APIConnectionError: It did not within the cache's time; the message says why.
+        """
+        if not informer.has_synced:
+            await self._wait(informer, self._sync_timeout)
+
     async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
         """Return a copy of one object; see :class:`~kaiwu_runtime.client.Reader`."""
         informer = await self._synced(kind)
@@ -123,16 +132,11 @@ class Cache:
         informer = await self._synced(kind)
         matches = parse_label_selector(label_selector)
         fields = _fields(field_selector)
-        return [
-            obj.decode(kind)
-            for obj in informer.list(namespace)
-            if matches(obj.labels) and _selected(obj, fields)
-        ]
+        return [obj.decode(kind) for obj in informer.list(namespace) if matches(obj.labels) and _selected(obj, fields)]
 
     async def _synced(self, kind: type[Any]) -> Informer:
         informer = self.informer(kind)
-        if not informer.has_synced:
-            await self._wait(informer, self._sync_timeout)
+        await self.wait_for(informer)
         return informer
 
     async def _wait(self, informer: Informer, seconds: float) -> None:
@@ -140,9 +144,7 @@ class Cache:
             async with asyncio.timeout(seconds):
                 await informer.wait_for_sync()
         except TimeoutError as error:
-            reason = informer.last_error or (
-                "the cache does not run" if self._group is None else "no answer yet"
-            )
+            reason = informer.last_error or ("the cache does not run" if self._group is None else "no answer yet")
             raise APIConnectionError(
                 f"the cache of {informer.identity} did not sync within {seconds:g} s: {reason}"
             ) from error

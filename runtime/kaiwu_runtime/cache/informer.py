@@ -33,9 +33,7 @@ class Informer:
         selections: Which objects; one reflector each.
     """
 
-    def __init__(
-        self, transport: Transport, kind: type[Any], selections: Sequence[Selection] = (Selection(),)
-    ) -> None:
+    def __init__(self, transport: Transport, kind: type[Any], selections: Sequence[Selection] = (Selection(),)) -> None:
         self.kind = kind
         self.identity = identify(kind)
         self.store = Store()
@@ -43,9 +41,7 @@ class Informer:
         self._synced = asyncio.Event()
         self._listed: set[str] = set()
         self._selections = tuple(selections)
-        self._reflectors = [
-            Reflector(transport, self.identity, self, selection) for selection in self._selections
-        ]
+        self._reflectors = [Reflector(transport, self.identity, self, selection) for selection in self._selections]
 
     @property
     def has_synced(self) -> bool:

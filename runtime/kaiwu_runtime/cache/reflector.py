@@ -252,7 +252,5 @@ def explain(error: APIError, identity: ResourceIdentity, selection: Selection) -
             f"verbs=list,watch{where}; declare it with @rbac and run `make manifests` ({error})"
         )
     if isinstance(error, NotFoundError):
-        return (
-            f"the API server has no resource {identity.plural}.{identity.group}; run `make install` ({error})"
-        )
+        return f"the API server has no resource {identity.plural}.{identity.group}; run `make install` ({error})"
     return str(error)

@@ -119,9 +119,7 @@ class Store:
         self._discard(old)
         return [ObjectEvent(EventType.DELETED, obj, old)]
 
-    def replace(
-        self, objects: Iterable[CachedObject], *, namespace: str = "", initial: bool = False
-    ) -> Events:
+    def replace(self, objects: Iterable[CachedObject], *, namespace: str = "", initial: bool = False) -> Events:
         """Make a complete list the content, and report what differs: an object that is gone was deleted.
 
         Args:

@@ -3,8 +3,9 @@
 from kaiwu_runtime.client.cached import CachedClient
 from kaiwu_runtime.client.client import Client, PatchType, Reader
 from kaiwu_runtime.client.codec import decode, encode
+from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.client.owner import set_controller_reference, set_owner_reference
-from kaiwu_runtime.client.transport import HTTPTransport, Transport
+from kaiwu_runtime.client.transport import Transport
 
 __all__ = [
     "CachedClient",

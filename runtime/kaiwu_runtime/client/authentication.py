@@ -67,7 +67,7 @@ class StaticAuthentication:
         """Return the header."""
         return self._header
 
-    async def renew(self, *, rejected: bool) -> bool:
+    async def renew(self, *, rejected: bool) -> bool:  # noqa: ARG002
         """Do nothing: there is nothing newer."""
         return False
 
@@ -104,7 +104,7 @@ class TokenFileAuthentication:
             self._read(now)
         return self._header
 
-    async def renew(self, *, rejected: bool) -> bool:
+    async def renew(self, *, rejected: bool) -> bool:  # noqa: ARG002
         """Read the file now; tell whether the token is another one."""
         before = self._header
         self._read(self._clock())

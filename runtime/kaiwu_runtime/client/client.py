@@ -19,7 +19,8 @@ import msgspec
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.client.credentials import load_credentials
-from kaiwu_runtime.client.transport import HTTPTransport, Transport
+from kaiwu_runtime.client.http_transport import HTTPTransport
+from kaiwu_runtime.client.transport import Transport
 
 T = TypeVar("T")
 
@@ -105,9 +106,7 @@ class Client:
         namespace: The context's or pod's namespace, for callers that want a default; no method applies it by itself.
     """
 
-    def __init__(
-        self, transport: Transport, *, field_manager: str = FIELD_MANAGER, namespace: str = "default"
-    ) -> None:
+    def __init__(self, transport: Transport, *, field_manager: str = FIELD_MANAGER, namespace: str = "default") -> None:
         self.transport = transport
         self.field_manager = field_manager
         self.namespace = namespace
@@ -147,9 +146,7 @@ class Client:
 
     async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
         """Return one object; see :class:`Reader`."""
-        return decode(
-            kind, await self.transport.request("GET", _object_path(identify(kind), namespace, name))
-        )
+        return decode(kind, await self.transport.request("GET", _object_path(identify(kind), namespace, name)))
 
     async def list(
         self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
@@ -225,16 +222,10 @@ class Client:
             "metadata": {name: raw for name, raw in metadata.items() if name not in _SERVER_OWNED},
         }
         if not subresource:
-            body.pop(
-                "status", None
-            )  # it has a subresource of its own: sent here it is ignored, but looks written
-        return await self._apply(
-            obj, body, subresource, force=force, field_manager=field_manager, dry_run=dry_run
-        )
+            body.pop("status", None)  # it has a subresource of its own: sent here it is ignored, but looks written
+        return await self._apply(obj, body, subresource, force=force, field_manager=field_manager, dry_run=dry_run)
 
-    async def apply_status(
-        self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False
-    ) -> T:
+    async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:
         """Write an object's status by server-side apply; spec and metadata are not sent.
 
         When the object was read from the server, its uid is sent along: the status of a successor with the same

@@ -46,7 +46,7 @@ def _type_header(kind: type[Any]) -> bytes:
 
 def _with_type_header(kind: type[Any], body: bytes) -> bytes:
     """Put apiVersion and kind in front of the members of a JSON object that has neither."""
-    header = _type_header(kind)
+    header = _type_header(kind)  # type: ignore[arg-type]  # a class is hashable
     return header + b"}" if body == b"{}" else header + b"," + body[1:]
 
 
@@ -64,16 +64,14 @@ def encode(obj: object) -> bytes:
 
     See https://kubernetes.io/docs/reference/using-api/server-side-apply/
     """
-    kind = type(obj)
+    kind: type[Any] = type(obj)
     if is_model(obj):
         return _with_type_header(kind, dump_model(obj))
     if isinstance(obj, msgspec.Struct):
         body = _encoder.encode(obj)
         if getattr(obj, "apiVersion", None) and getattr(obj, "kind", None):
             return body
-        untyped = {
-            name: raw for name, raw in _members.decode(body).items() if name not in {"apiVersion", "kind"}
-        }
+        untyped = {name: raw for name, raw in _members.decode(body).items() if name not in {"apiVersion", "kind"}}
         return _with_type_header(kind, _encoder.encode(untyped))
     if isinstance(obj, dict):  # lightkube's generic resources
         identity = identify(kind)
@@ -124,8 +122,6 @@ def _reason(error: Exception) -> str:
     details = getattr(error, "errors", None)
     if callable(details):
         found = details(include_url=False, include_input=False, include_context=False)
-        lines = [
-            f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found
-        ]
+        lines = [f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found]
         return "; ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
     return str(error)

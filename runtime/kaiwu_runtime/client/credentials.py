@@ -87,10 +87,7 @@ def load_credentials(
             return in_cluster
     paths = kubeconfig_paths(kubeconfig)
     if not paths:
-        looked = (
-            os.environ.get("KUBECONFIG")
-            or f"{DEFAULT_PATH}, and {service_account} for a pod's service account"
-        )
+        looked = os.environ.get("KUBECONFIG") or f"{DEFAULT_PATH}, and {service_account} for a pod's service account"
         raise ConfigurationError(f"no Kubernetes credentials: nothing at {looked}; set KUBECONFIG")
     return _from_context(load_context(paths, context))
 
@@ -121,9 +118,7 @@ def _from_context(chosen: KubeContext) -> Credentials:
     cluster, user = chosen.cluster, chosen.user
     server = cluster.server.rstrip("/")
     if urlsplit(server).scheme not in {"http", "https"} or not urlsplit(server).hostname:
-        raise ConfigurationError(
-            f"context {chosen.name!r}: server {cluster.server!r} is no http:// or https:// URL"
-        )
+        raise ConfigurationError(f"context {chosen.name!r}: server {cluster.server!r} is no http:// or https:// URL")
     return Credentials(
         server=server,
         namespace=chosen.namespace,
@@ -176,9 +171,7 @@ def _certificate(user: UserEntry, context: str) -> ClientCertificate | None:
         return None
     if chain is None or key is None:
         missing = "client-certificate" if chain is None else "client-key"
-        raise ConfigurationError(
-            f"context {context!r}: the user has no {missing}; certificate and key belong together"
-        )
+        raise ConfigurationError(f"context {context!r}: the user has no {missing}; certificate and key belong together")
     return ClientCertificate(chain, key)
 
 

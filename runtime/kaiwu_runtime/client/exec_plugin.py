@@ -53,9 +53,7 @@ class ExecAuthentication:
         ConfigurationError: The entry asks for a version or a mode that does not exist.
     """
 
-    def __init__(
-        self, entry: ExecEntry, cluster: ClusterEntry, folder: Path, *, timeout: float = 300.0
-    ) -> None:
+    def __init__(self, entry: ExecEntry, cluster: ClusterEntry, folder: Path, *, timeout: float = 300.0) -> None:
         if entry.apiVersion not in API_VERSIONS:
             raise ConfigurationError(
                 f"exec plugin {entry.command}: apiVersion {entry.apiVersion!r} is not one of {', '.join(API_VERSIONS)}"
@@ -126,17 +124,13 @@ class ExecAuthentication:
         try:
             output, complaint = await asyncio.wait_for(process.communicate(), self._timeout)
         except TimeoutError as error:
-            raise ConfigurationError(
-                f"exec plugin {command}: no answer within {self._timeout:g} s"
-            ) from error
+            raise ConfigurationError(f"exec plugin {command}: no answer within {self._timeout:g} s") from error
         finally:
             if process.returncode is None:
                 process.kill()
         if process.returncode != 0:
             said = " ".join(complaint.decode(errors="replace").split())[-500:]
-            raise ConfigurationError(
-                f"exec plugin {command}: exit status {process.returncode}: {said}{self._hint()}"
-            )
+            raise ConfigurationError(f"exec plugin {command}: exit status {process.returncode}: {said}{self._hint()}")
         return self._parse(command, output)
 
     def _parse(self, command: str, output: bytes) -> _Status:
@@ -152,13 +146,9 @@ class ExecAuthentication:
             )
         status = credential.status
         if status is None or not (status.token or status.certificate):
-            raise ConfigurationError(
-                f"exec plugin {command}: printed neither a token nor a client certificate"
-            )
+            raise ConfigurationError(f"exec plugin {command}: printed neither a token nor a client certificate")
         if bool(status.certificate) != bool(status.key):
-            raise ConfigurationError(
-                f"exec plugin {command}: a client certificate needs its key, and a key its chain"
-            )
+            raise ConfigurationError(f"exec plugin {command}: a client certificate needs its key, and a key its chain")
         return status
 
     def _command(self) -> str:

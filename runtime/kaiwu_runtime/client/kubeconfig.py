@@ -127,9 +127,7 @@ def load_context(paths: Sequence[Path], context: str | None = None) -> KubeConte
     where = os.pathsep.join(str(path) for path in paths)
     name = context or current
     if not name:
-        raise ConfigurationError(
-            f"{where}: no current-context; choose one with `kubectl config use-context NAME`"
-        )
+        raise ConfigurationError(f"{where}: no current-context; choose one with `kubectl config use-context NAME`")
     chosen, _ = _convert(sections["contexts"], name, "context", Context, where)
     cluster, cluster_path = _convert(sections["clusters"], chosen.cluster, "cluster", ClusterEntry, where)
     user, user_path = UserEntry(), cluster_path
@@ -170,9 +168,7 @@ def _merge(entries: dict[str, Entry], found: object, path: Path, section: str) -
         entries.setdefault(item["name"], Entry(item.get(singular) or {}, path))
 
 
-def _convert(
-    entries: dict[str, Entry], name: str, singular: str, kind: type[E], where: str
-) -> tuple[E, Path]:
+def _convert(entries: dict[str, Entry], name: str, singular: str, kind: type[E], where: str) -> tuple[E, Path]:
     entry = entries.get(name)
     if entry is None:
         known = ", ".join(sorted(entries)) or "none"

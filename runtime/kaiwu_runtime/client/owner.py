@@ -47,18 +47,14 @@ def set_owner_reference(owner: object, owned: object, *, block_owner_deletion: b
     _upsert(owned, _reference(owner, owned, controller=None, block_owner_deletion=block_owner_deletion))
 
 
-def _reference(
-    owner: object, owned: object, *, controller: bool | None, block_owner_deletion: bool
-) -> OwnerReference:
+def _reference(owner: object, owned: object, *, controller: bool | None, block_owner_deletion: bool) -> OwnerReference:
     identity = identify(type(owner))
     metadata = _metadata(owner)
     if not metadata.uid or not metadata.name:
         raise ValueError(f"{_describe(owner)} has no uid: an owner has to be read from the API server first")
     if metadata.namespace:
         if not identify(type(owned)).namespaced:
-            raise ValueError(
-                f"{_describe(owned)} is cluster-scoped and cannot be owned by {_describe(owner)}"
-            )
+            raise ValueError(f"{_describe(owned)} is cluster-scoped and cannot be owned by {_describe(owner)}")
         namespace = _metadata(owned).namespace
         if namespace != metadata.namespace:
             raise ValueError(f"{_describe(owned)} must be in namespace {metadata.namespace!r} of its owner")
@@ -88,8 +84,4 @@ def _metadata(obj: Any) -> ObjectMeta:  # noqa: ANN401 - a pydantic model or a l
 def _describe(obj: object) -> str:
     metadata = _metadata(obj)
     name = metadata.name or "(no name)"
-    return (
-        f"{type(obj).__name__} {metadata.namespace}/{name}"
-        if metadata.namespace
-        else f"{type(obj).__name__} {name}"
-    )
+    return f"{type(obj).__name__} {metadata.namespace}/{name}" if metadata.namespace else f"{type(obj).__name__} {name}"

@@ -50,14 +50,10 @@ def _bypassed(host: str, port: int, rules: str) -> bool:
         address = None
     if host == "localhost" or (address is not None and address.is_loopback):
         return True
-    return any(
-        _matches(host, port, address, rule.strip().lower()) for rule in rules.split(",") if rule.strip()
-    )
+    return any(_matches(host, port, address, rule.strip().lower()) for rule in rules.split(",") if rule.strip())
 
 
-def _matches(
-    host: str, port: int, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None, rule: str
-) -> bool:
+def _matches(host: str, port: int, address: ipaddress.IPv4Address | ipaddress.IPv6Address | None, rule: str) -> bool:
     if rule == "*":
         return True
     if address is not None:

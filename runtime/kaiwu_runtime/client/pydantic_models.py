@@ -34,15 +34,11 @@ class _Fields(NamedTuple):
 @cache
 def _fields(kind: type[BaseModel]) -> _Fields:
     """Return a model's apiVersion and kind fields, and those whose default can be changed in place."""
-    type_fields = {
-        name for name, field in kind.model_fields.items() if (field.alias or name) in {"apiVersion", "kind"}
-    }
+    type_fields = {name for name, field in kind.model_fields.items() if (field.alias or name) in {"apiVersion", "kind"}}
     mutable = [
         (name, field)
         for name, field in kind.model_fields.items()
-        if field.default_factory is not None
-        or isinstance(field.default, (list, dict, set))
-        or is_model(field.default)
+        if field.default_factory is not None or isinstance(field.default, (list, dict, set)) or is_model(field.default)
     ]
     return _Fields(frozenset(type_fields), tuple(mutable))
 
@@ -77,9 +73,7 @@ def dump_model(model: BaseModel | type[BaseModel]) -> bytes:
     instance = cast("BaseModel", model)
     _claim(instance)
     exclude = set(_fields(type(instance)).type_fields)
-    return instance.model_dump_json(
-        by_alias=True, exclude_none=True, exclude_unset=True, exclude=exclude
-    ).encode()
+    return instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, exclude=exclude).encode()
 
 
 def validate_model(kind: type[T], data: bytes) -> T:
