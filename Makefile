@@ -14,7 +14,7 @@ MAKE_VENV = $(PYTHON) -m venv $(VENV)
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
 endif
 
-SOURCES := $(shell find kaiwuctl runtime templates -type f -not -path '*/__pycache__/*' 2>/dev/null) pyproject.toml hatch_build.py README.md LICENSE
+SOURCES := kaiwuctl runtime templates pyproject.toml hatch_build.py README.md LICENSE
 
 .DEFAULT_GOAL := help
 
@@ -83,9 +83,15 @@ $(VENV)/.tools: constraints.txt pyproject.toml runtime/pyproject.toml
 	@$(PIP_INSTALL) -r requirements-dev.txt -c constraints.txt
 	@touch $@
 
-$(VENV)/.wheels: $(VENV)/.tools $(SOURCES)
-	@echo "Building and installing the wheels"
-	@$(MAKE) --no-print-directory build >/dev/null
-	@$(PIP_INSTALL) -c constraints.txt --force-reinstall --no-deps dist/*.whl
-	@$(PIP_INSTALL) -c constraints.txt dist/*.whl
-	@touch $@
+# find and not prerequisites, because the templates' file names have spaces and braces in them.
+.PHONY: FORCE
+FORCE:
+
+$(VENV)/.wheels: $(VENV)/.tools FORCE
+	@if [ ! -e $@ ] || [ -n "$$(find $(VENV)/.tools $(SOURCES) -newer $@ -not -path '*/__pycache__*' -print | head -n 1)" ]; then \
+	  echo "Building and installing the wheels" && \
+	  $(MAKE) --no-print-directory build >/dev/null && \
+	  $(PIP_INSTALL) -c constraints.txt dist/*.whl && \
+	  $(PIP_INSTALL) --force-reinstall --no-deps dist/*.whl && \
+	  touch $@; \
+	fi
