@@ -38,6 +38,9 @@ _DEPENDENCIES = frozenset(
     }
 )
 
+# As operator-sdk has it; nobody can own it.
+DEFAULT_DOMAIN = "my.domain"
+
 # Groups below these belong to Kubernetes; a CRD in them needs an approval annotation.
 # https://github.com/kubernetes/enhancements/tree/master/keps/sig-api-machinery/2337-k8s.io-group-protection
 _PROTECTED = ("k8s.io", "kubernetes.io")

@@ -319,20 +319,43 @@ def test_the_end_of_the_process_in_the_middle(copies: Callable[[], CommandLine])
     assert killed > MOMENTS // 2
 
 
-def leave_interrupted(project: CommandLine) -> None:
-    """Let a run die between its first and its last rename."""
+def leave_interrupted(project: CommandLine, arguments: tuple[str, ...] = CREATE_ONLY) -> None:
+    """Let a run die when it has renamed every file and only its list is still there."""
     code = (
         "import os, signal, sys\n"
         "from kaiwuctl.cli import main\n"
         "def hook(event, arguments):\n"
-        "    if event == 'os.rename' and str(arguments[1]).endswith('PROJECT'):\n"
+        "    if event == 'os.remove' and str(arguments[0]).endswith('journal.json'):\n"
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "sys.addaudithook(hook)\n"
-        f"sys.exit(main({list(CREATE_ONLY)!r}))\n"
+        f"sys.exit(main({list(arguments)!r}))\n"
     )
     command = [project.argv()[0], "-c", code]
     result = subprocess.run(command, cwd=project.folder, env=project.env(), capture_output=True, check=False)
     assert result.returncode == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["same-flags", "other-flags"])
+def test_init_after_a_killed_init(empty: CommandLine, other: bool) -> None:
+    """What the killed run recorded counts no more than what it wrote."""
+    leave_interrupted(empty, INIT)
+    assert (empty.folder / "PROJECT").is_file()
+    again = ("init", "--domain", "other.org") if other else INIT
+    result = empty.run(*again)
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == "warning: An earlier run was interrupted; what it had written was undone\n"
+    assert ("other.org" in (empty.folder / "PROJECT").read_text()) == other
+    before = snapshot(empty.folder)
+    empty.ok(*again)
+    assert snapshot(empty.folder) == before
+
+
+def test_create_api_after_a_killed_init(empty: CommandLine) -> None:
+    leave_interrupted(empty, INIT)
+    result = empty.run(*CREATE_ONLY)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("error: PROJECT: not found in this folder; start a project")
+    assert list(empty.folder.iterdir()) == []
 
 
 def test_the_next_run_undoes_what_a_killed_one_left(project: CommandLine) -> None:

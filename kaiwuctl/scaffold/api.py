@@ -1,0 +1,185 @@
+"""Scaffolds one API: what `kaiwuctl create api` does once its flags are read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaiwuctl import __version__
+from kaiwuctl.console import say
+from kaiwuctl.names.python import group_module, snake_case
+from kaiwuctl.project.api_request import APIDecision, APIRequest, decide
+from kaiwuctl.project.file import FILE_NAME, ProjectFile
+from kaiwuctl.project.lease import leader_election_id
+from kaiwuctl.project.repository import url_of
+from kaiwuctl.scaffold.carry_out import carry_out
+from kaiwuctl.scaffold.context import APIContext
+from kaiwuctl.scaffold.header import current_year, header_of_project
+from kaiwuctl.scaffold.kustomize import add_resources
+from kaiwuctl.scaffold.locate import template_folder, vendored_wheel
+from kaiwuctl.scaffold.make import run_make
+from kaiwuctl.scaffold.plan import Plan
+from kaiwuctl.scaffold.render import render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaiwuctl.project.model import Project
+
+_CRD = "config/crd/kustomization.yaml"
+_SAMPLES = "config/samples/kustomization.yaml"
+_RBAC = "config/rbac/kustomization.yaml"
+_DEFAULT = "config/default/kustomization.yaml"
+_MERGED = frozenset({_CRD, _SAMPLES, _RBAC, _DEFAULT, FILE_NAME})
+# Files of a kind rather than of one of its versions.
+_SHARED_FOLDERS = ("config/rbac/", "config/crd/")
+
+
+def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dry_run: bool, verbose: bool) -> None:
+    """Scaffold the API that is asked for into the project at `root`.
+
+    Args:
+        root: The project's folder.
+        request: What the flags say.
+        force: Overwrite files that differ.
+        make: Run the project's generators afterwards.
+        dry_run: Print the plan and write nothing.
+        verbose: Print the files that stay as they are, too.
+
+    Raises:
+        KaiwuctlError: It cannot be done; nothing was changed. Or `make` failed, when everything was written.
+    """
+    decided: list[tuple[APIDecision, Project]] = []
+
+    def make_plan() -> Plan:
+        project_file = ProjectFile.load(root)
+        decision = decide(request, project_file.project)
+        decided.append((decision, project_file.project))
+        return _plan(root, project_file, decision, force=force)
+
+    def afterwards() -> None:
+        _report(*decided[0], request)
+        if make:
+            run_make(root)
+
+    carry_out(root, make_plan, afterwards, dry_run=dry_run, verbose=verbose)
+
+
+def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force: bool) -> Plan:
+    project = project_file.project
+    context = _context(root, project, decision)
+    plan = Plan(root, force=force)
+    api_recorded = decision.before is not None and decision.before.api
+    controller_recorded = decision.before is not None and decision.controller_name in decision.before.controllers
+    rendered_once: dict[str, bytes] = {}
+    for file in render(template_folder("api"), context.as_data()):
+        if file.path in _MERGED:
+            rendered_once[file.path] = file.content
+            continue
+        if context.controller_module_name in file.path:
+            recorded = controller_recorded
+        elif file.path.startswith(_SHARED_FOLDERS):
+            recorded = api_recorded or bool(decision.other_versions)
+        else:
+            recorded = api_recorded
+        plan.add(file, recorded=recorded)
+    for path, resources in _entries(context).items():
+        start = rendered_once.get(path)
+
+        def edit(
+            text: str | None, path: str = path, resources: list[str] = resources, start: bytes | None = start
+        ) -> str:
+            if text is None and start is not None:
+                text = start.decode()
+            return add_resources(path, text, resources)
+
+        plan.merge(path, edit)
+
+    def record(text: str | None) -> str:
+        if decision.entry == decision.before and text is not None:
+            return text
+        project_file.record(decision.entry)
+        return project_file.dumps()
+
+    plan.merge(FILE_NAME, record)
+    return plan
+
+
+def _entries(context: APIContext) -> dict[str, list[str]]:
+    """Return what the kustomization files list because of this API."""
+    if not context.resource:
+        return {}
+    roles = [f"{context.role_prefix}{context.kind_lower}_{role}_role.yaml" for role in ("admin", "editor", "viewer")]
+    return {
+        _CRD: [f"bases/{context.qualified_group}_{context.plural}.yaml"],
+        _SAMPLES: [f"{context.sample_name}.yaml"],
+        _RBAC: roles,
+        _DEFAULT: ["../crd"],
+    }
+
+
+def _context(root: Path, project: Project, decision: APIDecision) -> APIContext:
+    entry = decision.entry
+    wheel = vendored_wheel(root)
+    header = header_of_project(root)
+    kind_lower = entry.kind.lower()
+    group_folder = group_module(entry.group) if project.multigroup and entry.group else ""
+    module = project.controller_module(entry.group, entry.kind, decision.controller_name)
+    package = entry.path.replace("/", ".")
+    folder = project.controller_folder(entry.group)
+    return APIContext(
+        cli_version=project.cli_version or __version__,
+        project_name=project.name,
+        domain=project.domain,
+        repo=project.repo,
+        repo_url=url_of(project.repo),
+        owner="",
+        license="custom" if header else "none",
+        boilerplate=header,
+        year=current_year(),
+        multigroup=project.multigroup,
+        namespaced=project.namespaced,
+        leader_election_id=leader_election_id(project),
+        runtime_version=wheel.version if wheel else "",
+        runtime_wheel=wheel.name if wheel else "",
+        runtime_sha256=wheel.sha256 if wheel else "",
+        group=entry.group,
+        qualified_group="" if entry.core and entry.group == "core" else entry.qualified_group,
+        group_snake=group_module(entry.group) if entry.group else "",
+        version=entry.version,
+        kind=entry.kind,
+        kind_lower=kind_lower,
+        kind_snake=snake_case(entry.kind),
+        plural=entry.plural,
+        scope="Namespaced" if entry.namespaced else "Cluster",
+        resource=decision.resource,
+        controller=decision.controller,
+        storage=decision.storage,
+        controller_name=decision.controller_name,
+        reconciler=decision.reconciler,
+        api_folder="" if entry.core else entry.path,
+        api_module="lightkube.resources" if entry.core else package,
+        type_module=entry.path if entry.core else f"{package}.{kind_lower}_types",
+        controller_folder=folder,
+        controller_package=folder.replace("/", "."),
+        controller_module_name=module,
+        role_prefix=f"{group_folder}_" if group_folder else "",
+        role_name_prefix=f"{entry.group.replace('.', '-')}-" if group_folder else "",
+        sample_name="_".join(part for part in (entry.group, entry.version, kind_lower) if part),
+    )
+
+
+def _report(decision: APIDecision, project: Project, request: APIRequest) -> None:
+    entry = decision.entry
+    say()
+    if entry.core:
+        say(f"{entry.kind} is a kind of Kubernetes itself: {entry.plural}, version {entry.version}.")
+    else:
+        say(f"{entry.kind} is {entry.plural}.{entry.qualified_group}, version {entry.version}.")
+    if not decision.controller and request.controller is None:
+        say("No controller was added: another version of the kind has one, and it serves all of them.")
+    if decision.before is None and decision.resource:
+        say(f"Next: describe the type in {entry.path}/{entry.kind.lower()}_types.py, then run")
+    else:
+        module = project.controller_module(entry.group, entry.kind, decision.controller_name)
+        say(f"Next: write what it does in {project.controller_folder(entry.group)}/{module}.py, then run")
+    say("  make generate manifests install run")

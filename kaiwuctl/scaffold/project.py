@@ -1,0 +1,195 @@
+"""Scaffolds a project: what `kaiwuctl init` does once its flags are read."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kaiwuctl import __version__
+from kaiwuctl.console import say
+from kaiwuctl.errors import UsageError
+from kaiwuctl.names.project import (
+    DEFAULT_DOMAIN,
+    DOMAIN_RULES,
+    OWNER_RULES,
+    PROJECT_NAME_RULES,
+    REPO_RULES,
+    suggest_project_name,
+)
+from kaiwuctl.names.rule import check, quoted
+from kaiwuctl.project.file import FILE_NAME, ProjectFile
+from kaiwuctl.project.lease import leader_election_id
+from kaiwuctl.project.model import Project
+from kaiwuctl.project.repository import guess_repo, url_of
+from kaiwuctl.scaffold.carry_out import carry_out
+from kaiwuctl.scaffold.context import InitContext
+from kaiwuctl.scaffold.header import (
+    HEADER_FILE,
+    current_year,
+    header_for,
+    header_from_file,
+    header_of_project,
+)
+from kaiwuctl.scaffold.locate import runtime_wheel, template_folder, vendored_wheel
+from kaiwuctl.scaffold.plan import Plan
+from kaiwuctl.scaffold.render import RenderedFile, render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitRequest:
+    """The flags of `kaiwuctl init`; None where one was not given."""
+
+    domain: str | None = None
+    project_name: str | None = None
+    repo: str | None = None
+    owner: str | None = None
+    license_name: str | None = None
+    license_file: str | None = None
+    multigroup: bool | None = None
+    namespaced: bool | None = None
+
+
+def scaffold_project(root: Path, request: InitRequest, *, dry_run: bool, verbose: bool) -> None:
+    """Scaffold the project that is asked for into `root`; again in a started project changes nothing.
+
+    Args:
+        root: The project's folder.
+        request: What the flags say.
+        dry_run: Print the plan and write nothing.
+        verbose: Print the files that stay as they are, too.
+
+    Raises:
+        KaiwuctlError: It cannot be done; nothing was changed.
+    """
+
+    def make_plan() -> Plan:
+        # A link to nothing counts, so that it is reported rather than replaced.
+        started = (root / FILE_NAME).exists() or (root / FILE_NAME).is_symlink()
+        if started:
+            project = ProjectFile.load(root).project
+            _refuse_other_values(project, request)
+        else:
+            project = _new_project(root, request)
+        return _plan(root, project, request, _header(root, request, started=started), started=started)
+
+    carry_out(root, make_plan, _next_steps, dry_run=dry_run, verbose=verbose)
+
+
+def _next_steps() -> None:
+    say()
+    say("Next: define an API, for example with")
+    say("  kaiwuctl create api --group kaiwu --version v1 --kind KaiwuCluster")
+
+
+def _new_project(root: Path, request: InitRequest) -> Project:
+    name = _name_of_folder(root) if request.project_name is None else request.project_name
+    check(name, PROJECT_NAME_RULES, what="--project-name")
+    domain = DEFAULT_DOMAIN if request.domain is None else request.domain
+    check(domain, DOMAIN_RULES, what="--domain")
+    repo = guess_repo(root, f"{domain or DEFAULT_DOMAIN}/{name}") if request.repo is None else request.repo
+    check(repo, REPO_RULES, what="--repo")
+    return Project(
+        name=name,
+        domain=domain,
+        repo=repo,
+        multigroup=bool(request.multigroup),
+        namespaced=bool(request.namespaced),
+        cli_version=__version__,
+    )
+
+
+def _name_of_folder(root: Path) -> str:
+    """Return the folder's name in lower case as project name, or refuse it with one that would do."""
+    name = root.name.lower()
+    for rule in PROJECT_NAME_RULES:
+        if not rule.holds(name):
+            suggestion = suggest_project_name(name) or rule.example
+            raise UsageError(
+                f"--project-name: the folder's name {quoted(root.name)} is no project name, which {rule.message}; "
+                f"write --project-name {suggestion}"
+            )
+    return name
+
+
+def _refuse_other_values(project: Project, request: InitRequest) -> None:
+    """Refuse to start a started project again with other values than it has."""
+    texts = [
+        ("domain", request.domain, project.domain),
+        ("projectName", request.project_name, project.name),
+        ("repo", request.repo, project.repo),
+    ]
+    switches = [
+        ("multigroup", request.multigroup, project.multigroup),
+        ("namespaced", request.namespaced, project.namespaced),
+    ]
+    differences = [
+        f"{key} is {quoted(recorded)}, not {quoted(asked)}"
+        for key, asked, recorded in texts
+        if asked is not None and asked != recorded
+    ]
+    differences += [
+        f"{key} is {str(recorded).lower()}, not {str(asked).lower()}"
+        for key, asked, recorded in switches
+        if asked is not None and asked != recorded
+    ]
+    if differences:
+        raise UsageError(
+            f"PROJECT: this folder has a project already: {'; '.join(differences)}; leave the flags out, or start "
+            "the other project in an empty folder"
+        )
+
+
+def _header(root: Path, request: InitRequest, *, started: bool) -> str:
+    if request.owner is not None:
+        check(request.owner, OWNER_RULES, what="--owner")
+    if request.license_file is not None:
+        header = header_from_file(request.license_file)
+    else:
+        header = header_for(request.license_name or "apache2", request.owner or "", current_year())
+    if not started:
+        return header
+    recorded = header_of_project(root)
+    asked = any(flag is not None for flag in (request.license_name, request.owner, request.license_file))
+    if asked and _without_years(recorded) != _without_years(header):
+        raise UsageError(
+            f"{HEADER_FILE}: this folder has a project already, with another licence header than the flags ask for; "
+            f"leave --license, --license-file and --owner out, or edit {HEADER_FILE}"
+        )
+    return recorded
+
+
+def _without_years(header: str) -> str:
+    return re.sub(r"\b[0-9]{4}\b", "", header)
+
+
+def _plan(root: Path, project: Project, request: InitRequest, header: str, *, started: bool) -> Plan:
+    wheel = (vendored_wheel(root) if started else None) or runtime_wheel()
+    context = InitContext(
+        cli_version=project.cli_version or __version__,
+        project_name=project.name,
+        domain=project.domain,
+        repo=project.repo,
+        repo_url=url_of(project.repo),
+        owner=request.owner or "",
+        license="custom" if request.license_file is not None else request.license_name or "apache2",
+        boilerplate=header,
+        year=current_year(),
+        multigroup=project.multigroup,
+        namespaced=project.namespaced,
+        leader_election_id=leader_election_id(project),
+        runtime_version=wheel.version,
+        runtime_wheel=wheel.name,
+        runtime_sha256=wheel.sha256,
+    )
+    plan = Plan(root)
+    for file in render(template_folder("init"), context.as_data()):
+        plan.add(file, recorded=started)
+    plan.add(RenderedFile(f"vendor/{wheel.name}", wheel.path.read_bytes()), recorded=started)
+    if not started:
+        content = ProjectFile.new(project).dumps().encode()
+        plan.add(RenderedFile(FILE_NAME, content), recorded=False)
+    return plan
