@@ -54,7 +54,7 @@ def read_pem(path: str, field: str) -> bytes:
 
 
 @contextmanager
-def _secret_path(data: bytes) -> Iterator[str]:
+def secret_path(data: bytes) -> Iterator[str]:
     """Give bytes a path for as long as OpenSSL, which reads key material from files only, needs one.
 
     On Linux the file is anonymous memory and never on a disk.
@@ -107,7 +107,7 @@ def make_context(
             raise ConfigurationError(f"certificate-authority: no usable PEM certificate: {error}") from error
     if certificate is not None:
         try:
-            with _secret_path(certificate.certificate) as chain, _secret_path(certificate.key) as key:
+            with secret_path(certificate.certificate) as chain, secret_path(certificate.key) as key:
                 # A password callback that returns nothing keeps OpenSSL from asking on the terminal.
                 context.load_cert_chain(chain, key, password=lambda: b"")
         except (ssl.SSLError, OSError) as error:

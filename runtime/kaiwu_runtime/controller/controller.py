@@ -10,7 +10,7 @@ import inspect
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,7 +22,7 @@ from kaiwu_runtime.controller.handler import EventHandlerFunction
 from kaiwu_runtime.controller.predicate import Predicate
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
-from kaiwu_runtime.errors import ConflictError, TerminalError
+from kaiwu_runtime.errors import ConflictError, KaiwuError, TerminalError
 from kaiwu_runtime.queue import Priority, QueueMetrics, QueueShutDown, RateLimiter, WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ class ControllerMetrics(Protocol):
         """A reconcile failed for good."""
 
     def panicked(self) -> None:
-        """A reconcile raised something that is no ordinary failure of a request."""
+        """A reconcile raised what no request raises: a mistake in the code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ class Controller:
         sources: What wakes it.
         options: How it runs.
         metrics: Hears of every reconcile.
-        queue_metrics: Hears of the queue.
+        guard: Called before every reconcile; a leader that has lost its lease does not return from it.
     """
 
     name: str
@@ -99,12 +99,17 @@ class Controller:
     sources: Sequence[Source]
     options: ControllerOptions = field(default_factory=ControllerOptions)
     metrics: ControllerMetrics | None = None
-    queue_metrics: QueueMetrics | None = None
+    guard: Callable[[], None] | None = None
     queue: WorkQueue[Request] = field(init=False)
     _workers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
 
     def __post_init__(self) -> None:
-        self.queue = WorkQueue(self.options.rate_limiter, self.queue_metrics)
+        self.queue = WorkQueue(self.options.rate_limiter)
+
+    def observe(self, metrics: ControllerMetrics, queue_metrics: QueueMetrics) -> None:
+        """Tell somebody of every reconcile and of the queue; called before the controller runs."""
+        self.metrics = metrics
+        self.queue.metrics = queue_metrics
 
     def informers(self, cache: Cache) -> list[Informer]:
         """Return the informers of every source, so that a manager starts them before it waits for them."""
@@ -163,6 +168,8 @@ class Controller:
             except QueueShutDown:
                 return
             try:
+                if self.guard is not None:
+                    self.guard()
                 await self._process(request)
             finally:
                 self.queue.done(request)
@@ -187,6 +194,8 @@ class Controller:
                     self.metrics.terminal()
                 logger.error("Reconciler error: not retried until the object changes", exc_info=error)
             except Exception as error:
+                if self.metrics is not None and not isinstance(error, KaiwuError | OSError):
+                    self.metrics.panicked()
                 failures = self.queue.failures(request) + 1
                 seconds = self.queue.add_rate_limited(request)
                 logger.exception(

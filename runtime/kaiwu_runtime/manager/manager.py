@@ -11,8 +11,9 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from kaiwu_runtime import log
 from kaiwu_runtime.cache.cache import Cache
@@ -33,6 +34,11 @@ from kaiwu_runtime.manager.discovery import find_reconcilers
 from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
 from kaiwu_runtime.manager.probes import Probes
 from kaiwu_runtime.manager.signals import stop_on_signal
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.manager.leader_election import LeaderElector
+    from kaiwu_runtime.manager.metrics import Metrics
+    from kaiwu_runtime.manager.metrics_server import MetricsServer
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +70,8 @@ class Manager:
         self._client: CachedClient | None = None
         self._cache: Cache | None = None
         self.probes = _probes(self.options)
+        self.elector: LeaderElector | None = None
+        self.metrics: Metrics | None = None
 
     @property
     def api_reader(self) -> Client:
@@ -175,9 +183,14 @@ class Manager:
         if self.probes is not None:
             self.probes.add_readyz_check("caches", self._check_caches)
             await self.probes.start()
+        server = self._metrics_server()
         try:
+            if server is not None:
+                await server.start()
             await self._run_everything()
         finally:
+            if server is not None:
+                await server.stop()
             if self.probes is not None:
                 await self.probes.stop()
             await self.api_reader.close()
@@ -194,9 +207,10 @@ class Manager:
         async with asyncio.TaskGroup() as group:
             caches = group.create_task(self.cache.run(), name="cache")
             await self._until_synced(informers)
+            await self._until_leader()
             running = [
                 group.create_task(controller.run(self.cache), name=f"controller {controller.name}")
-                for controller in self._controllers.values()
+                for controller in ([] if self._stop.is_set() else self._controllers.values())
             ]
             beside = [group.create_task(runnable.run(), name=type(runnable).__name__) for runnable in self._runnables]
             # A task of the group that fails cancels this wait, and with it everything else.
@@ -209,6 +223,9 @@ class Manager:
             for task in running:
                 task.cancel()
             caches.cancel()
+            if self.elector is not None:
+                # Last: while a reconcile may still write, nobody else must lead.
+                await self.elector.release()
         logger.info("Stopped")
 
     async def _until_synced(self, informers: list[Informer]) -> None:
@@ -229,6 +246,59 @@ class Manager:
             waiting.cancel()
             stopping.cancel()
             await asyncio.gather(waiting, stopping, return_exceptions=True)
+
+    async def _until_leader(self) -> None:
+        """Wait for the leadership where it is asked for, or until the manager is stopped."""
+        options = self.options
+        if not options.leader_elect or self._stop.is_set():
+            return
+        from kaiwu_runtime.manager.leader_election import GuardedTransport, LeaderElector  # noqa: PLC0415
+
+        elector = LeaderElector(
+            lambda: Client.connect(options.kubeconfig or None, context=options.context),
+            name=options.leader_election_id,
+            namespace=options.leader_election_namespace or self.api_reader.namespace,
+        )
+        self.elector = elector
+        self.client.transport = GuardedTransport(self.client.transport, elector.check)
+        for controller in self._controllers.values():
+            controller.guard = elector.check
+        if self.metrics is not None:
+            self.metrics.leader.labels(options.leader_election_id).set_function(lambda: float(elector.is_leader))
+        waiting = asyncio.create_task(elector.acquire())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                await waiting
+        finally:
+            waiting.cancel()
+            stopping.cancel()
+            await asyncio.gather(waiting, stopping, return_exceptions=True)
+
+    def _metrics_server(self) -> MetricsServer | None:
+        options = self.options
+        if options.metrics_bind_address == OFF:
+            return None
+        # Imported here: nobody who serves no metrics pays for them.
+        from kaiwu_runtime.manager.metrics import Metrics  # noqa: PLC0415
+        from kaiwu_runtime.manager.metrics_server import MetricsServer, TokenAuthorizer  # noqa: PLC0415
+        from kaiwu_runtime.manager.serving_certificate import ServingCertificate  # noqa: PLC0415
+
+        self.metrics = Metrics()
+        for controller in self._controllers.values():
+            self.metrics.watch(controller)
+        host, port = parse_address(options.metrics_bind_address, "--metrics-bind-address")
+        if not options.metrics_secure:
+            return MetricsServer(self.metrics.registry, host, port)
+        folder = Path(options.metrics_cert_path) if options.metrics_cert_path else None
+        return MetricsServer(
+            self.metrics.registry,
+            host,
+            port,
+            certificate=ServingCertificate(folder),
+            authorize=TokenAuthorizer(self.api_reader),
+        )
 
     async def _all_synced(self, informers: list[Informer]) -> None:
         for informer in informers:

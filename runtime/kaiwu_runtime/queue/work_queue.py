@@ -64,7 +64,7 @@ class WorkQueue(Generic[K]):
 
     def __init__(self, rate_limiter: RateLimiter | None = None, metrics: QueueMetrics | None = None) -> None:
         self._limiter = rate_limiter or default_rate_limiter()
-        self._metrics = metrics
+        self.metrics = metrics
         self._lines: dict[Priority, deque[K]] = {priority: deque() for priority in Priority}
         self._dirty: dict[K, Priority] = {}
         self._added_at: dict[K, float] = {}
@@ -85,6 +85,10 @@ class WorkQueue(Generic[K]):
     def processing(self) -> int:
         """How many keys are being worked on."""
         return len(self._processing)
+
+    def since(self) -> list[float]:
+        """Return when work on each key in progress began, in the event loop's monotonic time."""
+        return list(self._processing.values())
 
     @property
     def shutting_down(self) -> bool:
@@ -109,8 +113,8 @@ class WorkQueue(Generic[K]):
         if key not in self._processing:
             self._lines[priority].append(key)
             self._wake()
-        if self._metrics is not None:
-            self._metrics.added(self._depth())
+        if self.metrics is not None:
+            self.metrics.added(self._depth())
 
     def add_after(self, key: K, seconds: float, priority: Priority = Priority.NORMAL) -> None:
         """Add a key later; of several times the earliest counts."""
@@ -131,8 +135,8 @@ class WorkQueue(Generic[K]):
     def add_rate_limited(self, key: K, priority: Priority = Priority.NORMAL) -> float:
         """Add a key after its back-off, and return the back-off in seconds."""
         seconds = self._limiter.when(key)
-        if self._metrics is not None:
-            self._metrics.retried()
+        if self.metrics is not None:
+            self.metrics.retried()
         self.add_after(key, seconds, priority)
         return seconds
 
@@ -171,16 +175,16 @@ class WorkQueue(Generic[K]):
         now = self._now()
         del self._dirty[key]
         self._processing[key] = now
-        if self._metrics is not None:
-            self._metrics.taken(self._depth(), now - self._added_at[key])
+        if self.metrics is not None:
+            self.metrics.taken(self._depth(), now - self._added_at[key])
         del self._added_at[key]
         return key
 
     def done(self, key: K) -> None:
         """Finish a key; it is queued again when it was added in the meantime."""
         started = self._processing.pop(key, None)
-        if started is not None and self._metrics is not None:
-            self._metrics.done(self._now() - started)
+        if started is not None and self.metrics is not None:
+            self.metrics.done(self._now() - started)
         priority = self._dirty.get(key)
         if priority is not None and not self._shut_down:
             self._lines[priority].append(key)
