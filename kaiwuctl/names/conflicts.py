@@ -24,16 +24,13 @@ def check_group(project: Project, group: str) -> None:
             continue
         if not project.multigroup and not other.core:
             raise UsageError(
-                f"--group {quoted(group)}: this project has the group {quoted(other.group)} and is for one "
-                "group; "
+                f"--group {quoted(group)}: this project has the group {quoted(other.group)} and is for one group; "
                 "several need a project started with `kaiwuctl init --multigroup`"
             )
         if project.multigroup and group_module(other.group) == group_module(group):
             raise InvalidNameError(
-                f"--group {quoted(group)}: would share the Python package {group_module(group)} with the "
-                "group "
-                f"{quoted(other.group)}; choose a name that differs in more than dots and hyphens, for "
-                "example "
+                f"--group {quoted(group)}: would share the Python package {group_module(group)} with the group "
+                f"{quoted(other.group)}; choose a name that differs in more than dots and hyphens, for example "
                 f"{group_module(group).replace('_', '')}2"
             )
 
@@ -55,15 +52,13 @@ def check_kind(project: Project, resource: Resource) -> None:
         taken = {other.plural, other.kind.lower()} & {resource.plural, resource.kind.lower()}
         if taken:
             raise InvalidNameError(
-                f"--kind {quoted(resource.kind)}: the name {quoted(min(taken))} belongs to {other.kind} in "
-                "the same "
+                f"--kind {quoted(resource.kind)}: the name {quoted(min(taken))} belongs to {other.kind} in the same "
                 f"group; choose another --kind or --plural, for example --plural {resource.kind.lower()}set"
             )
         if f"{other.kind}List" == resource.kind or f"{resource.kind}List" == other.kind:
             raise InvalidNameError(
-                f"--kind {quoted(resource.kind)}: the list of one of {other.kind} and {resource.kind} "
-                "would be "
-                f"called like the other; choose another --kind, for example {resource.kind}Set"
+                f"--kind {quoted(resource.kind)}: the list of one of {other.kind} and {resource.kind} would be called "
+                f"like the other; choose another --kind, for example {resource.kind}Set"
             )
 
 
@@ -72,15 +67,13 @@ def _check_same_kind(other: Resource, resource: Resource) -> None:
         return
     if other.plural != resource.plural:
         raise UsageError(
-            f"--plural {quoted(resource.plural)}: {resource.kind} has the plural {quoted(other.plural)} in "
-            "PROJECT, "
+            f"--plural {quoted(resource.plural)}: {resource.kind} has the plural {quoted(other.plural)} in PROJECT, "
             f"and a kind has one; write --plural {other.plural} or leave it out"
         )
     if other.namespaced != resource.namespaced:
         recorded = "true" if other.namespaced else "false"
         raise UsageError(
-            f"--namespaced: {resource.kind} {other.version} has --namespaced={recorded} in PROJECT, and "
-            "the scope of "
+            f"--namespaced: {resource.kind} {other.version} has --namespaced={recorded} in PROJECT, and the scope of "
             f"a kind cannot change; write --namespaced={recorded} or leave it out"
         )
 
@@ -110,8 +103,7 @@ def check_controller(project: Project, resource: Resource, name: str) -> None:
                 problem = f"would share the module {module} with {quoted(taken)}"
             if problem:
                 raise InvalidNameError(
-                    f"--controller-name {quoted(name)}: {problem}, which reconciles {other.kind} "
-                    f"{other.version}; "
+                    f"--controller-name {quoted(name)}: {problem}, which reconciles {other.kind} {other.version}; "
                     f"choose another, for example {resource.kind.lower()}-second"
                 )
 

@@ -105,10 +105,8 @@ def _wants_controller(request: APIRequest, before: Resource | None, versions: li
     for other in versions:
         if other.controllers and request.controller:
             raise UsageError(
-                f"--controller: {other.kind} {other.version} has the controller "
-                f"{quoted(other.controllers[0])}, and "
-                "one controller serves all versions of a kind; write --controller=false, or name a second "
-                "one with "
+                f"--controller: {other.kind} {other.version} has the controller {quoted(other.controllers[0])}, and "
+                "one controller serves all versions of a kind; write --controller=false, or name a second one with "
                 "--controller-name"
             )
     return not any(other.controllers for other in versions)
@@ -150,10 +148,10 @@ def _foreign_entry(request: APIRequest, before: Resource | None) -> Resource:
         builtin = find_builtin(request.group, request.version, request.kind)
         if builtin is None:
             raise UsageError(
-                f"--resource=false: PROJECT has no {request.kind} of {request.group or 'the empty group'}/"
-                f"{request.version}, and Kubernetes has none either; leave --resource=false out to "
-                "scaffold the "
-                "type, or copy its type into the project with --resource=true --controller=false first"
+                f"--resource=false: PROJECT has no {request.kind} of "
+                f"{request.group or 'the empty group'}/{request.version}, and Kubernetes has none either; leave "
+                "--resource=false out to scaffold the type, or copy its type into the project with --resource=true "
+                "--controller=false first"
             )
         entry = replace(_builtin_entry(request, builtin), controllers=before.controllers if before else ())
     if request.plural not in {None, entry.plural}:
@@ -185,8 +183,7 @@ def _names_of_controller(request: APIRequest, project: Project, entry: Resource)
         if request.controller is not False and entry.controllers and default not in entry.controllers:
             names = ", ".join(entry.controllers)
             raise UsageError(
-                f"--controller: {entry.kind} {entry.version} has the controller {names}; say which one you "
-                "mean, or "
+                f"--controller: {entry.kind} {entry.version} has the controller {names}; say which one you mean, or "
                 "name another, with --controller-name, or write --controller=false"
             )
         check(default, rules.CONTROLLER_NAME_RULES, what="--controller-name")
