@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import enum
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from pydantic_core import PydanticSerializationError
 from kaiwu_runtime.api.markers import Default, NoDefault
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts
+from kaiwu_runtime.generator.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,26 @@ def schema_default(field: FieldInfo, facts: Facts, where: str) -> SchemaDefault 
         content = msgspec.to_builtins(value)
         return SchemaDefault(content) if content else None
     return SchemaDefault(_as_json(value, where, field))
+
+
+def with_defaults(value: Any, schema: Schema) -> Any:  # noqa: ANN401 - JSON
+    """Return a value with the defaults of its own fields filled in, as the API server fills them in.
+
+    It checks the default of a field, CEL rules included, as it is written: a rule about ``mode`` fails for a default
+    of ``{}`` although ``mode`` has a default too.
+    """
+    if isinstance(value, dict):
+        filled = {
+            name: child["default"]
+            for name, child in schema.properties.items()
+            if name not in value and child.get("default") is not None
+        }
+        known = {name: schema.properties.get(name) or schema.values_schema for name in value}
+        given = {name: with_defaults(item, known[name] or Schema()) for name, item in value.items()}
+        return copy.deepcopy(given | filled)
+    if isinstance(value, list) and schema.items_schema is not None:
+        return [with_defaults(item, schema.items_schema) for item in value]
+    return value
 
 
 def _python_default(field: FieldInfo, where: str) -> object:

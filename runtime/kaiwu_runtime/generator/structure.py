@@ -28,7 +28,7 @@ from kaiwu_runtime.api.quantity import QuantityType
 from kaiwu_runtime.api.scalars import IntOrStringType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts, take_apart
-from kaiwu_runtime.generator.defaults import schema_default
+from kaiwu_runtime.generator.defaults import schema_default, with_defaults
 from kaiwu_runtime.generator.kubernetes import kube_schema
 from kaiwu_runtime.generator.rules import (
     apply_limits,
@@ -170,7 +170,7 @@ def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[
         schema["description"] = f"{schema['description']}\n\n{note}" if "description" in schema else note
     default = schema_default(field, facts, where)
     if default is not None:
-        schema["default"] = default.value
+        schema["default"] = with_defaults(default.value, schema)
     return schema, facts
 
 

@@ -125,6 +125,12 @@ class AtLeast(APIModel):
     namespace: str | None = None
 
 
+@schema(CEL("self.mode == 'b' && self.count > 0", message="count must be positive"))
+class Ruled(APIModel):
+    mode: Literal["a", "b"] = "b"
+    count: int = 1
+
+
 @schema(StructType("atomic"), Title("A pair"), ExternalDocs("https://example.com/pair", "about pairs"))
 class Pair(APIModel):
     left: int
@@ -218,6 +224,8 @@ MARKERS = [
     Row("float", Float, 1.5, "1.5", 'must be of type number: "string"'),
     Row("default", int, None, "x", "must be of type integer", default=7, stored=7),
     Row("default of model", Storage, None, {"size": True}, "spec.value.size", default=Storage(), stored={"size": "10Gi"}),
+    Row("default under a rule", Ruled, None, {"mode": "c"}, "spec.value.mode", default=Ruled(), stored={"mode": "b", "count": 1}),
+    Row("default of a list of models", list[Ruled], None, [{"count": 0}], "count must be positive", default=[Ruled()], stored=[{"mode": "b", "count": 1}]),
     Row("nested default", Storage, {"className": "fast"}, {"className": 1}, "spec.value.className", stored={"className": "fast", "size": "10Gi"}),
     Row("explicit default", Annotated[list[int], Default([1, 2])], None, 1, "must be of type array", default=[], stored=[1, 2]),
     Row("no default", Annotated[int, NoDefault()], None, "x", "must be of type integer", default=3, stored=UNSET),

@@ -74,6 +74,7 @@ def test_fields() -> None:
         == "| `replicas` | integer |  | Number of nodes. An odd number. At least 1; below 10. Default: `3`. |"
     )
     assert row(text, "size") == "| `size` | quantity |  | How much of it \\| per node. Default: `10Gi`. |"
+    assert row(text, "storage") == "| `storage` | [Storage](#a-example-com-v2-thing-storage) |  | Where data lives. |"
     assert row(text, "mode") == "| `mode` | string | yes | Pattern `^[a-z]+$`. Example: `fast`. |"
     assert row(text, "timeout") == "| `timeout` | duration |  |  |"
     assert row(text, "resources") == "| `resources` | ResourceRequirements (Kubernetes) |  |  |"

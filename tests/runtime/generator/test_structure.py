@@ -59,6 +59,13 @@ class Leaf(APIModel):
     size: int = 1
 
 
+class Deep(APIModel):
+    leaf: Leaf = Leaf()
+    leaves: list[Leaf] = Field(default_factory=list)
+    named: dict[str, Leaf] = Field(default_factory=lambda: {"a": Leaf()})
+    absent: Leaf | None = None
+
+
 class Loop(APIModel):
     inner: Loop | None = None
 
@@ -146,9 +153,11 @@ def test_types(annotation: Any, expected: dict[str, Any]) -> None:
         (Quantity, "1Gi", "1Gi"),
         (list[int], [1], [1]),
         (list[Leaf], [Leaf(size=2)], [{"size": 2}]),
-        (Leaf, Leaf(), {}),
+        (Leaf, Leaf(), {"size": 1}),
         (Leaf, Leaf(size=3), {"size": 3}),
-        (Leaf, Field(default_factory=Leaf), {}),
+        (Leaf, Field(default_factory=Leaf), {"size": 1}),
+        (Deep, Deep(), {"leaf": {"size": 1}, "named": {"a": {"size": 1}}}),
+        (Deep, Deep(leaves=[Leaf()]), {"leaf": {"size": 1}, "leaves": [{"size": 1}], "named": {"a": {"size": 1}}}),
         (uuid.UUID, uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (dt.date, dt.date(2026, 11, 24), "2026-11-24"),
         (Annotated[int, Default(4)], 3, 4),
