@@ -1,25 +1,25 @@
 """Every error kaiwu-runtime raises.
 
-    KaiwuError
-    ├── ConfigurationError        no usable kubeconfig, credentials, flag or project file
-    ├── DefinitionError           an API type or an RBAC rule that cannot become a valid manifest
-    ├── DecodeError               an object that does not fit its type
-    ├── TerminalError             raised by a reconciler: do not retry until the object changes
-    ├── ControlPlaneError         envtest cannot find, start or stop a control plane
-    └── APIError                  the API server refused, or could not be reached
-        ├── APIConnectionError    no answer: refused, reset, timed out
-        └── APIStatusError        an answer with a Status object
-            ├── BadRequestError       400
-            ├── UnauthorizedError     401
-            ├── ForbiddenError        403
-            ├── NotFoundError         404
-            ├── MethodNotAllowedError 405
-            ├── ConflictError         409 with reason Conflict: a newer resourceVersion, or another field manager
-            ├── AlreadyExistsError    409 with reason AlreadyExists
-            ├── GoneError             410: the resourceVersion is too old
-            ├── InvalidError          422: schema or admission
-            ├── TooManyRequestsError  429
-            └── ServerError           500 and above
+KaiwuError
+├── ConfigurationError        no usable kubeconfig, credentials, flag or project file
+├── DefinitionError           an API type or an RBAC rule that cannot become a valid manifest
+├── DecodeError               an object that does not fit its type
+├── TerminalError             raised by a reconciler: do not retry until the object changes
+├── ControlPlaneError         envtest cannot find, start or stop a control plane
+└── APIError                  the API server refused, or could not be reached
+    ├── APIConnectionError    no answer: refused, reset, timed out
+    └── APIStatusError        an answer with a Status object
+        ├── BadRequestError       400
+        ├── UnauthorizedError     401
+        ├── ForbiddenError        403
+        ├── NotFoundError         404
+        ├── MethodNotAllowedError 405
+        ├── ConflictError         409 with reason Conflict: a newer resourceVersion, or another field manager
+        ├── AlreadyExistsError    409 with reason AlreadyExists
+        ├── GoneError             410: the resourceVersion is too old
+        ├── InvalidError          422: schema or admission
+        ├── TooManyRequestsError  429
+        └── ServerError           500 and above
 """
 
 from __future__ import annotations

@@ -257,7 +257,7 @@ async def _failure(response: aiohttp.ClientResponse) -> APIStatusError:
         status = _status_decoder.decode(body)
     except msgspec.MsgspecError:
         text = " ".join(body.decode(errors="replace").split())[:300]
-        status = {"message": f"{response.method} {response.url.path}: {response.status} {text}".rstrip()}
+        status = {"message": f"{response.method} {response.url.path}: {text or response.status}"}
     return error_from_status(status, code=response.status, retry_after=_retry_after(response))
 
 
