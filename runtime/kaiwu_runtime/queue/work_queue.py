@@ -79,7 +79,8 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         """Return how many keys wait for a worker."""
-        return sum(len(line) for line in self._lines.values())
+        # Not the lines' lengths: a key that was raised to the first line is in both for a while.
+        return len(self._dirty) - sum(key in self._dirty for key in self._processing)
 
     @property
     def processing(self) -> int:
