@@ -1,0 +1,1 @@
+"""The API types, one package per version; `kaiwuctl create api` adds them."""

@@ -1,0 +1,1 @@
+"""Types of kaiwu.inspur.com/v1."""

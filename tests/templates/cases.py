@@ -1,0 +1,79 @@
+"""The projects that the golden trees show: one row for each shape that a user can ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+PROJECT_FOLDER = "kaiwu-operator"
+INIT = ("--domain", "inspur.com", "--repo", "github.com/inspur/kaiwu-operator")
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A project, as the commands that make it.
+
+    Attributes:
+        name: Folder below tests/golden.
+        init: Arguments of ``kaiwuctl init``.
+        apis: Arguments of each ``kaiwuctl create api`` that follows.
+        files: Files that are there before, below the folder that the project's folder is in.
+    """
+
+    name: str
+    init: tuple[str, ...] = INIT
+    apis: tuple[tuple[str, ...], ...] = ()
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def namespaced(self) -> bool:
+        """Whether the Makefile asks the generator for a Role."""
+        return "--namespaced" in self.init
+
+
+def api(group: str, version: str, kind: str, *more: str) -> tuple[str, ...]:
+    """Return the arguments of ``kaiwuctl create api``."""
+    return ("--group", group, "--version", version, "--kind", kind, *more)
+
+
+KAIWU_CLUSTER = api("kaiwu", "v1", "KaiwuCluster", "--resource=true", "--controller=true")
+
+# Ends without a newline and has an empty line, as files that people keep for this do.
+CUSTOM_LICENSE = "Copyright 2026 The Kaiwu Authors.\n\nAll rights reserved."
+
+CASES = (
+    Case("plain", apis=(KAIWU_CLUSTER,)),
+    Case("no-api"),
+    Case(
+        "multigroup",
+        init=(*INIT, "--multigroup"),
+        apis=(api("kaiwu", "v1", "KaiwuCluster"), api("backup", "v1alpha1", "Schedule")),
+    ),
+    Case("namespaced", init=(*INIT, "--namespaced"), apis=(api("kaiwu", "v1", "KaiwuCluster"),)),
+    Case("cluster-scope", apis=(api("kaiwu", "v1", "StorageTier", "--namespaced=false"),)),
+    Case("irregular-plural", apis=(api("kaiwu", "v1", "Index", "--plural", "indices"),)),
+    Case("two-kinds", apis=(api("kaiwu", "v1", "KaiwuCluster"), api("kaiwu", "v1", "KaiwuUser"))),
+    Case("two-versions", apis=(api("kaiwu", "v1beta1", "KaiwuCluster"), api("kaiwu", "v1", "KaiwuCluster"))),
+    Case(
+        "same-kind-in-two-groups",
+        init=(*INIT, "--multigroup"),
+        apis=(api("kaiwu", "v1", "Cluster"), api("analytics", "v1", "Cluster")),
+    ),
+    Case("controller-only", apis=(api("apps", "v1", "Deployment", "--resource=false", "--controller"),)),
+    Case("resource-only", apis=(api("kaiwu", "v1", "KaiwuCluster", "--controller=false"),)),
+    Case("license-none", init=(*INIT, "--license", "none"), apis=(api("kaiwu", "v1", "KaiwuCluster"),)),
+    Case(
+        "license-file",
+        init=(*INIT, "--license-file", "../header.txt"),
+        apis=(api("kaiwu", "v1", "KaiwuCluster"),),
+        files={"header.txt": CUSTOM_LICENSE},
+    ),
+    Case(
+        "second-controller",
+        init=(*INIT, "--owner", "Inspur"),
+        apis=(
+            api("kaiwu", "v1", "KaiwuCluster"),
+            api("kaiwu", "v1", "KaiwuCluster", "--resource=false", "--controller", "--controller-name", "backup"),
+        ),
+    ),
+)
+EXAMPLE = CASES[0]
