@@ -1,0 +1,79 @@
+"""A transport that answers from a script, to put a reflector into states a real server reaches by chance only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from kaiwu_runtime.cache import CachedObject
+
+
+def item(name: str, version: str, uid: str = "") -> dict[str, Any]:
+    return {"metadata": {"name": name, "namespace": "a", "uid": uid or name, "resourceVersion": version}}
+
+
+def page(version: str, *items: dict[str, Any], more: str = "") -> bytes:
+    metadata = {"resourceVersion": version, **({"continue": more} if more else {})}
+    return json.dumps({"metadata": metadata, "items": list(items)}).encode()
+
+
+def event(kind: str, obj: dict[str, Any]) -> bytes:
+    return json.dumps({"type": kind, "object": obj}).encode()
+
+
+class ScriptedTransport:
+    """Gives the next answer of the script to each request; when it is over, watches stay open for ever."""
+
+    def __init__(self, lists: list[bytes | Exception], watches: list[list[bytes | Exception]]) -> None:
+        self.lists = lists
+        self.watches = watches
+        self.requests: list[dict[str, str]] = []
+        self.done = asyncio.Event()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "",
+    ) -> bytes:
+        assert method == "GET"
+        self.requests.append(dict(params or {}))
+        answer = self.lists.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
+        self.requests.append(dict(params))
+        assert idle_timeout > float(params["timeoutSeconds"]), "the client would give up before the server does"
+        if not self.watches:
+            self.done.set()
+            await asyncio.Event().wait()
+        for line in self.watches.pop(0):
+            if isinstance(line, Exception):
+                raise line
+            yield line
+
+    async def close(self) -> None:
+        return None
+
+
+class Recorder:
+    """A sink that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, Any]] = []
+
+    def replace(self, objects: Any, namespace: str) -> None:
+        self.calls.append(("replace", [obj.key.name for obj in objects]))
+
+    def put(self, obj: CachedObject) -> None:
+        self.calls.append(("put", obj.key.name))
+
+    def remove(self, obj: CachedObject) -> None:
+        self.calls.append(("remove", obj.key.name))

@@ -1,0 +1,110 @@
+"""How a reflector lists, watches, resumes and starts over."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from lightkube.resources.core_v1 import ConfigMap
+from scripted import Recorder, ScriptedTransport, event, item, page
+
+from kaiwu_runtime.api import identify
+from kaiwu_runtime.cache import reflector as module
+from kaiwu_runtime.cache.reflector import Reflector, Selection
+from kaiwu_runtime.errors import APIConnectionError, ForbiddenError, GoneError
+
+
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FIRST_BACKOFF_SECONDS", 0.001)
+
+
+async def play(
+    lists: list[bytes | Exception], watches: list[list[bytes | Exception]], **options: Any
+) -> tuple[ScriptedTransport, Recorder]:
+    transport, sink = ScriptedTransport(lists, watches), Recorder()
+    reflector = Reflector(transport, identify(ConfigMap), sink, **options)
+    task = asyncio.create_task(reflector.run())
+    async with asyncio.timeout(10):
+        done = asyncio.create_task(transport.done.wait())
+        await asyncio.wait({task, done}, return_when=asyncio.FIRST_COMPLETED)
+    if task.done():
+        task.result()
+    task.cancel()
+    return transport, sink
+
+
+GONE = GoneError("too old", code=410, reason="Expired")
+ERROR_410 = event("ERROR", {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"})
+
+
+async def test_pages_are_handed_over_as_one_list() -> None:
+    transport, sink = await play([page("5", item("a", "1"), more="next"), page("5", item("b", "2"))], [])
+    assert sink.calls == [("replace", ["a", "b"])]
+    assert transport.requests[1]["continue"] == "next"
+    assert transport.requests[2]["resourceVersion"] == "5"
+    assert transport.requests[2]["allowWatchBookmarks"] == "true"
+
+
+async def test_a_watch_that_ends_is_resumed_after_the_last_event() -> None:
+    transport, sink = await play(
+        [page("5")], [[event("ADDED", item("a", "6")), event("MODIFIED", item("a", "8"))], [event("DELETED", item("a", "9"))]]
+    )
+    assert sink.calls == [("replace", []), ("put", "a"), ("put", "a"), ("remove", "a")]
+    assert [request["resourceVersion"] for request in transport.requests[1:]] == ["5", "8", "9"]
+
+
+async def test_a_bookmark_moves_the_version_and_is_no_object() -> None:
+    bookmark = event("BOOKMARK", {"kind": "ConfigMap", "data": None, "metadata": {"resourceVersion": "70", "name": None}})
+    transport, sink = await play([page("5")], [[bookmark]])
+    assert sink.calls == [("replace", [])]
+    assert transport.requests[-1]["resourceVersion"] == "70"
+
+
+@pytest.mark.parametrize("gone", [GONE, ERROR_410], ids=["as a status", "inside the stream"])
+async def test_a_version_that_is_gone_lists_again(gone: bytes | Exception) -> None:
+    transport, sink = await play([page("5", item("a", "1")), page("9", item("b", "8"))], [[gone]])
+    assert sink.calls == [("replace", ["a"]), ("replace", ["b"])]
+    assert transport.requests[-1]["resourceVersion"] == "9"
+
+
+async def test_a_page_that_is_gone_starts_over_without_pages() -> None:
+    transport, sink = await play([page("5", item("a", "1"), more="next"), GONE, page("6", item("a", "1"), item("b", "2"))], [])
+    assert sink.calls == [("replace", ["a", "b"])]
+    assert "limit" not in transport.requests[2]
+    assert "continue" not in transport.requests[2]
+
+
+async def test_a_broken_connection_resumes_and_loses_nothing() -> None:
+    transport, sink = await play(
+        [page("5")], [[event("ADDED", item("a", "6")), APIConnectionError("reset")], [event("ADDED", item("b", "7"))]]
+    )
+    assert sink.calls == [("replace", []), ("put", "a"), ("put", "b")]
+    assert transport.requests[2]["resourceVersion"] == "6"
+
+
+async def test_a_line_that_is_no_event_is_a_broken_connection() -> None:
+    _, sink = await play([page("5")], [[b'{"type":"ADDED","obj'], [event("ADDED", item("a", "6"))]])
+    assert sink.calls == [("replace", []), ("put", "a")]
+
+
+async def test_a_list_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture) -> None:
+    refused = ForbiddenError("configmaps is forbidden", code=403)
+    _, sink = await play([refused, APIConnectionError("refused"), page("5", item("a", "1"))], [])
+    assert sink.calls == [("replace", ["a"])]
+    explained = [record.error for record in caplog.records if hasattr(record, "error")]
+    assert "missing RBAC rule: groups='' resources='configmaps' verbs=list,watch" in explained[0]
+
+
+async def test_one_object_without_metadata_poisons_nothing() -> None:
+    _, sink = await play([page("5", {"metadata": "broken"}, item("a", "1"))], [[event("ADDED", {"metadata": 3}), event("ADDED", item("b", "6"))]])
+    assert sink.calls == [("replace", ["a"]), ("put", "b")]
+
+
+async def test_selectors_go_with_every_request() -> None:
+    selection = Selection(namespace="a", label_selector="app=db", field_selector="metadata.name=x")
+    transport, _ = await play([page("5")], [], selection=selection)
+    for request in transport.requests:
+        assert request["labelSelector"] == "app=db"
+        assert request["fieldSelector"] == "metadata.name=x"
