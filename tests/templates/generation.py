@@ -20,6 +20,8 @@ _GENERATOR = (
 # make sets these for its children; another make would try to share its job slots, and uv would take the environment.
 _INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "VIRTUAL_ENV", "KUBECONFIG", "PYTHONPATH")
 
+_LEFT_BY_TOOLS = {"__pycache__", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache"}
+
 
 class GenerationError(Exception):
     """A command that makes a project failed; the message has its output."""
@@ -89,11 +91,14 @@ def generate(case: Case, parent: Path, *, twice: bool = False) -> tuple[Path, li
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, bool]]:
-    """Return the files below a folder by relative path, with their bytes and whether they are executable."""
+    """Return the files below a folder by relative path, with their bytes and whether they are executable.
+
+    What tools leave in a project that somebody has worked in is left out.
+    """
     return {
         path.relative_to(folder).as_posix(): (path.read_bytes(), bool(path.stat().st_mode & 0o111))
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not _LEFT_BY_TOOLS & set(path.relative_to(folder).parts)
     }
 
 

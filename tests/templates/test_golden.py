@@ -1,4 +1,4 @@
-"""Whole generated projects are compared with the committed ones."""
+"""The committed golden trees are what the commands write today, and a command that is repeated changes nothing."""
 
 from __future__ import annotations
 
@@ -6,46 +6,68 @@ import difflib
 from pathlib import Path
 
 import pytest
-from cases import CASES, Case
-from generate import generate, run, tree
+
+from .cases import CASES, Case
+from .generation import differing, generate, golden_contents
 
 pytestmark = pytest.mark.golden
 
-HINT = "review the difference, then run `make example`"
+GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 
 
-def difference(expected: dict[str, bytes], found: dict[str, bytes]) -> str:
-    """Return what differs between two trees, readable; empty when nothing does."""
-    lines = [f"missing: {name}" for name in sorted(expected.keys() - found.keys())]
-    lines += [f"not expected: {name}" for name in sorted(found.keys() - expected.keys())]
-    for name in sorted(expected.keys() & found.keys()):
-        if expected[name] != found[name]:
-            before, after = (content.decode(errors="replace").splitlines() for content in (expected[name], found[name]))
-            lines += difflib.unified_diff(before, after, f"committed/{name}", f"generated/{name}", lineterm="")
-    return "\n".join(lines)
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
+def generated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Case, Path, list[str]]:
+    """A case with its project and what a second run of a command changed in it."""
+    case: Case = request.param
+    return (case, *generate(case, tmp_path_factory.mktemp(case.name), twice=True))
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_generated_tree_is_the_committed_one(case: Case, repository: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "project"
-    generate(folder, case.init, case.apis, case.files)
-    found = tree(folder)
-    changes = difference(tree(repository / "tests/golden" / case.name), found)
-    assert not changes, f"{HINT}\n{changes}"
-
-    for api in case.apis:
-        printed = run(f"kaiwuctl create api {api} --make=false", folder)
-        assert "Nothing to do" in printed
-    assert not difference(found, tree(folder)), "the same command twice changed something"
+def test_tree_is_the_committed_one(generated: tuple[Case, Path, list[str]]) -> None:
+    case, project, _ = generated
+    report = describe_difference(committed_contents(GOLDEN / case.name), golden_contents(project))
+    assert not report, (
+        f"tests/golden/{case.name} is not what kaiwuctl writes. If the change is meant, run `make example` and "
+        f"look at `git diff tests/golden`.\n{report}"
+    )
 
 
-def test_every_committed_tree_has_a_case(repository: Path) -> None:
-    committed = {path.name for path in (repository / "tests/golden").iterdir()}
-    assert committed == {case.name for case in CASES}
+def test_commands_run_twice_change_nothing(generated: tuple[Case, Path, list[str]]) -> None:
+    _, _, changed = generated
+    assert changed == []
 
 
-def test_the_comparison_sees_every_kind_of_difference() -> None:
-    changes = difference({"a": b"1\n", "b": b"1\n", "c": b""}, {"a": b"2\n", "c": b"", "d": b""})
-    assert changes.splitlines()[:2] == ["missing: b", "not expected: d"]
-    assert "-1" in changes
-    assert "+2" in changes
+def test_every_golden_tree_has_a_case() -> None:
+    assert sorted(path.name for path in GOLDEN.iterdir()) == sorted(case.name for case in CASES)
+
+
+def test_difference_is_described() -> None:
+    committed = {"same": (b"a\n", False), "text": (b"one\ntwo\n", False), "gone": (b"", False), "mode": (b"", True)}
+    generated = {"same": (b"a\n", False), "text": (b"one\n2\n", False), "new": (b"", False), "mode": (b"", False)}
+    report = describe_difference(committed, generated)
+    assert "missing: gone" in report
+    assert "extra: new" in report
+    assert "mode: executable in the committed tree only" in report
+    assert "-two\n+2\n" in report
+    assert "same" not in report
+
+
+def committed_contents(folder: Path) -> dict[str, tuple[bytes, bool]]:
+    """Return a committed tree, or nothing when there is none."""
+    return golden_contents(folder) if folder.is_dir() else {}
+
+
+def describe_difference(committed: dict[str, tuple[bytes, bool]], generated: dict[str, tuple[bytes, bool]]) -> str:
+    """Return what a reader needs to see of the differences between two trees; empty when there are none."""
+    lines = []
+    for name in differing(committed, generated):
+        if name not in generated:
+            lines.append(f"missing: {name}\n")
+        elif name not in committed:
+            lines.append(f"extra: {name}\n")
+        else:
+            (old, was_executable), (new, is_executable) = committed[name], generated[name]
+            if was_executable != is_executable:
+                lines.append(f"{name}: executable in the {'committed' if was_executable else 'new'} tree only\n")
+            old_lines, new_lines = (text.decode(errors="replace").splitlines(keepends=True) for text in (old, new))
+            lines += difflib.unified_diff(old_lines, new_lines, f"committed/{name}", f"generated/{name}")
+    return "".join(lines)

@@ -1,0 +1,62 @@
+# Copyright 2026.
+#
+# Licensed under the Apache License, Version 2.0 (the "License");
+# you may not use this file except in compliance with the License.
+# You may obtain a copy of the License at
+#
+#     http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS,
+# WITHOUT WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied.
+# See the License for the specific language governing permissions and
+# limitations under the License.
+
+"""What the tests share: a real etcd and kube-apiserver, and the operator running against them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from kaiwu_runtime import Client, Manager, ManagerOptions
+from kaiwu_runtime.envtest import ControlPlane
+
+import controllers
+
+pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def installed(control_plane: ControlPlane) -> ControlPlane:
+    """The control plane with the project's CRDs; run `make manifests` after changing a type."""
+    bases = PROJECT / "config/crd/bases"
+    if bases.is_dir():
+        control_plane.install_crds(bases)
+    return control_plane
+
+
+@pytest.fixture
+async def client(installed: ControlPlane) -> AsyncIterator[Client]:
+    """A client that may do everything."""
+    async with Client.connect(installed.kubeconfig) as connected:
+        yield connected
+
+
+@pytest.fixture
+async def manager(installed: ControlPlane) -> AsyncIterator[Manager]:
+    """The operator, running as `make run` runs it."""
+    running = Manager(
+        ManagerOptions(
+            kubeconfig=str(installed.kubeconfig),
+            field_manager="kaiwu-operator",
+            health_probe_bind_address="0",
+        )
+    )
+    running.discover(controllers)
+    task = asyncio.create_task(running.start())
+    yield running
+    running.stop()
+    await task
