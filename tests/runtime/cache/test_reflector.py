@@ -49,14 +49,17 @@ async def test_pages_are_handed_over_as_one_list() -> None:
 
 async def test_a_watch_that_ends_is_resumed_after_the_last_event() -> None:
     transport, sink = await play(
-        [page("5")], [[event("ADDED", item("a", "6")), event("MODIFIED", item("a", "8"))], [event("DELETED", item("a", "9"))]]
+        [page("5")],
+        [[event("ADDED", item("a", "6")), event("MODIFIED", item("a", "8"))], [event("DELETED", item("a", "9"))]],
     )
     assert sink.calls == [("replace", []), ("put", "a"), ("put", "a"), ("remove", "a")]
     assert [request["resourceVersion"] for request in transport.requests[1:]] == ["5", "8", "9"]
 
 
 async def test_a_bookmark_moves_the_version_and_is_no_object() -> None:
-    bookmark = event("BOOKMARK", {"kind": "ConfigMap", "data": None, "metadata": {"resourceVersion": "70", "name": None}})
+    bookmark = event(
+        "BOOKMARK", {"kind": "ConfigMap", "data": None, "metadata": {"resourceVersion": "70", "name": None}}
+    )
     transport, sink = await play([page("5")], [[bookmark]])
     assert sink.calls == [("replace", [])]
     assert transport.requests[-1]["resourceVersion"] == "70"
@@ -70,7 +73,9 @@ async def test_a_version_that_is_gone_lists_again(gone: bytes | Exception) -> No
 
 
 async def test_a_page_that_is_gone_starts_over_without_pages() -> None:
-    transport, sink = await play([page("5", item("a", "1"), more="next"), GONE, page("6", item("a", "1"), item("b", "2"))], [])
+    transport, sink = await play(
+        [page("5", item("a", "1"), more="next"), GONE, page("6", item("a", "1"), item("b", "2"))], []
+    )
     assert sink.calls == [("replace", ["a", "b"])]
     assert "limit" not in transport.requests[2]
     assert "continue" not in transport.requests[2]
@@ -98,7 +103,10 @@ async def test_a_list_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture
 
 
 async def test_one_object_without_metadata_poisons_nothing() -> None:
-    _, sink = await play([page("5", {"metadata": "broken"}, item("a", "1"))], [[event("ADDED", {"metadata": 3}), event("ADDED", item("b", "6"))]])
+    _, sink = await play(
+        [page("5", {"metadata": "broken"}, item("a", "1"))],
+        [[event("ADDED", {"metadata": 3}), event("ADDED", item("b", "6"))]],
+    )
     assert sink.calls == [("replace", ["a"]), ("put", "b")]
 
 

@@ -115,7 +115,12 @@ def test_managed_fields_are_dropped_from_the_bytes_and_nothing_else() -> None:
     document = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "x", "resourceVersion": "1", "managedFields": [{"manager": "a" * 500}], "labels": {"a": "b"}},
+        "metadata": {
+            "name": "x",
+            "resourceVersion": "1",
+            "managedFields": [{"manager": "a" * 500}],
+            "labels": {"a": "b"},
+        },
         "data": {"managedFields": "stays"},
     }
     obj = CachedObject.parse(json.dumps(document).encode())

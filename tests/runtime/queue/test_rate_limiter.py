@@ -50,9 +50,7 @@ def test_the_bucket_lets_a_burst_through_and_then_spaces_keys() -> None:
 
 def test_the_strictest_limiter_decides() -> None:
     now = 0.0
-    limiter = MaxOf(
-        ExponentialBackoff(base=5.0, jitter=0.0), TokenBucket(rate=1.0, burst=1, clock=lambda: now)
-    )
+    limiter = MaxOf(ExponentialBackoff(base=5.0, jitter=0.0), TokenBucket(rate=1.0, burst=1, clock=lambda: now))
     assert limiter.when("a") == 5.0
     assert limiter.when("b") == 5.0
     assert limiter.when("c") == 5.0
