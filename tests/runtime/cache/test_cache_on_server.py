@@ -21,7 +21,7 @@ from kaiwu_runtime.errors import APIConnectionError, NotFoundError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "faults"))
 
-from proxy import FaultProxy  # noqa: E402 - from the folder beside this one
+from proxy import FaultProxy
 
 pytestmark = pytest.mark.envtest
 
@@ -71,7 +71,7 @@ async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
         yield connected
 
 
-async def through(proxy: FaultProxy, kubeconfig: Path, folder: Path) -> Client:
+def through(proxy: FaultProxy, kubeconfig: Path, folder: Path) -> Client:
     """Return a client whose connections go through the proxy."""
     text = re.sub(r"https://127\.0\.0\.1:\d+", f"https://127.0.0.1:{proxy.port}", kubeconfig.read_text())
     path = folder / "proxied.kubeconfig"
@@ -131,16 +131,16 @@ async def test_reads_are_copies_and_selectors_work(client: Client, namespace: st
             obj.metadata.name for obj in await cached.list(ConfigMap, field_selector="metadata.name=x") if obj.metadata
         ]
         assert names == ["x"]
-        with pytest.raises(NotFoundError, match='configmaps "absent" not found'):
+        with pytest.raises(NotFoundError, match=r'configmaps "absent" not found'):
             await cached.get(ConfigMap, "absent", namespace=namespace)
-        with pytest.raises(ValueError, match="data.x"):
+        with pytest.raises(ValueError, match=r"data\.x"):
             await cached.list(ConfigMap, field_selector="data.x=1")
         assert namespace in [obj.metadata.name for obj in await cached.list(Namespace) if obj.metadata]
 
 
 async def test_a_cache_that_cannot_sync_says_why(client: Client) -> None:
     cache = Cache(client.transport, sync_timeout=0.1)
-    with pytest.raises(APIConnectionError, match="ConfigMap.*did not sync within 0.1 s: the cache does not run"):
+    with pytest.raises(APIConnectionError, match=r"ConfigMap.*did not sync within 0.1 s: the cache does not run"):
         await cache.get(ConfigMap, "x", namespace="default")
 
 
@@ -148,7 +148,7 @@ async def test_dropped_and_cut_connections_lose_nothing(
     control_plane: ControlPlane, client: Client, namespace: str, tmp_path: Path
 ) -> None:
     async with FaultProxy(port_of(control_plane)) as proxy:
-        proxied = await through(proxy, control_plane.kubeconfig, tmp_path)
+        proxied = through(proxy, control_plane.kubeconfig, tmp_path)
         async with proxied, running(proxied, namespace) as cache:
             cache.informer(ConfigMap)
             await cache.wait_for_sync()
@@ -171,7 +171,7 @@ async def test_a_silent_connection_is_given_up(
     monkeypatch.setattr(reflector_module, "WATCH_SECONDS", (1.0, 1.0))
     monkeypatch.setattr(reflector_module, "IDLE_MARGIN_SECONDS", 0.5)
     async with FaultProxy(port_of(control_plane)) as proxy:
-        proxied = await through(proxy, control_plane.kubeconfig, tmp_path)
+        proxied = through(proxy, control_plane.kubeconfig, tmp_path)
         async with proxied, running(proxied, namespace) as cache:
             cache.informer(ConfigMap)
             await cache.wait_for_sync()

@@ -230,7 +230,7 @@ def test_whatever_happens_no_key_runs_twice_at_once_and_none_is_lost(seed: int, 
             return all(ran.get(key, 0) > moment for key, moment in added.items()) and not queue.processing
 
         async with asyncio.timeout(10):
-            while not settled():
+            while not settled():  # noqa: ASYNC110
                 await asyncio.sleep(0.001)
         queue.shut_down()
         await asyncio.gather(*tasks)

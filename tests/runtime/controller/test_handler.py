@@ -1,0 +1,88 @@
+"""From events to requests."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Namespace
+
+from kaiwu_runtime import Request
+from kaiwu_runtime.api import ObjectKey, identify
+from kaiwu_runtime.cache import CachedObject, EventType, ObjectEvent
+from kaiwu_runtime.controller import enqueue_mapped, enqueue_object, enqueue_owner
+
+
+def obj(name: str = "child", namespace: str = "a", uid: str = "c", **metadata: Any) -> CachedObject:
+    document = {"metadata": {"name": name, "namespace": namespace, "uid": uid, "resourceVersion": "1", **metadata}}
+    return CachedObject.parse(json.dumps(document).encode())
+
+
+def owner(**changes: Any) -> dict[str, Any]:
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "name": "parent", "uid": "p", "controller": True, **changes}
+
+
+def absent(_: ObjectKey) -> None:
+    return None
+
+
+def test_the_object_itself() -> None:
+    assert list(enqueue_object(ObjectEvent(EventType.ADDED, obj()))) == [Request("a", "child")]
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        pytest.param(owner(), [Request("a", "parent")], id="the controller"),
+        pytest.param(owner(apiVersion="apps/v1beta2"), [Request("a", "parent")], id="another version"),
+        pytest.param(owner(apiVersion="extensions/v1"), [], id="another group"),
+        pytest.param(owner(kind="StatefulSet"), [], id="another kind"),
+        pytest.param(owner(controller=False), [], id="an owner that is no controller"),
+        pytest.param(owner(controller=None), [], id="controller not said"),
+    ],
+)
+def test_the_owner(reference: dict[str, Any], expected: list[Request]) -> None:
+    handle = enqueue_owner(identify(Deployment), absent)
+    assert list(handle(ObjectEvent(EventType.ADDED, obj(ownerReferences=[reference])))) == expected
+
+
+def test_an_owner_that_is_no_controller_when_asked_for() -> None:
+    handle = enqueue_owner(identify(Deployment), absent, only_controller=False)
+    event = ObjectEvent(EventType.ADDED, obj(ownerReferences=[owner(controller=None)]))
+    assert list(handle(event)) == [Request("a", "parent")]
+
+
+def test_a_successor_of_the_owner_is_not_woken() -> None:
+    known = {ObjectKey("a", "parent"): obj("parent", uid="successor")}
+    handle = enqueue_owner(identify(Deployment), known.get)
+    assert list(handle(ObjectEvent(EventType.ADDED, obj(ownerReferences=[owner()])))) == []
+    known[ObjectKey("a", "parent")] = obj("parent", uid="p")
+    assert list(handle(ObjectEvent(EventType.ADDED, obj(ownerReferences=[owner()])))) == [Request("a", "parent")]
+
+
+def test_a_cluster_scoped_owner_has_no_namespace() -> None:
+    handle = enqueue_owner(identify(Namespace), absent)
+    reference = owner(apiVersion="v1", kind="Namespace")
+    assert list(handle(ObjectEvent(EventType.ADDED, obj(ownerReferences=[reference])))) == [Request("", "parent")]
+
+
+def test_an_object_that_changes_hands_wakes_both_owners() -> None:
+    handle = enqueue_owner(identify(Deployment), absent)
+    event = ObjectEvent(
+        EventType.MODIFIED, obj(ownerReferences=[owner(name="new")]), obj(ownerReferences=[owner(name="old")])
+    )
+    assert sorted(request.name for request in handle(event)) == ["new", "old"]
+
+
+def test_a_deleted_object_wakes_its_owner_by_its_last_state() -> None:
+    handle = enqueue_owner(identify(Deployment), absent)
+    last = obj(ownerReferences=[owner()])
+    assert list(handle(ObjectEvent(EventType.DELETED, last, last))) == [Request("a", "parent")]
+
+
+def test_a_map_function_names_each_request_once() -> None:
+    handle = enqueue_mapped(lambda found: [Request("a", found.labels["to"]), Request("a", "always")])
+    event = ObjectEvent(EventType.MODIFIED, obj(labels={"to": "new"}), obj(labels={"to": "old"}))
+    assert list(handle(event)) == [Request("a", "new"), Request("a", "always"), Request("a", "old")]
