@@ -1,0 +1,83 @@
+"""The build context has what the Dockerfile copies, and nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from .dockerignore import sent
+
+LEFT_OUT = [
+    ".env",
+    ".git/config",
+    ".venv/lib/python3.13/site-packages/pkg/module.py",
+    "api/__pycache__/__init__.cpython-313.pyc",
+    "api/v1/__pycache__/stale.py",
+    "api/v1/credentials.json",
+    "api/v1/module.pyc",
+    "bin/tool.py",
+    "controllers/.kubeconfig",
+    "controllers/notes.txt",
+    "dist/install.yaml",
+    "main.py.orig",
+    "other.py",
+    "vendor/notes.txt",
+    "vendor/sub/other.whl",
+    "wheels/source.tar.gz",
+]
+
+# What the Dockerfile names, with a file that is meant by it.
+COPIED = {
+    "main.py": "main.py",
+    "requirements.txt": "requirements.txt",
+    "requirements-runtime.txt": "requirements-runtime.txt",
+    "api": "api/__init__.py",
+    "controllers": "controllers/__init__.py",
+    "vendor": "vendor/kaiwu_runtime-0.1.0-py3-none-any.whl",
+    "wheel[s]/*": "wheels/pydantic-2.10.0-py3-none-any.whl",
+}
+
+
+def test_context_is_the_sources_the_wheel_and_the_requirements(golden: Path) -> None:
+    names = [path.relative_to(golden).as_posix() for path in golden.rglob("*") if path.is_file()]
+    sources = [name for name in names if re.fullmatch(r"(api|controllers)/.*\.py", name)]
+    wheels = ["vendor/kaiwu_runtime-0.1.0-py3-none-any.whl", "wheels/pydantic-2.10.0-py3-none-any.whl"]
+    expected = ["main.py", "requirements.txt", "requirements-runtime.txt", *sources, *wheels]
+    ignore_file = (golden / ".dockerignore").read_text(encoding="utf-8")
+    assert sorted(sent(ignore_file, {*names, *wheels, *LEFT_OUT})) == sorted(expected)
+
+
+def test_dockerfile_copies_what_is_sent(golden: Path) -> None:
+    dockerfile = (golden / "Dockerfile").read_text(encoding="utf-8")
+    lines = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)
+    assert {source for line in lines for source in line.split()} == set(COPIED)
+    examples = list(COPIED.values())
+    assert sent((golden / ".dockerignore").read_text(encoding="utf-8"), examples) == examples
+
+
+@pytest.mark.parametrize(
+    ("ignore_file", "path", "is_sent"),
+    [
+        ("", "a/b", True),
+        ("# a", "a", True),
+        ("**", "a/b/c", False),
+        ("*", "a/b", False),  # the folder above matches
+        ("*.py", "a/b.py", True),
+        ("**/*.py", "a/b.py", False),
+        ("**/*.py", "b.py", False),
+        ("a/**/c", "a/c", False),
+        ("a/**/c", "a/x/y/c", False),
+        ("/a/", "a/b", False),
+        ("a?", "ab", False),
+        ("a?", "a/", True),
+        ("a[bc]", "ac", False),
+        ("**\n!a", "a/b", True),
+        ("**\n!a/*.py", "a/b.txt", False),
+        ("!a\n**", "a", False),
+        ("a.b", "axb", True),
+    ],
+)
+def test_rules_are_those_of_docker(ignore_file: str, path: str, is_sent: bool) -> None:
+    assert (sent(ignore_file, [path]) == [path]) == is_sent
