@@ -1,0 +1,112 @@
+"""Controllers are found, and what cannot be found is named."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.manager.discovery import find_reconcilers
+
+RECONCILER = """
+from kaiwu_runtime import Reconciler, Result
+class {name}(Reconciler):
+    def setup_with_manager(self, manager): pass
+    async def reconcile(self, request): return Result()
+"""
+
+Make = Callable[[dict[str, str]], ModuleType]
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
+    """Write a package of a fresh name from file contents and import it."""
+    name = f"found_{tmp_path.name.replace('-', '_')}"
+
+    def write(files: dict[str, str]) -> ModuleType:
+        for path, content in {"__init__.py": "", **files}.items():
+            file = tmp_path / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(content)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
+
+    yield write
+    for module in [module for module in sys.modules if module.split(".")[0] == name]:
+        del sys.modules[module]
+
+
+def test_reconcilers_are_found_in_order_and_in_packages_below(make: Make) -> None:
+    package = make(
+        {
+            "b_controller.py": RECONCILER.format(name="B"),
+            "a_controller.py": RECONCILER.format(name="A"),
+            "group/__init__.py": "",
+            "group/c_controller.py": RECONCILER.format(name="C"),
+            "helper.py": "raise RuntimeError('not a controller module: never imported')",
+        }
+    )
+    assert [kind.__name__ for kind in find_reconcilers(package)] == ["A", "B", "C"]
+
+
+def test_a_reconciler_that_is_only_imported_is_not_this_modules(make: Make) -> None:
+    package = make({"a_controller.py": RECONCILER.format(name="A")})
+    folder = Path(str(package.__file__)).parent
+    (folder / "b_controller.py").write_text(
+        f"from {package.__name__}.a_controller import A\n" + RECONCILER.format(name="B")
+    )
+    importlib.invalidate_caches()
+    assert [kind.__name__ for kind in find_reconcilers(package)] == ["A", "B"]
+
+
+def test_an_empty_package_has_none(make: Make) -> None:
+    assert find_reconcilers(make({})) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        pytest.param({"a_controller.py": "x = 1"}, r"a_controller\.py: no Reconciler in it", id="none in it"),
+        pytest.param(
+            {"a_controller.py": "import not_there"},
+            r"a_controller\.py cannot be imported: ModuleNotFoundError.*not_there.*a_controller\.py:1",
+            id="import fails",
+        ),
+        pytest.param(
+            {"a_controller.py": "def ("}, r"a_controller\.py cannot be imported: SyntaxError.*:1\)", id="syntax"
+        ),
+        pytest.param(
+            {"a_controller.py": "from kaiwu_runtime import Reconciler\nclass A(Reconciler): pass\n"},
+            r"a_controller\.py: A lacks reconcile, setup_with_manager",
+            id="unfinished",
+        ),
+        pytest.param(
+            {"group/a_controller.py": RECONCILER.format(name="A")},
+            r"group/a_controller\.py is not found by Python: add an empty .*group/__init__\.py",
+            id="no package",
+        ),
+        pytest.param(
+            {"group/__init__.py": "import not_there", "group/a_controller.py": RECONCILER.format(name="A")},
+            r"cannot be imported: ModuleNotFoundError",
+            id="a package that fails",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(make: Make, files: dict[str, str], message: str) -> None:
+    package = make(files)
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        find_reconcilers(package)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_module_is_no_package(make: Make) -> None:
+    package = make({"one.py": ""})
+    module = importlib.import_module(f"{package.__name__}.one")
+    with pytest.raises(ConfigurationError, match="is a module"):
+        find_reconcilers(module)

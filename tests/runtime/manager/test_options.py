@@ -1,0 +1,101 @@
+"""Flags and environment of a manager."""
+
+from __future__ import annotations
+
+import pytest
+
+from kaiwu_runtime import ManagerOptions
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.manager.options import parse_address
+
+
+def options(*arguments: str, watch: str = "", **defaults: object) -> ManagerOptions:
+    return ManagerOptions.from_args(arguments, environment={"WATCH_NAMESPACE": watch}, **defaults)
+
+
+def test_defaults() -> None:
+    found = options()
+    assert found == ManagerOptions()
+    assert (found.metrics_bind_address, found.health_probe_bind_address) == ("0", ":8081")
+    assert not found.leader_elect
+    assert found.metrics_secure
+
+
+@pytest.mark.parametrize(
+    ("arguments", "attribute", "value"),
+    [
+        (["--metrics-bind-address", ":8443"], "metrics_bind_address", ":8443"),
+        (["--metrics-bind-address=0"], "metrics_bind_address", "0"),
+        (["--metrics-secure=false"], "metrics_secure", False),
+        (["--metrics-secure"], "metrics_secure", True),
+        (["--metrics-cert-path=/certs"], "metrics_cert_path", "/certs"),
+        (["--health-probe-bind-address=[::1]:9"], "health_probe_bind_address", "[::1]:9"),
+        (["--leader-elect", "--leader-election-id=a.b"], "leader_elect", True),
+        (["--leader-elect=false"], "leader_elect", False),
+        (["--leader-election-namespace=x"], "leader_election_namespace", "x"),
+        (["--namespace=a,b", "--namespace=c"], "namespaces", ("a", "b", "c")),
+        (["--kubeconfig=k"], "kubeconfig", "k"),
+        (["--context=c"], "context", "c"),
+        (["--grace-period=1.5"], "grace_period", 1.5),
+        (["--cache-sync-timeout=7"], "cache_sync_timeout", 7.0),
+        (["--log-level=debug"], "log_level", "debug"),
+        (["--log-format=json"], "log_format", "json"),
+    ],
+)
+def test_every_flag(arguments: list[str], attribute: str, value: object) -> None:
+    assert getattr(options(*arguments), attribute) == value
+
+
+def test_the_environment_names_namespaces_and_the_flag_wins() -> None:
+    assert options(watch="a, b").namespaces == ("a", "b")
+    assert options("--namespace=c", watch="a").namespaces == ("c",)
+
+
+def test_defaults_of_the_project_can_be_overridden() -> None:
+    assert options(leader_election_id="x.y", grace_period=1.0).leader_election_id == "x.y"
+    assert options("--leader-election-id=z", leader_election_id="x.y").leader_election_id == "z"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bogus"], "unrecognized arguments: --bogus"),
+        (["--metrics-bind-address=8443"], "--metrics-bind-address '8443' is no address"),
+        (["--health-probe-bind-address=:99999"], "--health-probe-bind-address ':99999' is no address"),
+        (["--leader-elect"], "--leader-elect needs --leader-election-id"),
+        (["--leader-elect=perhaps"], "'perhaps' is neither true nor false"),
+        (["--namespace=Upper"], "--namespace 'Upper' is no namespace"),
+        (["--log-level=loud"], "invalid choice: 'loud'"),
+        (["--grace-period=soon"], "invalid float value: 'soon'"),
+    ],
+)
+def test_wrong_use_is_one_line_and_status_2(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        options(*arguments)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+def test_help_lists_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        options("--help")
+    assert ended.value.code == 0
+    printed = capsys.readouterr().out
+    for flag in ("--kubeconfig", "--namespace", "--metrics-secure", "--leader-elect", "--log-format"):
+        assert flag in printed
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"), [(":8081", ("", 8081)), ("127.0.0.1:0", ("127.0.0.1", 0)), ("[::1]:80", ("::1", 80))]
+)
+def test_addresses(address: str, parts: tuple[str, int]) -> None:
+    assert parse_address(address, "--flag") == parts
+
+
+def test_a_wrong_address_names_the_flag() -> None:
+    with pytest.raises(ConfigurationError, match="--flag 'x' is no address"):
+        parse_address("x", "--flag")

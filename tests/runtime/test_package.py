@@ -1,0 +1,39 @@
+"""What `import kaiwu_runtime` gives."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import kaiwu_runtime
+
+
+@pytest.mark.parametrize("name", kaiwu_runtime.__all__)
+def test_every_public_name_is_there(name: str) -> None:
+    assert getattr(kaiwu_runtime, name) is not None
+    assert name in dir(kaiwu_runtime)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'Bogus'"):
+        kaiwu_runtime.Bogus  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, kaiwu_runtime;"
+        "print([name for name in ('aiohttp', 'pydantic', 'httpx2', 'yaml') if name in sys.modules])"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
+
+
+def test_lightkubes_http_client_is_never_loaded() -> None:
+    code = (
+        "import sys, kaiwu_runtime as k; [getattr(k, name) for name in k.__all__];"
+        "import lightkube.resources.core_v1; print('httpx2' in sys.modules)"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "False"
