@@ -62,7 +62,6 @@ class Manager:
         self.logger = logger
         self._controllers: dict[str, Controller] = {}
         self._runnables: list[Runnable] = []
-        self._setups: list[tuple[type[Reconciler], ModuleType]] = []
         self._stop = asyncio.Event()
         self._started = False
         self._failure: ConfigurationError | None = None
@@ -115,7 +114,22 @@ class Manager:
             package: For example ``controllers``, imported.
         """
         try:
-            for kind in find_reconcilers(package):
+            kinds = find_reconcilers(package)
+        except ConfigurationError as error:
+            self._failure = self._failure or error
+        else:
+            self.setup(*kinds)
+
+    def setup(self, *kinds: type[Reconciler]) -> None:
+        """Make reconcilers and let them build their controllers.
+
+        A mistake in one of them, or a missing kubeconfig, is reported by `run`, as one line and status 1.
+
+        Args:
+            kinds: Reconciler classes whose only argument is the client.
+        """
+        try:
+            for kind in kinds:
                 kind(self.client).setup_with_manager(self)
         except ConfigurationError as error:
             self._failure = self._failure or error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,16 +11,13 @@ from pathlib import Path
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace
+from proxy import FaultProxy
 
 from kaiwu_runtime.cache import Cache, EventType, ObjectEvent
 from kaiwu_runtime.cache import reflector as reflector_module
 from kaiwu_runtime.client import CachedClient, Client
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import APIConnectionError, NotFoundError
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "faults"))
-
-from proxy import FaultProxy
 
 pytestmark = pytest.mark.envtest
 

@@ -49,6 +49,12 @@ class FaultProxy:
         for writer in list(self._writers):
             writer.transport.abort()
 
+    def cut_off(self) -> None:
+        """Abort every connection and refuse new ones; may be called from another thread."""
+        self.refusing = True
+        assert self._server is not None
+        self._server.get_loop().call_soon_threadsafe(self.drop)
+
     def stall(self) -> None:
         """Keep connections open and pass nothing on: a half-open connection."""
         self._open.clear()

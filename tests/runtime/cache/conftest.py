@@ -1,8 +1,0 @@
-"""Makes the modules beside the tests importable: with importlib mode no test folder is on the path."""
-
-from __future__ import annotations
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))

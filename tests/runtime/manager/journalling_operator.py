@@ -1,0 +1,53 @@
+"""An operator as a process of its own, for tests that kill, pause and stop it.
+
+Every reconcile of the ConfigMap ``job`` writes two lines to a file all processes share, when it begins and when it
+ends; the flags are the manager's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+
+from lightkube.resources.core_v1 import ConfigMap
+
+from kaiwu_runtime import Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
+
+SECONDS = float(os.environ.get("RECONCILE_SECONDS", "0.05"))
+AGAIN = float(os.environ.get("RECONCILE_AGAIN", "0.1"))
+
+
+def note(word: str) -> None:
+    """Append one line; small appends are atomic."""
+    with open(os.environ["JOURNAL"], "a", encoding="ascii") as journal:  # noqa: PTH123 - append, unbuffered enough
+        journal.write(f"{time.monotonic():.3f} {os.getpid()} {word}\n")
+
+
+class Journalling(Reconciler):
+    """Writes down when it works."""
+
+    def setup_with_manager(self, manager: Manager) -> None:
+        """Watch ConfigMaps."""
+        controller_managed_by(manager).for_(ConfigMap).complete(self)
+
+    async def reconcile(self, request: Request) -> Result:
+        """Work for a moment."""
+        if request.name != "job":
+            return Result()
+        note("begin")
+        await asyncio.sleep(SECONDS)
+        note("end")
+        return Result(requeue_after=AGAIN)
+
+
+def main() -> int:
+    """Run the manager."""
+    manager = Manager(ManagerOptions.from_args(leader_election_id="election.example.com"))
+    manager.setup(Journalling)
+    return manager.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
