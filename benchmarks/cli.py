@@ -116,9 +116,7 @@ def seconds(command: list[str], folder: Path, environment: Mapping[str, str]) ->
 def main() -> int:
     """Time everything, print the table and return the exit status."""
     parser = argparse.ArgumentParser(description="Time whole runs of kaiwuctl.")
-    parser.add_argument(
-        "--runs", type=int, default=15, metavar="N", help="runs of each command (default: 15)"
-    )
+    parser.add_argument("--runs", type=int, default=15, metavar="N", help="runs of each command (default: 15)")
     runs = parser.parse_args().runs
     # As after an installation with pip, which compiles; otherwise the first user of every module pays for it.
     for installed in (sysconfig.get_path("purelib"), str(Path(kaiwuctl.__file__).parent)):

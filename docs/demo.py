@@ -18,9 +18,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from kaiwu_runtime.envtest import ControlPlane
 from rich.console import Console
 
+from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import KaiwuError
 
 SCAFFOLD = (

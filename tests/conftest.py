@@ -26,11 +26,11 @@ def pytest_sessionstart() -> None:
             pytest.exit(f"{location} is not an installed wheel; run `make test`", returncode=3)
 
 
-def kind_of(keywords: object) -> str:
-    """Return the kind of a test from its markers; a golden test may use the control plane as well."""
-    if not isinstance(keywords, dict):
-        return "unit"
-    return next((kind for kind in ("golden", "envtest") if kind in keywords), "unit")
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Note each test's kind; a golden test may use the control plane as well."""
+    for item in items:
+        kind = next((kind for kind in ("golden", "envtest") if item.get_closest_marker(kind)), "unit")
+        item.user_properties.append(("kind", kind))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -39,7 +39,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, []):
             if isinstance(report, pytest.TestReport) and report.when == "call":
-                counts[kind_of(dict(report.keywords))] += 1
+                counts[str(dict(report.user_properties)["kind"])] += 1
     if counts:
         terminalreporter.section("tests per kind")
         terminalreporter.line(", ".join(f"{kind}: {counts[kind]}" for kind in ("unit", "golden", "envtest")))

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from kaiwu_runtime.envtest import ControlPlane
 
 BLOCK = re.compile(r"^(?P<comment><!--[^\n]*-->\n)?```sh\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -20,9 +21,7 @@ START_SECONDS = 120.0
 
 def blocks(repository: Path) -> dict[str, str]:
     """Return the README's shell blocks by what they are: commands, install, first and second terminal."""
-    found = [
-        match["body"] for match in BLOCK.finditer((repository / "README.md").read_text(encoding="utf-8"))
-    ]
+    found = [match["body"] for match in BLOCK.finditer((repository / "README.md").read_text(encoding="utf-8"))]
     return dict(zip(("commands", "install", "first", "second"), found, strict=True))
 
 
@@ -57,14 +56,10 @@ def test_the_install_block_gives_a_working_command(repository: Path, tmp_path: P
     if not wheels:
         subprocess.run(["make", "build"], cwd=repository, check=True, capture_output=True)
     script = (
-        "set -eu\n"
-        + "\n".join(lines[1:])
-        + '\ncd "$HOME"\nkaiwuctl init --domain inspur.com --project-name outside\n'
+        "set -eu\n" + "\n".join(lines[1:]) + '\ncd "$HOME"\nkaiwuctl init --domain inspur.com --project-name outside\n'
     )
     script += "kaiwuctl create api --group kaiwu --version v1 --kind KaiwuCluster --make=false\n"
-    environment = {
-        key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH"}
-    }
+    environment = {key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH"}}
     cache = {"PIP_CACHE_DIR": str(Path.home() / ".cache/pip")}
     python = Path(sys.executable).resolve().parent
     finished = subprocess.run(
@@ -85,9 +80,7 @@ def test_the_install_block_gives_a_working_command(repository: Path, tmp_path: P
 
 
 @pytest.mark.envtest
-def test_the_walk_through_works_as_typed(
-    repository: Path, tmp_path: Path, control_plane: ControlPlane
-) -> None:
+def test_the_walk_through_works_as_typed(repository: Path, tmp_path: Path, control_plane: ControlPlane) -> None:
     """Both terminals, line by line; `make run` stays in the foreground of the first."""
     scripts = blocks(repository)
     environment = {

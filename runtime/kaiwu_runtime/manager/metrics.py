@@ -35,7 +35,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        disable_created_metrics()  # client_golang has no such series, and they would double the number of them
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # client_golang has no such series, and they would double the number of them
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace
-from proxy import FaultProxy
 
 from kaiwu_runtime.cache import Cache, EventType, ObjectEvent
 from kaiwu_runtime.cache import reflector as reflector_module
 from kaiwu_runtime.client import CachedClient, Client
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import APIConnectionError, NotFoundError
+
+from ..faults.proxy import FaultProxy
 
 pytestmark = pytest.mark.envtest
 

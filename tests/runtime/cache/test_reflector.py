@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from lightkube.resources.core_v1 import ConfigMap
-from scripted import Recorder, ScriptedTransport, event, item, page
 
 from kaiwu_runtime.api import identify
 from kaiwu_runtime.cache import reflector as module
 from kaiwu_runtime.cache.reflector import Reflector, Selection
 from kaiwu_runtime.errors import APIConnectionError, ForbiddenError, GoneError
+
+from .scripted import Recorder, ScriptedTransport, event, item, page
 
 
 @pytest.fixture(autouse=True)

@@ -13,11 +13,12 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
 from lightkube.resources.core_v1 import ConfigMap
-from processes import Processes, proxied, wait_until
-from proxy import FaultProxy
 
 from kaiwu_runtime import Client
 from kaiwu_runtime.envtest import ControlPlane
+
+from ..faults.proxy import FaultProxy
+from .processes import Processes, proxied, wait_until
 
 pytestmark = pytest.mark.envtest
 
