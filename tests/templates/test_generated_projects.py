@@ -1,0 +1,223 @@
+"""Generated projects do what their Makefile says: one project of each shape, against a real API server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from .cases import CASES, Case
+from .generation import contents, differing, environment, generate
+
+pytestmark = pytest.mark.envtest
+
+SHAPES = ("plain", "multigroup", "namespaced", "cluster-scope", "controller-only")
+NAMESPACE = "kaiwu-operator-system"
+
+
+class Project:
+    """A generated project and the environment its commands run in."""
+
+    def __init__(self, case: Case, folder: Path, variables: dict[str, str]) -> None:
+        self.case = case
+        self.folder = folder
+        self.environment = environment(**variables)
+
+    def __repr__(self) -> str:
+        return self.case.name
+
+    def run(self, *command: str, status: int = 0, stdin: str = "") -> str:
+        """Run a command in the project's folder and return what it prints, both streams."""
+        result = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == status, f"{' '.join(command)}: {result.returncode}\n{result.stdout}"
+        return result.stdout
+
+    @property
+    def has_types(self) -> bool:
+        """Whether there are CRDs and samples."""
+        return (self.folder / "config" / "crd").is_dir()
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, kubeconfig: Path) -> dict[str, Project]:
+    """A project of each shape. The first has made the virtual environment, the others have a link to it."""
+    projects: dict[str, Project] = {}
+    caches = tmp_path_factory.mktemp("caches")
+    variables = {
+        "KUBECONFIG": str(kubeconfig),
+        "MYPY_CACHE_DIR": str(caches / "mypy"),
+        "RUFF_CACHE_DIR": str(caches / "ruff"),
+        "PATH": without_this_environment(os.environ["PATH"]),
+    }
+    for case in (case for case in CASES if case.name in SHAPES):
+        folder, _ = generate(case, tmp_path_factory.mktemp(case.name))
+        projects[case.name] = Project(case, folder, variables)
+    first = projects[SHAPES[0]]
+    first.run("make", "generate", f"PYTHON={sys.executable}")
+    for project in projects.values():
+        if project is not first:
+            (project.folder / ".venv").symlink_to(first.folder / ".venv")
+    (first.folder / ".venv" / ".installed").touch()
+    return projects
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def project(request: pytest.FixtureRequest, prepared: dict[str, Project]) -> Project:
+    """A project of each shape in turn."""
+    return prepared[request.param]
+
+
+@pytest.fixture
+def installed(project: Project) -> Iterator[Project]:
+    """A project that `make install` has been run in; the API server is shared, so `make uninstall` follows."""
+    project.run("make", "install")
+    yield project
+    project.run("make", "uninstall")
+
+
+def without_this_environment(path: str) -> str:
+    """Return a PATH without the virtual environment of the tests: a project must manage with its own."""
+    own = Path(sys.executable).parent
+    return os.pathsep.join(folder for folder in path.split(os.pathsep) if Path(folder) != own)
+
+
+def installer(project: Project) -> list[dict[str, Any]]:
+    """Return the objects in dist/install.yaml."""
+    return list(YAML(typ="safe").load_all(project.folder / "dist" / "install.yaml"))
+
+
+def test_lint_passes(project: Project) -> None:
+    output = project.run("make", "lint")
+    assert "All checks passed!" in output
+    assert "Success: no issues found" in output
+
+
+def test_generating_again_writes_nothing(project: Project) -> None:
+    """The committed files are there already, so that the first run has nothing to write either."""
+    before = contents(project.folder)
+    for _ in range(2):
+        lines = project.run("make", "generate", "manifests").splitlines()
+        assert any(line.startswith("unchanged") for line in lines)
+        assert [line for line in lines if line.split()[0] in {"created", "changed", "updated", "removed"}] == []
+    assert differing(before, contents(project.folder)) == []
+
+
+def test_build_imports_everything(project: Project) -> None:
+    project.run("make", "build")
+
+
+def test_install_and_uninstall(project: Project) -> None:
+    expected = sorted(path.stem.split("_")[1] for path in (project.folder / "config/crd/bases").glob("*.yaml"))
+    output = project.run("make", "install")
+    if not project.has_types:
+        assert "no CRDs yet: kaiwuctl create api adds the first" in output
+        assert expected == []
+    project.run("make", "install")
+    names = project.run("kubectl", "get", "crd", "-o", "jsonpath={.items[*].spec.names.plural}").split()
+    assert sorted(names) == expected
+    project.run("make", "uninstall")
+    assert project.run("kubectl", "get", "crd", "-o", "name") == ""
+
+
+def test_samples_are_accepted(installed: Project) -> None:
+    if not installed.has_types:
+        assert not (installed.folder / "config" / "samples").exists()
+        return
+    for definition in (installed.folder / "config/crd/bases").glob("*.yaml"):
+        installed.run("kubectl", "wait", "--for=condition=Established", "-f", str(definition), "--timeout=30s")
+    output = installed.run("kubectl", "apply", "-k", "config/samples", "--dry-run=server", "--validate=strict")
+    assert output.count("created (server dry run)") == len(installed.case.apis)
+
+
+def test_installer_is_accepted(installed: Project) -> None:
+    installed.run("make", "build-installer", "IMG=registry.example.com/kaiwu-operator:v1")
+    objects = installer(installed)
+    (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "registry.example.com/kaiwu-operator:v1"
+    assert list((installed.folder / "dist").iterdir()) == [installed.folder / "dist" / "install.yaml"]
+
+    # With a dry run nothing is created, so that what is in the namespace needs it beforehand.
+    for each in objects:
+        if each["kind"] in {"Namespace", "ServiceAccount"}:
+            apply(installed, each)
+    command = ("kubectl", "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "dist/install.yaml")
+    output = installed.run(*command)
+    assert "Warning" not in output, "PodSecurity warns of a pod that the namespace will not take"
+    assert output.count("serverside-applied (server dry run)") == len(objects)
+
+
+def test_pod_is_admitted_by_the_namespace(installed: Project) -> None:
+    installed.run("make", "build-installer")
+    objects = installer(installed)
+    for each in objects:
+        if each["kind"] in {"Namespace", "ServiceAccount"}:
+            apply(installed, each)
+    (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
+    pod = {"apiVersion": "v1", "kind": "Pod", **deployment["spec"]["template"]}
+    pod["metadata"] = {**pod["metadata"], "name": "manager", "namespace": NAMESPACE}
+    apply(installed, pod, "--dry-run=server")
+    # The namespace does refuse others, so that the line above says something.
+    pod["spec"] = {key: value for key, value in pod["spec"].items() if key != "securityContext"}
+    assert 'violates PodSecurity "restricted' in apply(installed, pod, "--dry-run=server", status=1)
+
+
+def test_its_own_tests_pass(prepared: dict[str, Project]) -> None:
+    output = prepared["plain"].run("make", "test")
+    assert "2 passed" in output
+
+
+def test_run_makes_the_sample_ready(prepared: dict[str, Project]) -> None:
+    """And Ctrl-C ends it without a traceback."""
+    project = prepared["plain"]
+    project.run("make", "install")
+    project.run("kubectl", "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    project.run("kubectl", "apply", "-k", "config/samples")
+    log = project.folder.parent / "run.log"
+    with log.open("w", encoding="utf-8") as output:
+        operator = subprocess.Popen(
+            ["make", "run", "ARGS=--health-probe-bind-address=0"],
+            cwd=project.folder,
+            env=project.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            project.run("kubectl", "wait", "--for=condition=Ready", "--timeout=60s", "kaiwuclusters", "--all")
+        finally:
+            os.killpg(operator.pid, signal.SIGINT)
+            try:
+                operator.wait(timeout=60)
+            finally:
+                if operator.poll() is None:
+                    os.killpg(operator.pid, signal.SIGKILL)
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+    columns = project.run("kubectl", "get", "kaiwuclusters").splitlines()
+    assert [line.split()[:2] for line in columns] == [["NAME", "READY"], ["kaiwucluster-sample", "True"]]
+    project.run("kubectl", "delete", "-k", "config/samples")
+    project.run("make", "uninstall")
+
+
+def apply(project: Project, manifest: dict[str, Any], *flags: str, status: int = 0) -> str:
+    """Apply one object and return what kubectl prints."""
+    return project.run(
+        "kubectl", "apply", "--server-side", *flags, "-f", "-", stdin=json.dumps(manifest), status=status
+    )
