@@ -1,29 +1,7 @@
-"""The plural of a kind.
-
-Kubernetes has a rule of its own, not English at large: what its REST mapper guesses when it knows
-nothing else. Tools that guess the same way agree about ``kubectl get <plural>``; a dictionary would not.
-"""
+"""The plural of a kind: the runtime's own function, so that scaffold and generator can never disagree."""
 
 from __future__ import annotations
 
-# The one word the REST mapper leaves alone.
-_SAME_IN_PLURAL = "endpoints"
+from kaiwu_runtime.plural import pluralize as plural_of
 
-
-def plural_of(kind: str) -> str:
-    """Return the lower-case plural of `kind`.
-
-    The rule is that of ``UnsafeGuessKindToResource`` in k8s.io/apimachinery: ``Ingress`` gives
-    ``ingresses``, ``NetworkPolicy`` gives ``networkpolicies``, ``Gateway`` gives ``gatewaies`` (which is
-    what ``--plural gateways`` is for), and all others take an ``s``.
-
-    See https://pkg.go.dev/k8s.io/apimachinery/pkg/api/meta#UnsafeGuessKindToResource
-    """
-    singular = kind.lower()
-    if singular.endswith(_SAME_IN_PLURAL):
-        return singular
-    if singular.endswith("s"):
-        return f"{singular}es"
-    if singular.endswith("y"):
-        return f"{singular[:-1]}ies"
-    return f"{singular}s"
+__all__ = ["plural_of"]

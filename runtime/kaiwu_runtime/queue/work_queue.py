@@ -1,8 +1,11 @@
 """The work queue: every key once, one worker per key, nothing lost.
 
-A key is *dirty* from the moment it is added until a worker takes it, and *processing* from then until the worker is
-done with it. Added again while dirty, it stays one key; added while processing, it is worked on exactly once more
-afterwards. Keys wait in two lines, events before the initial list, and the second line is never starved.
+A key waits in one place only: in a line until a worker is free, or until a time; whichever comes first wins. Added
+while it is worked on, it is worked on exactly once more afterwards. There are two lines, events before the initial
+list, and the second is never starved.
+
+An event ends a back-off early, for whoever repairs an object does not want to wait for a quarter of an hour. But a
+reconciler that fails and writes a status each time causes an event each time: such a key runs once a second at most.
 
 The queue belongs to one event loop; other threads add through ``loop.call_soon_threadsafe``.
 """
@@ -12,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import heapq
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
 
@@ -22,6 +25,9 @@ K = TypeVar("K", bound=Hashable)
 
 _LOW_EVERY = 8
 """While both lines are waited in, one key in so many comes from the second."""
+
+_EVENT_FLOOR = 1.0
+"""Seconds after a failure that even an event waits for, once the back-off itself is longer."""
 
 
 class Priority(enum.IntEnum):
@@ -65,13 +71,14 @@ class WorkQueue(Generic[K]):
     def __init__(self, rate_limiter: RateLimiter | None = None, metrics: QueueMetrics | None = None) -> None:
         self._limiter = rate_limiter or default_rate_limiter()
         self.metrics = metrics
-        self._lines: dict[Priority, deque[K]] = {priority: deque() for priority in Priority}
-        self._dirty: dict[K, Priority] = {}
-        self._added_at: dict[K, float] = {}
+        self._normal: OrderedDict[K, float] = OrderedDict()  # since when each key waits for a worker
+        self._low: OrderedDict[K, float] = OrderedDict()
+        self._again: dict[K, tuple[Priority, float]] = {}  # added while it is being worked on
         self._processing: dict[K, float] = {}
+        self._due: dict[K, tuple[float, Priority]] = {}  # waits for a time
+        self._heap: list[tuple[float, int, K]] = []  # the times of _due, and some that no longer count
+        self._not_before: dict[K, float] = {}  # failed keys: an event does not bring them back sooner
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._delayed: list[tuple[float, int, K]] = []
-        self._due: dict[K, float] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._sequence = 0
         self._taken_in_a_row = 0
@@ -79,8 +86,12 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         """Return how many keys wait for a worker."""
-        # Not the lines' lengths: a key that was raised to the first line is in both for a while.
-        return len(self._dirty) - sum(key in self._dirty for key in self._processing)
+        return len(self._normal) + len(self._low)
+
+    @property
+    def delayed(self) -> int:
+        """How many keys wait for a time."""
+        return len(self._due)
 
     @property
     def processing(self) -> int:
@@ -100,50 +111,37 @@ class WorkQueue(Generic[K]):
         """Let a key be worked on; does nothing when it waits already, except to raise its priority."""
         if self._shut_down:
             return
-        known = self._dirty.get(key)
-        if known is not None:
-            if priority > known:
-                self._dirty[key] = priority
-                if key not in self._processing:
-                    # Moving it out of the middle of the slow line would cost a search: it waits in both, and the
-                    # worker that finds it in the slow line, no longer dirty, passes over it.
-                    self._lines[priority].append(key)
-            return
-        self._dirty[key] = priority
-        self._added_at[key] = self._now()
-        if key not in self._processing:
-            self._lines[priority].append(key)
-            self._wake()
-        if self.metrics is not None:
-            self.metrics.added(self._depth())
+        if self._not_before:
+            floor = self._not_before.get(key)
+            if floor is not None and floor > self._now() and not self._is_queued(key):
+                self._delay(key, floor, priority)
+                return
+        self._enqueue(key, priority)
 
     def add_after(self, key: K, seconds: float, priority: Priority = Priority.NORMAL) -> None:
-        """Add a key later; of several times the earliest counts."""
+        """Add a key later; of several times the earliest counts, and one that waits for a worker is early enough."""
         if self._shut_down:
             return
         if seconds <= 0:
             self.add(key, priority)
-            return
-        due = self._now() + seconds
-        known = self._due.get(key)
-        if known is not None and known <= due:
-            return
-        self._due[key] = due
-        self._sequence += 1
-        heapq.heappush(self._delayed, (due, self._sequence, key))
-        self._arm()
+        elif self._is_queued(key):
+            self._enqueue(key, priority)  # for its priority
+        else:
+            self._delay(key, self._now() + seconds, priority)
 
     def add_rate_limited(self, key: K, priority: Priority = Priority.NORMAL) -> float:
         """Add a key after its back-off, and return the back-off in seconds."""
         seconds = self._limiter.when(key)
         if self.metrics is not None:
             self.metrics.retried()
+        self._not_before[key] = self._now() + min(seconds, _EVENT_FLOOR)
         self.add_after(key, seconds, priority)
         return seconds
 
     def forget(self, key: K) -> None:
         """Start a key's back-off afresh: it succeeded."""
         self._limiter.forget(key)
+        self._not_before.pop(key, None)
 
     def failures(self, key: K) -> int:
         """Return how often a key was added with back-off since it was last forgotten."""
@@ -158,8 +156,7 @@ class WorkQueue(Generic[K]):
         while True:
             if self._shut_down:
                 raise QueueShutDown
-            key = self._next()
-            if key is not None:
+            if self._normal or self._low:
                 break
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
@@ -173,12 +170,11 @@ class WorkQueue(Generic[K]):
             finally:
                 if waiter in self._waiters:
                     self._waiters.remove(waiter)
+        key, since = self._next()
         now = self._now()
-        del self._dirty[key]
         self._processing[key] = now
         if self.metrics is not None:
-            self.metrics.taken(self._depth(), now - self._added_at[key])
-        del self._added_at[key]
+            self.metrics.taken(self._depth(), now - since)
         return key
 
     def done(self, key: K) -> None:
@@ -186,10 +182,16 @@ class WorkQueue(Generic[K]):
         started = self._processing.pop(key, None)
         if started is not None and self.metrics is not None:
             self.metrics.done(self._now() - started)
-        priority = self._dirty.get(key)
-        if priority is not None and not self._shut_down:
-            self._lines[priority].append(key)
-            self._wake()
+        again = self._again.pop(key, None)
+        if again is None or self._shut_down:
+            return
+        priority, since = again
+        floor = self._not_before.get(key)
+        if floor is not None and floor > self._now():
+            self._delay(key, floor, priority)
+            return
+        self._line(priority)[key] = since
+        self._wake()
 
     def shut_down(self) -> None:
         """Give out no more keys; work in progress goes on until its `done`."""
@@ -200,19 +202,41 @@ class WorkQueue(Generic[K]):
         while self._waiters:
             self._wake()
 
-    def _next(self) -> K | None:
-        normal, low = self._lines[Priority.NORMAL], self._lines[Priority.LOW]
-        while normal or low:
-            from_low = bool(low) and (not normal or self._taken_in_a_row >= _LOW_EVERY - 1)
-            key = (low if from_low else normal).popleft()
-            if key not in self._dirty or key in self._processing:
-                continue  # it was raised to the first line and taken from there
-            self._taken_in_a_row = 0 if from_low else self._taken_in_a_row + 1
-            return key
-        return None
+    def _line(self, priority: Priority) -> OrderedDict[K, float]:
+        return self._normal if priority is Priority.NORMAL else self._low
+
+    def _is_queued(self, key: K) -> bool:
+        return key in self._normal or key in self._low or key in self._again
+
+    def _enqueue(self, key: K, priority: Priority) -> None:
+        due = self._due.pop(key, None)
+        if due is not None:
+            priority = max(priority, due[1])
+        if key in self._processing:
+            again = self._again.get(key)
+            if again is not None:
+                self._again[key] = (max(priority, again[0]), again[1])
+                return
+            self._again[key] = (priority, self._now())
+        elif key in self._normal:
+            return
+        elif key in self._low:
+            if priority is Priority.NORMAL:
+                self._normal[key] = self._low.pop(key)
+            return
+        else:
+            self._line(priority)[key] = self._now()
+            self._wake()
+        if self.metrics is not None:
+            self.metrics.added(self._depth())
+
+    def _next(self) -> tuple[K, float]:
+        from_low = bool(self._low) and (not self._normal or self._taken_in_a_row >= _LOW_EVERY - 1)
+        self._taken_in_a_row = 0 if from_low else self._taken_in_a_row + 1
+        return (self._low if from_low else self._normal).popitem(last=False)
 
     def _depth(self) -> int:
-        return len(self._dirty)
+        return len(self) + len(self._again)
 
     def _wake(self) -> None:
         while self._waiters:
@@ -221,24 +245,42 @@ class WorkQueue(Generic[K]):
                 waiter.set_result(None)
                 return
 
+    def _delay(self, key: K, due: float, priority: Priority) -> None:
+        known = self._due.get(key)
+        if known is not None:
+            priority = max(priority, known[1])
+            if known[0] <= due:
+                self._due[key] = (known[0], priority)
+                return
+        self._due[key] = (due, priority)
+        self._sequence += 1
+        heapq.heappush(self._heap, (due, self._sequence, key))
+        if len(self._heap) > 2 * len(self._due) + 64:
+            # Keys that ran before their time left theirs behind; often enough, and the heap would only grow.
+            self._heap = [(when, number, key) for number, (key, (when, _)) in enumerate(self._due.items())]
+            self._sequence = len(self._heap)
+            heapq.heapify(self._heap)
+        if self._timer is None or self._heap[0][0] < self._timer.when():
+            self._arm()
+
     def _arm(self) -> None:
-        """Set the one timer to the earliest delayed key."""
+        """Set the one timer to the earliest time."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        while self._delayed and self._due.get(self._delayed[0][2]) != self._delayed[0][0]:
-            heapq.heappop(self._delayed)  # an earlier time replaced it
-        if self._delayed:
-            self._timer = asyncio.get_running_loop().call_at(self._delayed[0][0], self._release)
+        if self._heap:
+            self._timer = asyncio.get_running_loop().call_at(self._heap[0][0], self._release)
 
     def _release(self) -> None:
         now = self._now()
         self._timer = None
-        while self._delayed and self._delayed[0][0] <= now + 1e-6:
-            due, _, key = heapq.heappop(self._delayed)
-            if self._due.get(key) == due:
-                del self._due[key]
-                self.add(key)
+        while self._heap and self._heap[0][0] <= now + 1e-6:
+            due, _, key = heapq.heappop(self._heap)
+            waits = self._due.get(key)
+            if waits is not None and waits[0] == due:
+                self._enqueue(key, waits[1])
+        while self._heap and self._heap[0][2] not in self._due:
+            heapq.heappop(self._heap)
         self._arm()
 
     @staticmethod
