@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any
 
 import pytest
@@ -84,7 +85,7 @@ def test_the_licence_is_a_comment() -> None:
         (Annotated[int, ExternalDocs("https://example.com")], {"type": "integer", "description": "See https://example.com"}),
         (Annotated[dict[str, Any], EmbeddedResource()], {"type": "object", "required": ["apiVersion", "kind"]}),
     ],
-    ids=str,
+    ids=lambda value: re.sub(r" at 0x[0-9a-f]+", "", str(value)),  # the same in every process
 )  # fmt: skip
 def test_translation(annotation: Any, expected: dict[str, Any]) -> None:
     assert value(annotation) == expected
