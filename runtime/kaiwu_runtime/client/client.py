@@ -12,7 +12,8 @@ import enum
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, TypeVar
+from typing import Any, Literal, Protocol, Self, TypeVar, cast
+from urllib.parse import quote
 
 import msgspec
 
@@ -21,11 +22,14 @@ from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.client.transport import Transport
+from kaiwu_runtime.errors import ConflictError
 
 T = TypeVar("T")
 
 FIELD_MANAGER = "kaiwu-runtime"
 PAGE_SIZE = 500
+STATUS_ATTEMPTS = 5
+"""How often a status is sent when the object changes meanwhile."""
 
 PropagationPolicy = Literal["Background", "Foreground", "Orphan"]
 
@@ -60,6 +64,16 @@ class Page(msgspec.Struct):
     items: list[msgspec.Raw] | None = None
 
 
+class _StoredMetadata(msgspec.Struct, rename="camel"):
+    uid: str
+    resource_version: str
+
+
+class _Stored(msgspec.Struct):
+    metadata: _StoredMetadata
+
+
+_stored_decoder = msgspec.json.Decoder(_Stored)
 page_decoder = msgspec.json.Decoder(Page)
 
 
@@ -152,7 +166,7 @@ class Client:
         self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
     ) -> list[T]:
         """Return the objects that match, page by page; see :class:`Reader`."""
-        path = identify(kind).path(namespace)
+        path = _collection_path(identify(kind), namespace)
         params = {"limit": str(PAGE_SIZE)}
         if label_selector:
             params["labelSelector"] = label_selector
@@ -183,8 +197,8 @@ class Client:
         if identity.namespaced and not namespace:
             raise ValueError(f"{identity.kind}: metadata.namespace is not set")
         params = self._write_params(dry_run=dry_run)
-        body = await self.transport.request("POST", identity.path(namespace), params=params, body=encode(obj))
-        return decode(type(obj), body)
+        path = _collection_path(identity, namespace)
+        return decode(type(obj), await self.transport.request("POST", path, params=params, body=encode(obj)))
 
     async def apply(
         self,
@@ -228,8 +242,9 @@ class Client:
     async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:
         """Write an object's status by server-side apply; spec and metadata are not sent.
 
-        When the object was read from the server, its uid is sent along: the status of a successor with the same
-        name is never overwritten.
+        When the object was read from the server, the status of a successor with the same name is never overwritten.
+        The API server ignores a uid in the status of a custom resource, so what is sent is the resourceVersion; when
+        the object has only changed since, it is read again for a newer one.
 
         Args:
             obj: The object whose ``status`` is written.
@@ -239,19 +254,29 @@ class Client:
 
         Raises:
             NotFoundError: The object is gone.
-            ConflictError: It was replaced by another of the same name, or another manager owns a field.
+            ConflictError: It was replaced by another of the same name, another manager owns a field, or it changes
+                faster than its status can be written.
             APIError: Any other failure.
         """
         members = _members.decode(encode(obj))
         metadata = _members.decode(members.get("metadata", msgspec.Raw(b"{}")))
+        guard = ("uid", "resourceVersion") if {"uid", "resourceVersion"} <= metadata.keys() else ()
+        sent: dict[str, Any] = {name: metadata[name] for name in ("name", "namespace", *guard) if name in metadata}
         body = {
             "apiVersion": members["apiVersion"],
             "kind": members["kind"],
-            "metadata": {name: metadata[name] for name in ("name", "namespace", "uid") if name in metadata},
+            "metadata": sent,
             "status": members.get("status", msgspec.Raw(b"{}")),
         }
         manager = field_manager or f"{self.field_manager}-status"
-        return await self._apply(obj, body, "status", force=force, field_manager=manager, dry_run=dry_run)
+        for attempt in range(1, STATUS_ATTEMPTS + 1):
+            try:
+                return await self._apply(obj, body, "status", force=force, field_manager=manager, dry_run=dry_run)
+            except ConflictError as error:
+                if not guard or _is_owned_by_another(error) or attempt == STATUS_ATTEMPTS:
+                    raise
+            sent["resourceVersion"] = await self._newest_version(obj)
+        raise AssertionError("unreachable")
 
     async def patch(
         self,
@@ -350,6 +375,21 @@ class Client:
             "DELETE", _object_path(identify(kind), namespace, name), body=_json.encode(options)
         )
 
+    async def _newest_version(self, obj: object) -> str:
+        """Return the resourceVersion that an object has now, if it is the same object still."""
+        identity = identify(type(obj))
+        namespace, name = _names(obj)
+        answer = await self.transport.request("GET", _object_path(identity, namespace, name))
+        metadata = _stored_decoder.decode(answer).metadata
+        uid = cast("Any", obj).metadata.uid
+        if metadata.uid != uid:
+            raise ConflictError(
+                f"{identity.kind} {name}: the object with uid {uid} was replaced by one with uid {metadata.uid}",
+                code=409,
+                reason="Conflict",
+            )
+        return metadata.resource_version
+
     async def _apply(
         self,
         obj: T,
@@ -385,9 +425,28 @@ def _names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic model or a
     return (metadata.namespace or "", metadata.name or "") if metadata is not None else ("", "")
 
 
+def _is_owned_by_another(error: ConflictError) -> bool:
+    """Tell whether another field manager is the reason, and not an old resourceVersion."""
+    return any(cause.get("reason") == "FieldManagerConflict" for cause in error.details.get("causes") or ())
+
+
+def _segment(name: str, field: str) -> str:
+    """Return a name as a segment of a request path, which it must not be able to leave.
+
+    See https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
+    """
+    if name in {".", ".."} or "/" in name or "%" in name:
+        raise ValueError(f"{field} {name!r} is no name: it may not be . or .. and may not contain / or %")
+    return quote(name, safe=":@!$&'()*+,;=")
+
+
+def _collection_path(identity: ResourceIdentity, namespace: str) -> str:
+    return identity.path(_segment(namespace, "metadata.namespace"))
+
+
 def _object_path(identity: ResourceIdentity, namespace: str, name: str, subresource: str = "") -> str:
     if not name:
         raise ValueError(f"{identity.kind}: metadata.name is not set")
     if identity.namespaced and not namespace:
         raise ValueError(f"{identity.kind} {name}: metadata.namespace is not set, and the kind is namespaced")
-    return identity.path(namespace, name, subresource)
+    return identity.path(_segment(namespace, "metadata.namespace"), _segment(name, "metadata.name"), subresource)
