@@ -2,24 +2,31 @@
 
 ::
 
-controller_managed_by(manager).named("cluster").for_(Cluster).owns(StatefulSet).complete(self)
+    controller_managed_by(manager).named("cluster").for_(Cluster).owns(StatefulSet).complete(self)
 """
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
 from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.cache.store import ObjectEvent
 from kaiwu_runtime.controller.controller import Controller, ControllerOptions, Source
 from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
-from kaiwu_runtime.controller.predicate import Predicate
+from kaiwu_runtime.controller.predicate import Predicate, PredicateFunction
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.queue import RateLimiter
 
 if TYPE_CHECKING:
     from kaiwu_runtime.manager.manager import Manager
+
+
+Filter = Predicate | Callable[[ObjectEvent], bool]
+"""A predicate, or a plain function that is one."""
 
 
 class ControllerBuilder:
@@ -38,7 +45,7 @@ class ControllerBuilder:
         self._name = name
         return self
 
-    def for_(self, kind: type[Any], *predicates: Predicate) -> Self:
+    def for_(self, kind: type[Any], *predicates: Filter) -> Self:
         """Reconcile objects of a kind.
 
         Args:
@@ -51,10 +58,10 @@ class ControllerBuilder:
         if self._for is not None:
             raise ConfigurationError(f"for_({kind.__name__}): the controller is for {self._for.__name__} already")
         self._for = kind
-        self._sources.insert(0, Source(kind, enqueue_object, predicates))
+        self._sources.insert(0, Source(kind, enqueue_object, _all(predicates)))
         return self
 
-    def owns(self, kind: type[Any], *predicates: Predicate, only_controller: bool = True) -> Self:
+    def owns(self, kind: type[Any], *predicates: Filter, only_controller: bool = True) -> Self:
         """Reconcile the owner when an object of a kind changes that it owns.
 
         Args:
@@ -62,18 +69,26 @@ class ControllerBuilder:
             predicates: All must let a change through.
             only_controller: The owner must be the object's controller.
         """
-        self._owned.append((kind, predicates, only_controller))
+        self._owned.append((kind, _all(predicates), only_controller))
         return self
 
-    def watches(self, kind: type[Any], function: MapFunction, *predicates: Predicate) -> Self:
+    def watches(self, kind: type[Any], function: MapFunction, *predicates: Filter) -> Self:
         """Reconcile what a function names when an object of a kind changes.
 
         Args:
             kind: A project's type or a lightkube kind.
-            function: From an object to requests.
+            function: From an object to requests; a plain function, called for every change.
             predicates: All must let a change through.
+
+        Raises:
+            ConfigurationError: The function is a coroutine function.
         """
-        self._sources.append(Source(kind, enqueue_mapped(function), predicates))
+        if inspect.iscoroutinefunction(function):
+            raise ConfigurationError(
+                f"watches({kind.__name__}, {getattr(function, '__name__', function)}): write the map function as a "
+                "plain def; what it needs of other kinds it finds with manager.cache.informer(Kind).list()"
+            )
+        self._sources.append(Source(kind, enqueue_mapped(function), _all(predicates)))
         return self
 
     def with_options(
@@ -115,6 +130,10 @@ class ControllerBuilder:
             raise ConfigurationError(f"owns({kind.__name__}) needs for_(): the kind of the owner")
         owners = self._manager.cache.informer(self._for)
         return Source(kind, enqueue_owner(owners.identity, owners.get, only_controller=only_controller), predicates)
+
+
+def _all(predicates: tuple[Filter, ...]) -> tuple[Predicate, ...]:
+    return tuple(entry if isinstance(entry, Predicate) else PredicateFunction(entry) for entry in predicates)
 
 
 def controller_managed_by(manager: Manager) -> ControllerBuilder:

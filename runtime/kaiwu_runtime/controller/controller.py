@@ -18,14 +18,20 @@ from kaiwu_runtime import log
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.cache.store import ObjectEvent
+from kaiwu_runtime.controller.blocking import Watched
+from kaiwu_runtime.controller.failure import OUTAGES, describe, is_ownership
 from kaiwu_runtime.controller.handler import EventHandlerFunction
 from kaiwu_runtime.controller.predicate import Predicate
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
+from kaiwu_runtime.controller.threads import WorkerThreads
 from kaiwu_runtime.errors import ConflictError, KaiwuError, TerminalError
 from kaiwu_runtime.queue import Priority, QueueMetrics, QueueShutDown, RateLimiter, WorkQueue
 
 logger = logging.getLogger(__name__)
+
+_QUIET_CONFLICTS = 5
+"""So many conflicts in a row are bad luck; more are a mistake that somebody should hear of."""
 
 
 class ControllerMetrics(Protocol):
@@ -42,6 +48,9 @@ class ControllerMetrics(Protocol):
 
     def panicked(self) -> None:
         """A reconcile raised what no request raises: a mistake in the code."""
+
+    def timed_out(self) -> None:
+        """A reconcile was cancelled for its timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +111,13 @@ class Controller:
     guard: Callable[[], None] | None = None
     queue: WorkQueue[Request] = field(init=False)
     _workers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
+    _threads: WorkerThreads = field(init=False)
+    _is_async: bool = field(init=False)
 
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self.options.rate_limiter)
+        self._threads = WorkerThreads(f"{self.name} reconciler")
+        self._is_async = inspect.iscoroutinefunction(self.reconciler.reconcile)
 
     def observe(self, metrics: ControllerMetrics, queue_metrics: QueueMetrics) -> None:
         """Tell somebody of every reconcile and of the queue; called before the controller runs."""
@@ -152,12 +165,24 @@ class Controller:
             logger.warning("Cancelled reconciles that did not finish in time", extra={"controller": self.name})
             await asyncio.wait(late, timeout=1.0)
 
-    def _listener(self, source: Source) -> Any:  # noqa: ANN401 - a closure
+    def _listener(self, source: Source) -> Callable[[ObjectEvent], None]:
         def on_event(event: ObjectEvent) -> None:
-            if all(predicate.matches(event) for predicate in source.predicates):
-                priority = Priority.LOW if event.initial else Priority.NORMAL
-                for request in source.handler(event):
-                    self.queue.add(request, priority)
+            try:
+                if all(predicate.matches(event) for predicate in source.predicates):
+                    priority = Priority.LOW if event.initial else Priority.NORMAL
+                    for request in source.handler(event):
+                        self.queue.add(request, priority)
+            except Exception:
+                # A mistake in a predicate or map function costs this event, not the controller.
+                logger.exception(
+                    "A predicate or map function failed",
+                    extra={
+                        "controller": self.name,
+                        "source": source.kind.__name__,
+                        "event": event.type.value,
+                        "object": str(event.object.key),
+                    },
+                )
 
         return on_event
 
@@ -184,95 +209,83 @@ class Controller:
             outcome = "error"
             try:
                 outcome = self._settle(request, await self._reconcile(request))
-            except ConflictError as error:
-                # Somebody else wrote in between; the next try sees their write. Nothing to alarm anybody with.
-                self.queue.add_rate_limited(request)
-                logger.debug("The object changed meanwhile; trying again", extra={"error": str(error)})
-            except TerminalError as error:
-                self.queue.forget(request)
-                if self.metrics is not None:
-                    self.metrics.terminal()
-                logger.error("Reconciler error: not retried until the object changes", exc_info=error)
-            except Exception as error:
-                if self.metrics is not None and not isinstance(error, KaiwuError | OSError):
-                    self.metrics.panicked()
-                failures = self.queue.failures(request) + 1
-                seconds = self.queue.add_rate_limited(request)
-                logger.exception(
-                    "Reconciler error",
-                    extra={"error": _chain(error), "failures": failures, "retry_in": f"{seconds:.3f}s"},
-                )
+            except (Exception, SystemExit, asyncio.CancelledError) as error:
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                    raise  # the worker is being stopped; otherwise the reconciler awaited something that was
+                outcome = self._fail(request, error)
             finally:
                 if self.metrics is not None:
                     self.metrics.finished(outcome, time.perf_counter() - began)
 
-    def _settle(self, request: Request, result: Result | None) -> str:
-        if result is None or (not result.requeue and not result.seconds):
+    def _fail(self, request: Request, error: BaseException) -> str:
+        """Decide when a reconcile that raised is tried again, and log it once."""
+        if isinstance(error, TerminalError):
             self.queue.forget(request)
-            return "success"
-        if result.seconds:
+            if self.metrics is not None:
+                self.metrics.terminal()
+            logger.error(
+                "Reconciler error: not retried until the object changes",
+                extra={"error": describe(error)},
+                exc_info=error if error.__cause__ is not None else None,
+            )
+            return "error"
+        failures = self.queue.failures(request) + 1
+        seconds = self.queue.add_rate_limited(request)
+        if isinstance(error, ConflictError) and failures <= _QUIET_CONFLICTS and not is_ownership(error):
+            # Somebody else wrote in between; the next try sees their write. Nothing to alarm anybody with.
+            logger.debug("The object changed meanwhile; trying again", extra={"error": describe(error)})
+            return "requeue"
+        if self.metrics is not None and not isinstance(error, KaiwuError | OSError):
+            self.metrics.panicked()
+        logger.error(
+            "Reconciler error",
+            extra={"error": describe(error), "failures": failures, "retry_in": f"{seconds:.3f}s"},
+            exc_info=None if isinstance(error, OUTAGES) else error,
+        )
+        return "error"
+
+    def _settle(self, request: Request, result: Result | None) -> str:
+        if result is not None and result.seconds > 0:
             self.queue.forget(request)
             self.queue.add_after(request, result.seconds)
             return "requeue_after"
-        self.queue.add_rate_limited(request)
-        return "requeue"
+        if result is not None and (result.requeue or result.requeue_after is not None):
+            self.queue.add_rate_limited(request)
+            return "requeue"
+        self.queue.forget(request)
+        return "success"
 
     async def _reconcile(self, request: Request) -> Result | None:
         reconcile = self.reconciler.reconcile
-        async with asyncio.timeout(self.options.reconcile_timeout):
-            if inspect.iscoroutinefunction(reconcile):
-                result: Result | None = await self._watched(reconcile(request))
-            else:
-                # A thread, because a blocked event loop would stop every watch and the renewal of the lease.
-                answer = await asyncio.to_thread(reconcile, request)
-                result = await answer if inspect.isawaitable(answer) else answer
-        if result is not None and not isinstance(result, Result):
-            raise TypeError(f"{type(self.reconciler).__name__}.reconcile returned {result!r}; it must return a Result")
-        return result
-
-    async def _watched(self, coroutine: Any) -> Any:  # noqa: ANN401
-        """Run a coroutine and warn when one of its steps blocks the event loop."""
-        return await _Watched(coroutine, self.options.slow_reconcile)
-
-
-class _Watched:
-    """An awaitable that measures each step of a coroutine between two awaits."""
-
-    def __init__(self, coroutine: Any, limit: float) -> None:  # noqa: ANN401
-        self._coroutine = coroutine
-        self._limit = limit
-
-    def __await__(self) -> Any:  # noqa: ANN401
-        value: Any = None
-        error: BaseException | None = None
-        while True:
-            began = time.perf_counter()
+        limit = self.options.reconcile_timeout
+        answer: Any = reconcile(request) if self._is_async else await self._in_thread(reconcile, request)
+        if inspect.isawaitable(answer):
+            scope = asyncio.timeout(limit)
             try:
-                step = self._coroutine.send(value) if error is None else self._coroutine.throw(error)
-            except StopIteration as end:
-                self._check(began)
-                return end.value
-            self._check(began)
-            value, error = None, None
-            try:
-                value = yield step
-            except BaseException as raised:  # noqa: BLE001 - cancellation too belongs to the coroutine
-                error = raised
+                async with scope:
+                    answer = await Watched(answer, self.options.slow_reconcile)
+            except TimeoutError as error:
+                if not scope.expired():
+                    raise
+                if self.metrics is not None:
+                    self.metrics.timed_out()
+                raise TimeoutError(f"the reconcile took longer than its reconcile_timeout of {limit:g} s") from error
+        if answer is not None and not isinstance(answer, Result):
+            raise TypeError(f"{type(self.reconciler).__name__}.reconcile returned {answer!r}; it must return a Result")
+        return answer
 
-    def _check(self, began: float) -> None:
-        blocked = time.perf_counter() - began
-        if blocked > self._limit:
+    async def _in_thread(self, reconcile: Callable[[Request], Any], request: Request) -> Any:  # noqa: ANN401
+        # A thread, because a blocked event loop would stop every watch.
+        running = self._threads.submit(reconcile, request)
+        done, _ = await asyncio.wait({running}, timeout=self.options.reconcile_timeout)
+        if not done:
+            # It cannot be cancelled, and a second run beside it would break the promise of one run per object.
             logger.warning(
-                "The reconciler blocked the event loop; write it as a plain `def`, or await",
-                extra={"seconds": round(blocked, 3)},
+                "The reconcile takes longer than its reconcile_timeout; a thread cannot be cancelled, waiting for it",
+                extra={"seconds": self.options.reconcile_timeout},
             )
-
-
-def _chain(error: BaseException) -> str:
-    """Return an error and its causes in one line."""
-    parts: list[str] = []
-    current: BaseException | None = error
-    while current is not None and len(parts) < 8:
-        parts.append(str(current) or type(current).__name__)
-        current = current.__cause__
-    return ": ".join(parts)
+            if self.metrics is not None:
+                self.metrics.timed_out()
+            await asyncio.wait({running})
+        return running.result().get()

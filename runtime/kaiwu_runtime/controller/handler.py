@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity
 from kaiwu_runtime.cache.object import CachedObject
-from kaiwu_runtime.cache.store import ObjectEvent
+from kaiwu_runtime.cache.store import EventType, ObjectEvent
 from kaiwu_runtime.controller.request import Request
 
 EventHandlerFunction = Callable[[ObjectEvent], Iterable[Request]]
@@ -34,7 +34,7 @@ def enqueue_owner(
         only_controller: The reference must be the controller's.
     """
 
-    def requests(obj: CachedObject) -> Iterable[Request]:
+    def owners(obj: CachedObject, *, gone: bool) -> Iterable[Request]:
         for reference in obj.owner_references:
             group, _, _ = reference.api_version.rpartition("/")
             if (group, reference.kind) != (owner.group, owner.kind):
@@ -43,10 +43,17 @@ def enqueue_owner(
                 continue
             key = ObjectKey(obj.key.namespace if owner.namespaced else "", reference.name)
             present = known(key)
-            if present is None or present.uid == reference.uid:
+            # The deletion of a child concerns a successor too: the name it needs for its own child is free now.
+            if gone or present is None or present.uid == reference.uid:
                 yield Request(*key)
 
-    return enqueue_mapped(requests)
+    def handle(event: ObjectEvent) -> Iterable[Request]:
+        found = dict.fromkeys(owners(event.object, gone=event.type is EventType.DELETED))
+        if event.old is not None and event.old is not event.object:
+            found.update(dict.fromkeys(owners(event.old, gone=False)))
+        return found
+
+    return handle
 
 
 def enqueue_mapped(function: MapFunction) -> EventHandlerFunction:

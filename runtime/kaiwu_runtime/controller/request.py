@@ -36,6 +36,7 @@ class Result:
     Attributes:
         requeue: Try again with back-off.
         requeue_after: Try again after this time: seconds or a timedelta. Wins over `requeue` and ends the back-off.
+            A time that has passed already, so 0 or less, is the same as `requeue`: at once would be a hot loop.
     """
 
     requeue: bool = False

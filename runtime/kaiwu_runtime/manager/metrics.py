@@ -50,6 +50,9 @@ class Metrics:
         self.panics = self._counter(
             "controller_runtime_reconcile_panics", "Reconciles that raised what no request raises.", by_controller
         )
+        self.timeouts = self._counter(
+            "controller_runtime_reconcile_timeouts", "Reconciles that took longer than their timeout.", by_controller
+        )
         self.seconds = self._histogram(
             "controller_runtime_reconcile_time_seconds", "Duration of a reconcile.", by_controller, _RECONCILE_BUCKETS
         )
@@ -92,6 +95,7 @@ class _ControllerMetrics:
         self._errors = metrics.errors.labels(name)
         self._terminal = metrics.terminal.labels(name)
         self._panics = metrics.panics.labels(name)
+        self._timeouts = metrics.timeouts.labels(name)
         # Every series exists from the start, so that a rate over it works from the first event.
         self._results = {result: metrics.reconciles.labels(name, result) for result in _RESULTS}
 
@@ -110,6 +114,9 @@ class _ControllerMetrics:
 
     def panicked(self) -> None:
         self._panics.inc()
+
+    def timed_out(self) -> None:
+        self._timeouts.inc()
 
 
 class _QueueMetrics:

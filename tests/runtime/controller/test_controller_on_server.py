@@ -219,7 +219,7 @@ async def test_a_failure_is_retried_with_back_off_and_logged_with_the_key(
     assert gaps[-1] > gaps[0], gaps
     errors = [record for record in caplog.records if record.getMessage() == "Reconciler error"]
     assert len(errors) == 4, "once per failure"
-    assert errors[0].error == "outer: 'inner cause'"  # type: ignore[attr-defined]
+    assert errors[0].error == "ValueError: outer; caused by KeyError: 'inner cause'"  # type: ignore[attr-defined]
 
 
 async def test_a_terminal_error_waits_for_a_change(rig: Rig) -> None:
@@ -300,7 +300,7 @@ async def test_workers_run_side_by_side_but_never_for_one_key(rig: Rig) -> None:
 
 async def test_one_broken_controller_does_not_stop_another(rig: Rig) -> None:
     async def broken(_: Client, __: Request) -> None:
-        raise SystemError("always")
+        raise SystemExit("always")
 
     failing = rig.add(broken, name="failing")
     working = rig.add(name="working")

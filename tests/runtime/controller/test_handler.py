@@ -62,6 +62,13 @@ def test_a_successor_of_the_owner_is_not_woken() -> None:
     assert list(handle(ObjectEvent(EventType.ADDED, obj(ownerReferences=[owner()])))) == [Request("a", "parent")]
 
 
+def test_a_successor_hears_that_the_name_of_its_child_is_free() -> None:
+    known = {ObjectKey("a", "parent"): obj("parent", uid="successor")}
+    last = obj(ownerReferences=[owner()])
+    handle = enqueue_owner(identify(Deployment), known.get)
+    assert list(handle(ObjectEvent(EventType.DELETED, last, last))) == [Request("a", "parent")]
+
+
 def test_a_cluster_scoped_owner_has_no_namespace() -> None:
     handle = enqueue_owner(identify(Namespace), absent)
     reference = owner(apiVersion="v1", kind="Namespace")

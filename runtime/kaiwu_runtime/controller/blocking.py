@@ -1,0 +1,60 @@
+"""Tells a reconciler that blocks the event loop, by name: a blocked loop serves no watch, probe or other object."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Generator
+from typing import Any, Generic, TypeVar
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Watched(Generic[T]):
+    """Awaits something and measures each step between two suspensions.
+
+    The warning carries the fields that are bound at the time, so the object's name.
+
+    Args:
+        awaitable: What to await.
+        limit: Seconds of one step after which there is a warning.
+    """
+
+    def __init__(self, awaitable: Awaitable[T], limit: float) -> None:
+        self._awaitable = awaitable
+        self._limit = limit
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        steps = self._awaitable.__await__()
+        value: Any = None
+        error: BaseException | None = None
+        while True:
+            began = time.perf_counter()
+            try:
+                step = _advance(steps, value, error)
+            except StopIteration as end:
+                self._check(began)
+                return end.value  # type: ignore[no-any-return]
+            self._check(began)
+            value, error = None, None
+            try:
+                value = yield step
+            except BaseException as raised:  # noqa: BLE001 - cancellation too belongs to the coroutine
+                error = raised
+
+    def _check(self, began: float) -> None:
+        blocked = time.perf_counter() - began
+        if blocked > self._limit:
+            logger.warning(
+                "The reconciler blocked the event loop; write it as a plain `def`, or await",
+                extra={"seconds": round(blocked, 3)},
+            )
+
+
+def _advance(steps: Any, value: Any, error: BaseException | None) -> Any:  # noqa: ANN401 - the protocol of generators
+    if error is not None:
+        return steps.throw(error)
+    # An awaitable of C code may be a bare iterator, which takes no value.
+    return next(steps) if value is None else steps.send(value)

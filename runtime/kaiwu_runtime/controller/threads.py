@@ -1,0 +1,84 @@
+"""Threads for reconcilers that are written as plain functions.
+
+Not asyncio's own pool: that has as many threads as the machine has processors and a few, whatever a controller's
+number of workers, and the process cannot end while one of them hangs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Generic, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Outcome(Generic[R]):
+    """What a function returned or raised."""
+
+    __slots__ = ("_error", "_value")
+
+    def __init__(self, function: Callable[[], R]) -> None:
+        self._value: R | None = None
+        self._error: BaseException | None = None
+        try:
+            self._value = function()
+        except BaseException as error:  # noqa: BLE001 - SystemExit too belongs to whoever asked
+            self._error = error
+
+    def get(self) -> R:
+        """Return it or raise it."""
+        if self._error is not None:
+            raise self._error
+        return self._value  # type: ignore[return-value]
+
+
+class WorkerThreads:
+    """Daemon threads that are started when they are needed and kept.
+
+    Args:
+        name: Beginning of their names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._threads = 0
+        self._busy = 0
+
+    def submit(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[Outcome[R]]:
+        """Run a function in a thread, with the caller's context variables; call from the event loop.
+
+        Returns:
+            A future; cancelling it leaves the function running.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome[R]] = loop.create_future()
+        context = contextvars.copy_context()
+
+        def settle(outcome: Outcome[R]) -> None:
+            self._busy -= 1
+            if not future.done():
+                future.set_result(outcome)
+
+        def job() -> None:
+            outcome = Outcome(lambda: context.run(function, *args, **kwargs))
+            try:
+                loop.call_soon_threadsafe(settle, outcome)
+            except RuntimeError:
+                return  # the loop is closed: the process is ending and nobody waits any longer
+
+        self._busy += 1
+        if self._busy > self._threads:
+            self._threads += 1
+            threading.Thread(target=self._main, name=f"{self._name} {self._threads}", daemon=True).start()
+        self._jobs.put(job)
+        return future
+
+    def _main(self) -> None:
+        while True:
+            self._jobs.get()()
