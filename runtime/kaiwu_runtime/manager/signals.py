@@ -26,20 +26,23 @@ def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     received = 0
 
-    def on_signal(number: int) -> None:
-        nonlocal received
-        received += 1
-        name = signal.Signals(number).name
-        if received > 1:
-            logger.warning("Ending at once", extra={"signal": name})
-            os._exit(1)
+    def announce(name: str) -> None:
         logger.info("Stopping; a second signal ends the process at once", extra={"signal": name})
         stop()
 
-    for number in SIGNALS:
-        loop.add_signal_handler(number, on_signal, number)
+    # Not the loop's own handlers: those wait for the loop, and the second signal is for a loop that is blocked.
+    # For the same reason nothing is logged here but in the loop.
+    def on_signal(number: int, _: object) -> None:
+        nonlocal received
+        received += 1
+        if received > 1:
+            os._exit(1)
+        loop.call_soon_threadsafe(announce, signal.Signals(number).name)
+
+    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
     try:
         yield
     finally:
-        for number in SIGNALS:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            # None stands for a handler that was not set from Python, which cannot be put back.
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
