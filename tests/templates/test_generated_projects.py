@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,11 @@ def without_this_environment(path: str) -> str:
     return os.pathsep.join(folder for folder in path.split(os.pathsep) if Path(folder) != own)
 
 
+def generated_files(names: Iterable[str]) -> list[str]:
+    """Return those that the generator writes."""
+    return [name for name in names if re.match(r"docs/api/|config/crd/bases/|config/rbac/role\.yaml", name)]
+
+
 def installer(project: Project) -> list[dict[str, Any]]:
     """Return the objects in dist/install.yaml."""
     return list(YAML(typ="safe").load_all(project.folder / "dist" / "install.yaml"))
@@ -114,8 +120,8 @@ def test_generating_again_writes_nothing(project: Project) -> None:
     before = contents(project.folder)
     for _ in range(2):
         lines = project.run("make", "generate", "manifests").splitlines()
-        assert any(line.startswith("unchanged") for line in lines)
-        assert [line for line in lines if line.split()[0] in {"created", "changed", "updated", "removed"}] == []
+        actions = [line.split()[0] for line in lines if (project.folder / line.split()[-1]).is_file()]
+        assert actions == ["unchanged"] * len(generated_files(before))
     assert differing(before, contents(project.folder)) == []
 
 
