@@ -7,18 +7,22 @@ postponed until somebody asks for one of its names (``from lightkube import Clie
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
 from types import ModuleType
 
 
 class _DeferredPackage(ModuleType):
-    """A package whose ``__init__`` runs when the first name that is no submodule yet imported is asked for."""
+    """A package whose ``__init__`` runs when the first name that is no submodule is asked for."""
 
     def __getattr__(self, name: str) -> object:
         spec = self.__spec__
         if (name.startswith("__") and name.endswith("__")) or spec is None or spec.loader is None:
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        if importlib.util.find_spec(f"{self.__name__}.{name}") is not None:
+            # Running __init__ now would import modules that are half imported: it is one of them that asks.
+            return importlib.import_module(f"{self.__name__}.{name}")
         self.__class__ = ModuleType  # type: ignore[assignment]  # an ordinary module from here on
         spec.loader.exec_module(self)
         return getattr(self, name)

@@ -37,3 +37,19 @@ def test_lightkubes_http_client_is_never_loaded() -> None:
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed.strip() == "False"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from lightkube import Client",
+        "from lightkube import codecs",
+        "from lightkube.generic_resource import create_namespaced_resource",
+        "import lightkube.core.client",
+        "import lightkube; lightkube.AsyncClient; lightkube.operators",
+    ],
+)
+def test_all_of_lightkube_can_be_imported_afterwards(statement: str) -> None:
+    command = [sys.executable, "-c", f"import kaiwu_runtime; {statement}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
