@@ -6,6 +6,7 @@ names the file, never silence.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -65,6 +66,7 @@ def _modules(package: ModuleType) -> Iterator[tuple[str, Path]]:
         raise ConfigurationError(f"{package.__name__} is a module; discover() takes the package that holds controllers")
     for path in paths:
         _check_packages(Path(path))
+        _check_names(Path(path))
     for info in sorted(pkgutil.walk_packages(paths, f"{package.__name__}.", onerror=_unreadable), key=lambda i: i.name):
         if not info.ispkg and info.name.endswith(SUFFIX):
             spec = info.module_finder.find_spec(info.name, None)
@@ -79,6 +81,33 @@ def _check_packages(root: Path) -> None:
                 break
             if not (folder / "__init__.py").exists():
                 raise ConfigurationError(f"{file} is not found by Python: add an empty {folder / '__init__.py'}")
+
+
+def _check_names(root: Path) -> None:
+    """A reconciler in a file of another name would never run, and nobody would be told.
+
+    The files are parsed, not imported: what they do when they are imported is not known here.
+    """
+    for file in sorted(root.rglob("*.py")):
+        if file.stem.endswith(SUFFIX):
+            continue
+        try:
+            tree = ast.parse(file.read_bytes())
+        except (SyntaxError, ValueError, OSError):
+            continue  # whoever imports it will hear of that
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and _is_complete_reconciler(node):
+                raise ConfigurationError(
+                    f"{file}: {node.name} is a Reconciler that is not found there; "
+                    f"move it to a file whose name ends in {SUFFIX}.py"
+                )
+
+
+def _is_complete_reconciler(node: ast.ClassDef) -> bool:
+    """Whether a class inherits from Reconciler by name and defines what one must; a base class lacks one of them."""
+    bases = {base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases}
+    methods = {entry.name for entry in node.body if isinstance(entry, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return "Reconciler" in bases and {"setup_with_manager", "reconcile"} <= methods
 
 
 def _unreadable(name: str) -> None:

@@ -6,12 +6,13 @@ The flags are controller-runtime's and kubebuilder's, so that Deployments and ha
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self, cast
+from typing import Any, NoReturn, Self, cast
 
 from kaiwu_runtime import log
 from kaiwu_runtime.errors import ConfigurationError
@@ -76,9 +77,17 @@ class ManagerOptions:
                 parse_address(address, flag)
         if self.leader_elect and not self.leader_election_id:
             raise ConfigurationError("--leader-elect needs --leader-election-id: the name of the Lease")
-        for namespace in self.namespaces:
-            if not _NAMESPACE.fullmatch(namespace):
-                raise ConfigurationError(f"--namespace {namespace!r} is no namespace: use a DNS label, as in team-a")
+        if self.metrics_cert_path and (self.metrics_bind_address == OFF or not self.metrics_secure):
+            raise ConfigurationError(
+                "--metrics-cert-path is for metrics over https: give --metrics-bind-address and --metrics-secure too"
+            )
+        for flag, seconds in (
+            ("--grace-period", self.grace_period),
+            ("--cache-sync-timeout", self.cache_sync_timeout),
+        ):
+            if not 0 <= seconds < math.inf:  # which also refuses nan
+                raise ConfigurationError(f"{flag} {seconds:g} is no number of seconds: use 0 or more")
+        _check_namespaces(self.namespaces, "--namespace")
 
     @classmethod
     def from_args(
@@ -96,8 +105,12 @@ class ManagerOptions:
             defaults: Values that the command line can override, by attribute name.
         """
         environment = os.environ if environment is None else environment
-        watched = environment.get("WATCH_NAMESPACE", "")
-        base = replace(cls(), **{"namespaces": _split(watched), **defaults})
+        try:
+            watched = _split(environment.get("WATCH_NAMESPACE", ""))
+            _check_namespaces(watched, "WATCH_NAMESPACE")
+            base = replace(cls(), **{"namespaces": watched, **defaults})
+        except ConfigurationError as error:
+            _Parser().error(str(error))
         parser = _parser(base)
         given = vars(parser.parse_args(argv))
         namespaces = given.pop("namespaces", None)
@@ -121,6 +134,12 @@ def parse_address(address: str, flag: str) -> tuple[str, int]:
     return match["host"].strip("[]"), int(match["port"])
 
 
+def _check_namespaces(names: Sequence[str], source: str) -> None:
+    for name in names:
+        if not _NAMESPACE.fullmatch(name):
+            raise ConfigurationError(f"{source} {name!r} is no namespace: use a DNS label, as in team-a")
+
+
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -135,7 +154,7 @@ def _boolean(text: str) -> bool:
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:  # noqa: ANN401 - ends the process
+    def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line."""
         sys.stderr.write(f"error: {message}; --help lists the flags\n")
         raise SystemExit(2)

@@ -110,3 +110,22 @@ def test_a_module_is_no_package(make: Make) -> None:
     module = importlib.import_module(f"{package.__name__}.one")
     with pytest.raises(ConfigurationError, match="is a module"):
         find_reconcilers(module)
+
+
+def test_a_reconciler_in_a_file_of_another_name_is_named(make: Make) -> None:
+    package = make({"cluster.py": "raise RuntimeError\n" + RECONCILER.format(name="Lost")})
+    with pytest.raises(ConfigurationError, match=r"cluster\.py: Lost is a Reconciler that is not found there"):
+        find_reconcilers(package)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param("from kaiwu_runtime import Reconciler\nclass Base(Reconciler):\n    x = 1\n", id="a base class"),
+        pytest.param("class Reconciler:\n    def reconcile(self): pass\n", id="a class of that name"),
+        pytest.param("def broken(:\n", id="a file that is never imported"),
+    ],
+)
+def test_other_files_are_left_alone(make: Make, content: str) -> None:
+    package = make({"a_controller.py": RECONCILER.format(name="A"), "shared.py": content})
+    assert [kind.__name__ for kind in find_reconcilers(package)] == ["A"]

@@ -28,7 +28,7 @@ def test_defaults() -> None:
         (["--metrics-bind-address=0"], "metrics_bind_address", "0"),
         (["--metrics-secure=false"], "metrics_secure", False),
         (["--metrics-secure"], "metrics_secure", True),
-        (["--metrics-cert-path=/certs"], "metrics_cert_path", "/certs"),
+        (["--metrics-cert-path=/certs", "--metrics-bind-address=:1"], "metrics_cert_path", "/certs"),
         (["--health-probe-bind-address=[::1]:9"], "health_probe_bind_address", "[::1]:9"),
         (["--leader-elect", "--leader-election-id=a.b"], "leader_elect", True),
         (["--leader-elect=false"], "leader_elect", False),
@@ -67,6 +67,13 @@ def test_defaults_of_the_project_can_be_overridden() -> None:
         (["--namespace=Upper"], "--namespace 'Upper' is no namespace"),
         (["--log-level=loud"], "invalid choice: 'loud'"),
         (["--grace-period=soon"], "invalid float value: 'soon'"),
+        (["--grace-period=-1"], "--grace-period -1 is no number of seconds"),
+        (["--cache-sync-timeout=nan"], "--cache-sync-timeout nan is no number of seconds"),
+        (["--metrics-cert-path=/certs"], "--metrics-cert-path is for metrics over https"),
+        (
+            ["--metrics-bind-address=:1", "--metrics-secure=false", "--metrics-cert-path=/certs"],
+            "--metrics-cert-path is for metrics over https",
+        ),
     ],
 )
 def test_wrong_use_is_one_line_and_status_2(
@@ -77,6 +84,16 @@ def test_wrong_use_is_one_line_and_status_2(
     assert ended.value.code == 2
     error = capsys.readouterr().err
     assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("watch", ["Upper", "a,-b", "x" * 64])
+def test_a_wrong_environment_is_one_line_and_status_2(watch: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        options(watch=watch)
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: WATCH_NAMESPACE ")
     assert error.count("\n") == 1
 
 
