@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from .cases import EXAMPLE
+from .difference import describe_difference
 from .generation import contents, generate, golden_contents
-from .test_golden import describe_difference
 
 pytestmark = pytest.mark.golden
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 
 import pytest
 
 from .cases import CASES, Case
-from .generation import differing, generate, golden_contents
+from .difference import describe_difference
+from .generation import generate, golden_contents
 
 pytestmark = pytest.mark.golden
 
@@ -54,20 +54,3 @@ def test_difference_is_described() -> None:
 def committed_contents(folder: Path) -> dict[str, tuple[bytes, bool]]:
     """Return a committed tree, or nothing when there is none."""
     return golden_contents(folder) if folder.is_dir() else {}
-
-
-def describe_difference(committed: dict[str, tuple[bytes, bool]], generated: dict[str, tuple[bytes, bool]]) -> str:
-    """Return what a reader needs to see of the differences between two trees; empty when there are none."""
-    lines = []
-    for name in differing(committed, generated):
-        if name not in generated:
-            lines.append(f"missing: {name}\n")
-        elif name not in committed:
-            lines.append(f"extra: {name}\n")
-        else:
-            (old, was_executable), (new, is_executable) = committed[name], generated[name]
-            if was_executable != is_executable:
-                lines.append(f"{name}: executable in the {'committed' if was_executable else 'new'} tree only\n")
-            old_lines, new_lines = (text.decode(errors="replace").splitlines(keepends=True) for text in (old, new))
-            lines += difflib.unified_diff(old_lines, new_lines, f"committed/{name}", f"generated/{name}")
-    return "".join(lines)
