@@ -89,7 +89,11 @@ def load_credentials(
     if not paths:
         looked = os.environ.get("KUBECONFIG") or f"{DEFAULT_PATH}, and {service_account} for a pod's service account"
         raise ConfigurationError(f"no Kubernetes credentials: nothing at {looked}; set KUBECONFIG")
-    return _from_context(load_context(paths, context))
+    chosen = load_context(paths, context)
+    try:
+        return _from_context(chosen)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{chosen.files}: context {chosen.name!r}: {error}") from error
 
 
 def _from_service_account(folder: Path) -> Credentials | None:
@@ -117,19 +121,27 @@ def _from_service_account(folder: Path) -> Credentials | None:
 def _from_context(chosen: KubeContext) -> Credentials:
     cluster, user = chosen.cluster, chosen.user
     server = cluster.server.rstrip("/")
-    if urlsplit(server).scheme not in {"http", "https"} or not urlsplit(server).hostname:
-        raise ConfigurationError(f"context {chosen.name!r}: server {cluster.server!r} is no http:// or https:// URL")
+    if not _is_url(server):
+        raise ConfigurationError(f"server {cluster.server!r} is no http:// or https:// URL")
     return Credentials(
         server=server,
         namespace=chosen.namespace,
         authentication=_authentication(cluster, user, chosen),
         authority=_authority(cluster),
-        certificate=_certificate(user, chosen.name),
+        certificate=_certificate(user),
         verify=not cluster.insecure,
         server_name=cluster.tls_server_name,
         proxy=select_proxy(server, cluster.proxy_url),
         headers=_impersonation(user),
     )
+
+
+def _is_url(server: str) -> bool:
+    try:
+        url = urlsplit(server)
+        return url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:  # brackets that do not match, a port that is no number
+        return False
 
 
 def _authentication(cluster: ClusterEntry, user: UserEntry, chosen: KubeContext) -> Authentication:
@@ -142,9 +154,7 @@ def _authentication(cluster: ClusterEntry, user: UserEntry, chosen: KubeContext)
     if user.username:
         return StaticAuthentication.basic(user.username, user.password or "")
     if user.auth_provider:
-        raise ConfigurationError(
-            f"context {chosen.name!r}: auth-provider was removed from Kubernetes in 1.26; use an exec plugin"
-        )
+        raise ConfigurationError("auth-provider was removed from Kubernetes in 1.26; use an exec plugin")
     return StaticAuthentication()
 
 
@@ -156,7 +166,7 @@ def _authority(cluster: ClusterEntry) -> bytes | None:
     return None
 
 
-def _certificate(user: UserEntry, context: str) -> ClientCertificate | None:
+def _certificate(user: UserEntry) -> ClientCertificate | None:
     """Return the user's client certificate; inline data wins over files, as in kubectl."""
     chain = key = None
     if user.client_cert_data:
@@ -171,7 +181,7 @@ def _certificate(user: UserEntry, context: str) -> ClientCertificate | None:
         return None
     if chain is None or key is None:
         missing = "client-certificate" if chain is None else "client-key"
-        raise ConfigurationError(f"context {context!r}: the user has no {missing}; certificate and key belong together")
+        raise ConfigurationError(f"the user has no {missing}; certificate and key belong together")
     return ClientCertificate(chain, key)
 
 

@@ -43,6 +43,7 @@ class ExecEntry(UserExec, omit_defaults=True):
 class ClusterEntry(Cluster, omit_defaults=True):
     """``cluster``: where the API server is and how to know it."""
 
+    server: str = ""  # lightkube's default is a server on localhost that nobody has asked for
     tls_server_name: str | None = msgspec.field(name="tls-server-name", default=None)
     proxy_url: str | None = msgspec.field(name="proxy-url", default=None)
     extensions: list[Extension] | None = None
@@ -75,6 +76,7 @@ class KubeContext:
         namespace: Its namespace, ``default`` when it names none.
         cluster: The cluster's entry; file names in it are absolute.
         user: The user's entry; file names in it are absolute. Empty when the context names no user.
+        files: The files it was read from, for messages.
         folder: Folder of the file that holds the user entry; exec commands with a slash are relative to it.
     """
 
@@ -82,6 +84,7 @@ class KubeContext:
     namespace: str
     cluster: ClusterEntry
     user: UserEntry
+    files: str
     folder: Path
 
 
@@ -137,7 +140,7 @@ def load_context(paths: Sequence[Path], context: str | None = None) -> KubeConte
     user.client_cert = _absolute(user.client_cert, user_path)
     user.client_key = _absolute(user.client_key, user_path)
     user.token_file = _absolute(user.token_file, user_path)
-    return KubeContext(name, chosen.namespace or "default", cluster, user, user_path.parent.absolute())
+    return KubeContext(name, chosen.namespace or "default", cluster, user, where, user_path.parent.absolute())
 
 
 def _read(path: Path) -> dict[str, Any]:
