@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -64,6 +65,11 @@ class HTTPTransport:
         credentials: Server and identity.
         limit: Most connections for requests at once; further requests wait. Watches have connections of their own.
         request_timeout: Seconds one request may take.
+
+    Attributes:
+        guard: Called right before each write is sent, repetitions included; what it raises is raised. A leader that
+            has lost its lease does not return from it.
+        on_answer: Called with method and status of each answer, for metrics.
     """
 
     def __init__(self, credentials: Credentials, *, limit: int = 100, request_timeout: float = REQUEST_SECONDS) -> None:
@@ -77,6 +83,8 @@ class HTTPTransport:
         self._watches: aiohttp.ClientSession | None = None
         self._header_sets: dict[tuple[str, str], CIMultiDict[str]] = {}
         self._warned: set[str] = set()
+        self.guard: Callable[[], None] | None = None
+        self.on_answer: Callable[[str, int], None] | None = None
 
     @property
     def server(self) -> str:
@@ -170,6 +178,8 @@ class HTTPTransport:
         if authorization is None:
             await self._renew(rejected=False)
             authorization = self._authentication.authorization() or ""
+        if self.guard is not None and method != "GET":
+            self.guard()
         try:
             response = await session.request(
                 method,
@@ -184,6 +194,8 @@ class HTTPTransport:
             )
         except _CONNECTION_ERRORS as error:
             raise APIConnectionError(f"{method} {self.server}{url.path}: {_reason(error)}") from error
+        if self.on_answer is not None:
+            self.on_answer(method, response.status)
         if "Warning" in response.headers:
             self._warn(response.headers.getall("Warning"))
         return response
@@ -289,7 +301,10 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"the server's certificate is not trusted: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return error.os_error.strerror or str(error.os_error)
+        cause = error.os_error
+        if cause.errno and not isinstance(cause, (ssl.SSLError, socket.gaierror)):
+            return os.strerror(cause.errno)  # "Connection refused"; asyncio's own words are "Connect call failed"
+        return cause.strerror or str(cause)
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server closed the connection"
     if isinstance(error, ssl.SSLError):

@@ -18,7 +18,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +28,6 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
 
 from kaiwu_runtime.client.client import Client
-from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import AlreadyExistsError, APIError, ConflictError, ForbiddenError, NotFoundError
 
 logger = logging.getLogger(__name__)
@@ -50,7 +49,10 @@ class LeaseTimings:
 
     def __post_init__(self) -> None:
         if not self.lease > self.renew > self.retry > 0:
-            raise ValueError(f"leader election: lease {self.lease} > renew {self.renew} > retry {self.retry} > 0")
+            raise ValueError(
+                "leader election needs lease > renew > retry > 0 seconds; "
+                f"these are {self.lease:g}, {self.renew:g} and {self.retry:g}"
+            )
 
 
 class LeaderElector:
@@ -139,7 +141,7 @@ class LeaderElector:
     async def _run(self) -> None:
         async with self._connect() as client:
             logger.info("Attempting to acquire leader lease", extra=self._fields())
-            while not self._stopping.is_set() and not await self._try(client):
+            while not self._stopping.is_set() and not await self._try(client, self._timings.renew):
                 await self._pause(self._timings.retry * random.uniform(1.0, 1.2))  # noqa: S311
             if self._stopping.is_set():
                 return
@@ -151,13 +153,18 @@ class LeaderElector:
 
     async def _keep(self, client: Client) -> None:
         while not self._stopping.is_set():
-            await self._pause(self._timings.retry)
+            await self._pause(max(0.0, min(self._timings.retry, self._time_left())))
             if self._stopping.is_set():
                 return
-            await self._try(client)
-            if time.monotonic() - self._renewed_at > self._timings.renew:
+            if self._time_left() > 0:
+                await self._try(client, self._time_left())
+            if self._time_left() <= 0:
                 self._on_lost(f"could not renew it for {self._timings.renew:g} s")
                 return
+
+    def _time_left(self) -> float:
+        """Return how long we may still try to renew."""
+        return self._renewed_at + self._timings.renew - time.monotonic()
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when we are asked to stop."""
@@ -165,11 +172,11 @@ class LeaderElector:
         while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(min(0.1, left))
 
-    async def _try(self, client: Client) -> bool:
-        """Take or renew the Lease; tell whether we hold it now."""
+    async def _try(self, client: Client, seconds: float) -> bool:
+        """Take or renew the Lease within a time; tell whether we hold it now."""
         began = time.monotonic()
         try:
-            async with asyncio.timeout(self._timings.renew / 2):
+            async with asyncio.timeout(seconds):
                 held = await self._write(client)
         except (ConflictError, AlreadyExistsError):
             return False  # somebody else was faster; the next try sees who
@@ -246,44 +253,6 @@ class LeaderElector:
 
     def _fields(self) -> dict[str, str]:
         return {"lease": f"{self._namespace}/{self._name}", "identity": self.identity}
-
-
-class GuardedTransport:
-    """A transport that sends no write once the leadership has run out.
-
-    A reconcile that was in progress when the process was paused goes on when it is resumed; by then another replica
-    may lead.
-
-    Args:
-        transport: Sends the requests.
-        check: Does not return when the leadership has run out.
-    """
-
-    def __init__(self, transport: Transport, check: Callable[[], None]) -> None:
-        self._transport = transport
-        self._check = check
-
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        content_type: str = "application/json",
-    ) -> bytes:
-        """Send a request."""
-        if method != "GET":
-            self._check()
-        return await self._transport.request(method, path, params=params, body=body, content_type=content_type)
-
-    def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
-        """Yield the lines of a watch."""
-        return self._transport.stream(path, params=params, idle_timeout=idle_timeout)
-
-    async def close(self) -> None:
-        """Close every connection."""
-        await self._transport.close()
 
 
 def _micro_time() -> str:

@@ -11,29 +11,22 @@ import asyncio
 import logging
 import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
 from kaiwu_runtime import log
 from kaiwu_runtime.cache.cache import Cache
-from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.client.cached import CachedClient
 from kaiwu_runtime.client.client import Client
+from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.controller.controller import Controller
 from kaiwu_runtime.controller.reconciler import Reconciler
-from kaiwu_runtime.errors import (
-    APIConnectionError,
-    ConfigurationError,
-    ForbiddenError,
-    KaiwuError,
-    NotFoundError,
-    UnauthorizedError,
-)
+from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, KaiwuError
 from kaiwu_runtime.manager.discovery import find_reconcilers
 from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
 from kaiwu_runtime.manager.probes import Probes
 from kaiwu_runtime.manager.signals import stop_on_signal
+from kaiwu_runtime.manager.startup import explain, wait_until_synced
 
 if TYPE_CHECKING:
     from kaiwu_runtime.manager.leader_election import LeaderElector
@@ -64,6 +57,7 @@ class Manager:
         self._runnables: list[Runnable] = []
         self._stop = asyncio.Event()
         self._started = False
+        self._ready = False
         self._failure: ConfigurationError | None = None
         self._api_reader: Client | None = None
         self._client: CachedClient | None = None
@@ -203,6 +197,9 @@ class Manager:
                 await server.start()
             await self._run_everything()
         finally:
+            if self.elector is not None:
+                # After the workers: while a reconcile may still write, nobody else must lead.
+                await self.elector.release()
             if server is not None:
                 await server.stop()
             if self.probes is not None:
@@ -220,7 +217,8 @@ class Manager:
         ]
         async with asyncio.TaskGroup() as group:
             caches = group.create_task(self.cache.run(), name="cache")
-            await self._until_synced(informers)
+            await wait_until_synced(self.cache, informers, self._stop)
+            self._ready = True
             await self._until_leader()
             running = [
                 group.create_task(controller.run(self.cache), name=f"controller {controller.name}")
@@ -229,6 +227,7 @@ class Manager:
             beside = [group.create_task(runnable.run(), name=type(runnable).__name__) for runnable in self._runnables]
             # A task of the group that fails cancels this wait, and with it everything else.
             await self._stop.wait()
+            self._ready = False
             for task in beside:
                 task.cancel()
             await asyncio.gather(
@@ -237,36 +236,14 @@ class Manager:
             for task in running:
                 task.cancel()
             caches.cancel()
-            if self.elector is not None:
-                # Last: while a reconcile may still write, nobody else must lead.
-                await self.elector.release()
         logger.info("Stopped")
-
-    async def _until_synced(self, informers: list[Informer]) -> None:
-        """Wait for the caches, but not for what waiting cannot mend: a missing CRD, a missing rule, a bad token."""
-        if not informers:
-            return
-        waiting = asyncio.create_task(self._all_synced(informers))
-        stopping = asyncio.create_task(self._stop.wait())
-        try:
-            while not waiting.done() and not stopping.done():
-                await asyncio.wait({waiting, stopping}, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
-                for informer in informers:
-                    if isinstance(informer.error, NotFoundError | ForbiddenError | UnauthorizedError):
-                        raise ConfigurationError(informer.last_error)
-            if waiting.done():
-                await waiting
-        finally:
-            waiting.cancel()
-            stopping.cancel()
-            await asyncio.gather(waiting, stopping, return_exceptions=True)
 
     async def _until_leader(self) -> None:
         """Wait for the leadership where it is asked for, or until the manager is stopped."""
         options = self.options
         if not options.leader_elect or self._stop.is_set():
             return
-        from kaiwu_runtime.manager.leader_election import GuardedTransport, LeaderElector  # noqa: PLC0415
+        from kaiwu_runtime.manager.leader_election import LeaderElector  # noqa: PLC0415
 
         elector = LeaderElector(
             lambda: Client.connect(options.kubeconfig or None, context=options.context),
@@ -274,7 +251,9 @@ class Manager:
             namespace=options.leader_election_namespace or self.api_reader.namespace,
         )
         self.elector = elector
-        self.client.transport = GuardedTransport(self.client.transport, elector.check)
+        if isinstance(self.api_reader.transport, HTTPTransport):
+            # A reconcile that was in progress when the process was paused goes on when it is resumed.
+            self.api_reader.transport.guard = elector.check
         for controller in self._controllers.values():
             controller.guard = elector.check
         if self.metrics is not None:
@@ -296,42 +275,23 @@ class Manager:
             return None
         # Imported here: nobody who serves no metrics pays for them.
         from kaiwu_runtime.manager.metrics import Metrics  # noqa: PLC0415
-        from kaiwu_runtime.manager.metrics_server import MetricsServer, TokenAuthorizer  # noqa: PLC0415
-        from kaiwu_runtime.manager.serving_certificate import ServingCertificate  # noqa: PLC0415
+        from kaiwu_runtime.manager.metrics_server import metrics_server  # noqa: PLC0415
 
         self.metrics = Metrics()
+        if isinstance(self.api_reader.transport, HTTPTransport):
+            self.api_reader.transport.on_answer = self.metrics.client(self.api_reader.transport.server)
         for controller in self._controllers.values():
             self.metrics.watch(controller)
-        host, port = parse_address(options.metrics_bind_address, "--metrics-bind-address")
-        if not options.metrics_secure:
-            return MetricsServer(self.metrics.registry, host, port)
-        folder = Path(options.metrics_cert_path) if options.metrics_cert_path else None
-        return MetricsServer(
-            self.metrics.registry,
-            host,
-            port,
-            certificate=ServingCertificate(folder),
-            authorize=TokenAuthorizer(self.api_reader),
-        )
-
-    async def _all_synced(self, informers: list[Informer]) -> None:
-        for informer in informers:
-            await self.cache.wait_for(informer)
+        return metrics_server(options, self.metrics.registry, self.api_reader)
 
     def _check_caches(self) -> None:
-        waiting = [str(informer.identity) for informer in self.cache.informers if not informer.has_synced]
-        if waiting:
-            raise APIConnectionError(f"not synced: {', '.join(waiting)}")
-
-
-def explain(error: KaiwuError) -> str:
-    """Return what stopped a manager, and what to do about it, in one line."""
-    text = " ".join(str(error).split())
-    if isinstance(error, UnauthorizedError):
-        return f"the API server does not accept the credentials: {text}; check the kubeconfig's user or token"
-    if isinstance(error, APIConnectionError) and "sync" not in text:
-        return f"the API server gives no answer: {text}; check the kubeconfig's server and that it runs"
-    return text
+        # Once ready it stays so until the stop: a kind that is read for the first time later on is no reason to take
+        # the webhooks of this process out of service.
+        if self._stop.is_set():
+            raise APIConnectionError("stopping")
+        if not self._ready:
+            waiting = [str(informer.identity) for informer in self.cache.informers if not informer.has_synced]
+            raise APIConnectionError(f"not synced: {', '.join(waiting) or 'not started'}")
 
 
 def _probes(options: ManagerOptions) -> Probes | None:

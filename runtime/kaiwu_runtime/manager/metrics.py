@@ -6,7 +6,8 @@ See https://book.kubebuilder.io/reference/metrics-reference
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from urllib.parse import urlsplit
 
 from prometheus_client import (
     CollectorRegistry,
@@ -69,8 +70,26 @@ class Metrics:
         self.leader = self._gauge(
             "leader_election_master_status", "1 while this process leads, 0 while another does.", ["name"]
         )
+        self.requests = self._counter("rest_client_requests", "Answers of the API server.", ["code", "method", "host"])
         self._controllers: list[Controller] = []
         self.registry.register(_Unfinished(self._controllers))
+
+    def client(self, server: str) -> Callable[[str, int], None]:
+        """Return what counts the answers of an API server.
+
+        Args:
+            server: Its URL.
+        """
+        host = urlsplit(server).netloc
+        counters: dict[tuple[str, int], Counter] = {}
+
+        def count(method: str, status: int) -> None:
+            counter = counters.get((method, status))
+            if counter is None:
+                counter = counters[method, status] = self.requests.labels(str(status), method, host)
+            counter.inc()
+
+        return count
 
     def watch(self, controller: Controller) -> None:
         """Measure a controller and its queue."""

@@ -14,6 +14,7 @@ import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from aiohttp import web
 from lightkube.models.authentication_v1 import TokenReviewSpec
@@ -24,6 +25,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.errors import APIError, ConfigurationError
+from kaiwu_runtime.manager.options import ManagerOptions, parse_address
 from kaiwu_runtime.manager.serving_certificate import ServingCertificate
 
 logger = logging.getLogger(__name__)
@@ -159,3 +161,20 @@ class MetricsServer:
             if status != 200:
                 return web.Response(status=status, text="Unauthorized\n" if status == 401 else "Forbidden\n")
         return web.Response(body=generate_latest(self._registry), headers={"Content-Type": _CONTENT_TYPE})
+
+
+def metrics_server(options: ManagerOptions, registry: CollectorRegistry, client: Client) -> MetricsServer:
+    """Return the server that a manager's options ask for.
+
+    Args:
+        options: With a metrics_bind_address.
+        registry: The metrics.
+        client: Asked about callers.
+    """
+    host, port = parse_address(options.metrics_bind_address, "--metrics-bind-address")
+    if not options.metrics_secure:
+        return MetricsServer(registry, host, port)
+    folder = Path(options.metrics_cert_path) if options.metrics_cert_path else None
+    return MetricsServer(
+        registry, host, port, certificate=ServingCertificate(folder), authorize=TokenAuthorizer(client)
+    )

@@ -1,0 +1,70 @@
+"""What a manager waits for when it starts, and what it says when that does not come."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from kaiwu_runtime.cache.cache import Cache
+from kaiwu_runtime.cache.informer import Informer
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    ConfigurationError,
+    ForbiddenError,
+    KaiwuError,
+    NotFoundError,
+    UnauthorizedError,
+)
+
+UNREACHABLE_SECONDS = 5.0
+"""How long a manager that starts tries to reach the API server: a wrong address should not take two minutes."""
+
+
+async def wait_until_synced(cache: Cache, informers: Sequence[Informer], stop: asyncio.Event) -> None:
+    """Wait for the caches, but not for what waiting cannot mend: a missing CRD, a missing rule, a bad token.
+
+    Args:
+        cache: Runs the informers.
+        informers: What to wait for.
+        stop: Ends the wait.
+
+    Raises:
+        ConfigurationError: Somebody has to do something first; the message says what.
+        APIConnectionError: The API server cannot be reached, or the cache's time is over.
+    """
+    if not informers:
+        return
+    waiting = asyncio.create_task(_all_synced(cache, informers))
+    stopping = asyncio.create_task(stop.wait())
+    began = time.monotonic()
+    try:
+        while not waiting.done() and not stopping.done():
+            await asyncio.wait({waiting, stopping}, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
+            for informer in informers:
+                if isinstance(informer.error, NotFoundError | ForbiddenError | UnauthorizedError):
+                    raise ConfigurationError(informer.last_error)
+            unreachable = all(isinstance(informer.error, APIConnectionError) for informer in informers)
+            if unreachable and time.monotonic() - began > UNREACHABLE_SECONDS:
+                raise APIConnectionError(informers[0].last_error)
+        if waiting.done():
+            await waiting
+    finally:
+        waiting.cancel()
+        stopping.cancel()
+        await asyncio.gather(waiting, stopping, return_exceptions=True)
+
+
+async def _all_synced(cache: Cache, informers: Sequence[Informer]) -> None:
+    for informer in informers:
+        await cache.wait_for(informer)
+
+
+def explain(error: KaiwuError) -> str:
+    """Return what stopped a manager, and what to do about it, in one line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, UnauthorizedError):
+        return f"the API server does not accept the credentials: {text}; check the kubeconfig's user or token"
+    if isinstance(error, APIConnectionError) and "sync" not in text:
+        return f"the API server gives no answer: {text}; check the kubeconfig's server and that it runs"
+    return text
