@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 GROUP = "client.authentication.k8s.io"
 API_VERSIONS = (f"{GROUP}/v1", f"{GROUP}/v1beta1")
 LEEWAY = timedelta(seconds=30)
+SHORTEST = timedelta(seconds=1)
+"""How long credentials are used at least: those that look expired may be good by the API server's clock."""
 
 
 class _Status(msgspec.Struct):
@@ -101,9 +103,9 @@ class ExecAuthentication:
         self._renew_at = None
         if status.expires is not None:
             expires = status.expires if status.expires.tzinfo else status.expires.replace(tzinfo=UTC)
-            lifetime = expires - datetime.now(UTC)
+            now = datetime.now(UTC)
             # A tenth, for credentials that live so briefly that half a minute is most of it.
-            self._renew_at = expires - min(LEEWAY, lifetime / 10)
+            self._renew_at = max(expires - min(LEEWAY, (expires - now) / 10), now + SHORTEST)
 
     async def _run(self) -> _Status:
         command = self._command()
