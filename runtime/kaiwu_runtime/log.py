@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,14 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 _bound: ContextVar[Mapping[str, object]] = ContextVar("kaiwu_log_fields", default=MappingProxyType({}))
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
 _SECRET_WORDS = ("token", "password", "secretdata", "authorization", "privatekey", "private_key")
+_HIDDEN = "(hidden)"
+_CREDENTIALS = re.compile(
+    r"(?P<keep>\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"
+    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a JSON Web Token, as service accounts have
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\w+/=\s\\]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
+    r"|(?P<scheme>://)[^/\s:@\"']*:[^/\s@\"']+(?=@)",
+    re.IGNORECASE,
+)
 _COLOURS = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31;1m"}
 _RESET = "\x1b[0m"
 
@@ -42,8 +51,33 @@ def fields_of(record: logging.LogRecord) -> dict[str, object]:
     nested = own.pop("fields", None)
     if isinstance(nested, Mapping):  # for names that logging keeps for itself, such as "name"
         own.update(nested)
-    merged = {**_bound.get(), **own}
-    return {name: "(hidden)" if _is_secret(name) else value for name, value in merged.items()}
+    return _loggable({**_bound.get(), **own})
+
+
+def _loggable(fields: Mapping[Any, object]) -> dict[str, object]:
+    return {str(name): _HIDDEN if _is_secret(str(name)) else _value(value) for name, value in fields.items()}
+
+
+def _value(value: object) -> object:
+    """Return what a line shows of a value: of an object its name only, for it may be a Secret."""
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, bytes | bytearray | memoryview):
+        return f"({len(value)} bytes)"
+    if isinstance(value, Mapping):
+        return _loggable(value)
+    metadata = getattr(value, "metadata", None)
+    if metadata is not None:
+        namespace, name = getattr(metadata, "namespace", None), getattr(metadata, "name", None)
+        return f"{type(value).__name__} {namespace}/{name}" if namespace else f"{type(value).__name__} {name}"
+    if isinstance(value, list | tuple) and type(value) in {list, tuple}:
+        return [_value(entry) for entry in value]
+    return str(value)
+
+
+def redact(text: str) -> str:
+    """Replace what looks like a credential, whoever put it into a message or an exception."""
+    return _CREDENTIALS.sub(lambda found: (found["keep"] or found["scheme"] or "") + _HIDDEN, text)
 
 
 def _is_secret(name: str) -> bool:
@@ -65,7 +99,7 @@ class JSONFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["stacktrace"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str, ensure_ascii=False)
+        return redact(json.dumps(line, default=str, ensure_ascii=False))
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -87,7 +121,7 @@ class ConsoleFormatter(logging.Formatter):
             level = f"{_COLOURS[record.levelname]}{level}{_RESET}"
         fields = " ".join(f"{name}={_shown(value)}" for name, value in fields_of(record).items())
         line = f"{time} {level} {record.getMessage()}" + (f"  {fields}" if fields else "")
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        return redact(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - whatever was logged

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Secret
 
 from kaiwu_runtime import log
 
@@ -66,6 +68,53 @@ def test_secrets_are_not_logged(field: str) -> None:
         logger, stream = logged(form)
         logger.info("x", extra={field: "s3cret"})
         assert "s3cret" not in stream.getvalue()
+
+
+TOKEN = "eyJhbGciOiJSUzI1NiIsImtpZCI6IngifQ.eyJpc3MiOiJrdWJlcm5ldGVzIn0.c2lnbmF0dXJl"
+KEY = "-----BEGIN EC PRIVATE KEY-----\\ns3cret\\n-----END EC PRIVATE KEY-----".replace("\\n", "\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "left"),
+    [
+        pytest.param(f"GET /x: Authorization: Bearer {TOKEN} refused", TOKEN, "refused", id="a bearer token"),
+        pytest.param("sent Bearer abcdefgh12345678", "abcdefgh12345678", "sent Bearer (hidden)", id="an opaque token"),
+        pytest.param(f"token {TOKEN}, expired", TOKEN, ", expired", id="a service account's token"),
+        pytest.param(f"cannot load {KEY} from x", "s3cret", "from x", id="a private key"),
+        pytest.param(f"cut {KEY[:40]}", "s3cret", "cut (hidden)", id="half a private key"),
+        pytest.param("dial https://me:s3cret@db:5432/x", "s3cret", "https://(hidden)@db:5432/x", id="a URL's password"),
+        pytest.param("wait for the bearer of news", "\0", "bearer of news", id="an innocent word"),
+    ],
+)
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("place", ["message", "field", "exception"])
+def test_credentials_are_not_logged_wherever_they_are(
+    text: str, secret: str, left: str, form: log.LogFormat, place: str
+) -> None:
+    logger, stream = logged(form)
+    try:
+        raise ValueError(text)
+    except ValueError as error:
+        match place:
+            case "message":
+                logger.info(text)
+            case "field":
+                logger.info("x", extra={"error": error})
+            case _:
+                logger.exception("x")
+    assert secret not in stream.getvalue()
+    assert left in stream.getvalue()
+    if form == "json":
+        json.loads(stream.getvalue())
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_of_an_object_only_its_name_is_logged(form: log.LogFormat) -> None:
+    secret = Secret(metadata=ObjectMeta(name="db", namespace="team"), stringData={"admin": "s3cret"})
+    logger, stream = logged(form)
+    logger.info("Applied", extra={"object": secret, "all": [secret], "raw": b"s3cret", "in": {"password": "s3cret"}})
+    assert "s3cret" not in stream.getvalue()
+    assert "Secret team/db" in stream.getvalue()
 
 
 def test_a_console_line_is_for_people() -> None:
