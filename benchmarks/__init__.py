@@ -1,0 +1,1 @@
+"""Measurements of kaiwuctl and kaiwu-runtime."""
