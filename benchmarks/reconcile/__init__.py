@@ -1,0 +1,1 @@
+"""The side-by-side reconcile benchmark: `python -m benchmarks.reconcile --help`."""
