@@ -11,8 +11,8 @@ from functools import lru_cache
 
 Matches = Callable[[Mapping[str, str]], bool]
 
-_SET = re.compile(r"(?P<key>\S+)\s+(?P<word>in|notin)\s+\(\s*(?P<values>[^()]*)\)")
-_EQUALITY = re.compile(r"(?P<key>[^\s=!]+)\s*(?P<sign>==|=|!=)\s*(?P<value>[^\s=!,]*)")
+_SET = re.compile(r"(?P<key>[^\s=!(),]+)\s+(?P<word>in|notin)\s*\(\s*(?P<values>[^()]*)\)")
+_EQUALITY = re.compile(r"(?P<key>[^\s=!(),]+)\s*(?P<sign>==|=|!=)\s*(?P<value>[^\s=!(),]*)")
 _EXISTS = re.compile(r"(?P<no>!?)\s*(?P<key>[^\s=!(),]+)")
 _REQUIREMENTS = re.compile(r",(?![^()]*\))")
 
@@ -27,11 +27,11 @@ def label_selector(text: str) -> Matches:
     Raises:
         ValueError: The text is no label selector.
     """
-    requirements = [_requirement(part.strip()) for part in _REQUIREMENTS.split(text)] if text.strip() else []
+    requirements = [_requirement(part.strip(), text) for part in _REQUIREMENTS.split(text)] if text.strip() else []
     return lambda labels: all(requirement(labels) for requirement in requirements)
 
 
-def _requirement(text: str) -> Matches:
+def _requirement(text: str, selector: str) -> Matches:
     if match := _SET.fullmatch(text):
         key = match["key"]
         values = frozenset(value.strip() for value in match["values"].split(","))
@@ -48,4 +48,6 @@ def _requirement(text: str) -> Matches:
         if match["no"]:
             return lambda labels: key not in labels
         return lambda labels: key in labels
-    raise ValueError(f"label selector {text!r}: write a=b, a!=b, a in (b,c), a notin (b), a or !a")
+    raise ValueError(
+        f"label selector {selector!r}: {text!r} is no requirement; write a=b, a!=b, a in (b,c), a notin (b), a or !a"
+    )
