@@ -1,0 +1,107 @@
+"""Label selectors as the cache evaluates them; the same table is put to a real API server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap
+
+from kaiwu_runtime import Client
+from kaiwu_runtime.client.selector import label_selector
+from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.errors import BadRequestError
+
+OBJECTS: dict[str, dict[str, str]] = {
+    "plain": {},
+    "db": {"app": "db"},
+    "old-db": {"app": "db", "old": ""},
+    "web": {"app": "web", "example.com/tier": "front"},
+    "in": {"in": "notin", "example.com/tier": "back"},
+}
+
+SELECTORS = [
+    pytest.param("", {"plain", "db", "old-db", "web", "in"}, id="empty"),
+    pytest.param("app=db", {"db", "old-db"}, id="equals"),
+    pytest.param("app==db", {"db", "old-db"}, id="double equals"),
+    pytest.param("app = db", {"db", "old-db"}, id="equals with spaces"),
+    pytest.param("app!=db", {"plain", "web", "in"}, id="not equal holds without the label"),
+    pytest.param("app != db,app", {"web"}, id="not equal and present"),
+    pytest.param("app in (db)", {"db", "old-db"}, id="in"),
+    pytest.param("app in (db,web)", {"db", "old-db", "web"}, id="in several"),
+    pytest.param("app in ( db , web )", {"db", "old-db", "web"}, id="in with spaces"),
+    pytest.param("app in(db,web)", {"db", "old-db", "web"}, id="in without a space"),
+    pytest.param("app  in  (db)", {"db", "old-db"}, id="in with many spaces"),
+    pytest.param("app notin (db,web)", {"plain", "in"}, id="notin holds without the label"),
+    pytest.param("app notin(db)", {"plain", "web", "in"}, id="notin without a space"),
+    pytest.param("app", {"db", "old-db", "web"}, id="exists"),
+    pytest.param("!app", {"plain", "in"}, id="does not exist"),
+    pytest.param("! app", {"plain", "in"}, id="does not exist with a space"),
+    pytest.param("old=", {"old-db"}, id="empty value"),
+    pytest.param("old in (,x)", {"old-db"}, id="empty value in a set"),
+    pytest.param("old!=", {"plain", "db", "web", "in"}, id="not the empty value"),
+    pytest.param("app=db,!old", {"db"}, id="both"),
+    pytest.param(" app=db , !old ", {"db"}, id="both with spaces"),
+    pytest.param("app in (db,web),example.com/tier=front", {"web"}, id="comma in a set"),
+    pytest.param("example.com/tier in (front,back),!app", {"in"}, id="prefixed key"),
+    pytest.param("in", {"in"}, id="a key called in"),
+    pytest.param("in in (notin)", {"in"}, id="a key called in, in a set"),
+    pytest.param("app=db,app=web", set(), id="contradiction"),
+]
+
+BROKEN = [
+    pytest.param("app=db,", id="comma at the end"),
+    pytest.param(",app=db", id="comma at the start"),
+    pytest.param("app=db,,old", id="two commas"),
+    pytest.param("=db", id="no key"),
+    pytest.param("app=a=b", id="two signs"),
+    pytest.param("app in db", id="no parentheses"),
+    pytest.param("app in (db", id="open parenthesis"),
+    pytest.param("app in db)", id="closed parenthesis"),
+    pytest.param("app within (db)", id="unknown word"),
+    pytest.param("app db", id="two words"),
+    pytest.param("!app=db", id="not and equals"),
+    pytest.param("!", id="not alone"),
+    pytest.param("app=d b", id="space in a value"),
+    pytest.param("app=(db)", id="parentheses in a value"),
+]
+
+
+@pytest.mark.parametrize(("text", "names"), SELECTORS)
+def test_selectors(text: str, names: set[str]) -> None:
+    matches = label_selector(text)
+    assert {name for name, labels in OBJECTS.items() if matches(labels)} == names
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_what_is_no_selector(text: str) -> None:
+    with pytest.raises(ValueError, match="label selector") as caught:
+        label_selector(text)
+    assert repr(text) in str(caught.value)
+
+
+@pytest.fixture
+async def objects(control_plane: ControlPlane, namespace: str) -> AsyncIterator[Client]:
+    async with Client.connect(control_plane.kubeconfig) as client:
+        for name, labels in OBJECTS.items():
+            await client.create(ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace, labels=labels)))
+        yield client
+
+
+@pytest.mark.envtest
+async def test_the_api_server_agrees(objects: Client, namespace: str) -> None:
+    for case in SELECTORS:
+        text, names = case.values
+        found = await objects.list(ConfigMap, namespace=namespace, label_selector=str(text))
+        assert {str(obj.metadata.name) for obj in found if obj.metadata} == names, case.id
+
+
+@pytest.mark.envtest
+async def test_the_api_server_refuses_the_same(objects: Client, namespace: str) -> None:
+    for case in BROKEN:
+        try:
+            await objects.list(ConfigMap, namespace=namespace, label_selector=str(case.values[0]))
+        except BadRequestError:
+            continue
+        pytest.fail(f"the API server accepts {case.values[0]!r} ({case.id})")
