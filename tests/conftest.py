@@ -7,11 +7,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 import kaiwu_runtime
 import kaiwuctl
 
 pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]
+
+# How long an example takes says nothing on a machine that other programs use too.
+settings.register_profile("kaiwu", deadline=None)
+settings.load_profile("kaiwu")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

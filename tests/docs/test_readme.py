@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,13 @@ def test_the_install_block_gives_a_working_command(repository: Path, tmp_path: P
     )
     assert finished.returncode == 0, finished.stdout + finished.stderr
     assert (tmp_path / "api/v1/kaiwucluster_types.py").is_file()
+
+
+@pytest.fixture
+def control_plane() -> Iterator[ControlPlane]:
+    """One of its own: the walk-through shows every CRD and works in the default namespace."""
+    with ControlPlane() as plane:
+        yield plane
 
 
 @pytest.mark.envtest

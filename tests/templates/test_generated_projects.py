@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from kaiwu_runtime.envtest import ControlPlane
+
 from .cases import CASES, Case
 from .generation import contents, differing, environment, generate
 
@@ -54,6 +56,13 @@ class Project:
     def has_types(self) -> bool:
         """Whether there are CRDs and samples."""
         return (self.folder / "config" / "crd").is_dir()
+
+
+@pytest.fixture(scope="module")
+def kubeconfig() -> Iterator[Path]:
+    """A control plane of this module's own: these tests look at every CRD and every object there is."""
+    with ControlPlane() as plane:
+        yield plane.kubeconfig
 
 
 @pytest.fixture(scope="module")
