@@ -3,6 +3,9 @@
 import os
 import sys
 
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap
+
 from kaiwu_runtime import (
     Manager,
     ManagerOptions,
@@ -16,8 +19,6 @@ from kaiwu_runtime import (
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource, set_condition
 from kaiwu_runtime.cache import EventType, ObjectEvent
 from kaiwu_runtime.controller.predicate import GenerationChanged
-from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap
 
 
 class BenchSpec(APIModel):

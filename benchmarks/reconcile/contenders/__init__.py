@@ -1,0 +1,108 @@
+"""The contenders: a folder each, and a row each in `CONTENDERS`."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+class UnavailableError(RuntimeError):
+    """A contender cannot run here; the message says why and what would help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A contender that is ready to start.
+
+    Attributes:
+        command: Program and arguments; it gets KUBECONFIG and BENCH_WORKERS in its environment.
+        versions: Of what it is made of.
+    """
+
+    command: Sequence[str]
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One row of the comparison.
+
+    Attributes:
+        name: As in the tables.
+        prepare: Builds or installs it below a folder that is kept between runs.
+    """
+
+    name: str
+    prepare: Callable[[Path], Prepared]
+
+
+def _kaiwu(_: Path) -> Prepared:
+    packages = ("aiohttp", "lightkube", "msgspec", "pydantic", "uvloop")
+    versions = {"kaiwu-runtime": version("kaiwu-runtime"), "python": sys.version.split()[0]}
+    command = [sys.executable, str(HERE / "kaiwu" / "bench_operator.py")]
+    return Prepared(command, versions | {name: version(name) for name in packages})
+
+
+def _controller_runtime(build: Path) -> Prepared:
+    go, source, program = _tool("go", "https://go.dev/dl/"), HERE / "controller_runtime", build / "controller-runtime"
+    _run([go, "build", "-trimpath", "-o", str(program), "."], source)
+    listed = _run([go, "list", "-m", "sigs.k8s.io/controller-runtime", "k8s.io/client-go"], source)
+    modules = dict(line.split() for line in listed.splitlines())
+    return Prepared([str(program)], {"go": _run([go, "env", "GOVERSION"], source).strip(), **modules})
+
+
+def _kopf(build: Path) -> Prepared:
+    requirements, place = HERE / "kopf" / "requirements.txt", build / "kopf"
+    stamp = place / "installed.txt"
+    python = place / "bin" / "python"
+    if not stamp.exists() or stamp.read_text() != requirements.read_text():
+        venv.create(place, clear=True, with_pip=True)
+        _run([str(python), "-m", "pip", "install", "--quiet", "--requirement", str(requirements)], build)
+        shutil.copy(requirements, stamp)
+    pinned = dict(line.split("==") for line in requirements.read_text().split())
+    versions = {name: pinned[name] for name in ("kopf", "aiohttp", "uvloop")}
+    operator = str(HERE / "kopf" / "bench_operator.py")
+    command = [str(python), "-m", "kopf", "run", "--quiet", "--standalone", "--all-namespaces", operator]
+    return Prepared(command, versions | {"python": sys.version.split()[0]})
+
+
+def _kube_rs(build: Path) -> Prepared:
+    cargo, source = _tool("cargo", "https://rustup.rs"), HERE / "kube_rs"
+    _run([cargo, "build", "--quiet", "--release", "--locked", "--target-dir", str(build / "kube-rs")], source)
+    locked = tomllib.loads((source / "Cargo.lock").read_text())["package"]
+    versions = {package["name"]: package["version"] for package in locked if package["name"] in {"kube", "tokio"}}
+    rust = _run([cargo, "--version"], source).split()[1]
+    return Prepared([str(build / "kube-rs" / "release" / "bench-operator")], {"rust": rust, **versions})
+
+
+CONTENDERS = (
+    Contender("kaiwu-runtime", _kaiwu),
+    Contender("controller-runtime", _controller_runtime),
+    Contender("kopf", _kopf),
+    Contender("kube-rs", _kube_rs),
+)
+
+
+def _tool(name: str, where: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        raise UnavailableError(f"no {name} on PATH; install it ({where}) to have this row")
+    return found
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    done = subprocess.run(list(command), cwd=folder, env=os.environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ["no message"]
+        raise UnavailableError(f"{' '.join(command[:3])} in {folder.name} failed: {' / '.join(lines[-3:])}")
+    return done.stdout
