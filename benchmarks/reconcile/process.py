@@ -52,9 +52,7 @@ class OperatorProcess:
 
         Of this very program: the maximum that wait4 returns contains the driver's own size at the fork.
         """
-        fields = dict(
-            line.split(":", 1) for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
-        )
+        fields = dict(line.split(":", 1) for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines())
         peak, present = (int(fields[name].split()[0]) / 1024 for name in ("VmHWM", "VmRSS"))
         return peak, present
 
