@@ -23,11 +23,13 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from kaiwu_runtime.controller.controller import Controller
+from kaiwu_runtime.queue import Priority
 
 _RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9,
                       1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 15.0, 20.0,
                       25.0, 30.0, 40.0, 50.0, 60.0)  # fmt: skip
 _QUEUE_BUCKETS = tuple(10.0**power for power in range(-8, 4))
+_PRIORITIES = {Priority.NORMAL: "0", Priority.LOW: "-100"}  # controller-runtime's numbers
 _RESULTS = ("success", "error", "requeue", "requeue_after")
 
 
@@ -62,7 +64,6 @@ class Metrics:
         )
         self.active = self._gauge("controller_runtime_active_workers", "Workers that reconcile now.", by_controller)
         queue = ["name", "controller"]
-        self.depth = self._gauge("workqueue_depth", "Keys that wait.", queue)
         self.adds = self._counter("workqueue_adds", "Keys added.", queue)
         self.waited = self._histogram("workqueue_queue_duration_seconds", "Wait of a key.", queue, _QUEUE_BUCKETS)
         self.worked = self._histogram("workqueue_work_duration_seconds", "Work on a key.", queue, _QUEUE_BUCKETS)
@@ -72,7 +73,7 @@ class Metrics:
         )
         self.requests = self._counter("rest_client_requests", "Answers of the API server.", ["code", "method", "host"])
         self._controllers: list[Controller] = []
-        self.registry.register(_Unfinished(self._controllers))
+        self.registry.register(_Present(self._controllers))
 
     def client(self, server: str) -> Callable[[str, int], None]:
         """Return what counts the answers of an API server.
@@ -140,18 +141,15 @@ class _ControllerMetrics:
 
 class _QueueMetrics:
     def __init__(self, metrics: Metrics, name: str) -> None:
-        self._depth = metrics.depth.labels(name, name)
         self._adds = metrics.adds.labels(name, name)
         self._waited = metrics.waited.labels(name, name)
         self._worked = metrics.worked.labels(name, name)
         self._retries = metrics.retries.labels(name, name)
 
-    def added(self, depth: int) -> None:
+    def added(self) -> None:
         self._adds.inc()
-        self._depth.set(depth)
 
-    def taken(self, depth: int, waited: float) -> None:
-        self._depth.set(depth)
+    def taken(self, waited: float) -> None:
         self._waited.observe(waited)
 
     def done(self, worked: float) -> None:
@@ -161,8 +159,8 @@ class _QueueMetrics:
         self._retries.inc()
 
 
-class _Unfinished(Collector):
-    """What is being worked on at the moment of a scrape."""
+class _Present(Collector):
+    """What waits and what is being worked on at the moment of a scrape."""
 
     def __init__(self, controllers: list[Controller]) -> None:
         self._controllers = controllers
@@ -170,6 +168,7 @@ class _Unfinished(Collector):
     def collect(self) -> Iterable[Metric]:
         """Return the present values."""
         labels = ["name", "controller"]
+        depth = GaugeMetricFamily("workqueue_depth", "Keys that wait for a worker.", labels=[*labels, "priority"])
         unfinished = GaugeMetricFamily(
             "workqueue_unfinished_work_seconds", "Work in progress, summed over its keys.", labels=labels
         )
@@ -178,7 +177,10 @@ class _Unfinished(Collector):
         )
         now = time.monotonic()
         for controller in self._controllers:
+            name = controller.name
+            for priority, waiting in controller.queue.depths.items():
+                depth.add_metric([name, name, _PRIORITIES[priority]], waiting)
             running = [now - since for since in controller.queue.since()]
-            unfinished.add_metric([controller.name, controller.name], sum(running))
-            longest.add_metric([controller.name, controller.name], max(running, default=0.0))
-        return (unfinished, longest)
+            unfinished.add_metric([name, name], sum(running))
+            longest.add_metric([name, name], max(running, default=0.0))
+        return (depth, unfinished, longest)

@@ -43,17 +43,17 @@ class Priority(enum.IntEnum):
 class QueueMetrics(Protocol):
     """Hears what the queue does; the names follow client-go's workqueue metrics."""
 
-    def added(self, depth: int) -> None:
-        """A key was added; `depth` keys wait."""
+    def added(self) -> None:
+        """A key was added to those that wait for a worker."""
 
-    def taken(self, depth: int, waited: float) -> None:
+    def taken(self, waited: float) -> None:
         """A worker took a key that had waited so many seconds."""
 
     def done(self, worked: float) -> None:
         """A worker finished a key after so many seconds."""
 
     def retried(self) -> None:
-        """A key was added with back-off."""
+        """A key was added for later: with back-off, or by `requeue_after`."""
 
 
 class QueueShutDown(Exception):  # noqa: N818 - no error: the end of the queue
@@ -87,6 +87,11 @@ class WorkQueue(Generic[K]):
     def __len__(self) -> int:
         """Return how many keys wait for a worker."""
         return len(self._normal) + len(self._low)
+
+    @property
+    def depths(self) -> dict[Priority, int]:
+        """How many keys wait for a worker in each line."""
+        return {Priority.NORMAL: len(self._normal), Priority.LOW: len(self._low)}
 
     @property
     def delayed(self) -> int:
@@ -124,7 +129,10 @@ class WorkQueue(Generic[K]):
             return
         if seconds <= 0:
             self.add(key, priority)
-        elif self._is_queued(key):
+            return
+        if self.metrics is not None:
+            self.metrics.retried()
+        if self._is_queued(key):
             self._enqueue(key, priority)  # for its priority
         else:
             self._delay(key, self._now() + seconds, priority)
@@ -132,8 +140,6 @@ class WorkQueue(Generic[K]):
     def add_rate_limited(self, key: K, priority: Priority = Priority.NORMAL) -> float:
         """Add a key after its back-off, and return the back-off in seconds."""
         seconds = self._limiter.when(key)
-        if self.metrics is not None:
-            self.metrics.retried()
         self._not_before[key] = self._now() + min(seconds, _EVENT_FLOOR)
         self.add_after(key, seconds, priority)
         return seconds
@@ -174,7 +180,7 @@ class WorkQueue(Generic[K]):
         now = self._now()
         self._processing[key] = now
         if self.metrics is not None:
-            self.metrics.taken(self._depth(), now - since)
+            self.metrics.taken(now - since)
         return key
 
     def done(self, key: K) -> None:
@@ -228,15 +234,12 @@ class WorkQueue(Generic[K]):
             self._line(priority)[key] = self._now()
             self._wake()
         if self.metrics is not None:
-            self.metrics.added(self._depth())
+            self.metrics.added()
 
     def _next(self) -> tuple[K, float]:
         from_low = bool(self._low) and (not self._normal or self._taken_in_a_row >= _LOW_EVERY - 1)
         self._taken_in_a_row = 0 if from_low else self._taken_in_a_row + 1
         return (self._low if from_low else self._normal).popitem(last=False)
-
-    def _depth(self) -> int:
-        return len(self) + len(self._again)
 
     def _wake(self) -> None:
         while self._waiters:

@@ -150,32 +150,35 @@ async def test_a_cancelled_worker_loses_no_key() -> None:
 
 class Recorder:
     def __init__(self) -> None:
-        self.events: list[tuple[str, float]] = []
+        self.events: list[str] = []
 
-    def added(self, depth: int) -> None:
-        self.events.append(("added", depth))
+    def added(self) -> None:
+        self.events.append("added")
 
-    def taken(self, depth: int, waited: float) -> None:
+    def taken(self, waited: float) -> None:
         assert waited >= 0
-        self.events.append(("taken", depth))
+        self.events.append("taken")
 
     def done(self, worked: float) -> None:
         assert worked >= 0
-        self.events.append(("done", 0))
+        self.events.append("done")
 
     def retried(self) -> None:
-        self.events.append(("retried", 0))
+        self.events.append("retried")
 
 
-async def test_metrics_hear_of_depth_and_retries() -> None:
+async def test_metrics_hear_of_additions_and_retries() -> None:
     recorder = Recorder()
     queue: WorkQueue[str] = WorkQueue(limiter(), recorder)
     queue.add("a")
     queue.add("a")
-    queue.add("b")
+    queue.add("b", Priority.LOW)
+    assert queue.depths == {Priority.NORMAL: 1, Priority.LOW: 1}
     queue.done(await queue.get())
     queue.add_rate_limited("c")
-    assert recorder.events == [("added", 1), ("added", 2), ("taken", 1), ("done", 0), ("retried", 0)]
+    queue.add_after("d", 1.0)
+    assert recorder.events == ["added", "added", "taken", "done", "retried", "retried"]
+    assert queue.depths == {Priority.NORMAL: 0, Priority.LOW: 1}
 
 
 @settings(max_examples=60, deadline=None)
