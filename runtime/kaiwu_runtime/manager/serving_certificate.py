@@ -71,7 +71,9 @@ class ServingCertificate:
     def _load(self, context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
         try:
             with secret_path(certificate) as chain, secret_path(key) as private:
-                context.load_cert_chain(chain, private, password=lambda: b"")
+                # First into one that is thrown away: a pair that does not fit leaves a context without a key.
+                for target in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
+                    target.load_cert_chain(chain, private, password=lambda: b"")
         except (ssl.SSLError, OSError) as error:
             raise ConfigurationError(f"{self._folder}: tls.crt and tls.key cannot be used: {error}") from error
         self._loaded = (certificate, key)
