@@ -14,8 +14,9 @@ from kaiwu_runtime import _lightkube
 
 if TYPE_CHECKING:
     from kaiwu_runtime.api.rbac import rbac
-    from kaiwu_runtime.client.client import Client, PatchType, Reader
+    from kaiwu_runtime.client.client import Client, PatchType
     from kaiwu_runtime.client.owner import set_controller_reference, set_owner_reference
+    from kaiwu_runtime.client.reader import Reader
     from kaiwu_runtime.controller.builder import controller_managed_by
     from kaiwu_runtime.controller.reconciler import Reconciler
     from kaiwu_runtime.controller.request import Request, Result
@@ -52,7 +53,7 @@ _MODULES = {
     "ManagerOptions": "manager.options",
     "NotFoundError": "errors",
     "PatchType": "client.client",
-    "Reader": "client.client",
+    "Reader": "client.reader",
     "Reconciler": "controller.reconciler",
     "Request": "controller.request",
     "Result": "controller.request",

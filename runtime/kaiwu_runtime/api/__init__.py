@@ -39,11 +39,11 @@ from kaiwu_runtime.api.markers import (
     schema,
 )
 from kaiwu_runtime.api.model import APIModel, CustomResource
-from kaiwu_runtime.plural import pluralize
 from kaiwu_runtime.api.quantity import Quantity, compare_quantities, parse_quantity
 from kaiwu_runtime.api.rbac import RBACRule, rbac, rbac_rules
 from kaiwu_runtime.api.resource import PrinterColumn, ResourceDefinition, Scale, resource, resource_definition
 from kaiwu_runtime.api.scalars import Base64Bytes, Float, Int32, IntOrString, Time
+from kaiwu_runtime.plural import pluralize
 
 __all__ = [
     "CEL",

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeVar, get_args
 
 from kaiwu_runtime.api.identity import IDENTITY_ATTRIBUTE, ResourceIdentity
 from kaiwu_runtime.api.model import CustomResource
-from kaiwu_runtime.plural import pluralize
 from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.plural import pluralize
 
 DEFINITION_ATTRIBUTE = "__kaiwu_resource__"
 

@@ -22,7 +22,7 @@ import msgspec
 
 from kaiwu_runtime.api.identity import ResourceIdentity
 from kaiwu_runtime.cache.object import CachedObject
-from kaiwu_runtime.client.client import PAGE_SIZE, page_decoder
+from kaiwu_runtime.client.page import PAGE_SIZE, page_decoder
 from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import (
     APIConnectionError,

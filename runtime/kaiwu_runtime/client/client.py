@@ -12,22 +12,22 @@ import enum
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Protocol, Self, TypeVar, cast
-from urllib.parse import quote
+from typing import Any, Literal, Self, TypeVar, cast
 
 import msgspec
 
-from kaiwu_runtime.api.identity import ResourceIdentity, identify
+from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.http_transport import HTTPTransport
+from kaiwu_runtime.client.page import PAGE_SIZE, page_decoder
+from kaiwu_runtime.client.paths import collection_path, object_path
 from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import ConflictError
 
 T = TypeVar("T")
 
 FIELD_MANAGER = "kaiwu-runtime"
-PAGE_SIZE = 500
 STATUS_ATTEMPTS = 5
 """How often a status is sent when the object changes meanwhile."""
 
@@ -50,20 +50,6 @@ class PatchType(enum.Enum):
     APPLY = "application/apply-patch+yaml"
 
 
-class PageMetadata(msgspec.Struct, rename={"continue_": "continue", "resource_version": "resourceVersion"}):
-    """What a list says about itself."""
-
-    resource_version: str = ""
-    continue_: str = ""
-
-
-class Page(msgspec.Struct):
-    """One page of a list; the items are kept as bytes."""
-
-    metadata: PageMetadata
-    items: list[msgspec.Raw] | None = None
-
-
 class _StoredMetadata(msgspec.Struct, rename="camel"):
     uid: str
     resource_version: str
@@ -74,45 +60,10 @@ class _Stored(msgspec.Struct):
 
 
 _stored_decoder = msgspec.json.Decoder(_Stored)
-page_decoder = msgspec.json.Decoder(Page)
-
-
-class Reader(Protocol):
-    """Reads objects, from the API server or from a cache."""
-
-    async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
-        """Return one object.
-
-        Args:
-            kind: A project's type or a lightkube kind.
-            name: The object's name.
-            namespace: Its namespace; empty for a cluster-scoped kind.
-
-        Raises:
-            NotFoundError: There is none of that name.
-            DecodeError: It does not fit the type.
-            APIError: The API server refused or gave no answer.
-        """
-
-    async def list(
-        self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
-    ) -> list[T]:
-        """Return the objects that match.
-
-        Args:
-            kind: A project's type or a lightkube kind.
-            namespace: Empty for all namespaces.
-            label_selector: For example ``app=db,tier!=cache``.
-            field_selector: For example ``metadata.name=a``; a cache knows the object's name and namespace only.
-
-        Raises:
-            DecodeError: An object does not fit the type.
-            APIError: The API server refused or gave no answer.
-        """
 
 
 class Client:
-    """Reads from and writes to the API server directly.
+    """Reads from and writes to the API server directly; a :class:`~kaiwu_runtime.client.Reader`.
 
     Args:
         transport: How requests are sent.
@@ -159,14 +110,14 @@ class Client:
         await self.close()
 
     async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
-        """Return one object; see :class:`Reader`."""
-        return decode(kind, await self.transport.request("GET", _object_path(identify(kind), namespace, name)))
+        """Return one object; see :class:`~kaiwu_runtime.client.Reader`."""
+        return decode(kind, await self.transport.request("GET", object_path(identify(kind), namespace, name)))
 
     async def list(
         self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
     ) -> list[T]:
-        """Return the objects that match, page by page; see :class:`Reader`."""
-        path = _collection_path(identify(kind), namespace)
+        """Return the objects that match, page by page; see :class:`~kaiwu_runtime.client.Reader`."""
+        path = collection_path(identify(kind), namespace)
         params = {"limit": str(PAGE_SIZE)}
         if label_selector:
             params["labelSelector"] = label_selector
@@ -197,7 +148,7 @@ class Client:
         if identity.namespaced and not namespace:
             raise ValueError(f"{identity.kind}: metadata.namespace is not set")
         params = self._write_params(dry_run=dry_run)
-        path = _collection_path(identity, namespace)
+        path = collection_path(identity, namespace)
         return decode(type(obj), await self.transport.request("POST", path, params=params, body=encode(obj)))
 
     async def apply(
@@ -309,7 +260,7 @@ class Client:
         """
         body = await self.transport.request(
             "PATCH",
-            _object_path(identify(kind), namespace, name, subresource),
+            object_path(identify(kind), namespace, name, subresource),
             params=self._write_params(dry_run=dry_run),
             body=_json.encode(patch),
             content_type=patch_type.value,
@@ -371,15 +322,13 @@ class Client:
             options["gracePeriodSeconds"] = grace_period_seconds
         if dry_run:
             options["dryRun"] = ["All"]
-        await self.transport.request(
-            "DELETE", _object_path(identify(kind), namespace, name), body=_json.encode(options)
-        )
+        await self.transport.request("DELETE", object_path(identify(kind), namespace, name), body=_json.encode(options))
 
     async def _newest_version(self, obj: object) -> str:
         """Return the resourceVersion that an object has now, if it is the same object still."""
         identity = identify(type(obj))
         namespace, name = _names(obj)
-        answer = await self.transport.request("GET", _object_path(identity, namespace, name))
+        answer = await self.transport.request("GET", object_path(identity, namespace, name))
         metadata = _stored_decoder.decode(answer).metadata
         uid = cast("Any", obj).metadata.uid
         if metadata.uid != uid:
@@ -406,7 +355,7 @@ class Client:
         params["force"] = "true" if force else "false"
         answer = await self.transport.request(
             "PATCH",
-            _object_path(identify(kind), namespace, name, subresource),
+            object_path(identify(kind), namespace, name, subresource),
             params=params,
             body=_json.encode(body),
             content_type=PatchType.APPLY.value,
@@ -428,25 +377,3 @@ def _names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic model or a
 def _is_owned_by_another(error: ConflictError) -> bool:
     """Tell whether another field manager is the reason, and not an old resourceVersion."""
     return any(cause.get("reason") == "FieldManagerConflict" for cause in error.details.get("causes") or ())
-
-
-def _segment(name: str, field: str) -> str:
-    """Return a name as a segment of a request path, which it must not be able to leave.
-
-    See https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
-    """
-    if name in {".", ".."} or "/" in name or "%" in name:
-        raise ValueError(f"{field} {name!r} is no name: it may not be . or .. and may not contain / or %")
-    return quote(name, safe=":@!$&'()*+,;=")
-
-
-def _collection_path(identity: ResourceIdentity, namespace: str) -> str:
-    return identity.path(_segment(namespace, "metadata.namespace"))
-
-
-def _object_path(identity: ResourceIdentity, namespace: str, name: str, subresource: str = "") -> str:
-    if not name:
-        raise ValueError(f"{identity.kind}: metadata.name is not set")
-    if identity.namespaced and not namespace:
-        raise ValueError(f"{identity.kind} {name}: metadata.namespace is not set, and the kind is namespaced")
-    return identity.path(_segment(namespace, "metadata.namespace"), _segment(name, "metadata.name"), subresource)

@@ -1,0 +1,39 @@
+"""Request paths from names that come from users and objects: none of them may lead anywhere else."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from kaiwu_runtime.api.identity import ResourceIdentity
+
+
+def _segment(name: str, field: str) -> str:
+    """Return a name as a segment of a request path, which it must not be able to leave.
+
+    See https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
+    """
+    if name in {".", ".."} or "/" in name or "%" in name:
+        raise ValueError(f"{field} {name!r} is no name: it may not be . or .. and may not contain / or %")
+    return quote(name, safe=":@!$&'()*+,;=")
+
+
+def collection_path(identity: ResourceIdentity, namespace: str) -> str:
+    """Return the path of a collection; an empty namespace means all of them.
+
+    Raises:
+        ValueError: The namespace is no name.
+    """
+    return identity.path(_segment(namespace, "metadata.namespace"))
+
+
+def object_path(identity: ResourceIdentity, namespace: str, name: str, subresource: str = "") -> str:
+    """Return the path of an object or of one of its subresources.
+
+    Raises:
+        ValueError: A name is missing, or is none.
+    """
+    if not name:
+        raise ValueError(f"{identity.kind}: metadata.name is not set")
+    if identity.namespaced and not namespace:
+        raise ValueError(f"{identity.kind} {name}: metadata.namespace is not set, and the kind is namespaced")
+    return identity.path(_segment(namespace, "metadata.namespace"), _segment(name, "metadata.name"), subresource)
