@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import random
 import socket
@@ -135,7 +136,7 @@ class HTTPTransport:
             if response.status == 401 and await self._renew(rejected=True):
                 response.close()
                 response = await self._open("GET", url, None, "", timeout, self._watch_session())
-            if response.status >= 400:
+            if response.status >= 300:
                 raise await _failure(response)
             splitter = LineSplitter()
             async for chunk in response.content.iter_any():
@@ -157,7 +158,7 @@ class HTTPTransport:
     async def _send(self, method: str, url: URL, body: bytes | None, content_type: str) -> bytes:
         response = await self._open(method, url, body, content_type, self._timeout, self._request_session())
         try:
-            if response.status >= 400:
+            if response.status >= 300:
                 raise await _failure(response)
             return await response.read()
         except _CONNECTION_ERRORS as error:
@@ -246,7 +247,7 @@ class HTTPTransport:
 def _session(limit: int) -> aiohttp.ClientSession:
     # Made on first use, because a session belongs to the loop that runs at that moment.
     connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEPALIVE_SECONDS, socket_factory=_socket)
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=connector,
         headers={
             "Accept": "application/json",
@@ -258,6 +259,9 @@ def _session(limit: int) -> aiohttp.ClientSession:
         read_bufsize=READ_BUFFER,
         trust_env=False,
     )
+    # aiohttp would send a DELETE again of its own accord, and by then it may meet a successor of the same name.
+    session._retry_connection = False  # noqa: SLF001
+    return session
 
 
 async def _failure(response: aiohttp.ClientResponse) -> APIStatusError:
@@ -275,9 +279,10 @@ async def _failure(response: aiohttp.ClientResponse) -> APIStatusError:
 
 def _retry_after(response: aiohttp.ClientResponse) -> float | None:
     try:
-        return max(0.0, float(response.headers["Retry-After"]))
+        seconds = float(response.headers["Retry-After"])
     except (KeyError, ValueError):
         return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def _pause(error: APIStatusError) -> float | None:
