@@ -160,4 +160,6 @@ def error_from_status(status: dict[str, Any], *, code: int, retry_after: float |
         kind = GoneError
     else:
         kind = _BY_CODE.get(code, ServerError if code >= 500 else APIStatusError)
-    return kind(message, code=code, reason=reason, details=status.get("details"), retry_after=retry_after)
+    details = status.get("details")
+    known = details if isinstance(details, dict) else None  # a proxy's JSON may have anything there
+    return kind(message, code=code, reason=reason, details=known, retry_after=retry_after)
