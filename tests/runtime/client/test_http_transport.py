@@ -1,0 +1,383 @@
+"""The transport against a server that misbehaves on purpose: what is sent again, and which error comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from kaiwu_runtime.client import HTTPTransport
+from kaiwu_runtime.client import http_transport as module
+from kaiwu_runtime.client.authentication import StaticAuthentication, TokenFileAuthentication
+from kaiwu_runtime.client.credentials import Credentials
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    APIStatusError,
+    BadRequestError,
+    ConfigurationError,
+    ForbiddenError,
+    GoneError,
+    InvalidError,
+    NotFoundError,
+    ServerError,
+    TooManyRequestsError,
+    UnauthorizedError,
+)
+
+APPLY = "application/apply-patch+yaml"
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def answer(status: int = 200, body: object = None, **headers: str) -> Answer:
+    """Return a handler; a text is sent as it is, anything else as JSON."""
+    text = body if isinstance(body, str) else json.dumps(body if body is not None else {"ok": True})
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    async def handle(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, text=text, headers=named)
+
+    return handle
+
+
+async def hang_up(request: web.Request) -> web.StreamResponse:
+    """Close the connection without an answer."""
+    assert request.transport is not None
+    request.transport.close()
+    return web.Response()
+
+
+async def break_off(request: web.Request) -> web.StreamResponse:
+    """Close the connection in the middle of the body."""
+    response = web.StreamResponse(headers={"Content-Length": "100"})
+    await response.prepare(request)
+    await response.write(b'{"ok":')
+    assert request.transport is not None
+    request.transport.close()
+    return response
+
+
+async def say_nothing(_: web.Request) -> web.StreamResponse:
+    await asyncio.Event().wait()
+    return web.Response()
+
+
+class Server:
+    """Gives its answers one after the other, the last one for ever, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.answers: list[Answer] = []
+        self.requests: list[web.Request] = []
+        self.bodies: list[bytes] = []
+        self.times: list[float] = []
+        self.url = ""
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.times.append(time.monotonic())
+        self.requests.append(request)
+        self.bodies.append(await request.read())
+        return await self.answers[min(len(self.requests), len(self.answers)) - 1](request)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    made = Server()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", made.handle)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    made.url = f"http://{host}:{port}"
+    yield made
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def transport(server: Server) -> AsyncIterator[HTTPTransport]:
+    made = HTTPTransport(Credentials(server.url, headers=(("Impersonate-Group", "a"), ("Impersonate-Group", "b"))))
+    yield made
+    await made.close()
+
+
+async def test_what_is_sent(server: Server, transport: HTTPTransport) -> None:
+    server.answers = [answer()]
+    body = await transport.request(
+        "PATCH", "/api/x", params={"labelSelector": "a in (b,c)", "q": "&="}, body=b"{}", content_type=APPLY
+    )
+    assert json.loads(body) == {"ok": True}
+    (request,) = server.requests
+    assert (request.method, request.path, dict(request.query)) == (
+        "PATCH",
+        "/api/x",
+        {"labelSelector": "a in (b,c)", "q": "&="},
+    )
+    assert request.headers["Content-Type"] == APPLY
+    assert request.headers["User-Agent"].startswith("kaiwu-runtime/")
+    assert request.headers.getall("Impersonate-Group") == ["a", "b"]
+    assert "Authorization" not in request.headers
+    assert server.bodies == [b"{}"]
+
+
+async def test_connections_are_kept(server: Server, transport: HTTPTransport) -> None:
+    server.answers = [answer(), answer(404), answer()]
+    await transport.request("GET", "/x")
+    with pytest.raises(NotFoundError):
+        await transport.request("GET", "/x")
+    await transport.request("GET", "/x")
+    assert len({request.transport for request in server.requests}) == 1
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_retry_after_is_waited_for(server: Server, transport: HTTPTransport, status: int, method: str) -> None:
+    server.answers = [answer(status, Retry_After="0.2"), answer(status, Retry_After="0"), answer()]
+    body = b'{"a":1}' if method == "POST" else None
+    assert json.loads(await transport.request(method, "/x", body=body)) == {"ok": True}
+    assert len(server.requests) == 3
+    assert server.times[1] - server.times[0] >= 0.2
+    assert server.bodies == [body or b""] * 3
+
+
+async def test_a_server_that_refuses_for_ever(server: Server, transport: HTTPTransport) -> None:
+    server.answers = [answer(429, {"message": "slow down", "reason": "TooManyRequests"}, Retry_After="0")]
+    with pytest.raises(TooManyRequestsError, match=r"^slow down$") as caught:
+        await transport.request("GET", "/x")
+    assert (caught.value.reason, caught.value.retry_after) == ("TooManyRequests", 0.0)
+    assert len(server.requests) == module.RETRIES + 1
+
+
+async def test_a_wait_longer_than_the_budget_is_the_callers(server: Server, transport: HTTPTransport) -> None:
+    server.answers = [answer(503, Retry_After=str(int(module.RETRY_BUDGET_SECONDS) + 1)), answer()]
+    with pytest.raises(ServerError) as caught:
+        await transport.request("GET", "/x")
+    assert caught.value.retry_after == module.RETRY_BUDGET_SECONDS + 1
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "kind"),
+    [
+        pytest.param(500, {}, ServerError, id="500"),
+        pytest.param(503, {}, ServerError, id="503 without Retry-After"),
+        pytest.param(429, {}, TooManyRequestsError, id="429 without Retry-After"),
+        pytest.param(503, {"Retry_After": "Wed, 21 Oct 2026 07:28:00 GMT"}, ServerError, id="a date"),
+        pytest.param(503, {"Retry_After": "nan"}, ServerError, id="not a number"),
+        pytest.param(503, {"Retry_After": "inf"}, ServerError, id="for ever"),
+        pytest.param(404, {"Retry_After": "0"}, NotFoundError, id="404 with Retry-After"),
+        pytest.param(400, {}, BadRequestError, id="400"),
+        pytest.param(403, {}, ForbiddenError, id="403"),
+        pytest.param(410, {}, GoneError, id="410"),
+        pytest.param(418, {}, APIStatusError, id="a code of its own"),
+        pytest.param(422, {}, InvalidError, id="422"),
+    ],
+)
+async def test_other_refusals_are_not_retried(
+    server: Server, transport: HTTPTransport, status: int, headers: dict[str, str], kind: type[APIStatusError]
+) -> None:
+    server.answers = [answer(status, {"message": "no", "reason": "R", "details": {"d": 1}}, **headers), answer()]
+    with pytest.raises(kind, match=r"^no$") as caught:
+        await transport.request("GET", "/x")
+    assert type(caught.value) is kind
+    assert (caught.value.code, caught.value.reason, caught.value.details) == (status, "R", {"d": 1})
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param("<html>\n <b>Bad</b>\n gateway</html>", "GET /x: <html> <b>Bad</b> gateway</html>", id="HTML"),
+        pytest.param("", "GET /x: 502", id="nothing"),
+        pytest.param("[1]", "GET /x: [1]", id="another JSON"),
+        pytest.param("{}", "the API server answered 502", id="an empty Status"),
+        pytest.param('{"message": null, "details": "x"}', "the API server answered 502", id="odd types"),
+        pytest.param("x" * 5000, "GET /x: " + "x" * 300, id="long"),
+    ],
+)
+async def test_what_is_no_status_is_shown(server: Server, transport: HTTPTransport, body: str, message: str) -> None:
+    server.answers = [answer(502, body)]
+    with pytest.raises(ServerError) as caught:
+        await transport.request("GET", "/x")
+    assert str(caught.value) == message
+    assert caught.value.details == {}
+
+
+@pytest.mark.parametrize("fault", [hang_up, break_off])
+@pytest.mark.parametrize(("method", "content_type"), [("GET", "application/json"), ("PATCH", APPLY)])
+async def test_a_broken_connection_is_made_again_for_what_does_no_harm_twice(
+    server: Server, transport: HTTPTransport, fault: Answer, method: str, content_type: str
+) -> None:
+    server.answers = [fault, fault, answer()]
+    await transport.request(method, "/x", body=b"{}" if method == "PATCH" else None, content_type=content_type)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "content_type"),
+    [("POST", "application/json"), ("DELETE", "application/json"), ("PATCH", "application/json-patch+json")],
+)
+@pytest.mark.parametrize("fault", [hang_up, break_off])
+async def test_other_writes_are_sent_once(
+    server: Server, transport: HTTPTransport, fault: Answer, method: str, content_type: str
+) -> None:
+    server.answers = [fault, answer()]
+    with pytest.raises(APIConnectionError, match=f"^{method} .*/x: [^\n]+$"):
+        await transport.request(method, "/x", body=b"{}", content_type=content_type)
+    assert len(server.requests) == 1
+
+
+async def test_a_server_that_always_hangs_up(server: Server, transport: HTTPTransport) -> None:
+    server.answers = [hang_up]
+    with pytest.raises(APIConnectionError, match=f"^GET {server.url}/x: the server closed the connection$"):
+        await transport.request("GET", "/x")
+    assert len(server.requests) == module.RECONNECTS + 1
+
+
+async def test_a_server_that_says_nothing(server: Server) -> None:
+    server.answers = [say_nothing]
+    transport = HTTPTransport(Credentials(server.url), request_timeout=0.2)
+    try:
+        with pytest.raises(APIConnectionError, match=r"/x: timed out$"):
+            await transport.request("GET", "/x")
+        assert len(server.requests) == 1
+    finally:
+        await transport.close()
+
+
+async def test_a_401_is_answered_with_a_new_token_once(server: Server, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("old", encoding="utf-8")
+    transport = HTTPTransport(Credentials(server.url, authentication=TokenFileAuthentication(token)))
+
+    async def renew(request: web.Request) -> web.StreamResponse:
+        token.write_text(f"new-{len(server.requests)}", encoding="utf-8")
+        return await answer(401)(request)
+
+    try:
+        server.answers = [renew, answer()]
+        await transport.request("POST", "/x", body=b"{}")
+        assert [request.headers["Authorization"] for request in server.requests] == ["Bearer old", "Bearer new-1"]
+        assert server.bodies == [b"{}", b"{}"]
+        server.answers = [renew]
+        with pytest.raises(UnauthorizedError):
+            await transport.request("GET", "/x")
+        assert len(server.requests) == 4
+    finally:
+        await transport.close()
+
+
+async def test_a_401_with_nothing_newer_is_final(server: Server) -> None:
+    transport = HTTPTransport(Credentials(server.url, authentication=StaticAuthentication.bearer("only")))
+    server.answers = [answer(401, {"message": "Unauthorized"})]
+    try:
+        with pytest.raises(UnauthorizedError, match=r"^Unauthorized$"):
+            await transport.request("GET", "/x")
+        assert len(server.requests) == 1
+    finally:
+        await transport.close()
+
+
+async def test_credentials_that_cannot_be_had_are_not_the_servers_fault(server: Server, tmp_path: Path) -> None:
+    authentication = TokenFileAuthentication(tmp_path / "missing")
+    transport = HTTPTransport(Credentials(server.url, authentication=authentication))
+    try:
+        with pytest.raises(ConfigurationError, match=f"^token file {tmp_path}/missing: "):
+            await transport.request("GET", "/x")
+        assert server.requests == []
+    finally:
+        await transport.close()
+
+
+async def test_redirects_are_not_followed(server: Server, transport: HTTPTransport) -> None:
+    """Credentials would go where a proxy says."""
+    server.answers = [answer(302, "", Location=f"{server.url}/elsewhere"), answer()]
+    with pytest.raises(APIStatusError) as caught:
+        await transport.request("GET", "/x")
+    assert caught.value.code == 302
+    assert len(server.requests) == 1
+
+
+async def test_warnings_are_logged_once(
+    server: Server, transport: HTTPTransport, caplog: pytest.LogCaptureFixture
+) -> None:
+    deprecated = '299 - "v1beta1 Boat is deprecated; use v1"'
+    server.answers = [answer(Warning=deprecated), answer(Warning=deprecated), answer(403, Warning='299 - "another"')]
+    with caplog.at_level(logging.WARNING, logger=module.__name__):
+        await transport.request("GET", "/x")
+        await transport.request("GET", "/x")
+        with pytest.raises(ForbiddenError):
+            await transport.request("GET", "/x")
+    assert [record.getMessage() for record in caplog.records] == [
+        "The API server warns: v1beta1 Boat is deprecated; use v1",
+        "The API server warns: another",
+    ]
+
+
+async def lines(transport: HTTPTransport, idle_timeout: float = 5.0) -> AsyncIterator[bytes]:
+    async for line in transport.stream("/x", params={"watch": "true"}, idle_timeout=idle_timeout):
+        yield line
+
+
+def stream(*chunks: bytes, then: Answer | None = None) -> Answer:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for chunk in chunks:
+            await response.write(chunk)
+        if then is not None:
+            return await then(request)
+        await response.write_eof()
+        return response
+
+    return handle
+
+
+async def test_a_watch_yields_whole_lines(server: Server, transport: HTTPTransport) -> None:
+    server.answers = [stream(b"on", b"e\ntwo\nth", b"r", b"ee\n\n", b"cut off")]
+    assert [line async for line in lines(transport)] == [b"one", b"two", b"three"]
+
+
+@pytest.mark.parametrize(
+    ("then", "message"), [(hang_up, "^watch of /x: [^\n]+$"), (say_nothing, "^watch of /x: timed out$")]
+)
+async def test_a_watch_that_breaks_or_falls_silent(
+    server: Server, transport: HTTPTransport, then: Answer, message: str
+) -> None:
+    server.answers = [stream(b"one\n", then=then)]
+    seen: list[bytes] = []
+
+    async def watch() -> None:
+        async for line in lines(transport, 0.3):
+            seen.append(line)  # noqa: PERF401 - what came before the error counts
+
+    with pytest.raises(APIConnectionError, match=message):
+        await watch()
+    assert seen == [b"one"]
+
+
+async def test_a_watch_that_is_refused(server: Server, transport: HTTPTransport) -> None:
+    server.answers = [answer(410, {"message": "too old resource version", "reason": "Expired", "code": 410})]
+    with pytest.raises(GoneError, match="too old resource version"):
+        [line async for line in lines(transport)]
+    assert len(server.requests) == 1
+
+
+async def test_a_watch_renews_its_token(server: Server, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("old", encoding="utf-8")
+    authentication = TokenFileAuthentication(token)
+    assert authentication.authorization() == "Bearer old"
+    token.write_text("new", encoding="utf-8")
+    transport = HTTPTransport(Credentials(server.url, authentication=authentication))
+    server.answers = [answer(401), stream(b"one\n")]
+    try:
+        assert [line async for line in lines(transport)] == [b"one"]
+        assert server.requests[1].headers["Authorization"] == "Bearer new"
+    finally:
+        await transport.close()
