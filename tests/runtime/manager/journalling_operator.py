@@ -7,16 +7,21 @@ ends; the flags are the manager's own.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
+import threading
 import time
 
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime import Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
 
+logger = logging.getLogger("journalling")
+
 SECONDS = float(os.environ.get("RECONCILE_SECONDS", "0.05"))
 AGAIN = float(os.environ.get("RECONCILE_AGAIN", "0.1"))
+MISTAKE = os.environ.get("RECONCILE_MISTAKE", "")
 
 
 def note(word: str) -> None:
@@ -37,15 +42,36 @@ class Journalling(Reconciler):
         if request.name != "job":
             return Result()
         note("begin")
+        logger.info("at work")
+        if MISTAKE == "raises":
+            raise ValueError("a mistake")
+        while MISTAKE == "blocks the loop":
+            pass
         await asyncio.sleep(SECONDS)
         note("end")
         return Result(requeue_after=AGAIN)
 
 
+class Hanging(Reconciler):
+    """Hangs in its thread."""
+
+    def setup_with_manager(self, manager: Manager) -> None:
+        """Watch ConfigMaps."""
+        controller_managed_by(manager).for_(ConfigMap).complete(self)
+
+    def reconcile(self, request: Request) -> Result:
+        """Never return."""
+        if request.name == "job":
+            note("begin")
+            logger.info("at work in a thread")
+            threading.Event().wait()
+        return Result()
+
+
 def main() -> int:
     """Run the manager."""
     manager = Manager(ManagerOptions.from_args(leader_election_id="election.example.com"))
-    manager.setup(Journalling)
+    manager.setup(Hanging if MISTAKE == "hangs" else Journalling)
     return manager.run()
 
 

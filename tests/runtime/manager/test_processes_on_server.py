@@ -76,13 +76,35 @@ def test_a_second_signal_ends_at_once(processes: Processes, namespace: str) -> N
         assert operator.wait(timeout=5) == 1
 
 
-def test_every_line_of_a_reconcile_names_controller_and_object(processes: Processes, namespace: str) -> None:
-    with processes.start("a", *flags(namespace), RECONCILE_SECONDS="no number"):
-        wait_until(lambda: "ValueError" in processes.log("a"))
-    with processes.start("b", *flags(namespace)) as operator:
-        wait_until(lambda: processes.runs(operator.pid), why=lambda: processes.log("b"))
-    starting = [json.loads(line) for line in processes.log("b").splitlines() if "Starting workers" in line]
-    assert starting[0]["controller"] == "configmap"
+def test_a_second_signal_ends_a_process_that_a_reconciler_blocks(processes: Processes, namespace: str) -> None:
+    with processes.start("a", *flags(namespace), RECONCILE_MISTAKE="blocks the loop") as operator:
+        wait_until(lambda: processes.runs(operator.pid), why=lambda: processes.log("a"))
+        operator.send_signal(signal.SIGTERM)
+        operator.send_signal(signal.SIGINT)
+        assert operator.wait(timeout=5) == 1
+
+
+def test_a_reconcile_that_hangs_in_its_thread_does_not_keep_the_process(processes: Processes, namespace: str) -> None:
+    with processes.start("a", *flags(namespace), "--grace-period=0.3", RECONCILE_MISTAKE="hangs") as operator:
+        wait_until(lambda: processes.runs(operator.pid), why=lambda: processes.log("a"))
+        operator.send_signal(signal.SIGTERM)
+        assert operator.wait(timeout=10) == 0
+    assert "did not finish in time" in processes.log("a")
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [("", "at work"), ("hangs", "at work in a thread"), ("raises", "Reconciler error")],
+)
+def test_every_line_of_a_reconcile_names_controller_and_object(
+    processes: Processes, namespace: str, mistake: str, message: str
+) -> None:
+    with processes.start("a", *flags(namespace), RECONCILE_MISTAKE=mistake):
+        wait_until(lambda: f'"msg": "{message}"' in processes.log("a"), why=lambda: processes.log("a"))
+    lines = [json.loads(line) for line in processes.log("a").splitlines() if line.endswith("}")]
+    line = next(line for line in lines if line["msg"] == message)
+    assert (line["controller"], line["namespace"], line["name"]) == ("configmap", namespace, "job")
+    assert len(line["reconcileID"]) == 36
 
 
 @pytest.mark.parametrize(
