@@ -66,10 +66,10 @@ class API:
                 raise APIFailure(f"{method} {path}: {response.status} {answer[:300].decode(errors='replace')}")
             return answer
 
-    async def object(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+    async def document(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Send one request and return the JSON object of the answer."""
-        document: dict[str, Any] = msgspec.json.decode(await self.request(method, path, body))
-        return document
+        answer: dict[str, Any] = msgspec.json.decode(await self.request(method, path, body))
+        return answer
 
     async def merge(self, path: str, body: object) -> None:
         """Send a merge patch."""

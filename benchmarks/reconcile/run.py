@@ -145,11 +145,7 @@ class _Phases:
         with _Uncollected():
             for number in range(self._settings.idle_changes):
                 name = names[number % len(names)]
-                sent = dict[str, float]()
-                expectation = self._observer.expect({name: self._workload.generations[name] + 1})
-                await self._workload.change([name], lambda name, sent=sent: sent.__setitem__(name, time.monotonic()))
-                await self._until(expectation, f"after a single change of {name}")
-                latencies.append(1000 * (expectation.seen[name] - sent[name]))
+                latencies.append(await self._single_change(name))
                 await asyncio.sleep(PAUSE)
         await self._operator.quiet()
         cpu = self._operator.cpu_seconds() - cpu
@@ -159,6 +155,13 @@ class _Phases:
             "latency_p99_ms": percentile(latencies, 0.99),
             "cpu_idle_ms": 1000 * cpu / len(latencies),
         }
+
+    async def _single_change(self, name: str) -> float:
+        sent = dict[str, float]()
+        expectation = self._observer.expect({name: self._workload.generations[name] + 1})
+        await self._workload.change([name], lambda name: sent.__setitem__(name, time.monotonic()))
+        await self._until(expectation, f"after a single change of {name}")
+        return 1000 * (expectation.seen[name] - sent[name])
 
     async def restore(self) -> None:
         """A ConfigMap that is deleted comes back: the proof that the contender does watch what it owns."""

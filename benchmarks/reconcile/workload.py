@@ -77,7 +77,7 @@ class Workload:
 
     async def list(self, path: str) -> list[dict[str, Any]]:
         """Return all objects below a path."""
-        items: list[dict[str, Any]] = (await self._api.object("GET", path))["items"]
+        items: list[dict[str, Any]] = (await self._api.document("GET", path))["items"]
         return items
 
     async def delete(self) -> None:

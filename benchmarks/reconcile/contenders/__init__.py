@@ -55,7 +55,7 @@ def _kaiwu(_: Path) -> Prepared:
 
 def _controller_runtime(build: Path) -> Prepared:
     go, source, program = _tool("go", "https://go.dev/dl/"), HERE / "controller_runtime", build / "controller-runtime"
-    _run([go, "build", "-trimpath", "-o", str(program), "."], source)
+    _run([go, "build", "-o", str(program), "."], source)
     listed = _run([go, "list", "-m", "sigs.k8s.io/controller-runtime", "k8s.io/client-go"], source)
     modules = dict(line.split() for line in listed.splitlines())
     return Prepared([str(program)], {"go": _run([go, "env", "GOVERSION"], source).strip(), **modules})

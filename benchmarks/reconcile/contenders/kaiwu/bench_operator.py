@@ -5,6 +5,7 @@ import sys
 
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
+from pydantic import Field
 
 from kaiwu_runtime import (
     Manager,
@@ -25,14 +26,14 @@ class BenchSpec(APIModel):
     """The desired state of a Bench."""
 
     message: str
-    settings: dict[str, str] = {}
+    settings: dict[str, str] = Field(default_factory=dict)
 
 
 class BenchStatus(APIModel):
     """The observed state of a Bench."""
 
     observed_generation: int | None = None
-    conditions: Conditions = []
+    conditions: Conditions = Field(default_factory=list)
 
 
 @resource(group="bench.inspur.com", version="v1", plural="benches")

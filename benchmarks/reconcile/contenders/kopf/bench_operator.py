@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+import datetime as dt
 import os
 import ssl
 import tempfile
@@ -44,7 +44,7 @@ async def reconcile(body: Mapping[str, Any], memo: Any, patch: Any, **_: object)
     await apply_config_map(memo.session, body["metadata"], body["spec"])
     generation = body["metadata"]["generation"]
     before = next((entry for entry in body.get("status", {}).get("conditions", ()) if entry["type"] == "Ready"), None)
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     patch.status["observedGeneration"] = generation
     patch.status["conditions"] = [
         {
@@ -58,18 +58,16 @@ async def reconcile(body: Mapping[str, Any], memo: Any, patch: Any, **_: object)
     ]
 
 
-@kopf.index(GROUP, VERSION, PLURAL)
-def benches(name: str, namespace: str, body: Mapping[str, Any], **_: object) -> dict[tuple[str, str], Any]:
-    """Keep the Benches at hand for the handler of ConfigMaps."""
-    return {(namespace, name): body}
-
-
 @kopf.on.event("", "v1", "configmaps")
-async def restore(type: str | None, name: str, namespace: str, memo: Any, benches: Any, **_: object) -> None:  # noqa: A002, ANN401 - kopf's names and types
+async def restore(type: str | None, name: str, namespace: str, memo: Any, **_: object) -> None:  # noqa: A002, ANN401 - kopf's names and types
     """Apply a ConfigMap again that was deleted."""
+    # The Bench is read from the server: with a worker limit, kopf's index never gets ready.
     if type == "DELETED":
-        for bench in benches.get((namespace, name), ()):
-            await apply_config_map(memo.session, bench["metadata"], bench["spec"])
+        path = f"/apis/{GROUP}/{VERSION}/namespaces/{namespace}/{PLURAL}/{name}"
+        async with memo.session.get(path) as response:
+            if response.status == 200:
+                bench = await response.json()
+                await apply_config_map(memo.session, bench["metadata"], bench["spec"])
 
 
 async def apply_config_map(session: aiohttp.ClientSession, owner: Mapping[str, Any], spec: Mapping[str, Any]) -> None:
