@@ -97,12 +97,14 @@ class ControllerBuilder:
         max_concurrent_reconciles: int | None = None,
         reconcile_timeout: float | None = None,
         rate_limiter: RateLimiter | None = None,
+        slow_reconcile: float | None = None,
     ) -> Self:
         """Say how the controller runs; see :class:`ControllerOptions`. What is not given stays as it is."""
         given: dict[str, Any] = {
             "max_concurrent_reconciles": max_concurrent_reconciles,
             "reconcile_timeout": reconcile_timeout,
             "rate_limiter": rate_limiter,
+            "slow_reconcile": slow_reconcile,
         }
         self._options = replace(self._options, **{name: value for name, value in given.items() if value is not None})
         return self

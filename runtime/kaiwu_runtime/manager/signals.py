@@ -6,11 +6,14 @@ See https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termin
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import os
 import signal
+import socket
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 logger = logging.getLogger(__name__)
 
@@ -21,28 +24,54 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
     """Call `stop` for the first signal inside the block; the second ends the process with status 1.
 
+    Each signal is received twice, because neither way is enough. Python's handlers run in the main thread, which hears
+    of nothing while a reconciler blocks it or the kernel gives the signal to another thread. The descriptor that
+    signals are written to, read by a thread here, belongs to whoever set it last, as a handler of the loop does.
+
     Needs a running event loop in the main thread.
     """
     loop = asyncio.get_running_loop()
-    received = 0
+    inbox, outbox = socket.socketpair()
+    outbox.setblocking(False)
+    stopping = False
 
     def announce(name: str) -> None:
-        logger.info("Stopping; a second signal ends the process at once", extra={"signal": name})
-        stop()
+        nonlocal stopping
+        if not stopping:
+            stopping = True
+            logger.info("Stopping; a second signal ends the process at once", extra={"signal": name})
+            stop()
 
-    # Not the loop's own handlers: those wait for the loop, and the second signal is for a loop that is blocked.
-    # For the same reason nothing is logged here but in the loop.
-    def on_signal(number: int, _: object) -> None:
-        nonlocal received
-        received += 1
-        if received > 1:
-            os._exit(1)
-        loop.call_soon_threadsafe(announce, signal.Signals(number).name)
+    def receiver() -> Callable[[int], None]:
+        received = itertools.count(1)
 
-    before = {number: signal.signal(number, on_signal) for number in SIGNALS}
+        def receive(number: int) -> None:
+            # Nothing is logged here: the thread that is blocked may hold the log's lock.
+            if next(received) > 1:
+                os._exit(1)
+            with suppress(RuntimeError):  # the loop is closed: it has stopped anyway
+                loop.call_soon_threadsafe(announce, signal.Signals(number).name)
+
+        return receive
+
+    def watch() -> None:
+        receive = receiver()
+        with inbox:
+            while numbers := inbox.recv(64):
+                for number in numbers:
+                    if number in SIGNALS:
+                        receive(number)
+
+    in_main_thread = receiver()
+    threading.Thread(target=watch, name="signals", daemon=True).start()
+    wakeup = signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False)
+    before = {number: signal.signal(number, lambda number, _: in_main_thread(number)) for number in SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             # None stands for a handler that was not set from Python, which cannot be put back.
             signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        if (other := signal.set_wakeup_fd(wakeup)) != outbox.fileno():
+            signal.set_wakeup_fd(other)
+        outbox.close()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 PROGRAM = """
-import asyncio, logging, sys, time
+import asyncio, logging, signal, sys, time
 from kaiwu_runtime.manager.signals import stop_on_signal
 
 logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
@@ -20,6 +20,8 @@ async def main(block):
     stopped = asyncio.Event()
     with stop_on_signal(stopped.set):
         print("ready", flush=True)
+        if block == "another handler":
+            asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, print)
         while block == "loop":
             pass
         if block == "sleep":
@@ -57,9 +59,10 @@ def program(loop: str, block: str) -> Iterator[tuple[subprocess.Popen[str], Iter
 
 
 @LOOPS
+@pytest.mark.parametrize("block", ["nothing", "another handler"])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_one_signal_stops_in_order(loop: str, number: signal.Signals) -> None:
-    with program(loop, "nothing") as (process, lines):
+def test_one_signal_stops_in_order(loop: str, number: signal.Signals, block: str) -> None:
+    with program(loop, block) as (process, lines):
         process.send_signal(number)
         assert next(lines) == "Stopping; a second signal ends the process at once"
         assert [*lines] == ["stopping", "stopped"]
@@ -80,7 +83,7 @@ def test_a_second_signal_does_not_wait_for_a_slow_stop(loop: str) -> None:
 @pytest.mark.parametrize("block", ["loop", "sleep"])
 def test_a_second_signal_ends_a_process_whose_loop_is_blocked(loop: str, block: str) -> None:
     with program(loop, block) as (process, _):
-        # One signal while another of its kind is pending is dropped, so the two differ.
+        # A signal while another of its kind is pending is dropped, so the two differ.
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 1
