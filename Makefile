@@ -20,7 +20,7 @@ SOURCES := kaiwuctl runtime templates pyproject.toml hatch_build.py README.md LI
 
 .PHONY: help
 help: ## Show the targets.
-	@awk 'BEGIN {FS = ":.*## "; printf "Usage: make <target>\n\n"} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "; printf "Usage: make <target>\n\n"} /^[a-z-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ The two commands of the README
 
@@ -63,6 +63,10 @@ example: $(VENV)/.wheels ## Regenerate generated-example/ and the golden trees.
 .PHONY: bench
 bench: $(VENV)/.wheels ## Print the command-line timings.
 	$(BIN)/python benchmarks/cli.py
+
+.PHONY: bench-reconcile
+bench-reconcile: $(VENV)/.wheels ## Measure reconciling side by side with other runtimes (long).
+	$(BIN)/python -m benchmarks.reconcile
 
 .PHONY: build
 build: $(VENV)/.tools ## Build both wheels into dist/.

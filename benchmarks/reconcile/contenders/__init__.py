@@ -78,7 +78,7 @@ def _kopf(build: Path) -> Prepared:
 
 def _kube_rs(build: Path) -> Prepared:
     cargo, source = _tool("cargo", "https://rustup.rs"), HERE / "kube_rs"
-    _run([cargo, "build", "--quiet", "--release", "--locked", "--target-dir", str(build / "kube-rs")], source)
+    _run([cargo, "build", "--quiet", "--release", "--target-dir", str(build / "kube-rs")], source)
     locked = tomllib.loads((source / "Cargo.lock").read_text())["package"]
     versions = {package["name"]: package["version"] for package in locked if package["name"] in {"kube", "tokio"}}
     rust = _run([cargo, "--version"], source).split()[1]
