@@ -117,7 +117,7 @@ def test_runtime_is_installed_from_its_file_with_its_hash_first(plain: Path) -> 
     """By name it could be anybody's."""
     recipe = make(plain, "--dry-run", "--always-make", "lint")
     installs = re.findall(r"pip install .*|-m pip install .*", recipe)
-    assert "--no-deps --require-hashes -r requirements-runtime.txt" in installs[0]
+    assert "--no-deps --force-reinstall --require-hashes -r requirements-runtime.txt" in installs[0]
     assert installs[1].endswith("-r requirements.txt -r requirements-dev.txt")
     assert len(installs) == 2
     for name in ("requirements.txt", "requirements-dev.txt", "requirements-runtime.txt"):
