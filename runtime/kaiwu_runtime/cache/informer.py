@@ -14,7 +14,7 @@ from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.reflector import Reflector, Selection, explain
 from kaiwu_runtime.cache.store import EventType, IndexFunction, ObjectEvent, Store
 from kaiwu_runtime.client.transport import Transport
-from kaiwu_runtime.errors import APIError
+from kaiwu_runtime.errors import KaiwuError
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Informer:
         return ""
 
     @property
-    def error(self) -> APIError | None:
+    def error(self) -> KaiwuError | None:
         """The failure that `last_error` tells of."""
         return next((reflector.last_error for reflector in self._reflectors if reflector.last_error), None)
 

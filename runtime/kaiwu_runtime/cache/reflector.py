@@ -28,8 +28,10 @@ from kaiwu_runtime.errors import (
     APIConnectionError,
     APIError,
     APIStatusError,
+    ConfigurationError,
     ForbiddenError,
     GoneError,
+    KaiwuError,
     NotFoundError,
     error_from_status,
 )
@@ -45,6 +47,12 @@ IDLE_MARGIN_SECONDS = 30.0
 FIRST_BACKOFF_SECONDS = 0.8
 MOST_BACKOFF_SECONDS = 30.0
 HEALTHY_SECONDS = 60.0
+
+SHORT_WATCH_SECONDS = 1.0
+"""A watch that ends sooner and brought nothing counts as a failure."""
+
+RELIST_AFTER_FAILURES = 3
+"""After so many refusals in a row of a watch the version it starts from is given up."""
 
 
 class Sink(Protocol):
@@ -127,7 +135,8 @@ class Reflector:
         self._path = identity.path(self._selection.namespace)
         self._version = ""
         self._failures = 0
-        self.last_error: APIError | None = None
+        self._progress = False
+        self.last_error: KaiwuError | None = None
         """Why nothing comes at the moment; None while all is well."""
 
     async def run(self) -> None:
@@ -138,15 +147,25 @@ class Reflector:
             try:
                 if not self._version:
                     await self._list()
+                self._progress = False
                 await self._watch()
+                if not self._progress and loop.time() - started < SHORT_WATCH_SECONDS:
+                    # A server or a proxy that ends every watch at once would otherwise be asked without a pause.
+                    raise APIConnectionError(f"watch of {self._path}: ended at once")
                 self._recovered()
-            except GoneError:
+            except GoneError as error:
                 logger.info("Listing again: the watched version is gone", extra=self._fields())
                 self._version = ""
-            except APIError as error:
+                if self._failures:  # again, with nothing received since
+                    await self._back_off(error)
+                self._failures = max(self._failures, 1)
+            except (APIError, ConfigurationError) as error:
                 if loop.time() - started > HEALTHY_SECONDS:
                     self._recovered()
                 await self._back_off(error)
+                if _blames_the_version(error) and self._failures % RELIST_AFTER_FAILURES == 0:
+                    logger.info("Listing again: the watch is refused", extra=self._fields())
+                    self._version = ""
 
     async def _list(self) -> None:
         """Read every page, then hand the whole list over at once: half a list would look like deletions."""
@@ -170,7 +189,7 @@ class Reflector:
             params["continue"] = page.metadata.continue_
         self._sink.replace(objects, self._selection.namespace)
         self._version = page.metadata.resource_version
-        self._recovered()
+        self.last_error = None  # but the failures count until a watch brings something: see run
 
     async def _watch(self) -> None:
         """Follow one watch to its end."""
@@ -218,10 +237,11 @@ class Reflector:
                 )
 
     def _recovered(self) -> None:
+        self._progress = True
         self._failures = 0
         self.last_error = None
 
-    async def _back_off(self, error: APIError) -> None:
+    async def _back_off(self, error: KaiwuError) -> None:
         self.last_error = error
         most = min(MOST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**self._failures)
         self._failures += 1
@@ -243,7 +263,15 @@ class Reflector:
         return {**fields, "namespace": self._selection.namespace} if self._selection.namespace else fields
 
 
-def explain(error: APIError, identity: ResourceIdentity, selection: Selection) -> str:
+def _blames_the_version(error: KaiwuError) -> bool:
+    """Tell whether a fresh list may cure a failure: not one about rights or load, nor a server out of reach.
+
+    An API server whose etcd was restored from a backup, for instance, refuses versions that it has not reached yet.
+    """
+    return isinstance(error, APIStatusError) and error.code not in {401, 403, 404, 429, 503}
+
+
+def explain(error: KaiwuError, identity: ResourceIdentity, selection: Selection) -> str:
     """Return what is wrong with a list or watch and what to do about it, in one line."""
     if isinstance(error, ForbiddenError):
         where = f" in namespace {selection.namespace}" if selection.namespace else ""

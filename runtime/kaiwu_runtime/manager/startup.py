@@ -42,7 +42,7 @@ async def wait_until_synced(cache: Cache, informers: Sequence[Informer], stop: a
         while not waiting.done() and not stopping.done():
             await asyncio.wait({waiting, stopping}, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
             for informer in informers:
-                if isinstance(informer.error, NotFoundError | ForbiddenError | UnauthorizedError):
+                if isinstance(informer.error, NotFoundError | ForbiddenError | UnauthorizedError | ConfigurationError):
                     raise ConfigurationError(informer.last_error)
             unreachable = all(isinstance(informer.error, APIConnectionError) for informer in informers)
             if unreachable and time.monotonic() - began > UNREACHABLE_SECONDS:

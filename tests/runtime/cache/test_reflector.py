@@ -11,7 +11,7 @@ from lightkube.resources.core_v1 import ConfigMap
 from kaiwu_runtime.api import identify
 from kaiwu_runtime.cache import reflector as module
 from kaiwu_runtime.cache.reflector import Reflector, Selection
-from kaiwu_runtime.errors import APIConnectionError, ForbiddenError, GoneError
+from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, ForbiddenError, GoneError, ServerError
 
 from .scripted import Recorder, ScriptedTransport, event, item, page
 
@@ -117,3 +117,39 @@ async def test_selectors_go_with_every_request() -> None:
     for request in transport.requests:
         assert request["labelSelector"] == "app=db"
         assert request["fieldSelector"] == "metadata.name=x"
+
+
+@pytest.mark.parametrize(
+    ("lists", "watches"),
+    [
+        pytest.param([page("5")], [[], [], []], id="watches that end at once"),
+        pytest.param([page("5"), page("6"), page("7"), page("8")], [[GONE], [ERROR_410], [GONE]], id="410 every time"),
+        pytest.param([GONE, GONE, GONE, page("5")], [], id="410 to a list"),
+    ],
+)
+async def test_a_server_that_answers_the_same_at_once_is_not_asked_without_a_pause(
+    lists: list[bytes | Exception], watches: list[list[bytes | Exception]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[str] = []
+    back_off = Reflector._back_off
+
+    async def counted(self: Reflector, error: Any) -> None:
+        pauses.append(str(error))
+        await back_off(self, error)
+
+    monkeypatch.setattr(Reflector, "_back_off", counted)
+    await play(lists, watches)
+    assert len(pauses) >= 2
+
+
+async def test_a_version_that_the_server_never_had_is_given_up() -> None:
+    unknown = ServerError("Too large resource version", code=504, reason="Timeout")
+    transport, sink = await play([page("500", item("a", "1")), page("7", item("b", "6"))], [[unknown]] * 3)
+    assert sink.calls == [("replace", ["a"]), ("replace", ["b"])]
+    assert transport.requests[-1]["resourceVersion"] == "7"
+
+
+async def test_credentials_that_cannot_be_renewed_are_waited_for() -> None:
+    failed = ConfigurationError("exec plugin login: exit status 1")
+    _, sink = await play([page("5")], [[failed], [event("ADDED", item("a", "6"))]])
+    assert sink.calls == [("replace", []), ("put", "a")]
