@@ -8,6 +8,7 @@ a cache or an owner reference asks :func:`identify` and never looks at the type 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 from lightkube.core.resource import GlobalResource, Resource, api_info
@@ -78,6 +79,12 @@ def identify(kind: type[Any]) -> ResourceIdentity:
     identity = kind.__dict__.get(IDENTITY_ATTRIBUTE)
     if isinstance(identity, ResourceIdentity):
         return identity
+    return _identify_lightkube(kind)  # type: ignore[arg-type]  # a class is hashable
+
+
+@cache
+def _identify_lightkube(kind: type[Any]) -> ResourceIdentity:
+    # Asked for by every request and every owner reference, and always the same.
     if isinstance(kind, type) and issubclass(kind, Resource) and hasattr(kind, "_api_info"):
         info = api_info(kind)
         definition = info.resource

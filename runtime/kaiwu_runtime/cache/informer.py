@@ -6,7 +6,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
@@ -100,7 +100,7 @@ class Informer:
     def replace(self, objects: Iterable[CachedObject], namespace: str) -> None:
         """Take a complete list from a reflector."""
         first = namespace not in self._listed
-        with _collector_paused() if first else _unchanged():
+        with _collector_paused() if first else nullcontext():
             self._emit(self.store.replace(objects, namespace=namespace, initial=first))
         self._listed.add(namespace)
         if len(self._listed) == len(self._selections):
@@ -141,8 +141,3 @@ def _collector_paused() -> Iterator[None]:
         gc.freeze()
         if enabled:
             gc.enable()
-
-
-@contextmanager
-def _unchanged() -> Iterator[None]:
-    yield

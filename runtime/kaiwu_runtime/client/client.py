@@ -180,8 +180,7 @@ class Client:
 
         See https://kubernetes.io/docs/reference/using-api/server-side-apply/
         """
-        members = _members.decode(encode(obj))
-        metadata = _members.decode(members.get("metadata", msgspec.Raw(b"{}")))
+        members, metadata = _parts(obj)
         body = {
             **members,
             "metadata": {name: raw for name, raw in metadata.items() if name not in _SERVER_OWNED},
@@ -209,8 +208,7 @@ class Client:
                 faster than its status can be written.
             APIError: Any other failure.
         """
-        members = _members.decode(encode(obj))
-        metadata = _members.decode(members.get("metadata", msgspec.Raw(b"{}")))
+        members, metadata = _parts(obj)
         guard = ("uid", "resourceVersion") if {"uid", "resourceVersion"} <= metadata.keys() else ()
         sent: dict[str, Any] = {name: metadata[name] for name in ("name", "namespace", *guard) if name in metadata}
         body = {
@@ -367,6 +365,12 @@ class Client:
         if dry_run:
             params["dryRun"] = "All"
         return params
+
+
+def _parts(obj: object) -> tuple[dict[str, msgspec.Raw], dict[str, msgspec.Raw]]:
+    """Return the members of an object's JSON, and those of its metadata."""
+    members = _members.decode(encode(obj))
+    return members, _members.decode(members.get("metadata", msgspec.Raw(b"{}")))
 
 
 def _names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic model or a lightkube kind

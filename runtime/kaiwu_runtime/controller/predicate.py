@@ -8,6 +8,7 @@ They combine with ``&``, ``|`` and ``~``::
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from kaiwu_runtime.cache.store import EventType, ObjectEvent
 
@@ -44,45 +45,42 @@ class PredicateFunction(Predicate):
         return self._function(event)
 
 
-class GenerationChanged(Predicate):
+class _Changed(Predicate):
+    """Looks at modifications only; additions and deletions pass."""
+
+    _attribute: ClassVar[str]
+    """The attribute of :class:`~kaiwu_runtime.cache.CachedObject` that has to differ."""
+
+    def matches(self, event: ObjectEvent) -> bool:
+        """Compare the two states of a modification."""
+        if event.type is not EventType.MODIFIED or event.old is None:
+            return True
+        return bool(getattr(event.object, self._attribute) != getattr(event.old, self._attribute))
+
+
+class GenerationChanged(_Changed):
     """Lets a modification through when ``metadata.generation`` moved, so when the spec did.
 
     A controller that writes the status of its own kind is not woken by that. Additions and deletions pass. Changes of
     metadata do not move the generation; the beginning of a deletion does.
     """
 
-    def matches(self, event: ObjectEvent) -> bool:
-        """Compare the generations."""
-        if event.type is not EventType.MODIFIED or event.old is None:
-            return True
-        return event.object.generation != event.old.generation
+    _attribute = "generation"
 
 
-class ResourceVersionChanged(Predicate):
+class ResourceVersionChanged(_Changed):
     """Lets a modification through when anything at all changed."""
 
-    def matches(self, event: ObjectEvent) -> bool:
-        """Compare the resourceVersions."""
-        if event.type is not EventType.MODIFIED or event.old is None:
-            return True
-        return event.object.resource_version != event.old.resource_version
+    _attribute = "resource_version"
 
 
-class LabelChanged(Predicate):
+class LabelChanged(_Changed):
     """Lets a modification through when a label changed."""
 
-    def matches(self, event: ObjectEvent) -> bool:
-        """Compare the labels."""
-        if event.type is not EventType.MODIFIED or event.old is None:
-            return True
-        return event.object.labels != event.old.labels
+    _attribute = "labels"
 
 
-class AnnotationChanged(Predicate):
+class AnnotationChanged(_Changed):
     """Lets a modification through when an annotation changed."""
 
-    def matches(self, event: ObjectEvent) -> bool:
-        """Compare the annotations."""
-        if event.type is not EventType.MODIFIED or event.old is None:
-            return True
-        return event.object.annotations != event.old.annotations
+    _attribute = "annotations"

@@ -26,7 +26,7 @@ from kaiwu_runtime.manager.discovery import find_reconcilers
 from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
 from kaiwu_runtime.manager.probes import Probes
 from kaiwu_runtime.manager.signals import stop_on_signal
-from kaiwu_runtime.manager.startup import explain, wait_until_synced
+from kaiwu_runtime.manager.startup import explain, unless_stopped, wait_until_synced
 
 if TYPE_CHECKING:
     from kaiwu_runtime.manager.leader_election import LeaderElector
@@ -258,16 +258,7 @@ class Manager:
             controller.guard = elector.check
         if self.metrics is not None:
             self.metrics.leader.labels(options.leader_election_id).set_function(lambda: float(elector.is_leader))
-        waiting = asyncio.create_task(elector.acquire())
-        stopping = asyncio.create_task(self._stop.wait())
-        try:
-            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            if waiting.done():
-                await waiting
-        finally:
-            waiting.cancel()
-            stopping.cancel()
-            await asyncio.gather(waiting, stopping, return_exceptions=True)
+        await unless_stopped(elector.acquire(), self._stop)
 
     def _metrics_server(self) -> MetricsServer | None:
         options = self.options

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
@@ -35,24 +36,44 @@ async def wait_until_synced(cache: Cache, informers: Sequence[Informer], stop: a
     """
     if not informers:
         return
-    waiting = asyncio.create_task(_all_synced(cache, informers))
+    await unless_stopped(_synced(cache, informers), stop)
+
+
+async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+    """Await some work, or return when the manager is stopped first; the work is cancelled then.
+
+    Args:
+        work: What to await; what it raises is raised.
+        stop: Ends the wait.
+    """
+    working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+async def _synced(cache: Cache, informers: Sequence[Informer]) -> None:
+    waiting = asyncio.create_task(_all_synced(cache, informers))
     began = time.monotonic()
     try:
-        while not waiting.done() and not stopping.done():
-            await asyncio.wait({waiting, stopping}, timeout=0.1, return_when=asyncio.FIRST_COMPLETED)
+        while not waiting.done():
+            await asyncio.wait({waiting}, timeout=0.1)
             for informer in informers:
                 if isinstance(informer.error, NotFoundError | ForbiddenError | UnauthorizedError | ConfigurationError):
                     raise ConfigurationError(informer.last_error)
             unreachable = all(isinstance(informer.error, APIConnectionError) for informer in informers)
             if unreachable and time.monotonic() - began > UNREACHABLE_SECONDS:
                 raise APIConnectionError(informers[0].last_error)
-        if waiting.done():
-            await waiting
+        await waiting
     finally:
         waiting.cancel()
-        stopping.cancel()
-        await asyncio.gather(waiting, stopping, return_exceptions=True)
+        await asyncio.gather(waiting, return_exceptions=True)
 
 
 async def _all_synced(cache: Cache, informers: Sequence[Informer]) -> None:
