@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _DNS_1035_LABEL = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
 LABEL_LIMIT = 63
-SUBDOMAIN_LIMIT = 253
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,12 +75,9 @@ class APIContext(InitContext):
         controller_name: ``kaiwucluster``; in a multigroup project ``kaiwu-kaiwucluster``. Unique.
         reconciler: Class name, ``KaiwuClusterReconciler``.
         api_folder: ``api/v1``, in a multigroup project ``api/kaiwu/v1``; empty when the type is lightkube's.
-        api_module: Package of the type's module: ``api.v1``, or ``lightkube.resources`` for a type that
-            Kubernetes has itself.
         type_module: Module that defines the class: ``api.v1.kaiwucluster_types``,
             ``lightkube.resources.apps_v1``.
         controller_folder: ``controllers``, in a multigroup project ``controllers/kaiwu``.
-        controller_package: The same dotted.
         controller_module_name: ``kaiwucluster_controller``.
         role_prefix: Prefix of the kind's files below config/rbac: empty, in a multigroup project ``kaiwu_``.
         role_name_prefix: The same for object names: empty, or ``kaiwu-``.
@@ -103,10 +100,8 @@ class APIContext(InitContext):
     controller_name: str
     reconciler: str
     api_folder: str
-    api_module: str
     type_module: str
     controller_folder: str
-    controller_package: str
     controller_module_name: str
     role_prefix: str
     role_name_prefix: str

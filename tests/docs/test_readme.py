@@ -15,6 +15,8 @@ import pytest
 
 from kaiwu_runtime.envtest import ControlPlane
 
+from ..templates.generation import environment
+
 BLOCK = re.compile(r"^(?P<comment><!--[^\n]*-->\n)?```sh\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)#:]+)(?:#[^)]*)?\)")
 START_SECONDS = 120.0
@@ -60,18 +62,16 @@ def test_the_install_block_gives_a_working_command(repository: Path, tmp_path: P
         "set -eu\n" + "\n".join(lines[1:]) + '\ncd "$HOME"\nkaiwuctl init --domain inspur.com --project-name outside\n'
     )
     script += "kaiwuctl create api --group kaiwu --version v1 --kind KaiwuCluster --make=false\n"
-    environment = {key: value for key, value in os.environ.items() if key not in {"VIRTUAL_ENV", "PYTHONPATH"}}
-    cache = {"PIP_CACHE_DIR": str(Path.home() / ".cache/pip")}
     python = Path(sys.executable).resolve().parent
+    shell_environment = environment(
+        HOME=str(tmp_path),
+        PATH=f"{python}{os.pathsep}{os.environ['PATH']}",
+        PIP_CACHE_DIR=str(Path.home() / ".cache/pip"),
+    )
     finished = subprocess.run(
         ["sh", "-c", script],
         cwd=repository,
-        env={
-            **environment,
-            **cache,
-            "HOME": str(tmp_path),
-            "PATH": f"{python}{os.pathsep}{environment['PATH']}",
-        },
+        env=shell_environment,
         capture_output=True,
         text=True,
         check=False,
@@ -91,22 +91,17 @@ def control_plane() -> Iterator[ControlPlane]:
 def test_the_walk_through_works_as_typed(repository: Path, tmp_path: Path, control_plane: ControlPlane) -> None:
     """Both terminals, line by line; `make run` stays in the foreground of the first."""
     scripts = blocks(repository)
-    environment = {
-        **{
-            key: value
-            for key, value in os.environ.items()
-            if key not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "VIRTUAL_ENV"}
-        },
-        "KUBECONFIG": str(control_plane.kubeconfig),
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-    }
+    shell_environment = environment(
+        KUBECONFIG=str(control_plane.kubeconfig),
+        PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    )
     project = tmp_path / "kaiwu-operator"
     log = tmp_path / "first.log"
     with log.open("wb") as output:
         first = subprocess.Popen(
             ["sh", "-ec", scripts["first"]],
             cwd=tmp_path,
-            env=environment,
+            env=shell_environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -123,7 +118,7 @@ def test_the_walk_through_works_as_typed(repository: Path, tmp_path: Path, contr
             finished = subprocess.run(
                 ["sh", "-ec", script],
                 cwd=project,
-                env=environment,
+                env=shell_environment,
                 capture_output=True,
                 text=True,
                 check=False,
