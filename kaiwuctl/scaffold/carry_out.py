@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kaiwuctl.console import say, show_plan, warn
 from kaiwuctl.errors import WriteError
-from kaiwuctl.scaffold.interruption import Interruption, deferred
+from kaiwuctl.scaffold.interruption import Interruption, deferred, insist
 from kaiwuctl.scaffold.journal import FOLDER, Journal
 from kaiwuctl.scaffold.lock import exclusive
 from kaiwuctl.scaffold.write import recover, write
@@ -44,11 +44,13 @@ def carry_out(
     try:
         with exclusive(root):
             plan = _plan(root, make_plan, dry_run=dry_run)
+            insist()
             changes = list(plan.changes())
             if dry_run or not changes:
                 _show_only(plan, len(changes), dry_run=dry_run, verbose=verbose)
                 return
             with deferred() as signal_received:
+                insist()
                 write(root, changes)
                 written = True
             if number := signal_received():

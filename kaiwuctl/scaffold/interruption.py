@@ -28,16 +28,33 @@ class Interruption(KeyboardInterrupt):
         self.written = written
 
 
+_stopped_by: list[int] = []
+
+
 def stop_cleanly() -> None:
-    """Let SIGTERM and SIGHUP end the process as Ctrl-C does: through the code that cleans up."""
+    """Let SIGINT, SIGTERM and SIGHUP end the process through the code that cleans up."""
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        _stopped_by.append(number)
         raise Interruption(number, written=False)
 
-    signal.signal(signal.SIGTERM, stop)
-    # nohup: whoever started the command wants it to outlive the terminal.
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, stop)
+    for number in _SIGNALS:
+        # nohup, or a shell's background job: whoever started the command wants it to go on.
+        if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
+
+
+def insist() -> None:
+    """Raise the interruption again that a library on the way caught and dropped.
+
+    A handler's exception comes out of whatever line runs, and ruamel.yaml, for one, has bare `except:` lines
+    around its comments. What the code made after that may lack something, so it must not be written.
+
+    Raises:
+        Interruption: A signal has come.
+    """
+    if _stopped_by:
+        raise Interruption(_stopped_by[-1], written=False)
 
 
 @contextmanager
