@@ -16,7 +16,7 @@ from kaiwu_runtime.client.codec import decode
 
 T = TypeVar("T")
 
-_MANAGED_FIELDS = b'"managedFields"'
+_MANAGED_FIELDS = b'"managedFields":'
 _EMPTY: dict[str, str] = {}
 
 
@@ -40,6 +40,7 @@ class _Metadata(msgspec.Struct, rename="camel"):
     annotations: dict[str, str] | None = None
     owner_references: list[OwnerReference] | None = None
     deletion_timestamp: str | None = None
+    managed_fields: msgspec.Raw = msgspec.Raw()
 
 
 class _Object(msgspec.Struct):
@@ -97,8 +98,8 @@ class CachedObject:
             msgspec.MsgspecError: Not even the metadata is that of a Kubernetes object.
         """
         metadata = _object_decoder.decode(raw).metadata
-        if _MANAGED_FIELDS in raw:
-            raw = _without_managed_fields(raw)
+        if metadata.managed_fields:
+            raw = _without_managed_fields(raw, bytes(metadata.managed_fields))
         return cls(raw, metadata)
 
     def decode(self, kind: type[T]) -> T:
@@ -113,7 +114,15 @@ class CachedObject:
         return f"<CachedObject {self.key} {self.resource_version}>"
 
 
-def _without_managed_fields(raw: bytes) -> bytes:
+def _without_managed_fields(raw: bytes, value: bytes) -> bytes:
+    """Cut out metadata.managedFields, where it stands as the API server writes it; else write the object anew."""
+    begin = raw.find(_MANAGED_FIELDS)
+    end = begin + len(_MANAGED_FIELDS) + len(value)
+    if begin > 0 and raw.startswith(value, begin + len(_MANAGED_FIELDS)) and raw.count(_MANAGED_FIELDS) == 1:
+        if raw[begin - 1 : begin] == b",":
+            return raw[: begin - 1] + raw[end:]
+        if raw[end : end + 1] == b",":
+            return raw[:begin] + raw[end + 1 :]
     members = _members_decoder.decode(raw)
     metadata: dict[str, Any] = _members_decoder.decode(members["metadata"])
     metadata.pop("managedFields", None)

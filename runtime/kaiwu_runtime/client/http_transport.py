@@ -1,4 +1,4 @@
-"""The transport over aiohttp: keep-alive connections, credentials that renew themselves, and retries.
+"""The transport: kept connections, credentials that renew themselves, and retries.
 
 What is sent again, and when:
 
@@ -19,27 +19,29 @@ import random
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
 
-import aiohttp
 import msgspec
-from multidict import CIMultiDict
-from yarl import URL
 
 import kaiwu_runtime
+from kaiwu_runtime.client.connection import BrokenConnectionError, Connection, Response
+from kaiwu_runtime.client.connections import Connections, ProxyError, Route
 from kaiwu_runtime.client.credentials import Credentials
 from kaiwu_runtime.client.lines import LineSplitter
-from kaiwu_runtime.errors import APIConnectionError, APIStatusError, error_from_status
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    APIStatusError,
+    ConfigurationError,
+    UnauthorizedError,
+    error_from_status,
+)
 
 logger = logging.getLogger(__name__)
 
 REQUEST_SECONDS = 65.0
-"""How long one request may take, connecting included; the API server itself gives up after 60 s."""
-
-CONNECT_SECONDS = 10.0
-KEEPALIVE_SECONDS = 75.0
-"""How long an unused connection is kept: less than the API server's 90 s, so that it is never the one to close."""
+"""How long an answer may take; the API server itself gives up after 60 s."""
 
 RETRIES = 10
 """How often a request is sent again because the server asks for it with Retry-After, as in client-go."""
@@ -50,22 +52,20 @@ RETRY_BUDGET_SECONDS = 60.0
 RECONNECTS = 3
 """How often a harmless request is sent again because the connection broke."""
 
-READ_BUFFER = 1 << 18
 MOST_WARNINGS = 1000
 
 _APPLY = "application/apply-patch+yaml"
-_KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000))
-_CONNECTION_ERRORS = (aiohttp.ClientError, TimeoutError, OSError)
+_CONNECTION_ERRORS = (BrokenConnectionError, ProxyError, OSError)
 _status_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 class HTTPTransport:
-    """Sends requests with aiohttp. Connections are made when they are first needed.
+    """Sends requests. Connections are made when they are first needed.
 
     Args:
         credentials: Server and identity.
-        limit: Most connections for requests at once; further requests wait. Watches have connections of their own.
-        request_timeout: Seconds one request may take.
+        limit: Most requests at once; further ones wait. Watches do not count.
+        request_timeout: Seconds an answer may take.
 
     Attributes:
         guard: Called right before each write is sent, repetitions included; what it raises is raised. A leader that
@@ -77,12 +77,12 @@ class HTTPTransport:
         self._credentials = credentials
         self._authentication = credentials.authentication
         self._certificate = self._authentication.certificate
-        self._context = credentials.tls_context()
-        self._limit = limit
-        self._timeout = aiohttp.ClientTimeout(total=request_timeout, sock_connect=CONNECT_SECONDS)
-        self._requests: aiohttp.ClientSession | None = None
-        self._watches: aiohttp.ClientSession | None = None
-        self._header_sets: dict[tuple[str, str], CIMultiDict[str]] = {}
+        self._route = Route(credentials.server, credentials.proxy, credentials.server_name)
+        self._prefix = self._route.prefix
+        self._connections = Connections(self._route, credentials.tls_context())
+        self._slots = asyncio.Semaphore(limit)
+        self._timeout = request_timeout
+        self._heads: dict[tuple[str, str], str] = {}
         self._warned: set[str] = set()
         self.guard: Callable[[], None] | None = None
         self.on_answer: Callable[[str, int], None] | None = None
@@ -102,14 +102,14 @@ class HTTPTransport:
         content_type: str = "application/json",
     ) -> bytes:
         """Send a request and return the answer; see :class:`~kaiwu_runtime.client.transport.Transport`."""
-        url = self._url(path, params)
+        target = _target(path, params)
         harmless = method == "GET" or content_type == _APPLY
         refusals = reconnects = 0
         waited = 0.0
         renewed = False
         while True:
             try:
-                return await self._send(method, url, body, content_type if body is not None else "")
+                return await self._send(method, target, body, content_type if body is not None else "")
             except APIStatusError as error:
                 if error.code == 401 and not renewed and await self._renew(rejected=True):
                     renewed = True
@@ -129,158 +129,149 @@ class HTTPTransport:
 
     async def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.transport.Transport`."""
-        url = self._url(path, params)
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=idle_timeout)
-        response = await self._open("GET", url, None, "", timeout, self._watch_session())
+        target = _target(path, params)
         try:
-            if response.status == 401 and await self._renew(rejected=True):
-                response.close()
-                response = await self._open("GET", url, None, "", timeout, self._watch_session())
-            if response.status >= 300:
-                raise await _failure(response)
-            splitter = LineSplitter()
-            async for chunk in response.content.iter_any():
-                for line in splitter.feed(chunk):
-                    yield line
+            try:
+                connection = await self._begin(path, target)
+            except UnauthorizedError:
+                if not await self._renew(rejected=True):
+                    raise
+                connection = await self._begin(path, target)
+            try:
+                splitter = LineSplitter()
+                async with aclosing(connection.chunks(idle_timeout)) as chunks:
+                    async for chunk in chunks:
+                        for line in splitter.feed(chunk):
+                            yield line
+            finally:
+                self._connections.release(connection)
         except _CONNECTION_ERRORS as error:
             raise APIConnectionError(f"watch of {path}: {_reason(error)}") from error
-        finally:
-            response.close()
 
     async def close(self) -> None:
         """Close every connection."""
-        sessions = (self._requests, self._watches)
-        self._requests = self._watches = None
-        for session in sessions:
-            if session is not None:
-                await session.close()
+        await self._connections.close()
 
-    async def _send(self, method: str, url: URL, body: bytes | None, content_type: str) -> bytes:
-        response = await self._open(method, url, body, content_type, self._timeout, self._request_session())
+    async def _send(self, method: str, target: str, body: bytes | None, content_type: str) -> bytes:
         try:
-            if response.status >= 300:
-                raise await _failure(response)
-            return await response.read()
+            async with self._slots:
+                # With a slot already: a token may expire while a request waits for its turn.
+                request = await self._request(method, target, body, content_type)
+                connection = await self._connections.acquire()
+                try:
+                    if self.guard is not None and method != "GET":
+                        self.guard()
+                    response = await connection.begin(request, self._timeout, streaming=False)
+                    answer = connection.body()
+                finally:
+                    self._connections.release(connection)
         except _CONNECTION_ERRORS as error:
-            raise APIConnectionError(f"{method} {url.path}: {_reason(error)}") from error
-        finally:
-            response.release()
+            path = target.partition("?")[0]
+            raise APIConnectionError(f"{method} {self.server}{path}: {_reason(error)}") from error
+        self._hear(method, response)
+        if response.status >= 300:
+            raise _failure(method, target.partition("?")[0], response, answer)
+        return answer
 
-    async def _open(  # noqa: PLR0917
-        self,
-        method: str,
-        url: URL,
-        body: bytes | None,
-        content_type: str,
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109
-        session: aiohttp.ClientSession,
-    ) -> aiohttp.ClientResponse:
+    async def _begin(self, path: str, target: str) -> Connection:
+        """Return a connection on which the answer to a GET has begun."""
+        request = await self._request("GET", target, None, "")
+        connection = await self._connections.acquire()
+        try:
+            response = await connection.begin(request, self._timeout)
+            self._hear("GET", response)
+            if response.status >= 300:
+                body = b"".join([chunk async for chunk in connection.chunks(self._timeout)])
+                raise _failure("GET", path, response, body)
+        except BaseException:
+            self._connections.release(connection)
+            raise
+        return connection
+
+    async def _request(self, method: str, target: str, body: bytes | None, content_type: str) -> bytes:
+        """Return a request as it is sent, with credentials that are good now."""
         authorization = self._authentication.authorization()
         if authorization is None:
             await self._renew(rejected=False)
             authorization = self._authentication.authorization() or ""
-        if self.guard is not None and method != "GET":
-            self.guard()
-        try:
-            response = await session.request(
-                method,
-                url,
-                data=body,
-                headers=self._headers(authorization, content_type),
-                timeout=timeout,
-                ssl=self._context if self._context is not None else True,
-                proxy=self._credentials.proxy,
-                server_hostname=self._credentials.server_name,
-                allow_redirects=False,
-            )
-        except _CONNECTION_ERRORS as error:
-            raise APIConnectionError(f"{method} {self.server}{url.path}: {_reason(error)}") from error
+        head = f"{method} {self._prefix}{target} HTTP/1.1{self._head(authorization, content_type)}"
+        if body is None:
+            return f"{head}\r\n".encode("latin-1")
+        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
+
+    def _hear(self, method: str, response: Response) -> None:
         if self.on_answer is not None:
             self.on_answer(method, response.status)
-        if "Warning" in response.headers:
-            self._warn(response.headers.getall("Warning"))
-        return response
+        for name, value in response.headers:
+            if name == b"warning":
+                self._warn(value.decode("latin-1"))
 
     async def _renew(self, *, rejected: bool) -> bool:
         """Renew the credentials; a new client certificate counts for new connections."""
         renewed = await self._authentication.renew(rejected=rejected)
         if self._authentication.certificate != self._certificate:
             self._certificate = self._authentication.certificate
-            self._context = await asyncio.to_thread(self._credentials.tls_context)
+            self._connections.use(await asyncio.to_thread(self._credentials.tls_context))
         return renewed
 
-    def _headers(self, authorization: str, content_type: str) -> CIMultiDict[str]:
-        headers = self._header_sets.get((authorization, content_type))
-        if headers is None:
-            if len(self._header_sets) > 16:  # tokens of the past
-                self._header_sets.clear()
-            headers = CIMultiDict(self._credentials.headers)
-            if authorization:
-                headers["Authorization"] = authorization
-            if content_type:
-                headers["Content-Type"] = content_type
-            self._header_sets[authorization, content_type] = headers
-        return headers
+    def _head(self, authorization: str, content_type: str) -> str:
+        """Return the headers that many requests share, with the line end before them."""
+        head = self._heads.get((authorization, content_type))
+        if head is None:
+            if len(self._heads) > 16:  # tokens of the past
+                self._heads.clear()
+            headers = [
+                ("Host", self._route.host),
+                ("Accept", "application/json"),
+                # Compressing and expanding costs both sides more CPU than a cluster's network is worth.
+                ("Accept-Encoding", "identity"),
+                ("User-Agent", f"kaiwu-runtime/{kaiwu_runtime.__version__}"),
+                *self._route.proxy_headers,
+                *self._credentials.headers,
+                *([("Authorization", authorization)] if authorization else ()),
+                *([("Content-Type", content_type)] if content_type else ()),
+            ]
+            for name, value in headers:
+                _check_header(name, value)
+            head = "".join(f"\r\n{name}: {value}" for name, value in headers) + "\r\n"
+            self._heads[authorization, content_type] = head
+        return head
 
-    def _url(self, path: str, params: Mapping[str, str] | None) -> URL:
-        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in params.items()) if params else ""
-        return URL(f"{self.server}{path}?{query}" if query else self.server + path, encoded=True)
-
-    def _request_session(self) -> aiohttp.ClientSession:
-        if self._requests is None:
-            self._requests = _session(self._limit)
-        return self._requests
-
-    def _watch_session(self) -> aiohttp.ClientSession:
-        if self._watches is None:
-            self._watches = _session(0)
-        return self._watches
-
-    def _warn(self, values: list[str]) -> None:
+    def _warn(self, value: str) -> None:
         """Log what the server warns of, a deprecated API for instance, once each."""
-        for value in values:
-            if value not in self._warned and len(self._warned) < MOST_WARNINGS:
-                self._warned.add(value)
-                logger.warning("The API server warns: %s", value.partition(" - ")[2].strip('"') or value)
+        if value not in self._warned and len(self._warned) < MOST_WARNINGS:
+            self._warned.add(value)
+            logger.warning("The API server warns: %s", value.partition(" - ")[2].strip('"') or value)
 
 
-def _session(limit: int) -> aiohttp.ClientSession:
-    # Made on first use, because a session belongs to the loop that runs at that moment.
-    connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEPALIVE_SECONDS, socket_factory=_socket)
-    session = aiohttp.ClientSession(
-        connector=connector,
-        headers={
-            "Accept": "application/json",
-            # Compressing and expanding costs both sides more CPU than a cluster's network is worth.
-            "Accept-Encoding": "identity",
-            "User-Agent": f"kaiwu-runtime/{kaiwu_runtime.__version__}",
-        },
-        cookie_jar=aiohttp.DummyCookieJar(),
-        read_bufsize=READ_BUFFER,
-        trust_env=False,
-    )
-    # aiohttp would send a DELETE again of its own accord, and by then it may meet a successor of the same name.
-    session._retry_connection = False  # noqa: SLF001
-    return session
+def _target(path: str, params: Mapping[str, str] | None) -> str:
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in params.items()) if params else ""
+    return f"{path}?{query}" if query else path
 
 
-async def _failure(response: aiohttp.ClientResponse) -> APIStatusError:
+def _check_header(name: str, value: str) -> None:
+    """Refuse what would end the header early, a token with a line break for instance."""
     try:
-        body = await response.read()
-    except _CONNECTION_ERRORS:
-        body = b""
+        (name + value).encode("latin-1")
+    except UnicodeEncodeError:
+        raise ConfigurationError(f"{name}: has characters that no HTTP header can hold") from None
+    if any(character in "\r\n\0" for character in name + value):
+        raise ConfigurationError(f"{name}: has a line break in it")
+
+
+def _failure(method: str, path: str, response: Response, body: bytes) -> APIStatusError:
     try:
         status = _status_decoder.decode(body)
     except msgspec.MsgspecError:
         text = " ".join(body.decode(errors="replace").split())[:300]
-        status = {"message": f"{response.method} {response.url.path}: {text or response.status}"}
+        status = {"message": f"{method} {path}: {text or response.status}"}
     return error_from_status(status, code=response.status, retry_after=_retry_after(response))
 
 
-def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+def _retry_after(response: Response) -> float | None:
     try:
-        seconds = float(response.headers["Retry-After"])
-    except (KeyError, ValueError):
+        seconds = float(response.header(b"retry-after") or "")
+    except ValueError:
         return None
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
@@ -295,35 +286,16 @@ def _pause(error: APIStatusError) -> float | None:
 
 def _broken(cause: BaseException | None) -> bool:
     """Tell whether an established connection broke; nobody there, a bad certificate or a time-out is no such case."""
-    if isinstance(cause, (aiohttp.ClientConnectorError, TimeoutError)):
-        return False
-    return isinstance(cause, (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError, OSError))
+    return isinstance(cause, BrokenConnectionError)
 
 
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "timed out"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"the server's certificate is not trusted: {error.certificate_error}"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        cause = error.os_error
-        if cause.errno and not isinstance(cause, (ssl.SSLError, socket.gaierror)):
-            return os.strerror(cause.errno)  # "Connection refused"; asyncio's own words are "Connect call failed"
-        return cause.strerror or str(cause)
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "the server closed the connection"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted: {error.verify_message or error}"
     if isinstance(error, ssl.SSLError):
         return f"TLS: {error.reason or error}"
-    return str(error) or type(error).__name__
-
-
-def _socket(address: Any) -> socket.socket:  # noqa: ANN401 - aiohttp's AddrInfoType
-    """Make a socket that notices within a minute that its peer is gone, also where nothing is sent."""
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in _KEEPALIVE:
-        option = getattr(socket, name, None)  # macOS has some of them, other systems fewer
-        if option is not None:
-            made.setsockopt(socket.IPPROTO_TCP, option, value)
-    return made
+    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)  # "Connection refused"; asyncio's own words are "Connect call failed"
+    return getattr(error, "strerror", "") or str(error) or type(error).__name__

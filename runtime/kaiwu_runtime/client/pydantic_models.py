@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import sys
+from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
     from typing_extensions import TypeIs
 
 T = TypeVar("T")
@@ -36,25 +38,33 @@ def _fields(kind: type[BaseModel]) -> _Fields:
     """Return a model's apiVersion and kind fields, and those whose default can be changed in place."""
     type_fields = {name for name, field in kind.model_fields.items() if (field.alias or name) in {"apiVersion", "kind"}}
     mutable = [
-        (name, field)
+        (name, _default(field))
         for name, field in kind.model_fields.items()
         if field.default_factory is not None or isinstance(field.default, (list, dict, set)) or is_model(field.default)
     ]
     return _Fields(frozenset(type_fields), tuple(mutable))
 
 
+def _default(field: FieldInfo) -> object:
+    """Return what a field holds that nobody touched. Once per field: pydantic inspects the factory at each call."""
+    try:
+        return deepcopy(field.get_default(call_default_factory=True, validated_data={}))
+    except Exception:  # noqa: BLE001 - a factory that needs the other fields; what it made counts as set
+        return object()
+
+
 def _claim(value: object) -> bool:
     """Mark defaults that were changed in place as set, all the way down; tell whether anything is set."""
     if is_model(value) and not isinstance(value, type):
         kind = type(value)
-        for name, field in _fields(kind).mutable_defaults:
+        for name, default in _fields(kind).mutable_defaults:
             if name in value.model_fields_set:
                 continue
             current = value.__dict__.get(name)
             if is_model(current):
                 if _claim(current):
                     value.model_fields_set.add(name)
-            elif current and current != field.get_default(call_default_factory=True, validated_data={}):
+            elif current and current != default:
                 value.model_fields_set.add(name)
         for name in value.model_fields_set:
             _claim(value.__dict__.get(name))

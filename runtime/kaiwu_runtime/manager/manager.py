@@ -24,7 +24,6 @@ from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, KaiwuError
 from kaiwu_runtime.manager.discovery import find_reconcilers
 from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
-from kaiwu_runtime.manager.probes import Probes
 from kaiwu_runtime.manager.signals import stop_on_signal
 from kaiwu_runtime.manager.startup import explain, unless_stopped, wait_until_synced
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from kaiwu_runtime.manager.leader_election import LeaderElector
     from kaiwu_runtime.manager.metrics import Metrics
     from kaiwu_runtime.manager.metrics_server import MetricsServer
+    from kaiwu_runtime.manager.probes import Probes
 
 logger = logging.getLogger(__name__)
 
@@ -288,6 +288,8 @@ class Manager:
 def _probes(options: ManagerOptions) -> Probes | None:
     if options.health_probe_bind_address == OFF:
         return None
+    from kaiwu_runtime.manager.probes import Probes  # noqa: PLC0415 - an HTTP server, for those who want one
+
     return Probes(*parse_address(options.health_probe_bind_address, "--health-probe-bind-address"))
 
 

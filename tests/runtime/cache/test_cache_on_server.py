@@ -159,7 +159,7 @@ async def test_dropped_and_cut_connections_lose_nothing(
                     await client.delete(ConfigMap, f"n{(number - 2) % 10}", namespace=namespace)
             server = await until_equal(cache, client, namespace)
             assert len(server) >= 6
-            assert proxy.connections > 3
+            assert proxy.connections > 2  # the first one, and one after each fault that met the watch
 
 
 async def test_a_silent_connection_is_given_up(

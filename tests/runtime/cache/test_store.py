@@ -111,6 +111,28 @@ def test_an_index_follows_every_change() -> None:
         store.by_index("other", "x")
 
 
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        ('{"metadata":{"name":"a","managedFields":[{"x":1}],"uid":"u"}}', '{"metadata":{"name":"a","uid":"u"}}'),
+        ('{"metadata":{"managedFields":[{"x":1}],"name":"a"}}', '{"metadata":{"name":"a"}}'),
+        ('{"metadata":{"managedFields":[]},"x":1}', '{"metadata":{},"x":1}'),
+        ('{"metadata":{"name":"a","managedFields":null}}', '{"metadata":{"name":"a"}}'),
+        ('{"metadata": {"name": "a", "managedFields": [ {"x": 1} ] }}', '{"metadata":{"name":"a"}}'),
+        (
+            '{"a":{"managedFields":[1]},"metadata":{"name":"a","managedFields":[1]}}',
+            '{"a":{"managedFields":[1]},"metadata":{"name":"a"}}',
+        ),
+        (
+            '{"metadata":{"name":"a","annotations":{"b":"{\\"managedFields\\":[1]}"},"managedFields":[1]}}',
+            '{"metadata":{"name":"a","annotations":{"b":"{\\"managedFields\\":[1]}"}}}',
+        ),
+    ],
+)
+def test_managed_fields_wherever_they_stand(raw: str, kept: str) -> None:
+    assert CachedObject.parse(raw.encode()).raw.decode() == kept
+
+
 def test_managed_fields_are_dropped_from_the_bytes_and_nothing_else() -> None:
     document = {
         "apiVersion": "v1",
