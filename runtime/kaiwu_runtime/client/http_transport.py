@@ -30,6 +30,7 @@ from kaiwu_runtime.client.connection import BrokenConnectionError, Connection, R
 from kaiwu_runtime.client.connections import Connections, ProxyError, Route
 from kaiwu_runtime.client.credentials import Credentials
 from kaiwu_runtime.client.lines import LineSplitter
+from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIStatusError,
@@ -82,7 +83,7 @@ class HTTPTransport:
         self._connections = Connections(self._route, credentials.tls_context())
         self._slots = asyncio.Semaphore(limit)
         self._timeout = request_timeout
-        self._heads: dict[tuple[str, str], str] = {}
+        self._heads: dict[tuple[str, str, str], str] = {}
         self._warned: set[str] = set()
         self.guard: Callable[[], None] | None = None
         self.on_answer: Callable[[str, int], None] | None = None
@@ -100,6 +101,7 @@ class HTTPTransport:
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = JSON,
     ) -> bytes:
         """Send a request and return the answer; see :class:`~kaiwu_runtime.client.transport.Transport`."""
         target = _target(path, params)
@@ -109,7 +111,7 @@ class HTTPTransport:
         renewed = False
         while True:
             try:
-                return await self._send(method, target, body, content_type if body is not None else "")
+                return await self._send(method, target, body, content_type if body is not None else "", accept)
             except APIStatusError as error:
                 if error.code == 401 and not renewed and await self._renew(rejected=True):
                     renewed = True
@@ -127,16 +129,18 @@ class HTTPTransport:
             waited += pause
             await asyncio.sleep(pause)
 
-    async def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
+    async def stream(
+        self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
+    ) -> AsyncIterator[bytes]:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.transport.Transport`."""
         target = _target(path, params)
         try:
             try:
-                connection = await self._begin(path, target)
+                connection = await self._begin(path, target, accept)
             except UnauthorizedError:
                 if not await self._renew(rejected=True):
                     raise
-                connection = await self._begin(path, target)
+                connection = await self._begin(path, target, accept)
             try:
                 splitter = LineSplitter()
                 async with aclosing(connection.chunks(idle_timeout)) as chunks:
@@ -152,11 +156,11 @@ class HTTPTransport:
         """Close every connection."""
         await self._connections.close()
 
-    async def _send(self, method: str, target: str, body: bytes | None, content_type: str) -> bytes:
+    async def _send(self, method: str, target: str, body: bytes | None, content_type: str, accept: str) -> bytes:
         try:
             async with self._slots:
                 # With a slot already: a token may expire while a request waits for its turn.
-                request = await self._request(method, target, body, content_type)
+                request = await self._request(method, target, body, content_type, accept)
                 connection = await self._connections.acquire()
                 try:
                     if self.guard is not None and method != "GET":
@@ -173,9 +177,9 @@ class HTTPTransport:
             raise _failure(method, target.partition("?")[0], response, answer)
         return answer
 
-    async def _begin(self, path: str, target: str) -> Connection:
+    async def _begin(self, path: str, target: str, accept: str) -> Connection:
         """Return a connection on which the answer to a GET has begun."""
-        request = await self._request("GET", target, None, "")
+        request = await self._request("GET", target, None, "", accept)
         connection = await self._connections.acquire()
         try:
             response = await connection.begin(request, self._timeout)
@@ -188,13 +192,13 @@ class HTTPTransport:
             raise
         return connection
 
-    async def _request(self, method: str, target: str, body: bytes | None, content_type: str) -> bytes:
+    async def _request(self, method: str, target: str, body: bytes | None, content_type: str, accept: str) -> bytes:
         """Return a request as it is sent, with credentials that are good now."""
         authorization = self._authentication.authorization()
         if authorization is None:
             await self._renew(rejected=False)
             authorization = self._authentication.authorization() or ""
-        head = f"{method} {self._prefix}{target} HTTP/1.1{self._head(authorization, content_type)}"
+        head = f"{method} {self._prefix}{target} HTTP/1.1{self._head(authorization, content_type, accept)}"
         if body is None:
             return f"{head}\r\n".encode("latin-1")
         return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
@@ -214,15 +218,15 @@ class HTTPTransport:
             self._connections.use(await asyncio.to_thread(self._credentials.tls_context))
         return renewed
 
-    def _head(self, authorization: str, content_type: str) -> str:
+    def _head(self, authorization: str, content_type: str, accept: str) -> str:
         """Return the headers that many requests share, with the line end before them."""
-        head = self._heads.get((authorization, content_type))
+        head = self._heads.get((authorization, content_type, accept))
         if head is None:
             if len(self._heads) > 16:  # tokens of the past
                 self._heads.clear()
             headers = [
                 ("Host", self._route.host),
-                ("Accept", "application/json"),
+                ("Accept", accept),
                 # Compressing and expanding costs both sides more CPU than a cluster's network is worth.
                 ("Accept-Encoding", "identity"),
                 ("User-Agent", f"kaiwu-runtime/{kaiwu_runtime.__version__}"),
@@ -234,7 +238,7 @@ class HTTPTransport:
             for name, value in headers:
                 _check_header(name, value)
             head = "".join(f"\r\n{name}: {value}" for name, value in headers) + "\r\n"
-            self._heads[authorization, content_type] = head
+            self._heads[authorization, content_type, accept] = head
         return head
 
     def _warn(self, value: str) -> None:

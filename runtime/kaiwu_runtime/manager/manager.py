@@ -89,6 +89,7 @@ class Manager:
                 self.api_reader.transport,
                 namespaces=self.options.namespaces,
                 sync_timeout=self.options.cache_sync_timeout,
+                streaming_list=self.options.streaming_list,
             )
         return self._cache
 

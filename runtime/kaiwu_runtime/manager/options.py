@@ -43,6 +43,7 @@ class ManagerOptions:
         leader_election_namespace: Its namespace; empty for the pod's or the context's.
         grace_period: Seconds that reconciles in progress get at the end.
         cache_sync_timeout: Seconds the caches may take at the start.
+        streaming_list: Begin a watch with everything there is instead of listing pages; Kubernetes 1.32 and later.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``console``, ``json`` or ``auto``.
     """
@@ -60,6 +61,7 @@ class ManagerOptions:
     leader_election_namespace: str = ""
     grace_period: float = 30.0
     cache_sync_timeout: float = 120.0
+    streaming_list: bool = False
     log_level: str = "info"
     log_format: log.LogFormat = "auto"
 

@@ -40,6 +40,7 @@ class ScriptedTransport:
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "",
+        accept: str = "",
     ) -> bytes:
         assert method == "GET"
         self.requests.append(dict(params or {}))
@@ -48,7 +49,9 @@ class ScriptedTransport:
             raise answer
         return answer
 
-    async def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
+    async def stream(
+        self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = ""
+    ) -> AsyncIterator[bytes]:
         self.requests.append(dict(params))
         assert idle_timeout > float(params["timeoutSeconds"]), "the client would give up before the server does"
         if not self.watches:
