@@ -34,6 +34,16 @@ test: $(VENV)/.wheels ## Run every test, the ones against a real API server incl
 	$(BIN)/kaiwuctl envtest setup
 	KAIWU_TEST_WHEEL=1 $(BIN)/pytest $(PYTEST_ARGS)
 
+##@ On a cluster: the current kubeconfig's, see CONTRIBUTING.md
+
+.PHONY: e2e-seed
+e2e-seed: $(VENV)/.wheels ## Go from kaiwuctl init to a manager pod that runs, on a cluster.
+	PATH="$(CURDIR)/$(BIN):$$PATH" tests/e2e/seed.sh
+
+.PHONY: test-e2e
+test-e2e: $(VENV)/.wheels ## Test the image and the deployed operator, on a cluster.
+	KAIWU_E2E=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/e2e $(PYTEST_ARGS)
+
 ##@ While developing
 
 .PHONY: dev
