@@ -174,13 +174,15 @@ class Conversions:
         if versions is None:
             raise ConversionError(f"{header.kind} ({header.api_version}): no conversion of this kind is registered")
         source, target = (_type(versions, version) for version in (header.api_version, desired))
-        name = describe(source, data)
+        # The client knows the kind, and not what the project calls the type of each version.
+        name = header.kind + describe(source, data).removeprefix(source.__name__)
         with log.bound(object=name, desired=desired):
             try:
                 converted = _through_hub(versions, source, target, decode(source, data))
                 return _assemble(encode(converted), header, identify(target))
             except DecodeError as error:
-                raise ConversionError(" ".join(str(error).split())) from error
+                message = " ".join(str(error).split())
+                raise ConversionError(header.kind + message.removeprefix(source.__name__)) from error
             except Exception as error:
                 raise ConversionError(f"{name} to {desired}: {failure.describe(error)}") from error
 

@@ -7,7 +7,7 @@ import contextlib
 import json
 import logging
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ from kaiwu_runtime.log import fields_of
 from kaiwu_runtime.webhook import AdmissionDenied, AdmissionRequest, Cause, Defaulter, Validator, webhook_managed_by
 
 from .widgets import (
-    CRDS,
     Part,
     Widget,
     configuration,
     configurations_path,
     crd,
+    installed,
     raw,
     running,
     widget_path,
@@ -83,6 +83,12 @@ async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
         yield made
 
 
+@pytest.fixture(scope="module", autouse=True)
+def widgets(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with installed(control_plane, crd(), tmp_path_factory.mktemp("crd")):
+        yield
+
+
 @pytest.fixture
 async def rules(control_plane: ControlPlane, client: Client, tmp_path: Path) -> AsyncIterator[Rules]:
     """The validator of webhooks that the API server calls while the test runs."""
@@ -93,8 +99,6 @@ async def rules(control_plane: ControlPlane, client: Client, tmp_path: Path) -> 
     def setup(manager: Manager) -> None:
         webhook_managed_by(manager).for_(Widget).with_defaulter(Defaults()).with_validator(validator).complete()
 
-    (tmp_path / "crd.yaml").write_text(json.dumps(crd()))
-    await asyncio.to_thread(control_plane.install_crds, tmp_path / "crd.yaml")
     async with running(control_plane, tmp_path, setup) as (_, url):
         for kind, verb in (("Mutating", "mutate"), ("Validating", "validate")):
             address = f"{url}/{verb}-hooks-example-com-v1-widget"
@@ -107,18 +111,6 @@ async def rules(control_plane: ControlPlane, client: Client, tmp_path: Path) -> 
         finally:
             for kind in ("Mutating", "Validating"):
                 await raw(client, "DELETE", configurations_path(kind, "hooks-test"))
-            await raw(client, "DELETE", f"{CRDS}/{crd()['metadata']['name']}")
-            async with asyncio.timeout(20):
-                while await exists(client, f"{CRDS}/{crd()['metadata']['name']}"):  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
-
-
-async def exists(client: Client, path: str) -> bool:
-    try:
-        await raw(client, "GET", path)
-    except NotFoundError:
-        return False
-    return True
 
 
 async def until_called(client: Client) -> None:

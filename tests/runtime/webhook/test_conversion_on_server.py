@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,16 @@ from kaiwu_runtime import Client, Manager, Reconciler, Request, Result, controll
 from kaiwu_runtime.api import APIModel, CustomResource, resource
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.envtest.certificates import CertificateAuthority
+from kaiwu_runtime.envtest.ports import free_port
 from kaiwu_runtime.errors import APIStatusError
 from kaiwu_runtime.webhook import webhook_managed_by
 
-from .widgets import crd, raw, running, widget_path, write_pair
+from .widgets import crd, installed, raw, running, widget_path, write_pair
 
 pytestmark = pytest.mark.envtest
 
 GROUP = "versions.example.com"
+PORT = free_port()
 
 
 class OldSpec(APIModel):
@@ -82,17 +83,23 @@ def setup(manager: Manager) -> None:
     webhook_managed_by(manager).for_(New).with_spoke(Old, to_new, to_old).complete()
 
 
-@pytest.fixture
-async def client(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Client]:
-    """A client, while a manager converts."""
+@pytest.fixture(scope="module")
+def folder(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Folder with the certificate of the webhook that the installed definition names."""
     authority = CertificateAuthority()
-    write_pair(tmp_path, authority)
+    folder = tmp_path_factory.mktemp("conversion")
+    write_pair(folder, authority)
+    with installed(control_plane, definition(f"https://127.0.0.1:{PORT}", authority), folder):
+        yield folder
+
+
+@pytest.fixture
+async def client(control_plane: ControlPlane, folder: Path) -> AsyncIterator[Client]:
+    """A client, while a manager converts."""
     async with (
-        running(control_plane, tmp_path, setup) as (_, url),
+        running(control_plane, folder, setup, webhook_port=PORT),
         Client.connect(control_plane.kubeconfig) as made,
     ):
-        (tmp_path / "crd.yaml").write_text(json.dumps(definition(url, authority)))
-        await asyncio.to_thread(control_plane.install_crds, tmp_path / "crd.yaml")
         yield made
 
 
@@ -139,27 +146,17 @@ async def test_a_failing_conversion_fails_the_request_with_its_message(client: C
     assert (await raw(client, "GET", path(namespace)))["items"] == []
 
 
-async def test_the_caches_of_the_process_that_converts_can_sync(control_plane: ControlPlane, tmp_path: Path) -> None:
+async def test_the_caches_of_the_process_that_converts_can_sync(
+    control_plane: ControlPlane, folder: Path, namespace: str
+) -> None:
     """The only replica: its first list of Old is answered by its own conversion webhook."""
-    authority = CertificateAuthority()
-    write_pair(tmp_path, authority)
-    namespace = await asyncio.to_thread(control_plane.create_namespace)
-
-    async with (
-        running(control_plane, tmp_path, setup) as (_, url),
-        Client.connect(control_plane.kubeconfig) as client,
-    ):
-        (tmp_path / "crd.yaml").write_text(json.dumps(definition(url, authority)))
-        await asyncio.to_thread(control_plane.install_crds, tmp_path / "crd.yaml")
-        body = widget("v2", "a", namespace, host="h", port=1)
-        await raw(client, "POST", path(namespace, version="v2"), body)
-        port = int(url.rsplit(":", 1)[1])
+    async with Client.connect(control_plane.kubeconfig) as client:
+        await raw(client, "POST", path(namespace, version="v2"), widget("v2", "a", namespace, host="h", port=1))
 
     def watching(manager: Manager) -> None:
         manager.setup(Watching)
 
-    async with running(
-        control_plane, tmp_path, watching, webhook_port=port, namespaces=(namespace,), cache_sync_timeout=20.0
-    ) as (managed, _):
+    options: dict[str, Any] = {"webhook_port": PORT, "namespaces": (namespace,), "cache_sync_timeout": 20.0}
+    async with running(control_plane, folder, watching, **options) as (managed, _):
         found = await asyncio.wait_for(managed.client.get(Old, "a", namespace=namespace), 15)
     assert found.spec.address == "h:1"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +123,21 @@ def configurations_path(kind: str, name: str = "") -> str:
     return f"{CONFIGURATIONS}/{kind.lower()}webhookconfigurations" + (f"/{name}" if name else "")
 
 
+@contextmanager
+def installed(control_plane: ControlPlane, definition: dict[str, Any], folder: Path) -> Iterator[None]:
+    """Install a definition; it is deleted at the end, for its webhooks are gone then and would fail for others."""
+    (folder / "crd.yaml").write_text(json.dumps(definition))
+    (name,) = control_plane.install_crds(folder / "crd.yaml")
+    try:
+        yield
+    finally:
+        control_plane.rest.request("DELETE", f"{CRDS}/{name}")
+        deadline = time.monotonic() + 20
+        while control_plane.rest.request("GET", f"{CRDS}/{name}")[0] != 404:
+            assert time.monotonic() < deadline
+            time.sleep(0.03)
+
+
 async def raw(client: Client, method: str, path: str, body: object = None) -> dict[str, Any]:
     """Send what no type describes. The control plane's own client blocks the loop that serves the webhooks."""
     payload = None if body is None else json.dumps(body).encode()
@@ -145,11 +161,14 @@ async def running(
     control_plane: ControlPlane, folder: Path, setup: Callable[[Manager], None], **options: Any
 ) -> AsyncIterator[tuple[Manager, str]]:
     """Run a manager that serves what `setup` builds; give it and the address of its webhooks."""
-    port = free_port()
-    options = {"health_probe_bind_address": "0", "webhook_cert_path": str(folder), **options}
-    managed = Manager(
-        ManagerOptions(kubeconfig=str(control_plane.kubeconfig), webhook_host="127.0.0.1", webhook_port=port, **options)
-    )
+    defaults = {
+        "kubeconfig": str(control_plane.kubeconfig),
+        "health_probe_bind_address": "0",
+        "webhook_host": "127.0.0.1",
+        "webhook_port": free_port(),
+        "webhook_cert_path": str(folder),
+    }
+    managed = Manager(ManagerOptions(**{**defaults, **options}))
     setup(managed)
     task = asyncio.create_task(managed.start())
     try:

@@ -1,0 +1,434 @@
+"""Certificates of the server's own making: kept in a Secret, trusted by the API server, renewed under load."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Secret
+
+from kaiwu_runtime import Client
+from kaiwu_runtime.api import CustomResource, resource
+from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.envtest.ports import free_port
+from kaiwu_runtime.errors import APIStatusError, ConfigurationError, ForbiddenError
+from kaiwu_runtime.manager.serving_certificate import ServingCertificate
+from kaiwu_runtime.webhook import AdmissionRequest, Validator, WebhookCertificateOptions
+from kaiwu_runtime.webhook import server as server_module
+from kaiwu_runtime.webhook.handlers import ValidatingHandler
+from kaiwu_runtime.webhook.rotator import CertificateRotator
+from kaiwu_runtime.webhook.server import WebhookServer
+
+from .widgets import CRDS, configuration, configurations_path, crd, installed, raw, widget_path
+
+pytestmark = pytest.mark.envtest
+
+GROUP = "rotation.example.com"
+PATH = "/validate-widgets"
+YEAR = timedelta(days=365)
+OVERLAP = timedelta(minutes=1)
+
+
+@resource(group=GROUP, version="v1", kind="Widget")
+class Widget(CustomResource):
+    pass
+
+
+class Clock:
+    """Time that a test moves; the API server's own does not."""
+
+    def __init__(self) -> None:
+        self.real = self.now = datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def widgets(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with installed(control_plane, crd(GROUP), tmp_path_factory.mktemp("crd")):
+        yield
+
+
+@pytest.fixture
+async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
+    async with Client.connect(control_plane.kubeconfig) as made:
+        yield made
+
+
+@pytest.fixture
+async def cleanup(client: Client) -> AsyncIterator[list[str]]:
+    """Paths of objects without a namespace that are deleted in the end."""
+    paths: list[str] = []
+    yield paths
+    for path in paths:
+        await raw(client, "DELETE", path)
+
+
+def options(namespace: str, **values: Any) -> WebhookCertificateOptions:
+    defaults: dict[str, Any] = {
+        "service_name": "hooks",
+        "namespace": namespace,
+        "extra_names": ("127.0.0.1",),
+        "overlap": OVERLAP,
+        "interval": 0.05,
+    }
+    return WebhookCertificateOptions(**{**defaults, **values})
+
+
+class Rotating:
+    """A rotator, and the pair it presents."""
+
+    def __init__(
+        self, control_plane: ControlPlane, made: WebhookCertificateOptions, clock: Callable[[], datetime]
+    ) -> None:
+        self.pair = (b"", b"")
+        self.rotator = CertificateRotator(made, lambda: Client.connect(control_plane.kubeconfig), self.use, clock=clock)
+
+    def use(self, certificate: bytes, key: bytes) -> None:
+        self.pair = (certificate, key)
+
+
+@asynccontextmanager
+async def rotators(
+    control_plane: ControlPlane, made: WebhookCertificateOptions, clock: Callable[[], datetime], number: int = 1
+) -> AsyncIterator[list[Rotating]]:
+    found = [Rotating(control_plane, made, clock) for _ in range(number)]
+    try:
+        yield found
+    finally:
+        for entry in found:
+            await entry.rotator.close()
+
+
+async def secret_of(client: Client, namespace: str, name: str = "webhook-server-cert") -> dict[str, bytes]:
+    secret = await client.get(Secret, name, namespace=namespace)
+    assert secret.type == "kubernetes.io/tls"
+    return {member: base64.b64decode(text) for member, text in (secret.data or {}).items()}
+
+
+async def bundle_of(client: Client, path: str) -> list[x509.Certificate]:
+    document = await raw(client, "GET", path)
+    text = document["webhooks"][0]["clientConfig"].get("caBundle", "")
+    return x509.load_pem_x509_certificates(base64.b64decode(text)) if text else []
+
+
+async def presented(port: int) -> x509.Certificate:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+    writer.close()
+    return x509.load_der_x509_certificate(der)
+
+
+async def until(condition: Callable[[], Any], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not await condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+class Load:
+    """Writes that the webhook is asked about, one after the other in each of several tasks."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+        self.passed = 0
+        self.failures: list[str] = []
+
+    async def run(self) -> None:
+        path = f"{widget_path(self._namespace, group=GROUP)}?dryRun=All"
+        body = {"apiVersion": f"{GROUP}/v1", "kind": "Widget", "metadata": {"name": "a", "namespace": self._namespace}}
+        while True:
+            try:
+                await raw(self._client, "POST", path, body)
+            except APIStatusError as error:
+                self.failures.append(str(error))
+            else:
+                self.passed += 1
+
+    async def goes_on(self) -> None:
+        """Wait for some more that passed or failed."""
+        seen = self.passed + len(self.failures)
+
+        async def more() -> bool:
+            return self.passed + len(self.failures) >= seen + 40
+
+        await until(more)
+
+
+class Counting(Validator[Widget]):
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def validate_create(self, obj: Widget, request: AdmissionRequest) -> None:
+        self.asked += 1
+
+
+@pytest.fixture
+def closing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Close each connection after its answer: the API server keeps them, and would never see a new certificate."""
+    answering = server_module._answering
+
+    def wrapped(*arguments: Any) -> Any:
+        handle = answering(*arguments)
+
+        async def respond(request: Any) -> Any:
+            response = await handle(request)
+            response.force_close()
+            return response
+
+        return respond
+
+    monkeypatch.setattr(server_module, "_answering", wrapped)
+
+
+@pytest.mark.usefixtures("closing")
+async def test_no_request_fails_while_authority_and_certificate_are_renewed(
+    control_plane: ControlPlane, client: Client, namespace: str, clock: Clock, cleanup: list[str]
+) -> None:
+    made = options(namespace, validating=("rotation-load",))
+    async with rotators(control_plane, made, clock) as (past,):
+        clock.now = clock.real - 6.7 * YEAR  # now two thirds of the authority's ten years are over ...
+        await past.rotator.rotate()
+        clock.now = clock.real - timedelta(days=300)
+        await past.rotator.rotate()  # ... and of this certificate's year as well
+
+    certificate = ServingCertificate(None)
+    clock.now = clock.real - timedelta(days=200)  # nothing is due at the start
+    rotator = CertificateRotator(made, lambda: Client.connect(control_plane.kubeconfig), certificate.use, clock=clock)
+    port = free_port()
+    server = WebhookServer("127.0.0.1", port, certificate, rotator=rotator)
+    validator = Counting()
+    server.register(PATH, ValidatingHandler(Widget, validator))
+    path = configurations_path("Validating", "rotation-load")
+    body = configuration("Validating", "rotation-load", f"https://127.0.0.1:{port}{PATH}", group=GROUP)
+    await raw(client, "POST", configurations_path("Validating"), body)
+    cleanup.append(path)
+    await server.start()
+    load = Load(client, namespace)
+    tasks = []
+    try:
+        old_certificate, (old_authority,) = await presented(port), await bundle_of(client, path)
+        old_certificate.verify_directly_issued_by(old_authority)
+
+        async def called() -> bool:
+            try:
+                await raw(client, "POST", f"{widget_path(namespace, group=GROUP)}?dryRun=All", widget(namespace))
+            except APIStatusError:
+                return False  # the API server has not seen the authority yet
+            return validator.asked > 0
+
+        await until(called)
+        tasks = [asyncio.create_task(load.run()) for _ in range(3)]
+        await load.goes_on()
+
+        clock.now = clock.real
+
+        async def published() -> bool:
+            return len(await bundle_of(client, path)) == 2
+
+        await until(published)
+        await load.goes_on()
+        new_authority, kept = await bundle_of(client, path)
+        assert kept == old_authority
+        assert await presented(port) == old_certificate, "the new authority is not trusted for long enough yet"
+
+        clock.now = clock.real + OVERLAP + timedelta(seconds=1)
+
+        async def renewed() -> bool:
+            return await presented(port) != old_certificate
+
+        await until(renewed)
+        (await presented(port)).verify_directly_issued_by(new_authority)
+        await load.goes_on()
+        assert await bundle_of(client, path) == [new_authority, old_authority]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await server.stop()
+    assert load.failures == []
+    assert validator.asked >= load.passed >= 120
+
+
+def widget(namespace: str) -> dict[str, Any]:
+    return {"apiVersion": f"{GROUP}/v1", "kind": "Widget", "metadata": {"name": "a", "namespace": namespace}}
+
+
+async def test_of_several_replicas_one_writes_and_all_present_the_same(
+    control_plane: ControlPlane, client: Client, namespace: str, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    def written() -> int:
+        return sum(record.getMessage() == "Wrote new webhook certificates" for record in caplog.records)
+
+    async with rotators(control_plane, options(namespace), clock, number=6) as replicas:
+        await asyncio.gather(*(replica.rotator.rotate() for replica in replicas))
+        stored = await secret_of(client, namespace)
+        assert {replica.pair for replica in replicas} == {(stored["tls.crt"], stored["tls.key"])}
+        assert written() == 1
+        assert len(x509.load_pem_x509_certificates(stored["ca.crt"])) == 1
+
+        clock.now += timedelta(days=300)
+        await asyncio.gather(*(replica.rotator.rotate() for replica in replicas))
+        renewed = await secret_of(client, namespace)
+        assert {replica.pair for replica in replicas} == {(renewed["tls.crt"], renewed["tls.key"])}
+        assert renewed["tls.crt"] != stored["tls.crt"]
+        assert (renewed["ca.crt"], renewed["ca.key"]) == (stored["ca.crt"], stored["ca.key"])
+        assert written() == 2
+
+
+def service_client(name: str, namespace: str) -> dict[str, Any]:
+    return {"service": {"name": name, "namespace": namespace, "path": "/x", "port": 443}}
+
+
+async def test_the_authority_reaches_everybody_who_is_named_and_nobody_else(
+    control_plane: ControlPlane, client: Client, namespace: str, clock: Clock, cleanup: list[str]
+) -> None:
+    made = options(
+        namespace,
+        validating=("rotation-injected",),
+        mutating=("rotation-injected",),
+        crds=("widgets.injected.example.com",),
+    )
+    paths = {kind: configurations_path(kind, "rotation-injected") for kind in ("Validating", "Mutating")}
+    for kind, path in paths.items():
+        body = configuration(kind, "rotation-injected", "https://127.0.0.1:1/x", group="nothing.example.com")
+        (first,) = body["webhooks"]
+        others = [("ours", "hooks", namespace), ("other-name", "x", namespace), ("other-namespace", "hooks", "default")]
+        for name, service, place in others:
+            entry = {**first, "name": f"{name}.example.com", "clientConfig": service_client(service, place)}
+            body["webhooks"].append(entry)
+        await raw(client, "POST", configurations_path(kind), body)
+        cleanup.append(path)
+    definition = crd("injected.example.com", "v1", "v2")
+    webhook = {"clientConfig": service_client("hooks", namespace), "conversionReviewVersions": ["v1"]}
+    definition["spec"]["conversion"] = {"strategy": "Webhook", "webhook": webhook}
+    await raw(client, "POST", CRDS, definition)
+    cleanup.append(f"{CRDS}/widgets.injected.example.com")
+
+    async with rotators(control_plane, made, clock) as (replica,):
+        await replica.rotator.rotate()
+        authorities = (await secret_of(client, namespace))["ca.crt"]
+        for path in paths.values():
+            document = await raw(client, "GET", path)
+            bundles = {entry["name"]: entry["clientConfig"].get("caBundle") for entry in document["webhooks"]}
+            expected = base64.b64encode(authorities).decode()
+            assert list(bundles.values()) == [expected, expected, None, None]
+        converted = (await raw(client, "GET", f"{CRDS}/widgets.injected.example.com"))["spec"]["conversion"]["webhook"]
+        assert base64.b64decode(converted["clientConfig"]["caBundle"]) == authorities
+
+        # Somebody installs the manifests again.
+        document = await raw(client, "GET", paths["Mutating"])
+        for entry in document["webhooks"]:
+            entry["clientConfig"].pop("caBundle", None)
+        await raw(client, "PUT", paths["Mutating"], document)
+        await replica.rotator.rotate()
+        assert len(await bundle_of(client, paths["Mutating"])) == 1
+        version = (await raw(client, "GET", paths["Mutating"]))["metadata"]["resourceVersion"]
+        await replica.rotator.rotate()
+        assert (await raw(client, "GET", paths["Mutating"]))["metadata"]["resourceVersion"] == version
+
+
+async def test_a_configuration_that_comes_later_is_waited_for(  # noqa: PLR0917
+    control_plane: ControlPlane,
+    client: Client,
+    namespace: str,
+    clock: Clock,
+    cleanup: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with rotators(control_plane, options(namespace, validating=("rotation-late",)), clock) as (replica,):
+        for _ in range(3):
+            await replica.rotator.rotate()
+        path = configurations_path("Validating", "rotation-late")
+        body = configuration("Validating", "rotation-late", "https://127.0.0.1:1/x", group="nothing.example.com")
+        body["webhooks"][0]["clientConfig"] = service_client("another", namespace)
+        await raw(client, "POST", configurations_path("Validating"), body)
+        cleanup.append(path)
+        await replica.rotator.rotate()
+        assert await bundle_of(client, path) == []
+        body["webhooks"][0]["clientConfig"] = service_client("hooks", namespace)
+        body["metadata"]["resourceVersion"] = (await raw(client, "GET", path))["metadata"]["resourceVersion"]
+        await raw(client, "PUT", path, body)
+        await replica.rotator.rotate()
+        assert len(await bundle_of(client, path)) == 1
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert warned == [
+        'Webhook certificates: validatingwebhookconfigurations.admissionregistration.k8s.io "rotation-late" not found',
+        (
+            "Webhook certificates: ValidatingWebhookConfiguration rotation-late: no webhook in it points to the "
+            f"service {namespace}/hooks"
+        ),
+    ]
+
+
+async def test_an_authority_that_one_configuration_lacks_does_not_sign(
+    control_plane: ControlPlane, namespace: str, clock: Clock
+) -> None:
+    clock.now = clock.real - 6.7 * YEAR
+    async with rotators(control_plane, options(namespace, validating=("rotation-missing",)), clock) as (replica,):
+        await replica.rotator.rotate()
+        clock.now = clock.real - timedelta(days=30)
+        await replica.rotator.rotate()
+        before = replica.pair
+        for _ in range(4):
+            clock.now = max(clock.now, clock.real) + 2 * OVERLAP
+            await replica.rotator.rotate()
+        assert replica.pair == before
+
+
+async def test_a_secret_of_somebody_else_is_left_alone(
+    control_plane: ControlPlane, client: Client, namespace: str, clock: Clock
+) -> None:
+    data = {"tls.crt": base64.b64encode(b"theirs").decode(), "tls.key": base64.b64encode(b"theirs").decode()}
+    metadata = ObjectMeta(name="webhook-server-cert", namespace=namespace)
+    await client.create(Secret(metadata=metadata, type="kubernetes.io/tls", data=data))
+    async with rotators(control_plane, options(namespace), clock) as (replica,):
+        with pytest.raises(ConfigurationError, match="holds a certificate that was not made here; name another Secret"):
+            await replica.rotator.prepare()
+    assert await secret_of(client, namespace) == {"tls.crt": b"theirs", "tls.key": b"theirs"}
+
+
+@pytest.mark.parametrize("members", [{}, {"ca.key": b"broken", "tls.crt": b"broken"}])
+async def test_an_empty_or_broken_secret_is_filled(
+    control_plane: ControlPlane, client: Client, namespace: str, clock: Clock, members: dict[str, bytes]
+) -> None:
+    data = {"tls.crt": b"", "tls.key": b"", **members}
+    encoded = {name: base64.b64encode(value).decode() for name, value in data.items()}
+    metadata = ObjectMeta(name="webhook-server-cert", namespace=namespace, labels={"keep": "me"})
+    await client.create(Secret(metadata=metadata, type="kubernetes.io/tls", data=encoded))
+    async with rotators(control_plane, options(namespace), clock) as (replica,):
+        await replica.rotator.prepare()
+        assert x509.load_pem_x509_certificate(replica.pair[0]).not_valid_after_utc > clock.real
+    stored = await client.get(Secret, "webhook-server-cert", namespace=namespace)
+    assert stored.metadata is not None
+    assert stored.metadata.labels == {"keep": "me"}
+    assert sorted(stored.data or {}) == ["ca.crt", "ca.key", "tls.crt", "tls.key"]
+
+
+async def test_a_missing_permission_is_named(control_plane: ControlPlane, namespace: str, clock: Clock) -> None:
+    kubeconfig = control_plane.add_user("nobody-of-rotation")
+    rotator = CertificateRotator(
+        options(namespace), lambda: Client.connect(kubeconfig), lambda certificate, key: None, clock=clock
+    )
+    with pytest.raises(ForbiddenError, match='cannot get resource "secrets"'):
+        await rotator.prepare()
+    await rotator.close()
