@@ -6,8 +6,9 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+import aiohttp
 import pytest
 from pydantic import Field
 
@@ -19,6 +20,7 @@ from kaiwu_runtime.envtest.ports import free_port
 from kaiwu_runtime.errors import APIStatusError
 from kaiwu_runtime.webhook import webhook_managed_by
 
+from ..faults.proxy import FaultProxy
 from .widgets import crd, installed, raw, running, widget_path, write_pair
 
 pytestmark = pytest.mark.envtest
@@ -146,17 +148,46 @@ async def test_a_failing_conversion_fails_the_request_with_its_message(client: C
     assert (await raw(client, "GET", path(namespace)))["items"] == []
 
 
+class Service(FaultProxy):
+    """Passes connections on to a manager that is ready, and to no other, as a Service in a cluster does."""
+
+    async def __aenter__(self) -> Self:
+        self.refusing = True
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", PORT)
+        return self
+
+    async def follow(self, managed: Manager) -> None:
+        assert managed.probes is not None
+        async with aiohttp.ClientSession() as session:
+            while True:
+                async with session.get(f"http://127.0.0.1:{managed.probes.port}/readyz") as answer:
+                    self.refusing = answer.status != 200
+                await asyncio.sleep(0.05)
+
+
 async def test_the_caches_of_the_process_that_converts_can_sync(
     control_plane: ControlPlane, folder: Path, namespace: str
 ) -> None:
-    """The only replica: its first list of Old is answered by its own conversion webhook."""
+    """The only replica: its first list of Old is answered by its own conversion webhook, once it is ready."""
     async with Client.connect(control_plane.kubeconfig) as client:
         await raw(client, "POST", path(namespace, version="v2"), widget("v2", "a", namespace, host="h", port=1))
 
     def watching(manager: Manager) -> None:
         manager.setup(Watching)
 
-    options: dict[str, Any] = {"webhook_port": PORT, "namespaces": (namespace,), "cache_sync_timeout": 20.0}
-    async with running(control_plane, folder, watching, **options) as (managed, _):
+    options: dict[str, Any] = {
+        "namespaces": (namespace,),
+        "cache_sync_timeout": 20.0,
+        "health_probe_bind_address": "127.0.0.1:0",
+    }
+    webhook_port = free_port()
+    async with (
+        Service(webhook_port) as service,
+        running(control_plane, folder, watching, webhook_port=webhook_port, **options) as (managed, _),
+    ):
+        assert service.refusing
+        following = asyncio.create_task(service.follow(managed))
         found = await asyncio.wait_for(managed.client.get(Old, "a", namespace=namespace), 15)
+        following.cancel()
     assert found.spec.address == "h:1"
+    assert service.connections > 0
