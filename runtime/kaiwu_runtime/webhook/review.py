@@ -121,7 +121,7 @@ def open_review(body: bytes, api_version: str, kind: str) -> bytes:
     """
     try:
         header = _header_decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(f"the body is no {kind}: {error}") from error
     if (header.api_version, header.kind) != (api_version, kind):
         raise DecodeError(

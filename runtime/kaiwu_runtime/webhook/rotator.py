@@ -93,6 +93,9 @@ class CertificateRotator:
                 await self.rotate()
             except KaiwuError as error:
                 self._complain("certificate", str(error))
+            except Exception:
+                # Were the loop to end here, nobody would notice until the certificate expires.
+                logger.exception("Webhook certificates: the look at them failed")
             else:
                 self._complain("certificate", "")
 

@@ -123,6 +123,7 @@ def test_what_a_request_leaves_out_is_empty() -> None:
         pytest.param(b"", "the body is no AdmissionReview: Input data was truncated", id="empty"),
         pytest.param(b"{", "the body is no AdmissionReview", id="no JSON"),
         pytest.param(b"\xff\xfe", "the body is no AdmissionReview", id="no UTF-8"),
+        pytest.param(b'{"request":' + b"[" * 100_000, "the body is no AdmissionReview", id="deep"),
         pytest.param(b"[]", "the body is no AdmissionReview: Expected `object`, got `array`", id="a list"),
         pytest.param(b"{}", r"an object without kind \(no apiVersion\)", id="nothing in it"),
         pytest.param(
