@@ -286,6 +286,8 @@ class Manager:
             self.api_reader.transport.on_answer = self.metrics.client(self.api_reader.transport.server)
         for controller in self._controllers.values():
             self.metrics.watch(controller)
+        if self.webhooks is not None:
+            self.webhooks.measure(self.metrics.registry)
         return metrics_server(options, self.metrics.registry, self.api_reader)
 
     def _check_caches(self) -> None:

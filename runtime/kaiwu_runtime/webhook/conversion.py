@@ -17,7 +17,7 @@ from kaiwu_runtime import log
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
 from kaiwu_runtime.client.codec import decode, describe, encode
 from kaiwu_runtime.controller import failure
-from kaiwu_runtime.errors import ConfigurationError, DecodeError, KaiwuError
+from kaiwu_runtime.errors import ConfigurationError, ConversionError, DecodeError
 from kaiwu_runtime.webhook.review import open_review
 
 logger = logging.getLogger(__name__)
@@ -31,10 +31,6 @@ _AT_ONCE = 50
 
 H = TypeVar("H")
 S = TypeVar("S")
-
-
-class ConversionError(KaiwuError):
-    """An object cannot be converted; the message names it."""
 
 
 class Convertible(Protocol[H]):
@@ -174,15 +170,13 @@ class Conversions:
         if versions is None:
             raise ConversionError(f"{header.kind} ({header.api_version}): no conversion of this kind is registered")
         source, target = (_type(versions, version) for version in (header.api_version, desired))
-        # The client knows the kind, and not what the project calls the type of each version.
-        name = header.kind + describe(source, data).removeprefix(source.__name__)
+        name = describe(source, data)
         with log.bound(object=name, desired=desired):
             try:
                 converted = _through_hub(versions, source, target, decode(source, data))
                 return _assemble(encode(converted), header, identify(target))
             except DecodeError as error:
-                message = " ".join(str(error).split())
-                raise ConversionError(header.kind + message.removeprefix(source.__name__)) from error
+                raise ConversionError(" ".join(str(error).split())) from error
             except Exception as error:
                 raise ConversionError(f"{name} to {desired}: {failure.describe(error)}") from error
 

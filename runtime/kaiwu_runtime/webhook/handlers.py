@@ -114,13 +114,16 @@ class ValidatingHandler(Generic[T]):
         return AdmissionResponse(allowed=True, warnings=list(warnings or ()))
 
 
-async def answer(path: str, handler: AdmissionHandler, request: AdmissionRequest) -> AdmissionResponse:
+async def answer(
+    path: str, handler: AdmissionHandler, request: AdmissionRequest, *, panicked: Callable[[], None] | None = None
+) -> AdmissionResponse:
     """Return a handler's answer, or what the failure of its code looks like to the client.
 
     Args:
         path: Where the request arrived, for the log.
         handler: Answers it.
         request: What is asked.
+        panicked: Called when the handler's code fails.
     """
     with log.bound(
         webhook=path,
@@ -138,6 +141,8 @@ async def answer(path: str, handler: AdmissionHandler, request: AdmissionRequest
             task = asyncio.current_task()
             if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
                 raise  # the server stops; otherwise user code awaited something that was cancelled
+            if panicked is not None:
+                panicked()
             logger.error("Webhook error", extra={"object": str(request.key), "error": describe(error)}, exc_info=error)
             return AdmissionResponse(allowed=False, code=500, message=describe(error))
         logger.debug(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -18,7 +19,10 @@ from kaiwu_runtime.webhook.handlers import AdmissionHandler, answer
 from kaiwu_runtime.webhook.review import decode_review, encode_review
 
 if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
     from kaiwu_runtime.manager.options import ManagerOptions
+    from kaiwu_runtime.webhook.metrics import WebhookMetrics
     from kaiwu_runtime.webhook.rotator import CertificateRotator
 
 logger = logging.getLogger(__name__)
@@ -32,6 +36,8 @@ CONVERSION_LIMIT = 256 * MIB
 
 STOP_SECONDS = 5.0
 """What requests in progress get when the server stops."""
+
+_DEADLINE = re.compile(r"(\d{1,4})s")
 
 
 class WebhookServer:
@@ -57,6 +63,7 @@ class WebhookServer:
         self._handlers: dict[str, AdmissionHandler] = {}
         self._runner: web.AppRunner | None = None
         self._current: asyncio.Task[None] | None = None
+        self._metrics: WebhookMetrics | None = None
         self.conversions = Conversions()
 
     @property
@@ -78,6 +85,12 @@ class WebhookServer:
             raise ConfigurationError(f"two webhooks have the path {path}; a kind has one defaulter and one validator")
         self._handlers[path] = handler
 
+    def measure(self, registry: CollectorRegistry) -> None:
+        """Put metrics of the requests into a registry; before the start."""
+        from kaiwu_runtime.webhook.metrics import WebhookMetrics  # noqa: PLC0415 - for those who serve metrics
+
+        self._metrics = WebhookMetrics(registry)
+
     async def start(self) -> None:
         """Listen.
 
@@ -89,10 +102,12 @@ class WebhookServer:
             await self._rotator.prepare()
         context = self._certificate.context()
         application = web.Application()
-        for path, handler in self._handlers.items():
-            application.router.add_post(path, self._admission(path, handler))
+        handles = {path: self._admission(path, handler) for path, handler in self._handlers.items()}
         if self.conversions:
-            application.router.add_post(PATH, _answering(CONVERSION_LIMIT, self.conversions.answer))
+            handles[PATH] = _answering(CONVERSION_LIMIT, self.conversions.answer)
+        for path, handle in handles.items():
+            measured = handle if self._metrics is None else self._metrics.measured(path, handle)
+            application.router.add_post(path, measured)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_SECONDS)
         await self._runner.setup()
         try:
@@ -104,8 +119,7 @@ class WebhookServer:
             ) from error
         keep_current = self._certificate.keep_current if self._rotator is None else self._rotator.run
         self._current = asyncio.create_task(keep_current(), name="webhook certificate")
-        paths = [*self._handlers, *([PATH] if self.conversions else [])]
-        logger.info("Serving webhook server", extra={"host": self._host, "port": self.port, "paths": paths})
+        logger.info("Serving webhook server", extra={"host": self._host, "port": self.port, "paths": list(handles)})
 
     async def stop(self) -> None:
         """Stop listening; requests in progress are answered."""
@@ -140,7 +154,8 @@ class WebhookServer:
     def _admission(self, path: str, handler: AdmissionHandler) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def respond(body: bytes) -> bytes:
             request = decode_review(body)
-            return encode_review(request.uid, await answer(path, handler, request))
+            panicked = None if self._metrics is None else self._metrics.panicked
+            return encode_review(request.uid, await answer(path, handler, request, panicked=panicked))
 
         return _answering(ADMISSION_LIMIT, respond)
 
@@ -156,10 +171,15 @@ def _answering(
         body = await _read(request, limit)
         if body is None:
             return _refused(413, f"the body is larger than {limit // MIB} MiB")
+        # The API server says for how long it waits; nobody reads what would come later.
+        deadline = _DEADLINE.fullmatch(request.query.get("timeout", ""))
         try:
-            return web.Response(body=await respond(body), content_type="application/json")
+            async with asyncio.timeout(int(deadline[1]) if deadline else None):
+                return web.Response(body=await respond(body), content_type="application/json")
         except DecodeError as error:
             return _refused(400, str(error))
+        except TimeoutError:
+            return _refused(504, f"{request.path}: no answer within the {request.query['timeout']} of the request")
 
     return handle
 

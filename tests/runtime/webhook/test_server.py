@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from prometheus_client import CollectorRegistry
 
 from kaiwu_runtime.envtest.certificates import CertificateAuthority
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
@@ -119,6 +120,49 @@ async def test_a_body_above_the_limit_is_refused(tmp_path: Path, announced: bool
 def padded(size: int) -> bytes:
     body = review(widget())
     return body + b" " * (size - len(body))
+
+
+async def test_a_validator_that_hangs_is_given_up_with_the_request(tmp_path: Path) -> None:
+    validator = Patient()
+    validator.go_on.clear()
+    async with serving(tmp_path, validator=validator) as (_, url):
+        status, text = await post(f"{url}{PATH}?timeout=1s", review(widget()))
+    assert (status, text) == (504, f"{PATH}: no answer within the 1s of the request\n")
+
+
+async def test_a_conversion_has_a_limit_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert server_module.CONVERSION_LIMIT > 10 * server_module.ADMISSION_LIMIT
+    monkeypatch.setattr(server_module, "CONVERSION_LIMIT", server_module.MIB)
+    async with serving(tmp_path) as (_, url):
+        found = await post(f"{url}/convert", b"{}" + b" " * server_module.MIB)
+    assert found == (413, "the body is larger than 1 MiB\n")
+
+
+async def test_requests_are_measured_under_controller_runtimes_names(tmp_path: Path) -> None:
+    class Broken(Validator[Widget]):
+        async def validate_create(self, obj: Widget, request: AdmissionRequest) -> None:
+            raise RuntimeError
+
+    write_pair(tmp_path, CertificateAuthority())
+    registry = CollectorRegistry()
+    server = WebhookServer("127.0.0.1", 0, ServingCertificate(tmp_path))
+    server.register(PATH, ValidatingHandler(Widget, Broken()))
+    server.measure(registry)
+    await server.start()
+    try:
+        url = f"https://127.0.0.1:{server.port}{PATH}"
+        assert [(await post(url, body))[0] for body in (review(widget()), review(widget()), b"")] == [200, 200, 400]
+    finally:
+        await server.stop()
+    prefix, labels = "controller_runtime_webhook_", {"webhook": PATH}
+    found = {
+        code: registry.get_sample_value(f"{prefix}requests_total", {**labels, "code": code})
+        for code in ("200", "400", "500")
+    }
+    assert found == {"200": 2.0, "400": 1.0, "500": 0.0}
+    assert registry.get_sample_value(f"{prefix}latency_seconds_count", labels) == 3.0
+    assert registry.get_sample_value(f"{prefix}requests_in_flight", labels) == 0.0
+    assert registry.get_sample_value(f"{prefix}panics_total") == 2.0
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
