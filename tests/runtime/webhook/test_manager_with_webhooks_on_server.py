@@ -110,6 +110,19 @@ async def test_readiness_includes_the_webhook_server(control_plane: ControlPlane
             assert "[-]webhook failed: the webhook server has not been started" in await answer.text()
 
 
+async def test_the_managers_metrics_include_the_webhooks(control_plane: ControlPlane, tmp_path: Path) -> None:
+    write_pair(tmp_path, CertificateAuthority())
+    options = {"metrics_bind_address": f"127.0.0.1:{free_port()}", "metrics_secure": False}
+    async with running(control_plane, tmp_path, setup, **options) as (managed, url):
+        assert await answers(url)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://{managed.options.metrics_bind_address}/metrics") as answer,
+        ):
+            lines = (await answer.text()).splitlines()
+    assert f'controller_runtime_webhook_requests_total{{code="200",webhook="{PATH}"}} 1.0' in lines
+
+
 async def test_every_replica_serves_and_until_its_workers_are_done(
     control_plane: ControlPlane, client: Client, namespace: str, tmp_path: Path
 ) -> None:

@@ -7,8 +7,7 @@ import base64
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,35 +21,25 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.envtest.ports import free_port
 from kaiwu_runtime.errors import APIStatusError, ConfigurationError, ForbiddenError
 from kaiwu_runtime.manager.serving_certificate import ServingCertificate
-from kaiwu_runtime.webhook import AdmissionRequest, Validator, WebhookCertificateOptions
+from kaiwu_runtime.webhook import AdmissionRequest, Validator
 from kaiwu_runtime.webhook import server as server_module
 from kaiwu_runtime.webhook.handlers import ValidatingHandler
 from kaiwu_runtime.webhook.rotator import CertificateRotator
 from kaiwu_runtime.webhook.server import WebhookServer
 
-from .widgets import CRDS, configuration, configurations_path, crd, installed, raw, widget_path
+from .rotating import OVERLAP, Clock, bundle_of, options, rotators, secret_of
+from .widgets import configuration, configurations_path, crd, installed, raw, widget_path
 
 pytestmark = pytest.mark.envtest
 
 GROUP = "rotation.example.com"
 PATH = "/validate-widgets"
 YEAR = timedelta(days=365)
-OVERLAP = timedelta(minutes=1)
 
 
 @resource(group=GROUP, version="v1", kind="Widget")
 class Widget(CustomResource):
     pass
-
-
-class Clock:
-    """Time that a test moves; the API server's own does not."""
-
-    def __init__(self) -> None:
-        self.real = self.now = datetime.now(UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
 
 
 @pytest.fixture
@@ -77,54 +66,6 @@ async def cleanup(client: Client) -> AsyncIterator[list[str]]:
     yield paths
     for path in paths:
         await raw(client, "DELETE", path)
-
-
-def options(namespace: str, **values: Any) -> WebhookCertificateOptions:
-    defaults: dict[str, Any] = {
-        "service_name": "hooks",
-        "namespace": namespace,
-        "extra_names": ("127.0.0.1",),
-        "overlap": OVERLAP,
-        "interval": 0.05,
-    }
-    return WebhookCertificateOptions(**{**defaults, **values})
-
-
-class Rotating:
-    """A rotator, and the pair it presents."""
-
-    def __init__(
-        self, control_plane: ControlPlane, made: WebhookCertificateOptions, clock: Callable[[], datetime]
-    ) -> None:
-        self.pair = (b"", b"")
-        self.rotator = CertificateRotator(made, lambda: Client.connect(control_plane.kubeconfig), self.use, clock=clock)
-
-    def use(self, certificate: bytes, key: bytes) -> None:
-        self.pair = (certificate, key)
-
-
-@asynccontextmanager
-async def rotators(
-    control_plane: ControlPlane, made: WebhookCertificateOptions, clock: Callable[[], datetime], number: int = 1
-) -> AsyncIterator[list[Rotating]]:
-    found = [Rotating(control_plane, made, clock) for _ in range(number)]
-    try:
-        yield found
-    finally:
-        for entry in found:
-            await entry.rotator.close()
-
-
-async def secret_of(client: Client, namespace: str, name: str = "webhook-server-cert") -> dict[str, bytes]:
-    secret = await client.get(Secret, name, namespace=namespace)
-    assert secret.type == "kubernetes.io/tls"
-    return {member: base64.b64decode(text) for member, text in (secret.data or {}).items()}
-
-
-async def bundle_of(client: Client, path: str) -> list[x509.Certificate]:
-    document = await raw(client, "GET", path)
-    text = document["webhooks"][0]["clientConfig"].get("caBundle", "")
-    return x509.load_pem_x509_certificates(base64.b64decode(text)) if text else []
 
 
 async def presented(port: int) -> x509.Certificate:
@@ -293,91 +234,6 @@ async def test_of_several_replicas_one_writes_and_all_present_the_same(
         assert renewed["tls.crt"] != stored["tls.crt"]
         assert (renewed["ca.crt"], renewed["ca.key"]) == (stored["ca.crt"], stored["ca.key"])
         assert written() == 2
-
-
-def service_client(name: str, namespace: str) -> dict[str, Any]:
-    return {"service": {"name": name, "namespace": namespace, "path": "/x", "port": 443}}
-
-
-async def test_the_authority_reaches_everybody_who_is_named_and_nobody_else(
-    control_plane: ControlPlane, client: Client, namespace: str, clock: Clock, cleanup: list[str]
-) -> None:
-    made = options(
-        namespace,
-        validating=("rotation-injected",),
-        mutating=("rotation-injected",),
-        crds=("widgets.injected.example.com",),
-    )
-    paths = {kind: configurations_path(kind, "rotation-injected") for kind in ("Validating", "Mutating")}
-    for kind, path in paths.items():
-        body = configuration(kind, "rotation-injected", "https://127.0.0.1:1/x", group="nothing.example.com")
-        (first,) = body["webhooks"]
-        others = [("ours", "hooks", namespace), ("other-name", "x", namespace), ("other-namespace", "hooks", "default")]
-        for name, service, place in others:
-            entry = {**first, "name": f"{name}.example.com", "clientConfig": service_client(service, place)}
-            body["webhooks"].append(entry)
-        await raw(client, "POST", configurations_path(kind), body)
-        cleanup.append(path)
-    definition = crd("injected.example.com", "v1", "v2")
-    webhook = {"clientConfig": service_client("hooks", namespace), "conversionReviewVersions": ["v1"]}
-    definition["spec"]["conversion"] = {"strategy": "Webhook", "webhook": webhook}
-    await raw(client, "POST", CRDS, definition)
-    cleanup.append(f"{CRDS}/widgets.injected.example.com")
-
-    async with rotators(control_plane, made, clock) as (replica,):
-        await replica.rotator.rotate()
-        authorities = (await secret_of(client, namespace))["ca.crt"]
-        for path in paths.values():
-            document = await raw(client, "GET", path)
-            bundles = {entry["name"]: entry["clientConfig"].get("caBundle") for entry in document["webhooks"]}
-            expected = base64.b64encode(authorities).decode()
-            assert list(bundles.values()) == [expected, expected, None, None]
-        converted = (await raw(client, "GET", f"{CRDS}/widgets.injected.example.com"))["spec"]["conversion"]["webhook"]
-        assert base64.b64decode(converted["clientConfig"]["caBundle"]) == authorities
-
-        # Somebody installs the manifests again.
-        document = await raw(client, "GET", paths["Mutating"])
-        for entry in document["webhooks"]:
-            entry["clientConfig"].pop("caBundle", None)
-        await raw(client, "PUT", paths["Mutating"], document)
-        await replica.rotator.rotate()
-        assert len(await bundle_of(client, paths["Mutating"])) == 1
-        version = (await raw(client, "GET", paths["Mutating"]))["metadata"]["resourceVersion"]
-        await replica.rotator.rotate()
-        assert (await raw(client, "GET", paths["Mutating"]))["metadata"]["resourceVersion"] == version
-
-
-async def test_a_configuration_that_comes_later_is_waited_for(  # noqa: PLR0917
-    control_plane: ControlPlane,
-    client: Client,
-    namespace: str,
-    clock: Clock,
-    cleanup: list[str],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with rotators(control_plane, options(namespace, validating=("rotation-late",)), clock) as (replica,):
-        for _ in range(3):
-            await replica.rotator.rotate()
-        path = configurations_path("Validating", "rotation-late")
-        body = configuration("Validating", "rotation-late", "https://127.0.0.1:1/x", group="nothing.example.com")
-        body["webhooks"][0]["clientConfig"] = service_client("another", namespace)
-        await raw(client, "POST", configurations_path("Validating"), body)
-        cleanup.append(path)
-        await replica.rotator.rotate()
-        assert await bundle_of(client, path) == []
-        body["webhooks"][0]["clientConfig"] = service_client("hooks", namespace)
-        body["metadata"]["resourceVersion"] = (await raw(client, "GET", path))["metadata"]["resourceVersion"]
-        await raw(client, "PUT", path, body)
-        await replica.rotator.rotate()
-        assert len(await bundle_of(client, path)) == 1
-    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert warned == [
-        'Webhook certificates: validatingwebhookconfigurations.admissionregistration.k8s.io "rotation-late" not found',
-        (
-            "Webhook certificates: ValidatingWebhookConfiguration rotation-late: no webhook in it points to the "
-            f"service {namespace}/hooks"
-        ),
-    ]
 
 
 async def test_an_authority_that_one_configuration_lacks_does_not_sign(
