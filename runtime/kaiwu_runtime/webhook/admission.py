@@ -59,7 +59,7 @@ class UserInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionRequest:
-    """A write that the API server asks about.
+    """A write that the API server asks about; the objects, which may be Secrets, never show in a representation.
 
     Attributes:
         uid: Names this question; the answer repeats it.
@@ -91,9 +91,9 @@ class AdmissionRequest:
     request_sub_resource: str = ""
     user_info: UserInfo = field(default_factory=UserInfo)
     dry_run: bool = False
-    object: bytes = b""
-    old_object: bytes = b""
-    options: bytes = b""
+    object: bytes = field(default=b"", repr=False)
+    old_object: bytes = field(default=b"", repr=False)
+    options: bytes = field(default=b"", repr=False)
 
     @property
     def key(self) -> ObjectKey:

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from kaiwu_runtime import log
-from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.controller.failure import describe
 from kaiwu_runtime.controller.threads import WorkerThreads
@@ -32,7 +32,18 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 
+
+class _Name(msgspec.Struct, rename="camel"):
+    name: str | None = None
+    generate_name: str | None = None
+
+
+class _Named(msgspec.Struct):
+    metadata: _Name = msgspec.field(default_factory=_Name)
+
+
 _json = msgspec.json.Decoder()
+_named = msgspec.json.Decoder(_Named)
 _threads = WorkerThreads("webhook")
 
 
@@ -143,7 +154,7 @@ async def answer(
                 raise  # the server stops; otherwise user code awaited something that was cancelled
             if panicked is not None:
                 panicked()
-            logger.error("Webhook error", extra={"object": str(request.key), "error": describe(error)}, exc_info=error)
+            logger.error("Webhook error", extra={"object": _subject(request), "error": describe(error)}, exc_info=error)
             return AdmissionResponse(allowed=False, code=500, message=describe(error))
         logger.debug(
             "Answered an admission request",
@@ -191,6 +202,17 @@ def _refusal(request: AdmissionRequest, denied: AdmissionDenied) -> AdmissionRes
             ]
     message = " ".join(str(denied).split())
     return AdmissionResponse(allowed=False, code=denied.code, message=message, reason=denied.reason, details=details)
+
+
+def _subject(request: AdmissionRequest) -> str:
+    """Return namespace and name for the log; an object that is still to be named has ``generateName`` at least."""
+    if request.name:
+        return str(request.key)
+    try:
+        metadata = _named.decode(request.object or request.old_object).metadata
+    except msgspec.MsgspecError:
+        return str(request.key)
+    return str(ObjectKey(request.namespace, metadata.name or f"{metadata.generate_name or ''}..."))
 
 
 def _api_version(kind: GroupVersionKind) -> str:

@@ -275,6 +275,29 @@ async def test_failing_user_code_is_500_and_logged_with_the_object(
     assert record.exc_info is not None
 
 
+@pytest.mark.parametrize(
+    ("metadata", "subject"),
+    [
+        ({"generateName": "w-"}, "team/w-..."),
+        ({"name": "w-x7", "generateName": "w-"}, "team/w-x7"),
+        ({}, "team/..."),
+    ],
+)
+async def test_an_object_that_is_still_to_be_named_is_logged_by_what_there_is(
+    metadata: dict[str, str], subject: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    obj = {**widget(), "metadata": metadata}
+    await respond(ValidatingHandler(Widget, Raising(RuntimeError())), review(obj, name=""))
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert fields_of(record)["object"] == subject
+
+
+def test_a_representation_shows_no_object() -> None:
+    request = decode_review(review(widget(colour="secret"), widget(colour="secret"), "UPDATE"))
+    assert "secret" not in repr(request)
+    assert "705ab4f5" in repr(request)
+
+
 async def test_warnings_that_are_no_list_are_a_mistake_of_the_validator() -> None:
     class Wrong(Validator[Widget]):
         def validate_create(self, obj: Widget, request: AdmissionRequest) -> list[str]:
