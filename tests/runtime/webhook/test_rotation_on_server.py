@@ -251,6 +251,37 @@ async def test_an_authority_that_one_configuration_lacks_does_not_sign(
         assert replica.pair == before
 
 
+async def test_the_overlap_begins_again_when_another_replica_wrote_an_older_bundle(
+    control_plane: ControlPlane, client: Client, namespace: str, clock: Clock, cleanup: list[str]
+) -> None:
+    path = configurations_path("Validating", "rotation-stale")
+    body = configuration("Validating", "rotation-stale", "https://127.0.0.1:1/x", group="nothing.example.com")
+    await raw(client, "POST", configurations_path("Validating"), body)
+    cleanup.append(path)
+    clock.now = clock.real - 6.7 * YEAR
+    async with rotators(control_plane, options(namespace, validating=("rotation-stale",)), clock) as (replica,):
+        await replica.rotator.rotate()
+        clock.now = clock.real - timedelta(days=30)
+        await replica.rotator.rotate()
+        older = await raw(client, "GET", path)
+        before = replica.pair
+
+        clock.now = clock.real
+        await replica.rotator.rotate()  # writes the new authority
+        await replica.rotator.rotate()  # finds it there
+        clock.now += OVERLAP / 2
+        older["metadata"]["resourceVersion"] = (await raw(client, "GET", path))["metadata"]["resourceVersion"]
+        await raw(client, "PUT", path, older)
+        await replica.rotator.rotate()
+        assert len(await bundle_of(client, path)) == 2
+        clock.now += OVERLAP
+        await replica.rotator.rotate()  # the first look that finds it there again
+        assert replica.pair == before
+        clock.now += OVERLAP
+        await replica.rotator.rotate()
+        assert replica.pair != before
+
+
 async def test_a_secret_of_somebody_else_is_left_alone(
     control_plane: ControlPlane, client: Client, namespace: str, clock: Clock
 ) -> None:
