@@ -1,6 +1,7 @@
 """The manager: one client, one cache, and the controllers that share them, from start to stop.
 
-    probes -> caches synced -> leadership -> workers; and back: workers, caches, leadership, probes
+    probes -> webhooks -> caches synced -> leadership -> workers
+    and back: workers, caches, leadership, webhooks, probes
 
 See https://pkg.go.dev/sigs.k8s.io/controller-runtime/pkg/manager for the model it follows.
 """
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from kaiwu_runtime.manager.metrics import Metrics
     from kaiwu_runtime.manager.metrics_server import MetricsServer
     from kaiwu_runtime.manager.probes import Probes
+    from kaiwu_runtime.webhook.server import WebhookServer
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +50,9 @@ class Manager:
 
     Args:
         options: How; default reads nothing but the environment's kubeconfig.
+
+    Attributes:
+        webhooks: The server of :func:`~kaiwu_runtime.webhook.webhook_managed_by`; None while there are no webhooks.
     """
 
     def __init__(self, options: ManagerOptions | None = None) -> None:
@@ -65,6 +70,7 @@ class Manager:
         self.probes = _probes(self.options)
         self.elector: LeaderElector | None = None
         self.metrics: Metrics | None = None
+        self.webhooks: WebhookServer | None = None
 
     @property
     def api_reader(self) -> Client:
@@ -191,16 +197,23 @@ class Manager:
         self._started = True
         if self.probes is not None:
             self.probes.add_readyz_check("caches", self._check_caches)
+            if self.webhooks is not None:
+                self.probes.add_readyz_check("webhook", self.webhooks.check)
             await self.probes.start()
         server = self._metrics_server()
         try:
             if server is not None:
                 await server.start()
+            if self.webhooks is not None:
+                # Before the caches: their first list may need a conversion that nobody but this process serves.
+                await self.webhooks.start()
             await self._run_everything()
         finally:
             if self.elector is not None:
                 # After the workers: while a reconcile may still write, nobody else must lead.
                 await self.elector.release()
+            if self.webhooks is not None:
+                await self.webhooks.stop()
             if server is not None:
                 await server.stop()
             if self.probes is not None:
@@ -274,6 +287,8 @@ class Manager:
             self.api_reader.transport.on_answer = self.metrics.client(self.api_reader.transport.server)
         for controller in self._controllers.values():
             self.metrics.watch(controller)
+        if self.webhooks is not None:
+            self.webhooks.measure(self.metrics.registry)
         return metrics_server(options, self.metrics.registry, self.api_reader)
 
     def _check_caches(self) -> None:
@@ -281,7 +296,8 @@ class Manager:
         # the webhooks of this process out of service.
         if self._stop.is_set():
             raise APIConnectionError("stopping")
-        if not self._ready:
+        # No Service sends conversions to a process that is not ready, and without them the caches may never sync.
+        if not self._ready and not (self.webhooks is not None and self.webhooks.conversions):
             waiting = [str(informer.identity) for informer in self.cache.informers if not informer.has_synced]
             raise APIConnectionError(f"not synced: {', '.join(waiting) or 'not started'}")
 
