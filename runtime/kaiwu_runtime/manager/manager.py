@@ -22,6 +22,7 @@ from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.controller.controller import Controller
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, KaiwuError
+from kaiwu_runtime.event import EventRecorder, EventSender
 from kaiwu_runtime.manager.discovery import find_reconcilers
 from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
 from kaiwu_runtime.manager.signals import stop_on_signal
@@ -55,6 +56,7 @@ class Manager:
         self.logger = logger
         self._controllers: dict[str, Controller] = {}
         self._runnables: list[Runnable] = []
+        self._events = EventSender(lambda: self.api_reader)
         self._stop = asyncio.Event()
         self._started = False
         self._ready = False
@@ -146,6 +148,14 @@ class Manager:
         """Run something beside the controllers, once the caches are synced."""
         self._runnables.append(runnable)
 
+    def event_recorder(self, name: str) -> EventRecorder:
+        """Return a recorder of events that names a controller as their source.
+
+        Raises:
+            ValueError: The name is no name of a controller.
+        """
+        return EventRecorder(self._events, name)
+
     def stop(self) -> None:
         """Ask a running manager to stop, as SIGTERM does."""
         self._stop.set()
@@ -224,6 +234,7 @@ class Manager:
                 group.create_task(controller.run(self.cache), name=f"controller {controller.name}")
                 for controller in ([] if self._stop.is_set() else self._controllers.values())
             ]
+            events = group.create_task(self._events.run(), name="events")
             beside = [group.create_task(runnable.run(), name=type(runnable).__name__) for runnable in self._runnables]
             # A task of the group that fails cancels this wait, and with it everything else.
             await self._stop.wait()
@@ -235,6 +246,7 @@ class Manager:
             )
             for task in running:
                 task.cancel()
+            events.cancel()  # after the controllers: their last events are written too
             caches.cancel()
         logger.info("Stopped")
 
