@@ -30,7 +30,6 @@ _KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 _DEFAULTS = {"protocol": "TCP"}
 _SETS = frozenset({("f:metadata", "f:finalizers")})
-_ATOMIC = frozenset({"f:nodeSelector", "f:selector"})
 _ATOMIC_ITEMS = frozenset({("f:metadata", "f:ownerReferences")})
 
 _SERVER_OWNED = frozenset(
@@ -73,10 +72,15 @@ def item_elements(path: Path, value: list[Any]) -> list[str] | None:
     return None
 
 
+def is_atomic_map(path: Path) -> bool:
+    """Tell whether an object at a path is replaced as a whole."""
+    return path[:-1] in _ATOMIC_ITEMS or path[-1:] in {("f:nodeSelector",), ("f:selector",)}
+
+
 def is_atomic(path: Path, value: object) -> bool:
     """Tell whether a value is owned as a whole: a scalar, an atomic list, an empty object."""
     if isinstance(value, dict):
-        return not value or path[:-1] in _ATOMIC_ITEMS or path[-1] in _ATOMIC
+        return not value or is_atomic_map(path)
     return not isinstance(value, list) or item_elements(path, value) is None
 
 
@@ -130,20 +134,21 @@ def with_parents(fields: Fields) -> Fields:
 
 
 def flat(obj: Mapping[str, Any]) -> dict[Path, Any]:
-    """Return the value of every leaf, so that two objects can be compared field by field."""
+    """Return the value of every leaf, so that two objects can be compared field by field; of the rest that it is there.
+
+    Args:
+        obj: The object.
+    """
     values: dict[Path, Any] = {}
 
     def visit(path: Path, value: object) -> None:
         parts = children(path, value)
-        if path and not parts:
-            values[path] = value
+        values[path] = None if parts else value
         for element, part in parts:
-            if element.startswith("k:"):
-                values[*path, element] = None  # the item itself
             visit((*path, element), part)
 
     visit((), dict(obj))
-    return {path: value for path, value in values.items() if path not in _SERVER_OWNED}
+    return {path: value for path, value in values.items() if path and path not in _SERVER_OWNED}
 
 
 def to_fields_v1(fields: Fields) -> dict[str, Any]:

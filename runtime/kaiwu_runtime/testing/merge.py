@@ -8,7 +8,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import Any
 
-from kaiwu_runtime.testing.fields import Fields, Path, children, is_atomic, item_elements, member
+from kaiwu_runtime.testing.fields import Fields, Path, children, is_atomic_map, item_elements, member
 
 _NOTHING = object()
 
@@ -21,7 +21,7 @@ def merge(live: Any, applied: Any, path: Path = ()) -> Any:  # noqa: ANN401 - an
         applied: What is wanted; atomic parts replace, others are merged by name or key.
         path: Where both are.
     """
-    if isinstance(applied, dict) and isinstance(live, dict) and not (path and is_atomic(path, applied)):
+    if isinstance(applied, dict) and isinstance(live, dict) and not is_atomic_map(path):
         merged = dict(live)
         for name, part in applied.items():
             inner = (*path, member(name))
@@ -76,10 +76,11 @@ def _owned(value: Any, others: Fields, path: Path) -> Any:  # noqa: ANN401 - any
 
 
 def _rebuilt(value: Any, path: Path, kept: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-    """Return a value of the same shape with the parts that are kept."""
+    """Return a value of the same shape with the parts that are kept; null where none is, as an API server has it."""
     if not kept:
         return value
     if isinstance(value, dict):
-        return {name: kept[member(name)] for name in value if kept[member(name)] is not _NOTHING}
+        members = {name: kept[member(name)] for name in value if kept[member(name)] is not _NOTHING}
+        return members or None
     elements = item_elements(path, value) or []
-    return [kept[element] for element in elements if kept[element] is not _NOTHING]
+    return [kept[element] for element in elements if kept[element] is not _NOTHING] or None

@@ -82,10 +82,13 @@ def after_update(old: Mapping[str, Any], new: Mapping[str, Any], manager: Manage
         new: The object after.
         manager: The writer.
     """
+    owners = owners_of(old)
+    if old and not owners:
+        return {}  # who owns what is not recorded before something is applied
     before, after = flat(old), flat(new)
     changed = {path for path, value in after.items() if path not in before or before[path] != value}
     gone = before.keys() - after.keys()
-    owners = {owner: fields - changed - gone for owner, fields in owners_of(old).items()}
+    owners = {owner: fields - changed - gone for owner, fields in owners.items()}
     owners[manager] = owners.get(manager, _EMPTY) | changed
     return owners
 
@@ -105,6 +108,9 @@ def applied(
         ConflictError: Others own a field with another value, and `force` is False.
     """
     owners = owners_of(live)
+    if not owners and "uid" in live["metadata"]:
+        unknown = Manager("before-first-apply", "Update", manager.api_version, "")
+        owners = after_update({}, live, unknown)
     last, wanted = owners.get(manager, _EMPTY), fields_of(config)
     others: dict[Manager, Fields] = {owner: fields for owner, fields in owners.items() if owner != manager}
     theirs: Fields = frozenset().union(*others.values())
@@ -112,8 +118,6 @@ def applied(
     result: dict[str, Any] = prune(merged, with_parents(last) - with_parents(wanted), theirs)
     before, after = flat(live), flat(result)
     changed = {path for path, value in after.items() if path not in before or before[path] != value}
-    # What was one value and is another kind of value now is a change of both.
-    changed |= {path for path in before.keys() - after.keys() if any(path[: len(other)] == other for other in changed)}
     conflicts = {owner: fields & changed for owner, fields in others.items() if fields & changed}
     if conflicts and not force:
         raise _ownership_conflict(conflicts)

@@ -11,15 +11,7 @@ from typing import Any
 
 
 class PatchError(Exception):
-    """An operation of a JSON patch cannot be carried out.
-
-    Attributes:
-        malformed: Whether the patch itself is wrong, and not the object it meets.
-    """
-
-    def __init__(self, message: str, *, malformed: bool = False) -> None:
-        super().__init__(message)
-        self.malformed = malformed
+    """An operation of a JSON patch cannot be carried out."""
 
 
 def merge_patch(value: object, patch: object) -> Any:  # noqa: ANN401 - any JSON
@@ -44,7 +36,7 @@ def json_patch(value: object, operations: Sequence[Any]) -> Any:  # noqa: ANN401
     document = {"": deepcopy(value)}  # so that the whole document is a member too
     for operation in operations:
         if not isinstance(operation, dict) or "op" not in operation or "path" not in operation:
-            raise PatchError(f"{operation!r} is no operation", malformed=True)
+            raise PatchError(f"{operation!r} is no operation")
         _carry_out(document, operation)
     return document[""]
 
@@ -52,14 +44,13 @@ def json_patch(value: object, operations: Sequence[Any]) -> Any:  # noqa: ANN401
 def _carry_out(document: dict[str, Any], operation: dict[str, Any]) -> None:
     word, path = operation["op"], _split(operation["path"])
     if word in {"add", "replace", "test"} and "value" not in operation:
-        raise PatchError(f"{word} {operation['path']}: no value", malformed=True)
+        raise PatchError(f"{word} {operation['path']}: no value")
     if word == "add":
         _add(document, path, deepcopy(operation["value"]))
     elif word == "remove":
         _remove(document, path)
     elif word == "replace":
-        _remove(document, path)
-        _add(document, path, deepcopy(operation["value"]))
+        _replace(document, path, deepcopy(operation["value"]))
     elif word in {"move", "copy"}:
         origin = _split(operation.get("from"))
         found = _remove(document, origin) if word == "move" else deepcopy(_get(document, origin))
@@ -68,7 +59,7 @@ def _carry_out(document: dict[str, Any], operation: dict[str, Any]) -> None:
         if _get(document, path) != operation["value"]:
             raise PatchError(f"testing path {operation['path']}: test failed")
     else:
-        raise PatchError(f"{word!r} is no operation", malformed=True)
+        raise PatchError(f"{word!r} is no operation")
 
 
 def _split(pointer: object) -> list[str]:
@@ -77,7 +68,7 @@ def _split(pointer: object) -> list[str]:
     See https://www.rfc-editor.org/rfc/rfc6901
     """
     if not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
-        raise PatchError(f"{pointer!r} is no JSON pointer", malformed=True)
+        raise PatchError(f"{pointer!r} is no JSON pointer")
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")]
 
 
@@ -96,6 +87,12 @@ def _add(document: dict[str, Any], path: list[str], value: object) -> None:
         parent.insert(len(parent) if last == "-" else _index(last, len(parent) + 1, path), value)
     else:
         raise _missing(path)
+
+
+def _replace(document: dict[str, Any], path: list[str], value: object) -> None:
+    parent = _get(document, path[:-1])
+    # A member need not be there: an API server does not insist on that part of the standard.
+    parent[path[-1] if isinstance(parent, dict) else _existing(parent, path[-1], path)] = value
 
 
 def _remove(document: dict[str, Any], path: list[str]) -> Any:  # noqa: ANN401 - any JSON

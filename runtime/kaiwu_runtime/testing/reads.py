@@ -63,7 +63,7 @@ def list_page(storage: Storage, kind: FakeKind, namespace: str, params: Mapping[
         selects = selection(namespace, params)
         version, objects, number = storage.version, [obj for obj in storage.objects(kind, "") if selects(obj)], -1
     limit = int(params.get("limit") or 0) or len(objects)
-    metadata: dict[str, Any] = {"resourceVersion": str(version)}
+    metadata: dict[str, Any] = {"resourceVersion": str(version), **({"continue": ""} if kind.custom else {})}
     if start + limit < len(objects):
         number = number if token else storage.remember(objects)
         metadata["continue"] = base64.b64encode(json.dumps([number, start + limit]).encode()).decode()
@@ -73,8 +73,13 @@ def list_page(storage: Storage, kind: FakeKind, namespace: str, params: Mapping[
         "apiVersion": kind.identity.api_version,
         "kind": f"{kind.identity.kind}List",
         "metadata": metadata,
-        "items": objects[start : start + limit],
+        "items": [_item(kind, obj) for obj in objects[start : start + limit]],
     }
+
+
+def _item(kind: FakeKind, obj: dict[str, Any]) -> dict[str, Any]:
+    """Return an object as it is in a list: of Kubernetes' own kinds only the list says which they are."""
+    return obj if kind.custom else {name: part for name, part in obj.items() if name not in {"apiVersion", "kind"}}
 
 
 def _parse_token(token: str) -> tuple[int, int]:

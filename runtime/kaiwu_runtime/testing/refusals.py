@@ -32,7 +32,7 @@ def refusal(
     code: int,
     message: str = "",
     *,
-    reason: str = "",
+    reason: str | None = None,
     kind: FakeKind | None = None,
     name: str = "",
     causes: list[dict[str, str]] | None = None,
@@ -49,7 +49,8 @@ def refusal(
     """
     details: dict[str, Any] = {}
     if kind is not None:
-        details = {"name": name, "group": kind.identity.group, "kind": kind.identity.plural}
+        known = {"name": name, "group": kind.identity.group, "kind": kind.identity.plural}
+        details = {field: value for field, value in known.items() if value}
     if causes:
         details["causes"] = causes
     status = {
@@ -57,11 +58,16 @@ def refusal(
         "apiVersion": "v1",
         "status": "Failure",
         "message": message or HTTPStatus(code).phrase,
-        "reason": reason or _REASONS.get(code, ""),
+        "reason": _REASONS.get(code, "") if reason is None else reason,
         "details": details,
         "code": code,
     }
     return error_from_status(status, code=code)
+
+
+def not_served(what: str) -> APIStatusError:
+    """Return the error for a resource or subresource that the server does not know."""
+    return refusal(404, f"the server could not find the requested resource {what}", reason="")
 
 
 def not_found(kind: FakeKind, name: str) -> APIStatusError:

@@ -80,14 +80,11 @@ class Storage:
         self._tell(Change(self.version, kind, before, stored))
         return deepcopy(stored)
 
-    def remove(self, kind: FakeKind, key: ObjectKey, last: dict[str, Any]) -> dict[str, Any]:
-        """Remove an object, and return its last state, with the resourceVersion of the removal."""
-        del self._objects[kind][key]
+    def remove(self, kind: FakeKind, key: ObjectKey) -> None:
+        """Remove an object; watches are told of the state it was stored in, with the version of the removal."""
+        gone = self._objects[kind].pop(key)
         self.version += 1
-        gone = deepcopy(last)
-        gone["metadata"]["resourceVersion"] = str(self.version)
         self._tell(Change(self.version, kind, gone, None))
-        return gone
 
     def remember(self, objects: list[dict[str, Any]]) -> int:
         """Keep a list that is read page by page, and return its number."""

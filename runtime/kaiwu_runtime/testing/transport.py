@@ -34,7 +34,7 @@ from kaiwu_runtime.testing.faults import FakeRequest, Faults, Hook, Verb
 from kaiwu_runtime.testing.kinds import FakeKind, Target, built_in, parse_path
 from kaiwu_runtime.testing.patches import PatchError, json_patch, merge_patch
 from kaiwu_runtime.testing.reads import list_page, selection
-from kaiwu_runtime.testing.refusals import not_found, refusal
+from kaiwu_runtime.testing.refusals import not_found, not_served, refusal
 from kaiwu_runtime.testing.storage import Storage, watch_event
 from kaiwu_runtime.testing.writes import WriteOptions, Writer
 
@@ -204,7 +204,7 @@ class FakeTransport:
             kind = self._kinds.get(key) or built_in(*key)
             if kind is not None and (kind.identity.namespaced or not target.namespace):
                 return kind, target
-        raise refusal(404, f"the server could not find the requested resource {path}; FakeTransport(...) names kinds")
+        raise not_served(f"{path}; a kind of your own has to be given to FakeTransport(...)")
 
     async def _received(self, verb: str, kind: FakeKind, target: Target, body: bytes) -> FakeRequest:
         request = FakeRequest(verb, kind.identity, target.namespace, target.name, target.subresource, body)
@@ -216,7 +216,7 @@ class FakeTransport:
         self, kind: FakeKind, request: FakeRequest, params: Mapping[str, str], content_type: str
     ) -> dict[str, Any]:
         if request.subresource and not (request.subresource == "status" and kind.status):
-            raise refusal(404, f"the server could not find the requested resource {request.subresource}")
+            raise not_found(kind, request.name) if kind.custom else not_served(request.subresource)
         key = ObjectKey(request.namespace, request.name)
         options = WriteOptions(
             manager=params.get("fieldManager") or "unknown",
@@ -252,7 +252,7 @@ def _patch(content_type: str, sent: Any) -> Callable[[dict[str, Any]], dict[str,
                 merge_patch(obj, sent) if content_type == "application/merge-patch+json" else json_patch(obj, sent)
             )
         except PatchError as error:
-            raise refusal(400 if error.malformed else 422, str(error)) from None
+            raise refusal(422, str(error)) from None
         if not isinstance(patched, dict):
             raise refusal(400, "the patched object is no object")
         return patched

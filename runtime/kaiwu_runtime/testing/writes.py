@@ -66,7 +66,7 @@ class Writer:
         metadata = obj.setdefault("metadata", {})
         _check_type(kind, obj)
         if metadata.get("resourceVersion"):
-            raise refusal(400, "resourceVersion should not be set on objects to be created")
+            raise refusal(500, "resourceVersion should not be set on objects to be created", reason="")
         if metadata.get("namespace", namespace) != namespace:
             raise refusal(400, "the namespace of the provided object does not match the namespace sent on the request")
         if not metadata.get("name") and metadata.get("generateName"):
@@ -157,8 +157,11 @@ class Writer:
             finalizers.append(added)
         dry_run = bool(sent.get("dryRun"))
         if not finalizers:
-            gone = old if dry_run else self._storage.remove(kind, key, old)
-            details = {"name": key.name, "kind": kind.identity.plural, "uid": gone["metadata"]["uid"]}
+            if not dry_run:
+                self._storage.remove(kind, key)
+            identity = kind.identity
+            details = {"name": key.name, "kind": identity.plural, "uid": metadata["uid"]}
+            details |= {"group": identity.group} if identity.group else {}
             return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
         if "deletionTimestamp" in metadata:
             return old
@@ -181,7 +184,6 @@ class Writer:
         if namespace:
             metadata["namespace"] = namespace
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._now()}
-        metadata.pop("generation", None)
         if kind.generation:
             metadata["generation"] = 1
         if kind.status:
@@ -203,7 +205,8 @@ class Writer:
         if options.dry_run:
             return new
         if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
-            return self._storage.remove(kind, key, new)
+            self._storage.remove(kind, key)
+            return new
         return self._storage.put(kind, key, new)
 
     def _now(self) -> str:
@@ -224,8 +227,7 @@ def _check_versions(kind: FakeKind, old: Object, sent: Mapping[str, Any], option
     uid, version = sent.get("uid"), sent.get("resourceVersion")
     # The metadata of a custom resource that comes with its status is not looked at, but for its version.
     if uid and uid != old["metadata"]["uid"] and not (options.subresource and kind.custom):
-        text = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
-        raise conflict(kind, old["metadata"]["name"], text)
+        raise invalid(kind, old["metadata"]["name"], "metadata.uid", f'Invalid value: "{uid}": field is immutable')
     if version and version != old["metadata"]["resourceVersion"]:
         raise modified(kind, old["metadata"]["name"])
 
