@@ -30,7 +30,11 @@ _KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 _DEFAULTS = {"protocol": "TCP"}
 _SETS = frozenset({("f:metadata", "f:finalizers")})
-_ATOMIC_ITEMS = frozenset({("f:metadata", "f:ownerReferences")})
+_ATOMIC_ITEMS = frozenset({"f:imagePullSecrets", "f:ownerReferences"})
+_ATOMIC_MAPS = frozenset({"f:nodeSelector", "f:selector"})
+
+PRESENT = object()
+"""What `flat` has for an object or a list that is owned part by part."""
 
 _SERVER_OWNED = frozenset(
     {
@@ -74,7 +78,7 @@ def item_elements(path: Path, value: list[Any]) -> list[str] | None:
 
 def is_atomic_map(path: Path) -> bool:
     """Tell whether an object at a path is replaced as a whole."""
-    return path[:-1] in _ATOMIC_ITEMS or path[-1:] in {("f:nodeSelector",), ("f:selector",)}
+    return bool(path) and (path[-1] in _ATOMIC_MAPS or (path[-1].startswith("k:") and path[-2] in _ATOMIC_ITEMS))
 
 
 def is_atomic(path: Path, value: object) -> bool:
@@ -142,13 +146,14 @@ def flat(obj: Mapping[str, Any]) -> dict[Path, Any]:
     values: dict[Path, Any] = {}
 
     def visit(path: Path, value: object) -> None:
-        parts = children(path, value)
-        values[path] = None if parts else value
-        for element, part in parts:
+        whole = is_atomic_map(path) if isinstance(value, dict) else is_atomic(path, value)
+        values[path] = value if whole else PRESENT
+        for element, part in children(path, value):
             visit((*path, element), part)
 
-    visit((), dict(obj))
-    return {path: value for path, value in values.items() if path and path not in _SERVER_OWNED}
+    for name, part in obj.items():
+        visit((member(name),), part)
+    return {path: value for path, value in values.items() if path not in _SERVER_OWNED}
 
 
 def to_fields_v1(fields: Fields) -> dict[str, Any]:

@@ -5,6 +5,7 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-stra
 
 from __future__ import annotations
 
+from collections import deque
 from copy import deepcopy
 from typing import Any
 
@@ -37,18 +38,25 @@ def _merge_lists(live: list[Any], applied: list[Any], path: Path) -> list[Any]:
     old, new = item_elements(path, live), item_elements(path, applied)
     if old is None or new is None:
         return deepcopy(applied)
-    before = dict(zip(old, live, strict=True))
+    before, after = dict(zip(old, live, strict=True)), dict(zip(new, applied, strict=True))
+    shared = deque(element for element in new if element in before)
+    left, right = deque(old), deque(new)
     merged: list[Any] = []
-    done: set[str] = set()
-    waiting = list(old)
-    for element, item in zip(new, applied, strict=True):
-        while waiting and (waiting[0] not in new or waiting[0] in done):
-            first = waiting.pop(0)
-            if first not in done:
-                merged.append(before[first])
-        merged.append(merge(before[element], item, (*path, element)) if element in before else deepcopy(item))
-        done.add(element)
-    return merged + [before[element] for element in waiting if element not in new]
+    while left or right:
+        if left and left[0] not in after:
+            merged.append(before[left.popleft()])
+        elif left and (not shared or left[0] != shared[0]):
+            left.popleft()  # it comes where the applied list has it, or came there
+        elif right:
+            element = right.popleft()
+            if element in before:
+                shared.popleft()
+                merged.append(merge(before[element], after[element], (*path, element)))
+            else:
+                merged.append(deepcopy(after[element]))
+        else:
+            left.popleft()
+    return merged
 
 
 def prune(value: Any, removed: Fields, others: Fields, path: Path = ()) -> Any:  # noqa: ANN401 - any JSON

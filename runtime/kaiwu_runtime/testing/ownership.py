@@ -5,11 +5,21 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-mana
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kaiwu_runtime.errors import APIStatusError
-from kaiwu_runtime.testing.fields import Fields, Path, fields_of, flat, from_fields_v1, to_fields_v1, with_parents
+from kaiwu_runtime.testing.fields import (
+    PRESENT,
+    Fields,
+    Path,
+    fields_of,
+    flat,
+    from_fields_v1,
+    to_fields_v1,
+    with_parents,
+)
 from kaiwu_runtime.testing.merge import merge, prune
 from kaiwu_runtime.testing.refusals import refusal
 
@@ -118,6 +128,7 @@ def applied(
     result: dict[str, Any] = prune(merged, with_parents(last) - with_parents(wanted), theirs)
     before, after = flat(live), flat(result)
     changed = {path for path, value in after.items() if path not in before or before[path] != value}
+    changed -= {path for path in changed if after[path] is None and before.get(path) is PRESENT}  # emptied, not set
     conflicts = {owner: fields & changed for owner, fields in others.items() if fields & changed}
     if conflicts and not force:
         raise _ownership_conflict(conflicts)
@@ -142,13 +153,23 @@ def _ownership_conflict(conflicts: Mapping[Manager, Fields]) -> APIStatusError:
         using = "" if owner.operation == "Apply" else f" using {owner.api_version}"
         message = f'conflict with "{owner.name}"{using}'
         causes += [
-            {"reason": "FieldManagerConflict", "message": message, "field": _dotted(path)} for path in sorted(fields)
+            {"reason": "FieldManagerConflict", "message": message, "field": dotted(path)} for path in sorted(fields)
         ]
     text = "; ".join(f"{cause['message']}: {cause['field']}" for cause in causes)
     plural = "conflict" if len(causes) == 1 else "conflicts"
     return refusal(409, f"Apply failed with {len(causes)} {plural}: {text}", causes=causes)
 
 
-def _dotted(path: Path) -> str:
+def dotted(path: Path) -> str:
     """Return a path as messages have it: ``.spec.containers[name="a"].image``."""
-    return "".join(f".{element[2:]}" if element.startswith("f:") else f"[{element[2:]}]" for element in path)
+
+    def shown(element: str) -> str:
+        kind, text = element[:2], element[2:]
+        if kind == "f:":
+            return f".{text}"
+        if kind == "v:":
+            return f"[={text}]"
+        keys = json.loads(text)
+        return "[" + ",".join(f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in keys.items()) + "]"
+
+    return "".join(shown(element) for element in path)

@@ -65,9 +65,14 @@ def refusal(
     return error_from_status(status, code=code)
 
 
-def not_served(what: str) -> APIStatusError:
-    """Return the error for a resource or subresource that the server does not know."""
-    return refusal(404, f"the server could not find the requested resource {what}", reason="")
+def not_served(what: str, reason: str = "") -> APIStatusError:
+    """Return the error for a resource or subresource that the server does not know.
+
+    Args:
+        what: The path or the subresource.
+        reason: A server says nothing of a resource, and NotFound of a subresource.
+    """
+    return refusal(404, f"the server could not find the requested resource {what}", reason=reason)
 
 
 def not_found(kind: FakeKind, name: str) -> APIStatusError:

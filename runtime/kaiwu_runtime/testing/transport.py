@@ -216,7 +216,7 @@ class FakeTransport:
         self, kind: FakeKind, request: FakeRequest, params: Mapping[str, str], content_type: str
     ) -> dict[str, Any]:
         if request.subresource and not (request.subresource == "status" and kind.status):
-            raise not_found(kind, request.name) if kind.custom else not_served(request.subresource)
+            raise not_found(kind, request.name) if kind.custom else not_served(request.subresource, "NotFound")
         key = ObjectKey(request.namespace, request.name)
         options = WriteOptions(
             manager=params.get("fieldManager") or "unknown",

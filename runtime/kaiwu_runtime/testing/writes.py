@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from kaiwu_runtime.api.identity import ObjectKey
+from kaiwu_runtime.testing.fields import flat
 from kaiwu_runtime.testing.kinds import FakeKind
-from kaiwu_runtime.testing.ownership import Manager, Owners, after_update, applied, owners_of, write_owners
+from kaiwu_runtime.testing.ownership import Manager, Owners, after_update, applied, dotted, owners_of, write_owners
 from kaiwu_runtime.testing.refusals import already_exists, conflict, invalid, modified, not_found, refusal
 from kaiwu_runtime.testing.storage import Storage
 
@@ -23,6 +24,7 @@ _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 _KEPT = ("name", "namespace", "generateName", "uid", "creationTimestamp", "generation")
 _DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
+_PLAIN = frozenset({"data", "binaryData"})
 _FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
 
 Object = dict[str, Any]
@@ -98,7 +100,8 @@ class Writer:
         """
         old = self._existing(kind, key)
         wanted = change(deepcopy(old))
-        _check_type(kind, wanted)
+        if (wanted.get("apiVersion"), wanted.get("kind")) != (old["apiVersion"], old["kind"]):
+            raise invalid(kind, key.name, "kind", "Invalid value: a patch cannot change what an object is")
         _check_versions(kind, old, wanted.get("metadata") or {}, options)
         new = _constrained(kind, old, wanted, options)
         return self._store(kind, old, new, after_update(old, new, self._manager(kind, options, "Update")), options)
@@ -131,6 +134,7 @@ class Writer:
         old = self._existing(kind, key)
         _check_versions(kind, old, metadata, options)
         new, owners = applied(old, wanted, manager, force=options.force)
+        _check_nulls(kind, old, new)
         return self._store(kind, old, _constrained(kind, old, new, options), owners, options)
 
     def delete(self, kind: FakeKind, key: ObjectKey, sent: Mapping[str, Any]) -> Object:
@@ -232,6 +236,18 @@ def _check_versions(kind: FakeKind, old: Object, sent: Mapping[str, Any], option
         raise modified(kind, old["metadata"]["name"])
 
 
+def _check_nulls(kind: FakeKind, old: Object, new: Object) -> None:
+    """Refuse what an API server refuses too: an object or list of a custom resource that an apply has emptied.
+
+    A manager that sends it empty, and owned what was in it, leaves a null there, which no schema allows.
+    """
+    if kind.custom:
+        nulls = [path for path, value in flat(new).items() if value is None and path[0] != "f:metadata"]
+        added = [path for path in nulls if flat(old).get(path, path) is not None]
+        if added:
+            raise invalid(kind, old["metadata"]["name"], dotted(added[0]).lstrip("."), "Invalid value: null")
+
+
 def _constrained(kind: FakeKind, old: Object, wanted: Object, options: WriteOptions) -> Object:
     """Return what a write may make of an object: the status by its subresource, everything else without it."""
     if options.subresource:
@@ -265,9 +281,16 @@ def _tidy(kind: FakeKind, obj: Object) -> None:
         if not metadata.get(name):
             metadata.pop(name, None)
     if not kind.custom:
-        for name in ("data", "binaryData"):
-            if name in obj and not obj[name]:
-                del obj[name]
+        for name in [name for name, part in obj.items() if part is None or (name in _PLAIN and not part)]:
+            del obj[name]
+        for name, part in obj.items():
+            obj[name] = _without_nulls(part)
+
+
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
 
 
 def _counted(kind: FakeKind, obj: Object) -> Object:

@@ -138,7 +138,7 @@ class API:
     async def get(self, kind: str, name: str) -> dict[str, Any]:
         return await self.send("GET", self.path(kind, name))
 
-    async def list(self, kind: str, **params: str) -> dict[str, Any]:
+    async def listed(self, kind: str, **params: str) -> dict[str, Any]:
         return await self.send("GET", self.path(kind), **params)
 
     async def patch(
@@ -168,7 +168,7 @@ class API:
         async def read() -> None:
             async with aclosing(self.transport.stream(self.path(kind), params=query, idle_timeout=30.0)) as lines:  # type: ignore[type-var]
                 async for line in lines:
-                    events.append(json.loads(line))  # noqa: PERF401
+                    events.append(json.loads(line))
                     if len(events) == count:
                         return
 
@@ -193,7 +193,7 @@ def normalised(log: list[Any], namespace: str) -> list[Any]:
             return [visit(item) for item in value]
         if not isinstance(value, dict):
             return "(namespace)" if value == namespace else value
-        result = {}
+        result: dict[str, Any] = {}
         for name, part in sorted(value.items()):  # servers write members in their own order
             if name == "uid" and not str(part).startswith("own-"):
                 result[name] = number("uid", part)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .api import APPLY, JSON, MERGE, STRATEGIC, API
+from .api import API, APPLY, JSON, STRATEGIC
 
 Scenario = Callable[[API], Awaitable[None]]
 SCENARIOS: dict[str, Scenario] = {}
@@ -98,14 +98,14 @@ async def lists_and_selectors(api: API) -> None:
         await api.create("ConfigMap", f"c-{number}", metadata={"labels": labels})
         await api.create("Gadget", f"g-{number}", metadata={"labels": labels})
     for selector in ("tier=db", "tier==db,!old", "tier!=db", "tier in (db, web)", "tier notin (db)", "tier", "!tier"):
-        await api.list("ConfigMap", labelSelector=selector)
-        await api.list("Gadget", labelSelector=selector)
+        await api.listed("ConfigMap", labelSelector=selector)
+        await api.listed("Gadget", labelSelector=selector)
     for selector in ("metadata.name=c-1", "metadata.name!=c-1", f"metadata.namespace={api.namespace}", "data.key=1"):
-        await api.list("ConfigMap", fieldSelector=selector)
-    await api.list("ConfigMap", labelSelector="tier", fieldSelector="metadata.name=c-2")
-    await api.list("Gadget", labelSelector="=(")
-    await api.list("Gadget", fieldSelector="metadata.name=g-1")
-    await api.list("Gadget", fieldSelector="spec.size=1")
+        await api.listed("ConfigMap", fieldSelector=selector)
+    await api.listed("ConfigMap", labelSelector="tier", fieldSelector="metadata.name=c-2")
+    await api.listed("Gadget", labelSelector="=(")
+    await api.listed("Gadget", fieldSelector="metadata.name=g-1")
+    await api.listed("Gadget", fieldSelector="spec.size=1")
 
 
 @scenario
@@ -118,13 +118,13 @@ async def lists_across_namespaces(api: API) -> None:
 async def lists_page_by_page(api: API) -> None:
     for number in range(5):
         await api.create("Gadget", f"g-{number}", metadata={"labels": {"x": "1"}})
-    page = await api.list("Gadget", limit="2")
+    page = await api.listed("Gadget", limit="2")
     await api.delete("Gadget", "g-4")  # the pages are of one moment
-    page = await api.list("Gadget", limit="2", **{"continue": page["metadata"]["continue"]})
-    await api.list("Gadget", limit="2", **{"continue": page["metadata"]["continue"]})
-    await api.list("Gadget", limit="2", labelSelector="x")
-    await api.list("Gadget", limit="9")
-    await api.list("Gadget", limit="2", **{"continue": "nonsense"})
+    page = await api.listed("Gadget", limit="2", **{"continue": page["metadata"]["continue"]})
+    await api.listed("Gadget", limit="2", **{"continue": page["metadata"]["continue"]})
+    await api.listed("Gadget", limit="2", labelSelector="x")
+    await api.listed("Gadget", limit="9")
+    await api.listed("Gadget", limit="2", **{"continue": "nonsense"})
 
 
 # Patches
@@ -159,10 +159,13 @@ async def patches_of_metadata(api: API) -> None:
 
 @scenario
 async def optimistic_locking(api: API) -> None:
-    for kind, part in (("ConfigMap", "data"), ("Gadget", "spec")):
+    changes: dict[str, tuple[str, dict[str, Any]]] = {
+        "ConfigMap": ("data", {"k": "1"}),
+        "Gadget": ("spec", {"size": 1}),
+    }
+    for kind, (part, change) in changes.items():
         old = await api.create(kind, "a")
         new = await api.patch(kind, "a", {"metadata": {"labels": {"x": "1"}}})
-        change: dict[str, Any] = {"ConfigMap": {"k": "1"}, "Gadget": {"size": 1}}[kind]
         for metadata in (old["metadata"], new["metadata"]):
             version = {"resourceVersion": metadata["resourceVersion"]}
             await api.patch(kind, "a", {"metadata": version, part: change})
@@ -187,7 +190,7 @@ async def json_patches(api: API) -> None:
         [{"op": "add", "path": "/metadata/labels", "value": {"x": "1"}}],
         [{"op": "test", "path": "/spec/size", "value": 9}, {"op": "replace", "path": "/spec/size", "value": 3}],
         [{"op": "remove", "path": "/spec/nothing"}],
-        [{"op": "replace", "path": "/spec/nothing", "value": 1}],
+        [{"op": "replace", "path": "/spec/options/fresh", "value": "1"}],
         [{"op": "add", "path": "/spec/nested/a", "value": "1"}],
         [{"op": "add", "path": "/spec/tags/9", "value": "x"}],
         [{"op": "jump", "path": "/spec/size"}],
@@ -453,7 +456,7 @@ async def propagation(api: API) -> None:
 @scenario
 async def watches(api: API) -> None:
     await api.create("Gadget", "before", metadata={"finalizers": ["x.com/wait"]})
-    version = (await api.list("Gadget"))["metadata"]["resourceVersion"]
+    version = (await api.listed("Gadget"))["metadata"]["resourceVersion"]
 
     async def change() -> None:
         await api.create("Gadget", "a", spec={"size": 1})
@@ -469,7 +472,7 @@ async def watches(api: API) -> None:
 
 @scenario
 async def watches_with_selectors(api: API) -> None:
-    version = (await api.list("ConfigMap"))["metadata"]["resourceVersion"]
+    version = (await api.listed("ConfigMap"))["metadata"]["resourceVersion"]
 
     async def change() -> None:
         await api.create("ConfigMap", "a", metadata={"labels": {"x": "1"}})
@@ -498,7 +501,7 @@ async def watches_from_the_beginning(api: API) -> None:
 
 @scenario
 async def watches_end(api: API) -> None:
-    version = (await api.list("Gadget"))["metadata"]["resourceVersion"]
+    version = (await api.listed("Gadget"))["metadata"]["resourceVersion"]
     await api.watch("Gadget", version, 9, timeoutSeconds="1")
 
 
@@ -507,6 +510,3 @@ async def watches_of_what_is_refused(api: API) -> None:
     events = await api.watch("Gadget", "1", 1)
     api.log[-1] = [(event["type"], event["object"]["code"], event["object"]["reason"]) for event in events]
     await api.send("GET", api.path("ConfigMap"), fieldSelector="data.x=1", watch="1")
-
-
-assert MERGE
