@@ -49,9 +49,11 @@ class Manager:
 
     Args:
         options: How; default reads nothing but the environment's kubeconfig.
+        client: Instead of one that the options lead to, for instance one on a
+            :class:`~kaiwu_runtime.testing.FakeTransport`; closed when the manager stops.
     """
 
-    def __init__(self, options: ManagerOptions | None = None) -> None:
+    def __init__(self, options: ManagerOptions | None = None, *, client: Client | None = None) -> None:
         self.options = options or ManagerOptions()
         self.logger = logger
         self._controllers: dict[str, Controller] = {}
@@ -61,7 +63,7 @@ class Manager:
         self._started = False
         self._ready = False
         self._failure: ConfigurationError | None = None
-        self._api_reader: Client | None = None
+        self._api_reader = client
         self._client: CachedClient | None = None
         self._cache: Cache | None = None
         self.probes = _probes(self.options)

@@ -9,6 +9,8 @@ from types import ModuleType
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from lightkube.core.resource import api_info
+
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
 
 _COUNTED = frozenset(
@@ -124,7 +126,8 @@ def built_in(group: str, version: str, plural: str) -> FakeKind | None:
     """Return one of Kubernetes' own kinds, or None when there is none of that name."""
     module = _module(group, version)
     for kind in vars(module).values() if module is not None else ():
-        if isinstance(kind, type) and hasattr(kind, "_api_info"):
+        # Subresources are classes too, with the identity of their object.
+        if isinstance(kind, type) and hasattr(kind, "_api_info") and api_info(kind).parent is None:
             found = FakeKind.of(kind)
             if (found.identity.group, found.identity.version, found.identity.plural) == (group, version, plural):
                 return found

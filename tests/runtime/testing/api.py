@@ -220,9 +220,4 @@ _LIST = {"resourceVersion", "continue", "remainingItemCount"}
 
 
 def _managed(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return an entry without its time, and without the dots: which maps count as new depends on Go's types."""
-
-    def without_dots(node: dict[str, Any]) -> dict[str, Any]:
-        return {name: without_dots(inner) for name, inner in node.items() if name != "."}
-
-    return {**{k: v for k, v in entry.items() if k != "time"}, "fieldsV1": without_dots(entry["fieldsV1"])}
+    return {name: part for name, part in entry.items() if name != "time"}

@@ -201,6 +201,24 @@ async def json_patches(api: API) -> None:
 
 
 @scenario
+async def patches_of_lists_with_keys(api: API) -> None:
+    web = {"name": "web", "image": "web:1", "env": [{"name": "A", "value": "1"}]}
+    await api.create("Gadget", "a", spec={"containers": [web, {"name": "db"}]})
+    changed = {"name": "web", "image": "web:2", "env": [{"name": "A", "value": "1"}, {"name": "B"}]}
+    await api.patch("Gadget", "a", {"spec": {"containers": [changed, {"name": "new"}]}})
+    await api.apply("m", "Gadget", "a", spec={"containers": [web]})
+    await api.apply("m", "Gadget", "a", spec={"containers": [web]}, force=True)
+    await api.patch("Gadget", "a", {"spec": {"containers": []}})
+    await api.patch("Gadget", "a", {"status": {"conditions": [condition("A"), condition("B")]}}, subresource="status")
+    await api.patch("Gadget", "a", {"status": {"conditions": [condition("B", "False")]}}, subresource="status")
+    await api.create("ConfigMap", "a", metadata={"finalizers": ["x.com/a"], "ownerReferences": [owner("1")]})
+    references = [owner("1", controller=True), owner("2")]
+    await api.patch("ConfigMap", "a", {"metadata": {"finalizers": ["x.com/b"], "ownerReferences": references}})
+    patch = [{"op": "add", "path": "/metadata/finalizers/-", "value": "x.com/c"}]
+    await api.patch("ConfigMap", "a", patch, JSON)
+
+
+@scenario
 async def patches_that_are_not_taken(api: API) -> None:
     await api.create("Gadget", "a")
     await api.patch("Gadget", "a", {"spec": {}}, STRATEGIC)
@@ -339,6 +357,10 @@ async def apply_of_built_in_kinds(api: API) -> None:
     await api.apply("a", "Service", "a", spec={"selector": {"app": "a"}, "ports": ports})
     await api.apply("b", "Service", "a", spec={"ports": [{"port": 443, "protocol": "TCP", "name": "https"}]})
     await api.apply("b", "Service", "a", spec={"selector": {"app": "b"}})
+    await api.apply("c", "Service", "a", spec={"ports": [{"port": 8080, "name": "other"}]})
+    for manager, kind in (("a", "Available"), ("b", "Progressing")):
+        status = {"conditions": [condition(kind) | {"lastUpdateTime": "2026-01-01T00:00:00Z"}]}
+        await api.apply(manager, "Deployment", "a", status=status, subresource="status")
 
 
 @scenario
