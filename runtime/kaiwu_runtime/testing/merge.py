@@ -9,9 +9,16 @@ from collections import deque
 from copy import deepcopy
 from typing import Any
 
-from kaiwu_runtime.testing.fields import Fields, Path, children, is_atomic_map, item_elements, member
-
-_NOTHING = object()
+from kaiwu_runtime.testing.fields import (
+    Fields,
+    Path,
+    children,
+    fields_of,
+    is_atomic_map,
+    item_elements,
+    member,
+    with_parents,
+)
 
 
 def merge(live: Any, applied: Any, path: Path = ()) -> Any:  # noqa: ANN401 - any JSON
@@ -59,36 +66,38 @@ def _merge_lists(live: list[Any], applied: list[Any], path: Path) -> list[Any]:
     return merged
 
 
-def prune(value: Any, removed: Fields, others: Fields, path: Path = ()) -> Any:  # noqa: ANN401 - any JSON
-    """Return a value without the removed fields, but with what others own of them.
+def prune(merged: dict[str, Any], last: Fields, owned: Fields) -> dict[str, Any]:
+    """Return an object without what a manager sends no longer, unless somebody owns it.
+
+    An item of a list goes as a whole: what others own inside it is kept only where they own the item too. An object or
+    list that is left with nothing becomes null, as an API server has it.
 
     Args:
-        value: What there is.
-        removed: The fields, and the members, that their manager sends no longer.
-        others: The fields of every other manager.
-        path: Where the value is.
+        merged: The object with the applied configuration in it.
+        last: What the manager owned before.
+        owned: What every manager owns now, this one included.
     """
-    kept: dict[str, Any] = {}
-    for element, part in children(path, value):
-        inner = (*path, element)
-        kept[element] = _owned(part, others, inner) if inner in removed else prune(part, removed, others, inner)
-    return _rebuilt(value, path, kept)
+    before, last = with_parents(fields_of(merged)), with_parents(last)
+    rest = with_parents(fields_of(_without(merged, last)))
+    rest = with_parents(fields_of(_without(merged, before - (rest | with_parents(owned)))))
+    pruned: dict[str, Any] = _without(merged, (before - rest) & last)
+    return pruned
 
 
-def _owned(value: Any, others: Fields, path: Path) -> Any:  # noqa: ANN401 - any JSON
-    """Return the part of a value that others own, or _NOTHING."""
-    kept = {element: _owned(part, others, (*path, element)) for element, part in children(path, value)}
-    if path not in others and all(part is _NOTHING for part in kept.values()):
-        return _NOTHING
-    return _rebuilt(value, path, kept)
+def _without(value: Any, removed: Fields) -> Any:  # noqa: ANN401 - any JSON
+    """Return a value without some fields, items and members."""
+    ways = {path[:length] for path in removed for length in range(1, len(path))}
 
-
-def _rebuilt(value: Any, path: Path, kept: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
-    """Return a value of the same shape with the parts that are kept; null where none is, as an API server has it."""
-    if not kept:
+    def cut(value: Any, path: Path) -> Any:  # noqa: ANN401 - any JSON
+        kept = {
+            element: cut(part, (*path, element)) if (*path, element) in ways else part
+            for element, part in children(path, value)
+            if (*path, element) not in removed
+        }
+        if isinstance(value, dict):
+            return {name: kept[member(name)] for name in value if member(name) in kept} or None
+        if isinstance(value, list):
+            return [kept[element] for element in item_elements(path, value) or () if element in kept] or None
         return value
-    if isinstance(value, dict):
-        members = {name: kept[member(name)] for name in value if kept[member(name)] is not _NOTHING}
-        return members or None
-    elements = item_elements(path, value) or []
-    return [kept[element] for element in elements if kept[element] is not _NOTHING] or None
+
+    return cut(value, ()) or {}

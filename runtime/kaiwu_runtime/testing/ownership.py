@@ -18,7 +18,6 @@ from kaiwu_runtime.testing.fields import (
     flat,
     from_fields_v1,
     to_fields_v1,
-    with_parents,
 )
 from kaiwu_runtime.testing.merge import merge, prune
 from kaiwu_runtime.testing.refusals import refusal
@@ -123,9 +122,7 @@ def applied(
         owners = after_update({}, live, unknown)
     last, wanted = owners.get(manager, _EMPTY), fields_of(config)
     others: dict[Manager, Fields] = {owner: fields for owner, fields in owners.items() if owner != manager}
-    theirs: Fields = frozenset().union(*others.values())
-    merged = merge(dict(live), dict(config))
-    result: dict[str, Any] = prune(merged, with_parents(last) - with_parents(wanted), theirs)
+    result = prune(merge(dict(live), dict(config)), last, wanted.union(*others.values()))
     before, after = flat(live), flat(result)
     changed = {path for path, value in after.items() if path not in before or before[path] != value}
     changed -= {path for path in changed if after[path] is None and before.get(path) is PRESENT}  # emptied, not set

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,9 +15,9 @@ from kaiwu_runtime.generator.yaml_output import to_yaml
 from kaiwu_runtime.testing import FakeTransport
 
 from .api import API, Gadget, Gizmo, normalised
-from .scenarios import SCENARIOS
+from .random_writes import random_writes
+from .scenarios import SCENARIOS, Scenario
 
-NAMESPACE = "test-fake"
 DEFAULTED = {"apply_of_built_in_kinds"}
 """Scenarios whose objects a real server fills with defaults: of them managedFields are compared."""
 
@@ -35,22 +36,33 @@ async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
         yield made
 
 
-async def answers(api: API, name: str) -> list[Any]:
-    await SCENARIOS[name](api)
+async def answers(api: API, name: str, scenario: Scenario) -> list[Any]:
+    await scenario(api)
     log = normalised(api.log, api.namespace)
     if name in DEFAULTED:
         log = [entry["metadata"]["managedFields"] if "metadata" in entry else entry for entry in log]
     return log
 
 
+async def compare(client: Client, namespace: str, name: str, scenario: Scenario) -> None:
+    real = await answers(API(client.transport, namespace), name, scenario)
+    fake = await answers(API(FakeTransport(Gadget, Gizmo), namespace), name, scenario)
+    found = differences(real, fake)
+    assert not found, "\n".join(found)
+
+
 @pytest.mark.envtest
 @pytest.mark.usefixtures("crds")
 @pytest.mark.parametrize("name", SCENARIOS)
 async def test_both_servers_answer_alike(client: Client, namespace: str, name: str) -> None:
-    real = await answers(API(client.transport, namespace), name)
-    fake = await answers(API(FakeTransport(Gadget, Gizmo), namespace), name)
-    found = differences(real, fake)
-    assert not found, "\n".join(found)
+    await compare(client, namespace, name, SCENARIOS[name])
+
+
+@pytest.mark.envtest
+@pytest.mark.usefixtures("crds")
+@pytest.mark.parametrize("seed", range(int(os.environ.get("KAIWU_FAKE_SEEDS", "10"))))
+async def test_both_servers_answer_alike_to_writes_by_chance(client: Client, namespace: str, seed: int) -> None:
+    await compare(client, namespace, f"seed {seed}", random_writes(seed))
 
 
 def differences(real: Any, fake: Any, where: str = "") -> list[str]:

@@ -1,0 +1,79 @@
+"""Writes by chance: what nobody thought of when the scenarios were written."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from .api import API
+from .scenarios import Scenario, condition
+
+NAMES = ("a", "b")
+MANAGERS = ("alice", "bob", "carol")
+
+
+def random_writes(seed: int, steps: int = 40) -> Scenario:
+    """Return a scenario with writes that the seed decides."""
+
+    async def scenario(api: API) -> None:
+        chance = random.Random(seed)
+        for _ in range(steps):
+            await _write(api, chance)
+        for name in NAMES:
+            await api.get("Gadget", name)
+
+    return scenario
+
+
+async def _write(api: API, chance: random.Random) -> None:
+    name, manager, force = chance.choice(NAMES), chance.choice(MANAGERS), chance.random() < 0.5
+    match chance.choices(("create", "apply", "status", "patch", "patch status", "delete"), (2, 10, 4, 4, 2, 1))[0]:
+        case "create":
+            await api.create("Gadget", name, metadata=_metadata(chance), spec=_spec(chance))
+        case "apply":
+            parts = {"spec": _spec(chance)} if chance.random() < 0.9 else {}
+            await api.apply(manager, "Gadget", name, force=force, metadata=_metadata(chance), **parts)
+        case "status":
+            await api.apply(manager, "Gadget", name, force=force, subresource="status", status=_status(chance))
+        case "patch":
+            await api.patch("Gadget", name, {"metadata": _metadata(chance), "spec": _spec(chance, nulls=True)})
+        case "patch status":
+            await api.patch("Gadget", name, {"status": {"phase": chance.choice("12")}}, subresource="status")
+        case "delete":
+            await api.delete("Gadget", name)
+
+
+def _some(chance: random.Random, parts: dict[str, Any]) -> dict[str, Any]:
+    return {name: part for name, part in parts.items() if chance.random() < 0.4}
+
+
+def _metadata(chance: random.Random) -> dict[str, Any]:
+    labels = _some(chance, {"x": chance.choice("12"), "y": "1"})
+    finalizers = chance.sample(["f.com/a", "f.com/b"], chance.randint(0, 1))
+    return _some(chance, {"labels": labels, "annotations": _some(chance, {"n": "1"}), "finalizers": finalizers})
+
+
+def _spec(chance: random.Random, *, nulls: bool = False) -> dict[str, Any]:
+    containers = [_container(chance, name) for name in chance.sample(["p", "q", "r"], chance.randint(0, 3))]
+    spec = {
+        "size": chance.randint(1, 3),
+        "tags": chance.sample(["s", "t"], chance.randint(0, 2)),
+        "options": _some(chance, {"m": chance.choice("12"), "n": "1"}),
+        "nested": _some(chance, {"a": chance.choice("12"), "deeper": {"name": "d", "value": chance.choice("12")}}),
+        "containers": containers,
+    }
+    chosen = _some(chance, spec)
+    if nulls and chosen and chance.random() < 0.5:
+        chosen[chance.choice(sorted(chosen))] = None
+    return chosen
+
+
+def _container(chance: random.Random, name: str) -> dict[str, Any]:
+    env = [{"name": key, "value": chance.choice("12")} for key in chance.sample(["E", "F"], chance.randint(0, 2))]
+    port = {"containerPort": chance.choice((80, 81)), "protocol": "TCP"}
+    return {"name": name, **_some(chance, {"image": chance.choice("12"), "args": ["x"], "env": env, "ports": [port]})}
+
+
+def _status(chance: random.Random) -> dict[str, Any]:
+    conditions = [condition(kind, chance.choice(("True", "False"))) for kind in chance.sample(["A", "B"], 1)]
+    return _some(chance, {"phase": chance.choice("12"), "conditions": conditions})
