@@ -39,10 +39,15 @@ class Container(APIModel):
     ports: Annotated[list[Port] | None, ListMapKeys("containerPort", "protocol")] = None
 
 
+class Deeper(APIModel):
+    name: str | None = None
+    value: str | None = None
+
+
 class Nested(APIModel):
     a: str | None = None
     b: str | None = None
-    deeper: Env | None = None
+    deeper: Deeper | None = None
 
 
 class GadgetSpec(APIModel):
