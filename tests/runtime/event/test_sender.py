@@ -106,6 +106,7 @@ def test_events_that_repeat_before_they_are_written_are_one_request() -> None:
         pytest.param(LOST, id="connection"),
         pytest.param(ConfigurationError("the token cannot be renewed"), id="credentials"),
         pytest.param(refusal(401), id="401"),
+        pytest.param(refusal(409, reason="Conflict"), id="409"),
         pytest.param(refusal(429), id="429"),
         pytest.param(refusal(500), id="500"),
         pytest.param(refusal(503), id="503"),

@@ -13,34 +13,55 @@ MANAGERS = ("alice", "bob", "carol")
 
 
 def random_writes(seed: int, steps: int = 40) -> Scenario:
-    """Return a scenario with writes that the seed decides."""
+    """Return a scenario with writes that the seed decides; of a custom resource, every fourth time of a ConfigMap."""
 
     async def scenario(api: API) -> None:
         chance = random.Random(seed)
+        write = _write_config_map if seed % 4 == 3 else _write_gadget
         for _ in range(steps):
-            await _write(api, chance)
+            await write(api, chance, chance.choice(NAMES), chance.choice(MANAGERS))
         for name in NAMES:
-            await api.get("Gadget", name)
+            await api.get("ConfigMap" if seed % 4 == 3 else "Gadget", name)
 
     return scenario
 
 
-async def _write(api: API, chance: random.Random) -> None:
-    name, manager, force = chance.choice(NAMES), chance.choice(MANAGERS), chance.random() < 0.5
+async def _write_gadget(api: API, chance: random.Random, name: str, manager: str) -> None:
+    force = chance.random() < 0.5
     match chance.choices(("create", "apply", "status", "patch", "patch status", "delete"), (2, 10, 4, 4, 2, 1))[0]:
         case "create":
             await api.create("Gadget", name, metadata=_metadata(chance), spec=_spec(chance))
         case "apply":
-            parts = {"spec": _spec(chance)} if chance.random() < 0.9 else {}
+            parts: dict[str, Any] = {"spec": _spec(chance)} if chance.random() < 0.9 else {}
             await api.apply(manager, "Gadget", name, force=force, metadata=_metadata(chance), **parts)
         case "status":
-            await api.apply(manager, "Gadget", name, force=force, subresource="status", status=_status(chance, manager))
+            status = _status(chance, manager)
+            await api.apply(manager, "Gadget", name, force=force, subresource="status", status=status)
         case "patch":
             await api.patch("Gadget", name, {"metadata": _metadata(chance), "spec": _spec(chance, nulls=True)})
         case "patch status":
-            await api.patch("Gadget", name, {"status": {"phase": chance.choice("12")}}, subresource="status")
+            patch = {"status": {"phase": chance.choice("12")}}
+            await api.patch("Gadget", name, patch, subresource="status")
         case "delete":
             await api.delete("Gadget", name)
+
+
+async def _write_config_map(api: API, chance: random.Random, name: str, manager: str) -> None:
+    data = _some(chance, {"a": chance.choice("12"), "b": chance.choice("12"), "c": "1"})
+    parts = _some(chance, {"data": data, "immutable": False})
+    match chance.choices(("create", "apply", "patch", "delete"), (1, 8, 4, 1))[0]:
+        case "create":
+            await api.create("ConfigMap", name, metadata=_metadata(chance), **parts)
+        case "apply":
+            force = chance.random() < 0.5
+            await api.apply(manager, "ConfigMap", name, force=force, metadata=_metadata(chance), **parts)
+        case "patch":
+            nothing: dict[str, Any] = chance.choice(
+                [{"data": None}, {"data": {"a": None}}, {"metadata": {"labels": None}}, {}]
+            )
+            await api.patch("ConfigMap", name, {"metadata": _metadata(chance), **parts, **nothing})
+        case "delete":
+            await api.delete("ConfigMap", name)
 
 
 def _some(chance: random.Random, parts: dict[str, Any]) -> dict[str, Any]:
