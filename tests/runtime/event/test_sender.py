@@ -179,10 +179,45 @@ def test_an_answer_that_got_lost_is_no_second_event() -> None:
         await asyncio.sleep(0.01)
         record(recorder, times=2)
         await asyncio.sleep(5)
+        assert store.counts == {"BackedUp": 3}
 
     play(store, scene)
     assert len(store.events) == 1
-    assert store.counts == {"BackedUp": 3}
+
+
+def test_an_event_that_is_gone_is_made_anew_with_its_count() -> None:
+    store = EventStore()
+
+    async def scene(recorder: EventRecorder) -> None:
+        record(recorder)
+        await asyncio.sleep(1)
+        (first,) = store.events.values()
+        store.events.clear()
+        record(recorder)
+        await asyncio.sleep(1)
+        (second,) = store.events.values()
+        assert (second["series"]["count"], second["eventTime"]) == (2, first["eventTime"])
+        record(recorder)
+        await asyncio.sleep(70)
+        assert store.counts == {"BackedUp": 3}
+
+    play(store, scene)
+    assert [verb for _, verb, _ in store.sent] == ["POST", "PATCH", "POST", "PATCH"]
+
+
+def test_after_a_success_the_pauses_are_short_again(caplog: pytest.LogCaptureFixture) -> None:
+    store = EventStore()
+
+    async def scene(recorder: EventRecorder) -> None:
+        for reason in ("First", "Second"):
+            store.failures = [LOST] * 5
+            record(recorder, reason)
+            await asyncio.sleep(60)
+
+    play(store, scene)
+    moments = [moment for moment, _, _ in store.sent]
+    assert moments[7] - moments[6] <= 0.5
+    assert [line.message for line in warnings(caplog)] == ["Cannot write events; trying again"] * 2
 
 
 def test_the_queue_is_bounded_and_says_what_it_dropped(caplog: pytest.LogCaptureFixture) -> None:
@@ -229,6 +264,38 @@ def test_the_series_that_was_not_repeated_longest_is_forgotten() -> None:
 
     play(store, scene, memory=memory)
     assert store.counts["A"] == 3
+
+
+def test_a_series_that_is_forgotten_or_succeeded_is_written_to_its_last_count() -> None:
+    store = EventStore()
+
+    async def scene(recorder: EventRecorder) -> None:
+        record(recorder, "A", times=2)
+        await asyncio.sleep(1)
+        record(recorder, "A", times=3)
+        record(recorder, "B")
+        record(recorder, "C", times=2)  # A has no room any more
+        await asyncio.sleep(1)
+        assert store.counts == {"A": 5, "B": 1, "C": 2}
+        record(recorder, "C", times=3)
+        await asyncio.sleep(400)
+        record(recorder, "C")  # ended, though nobody looked
+        await asyncio.sleep(1)
+        assert [event["series"]["count"] for event in store.events.values() if "series" in event] == [5, 5]
+        assert [event["reason"] for event in store.events.values()] == ["A", "B", "C", "C"]
+
+    play(store, scene, timings=EventTimings(sweep=10_000), memory=SeriesMemory(most_remembered=2))
+
+
+def test_a_series_that_ended_is_not_remembered() -> None:
+    memory = SeriesMemory()
+
+    async def scene(recorder: EventRecorder) -> None:
+        record(recorder, times=2)
+        await asyncio.sleep(370)
+        assert len(memory) == 0
+
+    play(EventStore(), scene, memory=memory)
 
 
 def test_a_stop_waits_for_a_slow_server_no_longer_than_it_may(caplog: pytest.LogCaptureFixture) -> None:
