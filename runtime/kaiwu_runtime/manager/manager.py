@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
-from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,11 +20,13 @@ from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.controller.controller import Controller
 from kaiwu_runtime.controller.reconciler import Reconciler
-from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, KaiwuError
+from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
+from kaiwu_runtime.event import EventRecorder, EventSender
 from kaiwu_runtime.manager.discovery import find_reconcilers
 from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
+from kaiwu_runtime.manager.process import run_to_the_end
 from kaiwu_runtime.manager.signals import stop_on_signal
-from kaiwu_runtime.manager.startup import explain, unless_stopped, wait_until_synced
+from kaiwu_runtime.manager.startup import unless_stopped, wait_until_synced
 
 if TYPE_CHECKING:
     from kaiwu_runtime.manager.leader_election import LeaderElector
@@ -50,21 +50,24 @@ class Manager:
 
     Args:
         options: How; default reads nothing but the environment's kubeconfig.
+        client: Instead of one that the options lead to, for instance one on a
+            :class:`~kaiwu_runtime.testing.FakeTransport`; closed when the manager stops.
 
     Attributes:
         webhooks: The server of :func:`~kaiwu_runtime.webhook.webhook_managed_by`; None while there are no webhooks.
     """
 
-    def __init__(self, options: ManagerOptions | None = None) -> None:
+    def __init__(self, options: ManagerOptions | None = None, *, client: Client | None = None) -> None:
         self.options = options or ManagerOptions()
         self.logger = logger
         self._controllers: dict[str, Controller] = {}
         self._runnables: list[Runnable] = []
+        self._events = EventSender(lambda: self.api_reader)
         self._stop = asyncio.Event()
         self._started = False
         self._ready = False
         self._failure: ConfigurationError | None = None
-        self._api_reader: Client | None = None
+        self._api_reader = client
         self._client: CachedClient | None = None
         self._cache: Cache | None = None
         self.probes = _probes(self.options)
@@ -153,6 +156,14 @@ class Manager:
         """Run something beside the controllers, once the caches are synced."""
         self._runnables.append(runnable)
 
+    def event_recorder(self, name: str) -> EventRecorder:
+        """Return a recorder of events that names a controller as their source.
+
+        Raises:
+            ValueError: The name is no name of a controller.
+        """
+        return EventRecorder(self._events, name)
+
     def stop(self) -> None:
         """Ask a running manager to stop, as SIGTERM does."""
         self._stop.set()
@@ -166,21 +177,7 @@ class Manager:
             0 after an orderly stop; 1 when something failed, with the reason as one line in the log.
         """
         log.configure(level=self.options.log_level, format=self.options.log_format)
-        try:
-            if self._failure is not None:
-                raise self._failure
-            _run(self._main)
-        except KaiwuError as error:
-            logger.error("%s", explain(error))
-            return 1
-        except ExceptionGroup as group:
-            for failure in _leaves(group):
-                if isinstance(failure, KaiwuError):
-                    logger.error("%s", explain(failure))
-                else:
-                    logger.error("The manager failed", exc_info=failure)
-            return 1
-        return 0
+        return run_to_the_end(self._main)
 
     async def start(self) -> None:
         """Run until `stop` is called or something fails; `run` without signals and process-wide settings.
@@ -221,6 +218,8 @@ class Manager:
             await self.api_reader.close()
 
     async def _main(self) -> None:
+        if self._failure is not None:
+            raise self._failure  # before anything that needs a loop in the main thread
         with stop_on_signal(self.stop):
             await self.start()
 
@@ -238,6 +237,7 @@ class Manager:
                 group.create_task(controller.run(self.cache), name=f"controller {controller.name}")
                 for controller in ([] if self._stop.is_set() else self._controllers.values())
             ]
+            events = group.create_task(self._events.run(), name="events")
             beside = [group.create_task(runnable.run(), name=type(runnable).__name__) for runnable in self._runnables]
             # A task of the group that fails cancels this wait, and with it everything else.
             await self._stop.wait()
@@ -249,6 +249,7 @@ class Manager:
             )
             for task in running:
                 task.cancel()
+            events.cancel()  # after the controllers: their last events are written too
             caches.cancel()
         logger.info("Stopped")
 
@@ -273,6 +274,10 @@ class Manager:
         if self.metrics is not None:
             self.metrics.leader.labels(options.leader_election_id).set_function(lambda: float(elector.is_leader))
         await unless_stopped(elector.acquire(), self._stop)
+        if elector.is_leader:
+            note = f"{elector.identity} became leader"
+            recorder = self.event_recorder("leader-election")
+            recorder.event(elector.lease, reason="LeaderElection", action="Acquire", note=note)
 
     def _metrics_server(self) -> MetricsServer | None:
         options = self.options
@@ -308,25 +313,3 @@ def _probes(options: ManagerOptions) -> Probes | None:
     from kaiwu_runtime.manager.probes import Probes  # noqa: PLC0415 - an HTTP server, for those who want one
 
     return Probes(*parse_address(options.health_probe_bind_address, "--health-probe-bind-address"))
-
-
-def _run(main: Callable[[], Awaitable[None]]) -> None:
-    async def run() -> None:
-        await main()
-
-    if sys.platform != "win32":
-        try:
-            import uvloop  # noqa: PLC0415 - where it is installed
-        except ImportError:
-            pass
-        else:
-            uvloop.run(run())
-            return
-    asyncio.run(run())
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found

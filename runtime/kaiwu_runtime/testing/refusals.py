@@ -1,0 +1,105 @@
+"""The failures of an API server, as it words them.
+
+See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from kaiwu_runtime.errors import APIStatusError, error_from_status
+from kaiwu_runtime.testing.kinds import FakeKind
+
+_REASONS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    409: "Conflict",
+    410: "Expired",
+    415: "UnsupportedMediaType",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
+
+
+def refusal(
+    code: int,
+    message: str = "",
+    *,
+    reason: str | None = None,
+    kind: FakeKind | None = None,
+    name: str = "",
+    causes: list[dict[str, str]] | None = None,
+) -> APIStatusError:
+    """Return the typed error of a refusal.
+
+    Args:
+        code: HTTP status code.
+        message: Default is the code's own phrase.
+        reason: Default is the usual one of the code.
+        kind: For the details.
+        name: The object's name, for the details.
+        causes: Fields and what is wrong with them.
+    """
+    details: dict[str, Any] = {}
+    if kind is not None:
+        known = {"name": name, "group": kind.identity.group, "kind": kind.identity.plural}
+        details = {field: value for field, value in known.items() if value}
+    if causes:
+        details["causes"] = causes
+    status = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "message": message or HTTPStatus(code).phrase,
+        "reason": _REASONS.get(code, "") if reason is None else reason,
+        "details": details,
+        "code": code,
+    }
+    return error_from_status(status, code=code)
+
+
+def not_served(what: str, reason: str = "") -> APIStatusError:
+    """Return the error for a resource or subresource that the server does not know.
+
+    Args:
+        what: The path or the subresource.
+        reason: A server says nothing of a resource, and NotFound of a subresource.
+    """
+    return refusal(404, f"the server could not find the requested resource {what}", reason=reason)
+
+
+def not_found(kind: FakeKind, name: str) -> APIStatusError:
+    """Return the error for an object that does not exist."""
+    return refusal(404, f'{kind.resource} "{name}" not found', kind=kind, name=name)
+
+
+def already_exists(kind: FakeKind, name: str) -> APIStatusError:
+    """Return the error for a name that is taken."""
+    return refusal(409, f'{kind.resource} "{name}" already exists', reason="AlreadyExists", kind=kind, name=name)
+
+
+def conflict(kind: FakeKind, name: str, message: str) -> APIStatusError:
+    """Return the error for a write that comes too late."""
+    text = f'Operation cannot be fulfilled on {kind.resource} "{name}": {message}'
+    return refusal(409, text, kind=kind, name=name)
+
+
+def modified(kind: FakeKind, name: str) -> APIStatusError:
+    """Return the error for a resourceVersion that is not the newest."""
+    text = "the object has been modified; please apply your changes to the latest version and try again"
+    return conflict(kind, name, text)
+
+
+def invalid(kind: FakeKind, name: str, field: str, problem: str) -> APIStatusError:
+    """Return the error for a field with a value it may not have."""
+    identity = kind.identity
+    full = f"{identity.kind}.{identity.group}" if identity.group else identity.kind
+    causes = [{"reason": "FieldValueInvalid", "message": problem, "field": field}]
+    return refusal(422, f'{full} "{name}" is invalid: {field}: {problem}', kind=kind, name=name, causes=causes)

@@ -1,0 +1,300 @@
+"""What a write does to an object: system fields, the status apart, generation, finalizers, and who owns which field.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from kaiwu_runtime.api.identity import ObjectKey
+from kaiwu_runtime.testing.fields import flat
+from kaiwu_runtime.testing.kinds import FakeKind
+from kaiwu_runtime.testing.ownership import Manager, Owners, after_update, applied, dotted, owners_of, write_owners
+from kaiwu_runtime.testing.refusals import already_exists, conflict, invalid, modified, not_found, refusal
+from kaiwu_runtime.testing.storage import Storage
+
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
+_KEPT = ("name", "namespace", "generateName", "uid", "creationTimestamp", "generation")
+_DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
+_PLAIN = frozenset({"data", "binaryData"})
+_FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
+
+Object = dict[str, Any]
+
+
+class WriteOptions(NamedTuple):
+    """What a request says beside the object.
+
+    Attributes:
+        manager: The field manager.
+        dry_run: Answer and store nothing.
+        subresource: ``status``, or empty.
+        force: For an apply: take over what others own.
+    """
+
+    manager: str
+    dry_run: bool = False
+    subresource: str = ""
+    force: bool = False
+
+
+class Writer:
+    """Carries out writes on a storage.
+
+    Args:
+        storage: Keeps the objects.
+        wall: The time of day, with a time zone.
+    """
+
+    def __init__(self, storage: Storage, wall: Callable[[], datetime]) -> None:
+        self._storage = storage
+        self._wall = wall
+
+    def create(self, kind: FakeKind, namespace: str, sent: Object, options: WriteOptions) -> Object:
+        """Create an object.
+
+        Raises:
+            APIStatusError: The API server would refuse it.
+        """
+        obj = deepcopy(sent)
+        metadata = obj.setdefault("metadata", {})
+        _check_type(kind, obj)
+        if metadata.get("resourceVersion"):
+            raise refusal(500, "resourceVersion should not be set on objects to be created", reason="")
+        if metadata.get("namespace", namespace) != namespace:
+            raise refusal(400, "the namespace of the provided object does not match the namespace sent on the request")
+        if not metadata.get("name") and metadata.get("generateName"):
+            metadata["name"] = metadata["generateName"] + "".join(random.choices(_SUFFIX, k=5))  # noqa: S311
+        name = metadata.get("name") or ""
+        if not name:
+            raise invalid(kind, "", "metadata.name", "Required value: name or generateName is required")
+        if not _NAME.fullmatch(name) and kind.identity.group != "rbac.authorization.k8s.io":
+            raise invalid(kind, name, "metadata.name", f'Invalid value: "{name}": must be a lower-case DNS name')
+        if self._storage.get(kind, ObjectKey(namespace, name)) is not None:
+            raise already_exists(kind, name)
+        self._prepare(kind, namespace, obj)
+        owners = after_update({}, obj, self._manager(kind, options, "Update"))
+        return self._store_new(kind, namespace, obj, owners, options)
+
+    def update(
+        self, kind: FakeKind, key: ObjectKey, change: Callable[[Object], Object], options: WriteOptions
+    ) -> Object:
+        """Change an object by a patch.
+
+        Args:
+            kind: The resource.
+            key: Namespace and name.
+            change: From the object there is to the one that is wanted.
+            options: See the class.
+
+        Raises:
+            APIStatusError: The API server would refuse it.
+        """
+        old = self._existing(kind, key)
+        wanted = change(deepcopy(old))
+        if (wanted.get("apiVersion"), wanted.get("kind")) != (old["apiVersion"], old["kind"]):
+            raise invalid(kind, key.name, "kind", "Invalid value: a patch cannot change what an object is")
+        _check_versions(kind, old, wanted.get("metadata") or {}, options)
+        new = _constrained(kind, old, wanted, options)
+        return self._store(kind, old, new, after_update(old, new, self._manager(kind, options, "Update")), options)
+
+    def apply(self, kind: FakeKind, key: ObjectKey, config: Object, options: WriteOptions) -> Object:
+        """Create or change an object by server-side apply.
+
+        Raises:
+            APIStatusError: The API server would refuse it.
+        """
+        _check_type(kind, config)
+        metadata = config.get("metadata") or {}
+        if metadata.get("managedFields"):
+            raise refusal(400, "metadata.managedFields must be nil")
+        if (metadata.get("name") or key.name, metadata.get("namespace") or key.namespace) != (key.name, key.namespace):
+            raise refusal(400, "the name of the object does not match the name on the URL")
+        manager = self._manager(kind, options, "Apply")
+        if options.subresource:
+            wanted = {name: config[name] for name in ("status",) if name in config}
+        else:
+            wanted = {name: part for name, part in config.items() if name != "status" or not kind.status}
+        found = self._storage.get(kind, key)
+        if found is None and not options.subresource:
+            if metadata.get("uid") or metadata.get("resourceVersion"):
+                raise conflict(kind, key.name, "the object does not exist, and the request names its uid or version")
+            start = {"apiVersion": config["apiVersion"], "kind": config["kind"], "metadata": {"name": key.name}}
+            obj, owners = applied(start, wanted, manager, force=options.force)
+            self._prepare(kind, key.namespace, obj)
+            return self._store_new(kind, key.namespace, obj, owners, options)
+        old = self._existing(kind, key)
+        _check_versions(kind, old, metadata, options)
+        new, owners = applied(old, wanted, manager, force=options.force)
+        _check_nulls(kind, old, new)
+        return self._store(kind, old, _constrained(kind, old, new, options), owners, options)
+
+    def delete(self, kind: FakeKind, key: ObjectKey, sent: Mapping[str, Any]) -> Object:
+        """Delete an object, or mark it as deleted when it has finalizers.
+
+        Args:
+            kind: The resource.
+            key: Namespace and name.
+            sent: DeleteOptions: preconditions, propagationPolicy and dryRun count.
+
+        Raises:
+            APIStatusError: There is none, or a precondition does not hold.
+        """
+        old = self._existing(kind, key)
+        metadata = old["metadata"]
+        for name, field in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+            wanted = (sent.get("preconditions") or {}).get(name)
+            if wanted and wanted != metadata[name]:
+                text = f"{field} in precondition: {wanted}, {field} in object meta: {metadata[name]}"
+                raise conflict(kind, key.name, f"Precondition failed: {text}")
+        new = deepcopy(old)
+        finalizers = [entry for entry in metadata.get("finalizers") or () if entry not in _FINALIZERS.values()]
+        if added := _FINALIZERS.get(sent.get("propagationPolicy") or ""):
+            finalizers.append(added)
+        dry_run = bool(sent.get("dryRun"))
+        if not finalizers:
+            if not dry_run:
+                self._storage.remove(kind, key)
+            identity = kind.identity
+            details = {"name": key.name, "kind": identity.plural, "uid": metadata["uid"]}
+            details |= {"group": identity.group} if identity.group else {}
+            return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+        if "deletionTimestamp" in metadata:
+            return old
+        new["metadata"].update(deletionTimestamp=self._now(), deletionGracePeriodSeconds=0, finalizers=finalizers)
+        if metadata.get("generation"):
+            new["metadata"]["generation"] += 1
+        return new if dry_run else self._storage.put(kind, key, new)
+
+    def _existing(self, kind: FakeKind, key: ObjectKey) -> Object:
+        found = self._storage.get(kind, key)
+        if found is None:
+            raise not_found(kind, key.name)
+        return found
+
+    def _prepare(self, kind: FakeKind, namespace: str, obj: Object) -> None:
+        """Give a new object what the server alone writes."""
+        metadata = obj["metadata"]
+        for name in ("managedFields", "selfLink", *_DELETION):
+            metadata.pop(name, None)
+        if namespace:
+            metadata["namespace"] = namespace
+        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._now()}
+        if kind.generation:
+            metadata["generation"] = 1
+        if kind.status:
+            obj.pop("status", None)
+        _tidy(kind, obj)
+
+    def _store_new(self, kind: FakeKind, namespace: str, obj: Object, owners: Owners, options: WriteOptions) -> Object:
+        write_owners(obj, owners, {}, self._now())
+        return obj if options.dry_run else self._storage.put(kind, ObjectKey(namespace, obj["metadata"]["name"]), obj)
+
+    def _store(self, kind: FakeKind, old: Object, new: Object, owners: Owners, options: WriteOptions) -> Object:
+        key = ObjectKey(old["metadata"].get("namespace", ""), old["metadata"]["name"])
+        if kind.generation and _counted(kind, old) != _counted(kind, new):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+        owners = {owner: fields for owner, fields in owners.items() if fields}
+        if new == old and owners == owners_of(old):
+            return old  # a write that changes nothing makes no version
+        write_owners(new, owners, old, self._now())
+        if options.dry_run:
+            return new
+        if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
+            self._storage.remove(kind, key)
+            return new
+        return self._storage.put(kind, key, new)
+
+    def _now(self) -> str:
+        return self._wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @staticmethod
+    def _manager(kind: FakeKind, options: WriteOptions, operation: str) -> Manager:
+        return Manager(options.manager, operation, kind.identity.api_version, options.subresource)
+
+
+def _check_type(kind: FakeKind, obj: Mapping[str, Any]) -> None:
+    identity = kind.identity
+    if (obj.get("apiVersion"), obj.get("kind")) != (identity.api_version, identity.kind):
+        raise refusal(400, f"the object is a {obj.get('kind')} of {obj.get('apiVersion')}; {identity} was expected")
+
+
+def _check_versions(kind: FakeKind, old: Object, sent: Mapping[str, Any], options: WriteOptions) -> None:
+    uid, version = sent.get("uid"), sent.get("resourceVersion")
+    # The metadata of a custom resource that comes with its status is not looked at, but for its version.
+    if uid and uid != old["metadata"]["uid"] and not (options.subresource and kind.custom):
+        raise invalid(kind, old["metadata"]["name"], "metadata.uid", f'Invalid value: "{uid}": field is immutable')
+    if version and version != old["metadata"]["resourceVersion"]:
+        raise modified(kind, old["metadata"]["name"])
+
+
+def _check_nulls(kind: FakeKind, old: Object, new: Object) -> None:
+    """Refuse what an API server refuses too: an object or list of a custom resource that an apply has emptied.
+
+    A manager that sends it empty, and owned what was in it, leaves a null there, which no schema allows.
+    """
+    if kind.custom:
+        nulls = [path for path, value in flat(new).items() if value is None and path[0] != "f:metadata"]
+        added = [path for path in nulls if flat(old).get(path, path) is not None]
+        if added:
+            raise invalid(kind, old["metadata"]["name"], dotted(added[0]).lstrip("."), "Invalid value: null")
+
+
+def _constrained(kind: FakeKind, old: Object, wanted: Object, options: WriteOptions) -> Object:
+    """Return what a write may make of an object: the status by its subresource, everything else without it."""
+    if options.subresource:
+        new = {**old, "status": wanted.get("status")}
+    else:
+        new = {**wanted, "status": old.get("status")} if kind.status else dict(wanted)
+    if new.get("status") is None:
+        new.pop("status", None)
+    if options.subresource:
+        return deepcopy(new)
+    before, metadata = old["metadata"], dict(wanted.get("metadata") or {})
+    for name in (*_KEPT, *_DELETION, "managedFields", "resourceVersion"):
+        metadata.pop(name, None)
+        if name in before:
+            metadata[name] = before[name]
+    if wanted.get("metadata", {}).get("name", before["name"]) != before["name"]:
+        raise refusal(400, "the name of the object does not match the name on the URL")
+    added = {*(metadata.get("finalizers") or ())} - {*(before.get("finalizers") or ())}
+    if "deletionTimestamp" in before and added:
+        text = "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers "
+        raise invalid(kind, before["name"], "metadata.finalizers", text + ", ".join(sorted(added)))
+    new = deepcopy({**new, "metadata": metadata})
+    _tidy(kind, new)
+    return new
+
+
+def _tidy(kind: FakeKind, obj: Object) -> None:
+    """Drop what a typed object does not keep: nulls, and the empty collections of metadata and of plain data."""
+    metadata = obj["metadata"]
+    for name in ("labels", "annotations", "finalizers", "ownerReferences"):
+        if not metadata.get(name):
+            metadata.pop(name, None)
+    if not kind.custom:
+        for name in [name for name, part in obj.items() if part is None or (name in _PLAIN and not part)]:
+            del obj[name]
+        for name, part in obj.items():
+            obj[name] = _without_nulls(part)
+
+
+def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
+
+
+def _counted(kind: FakeKind, obj: Object) -> Object:
+    """Return the part of an object whose changes make a new generation."""
+    if not kind.custom:
+        return {"spec": obj.get("spec")}
+    return {name: part for name, part in obj.items() if name != "metadata" and not (name == "status" and kind.status)}

@@ -1,0 +1,80 @@
+"""The same requests to the fake and to a real API server get the same answers, field by field."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from kaiwu_runtime.client import Client
+from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.generator import build_crds
+from kaiwu_runtime.generator.yaml_output import to_yaml
+from kaiwu_runtime.testing import FakeTransport
+
+from .api import API, Gadget, Gizmo, normalised
+from .random_writes import random_writes
+from .scenarios import SCENARIOS, Scenario
+
+DEFAULTED = {"apply_of_built_in_kinds"}
+"""Scenarios whose objects a real server fills with defaults: of them managedFields are compared."""
+
+
+@pytest.fixture(scope="module")
+def crds(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("crds")
+    for crd in build_crds([Gadget, Gizmo]):
+        (folder / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
+    control_plane.install_crds(folder)
+
+
+@pytest.fixture
+async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
+    async with Client.connect(control_plane.kubeconfig) as made:
+        yield made
+
+
+async def answers(api: API, name: str, scenario: Scenario) -> list[Any]:
+    await scenario(api)
+    log = normalised(api.log, api.namespace)
+    if name in DEFAULTED:
+        log = [entry["metadata"]["managedFields"] if "metadata" in entry else entry for entry in log]
+    return log
+
+
+async def compare(client: Client, namespace: str, name: str, scenario: Scenario) -> None:
+    real = await answers(API(client.transport, namespace), name, scenario)
+    fake = await answers(API(FakeTransport(Gadget, Gizmo), namespace), name, scenario)
+    found = differences(real, fake)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.envtest
+@pytest.mark.usefixtures("crds")
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_both_servers_answer_alike(client: Client, namespace: str, name: str) -> None:
+    await compare(client, namespace, name, SCENARIOS[name])
+
+
+@pytest.mark.envtest
+@pytest.mark.usefixtures("crds")
+@pytest.mark.parametrize("seed", range(int(os.environ.get("KAIWU_FAKE_SEEDS", "10"))))
+async def test_both_servers_answer_alike_to_writes_by_chance(client: Client, namespace: str, seed: int) -> None:
+    await compare(client, namespace, f"seed {seed}", random_writes(seed))
+
+
+def differences(real: Any, fake: Any, where: str = "") -> list[str]:
+    """Return one line for each place where two answers differ."""
+    if isinstance(real, dict) and isinstance(fake, dict):
+        names = sorted({**real, **fake})
+        return [
+            line
+            for name in names
+            for line in differences(real.get(name, "(nothing)"), fake.get(name, "(nothing)"), f"{where}.{name}")
+        ]
+    if isinstance(real, list) and isinstance(fake, list) and len(real) == len(fake):
+        pairs = enumerate(zip(real, fake, strict=True))
+        return [line for number, pair in pairs for line in differences(*pair, f"{where}[{number}]")]
+    return [] if real == fake else [f"{where}: {real!r} by the real one, {fake!r} by the fake"]
