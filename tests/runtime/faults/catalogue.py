@@ -70,13 +70,15 @@ class Hits:
         return self._proxy.hits - self._before
 
 
-def answering(action: Action, *traffic: Traffic, share: float = 1.0) -> Callable[[Scene], Awaitable[int]]:
+def answering(
+    action: Action, *traffic: Traffic, share: float = 1.0, count: int | None = None
+) -> Callable[[Scene], Awaitable[int]]:
     """Return a fault that answers requests itself; watches are broken first, so that new ones meet it."""
 
     async def run(scene: Scene) -> int:
         scene.proxy.drop()
         hits = Hits(scene.proxy)
-        with scene.proxy.rule(action, *traffic, share=share):
+        with scene.proxy.rule(action, *traffic, share=share, count=count):
             await asyncio.sleep(scene.seconds)
         return hits.count
 
@@ -169,6 +171,7 @@ FAULTS: Sequence[Fault] = (
     Fault("429", answering(Refuse(429, retry_after=1), share=0.5)),
     Fault("429 to watches", answering(Refuse(429, retry_after=1), "watch")),
     Fault("500", answering(Refuse(500), share=0.5)),
+    Fault("500 to the next 40 requests", answering(Refuse(500), count=40)),
     Fault("503", answering(Refuse(503, retry_after=1), share=0.5)),
     Fault("503 without Retry-After", answering(Refuse(503), share=0.8)),
     Fault("504 after the write", answering(Refuse(504, late=True), "write", share=0.5)),

@@ -35,6 +35,7 @@ from kaiwu_runtime.api import APIModel, CustomResource, resource
 from kaiwu_runtime.cache import reflector
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.controller.predicate import GenerationChanged
+from kaiwu_runtime.queue import ExponentialBackoff
 
 from .fingerprint import fingerprint
 
@@ -70,12 +71,13 @@ class WidgetReconciler(Reconciler):
 
     def setup_with_manager(self, manager: Manager) -> None:
         """Watch Widgets and their ConfigMaps."""
+        most = float(os.environ.get("FAULTS_MOST_BACKOFF", "0"))
         (
             controller_managed_by(manager)
             .named("widget")
             .for_(Widget, GenerationChanged())
             .owns(ConfigMap)
-            .with_options(max_concurrent_reconciles=int(os.environ.get("FAULTS_WORKERS", "8")))
+            .with_options(max_concurrent_reconciles=8, rate_limiter=ExponentialBackoff(most=most) if most else None)
             .complete(self)
         )
 

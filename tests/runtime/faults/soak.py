@@ -32,9 +32,13 @@ PAUSE = 0.02
 
 FAULT_SECONDS = (0.5, 4.0)
 CALM_SECONDS = (0.0, 1.5)
-SETTLE_SECONDS = 120.0
+SETTLE_SECONDS = 180.0
 PATIENCE = 8.0
 """Seconds after which the operator gives up silence: the runtime's own minutes would be most of the soak."""
+
+MOST_BACKOFF = 5.0
+"""Longest wait of a failed object. By default all objects together get ten retries a second, as in client-go: after a
+minute of faults on hundreds of objects that is a pause of another minute."""
 
 MOST_GROWTH = 0.05
 MEMORY_MINUTES = 4
@@ -71,14 +75,18 @@ class Soak:
             async with Server(plane.kubeconfig) as server, HTTPFaultProxy(server, dice) as proxy:
                 workload = Workload(server, namespace, self.objects, dice)
                 kubeconfig = token.kubeconfig(f"http://127.0.0.1:{proxy.port}")
-                environment = {**clock.environment, "FAULTS_PATIENCE": str(PATIENCE)}
+                environment = {
+                    **clock.environment,
+                    "FAULTS_PATIENCE": str(PATIENCE),
+                    "FAULTS_MOST_BACKOFF": str(MOST_BACKOFF),
+                }
                 operator = OperatorProcess(self.folder, kubeconfig, namespace, environment)
                 try:
                     await operator.ready()
                     scene = Scene(plane, proxy, operator, token, clock, dice, seconds=0)
                     await self._minutes(scene, server, workload)
                 finally:
-                    operator.stop()
+                    await asyncio.to_thread(operator.stop)
         return self._verdict(workload.changes)
 
     async def _minutes(self, scene: Scene, server: Server, workload: Workload) -> None:
@@ -90,10 +98,11 @@ class Soak:
         decks = _Decks([fault for fault in FAULTS if fault.name != "clock stepped" or not scene.clock.missing])
         if scene.clock.missing:
             print(f"soak: without clock steps: {scene.clock.missing}", flush=True)
+        start = time.monotonic()
         for number in range(1, max(1, round(self.minutes)) + 1):
             samples: list[float] = []
             sampling = asyncio.create_task(_sample(scene.operator, samples))
-            await self._faulty(scene, workload, decks, length)
+            await self._faulty(scene, workload, decks, until=start + number * length)
             began = time.monotonic()
             left = await settle(server, workload, scene.operator, seconds=SETTLE_SECONDS, poll=1.0)
             took = time.monotonic() - began
@@ -110,13 +119,12 @@ class Soak:
             if left:
                 print("\n".join(left[:20]), scene.operator.tail(), sep="\n", flush=True)
 
-    async def _faulty(self, scene: Scene, workload: Workload, decks: _Decks, seconds: float) -> None:
-        """Change objects, with one fault after the other, for some seconds."""
-        deadline = time.monotonic() + seconds
+    async def _faulty(self, scene: Scene, workload: Workload, decks: _Decks, *, until: float) -> None:
+        """Change objects, with one fault after the other, until a moment of the monotonic clock."""
         stop = asyncio.Event()
         changing = asyncio.create_task(workload.change(stop, PAUSE))
         try:
-            while time.monotonic() < deadline:
+            while time.monotonic() < until:
                 fault = decks.draw(scene.dice)
                 scene.seconds = scene.dice.uniform(*FAULT_SECONDS)
                 await fault.run(scene)

@@ -70,5 +70,5 @@ async def test_everything_converges_after(fault: Fault, plane: ControlPlane, tmp
             left = await settle(server, workload, operator, seconds=SETTLE_SECONDS)
             assert not left, "\n".join([f"{len(left)} differences", *left[:10], operator.tail()])
         finally:
-            operator.stop()
+            await asyncio.to_thread(operator.stop)
         assert operator.exit_status == 0, operator.tail()
