@@ -15,6 +15,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterable
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -202,8 +203,9 @@ class Reflector:
             "timeoutSeconds": str(int(seconds)),
         }
         lines = self._transport.stream(self._path, params=params, idle_timeout=seconds + IDLE_MARGIN_SECONDS)
-        async for line in lines:
-            self._take(line)
+        async with aclosing(lines):  # or a line that is refused would leave the connection open, and filling
+            async for line in lines:
+                self._take(line)
 
     def _take(self, line: bytes) -> None:
         try:

@@ -18,7 +18,7 @@ import os
 import random
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import quote
@@ -127,7 +127,7 @@ class HTTPTransport:
             waited += pause
             await asyncio.sleep(pause)
 
-    async def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
+    async def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.transport.Transport`."""
         target = _target(path, params)
         try:
