@@ -69,6 +69,11 @@ class Connection(asyncio.Protocol):
         return not self.closed and not self._busy and self._keep and self._error is None
 
     @property
+    def timed_out(self) -> bool:
+        """Whether it was silent for longer than somebody would wait."""
+        return isinstance(self._error, TimeoutError)
+
+    @property
     def transport(self) -> asyncio.Transport:
         """What the bytes go through."""
         if self._transport is None:
