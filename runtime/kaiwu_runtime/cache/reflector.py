@@ -136,6 +136,7 @@ class Reflector:
         self._path = identity.path(self._selection.namespace)
         self._version = ""
         self._failures = 0
+        self._gone = False
         self._progress = False
         self.last_error: KaiwuError | None = None
         """Why nothing comes at the moment; None while all is well."""
@@ -157,9 +158,10 @@ class Reflector:
             except GoneError as error:
                 logger.info("Listing again: the watched version is gone", extra=self._fields())
                 self._version = ""
-                if self._failures:  # again, with nothing received since
+                if self._gone:  # again, with nothing received since
                     await self._back_off(error)
-                self._failures = max(self._failures, 1)
+                # At first without a wait, however often the server was out of reach before: it has answered now.
+                self._gone = True
             except (APIError, ConfigurationError) as error:
                 if loop.time() - started > HEALTHY_SECONDS:
                     self._recovered()
@@ -241,6 +243,7 @@ class Reflector:
     def _recovered(self) -> None:
         self._progress = True
         self._failures = 0
+        self._gone = False
         self.last_error = None
 
     async def _back_off(self, error: KaiwuError) -> None:
