@@ -32,6 +32,9 @@ PAUSE = 0.02
 
 FAULT_SECONDS = (0.5, 4.0)
 CALM_SECONDS = (0.0, 1.5)
+FIRST_PACE = 0.4
+"""The first deck is dealt fast: each fault has been met when the second minute's memory is taken."""
+
 SETTLE_SECONDS = 180.0
 PATIENCE = 8.0
 """Seconds after which the operator gives up silence: the runtime's own minutes would be most of the soak."""
@@ -126,10 +129,11 @@ class Soak:
         try:
             while time.monotonic() < until:
                 fault = decks.draw(scene.dice)
-                scene.seconds = scene.dice.uniform(*FAULT_SECONDS)
+                pace = FIRST_PACE if decks.dealt == 1 else 1.0
+                scene.seconds = scene.dice.uniform(*FAULT_SECONDS) * pace
                 await fault.run(scene)
                 self.faults += 1
-                await asyncio.sleep(scene.dice.uniform(*CALM_SECONDS))
+                await asyncio.sleep(scene.dice.uniform(*CALM_SECONDS) * pace)
         finally:
             stop.set()
             await changing
@@ -147,14 +151,20 @@ class Soak:
 
 
 class _Decks:
-    """Deals every fault once before any comes again."""
+    """Deals every fault once before any comes again.
+
+    Attributes:
+        dealt: How many decks were begun.
+    """
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self._all = list(faults)
         self._left: list[Fault] = []
+        self.dealt = 0
 
     def draw(self, dice: random.Random) -> Fault:
         if not self._left:
+            self.dealt += 1
             self._left = dice.sample(self._all, len(self._all))
         return self._left.pop()
 
