@@ -152,7 +152,7 @@ async def test_a_version_that_is_gone_after_an_outage_is_listed_without_another_
         refused.append(str(error))
 
     monkeypatch.setattr(Reflector, "_back_off", no_wait)
-    outage = [APIConnectionError("refused")]
+    outage: list[bytes | Exception] = [APIConnectionError("refused")]
     _, sink = await play([page("5", item("a", "1")), page("9", item("b", "8"))], [outage, outage, [GONE]])
     assert sink.calls == [("replace", ["a"]), ("replace", ["b"])]
     assert refused == ["refused", "refused"]
