@@ -15,6 +15,7 @@ from .http_proxy import HTTPFaultProxy
 from .process import OperatorProcess, TokenFile
 
 HOUR = 3600
+LISTED_AGAIN = "Listing again: the watched version is gone"
 
 
 @dataclass
@@ -49,12 +50,14 @@ class Fault:
         run: Begins, keeps up and ends it; returns how often the operator met it.
         direct: In the table, let the operator talk TLS with the API server itself.
         patience: In the table, seconds after which the operator gives up silence; 0 leaves the runtime's own.
+        logged: What the operator's log has to say of it.
     """
 
     name: str
     run: Callable[[Scene], Awaitable[int]]
     direct: bool = False
     patience: float = 0.0
+    logged: str = ""
 
 
 class Hits:
@@ -85,14 +88,14 @@ def answering(
     return run
 
 
-def repeated(step: Callable[[HTTPFaultProxy, int], None], times: int = 4) -> Callable[[Scene], Awaitable[int]]:
+def repeated(step: Callable[[HTTPFaultProxy], None], times: int = 4) -> Callable[[Scene], Awaitable[int]]:
     """Return a fault that happens in an instant, several times."""
 
     async def run(scene: Scene) -> int:
         hits = Hits(scene.proxy)
-        for number in range(times):
+        for _ in range(times):
             await asyncio.sleep(scene.seconds / times * scene.dice.uniform(0.5, 1.5))
-            step(scene.proxy, number)
+            step(scene.proxy)
         await asyncio.sleep(0.2)
         return hits.count
 
@@ -160,14 +163,14 @@ async def stepped(scene: Scene) -> int:
 
 
 FAULTS: Sequence[Fault] = (
-    Fault("connections dropped", repeated(lambda proxy, _: proxy.drop())),
+    Fault("connections dropped", repeated(lambda proxy: proxy.drop())),
     Fault("nobody listens", unreachable),
     Fault("delayed", answering(Delay(0.4), share=0.7)),
-    Fault("watches cut in a line", repeated(lambda proxy, _: proxy.cut_watches())),
-    Fault("watches end in a line", repeated(lambda proxy, _: proxy.cut_watches(complete=True))),
-    Fault("410 on watches", answering(Refuse(410), "watch")),
-    Fault("410 on lists and watches", answering(Refuse(410), "watch", "read", share=0.6)),
-    Fault("410 as an event", answering(GoneEvent(), "watch")),
+    Fault("watches cut in a line", repeated(lambda proxy: proxy.cut_watches())),
+    Fault("watches end in a line", repeated(lambda proxy: proxy.cut_watches(complete=True))),
+    Fault("410 on watches", answering(Refuse(410), "watch"), logged=LISTED_AGAIN),
+    Fault("410 on lists and watches", answering(Refuse(410), "watch", "read", share=0.6), logged=LISTED_AGAIN),
+    Fault("410 as an event", answering(GoneEvent(), "watch"), logged=LISTED_AGAIN),
     Fault("429", answering(Refuse(429, retry_after=1), share=0.5)),
     Fault("429 to watches", answering(Refuse(429, retry_after=1), "watch")),
     Fault("500", answering(Refuse(500), share=0.5)),
@@ -179,7 +182,7 @@ FAULTS: Sequence[Fault] = (
     Fault("answers lost", answering(Lose(), "read", "write", share=0.4)),
     Fault("silent", silent, patience=1.5),
     Fault("API server killed", killed, direct=True),
-    Fault("etcd compacted", compacted),
+    Fault("etcd compacted", compacted, logged=LISTED_AGAIN),
     Fault("token rotated", rotated),
     Fault("clock stepped", stepped),
 )

@@ -68,6 +68,7 @@ async def test_everything_converges_after(fault: Fault, plane: ControlPlane, tmp
                 stop.set()
                 await changing
             left = await settle(server, workload, operator, seconds=SETTLE_SECONDS)
+            assert fault.logged in operator.log.read_text(encoding="utf-8"), operator.tail()
             assert not left, "\n".join([f"{len(left)} differences", *left[:10], operator.tail()])
         finally:
             await asyncio.to_thread(operator.stop)
