@@ -109,20 +109,24 @@ class HTTPTransport:
         renewed = False
         while True:
             try:
-                return await self._send(method, target, body, content_type if body is not None else "")
-            except APIStatusError as error:
-                if error.code == 401 and not renewed and await self._renew(rejected=True):
-                    renewed = True
-                    continue
-                pause = _pause(error)
-                refusals += 1
-                if pause is None or refusals > RETRIES or waited + pause > RETRY_BUDGET_SECONDS:
-                    raise
+                response, answer, sent = await self._send(method, target, body, content_type)
             except APIConnectionError as error:
                 reconnects += 1
                 if not harmless or reconnects > RECONNECTS or not _broken(error.__cause__):
                     raise
                 pause = random.uniform(0.0, 0.05 * 2**reconnects)  # noqa: S311
+            else:
+                if response.status < 300:
+                    return answer
+                refusal = _failure(method, path, response, answer)
+                if refusal.code == 401 and not renewed and await self._renew_unless(sent):
+                    renewed = True
+                    continue
+                wanted = _pause(refusal)
+                refusals += 1
+                if wanted is None or refusals > RETRIES or waited + wanted > RETRY_BUDGET_SECONDS:
+                    raise refusal
+                pause = wanted
             logger.debug("Sending a request again", extra={"method": method, "path": path, "seconds": pause})
             waited += pause
             await asyncio.sleep(pause)
@@ -131,12 +135,13 @@ class HTTPTransport:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.transport.Transport`."""
         target = _target(path, params)
         try:
+            authorization = await self._authorization()
             try:
-                connection = await self._begin(path, target)
+                connection = await self._begin(path, target, authorization)
             except UnauthorizedError:
-                if not await self._renew(rejected=True):
+                if not await self._renew_unless(authorization):
                     raise
-                connection = await self._begin(path, target)
+                connection = await self._begin(path, target, await self._authorization())
             try:
                 splitter = LineSplitter()
                 async with aclosing(connection.chunks(idle_timeout)) as chunks:
@@ -152,11 +157,15 @@ class HTTPTransport:
         """Close every connection."""
         await self._connections.close()
 
-    async def _send(self, method: str, target: str, body: bytes | None, content_type: str) -> bytes:
+    async def _send(
+        self, method: str, target: str, body: bytes | None, content_type: str
+    ) -> tuple[Response, bytes, str]:
+        """Return an answer's head and body, and the Authorization header that was sent."""
         try:
             async with self._slots:
                 # With a slot already: a token may expire while a request waits for its turn.
-                request = await self._request(method, target, body, content_type)
+                authorization = await self._authorization()
+                request = self._request(method, target, body, content_type, authorization)
                 connection = await self._connections.acquire()
                 try:
                     if self.guard is not None and method != "GET":
@@ -169,13 +178,11 @@ class HTTPTransport:
             path = target.partition("?")[0]
             raise APIConnectionError(f"{method} {self.server}{path}: {_reason(error)}") from error
         self._hear(method, response)
-        if response.status >= 300:
-            raise _failure(method, target.partition("?")[0], response, answer)
-        return answer
+        return response, answer, authorization
 
-    async def _begin(self, path: str, target: str) -> Connection:
+    async def _begin(self, path: str, target: str, authorization: str) -> Connection:
         """Return a connection on which the answer to a GET has begun."""
-        request = await self._request("GET", target, None, "")
+        request = self._request("GET", target, None, "", authorization)
         connection = await self._connections.acquire()
         try:
             response = await connection.begin(request, self._timeout)
@@ -188,13 +195,18 @@ class HTTPTransport:
             raise
         return connection
 
-    async def _request(self, method: str, target: str, body: bytes | None, content_type: str) -> bytes:
-        """Return a request as it is sent, with credentials that are good now."""
+    async def _authorization(self) -> str:
+        """Return an Authorization header that is good now."""
         authorization = self._authentication.authorization()
         if authorization is None:
             await self._renew(rejected=False)
             authorization = self._authentication.authorization() or ""
-        head = f"{method} {self._prefix}{target} HTTP/1.1{self._head(authorization, content_type)}"
+        return authorization
+
+    def _request(self, method: str, target: str, body: bytes | None, content_type: str, authorization: str) -> bytes:
+        """Return a request as it is sent."""
+        shared = self._head(authorization, content_type if body is not None else "")
+        head = f"{method} {self._prefix}{target} HTTP/1.1{shared}"
         if body is None:
             return f"{head}\r\n".encode("latin-1")
         return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
@@ -205,6 +217,10 @@ class HTTPTransport:
         for name, value in response.headers:
             if name == b"warning":
                 self._warn(value.decode("latin-1"))
+
+    async def _renew_unless(self, rejected: str) -> bool:
+        """Renew what the server has rejected, unless the rejection of another request has led to that already."""
+        return self._authentication.authorization() not in {rejected, None} or await self._renew(rejected=True)
 
     async def _renew(self, *, rejected: bool) -> bool:
         """Renew the credentials; a new client certificate counts for new connections."""
