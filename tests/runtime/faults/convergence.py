@@ -11,7 +11,7 @@ import aiohttp
 
 from .fingerprint import fingerprint
 from .process import OperatorProcess
-from .server import Server
+from .server import RefusedError, Server
 from .workload import Workload
 
 Objects = Mapping[str, Mapping[str, Any]]
@@ -67,7 +67,7 @@ async def settle(
     while True:
         try:
             found = await differences(server, workload, operator)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, RefusedError, TimeoutError, OSError) as error:
             found = [f"cannot compare: {error!r}"]
         if not found or time.monotonic() > deadline:
             return found

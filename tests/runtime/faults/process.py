@@ -119,12 +119,13 @@ class OperatorProcess:
         return state
 
     def rss_mib(self) -> float:
-        """Return its resident memory; NaN where the system has no /proc."""
+        """Return its resident memory; NaN where there is no /proc, or the process has ended."""
         try:
             text = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         except OSError:
             return float("nan")
-        return int(text.split("VmRSS:")[1].split()[0]) / 1024
+        _, found, rest = text.partition("VmRSS:")
+        return int(rest.split()[0]) / 1024 if found else float("nan")
 
     def stop(self) -> None:
         """End it, by force if need be."""

@@ -17,6 +17,10 @@ import yaml
 PAGE = 1000
 
 
+class RefusedError(Exception):
+    """The server did not answer with what was asked for: it is starting, for instance."""
+
+
 class Server:
     """One API server, as the user of a kubeconfig with a client certificate.
 
@@ -57,7 +61,7 @@ class Server:
     async def request(
         self, method: str, path: str, body: object = None, *, content_type: str = "application/json"
     ) -> tuple[int, dict[str, Any]]:
-        """Send one request and return status and JSON object of the answer.
+        """Send one request and return status and JSON object of the answer; any other text as its message.
 
         Raises:
             aiohttp.ClientError: There is none.
@@ -68,19 +72,24 @@ class Server:
             asyncio.timeout(20),
             self.session.request(method, self.url + path, data=data, headers=headers, ssl=self.admin) as answer,
         ):
-            return answer.status, json.loads(await answer.read())
+            text = await answer.text()
+            try:
+                return answer.status, json.loads(text)
+            except ValueError:
+                return answer.status, {"message": text}
 
     async def list(self, path: str) -> dict[str, dict[str, Any]]:
         """Return the objects of a collection by name, without the members that a list leaves out.
 
         Raises:
-            AssertionError: The server refused.
+            RefusedError: The server refused.
         """
         found: dict[str, dict[str, Any]] = {}
         token = ""
         while True:
             status, page = await self.request("GET", f"{path}?limit={PAGE}{f'&continue={token}' if token else ''}")
-            assert status == 200, page
+            if status != 200:
+                raise RefusedError(f"{path}: {status} {page.get('message')}")
             found.update({item["metadata"]["name"]: item for item in page["items"]})
             token = page["metadata"].get("continue", "")
             if not token:
