@@ -53,7 +53,7 @@ class Soak:
     """One run and what it found.
 
     Attributes:
-        seed: Decides faults and changes; their timing depends on the machine.
+        seed: Decides the faults, their order and length, and the changes; what meets what depends on the machine.
         minutes: How long; a fraction is one short minute.
         objects: How many Widgets.
         folder: For logs and files.
@@ -70,13 +70,14 @@ class Soak:
     async def run(self) -> bool:
         """Run it and print what happens; tell whether all is well."""
         print(f"soak: seed {self.seed}", flush=True)
-        dice = random.Random(self.seed)
+        # Each has dice of its own, or the timing of one would change what the others throw.
+        fault_dice, request_dice, change_dice = (random.Random(f"{self.seed} {use}") for use in range(3))
         with ControlPlane() as plane:
             await asyncio.to_thread(plane.install_crds, Path(__file__).with_name("widget_crd.yaml"))
             namespace = await asyncio.to_thread(plane.create_namespace)
             token, clock = TokenFile(plane, self.folder), SteppedClock(self.folder)
-            async with Server(plane.kubeconfig) as server, HTTPFaultProxy(server, dice) as proxy:
-                workload = Workload(server, namespace, self.objects, dice)
+            async with Server(plane.kubeconfig) as server, HTTPFaultProxy(server, request_dice) as proxy:
+                workload = Workload(server, namespace, self.objects, change_dice)
                 kubeconfig = token.kubeconfig(f"http://127.0.0.1:{proxy.port}")
                 environment = {
                     **clock.environment,
@@ -86,7 +87,7 @@ class Soak:
                 operator = OperatorProcess(self.folder, kubeconfig, namespace, environment)
                 try:
                     await operator.ready()
-                    scene = Scene(plane, proxy, operator, token, clock, dice, seconds=0)
+                    scene = Scene(plane, proxy, operator, token, clock, fault_dice, seconds=0)
                     await self._minutes(scene, server, workload)
                 finally:
                     await asyncio.to_thread(operator.stop)
