@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import aiohttp
 from aiohttp import web
 
 Traffic = Literal["read", "write", "watch"]
 PassOn = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
+_later: set[asyncio.Task[None]] = set()
 _REASONS = {
     401: "Unauthorized",
     409: "Conflict",
@@ -109,3 +112,32 @@ class Lose:
         if request.transport is not None:
             request.transport.abort()
         return response
+
+
+@dataclass(frozen=True)
+class DoLater:
+    """Breaks the connection, and lets the server do what was asked after all, behind requests that came later.
+
+    Attributes:
+        seconds: How much later.
+    """
+
+    seconds: float
+
+    async def answer(self, request: web.BaseRequest, pass_on: PassOn) -> web.StreamResponse:
+        """Break the connection."""
+        await request.read()
+
+        async def do() -> None:
+            await asyncio.sleep(self.seconds)
+            # The server may be gone by then, and so may the proxy.
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, RuntimeError):
+                await pass_on(request)
+
+        # A task, because the client's end of the connection cancels this handler.
+        task = asyncio.create_task(do())
+        _later.add(task)
+        task.add_done_callback(_later.discard)
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from kaiwu_runtime.envtest import ControlPlane
 
-from .answers import Action, Delay, GoneEvent, Lose, Refuse, Traffic
+from .answers import Action, Delay, DoLater, GoneEvent, Lose, Refuse, Traffic
 from .clock import SteppedClock
 from .http_proxy import HTTPFaultProxy
 from .process import OperatorProcess, TokenFile
@@ -180,6 +180,7 @@ FAULTS: Sequence[Fault] = (
     Fault("504 after the write", answering(Refuse(504, late=True), "write", share=0.5)),
     Fault("409", answering(Refuse(409), "write", share=0.6)),
     Fault("answers lost", answering(Lose(), "read", "write", share=0.4)),
+    Fault("writes done late", answering(DoLater(0.5), "write", share=0.4)),
     Fault("silent", silent, patience=1.5),
     Fault("API server killed", killed, direct=True),
     Fault("etcd compacted", compacted, logged=LISTED_AGAIN),
