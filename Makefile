@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 PYTEST_ARGS ?=
+SEED ?=
+MINUTES ?= 10
 
 # uv when it is there, because it is faster; otherwise what Python brings along.
 ifneq ($(UV),)
@@ -77,6 +79,11 @@ bench: $(VENV)/.wheels ## Print the command-line timings.
 .PHONY: bench-reconcile
 bench-reconcile: $(VENV)/.wheels ## Measure reconciling side by side with other runtimes (long).
 	$(BIN)/python -m benchmarks.reconcile
+
+.PHONY: soak
+soak: $(VENV)/.wheels ## Put an operator behind random faults for MINUTES=10; SEED=n repeats a run's.
+	$(BIN)/kaiwuctl envtest setup
+	$(BIN)/python -m tests.runtime.faults.soak $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES)
 
 .PHONY: build
 build: $(VENV)/.tools ## Build both wheels into dist/.

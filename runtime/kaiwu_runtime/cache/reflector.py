@@ -17,6 +17,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterable
+from contextlib import aclosing
 from typing import Any, Protocol
 
 import msgspec
@@ -108,6 +109,7 @@ class Reflector:
         self._path = identity.path(self._selection.namespace)
         self._version = ""
         self._failures = 0
+        self._gone = False
         self._progress = False
         self.last_error: KaiwuError | None = None
         """Why nothing comes at the moment; None while all is well."""
@@ -129,9 +131,10 @@ class Reflector:
             except GoneError as error:
                 logger.info("Listing again: the watched version is gone", extra=self._fields())
                 self._version = ""
-                if self._failures:  # again, with nothing received since
+                if self._gone:  # again, with nothing received since
                     await self._back_off(error)
-                self._failures = max(self._failures, 1)
+                # At first without a wait, however often the server was out of reach before: it has answered now.
+                self._gone = True
             except (APIError, ConfigurationError) as error:
                 if self._streaming and not self._version and isinstance(error, BadRequestError | InvalidError):
                     logger.info("The API server offers no streaming list", extra=self._fields())
@@ -191,8 +194,9 @@ class Reflector:
             idle_timeout=seconds + IDLE_MARGIN_SECONDS,
             accept=METADATA if self._keeping.metadata_only else JSON,
         )
-        async for line in lines:
-            self._take(line)
+        async with aclosing(lines):  # or a line that is refused would leave the connection open, and filling
+            async for line in lines:
+                self._take(line)
 
     def _take(self, line: bytes) -> None:
         try:
@@ -253,6 +257,7 @@ class Reflector:
     def _recovered(self) -> None:
         self._progress = True
         self._failures = 0
+        self._gone = False
         self.last_error = None
 
     async def _back_off(self, error: KaiwuError) -> None:

@@ -6,7 +6,7 @@ in the place of :class:`~kaiwu_runtime.client.http_transport.HTTPTransport`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
 
 JSON = "application/json"
@@ -49,7 +49,7 @@ class Transport(Protocol):
 
     def stream(
         self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a watch until the server ends it.
 
         A last line without a newline was cut off and is not yielded.

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -153,7 +153,7 @@ class FakeTransport:
 
     async def stream(
         self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.Transport`."""
         await asyncio.sleep(0)
         kind, target = self._resolve(path)

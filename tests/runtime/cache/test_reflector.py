@@ -152,6 +152,22 @@ async def test_a_server_that_answers_the_same_at_once_is_not_asked_without_a_pau
     assert len(pauses) >= 2
 
 
+async def test_a_version_that_is_gone_after_an_outage_is_listed_without_another_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused: list[str] = []
+
+    async def no_wait(self: Reflector, error: Any) -> None:
+        self._failures += 1
+        refused.append(str(error))
+
+    monkeypatch.setattr(Reflector, "_back_off", no_wait)
+    outage: list[bytes | Exception] = [APIConnectionError("refused")]
+    _, sink = await play([page("5", item("a", "1")), page("9", item("b", "8"))], [outage, outage, [GONE]])
+    assert sink.calls == [("replace", ["a"]), ("replace", ["b"])]
+    assert refused == ["refused", "refused"]
+
+
 async def test_a_version_that_the_server_never_had_is_given_up() -> None:
     unknown = ServerError("Too large resource version", code=504, reason="Timeout")
     transport, sink = await play([page("500", item("a", "1")), page("7", item("b", "6"))], [[unknown]] * 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from kaiwu_runtime.errors import APIStatusError, error_from_status
@@ -60,7 +60,7 @@ class EventStore:
 
     async def stream(
         self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = ""
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         raise NotImplementedError
         yield b""
 
