@@ -13,9 +13,10 @@ Server-side apply has no schema here. Lists are atomic, but for these, which are
 ``type``, ``metadata.ownerReferences`` by ``uid``; ``metadata.finalizers`` is a set. ``selector`` and ``nodeSelector``
 are atomic maps. A custom resource behaves so when its schema has the list type ``map`` for such a list.
 
-What it does not do: schemas, defaults, admission, RBAC; namespaces need not exist, and their deletion deletes nothing;
-no controllers, so no garbage collection and no pod ever runs; no strategic merge patch, PUT, deletecollection, scale,
-or conversion between versions; a write to ``status`` ignores metadata. For these take `kaiwu_runtime.envtest`.
+What it does not do: schemas, defaults, pruning, admission, RBAC; namespaces need not exist, and their deletion deletes
+nothing; no controllers, so no garbage collection and no pod ever runs; no strategic merge patch, PUT, deletecollection,
+scale, or conversion between versions; a list is always of the newest version; a write to ``status`` ignores metadata.
+For these take `kaiwu_runtime.envtest`.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
