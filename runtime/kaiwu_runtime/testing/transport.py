@@ -264,6 +264,7 @@ def _patch(content_type: str, sent: Any) -> Callable[[dict[str, Any]], dict[str,
 
 
 def _bookmark(kind: FakeKind, version: int) -> bytes:
+    # With the null that older API servers write, for whoever takes it for an object.
     obj = {
         "apiVersion": kind.identity.api_version,
         "kind": kind.identity.kind,

@@ -119,21 +119,24 @@ class Writer:
         if (metadata.get("name") or key.name, metadata.get("namespace") or key.namespace) != (key.name, key.namespace):
             raise refusal(400, "the name of the object does not match the name on the URL")
         manager = self._manager(kind, options, "Apply")
-        if options.subresource:
-            wanted = {name: config[name] for name in ("status",) if name in config}
-        else:
-            wanted = {name: part for name, part in config.items() if name != "status" or not kind.status}
+
+        def written(obj: Mapping[str, Any]) -> Object:
+            if not kind.status:
+                return dict(obj)
+            return {name: part for name, part in obj.items() if (name == "status") == bool(options.subresource)}
+
+        wanted = written(config)
         found = self._storage.get(kind, key)
         if found is None and not options.subresource:
             if metadata.get("uid") or metadata.get("resourceVersion"):
                 raise conflict(kind, key.name, "the object does not exist, and the request names its uid or version")
             start = {"apiVersion": config["apiVersion"], "kind": config["kind"], "metadata": {"name": key.name}}
-            obj, owners = applied(start, wanted, manager, force=options.force)
+            obj, owners = applied(start, wanted, manager, force=options.force, written_by=written)
             self._prepare(kind, key.namespace, obj)
             return self._store_new(kind, key.namespace, obj, owners, options)
         old = self._existing(kind, key)
         _check_versions(kind, old, metadata, options)
-        new, owners = applied(old, wanted, manager, force=options.force)
+        new, owners = applied(old, wanted, manager, force=options.force, written_by=written)
         _check_nulls(kind, old, new)
         return self._store(kind, old, _constrained(kind, old, new, options), owners, options)
 

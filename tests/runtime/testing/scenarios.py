@@ -364,6 +364,16 @@ async def apply_of_built_in_kinds(api: API) -> None:
 
 
 @scenario
+async def apply_to_what_nobody_owns(api: API) -> None:
+    for name in ("a", "b"):
+        await api.create("Gadget", name)
+        await api.patch("Gadget", name, {"status": {"phase": "1"}}, subresource="status")
+    await api.apply("m", "Gadget", "a")
+    await api.apply("m", "Gadget", "b", status={"phase": "1"}, subresource="status")
+    await api.apply("m", "Gadget", "a", spec={"size": 1})
+
+
+@scenario
 async def apply_what_is_refused(api: API) -> None:
     await api.apply("a", "ConfigMap", "a")
     await api.apply("a", "ConfigMap", "a", metadata={"name": "b"})
