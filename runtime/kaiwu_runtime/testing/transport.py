@@ -36,8 +36,9 @@ from kaiwu_runtime.testing.kinds import FakeKind, Target, built_in, parse_path
 from kaiwu_runtime.testing.patches import PatchError, json_patch, merge_patch
 from kaiwu_runtime.testing.reads import list_page, selection
 from kaiwu_runtime.testing.refusals import not_found, not_served, refusal
+from kaiwu_runtime.testing.rules import WriteOptions
 from kaiwu_runtime.testing.storage import Storage, watch_event
-from kaiwu_runtime.testing.writes import WriteOptions, Writer
+from kaiwu_runtime.testing.writes import Writer
 
 _APPLY = "application/apply-patch+yaml"
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
