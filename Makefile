@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 PYTEST_ARGS ?=
+SEED ?=
+MINUTES ?= 10
 
 # uv when it is there, because it is faster; otherwise what Python brings along.
 ifneq ($(UV),)
@@ -33,6 +35,16 @@ demo: $(VENV)/.wheels ## Scaffold an operator, run it against a real API server,
 test: $(VENV)/.wheels ## Run every test, the ones against a real API server included.
 	$(BIN)/kaiwuctl envtest setup
 	KAIWU_TEST_WHEEL=1 $(BIN)/pytest $(PYTEST_ARGS)
+
+##@ On a cluster: the current kubeconfig's, see CONTRIBUTING.md
+
+.PHONY: e2e-seed
+e2e-seed: $(VENV)/.wheels ## Go from kaiwuctl init to a manager pod that runs, on a cluster.
+	PATH="$(CURDIR)/$(BIN):$$PATH" tests/e2e/seed.sh
+
+.PHONY: test-e2e
+test-e2e: $(VENV)/.wheels ## Test the image and the deployed operator, on a cluster.
+	KAIWU_E2E=1 PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest tests/e2e $(PYTEST_ARGS)
 
 ##@ While developing
 
@@ -67,6 +79,11 @@ bench: $(VENV)/.wheels ## Print the command-line timings.
 .PHONY: bench-reconcile
 bench-reconcile: $(VENV)/.wheels ## Measure reconciling side by side with other runtimes (long).
 	$(BIN)/python -m benchmarks.reconcile
+
+.PHONY: soak
+soak: $(VENV)/.wheels ## Put an operator behind random faults for MINUTES=10; SEED=n repeats a run's.
+	$(BIN)/kaiwuctl envtest setup
+	$(BIN)/python -m tests.runtime.faults.soak $(if $(SEED),--seed $(SEED)) --minutes $(MINUTES)
 
 .PHONY: build
 build: $(VENV)/.tools ## Build both wheels into dist/.

@@ -14,9 +14,12 @@ from kaiwu_runtime import _lightkube
 
 if TYPE_CHECKING:
     from kaiwu_runtime.api.rbac import rbac
+    from kaiwu_runtime.client.changes import OperationResult, create_or_update, patch_changes
     from kaiwu_runtime.client.client import Client, PatchType
+    from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
     from kaiwu_runtime.client.owner import set_controller_reference, set_owner_reference
     from kaiwu_runtime.client.reader import Reader
+    from kaiwu_runtime.client.scale import get_scale, set_scale
     from kaiwu_runtime.controller.builder import controller_managed_by
     from kaiwu_runtime.controller.reconciler import Reconciler
     from kaiwu_runtime.controller.request import Request, Result
@@ -33,16 +36,24 @@ __all__ = [
     "Manager",
     "ManagerOptions",
     "NotFoundError",
+    "OperationResult",
     "PatchType",
     "Reader",
     "Reconciler",
     "Request",
     "Result",
     "TerminalError",
+    "add_finalizer",
     "controller_managed_by",
+    "create_or_update",
+    "get_scale",
+    "has_finalizer",
+    "patch_changes",
     "rbac",
+    "remove_finalizer",
     "set_controller_reference",
     "set_owner_reference",
+    "set_scale",
 ]
 
 _MODULES = {
@@ -52,16 +63,24 @@ _MODULES = {
     "Manager": "manager.manager",
     "ManagerOptions": "manager.options",
     "NotFoundError": "errors",
+    "OperationResult": "client.changes",
     "PatchType": "client.client",
     "Reader": "client.reader",
     "Reconciler": "controller.reconciler",
     "Request": "controller.request",
     "Result": "controller.request",
     "TerminalError": "errors",
+    "add_finalizer": "client.finalizers",
     "controller_managed_by": "controller.builder",
+    "create_or_update": "client.changes",
+    "get_scale": "client.scale",
+    "has_finalizer": "client.finalizers",
+    "patch_changes": "client.changes",
     "rbac": "api.rbac",
+    "remove_finalizer": "client.finalizers",
     "set_controller_reference": "client.owner",
     "set_owner_reference": "client.owner",
+    "set_scale": "client.scale",
 }
 
 _lightkube.defer()

@@ -4,6 +4,8 @@ KaiwuError
 ├── ConfigurationError        no usable kubeconfig, credentials, flag or project file
 ├── DefinitionError           an API type or an RBAC rule that cannot become a valid manifest
 ├── DecodeError               an object that does not fit its type
+├── ConversionError           an object cannot be converted to another version of its kind
+├── AdmissionDenied           raised by a webhook that refuses a request; in kaiwu_runtime.webhook
 ├── TerminalError             raised by a reconciler: do not retry until the object changes
 ├── ControlPlaneError         envtest cannot find, start or stop a control plane
 └── APIError                  the API server refused, or could not be reached
@@ -41,6 +43,10 @@ class DefinitionError(KaiwuError):
 
 class DecodeError(KaiwuError):
     """An object from the API server does not fit the type it was asked for as."""
+
+
+class ConversionError(KaiwuError):
+    """An object cannot be converted to another version; the message names it."""
 
 
 class TerminalError(KaiwuError):

@@ -15,26 +15,24 @@ LEFT_OUT = [
     ".venv/lib/python3.13/site-packages/pkg/module.py",
     "api/__pycache__/__init__.cpython-313.pyc",
     "api/v1/__pycache__/stale.py",
-    "api/v1/credentials.json",
     "api/v1/module.pyc",
+    "api/v1/tls.key",
+    "controllers/.env",
+    "controllers/cluster.kubeconfig",
     "bin/tool.py",
     "controllers/.kubeconfig",
-    "controllers/notes.txt",
     "dist/install.yaml",
     "main.py.orig",
     "other.py",
     "vendor/notes.txt",
-    "vendor/sub/other.whl",
     "wheels/source.tar.gz",
 ]
 
 # What the Dockerfile names, with a file that is meant by it.
 COPIED = {
-    "main.py": "main.py",
     "requirements.txt": "requirements.txt",
     "requirements-runtime.txt": "requirements-runtime.txt",
-    "api": "api/__init__.py",
-    "controllers": "controllers/__init__.py",
+    ".": "webhooks/v1/hook.py",
     "vendor": "vendor/kaiwu_runtime-0.1.0-py3-none-any.whl",
     "wheel[s]/*": "wheels/pydantic-2.10.0-py3-none-any.whl",
 }
@@ -43,10 +41,11 @@ COPIED = {
 def test_context_is_the_sources_the_wheel_and_the_requirements(golden: Path) -> None:
     names = [path.relative_to(golden).as_posix() for path in golden.rglob("*") if path.is_file()]
     sources = [name for name in names if re.fullmatch(r"(api|controllers)/.*\.py", name)]
+    sources += ["controllers/templates/unit.conf", "webhooks/v1/hook.py"]
     wheels = ["vendor/kaiwu_runtime-0.1.0-py3-none-any.whl", "wheels/pydantic-2.10.0-py3-none-any.whl"]
     expected = ["main.py", "requirements.txt", "requirements-runtime.txt", *sources, *wheels]
     ignore_file = (golden / ".dockerignore").read_text(encoding="utf-8")
-    assert sorted(sent(ignore_file, {*names, *wheels, *LEFT_OUT})) == sorted(expected)
+    assert sorted(sent(ignore_file, {*names, *sources, *wheels, *LEFT_OUT})) == sorted(expected)
 
 
 def test_dockerfile_copies_what_is_sent(golden: Path) -> None:
@@ -54,6 +53,7 @@ def test_dockerfile_copies_what_is_sent(golden: Path) -> None:
     lines = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)
     assert {source for line in lines for source in line.split()} == set(COPIED)
     examples = list(COPIED.values())
+    examples += ["main.py", "api/__init__.py", "controllers/__init__.py"]
     assert sent((golden / ".dockerignore").read_text(encoding="utf-8"), examples) == examples
 
 
@@ -77,6 +77,10 @@ def test_dockerfile_copies_what_is_sent(golden: Path) -> None:
         ("**\n!a/*.py", "a/b.txt", False),
         ("!a\n**", "a", False),
         ("a.b", "axb", True),
+        ("**\n!a/**/*.py", "a/b.py", True),
+        ("**\n!a/**/*.py", "a/b/c.py", False),  # nobody enters a/b
+        ("*\n!a\n**/*.key", "a/b/c.py", True),
+        ("*\n!a\n**/*.key", "a/b/c.key", False),
     ],
 )
 def test_rules_are_those_of_docker(ignore_file: str, path: str, is_sent: bool) -> None:

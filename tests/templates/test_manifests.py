@@ -16,7 +16,7 @@ NAMESPACE = "kaiwu-operator-system"
 DEPLOYMENT = "kaiwu-operator-controller-manager"
 
 # As config/default/kustomization.yaml tells its reader to write it.
-COMPONENTS = "\ncomponents:\n- ../prometheus\n- ../network-policy\n"
+COMPONENTS = "\ncomponents:\n- ../high-availability\n- ../prometheus\n- ../network-policy\n"
 
 
 @cache
@@ -92,6 +92,30 @@ def test_namespace_enforces_the_restricted_standard(objects: tuple[Manifest, ...
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
+def test_the_manager_has_a_priority_that_exists(objects: tuple[Manifest, ...]) -> None:
+    (priority,) = [each for each in objects if each["kind"] == "PriorityClass"]
+    assert priority["metadata"]["name"] == manager_pod(objects)["spec"]["priorityClassName"]
+    assert 0 < priority["value"] <= 1_000_000_000  # more is the cluster's own
+
+
+def test_several_replicas_are_spread_and_drained_one_at_a_time(
+    golden: Path, objects: tuple[Manifest, ...], tmp_path: Path
+) -> None:
+    assert one(objects, "Deployment", DEPLOYMENT)["spec"]["replicas"] == 1
+    everything = build(with_components(golden, tmp_path))
+    deployment = one(everything, "Deployment", DEPLOYMENT)["spec"]
+    assert deployment["replicas"] == 2
+    spread = deployment["template"]["spec"]["topologySpreadConstraints"]
+    assert {each["topologyKey"] for each in spread} == {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+    budget = one(everything, "PodDisruptionBudget", "kaiwu-operator-controller-manager")["spec"]
+    assert budget["maxUnavailable"] == 1
+    labels = deployment["template"]["metadata"]["labels"]
+    for selector in (budget["selector"], *(each["labelSelector"] for each in spread)):
+        assert selector["matchLabels"].items() <= labels.items()
+    # Patched on top of everything else, not instead of it.
+    assert deployment["template"]["spec"]["containers"] == manager_pod(objects)["spec"]["containers"]
+
+
 def test_ports_and_selectors_agree(golden: Path, objects: tuple[Manifest, ...], tmp_path: Path) -> None:
     everything = build(with_components(golden, tmp_path))
     template = manager_pod(objects)
@@ -127,19 +151,20 @@ def test_ports_and_selectors_agree(golden: Path, objects: tuple[Manifest, ...], 
     assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
 
 
-def test_components_add_the_monitor_and_the_policy_only(golden: Path, tmp_path: Path) -> None:
+def test_components_add_what_they_say_and_nothing_else(golden: Path, tmp_path: Path) -> None:
     plain = {(each["kind"], each["metadata"]["name"]) for each in build(golden / "config" / "default")}
     everything = build(with_components(golden, tmp_path))
     added = {(each["kind"], each["metadata"]["name"]) for each in everything} - plain
     assert added == {
         ("ServiceMonitor", "kaiwu-operator-controller-manager-metrics-monitor"),
         ("NetworkPolicy", "kaiwu-operator-allow-metrics-traffic"),
+        ("PodDisruptionBudget", "kaiwu-operator-controller-manager"),
     }
     assert all(each["metadata"]["namespace"] == NAMESPACE for each in everything if each["kind"] in dict(added))
 
 
 def test_names_and_namespaces(objects: tuple[Manifest, ...]) -> None:
-    cluster_wide = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
+    cluster_wide = {"Namespace", "CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", "PriorityClass"}
     for each in objects:
         metadata = each["metadata"]
         if each["kind"] in {"Namespace", "CustomResourceDefinition"}:

@@ -91,6 +91,8 @@ class APIModel(BaseModel):
         extra="ignore",
         protected_namespaces=(),
         use_attribute_docstrings=True,
+        # Not the values: what is read are names, uids and times that do not repeat, a megabyte of them in the end.
+        cache_strings="keys",
     )
 
     @classmethod

@@ -3,7 +3,7 @@
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import EventHandler, Informer
 from kaiwu_runtime.cache.object import CachedObject, OwnerReference
-from kaiwu_runtime.cache.reflector import Selection
+from kaiwu_runtime.cache.selection import Keeping, Selection, Transform
 from kaiwu_runtime.cache.store import EventType, ObjectEvent
 
 __all__ = [
@@ -12,7 +12,9 @@ __all__ = [
     "EventHandler",
     "EventType",
     "Informer",
+    "Keeping",
     "ObjectEvent",
     "OwnerReference",
     "Selection",
+    "Transform",
 ]

@@ -5,21 +5,42 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.cache.object import CachedObject
-from kaiwu_runtime.cache.reflector import Selection
+from kaiwu_runtime.cache.selection import Keeping, Selection, Transform
 from kaiwu_runtime.client.selector import label_selector as parse_label_selector
 from kaiwu_runtime.client.transport import Transport
-from kaiwu_runtime.errors import APIConnectionError, NotFoundError
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    ConfigurationError,
+    ForbiddenError,
+    NotFoundError,
+    UnauthorizedError,
+)
 
 T = TypeVar("T")
 
 SYNC_SECONDS = 120.0
 
 _FIELD = re.compile(r"metadata\.(?P<field>name|namespace)\s*==?\s*(?P<value>[^,=!]+)")
+
+
+HOPELESS = (NotFoundError, ForbiddenError, UnauthorizedError, ConfigurationError)
+"""Failures that waiting does not mend: a missing CRD, a missing rule, a bad token."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What `Cache.configure` said of a kind."""
+
+    label_selector: str = ""
+    field_selector: str = ""
+    namespaces: tuple[str, ...] | None = None
+    transform: Transform | None = None
 
 
 class Cache:
@@ -31,15 +52,23 @@ class Cache:
         transport: Sends the requests.
         namespaces: Watch these only; empty for all. Cluster-scoped kinds are watched whole in any case.
         sync_timeout: Seconds a read waits for a kind to be synced.
+        streaming_list: See :class:`Keeping`.
     """
 
     def __init__(
-        self, transport: Transport, *, namespaces: Sequence[str] = (), sync_timeout: float = SYNC_SECONDS
+        self,
+        transport: Transport,
+        *,
+        namespaces: Sequence[str] = (),
+        sync_timeout: float = SYNC_SECONDS,
+        streaming_list: bool = False,
     ) -> None:
         self._transport = transport
         self._namespaces = tuple(dict.fromkeys(namespaces))
         self._sync_timeout = sync_timeout
-        self._informers: dict[type[Any], Informer] = {}
+        self._streaming_list = streaming_list
+        self._watched: dict[type[Any], _Watched] = {}
+        self._informers: dict[tuple[type[Any], bool], Informer] = {}
         self._group: asyncio.TaskGroup | None = None
 
     @property
@@ -52,17 +81,62 @@ class Cache:
         """The namespaces that are watched; empty for all."""
         return self._namespaces
 
-    def informer(self, kind: type[Any]) -> Informer:
+    def configure(
+        self,
+        kind: type[Any],
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        namespaces: Sequence[str] | None = None,
+        transform: Transform | None = None,
+    ) -> None:
+        """Say which objects of a kind are watched, and what is kept of them; before the kind is first asked for.
+
+        Whoever reads the kind from the cache sees these objects only, in this form.
+
+        Args:
+            kind: A project's type or a lightkube kind.
+            label_selector: For example ``app=db``; evaluated by the API server.
+            field_selector: For example ``status.phase=Running``; the API server knows few fields of each kind.
+            namespaces: Instead of the cache's own; empty for all.
+            transform: See :data:`Transform`.
+
+        Raises:
+            ConfigurationError: The kind is watched already, in another way.
+        """
+        wanted = _Watched(
+            label_selector, field_selector, None if namespaces is None else tuple(dict.fromkeys(namespaces)), transform
+        )
+        present = self._watched.get(kind)
+        watched = any((kind, metadata_only) in self._informers for metadata_only in (False, True))
+        if wanted != (present or _Watched()) and (present is not None or watched):
+            raise ConfigurationError(
+                f"{identify(kind)} is watched already, with other selectors, namespaces or another transform; "
+                "a kind has one cache, so say it once, before the first use"
+            )
+        self._watched[kind] = wanted
+
+    def informer(self, kind: type[Any], *, metadata_only: bool = False) -> Informer:
         """Return the informer of a kind; the first call makes it, and starts it when the cache runs.
+
+        Args:
+            kind: A project's type or a lightkube kind.
+            metadata_only: Another informer, which keeps the objects' metadata and nothing else.
 
         Raises:
             TypeError: The type is no Kubernetes resource.
         """
-        informer = self._informers.get(kind)
+        informer = self._informers.get((kind, metadata_only))
         if informer is None:
-            namespaces = self._namespaces if identify(kind).namespaced else ()
-            selections = [Selection(namespace=namespace) for namespace in namespaces or ("",)]
-            informer = self._informers[kind] = Informer(self._transport, kind, selections)
+            watched = self._watched.get(kind, _Watched())
+            chosen = self._namespaces if watched.namespaces is None else watched.namespaces
+            selections = [
+                Selection(namespace, watched.label_selector, watched.field_selector)
+                for namespace in (chosen if identify(kind).namespaced else ()) or ("",)
+            ]
+            keeping = Keeping(metadata_only, watched.transform, self._streaming_list)
+            informer = Informer(self._transport, kind, selections, keeping)
+            self._informers[kind, metadata_only] = informer
             if self._group is not None:
                 self._start(informer)
         return informer
@@ -100,6 +174,7 @@ class Cache:
         """Return when one informer has synced.
 
         Raises:
+            ConfigurationError: It cannot until somebody does something; the message says what.
             APIConnectionError: It did not within the cache's time; the message says why.
         """
         if not informer.has_synced:
@@ -140,14 +215,21 @@ class Cache:
         return informer
 
     async def _wait(self, informer: Informer, seconds: float) -> None:
+        syncing = asyncio.ensure_future(informer.wait_for_sync())
         try:
             async with asyncio.timeout(seconds):
-                await informer.wait_for_sync()
+                while not syncing.done():
+                    await asyncio.wait({syncing}, timeout=0.1)
+                    if not syncing.done() and isinstance(informer.error, HOPELESS):
+                        # The informer goes on trying, so a later read succeeds once that is mended.
+                        raise ConfigurationError(informer.last_error)
         except TimeoutError as error:
             reason = informer.last_error or ("the cache does not run" if self._group is None else "no answer yet")
             raise APIConnectionError(
                 f"the cache of {informer.identity} did not sync within {seconds:g} s: {reason}"
             ) from error
+        finally:
+            syncing.cancel()
 
     def _start(self, informer: Informer) -> None:
         if self._group is not None:

@@ -11,7 +11,8 @@ from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.cache.object import CachedObject
-from kaiwu_runtime.cache.reflector import Reflector, Selection, explain
+from kaiwu_runtime.cache.reflector import Reflector
+from kaiwu_runtime.cache.selection import Keeping, Selection, explain
 from kaiwu_runtime.cache.store import EventType, IndexFunction, ObjectEvent, Store
 from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import KaiwuError
@@ -31,9 +32,16 @@ class Informer:
         transport: Sends the requests.
         kind: A project's type or a lightkube kind.
         selections: Which objects; one reflector each.
+        keeping: What is kept of each object.
     """
 
-    def __init__(self, transport: Transport, kind: type[Any], selections: Sequence[Selection] = (Selection(),)) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        kind: type[Any],
+        selections: Sequence[Selection] = (Selection(),),
+        keeping: Keeping | None = None,
+    ) -> None:
         self.kind = kind
         self.identity = identify(kind)
         self.store = Store()
@@ -41,7 +49,9 @@ class Informer:
         self._synced = asyncio.Event()
         self._listed: set[str] = set()
         self._selections = tuple(selections)
-        self._reflectors = [Reflector(transport, self.identity, self, selection) for selection in self._selections]
+        self._reflectors = [
+            Reflector(transport, self.identity, self, selection, keeping) for selection in self._selections
+        ]
 
     @property
     def has_synced(self) -> bool:

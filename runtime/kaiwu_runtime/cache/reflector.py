@@ -2,6 +2,8 @@
 
     list (pages) -> sink.replace -> watch -> sink.put, sink.remove -> ... -> the watch ends -> resume or list again
 
+A streaming list is a watch that begins with everything there is.
+
 A watch that ends is resumed from the last resourceVersion that was seen, which bookmarks move forward even where
 nothing happens. When that version is gone from the server's history (410, which comes as an HTTP status, as an ERROR
 event inside the stream, or on a page of a list), everything is listed again and compared with what is known.
@@ -15,25 +17,26 @@ import asyncio
 import logging
 import random
 from collections.abc import Iterable
-from dataclasses import dataclass
+from contextlib import aclosing
 from typing import Any, Protocol
 
 import msgspec
 
-from kaiwu_runtime.api.identity import ResourceIdentity
+from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity
 from kaiwu_runtime.cache.object import CachedObject
+from kaiwu_runtime.cache.selection import Keeping, Selection, explain
+from kaiwu_runtime.cache.watch_line import Bookmark, parse_line
 from kaiwu_runtime.client.page import PAGE_SIZE, page_decoder
-from kaiwu_runtime.client.transport import Transport
+from kaiwu_runtime.client.transport import JSON, METADATA, METADATA_LIST, Transport
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIError,
     APIStatusError,
+    BadRequestError,
     ConfigurationError,
-    ForbiddenError,
     GoneError,
+    InvalidError,
     KaiwuError,
-    NotFoundError,
-    error_from_status,
 )
 
 logger = logging.getLogger(__name__)
@@ -68,43 +71,8 @@ class Sink(Protocol):
         """Take the last state of an object that was deleted."""
 
 
-class _WatchEvent(msgspec.Struct):
-    type: str
-    object: msgspec.Raw
-
-
-class _BookmarkMetadata(msgspec.Struct, rename="camel"):
-    resource_version: str = ""
-
-
-class _Bookmark(msgspec.Struct):
-    metadata: _BookmarkMetadata
-
-
-_event_decoder = msgspec.json.Decoder(_WatchEvent)
-# A bookmark carries null where an object's fields are required: only its version is ever read.
-_bookmark_decoder = msgspec.json.Decoder(_Bookmark)
-_status_decoder = msgspec.json.Decoder(dict[str, Any])
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """Which objects of a kind are wanted.
-
-    Attributes:
-        namespace: Empty for all namespaces.
-        label_selector: Evaluated by the server.
-        field_selector: Evaluated by the server.
-    """
-
-    namespace: str = ""
-    label_selector: str = ""
-    field_selector: str = ""
-
-    def params(self) -> dict[str, str]:
-        """Return the query of a list or watch."""
-        selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
-        return {name: text for name, text in selectors.items() if text}
+_decoder = msgspec.json.Decoder(dict[str, Any])
+_encoder = msgspec.json.Encoder()
 
 
 class Reflector:
@@ -115,6 +83,7 @@ class Reflector:
         identity: The resource.
         sink: Takes the objects.
         selection: Namespace and selectors.
+        keeping: What is kept of each object.
         page_size: Objects per page of a list.
     """
 
@@ -124,6 +93,7 @@ class Reflector:
         identity: ResourceIdentity,
         sink: Sink,
         selection: Selection | None = None,
+        keeping: Keeping | None = None,
         *,
         page_size: int = PAGE_SIZE,
     ) -> None:
@@ -131,10 +101,15 @@ class Reflector:
         self._identity = identity
         self._sink = sink
         self._selection = selection or Selection()
+        self._keeping = keeping or Keeping()
+        self._streaming = self._keeping.streaming_list
+        self._initial: dict[ObjectKey, CachedObject] | None = None
+        """What a streaming list has brought so far; None when there is none."""
         self._page_size = page_size
         self._path = identity.path(self._selection.namespace)
         self._version = ""
         self._failures = 0
+        self._gone = False
         self._progress = False
         self.last_error: KaiwuError | None = None
         """Why nothing comes at the moment; None while all is well."""
@@ -145,7 +120,7 @@ class Reflector:
         while True:
             started = loop.time()
             try:
-                if not self._version:
+                if not self._version and not self._streaming:
                     await self._list()
                 self._progress = False
                 await self._watch()
@@ -156,10 +131,15 @@ class Reflector:
             except GoneError as error:
                 logger.info("Listing again: the watched version is gone", extra=self._fields())
                 self._version = ""
-                if self._failures:  # again, with nothing received since
+                if self._gone:  # again, with nothing received since
                     await self._back_off(error)
-                self._failures = max(self._failures, 1)
+                # At first without a wait, however often the server was out of reach before: it has answered now.
+                self._gone = True
             except (APIError, ConfigurationError) as error:
+                if self._streaming and not self._version and isinstance(error, BadRequestError | InvalidError):
+                    logger.info("The API server offers no streaming list", extra=self._fields())
+                    self._streaming = False
+                    continue
                 if loop.time() - started > HEALTHY_SECONDS:
                     self._recovered()
                 await self._back_off(error)
@@ -170,10 +150,12 @@ class Reflector:
     async def _list(self) -> None:
         """Read every page, then hand the whole list over at once: half a list would look like deletions."""
         params = {**self._selection.params(), "limit": str(self._page_size)}
+        accept = METADATA_LIST if self._keeping.metadata_only else JSON
         objects: list[CachedObject] = []
         while True:
             try:
-                page = page_decoder.decode(await self._transport.request("GET", self._path, params=params))
+                answer = await self._transport.request("GET", self._path, params=params, accept=accept)
+                page = page_decoder.decode(answer)
             except GoneError:
                 if "continue" not in params:
                     raise
@@ -198,26 +180,42 @@ class Reflector:
             **self._selection.params(),
             "watch": "1",
             "allowWatchBookmarks": "true",
-            "resourceVersion": self._version,
             "timeoutSeconds": str(int(seconds)),
         }
-        lines = self._transport.stream(self._path, params=params, idle_timeout=seconds + IDLE_MARGIN_SECONDS)
-        async for line in lines:
-            self._take(line)
+        if self._version:
+            params["resourceVersion"] = self._version
+            self._initial = None
+        else:
+            params |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+            self._initial = {}
+        lines = self._transport.stream(
+            self._path,
+            params=params,
+            idle_timeout=seconds + IDLE_MARGIN_SECONDS,
+            accept=METADATA if self._keeping.metadata_only else JSON,
+        )
+        async with aclosing(lines):  # or a line that is refused would leave the connection open, and filling
+            async for line in lines:
+                self._take(line)
 
     def _take(self, line: bytes) -> None:
         try:
-            event = _event_decoder.decode(line)
+            event = parse_line(line)
         except msgspec.MsgspecError as error:
             raise APIConnectionError(f"watch of {self._path}: a line that is no event ({error})") from error
         if event.type == "ERROR":
-            status = _status_decoder.decode(event.object)
-            raise error_from_status(status, code=int(status.get("code") or 500))
+            raise event.error()
         if event.type == "BOOKMARK":
-            self._version = _bookmark_decoder.decode(event.object).metadata.resource_version or self._version
-            self._recovered()
+            self._take_bookmark(event.bookmark())
             return
         for obj in self._parsed((event.object,)):
+            if self._initial is not None:
+                # Not yet for the sink, nor a version to resume from: half of what exists would look like deletions.
+                if event.type == "DELETED":
+                    self._initial.pop(obj.key, None)
+                else:
+                    self._initial[obj.key] = obj
+                continue
             if event.type == "DELETED":
                 self._sink.remove(obj)
             else:
@@ -226,19 +224,40 @@ class Reflector:
             self._version = obj.resource_version
             self._recovered()
 
+    def _take_bookmark(self, bookmark: Bookmark) -> None:
+        if self._initial is not None:
+            if not bookmark.ends_initial_events:
+                return
+            self._sink.replace(self._initial.values(), self._selection.namespace)
+            self._initial = None
+        self._version = bookmark.version or self._version
+        self._recovered()
+
     def _parsed(self, items: Iterable[msgspec.Raw]) -> Iterable[CachedObject]:
         for item in items:
             try:
-                yield CachedObject.parse(bytes(item))
+                yield CachedObject.parse(self._transformed(bytes(item)))
             except msgspec.MsgspecError as error:
                 logger.error(
                     "Ignoring an object whose metadata cannot be read",
                     extra={**self._fields(), "error": str(error)},
                 )
 
+    def _transformed(self, raw: bytes) -> bytes:
+        transform = self._keeping.transform
+        if transform is None:
+            return raw
+        try:
+            return _encoder.encode(transform(_decoder.decode(raw)))
+        except Exception:
+            # Kept whole: an object that is missing from the cache would look deleted.
+            logger.exception("A transform function failed; keeping the whole object", extra=self._fields())
+            return raw
+
     def _recovered(self) -> None:
         self._progress = True
         self._failures = 0
+        self._gone = False
         self.last_error = None
 
     async def _back_off(self, error: KaiwuError) -> None:
@@ -269,16 +288,3 @@ def _blames_the_version(error: KaiwuError) -> bool:
     An API server whose etcd was restored from a backup, for instance, refuses versions that it has not reached yet.
     """
     return isinstance(error, APIStatusError) and error.code not in {401, 403, 404, 429, 503}
-
-
-def explain(error: KaiwuError, identity: ResourceIdentity, selection: Selection) -> str:
-    """Return what is wrong with a list or watch and what to do about it, in one line."""
-    if isinstance(error, ForbiddenError):
-        where = f" in namespace {selection.namespace}" if selection.namespace else ""
-        return (
-            f"missing RBAC rule: groups={identity.group!r} resources={identity.plural!r} "
-            f"verbs=list,watch{where}; declare it with @rbac and run `make manifests` ({error})"
-        )
-    if isinstance(error, NotFoundError):
-        return f"the API server has no resource {identity.plural}.{identity.group}; run `make install` ({error})"
-    return str(error)

@@ -1,22 +1,34 @@
 """The API client: credentials, transport, typed requests, owner references and reads from the cache."""
 
 from kaiwu_runtime.client.cached import CachedClient
+from kaiwu_runtime.client.changes import OperationResult, create_or_update, merge_patch, patch_changes
 from kaiwu_runtime.client.client import Client, PatchType
 from kaiwu_runtime.client.codec import decode, encode
+from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.client.owner import set_controller_reference, set_owner_reference
 from kaiwu_runtime.client.reader import Reader
+from kaiwu_runtime.client.scale import get_scale, set_scale
 from kaiwu_runtime.client.transport import Transport
 
 __all__ = [
     "CachedClient",
     "Client",
     "HTTPTransport",
+    "OperationResult",
     "PatchType",
     "Reader",
     "Transport",
+    "add_finalizer",
+    "create_or_update",
     "decode",
     "encode",
+    "get_scale",
+    "has_finalizer",
+    "merge_patch",
+    "patch_changes",
+    "remove_finalizer",
     "set_controller_reference",
     "set_owner_reference",
+    "set_scale",
 ]

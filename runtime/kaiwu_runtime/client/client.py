@@ -144,7 +144,7 @@ class Client:
             APIError: Any other failure.
         """
         identity = identify(type(obj))
-        namespace, _ = _names(obj)
+        namespace, _ = object_names(obj)
         if identity.namespaced and not namespace:
             raise ValueError(f"{identity.kind}: metadata.namespace is not set")
         params = self._write_params(dry_run=dry_run)
@@ -325,7 +325,7 @@ class Client:
     async def _newest_version(self, obj: object) -> str:
         """Return the resourceVersion that an object has now, if it is the same object still."""
         identity = identify(type(obj))
-        namespace, name = _names(obj)
+        namespace, name = object_names(obj)
         answer = await self.transport.request("GET", object_path(identity, namespace, name))
         metadata = _stored_decoder.decode(answer).metadata
         uid = cast("Any", obj).metadata.uid
@@ -348,7 +348,7 @@ class Client:
         dry_run: bool,
     ) -> T:
         kind = type(obj)
-        namespace, name = _names(obj)
+        namespace, name = object_names(obj)
         params = self._write_params(dry_run=dry_run, field_manager=field_manager)
         params["force"] = "true" if force else "false"
         answer = await self.transport.request(
@@ -373,7 +373,8 @@ def _parts(obj: object) -> tuple[dict[str, msgspec.Raw], dict[str, msgspec.Raw]]
     return members, _members.decode(members.get("metadata", msgspec.Raw(b"{}")))
 
 
-def _names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic model or a lightkube kind
+def object_names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic model or a lightkube kind
+    """Return an object's namespace and name, empty where they are not set."""
     metadata = obj.metadata
     return (metadata.namespace or "", metadata.name or "") if metadata is not None else ("", "")
 

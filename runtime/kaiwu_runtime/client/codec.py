@@ -104,7 +104,7 @@ def decode(kind: type[T], data: bytes) -> T:
 
 def describe(kind: type[Any], data: bytes) -> str:
     """Name an object for a message, from its bytes alone: ``ConfigMap default/settings``."""
-    name = kind.__name__
+    name = _kind_name(kind)
     try:
         metadata = _named.decode(data).metadata
     except msgspec.MsgspecError:
@@ -112,6 +112,14 @@ def describe(kind: type[Any], data: bytes) -> str:
     if metadata is None or not metadata.name:
         return name
     return f"{name} {metadata.namespace}/{metadata.name}" if metadata.namespace else f"{name} {metadata.name}"
+
+
+def _kind_name(kind: type[Any]) -> str:
+    # The type of a version may have another name than the kind, and the kind is what a user knows.
+    try:
+        return identify(kind).kind
+    except TypeError:
+        return kind.__name__
 
 
 def _reason(error: Exception) -> str:

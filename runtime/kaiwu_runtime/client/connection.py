@@ -69,6 +69,11 @@ class Connection(asyncio.Protocol):
         return not self.closed and not self._busy and self._keep and self._error is None
 
     @property
+    def timed_out(self) -> bool:
+        """Whether it was silent for longer than somebody would wait."""
+        return isinstance(self._error, TimeoutError)
+
+    @property
     def transport(self) -> asyncio.Transport:
         """What the bytes go through."""
         if self._transport is None:
@@ -153,6 +158,7 @@ class Connection(asyncio.Protocol):
         self.closed = True
         if not self.lost.done():
             self.lost.set_result(None)
+        del self._parser  # which holds this connection: without the circle both are freed at once
         if not self._busy or self._complete:
             return
         # An answer without a length ends with its connection.
@@ -206,8 +212,7 @@ class Connection(asyncio.Protocol):
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _wait(self, seconds: float) -> None:
-        if self._error is not None:
-            raise self._error
+        self._raise()
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
         # A timer of its own: a third of the cost of asyncio.timeout, for every request there is.
@@ -218,8 +223,13 @@ class Connection(asyncio.Protocol):
             timer.cancel()
             self._waiter = None
         # What came before the end still counts: it is yielded first.
-        if self._error is not None and not self._chunks:
-            raise self._error
+        if not self._chunks:
+            self._raise()
+
+    def _raise(self) -> None:
+        """Raise the error there is; a copy, or its traceback would hold this connection and this connection it."""
+        if self._error is not None:
+            raise type(self._error)(*self._error.args)
 
     def _expire(self) -> None:
         self._error = TimeoutError("timed out")

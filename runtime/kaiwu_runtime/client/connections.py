@@ -95,15 +95,17 @@ class Connections:
         """Take a connection back; one that is in the middle of something is closed."""
         if connection.reusable and connection not in self._outdated:
             self._idle.append((connection, asyncio.get_running_loop().time()))
-        else:
-            self._drop(connection)
+            return
+        if connection.timed_out:
+            # What swallowed its packets, a NAT gateway that forgot it for instance, does so to others of its age: one
+            # request after the other would wait as long to find out.
+            self._drop_idle()
+        self._drop(connection)
 
     def use(self, context: ssl.SSLContext | None) -> None:
         """Make new connections with another context, and finish those there are with their present request."""
         self._context = context
-        for connection, _ in self._idle:
-            self._drop(connection)
-        self._idle.clear()
+        self._drop_idle()
         self._outdated = set(self._all)
 
     async def close(self) -> None:
@@ -115,6 +117,11 @@ class Connections:
         # A second is ample for loopback and TLS alike; a peer that is gone must not hold up the end.
         if closing:
             await asyncio.wait([connection.lost for connection in closing], timeout=1.0)
+
+    def _drop_idle(self) -> None:
+        for connection, _ in self._idle:
+            self._drop(connection)
+        self._idle.clear()
 
     def _drop(self, connection: Connection) -> None:
         self._all.discard(connection)

@@ -18,9 +18,9 @@ import os
 import random
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -30,6 +30,7 @@ from kaiwu_runtime.client.connection import BrokenConnectionError, Connection, R
 from kaiwu_runtime.client.connections import Connections, ProxyError, Route
 from kaiwu_runtime.client.credentials import Credentials
 from kaiwu_runtime.client.lines import LineSplitter
+from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIStatusError,
@@ -59,6 +60,14 @@ _CONNECTION_ERRORS = (BrokenConnectionError, ProxyError, OSError)
 _status_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
+class _Request(NamedTuple):
+    method: str
+    target: str
+    accept: str
+    body: bytes | None = None
+    content_type: str = ""
+
+
 class HTTPTransport:
     """Sends requests. Connections are made when they are first needed.
 
@@ -82,7 +91,7 @@ class HTTPTransport:
         self._connections = Connections(self._route, credentials.tls_context())
         self._slots = asyncio.Semaphore(limit)
         self._timeout = request_timeout
-        self._heads: dict[tuple[str, str], str] = {}
+        self._heads: dict[tuple[str, str, str], str] = {}
         self._warned: set[str] = set()
         self.guard: Callable[[], None] | None = None
         self.on_answer: Callable[[str, int], None] | None = None
@@ -100,43 +109,51 @@ class HTTPTransport:
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = JSON,
     ) -> bytes:
         """Send a request and return the answer; see :class:`~kaiwu_runtime.client.transport.Transport`."""
-        target = _target(path, params)
+        request = _Request(method, _target(path, params), accept, body, content_type if body is not None else "")
         harmless = method == "GET" or content_type == _APPLY
         refusals = reconnects = 0
         waited = 0.0
         renewed = False
         while True:
             try:
-                return await self._send(method, target, body, content_type if body is not None else "")
-            except APIStatusError as error:
-                if error.code == 401 and not renewed and await self._renew(rejected=True):
-                    renewed = True
-                    continue
-                pause = _pause(error)
-                refusals += 1
-                if pause is None or refusals > RETRIES or waited + pause > RETRY_BUDGET_SECONDS:
-                    raise
+                response, answer, sent = await self._send(request)
             except APIConnectionError as error:
                 reconnects += 1
                 if not harmless or reconnects > RECONNECTS or not _broken(error.__cause__):
                     raise
                 pause = random.uniform(0.0, 0.05 * 2**reconnects)  # noqa: S311
+            else:
+                if response.status < 300:
+                    return answer
+                refusal = _failure(method, path, response, answer)
+                if refusal.code == 401 and not renewed and await self._renew_unless(sent):
+                    renewed = True
+                    continue
+                wanted = _pause(refusal)
+                refusals += 1
+                if wanted is None or refusals > RETRIES or waited + wanted > RETRY_BUDGET_SECONDS:
+                    raise refusal
+                pause = wanted
             logger.debug("Sending a request again", extra={"method": method, "path": path, "seconds": pause})
             waited += pause
             await asyncio.sleep(pause)
 
-    async def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
+    async def stream(
+        self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.transport.Transport`."""
-        target = _target(path, params)
+        request = _Request("GET", _target(path, params), accept)
         try:
+            authorization = await self._authorization()
             try:
-                connection = await self._begin(path, target)
+                connection = await self._begin(path, request, authorization)
             except UnauthorizedError:
-                if not await self._renew(rejected=True):
+                if not await self._renew_unless(authorization):
                     raise
-                connection = await self._begin(path, target)
+                connection = await self._begin(path, request, await self._authorization())
             try:
                 splitter = LineSplitter()
                 async with aclosing(connection.chunks(idle_timeout)) as chunks:
@@ -152,33 +169,33 @@ class HTTPTransport:
         """Close every connection."""
         await self._connections.close()
 
-    async def _send(self, method: str, target: str, body: bytes | None, content_type: str) -> bytes:
+    async def _send(self, request: _Request) -> tuple[Response, bytes, str]:
+        """Return an answer's head and body, and the Authorization header that was sent."""
         try:
             async with self._slots:
                 # With a slot already: a token may expire while a request waits for its turn.
-                request = await self._request(method, target, body, content_type)
+                authorization = await self._authorization()
+                content = self._encoded(request, authorization)
                 connection = await self._connections.acquire()
                 try:
-                    if self.guard is not None and method != "GET":
+                    if self.guard is not None and request.method != "GET":
                         self.guard()
-                    response = await connection.begin(request, self._timeout, streaming=False)
+                    response = await connection.begin(content, self._timeout, streaming=False)
                     answer = connection.body()
                 finally:
                     self._connections.release(connection)
         except _CONNECTION_ERRORS as error:
-            path = target.partition("?")[0]
-            raise APIConnectionError(f"{method} {self.server}{path}: {_reason(error)}") from error
-        self._hear(method, response)
-        if response.status >= 300:
-            raise _failure(method, target.partition("?")[0], response, answer)
-        return answer
+            path = request.target.partition("?")[0]
+            raise APIConnectionError(f"{request.method} {self.server}{path}: {_reason(error)}") from error
+        self._hear(request.method, response)
+        return response, answer, authorization
 
-    async def _begin(self, path: str, target: str) -> Connection:
+    async def _begin(self, path: str, request: _Request, authorization: str) -> Connection:
         """Return a connection on which the answer to a GET has begun."""
-        request = await self._request("GET", target, None, "")
+        content = self._encoded(request, authorization)
         connection = await self._connections.acquire()
         try:
-            response = await connection.begin(request, self._timeout)
+            response = await connection.begin(content, self._timeout)
             self._hear("GET", response)
             if response.status >= 300:
                 body = b"".join([chunk async for chunk in connection.chunks(self._timeout)])
@@ -188,16 +205,21 @@ class HTTPTransport:
             raise
         return connection
 
-    async def _request(self, method: str, target: str, body: bytes | None, content_type: str) -> bytes:
-        """Return a request as it is sent, with credentials that are good now."""
+    async def _authorization(self) -> str:
+        """Return an Authorization header that is good now."""
         authorization = self._authentication.authorization()
         if authorization is None:
             await self._renew(rejected=False)
             authorization = self._authentication.authorization() or ""
-        head = f"{method} {self._prefix}{target} HTTP/1.1{self._head(authorization, content_type)}"
-        if body is None:
+        return authorization
+
+    def _encoded(self, request: _Request, authorization: str) -> bytes:
+        """Return a request as it is sent."""
+        shared = self._head(authorization, request.content_type, request.accept)
+        head = f"{request.method} {self._prefix}{request.target} HTTP/1.1{shared}"
+        if request.body is None:
             return f"{head}\r\n".encode("latin-1")
-        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
+        return f"{head}Content-Length: {len(request.body)}\r\n\r\n".encode("latin-1") + request.body
 
     def _hear(self, method: str, response: Response) -> None:
         if self.on_answer is not None:
@@ -205,6 +227,10 @@ class HTTPTransport:
         for name, value in response.headers:
             if name == b"warning":
                 self._warn(value.decode("latin-1"))
+
+    async def _renew_unless(self, rejected: str) -> bool:
+        """Renew what the server has rejected, unless the rejection of another request has led to that already."""
+        return self._authentication.authorization() not in {rejected, None} or await self._renew(rejected=True)
 
     async def _renew(self, *, rejected: bool) -> bool:
         """Renew the credentials; a new client certificate counts for new connections."""
@@ -214,15 +240,15 @@ class HTTPTransport:
             self._connections.use(await asyncio.to_thread(self._credentials.tls_context))
         return renewed
 
-    def _head(self, authorization: str, content_type: str) -> str:
+    def _head(self, authorization: str, content_type: str, accept: str) -> str:
         """Return the headers that many requests share, with the line end before them."""
-        head = self._heads.get((authorization, content_type))
+        head = self._heads.get((authorization, content_type, accept))
         if head is None:
             if len(self._heads) > 16:  # tokens of the past
                 self._heads.clear()
             headers = [
                 ("Host", self._route.host),
-                ("Accept", "application/json"),
+                ("Accept", accept),
                 # Compressing and expanding costs both sides more CPU than a cluster's network is worth.
                 ("Accept-Encoding", "identity"),
                 ("User-Agent", f"kaiwu-runtime/{kaiwu_runtime.__version__}"),
@@ -234,7 +260,7 @@ class HTTPTransport:
             for name, value in headers:
                 _check_header(name, value)
             head = "".join(f"\r\n{name}: {value}" for name, value in headers) + "\r\n"
-            self._heads[authorization, content_type] = head
+            self._heads[authorization, content_type, accept] = head
         return head
 
     def _warn(self, value: str) -> None:

@@ -6,8 +6,16 @@ in the place of :class:`~kaiwu_runtime.client.http_transport.HTTPTransport`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Protocol
+
+JSON = "application/json"
+METADATA = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+METADATA_LIST = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+"""What to accept for objects without anything but their metadata.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
+"""
 
 
 class Transport(Protocol):
@@ -21,6 +29,7 @@ class Transport(Protocol):
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = JSON,
     ) -> bytes:
         """Send a request and return the body of the answer.
 
@@ -30,6 +39,7 @@ class Transport(Protocol):
             params: The query.
             body: What to send, or None.
             content_type: Media type of the body.
+            accept: Media type of the answer.
 
         Raises:
             APIStatusError: The server refused; the subclass tells why.
@@ -37,7 +47,9 @@ class Transport(Protocol):
             ConfigurationError: Credentials that had to be renewed cannot be.
         """
 
-    def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
+    def stream(
+        self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a watch until the server ends it.
 
         A last line without a newline was cut off and is not yielded.
@@ -46,6 +58,7 @@ class Transport(Protocol):
             path: The collection's path.
             params: The query.
             idle_timeout: Seconds without a byte after which the connection counts as dead.
+            accept: Media type of the objects.
 
         Raises:
             APIStatusError: The server refused.

@@ -1,7 +1,7 @@
 """Controllers: what wakes a reconciler, and how it is run."""
 
 from kaiwu_runtime.controller.builder import ControllerBuilder, controller_managed_by
-from kaiwu_runtime.controller.controller import Controller, ControllerMetrics, ControllerOptions, Source
+from kaiwu_runtime.controller.controller import Controller, ControllerMetrics, ControllerOptions
 from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
 from kaiwu_runtime.controller.predicate import (
     AnnotationChanged,
@@ -13,9 +13,12 @@ from kaiwu_runtime.controller.predicate import (
 )
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
+from kaiwu_runtime.controller.source import Channel, ChannelSource, Source
 
 __all__ = [
     "AnnotationChanged",
+    "Channel",
+    "ChannelSource",
     "Controller",
     "ControllerBuilder",
     "ControllerMetrics",

@@ -29,7 +29,10 @@ class Watched(Generic[T]):
     def __await__(self) -> Generator[Any, Any, T]:
         steps = self._awaitable.__await__()
         value: Any = None
+        step: Any
         error: BaseException | None = None
+        # Neither an error nor the future it came from stays in a variable: the traceback of an exception on its way
+        # out holds this frame, and with the exception held by the frame only the garbage collector could free both.
         while True:
             began = time.perf_counter()
             try:
@@ -37,12 +40,15 @@ class Watched(Generic[T]):
             except StopIteration as end:
                 self._check(began)
                 return end.value  # type: ignore[no-any-return]
+            finally:
+                error = None
             self._check(began)
-            value, error = None, None
+            value = None
             try:
                 value = yield step
             except BaseException as raised:  # noqa: BLE001 - cancellation too belongs to the coroutine
                 error = raised
+            step = None
 
     def _check(self, began: float) -> None:
         blocked = time.perf_counter() - began
@@ -55,6 +61,9 @@ class Watched(Generic[T]):
 
 def _advance(steps: Any, value: Any, error: BaseException | None) -> Any:  # noqa: ANN401 - the protocol of generators
     if error is not None:
-        return steps.throw(error)
+        try:
+            return steps.throw(error)
+        finally:
+            error = None
     # An awaitable of C code may be a bare iterator, which takes no value.
     return next(steps) if value is None else steps.send(value)

@@ -8,22 +8,26 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.cache.store import ObjectEvent
-from kaiwu_runtime.controller.controller import Controller, ControllerOptions, Source
+from kaiwu_runtime.controller.controller import Controller, ControllerOptions
 from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
 from kaiwu_runtime.controller.predicate import Predicate, PredicateFunction
 from kaiwu_runtime.controller.reconciler import Reconciler
+from kaiwu_runtime.controller.request import Request
+from kaiwu_runtime.controller.source import Channel, ChannelSource, Source, itself
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.queue import RateLimiter
 
 if TYPE_CHECKING:
     from kaiwu_runtime.manager.manager import Manager
 
+
+T = TypeVar("T")
 
 Filter = Predicate | Callable[[ObjectEvent], bool]
 """A predicate, or a plain function that is one."""
@@ -37,7 +41,8 @@ class ControllerBuilder:
         self._name = ""
         self._for: type[Any] | None = None
         self._sources: list[Source] = []
-        self._owned: list[tuple[type[Any], tuple[Predicate, ...], bool]] = []
+        self._owned: list[tuple[type[Any], tuple[Predicate, ...], bool, bool]] = []
+        self._channels: list[ChannelSource[Any]] = []
         self._options = ControllerOptions()
 
     def named(self, name: str) -> Self:
@@ -45,50 +50,83 @@ class ControllerBuilder:
         self._name = name
         return self
 
-    def for_(self, kind: type[Any], *predicates: Filter) -> Self:
+    def for_(
+        self,
+        kind: type[Any],
+        *predicates: Filter,
+        label_selector: str = "",
+        field_selector: str = "",
+        namespaces: Sequence[str] | None = None,
+    ) -> Self:
         """Reconcile objects of a kind.
+
+        Selectors and namespaces are those of the kind's cache: whoever reads the kind sees these objects only. For
+        the other kinds of a controller say them with ``manager.cache.configure``.
 
         Args:
             kind: A project's type or a lightkube kind.
             predicates: All must let a change through.
+            label_selector: Only objects whose labels match; evaluated by the API server.
+            field_selector: Only objects whose fields match; evaluated by the API server.
+            namespaces: Instead of the manager's; empty for all.
 
         Raises:
-            ConfigurationError: There is a kind already.
+            ConfigurationError: There is a kind already, or it is watched with other selectors.
         """
         if self._for is not None:
             raise ConfigurationError(f"for_({kind.__name__}): the controller is for {self._for.__name__} already")
+        if label_selector or field_selector or namespaces is not None:
+            self._manager.cache.configure(
+                kind, label_selector=label_selector, field_selector=field_selector, namespaces=namespaces
+            )
         self._for = kind
         self._sources.insert(0, Source(kind, enqueue_object, _all(predicates)))
         return self
 
-    def owns(self, kind: type[Any], *predicates: Filter, only_controller: bool = True) -> Self:
+    def owns(
+        self, kind: type[Any], *predicates: Filter, only_controller: bool = True, metadata_only: bool = False
+    ) -> Self:
         """Reconcile the owner when an object of a kind changes that it owns.
 
         Args:
             kind: A project's type or a lightkube kind.
             predicates: All must let a change through.
             only_controller: The owner must be the object's controller.
+            metadata_only: Watch nothing but the objects' metadata; enough to hear of them, not to read them.
         """
-        self._owned.append((kind, _all(predicates), only_controller))
+        self._owned.append((kind, _all(predicates), only_controller, metadata_only))
         return self
 
-    def watches(self, kind: type[Any], function: MapFunction, *predicates: Filter) -> Self:
+    def watches(self, kind: type[Any], function: MapFunction, *predicates: Filter, metadata_only: bool = False) -> Self:
         """Reconcile what a function names when an object of a kind changes.
 
         Args:
             kind: A project's type or a lightkube kind.
             function: From an object to requests; a plain function, called for every change.
             predicates: All must let a change through.
+            metadata_only: Watch nothing but the objects' metadata; the function sees no more.
 
         Raises:
             ConfigurationError: The function is a coroutine function.
         """
-        if inspect.iscoroutinefunction(function):
-            raise ConfigurationError(
-                f"watches({kind.__name__}, {getattr(function, '__name__', function)}): write the map function as a "
-                "plain def; what it needs of other kinds it finds with manager.cache.informer(Kind).list()"
-            )
-        self._sources.append(Source(kind, enqueue_mapped(function), _all(predicates)))
+        _check_plain(function, f"watches({kind.__name__}, ...)")
+        self._sources.append(Source(kind, enqueue_mapped(function), _all(predicates), metadata_only))
+        return self
+
+    def watches_channel(self, channel: Channel[T], function: Callable[[T], Iterable[Request]] | None = None) -> Self:
+        """Reconcile what events from outside the cluster name.
+
+        Args:
+            channel: Somebody calls its `send`.
+            function: From an event to requests; default None takes the events for requests.
+
+        Raises:
+            ConfigurationError: The function is a coroutine function.
+        """
+        if function is not None:
+            _check_plain(function, "watches_channel(...)")
+        chosen: Callable[[Any], Iterable[Request]] = function or itself
+        self._channels.append(ChannelSource(channel, chosen))
         return self
 
     def with_options(
@@ -118,20 +156,31 @@ class ControllerBuilder:
         owned = [self._owned_source(*entry) for entry in self._owned]
         sources = [*self._sources, *owned]
         name = self._name or (identify(self._for).kind.lower() if self._for is not None else "")
-        if not sources or not name:
+        if not (sources or self._channels) or not name:
             raise ConfigurationError(
                 f"{type(reconciler).__name__}: say what the controller is for: "
                 "controller_managed_by(manager).for_(Kind).complete(self)"
             )
-        controller = Controller(name, reconciler, sources, self._options)
+        controller = Controller(name, reconciler, sources, self._options, self._channels)
         self._manager.add_controller(controller)
         return controller
 
-    def _owned_source(self, kind: type[Any], predicates: tuple[Predicate, ...], only_controller: bool) -> Source:
+    def _owned_source(
+        self, kind: type[Any], predicates: tuple[Predicate, ...], only_controller: bool, metadata_only: bool
+    ) -> Source:
         if self._for is None:
             raise ConfigurationError(f"owns({kind.__name__}) needs for_(): the kind of the owner")
         owners = self._manager.cache.informer(self._for)
-        return Source(kind, enqueue_owner(owners.identity, owners.get, only_controller=only_controller), predicates)
+        handler = enqueue_owner(owners.identity, owners.get, only_controller=only_controller)
+        return Source(kind, handler, predicates, metadata_only)
+
+
+def _check_plain(function: Callable[..., Any], where: str) -> None:
+    if inspect.iscoroutinefunction(function):
+        raise ConfigurationError(
+            f"{where}: {getattr(function, '__name__', function)} is a coroutine function; write a plain def; what it "
+            "needs of other kinds it finds with manager.cache.informer(Kind).list()"
+        )
 
 
 def _all(predicates: tuple[Filter, ...]) -> tuple[Predicate, ...]:

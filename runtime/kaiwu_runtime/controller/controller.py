@@ -17,16 +17,14 @@ from typing import Any, Protocol
 from kaiwu_runtime import log
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
-from kaiwu_runtime.cache.store import ObjectEvent
 from kaiwu_runtime.controller.blocking import Watched
 from kaiwu_runtime.controller.failure import OUTAGES, describe, is_ownership
-from kaiwu_runtime.controller.handler import EventHandlerFunction
-from kaiwu_runtime.controller.predicate import Predicate
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
+from kaiwu_runtime.controller.source import ChannelSource, Source
 from kaiwu_runtime.controller.threads import WorkerThreads
 from kaiwu_runtime.errors import ConflictError, KaiwuError, TerminalError
-from kaiwu_runtime.queue import Priority, QueueMetrics, QueueShutDown, RateLimiter, WorkQueue
+from kaiwu_runtime.queue import QueueMetrics, QueueShutDown, RateLimiter, WorkQueue
 
 logger = logging.getLogger(__name__)
 
@@ -51,21 +49,6 @@ class ControllerMetrics(Protocol):
 
     def timed_out(self) -> None:
         """A reconcile was cancelled for its timeout."""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A kind that a controller watches.
-
-    Attributes:
-        kind: A project's type or a lightkube kind.
-        handler: From an event to requests.
-        predicates: All must let an event through.
-    """
-
-    kind: type[Any]
-    handler: EventHandlerFunction
-    predicates: tuple[Predicate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +80,9 @@ class Controller:
     Attributes:
         name: For logs and metrics; unique in a manager.
         reconciler: What to run.
-        sources: What wakes it.
+        sources: The kinds that wake it.
         options: How it runs.
+        channels: The channels that wake it.
         metrics: Hears of every reconcile.
         guard: Called before every reconcile; a leader that has lost its lease does not return from it.
     """
@@ -107,6 +91,7 @@ class Controller:
     reconciler: Reconciler
     sources: Sequence[Source]
     options: ControllerOptions = field(default_factory=ControllerOptions)
+    channels: Sequence[ChannelSource[Any]] = ()
     metrics: ControllerMetrics | None = None
     guard: Callable[[], None] | None = None
     queue: WorkQueue[Request] = field(init=False)
@@ -126,7 +111,7 @@ class Controller:
 
     def informers(self, cache: Cache) -> list[Informer]:
         """Return the informers of every source, so that a manager starts them before it waits for them."""
-        return [cache.informer(source.kind) for source in self.sources]
+        return [source.informer(cache) for source in self.sources]
 
     async def run(self, cache: Cache) -> None:
         """Wait until the cache has everything, then work until `stop`.
@@ -136,11 +121,12 @@ class Controller:
         """
         fields = {"controller": self.name}
         logger.info("Starting Controller", extra=fields)
-        for source, informer in zip(self.sources, self.informers(cache), strict=True):
-            logger.info("Starting EventSource", extra={**fields, "source": str(informer.identity)})
-            informer.add_event_handler(self._listener(source))
+        for source in self.sources:
+            source.start(cache, self.queue.add, self.name)
         for informer in self.informers(cache):
             await cache.wait_for(informer)
+        for channel in self.channels:
+            channel.start(self.queue.add, self.name)
         count = self.options.max_concurrent_reconciles
         logger.info("Starting workers", extra={**fields, "worker count": count})
         self._workers = [
@@ -164,27 +150,6 @@ class Controller:
         if late:
             logger.warning("Cancelled reconciles that did not finish in time", extra={"controller": self.name})
             await asyncio.wait(late, timeout=1.0)
-
-    def _listener(self, source: Source) -> Callable[[ObjectEvent], None]:
-        def on_event(event: ObjectEvent) -> None:
-            try:
-                if all(predicate.matches(event) for predicate in source.predicates):
-                    priority = Priority.LOW if event.initial else Priority.NORMAL
-                    for request in source.handler(event):
-                        self.queue.add(request, priority)
-            except Exception:
-                # A mistake in a predicate or map function costs this event, not the controller.
-                logger.exception(
-                    "A predicate or map function failed",
-                    extra={
-                        "controller": self.name,
-                        "source": source.kind.__name__,
-                        "event": event.type.value,
-                        "object": str(event.object.key),
-                    },
-                )
-
-        return on_event
 
     async def _work(self) -> None:
         while True:

@@ -96,6 +96,11 @@ class LeaderElector:
         """Whether we lead at this moment, by our own clock: also right after the process was paused."""
         return self._elected.is_set() and time.monotonic() - self._renewed_at < self._timings.lease
 
+    @property
+    def lease(self) -> Lease:
+        """The Lease by its name, for what is said about it."""
+        return Lease(metadata=ObjectMeta(name=self._name, namespace=self._namespace))
+
     def check(self) -> None:
         """End the process when the leadership has run out; called before every reconcile and write."""
         if self._elected.is_set() and not self._stopping.is_set() and not self.is_leader:

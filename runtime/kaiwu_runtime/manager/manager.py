@@ -1,6 +1,7 @@
 """The manager: one client, one cache, and the controllers that share them, from start to stop.
 
-    probes -> caches synced -> leadership -> workers; and back: workers, caches, leadership, probes
+    probes -> webhooks -> caches synced -> leadership -> workers
+    and back: workers, caches, leadership, webhooks, probes
 
 See https://pkg.go.dev/sigs.k8s.io/controller-runtime/pkg/manager for the model it follows.
 """
@@ -9,8 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
-from collections.abc import Awaitable, Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
@@ -21,18 +20,20 @@ from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.controller.controller import Controller
 from kaiwu_runtime.controller.reconciler import Reconciler
-from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, KaiwuError
+from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.event import EventRecorder, EventSender
 from kaiwu_runtime.manager.discovery import find_reconcilers
 from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
+from kaiwu_runtime.manager.process import run_to_the_end
 from kaiwu_runtime.manager.signals import stop_on_signal
-from kaiwu_runtime.manager.startup import explain, unless_stopped, wait_until_synced
+from kaiwu_runtime.manager.startup import unless_stopped, wait_until_synced
 
 if TYPE_CHECKING:
     from kaiwu_runtime.manager.leader_election import LeaderElector
     from kaiwu_runtime.manager.metrics import Metrics
     from kaiwu_runtime.manager.metrics_server import MetricsServer
     from kaiwu_runtime.manager.probes import Probes
+    from kaiwu_runtime.webhook.server import WebhookServer
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +52,9 @@ class Manager:
         options: How; default reads nothing but the environment's kubeconfig.
         client: Instead of one that the options lead to, for instance one on a
             :class:`~kaiwu_runtime.testing.FakeTransport`; closed when the manager stops.
+
+    Attributes:
+        webhooks: The server of :func:`~kaiwu_runtime.webhook.webhook_managed_by`; None while there are no webhooks.
     """
 
     def __init__(self, options: ManagerOptions | None = None, *, client: Client | None = None) -> None:
@@ -69,6 +73,7 @@ class Manager:
         self.probes = _probes(self.options)
         self.elector: LeaderElector | None = None
         self.metrics: Metrics | None = None
+        self.webhooks: WebhookServer | None = None
 
     @property
     def api_reader(self) -> Client:
@@ -93,6 +98,7 @@ class Manager:
                 self.api_reader.transport,
                 namespaces=self.options.namespaces,
                 sync_timeout=self.options.cache_sync_timeout,
+                streaming_list=self.options.streaming_list,
             )
         return self._cache
 
@@ -171,21 +177,7 @@ class Manager:
             0 after an orderly stop; 1 when something failed, with the reason as one line in the log.
         """
         log.configure(level=self.options.log_level, format=self.options.log_format)
-        try:
-            if self._failure is not None:
-                raise self._failure
-            _run(self._main)
-        except KaiwuError as error:
-            logger.error("%s", explain(error))
-            return 1
-        except ExceptionGroup as group:
-            for failure in _leaves(group):
-                if isinstance(failure, KaiwuError):
-                    logger.error("%s", explain(failure))
-                else:
-                    logger.error("The manager failed", exc_info=failure)
-            return 1
-        return 0
+        return run_to_the_end(self._main)
 
     async def start(self) -> None:
         """Run until `stop` is called or something fails; `run` without signals and process-wide settings.
@@ -202,16 +194,23 @@ class Manager:
         self._started = True
         if self.probes is not None:
             self.probes.add_readyz_check("caches", self._check_caches)
+            if self.webhooks is not None:
+                self.probes.add_readyz_check("webhook", self.webhooks.check)
             await self.probes.start()
         server = self._metrics_server()
         try:
             if server is not None:
                 await server.start()
+            if self.webhooks is not None:
+                # Before the caches: their first list may need a conversion that nobody but this process serves.
+                await self.webhooks.start()
             await self._run_everything()
         finally:
             if self.elector is not None:
                 # After the workers: while a reconcile may still write, nobody else must lead.
                 await self.elector.release()
+            if self.webhooks is not None:
+                await self.webhooks.stop()
             if server is not None:
                 await server.stop()
             if self.probes is not None:
@@ -219,6 +218,8 @@ class Manager:
             await self.api_reader.close()
 
     async def _main(self) -> None:
+        if self._failure is not None:
+            raise self._failure  # before anything that needs a loop in the main thread
         with stop_on_signal(self.stop):
             await self.start()
 
@@ -273,6 +274,10 @@ class Manager:
         if self.metrics is not None:
             self.metrics.leader.labels(options.leader_election_id).set_function(lambda: float(elector.is_leader))
         await unless_stopped(elector.acquire(), self._stop)
+        if elector.is_leader:
+            note = f"{elector.identity} became leader"
+            recorder = self.event_recorder("leader-election")
+            recorder.event(elector.lease, reason="LeaderElection", action="Acquire", note=note)
 
     def _metrics_server(self) -> MetricsServer | None:
         options = self.options
@@ -287,6 +292,8 @@ class Manager:
             self.api_reader.transport.on_answer = self.metrics.client(self.api_reader.transport.server)
         for controller in self._controllers.values():
             self.metrics.watch(controller)
+        if self.webhooks is not None:
+            self.webhooks.measure(self.metrics.registry)
         return metrics_server(options, self.metrics.registry, self.api_reader)
 
     def _check_caches(self) -> None:
@@ -294,7 +301,8 @@ class Manager:
         # the webhooks of this process out of service.
         if self._stop.is_set():
             raise APIConnectionError("stopping")
-        if not self._ready:
+        # No Service sends conversions to a process that is not ready, and without them the caches may never sync.
+        if not self._ready and not (self.webhooks is not None and self.webhooks.conversions):
             waiting = [str(informer.identity) for informer in self.cache.informers if not informer.has_synced]
             raise APIConnectionError(f"not synced: {', '.join(waiting) or 'not started'}")
 
@@ -305,25 +313,3 @@ def _probes(options: ManagerOptions) -> Probes | None:
     from kaiwu_runtime.manager.probes import Probes  # noqa: PLC0415 - an HTTP server, for those who want one
 
     return Probes(*parse_address(options.health_probe_bind_address, "--health-probe-bind-address"))
-
-
-def _run(main: Callable[[], Awaitable[None]]) -> None:
-    async def run() -> None:
-        await main()
-
-    if sys.platform != "win32":
-        try:
-            import uvloop  # noqa: PLC0415 - where it is installed
-        except ImportError:
-            pass
-        else:
-            uvloop.run(run())
-            return
-    asyncio.run(run())
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found

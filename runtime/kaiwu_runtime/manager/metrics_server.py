@@ -112,7 +112,7 @@ class MetricsServer:
     @property
     def port(self) -> int:
         """The port that is served, once started."""
-        return int(self._runner.addresses[0][1]) if self._runner is not None else self._port
+        return int(self._runner.addresses[0][1]) if self._runner and self._runner.addresses else self._port
 
     async def start(self) -> None:
         """Listen.

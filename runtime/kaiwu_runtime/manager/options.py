@@ -12,10 +12,13 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from kaiwu_runtime import log
 from kaiwu_runtime.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.webhook.certificate_options import WebhookCertificateOptions
 
 OFF = "0"
 """Instead of an address: do not serve."""
@@ -38,11 +41,16 @@ class ManagerOptions:
         metrics_secure: Serve metrics over https, to callers whose token may get /metrics; False: plain http, to all.
         metrics_cert_path: Folder with tls.crt and tls.key; empty makes a self-signed certificate.
         health_probe_bind_address: ``host:port`` of /healthz and /readyz; ``0`` serves none.
+        webhook_host: Address the webhooks are served on; empty for every interface.
+        webhook_port: Their port.
+        webhook_cert_path: Folder with tls.crt and tls.key of the webhook server.
+        webhook_self_signed: Make and renew the webhook server's certificate instead; no flag sets it.
         leader_elect: Let only one of several replicas run controllers.
         leader_election_id: Name of the Lease.
         leader_election_namespace: Its namespace; empty for the pod's or the context's.
         grace_period: Seconds that reconciles in progress get at the end.
         cache_sync_timeout: Seconds the caches may take at the start.
+        streaming_list: Begin a watch with everything there is instead of listing pages; Kubernetes 1.32 and later.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``console``, ``json`` or ``auto``.
     """
@@ -55,11 +63,16 @@ class ManagerOptions:
     metrics_secure: bool = True
     metrics_cert_path: str = ""
     health_probe_bind_address: str = ":8081"
+    webhook_host: str = ""
+    webhook_port: int = 9443
+    webhook_cert_path: str = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - controller-runtime's
+    webhook_self_signed: WebhookCertificateOptions | None = None
     leader_elect: bool = False
     leader_election_id: str = ""
     leader_election_namespace: str = ""
     grace_period: float = 30.0
     cache_sync_timeout: float = 120.0
+    streaming_list: bool = False
     log_level: str = "info"
     log_format: log.LogFormat = "auto"
 
@@ -75,6 +88,8 @@ class ManagerOptions:
         ):
             if address != OFF:
                 parse_address(address, flag)
+        if not 0 <= self.webhook_port <= 65535:
+            raise ConfigurationError(f"--webhook-port {self.webhook_port} is no port: use 1 to 65535")
         if self.leader_elect and not self.leader_election_id:
             raise ConfigurationError("--leader-elect needs --leader-election-id: the name of the Lease")
         if self.metrics_cert_path and (self.metrics_bind_address == OFF or not self.metrics_secure):
@@ -195,6 +210,11 @@ def _parser(base: ManagerOptions) -> argparse.ArgumentParser:
     switch("--metrics-secure", "metrics_secure", "serve metrics over https, to authorised callers only")
     text("--metrics-cert-path", "metrics_cert_path", "folder with tls.crt and tls.key of the metrics server")
     text("--health-probe-bind-address", "health_probe_bind_address", "address of /healthz and /readyz, 0 for none")
+    text("--webhook-host", "webhook_host", "address of the webhook server, all without it")
+    parser.add_argument(
+        "--webhook-port", dest="webhook_port", type=int, metavar="PORT", help=f"its port (default: {base.webhook_port})"
+    )
+    text("--webhook-cert-path", "webhook_cert_path", "folder with tls.crt and tls.key of the webhook server")
     switch("--leader-elect", "leader_elect", "let only one of several replicas run controllers")
     text("--leader-election-id", "leader_election_id", "name of the Lease")
     text("--leader-election-namespace", "leader_election_namespace", "namespace of the Lease")

@@ -35,7 +35,7 @@ class Probes:
     @property
     def port(self) -> int:
         """The port that is served, once started."""
-        return int(self._runner.addresses[0][1]) if self._runner is not None else self._port
+        return int(self._runner.addresses[0][1]) if self._runner and self._runner.addresses else self._port
 
     def add_healthz_check(self, name: str, check: Check) -> None:
         """Add a check of liveness: the process is restarted while it fails."""

@@ -42,11 +42,26 @@ class ServingCertificate:
             ConfigurationError: The files cannot be used.
         """
         if self._context is None:
+            self.use(*self._read())
+        assert self._context is not None  # noqa: S101 - for the type checker
+        return self._context
+
+    def use(self, certificate: bytes, key: bytes) -> None:
+        """Present another certificate from the next connection on.
+
+        Args:
+            certificate: The chain, PEM.
+            key: Its private key, PEM.
+
+        Raises:
+            ConfigurationError: They cannot be used; what was presented before still is.
+        """
+        context = self._context
+        if context is None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
-            self._load(context, *self._read())
-            self._context = context
-        return self._context
+        self._load(context, certificate, key)
+        self._context = context
 
     async def keep_current(self) -> None:
         """Load the files again whenever they change; a pair that does not fit is logged, and the old one stays."""
@@ -55,7 +70,7 @@ class ServingCertificate:
             try:
                 pair = self._read()
                 if pair != self._loaded:
-                    self._load(self.context(), *pair)
+                    self.use(*pair)
                     logger.info("Loaded a new certificate", extra={"folder": str(self._folder)})
             except ConfigurationError as error:
                 logger.warning("The new certificate cannot be used", extra={"error": str(error)})
@@ -75,7 +90,8 @@ class ServingCertificate:
                 for target in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
                     target.load_cert_chain(chain, private, password=lambda: b"")
         except (ssl.SSLError, OSError) as error:
-            raise ConfigurationError(f"{self._folder}: tls.crt and tls.key cannot be used: {error}") from error
+            where = f"{self._folder}: " if self._folder is not None else ""
+            raise ConfigurationError(f"{where}tls.crt and tls.key cannot be used: {error}") from error
         self._loaded = (certificate, key)
 
 

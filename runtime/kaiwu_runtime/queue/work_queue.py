@@ -79,7 +79,8 @@ class WorkQueue(Generic[K]):
         self._heap: list[tuple[float, int, K]] = []  # the times of _due, and some that no longer count
         self._not_before: dict[K, float] = {}  # failed keys: an event does not bring them back sooner
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_due = 0.0  # kept here: for a time that is all but now, uvloop's handle does not know it
         self._sequence = 0
         self._taken_in_a_row = 0
         self._shut_down = False
@@ -263,7 +264,7 @@ class WorkQueue(Generic[K]):
             self._heap = [(when, number, key) for number, (key, (when, _)) in enumerate(self._due.items())]
             self._sequence = len(self._heap)
             heapq.heapify(self._heap)
-        if self._timer is None or self._heap[0][0] < self._timer.when():
+        if self._timer is None or self._heap[0][0] < self._timer_due:
             self._arm()
 
     def _arm(self) -> None:
@@ -272,7 +273,8 @@ class WorkQueue(Generic[K]):
             self._timer.cancel()
             self._timer = None
         if self._heap:
-            self._timer = asyncio.get_running_loop().call_at(self._heap[0][0], self._release)
+            self._timer_due = self._heap[0][0]
+            self._timer = asyncio.get_running_loop().call_at(self._timer_due, self._release)
 
     def _release(self) -> None:
         now = self._now()

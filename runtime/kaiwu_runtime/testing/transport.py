@@ -25,11 +25,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
+from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.testing.faults import FakeRequest, Faults, Hook, Verb
 from kaiwu_runtime.testing.kinds import FakeKind, Target, built_in, parse_path
@@ -134,6 +135,7 @@ class FakeTransport:
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = JSON,
     ) -> bytes:
         """Answer a request; see :class:`~kaiwu_runtime.client.Transport`."""
         await asyncio.sleep(0)  # other tasks go on meanwhile, as with a server
@@ -146,18 +148,21 @@ class FakeTransport:
         request = await self._received(verb, kind, target, body or b"")
         if error := self._faults.next_failure(request, stored=False):
             raise error
-        answer = json.dumps(self._answer(kind, request, params or {}, content_type)).encode()
+        answer = json.dumps(_accepted(self._answer(kind, request, params or {}, content_type), accept)).encode()
         if error := self._faults.next_failure(request, stored=True):
             raise error
         return answer
 
-    async def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
+    async def stream(
+        self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.Transport`."""
         await asyncio.sleep(0)
         kind, target = self._resolve(path)
         request = await self._received("watch", kind, target, b"")
         if error := self._faults.next_failure(request, stored=False):
             raise error
+        _refuse_streaming_list(params)
         selects = selection(target.namespace, params)
         watcher = self._storage.open(kind, params.get("resourceVersion", ""))
         if watcher is None:
@@ -188,7 +193,7 @@ class FakeTransport:
                 else:
                     line = watch_event(change, selects)
                 if line is not None:
-                    yield line
+                    yield line if accept == JSON else _partial_line(line)
         finally:
             self._storage.watchers.remove(watcher)
 
@@ -262,6 +267,34 @@ def _patch(content_type: str, sent: Any) -> Callable[[dict[str, Any]], dict[str,
     if content_type not in {"application/merge-patch+json", "application/json-patch+json"}:
         raise refusal(415, f"the fake API server takes no patch of type {content_type}")
     return change
+
+
+def _refuse_streaming_list(params: Mapping[str, str]) -> None:
+    if "sendInitialEvents" in params:
+        raise refusal(422, "sendInitialEvents: Forbidden: the fake API server offers no streaming lists")
+
+
+def _accepted(answer: dict[str, Any], accept: str) -> dict[str, Any]:
+    """Leave nothing but the metadata where nothing else was asked for."""
+    if accept == JSON:
+        return answer
+    if "items" in answer:
+        return {
+            **answer,
+            "kind": "PartialObjectMetadataList",
+            "apiVersion": "meta.k8s.io/v1",
+            "items": [_partial(item) for item in answer["items"]],
+        }
+    return _partial(answer)
+
+
+def _partial(obj: dict[str, Any]) -> dict[str, Any]:
+    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
+
+
+def _partial_line(line: bytes) -> bytes:
+    event = json.loads(line)
+    return json.dumps({"type": event["type"], "object": _partial(event["object"])}).encode()
 
 
 def _bookmark(kind: FakeKind, version: int) -> bytes:

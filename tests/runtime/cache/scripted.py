@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from kaiwu_runtime.cache import CachedObject
@@ -31,6 +31,7 @@ class ScriptedTransport:
         self.watches = watches
         self.requests: list[dict[str, str]] = []
         self.done = asyncio.Event()
+        self.watching = False
 
     async def request(
         self,
@@ -40,6 +41,7 @@ class ScriptedTransport:
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "",
+        accept: str = "",
     ) -> bytes:
         assert method == "GET"
         self.requests.append(dict(params or {}))
@@ -48,16 +50,23 @@ class ScriptedTransport:
             raise answer
         return answer
 
-    async def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
+    async def stream(
+        self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = ""
+    ) -> AsyncGenerator[bytes, None]:
         self.requests.append(dict(params))
         assert idle_timeout > float(params["timeoutSeconds"]), "the client would give up before the server does"
+        assert not self.watching, "the watch before it still has its connection"
         if not self.watches:
             self.done.set()
             await asyncio.Event().wait()
-        for line in self.watches.pop(0):
-            if isinstance(line, Exception):
-                raise line
-            yield line
+        self.watching = True
+        try:
+            for line in self.watches.pop(0):
+                if isinstance(line, Exception):
+                    raise line
+                yield line
+        finally:
+            self.watching = False
 
     async def close(self) -> None:
         return None

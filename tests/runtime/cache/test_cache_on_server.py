@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace
 
-from kaiwu_runtime.cache import Cache, EventType, ObjectEvent
+from kaiwu_runtime.cache import Cache, EventType, Informer, ObjectEvent
 from kaiwu_runtime.cache import reflector as reflector_module
 from kaiwu_runtime.client import CachedClient, Client
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.errors import APIConnectionError, NotFoundError
+from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, NotFoundError
 
 from ..faults.proxy import FaultProxy
 
@@ -133,6 +136,94 @@ async def test_reads_are_copies_and_selectors_work(client: Client, namespace: st
         with pytest.raises(ValueError, match=r"data\.x"):
             await cached.list(ConfigMap, field_selector="data.x=1")
         assert namespace in [obj.metadata.name for obj in await cached.list(Namespace) if obj.metadata]
+
+
+async def test_what_is_watched_and_what_is_kept(client: Client, namespace: str) -> None:
+    for name, team in (("mine", "a"), ("theirs", "b")):
+        labelled = config_map(name, namespace, big="x" * 10_000, small="1")
+        assert labelled.metadata is not None
+        labelled.metadata.labels = {"team": team}
+        await client.create(labelled)
+
+    def without_big(obj: dict[str, Any]) -> dict[str, Any]:
+        obj.get("data", {}).pop("big", None)
+        return obj
+
+    async with running(client, namespace) as cache:
+        cache.configure(ConfigMap, label_selector="team=a", transform=without_big)
+        (kept,) = await cache.list(ConfigMap)
+        assert kept.data == {"small": "1"}
+        await client.patch(ConfigMap, "mine", {"data": {"small": "2"}}, namespace=namespace)
+        while (await cache.get(ConfigMap, "mine", namespace=namespace)).data != {"small": "2"}:  # noqa: ASYNC110 - the server decides when
+            await asyncio.sleep(0.01)
+        # An object that no longer matches is gone as far as the cache is concerned.
+        await client.patch(ConfigMap, "mine", {"metadata": {"labels": {"team": "b"}}}, namespace=namespace)
+        while await cache.list(ConfigMap):  # noqa: ASYNC110 - the server decides when
+            await asyncio.sleep(0.01)
+        cache.configure(ConfigMap, label_selector="team=a", transform=without_big)
+        with pytest.raises(ConfigurationError, match=r"is watched already, with other selectors"):
+            cache.configure(ConfigMap, label_selector="team=b")
+
+
+async def test_a_field_selector_and_other_namespaces(client: Client, namespace: str) -> None:
+    await client.create(config_map("one", namespace))
+    await client.create(config_map("two", namespace))
+    async with running(client, "elsewhere") as cache:
+        cache.configure(ConfigMap, field_selector="metadata.name=one", namespaces=[namespace])
+        assert [str(obj.key) for obj in (await synced(cache, ConfigMap)).list()] == [f"{namespace}/one"]
+
+
+async def synced(cache: Cache, kind: type[Any], *, metadata_only: bool = False) -> Informer:
+    informer = cache.informer(kind, metadata_only=metadata_only)
+    await cache.wait_for(informer)
+    return informer
+
+
+async def test_metadata_alone(client: Client, namespace: str) -> None:
+    await client.create(config_map("x", namespace, big="x" * 10_000))
+    async with running(client, namespace) as cache:
+        slim = await synced(cache, ConfigMap, metadata_only=True)
+        whole = await synced(cache, ConfigMap)
+        (kept,) = slim.list()
+        assert kept.labels == {"test": "cache"}
+        assert len(kept.raw) < 1000 < len(whole.list()[0].raw)
+        assert json.loads(kept.raw)["kind"] == "PartialObjectMetadata"
+        events: list[ObjectEvent] = []
+        slim.add_event_handler(events.append)
+        await client.delete(ConfigMap, "x", namespace=namespace)
+        while len(events) < 2:  # noqa: ASYNC110 - the server decides when
+            await asyncio.sleep(0.01)
+        assert [entry.type for entry in events] == [EventType.ADDED, EventType.DELETED]
+
+
+async def test_a_streaming_list_gives_what_a_list_gives(client: Client, namespace: str) -> None:
+    for number in range(30):
+        await client.create(config_map(f"n{number}", namespace))
+    cache = Cache(client.transport, namespaces=[namespace], sync_timeout=20, streaming_list=True)
+    task = asyncio.create_task(cache.run())
+    try:
+        informer = await synced(cache, ConfigMap)
+        initial: list[ObjectEvent] = []
+        informer.add_event_handler(initial.append)
+        assert len(initial) == 30
+        assert all(entry.initial for entry in initial)
+        await client.delete(ConfigMap, "n3", namespace=namespace)
+        assert len(await until_equal(cache, client, namespace)) == 29
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_read_of_what_is_forbidden_or_absent_fails_at_once(control_plane: ControlPlane, namespace: str) -> None:
+    """Not after the cache's two minutes; and never as if the object did not exist."""
+    nobody = control_plane.add_user("nobody", [])
+    async with Client.connect(nobody) as forbidden, running(forbidden, namespace) as cache:
+        with pytest.raises(ConfigurationError, match=r"missing RBAC rule: .*configmaps"):
+            await asyncio.wait_for(cache.get(ConfigMap, "x", namespace=namespace), 5)
+    absent = create_namespaced_resource("absent.example.com", "v1", "Absent", "absents")
+    async with Client.connect(control_plane.kubeconfig) as client, running(client, namespace) as cache:
+        with pytest.raises(ConfigurationError, match=r"no resource absents\.absent\.example\.com; run `make install`"):
+            await asyncio.wait_for(cache.get(absent, "x", namespace=namespace), 5)
 
 
 async def test_a_cache_that_cannot_sync_says_why(client: Client) -> None:

@@ -9,9 +9,19 @@ import pytest
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime.api import identify
+from kaiwu_runtime.cache import Keeping, Selection
 from kaiwu_runtime.cache import reflector as module
-from kaiwu_runtime.cache.reflector import Reflector, Selection
-from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, ForbiddenError, GoneError, ServerError
+from kaiwu_runtime.cache.reflector import Reflector
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    APIStatusError,
+    BadRequestError,
+    ConfigurationError,
+    ForbiddenError,
+    GoneError,
+    InvalidError,
+    ServerError,
+)
 
 from .scripted import Recorder, ScriptedTransport, event, item, page
 
@@ -142,6 +152,22 @@ async def test_a_server_that_answers_the_same_at_once_is_not_asked_without_a_pau
     assert len(pauses) >= 2
 
 
+async def test_a_version_that_is_gone_after_an_outage_is_listed_without_another_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refused: list[str] = []
+
+    async def no_wait(self: Reflector, error: Any) -> None:
+        self._failures += 1
+        refused.append(str(error))
+
+    monkeypatch.setattr(Reflector, "_back_off", no_wait)
+    outage: list[bytes | Exception] = [APIConnectionError("refused")]
+    _, sink = await play([page("5", item("a", "1")), page("9", item("b", "8"))], [outage, outage, [GONE]])
+    assert sink.calls == [("replace", ["a"]), ("replace", ["b"])]
+    assert refused == ["refused", "refused"]
+
+
 async def test_a_version_that_the_server_never_had_is_given_up() -> None:
     unknown = ServerError("Too large resource version", code=504, reason="Timeout")
     transport, sink = await play([page("500", item("a", "1")), page("7", item("b", "6"))], [[unknown]] * 3)
@@ -153,3 +179,60 @@ async def test_credentials_that_cannot_be_renewed_are_waited_for() -> None:
     failed = ConfigurationError("exec plugin login: exit status 1")
     _, sink = await play([page("5")], [[failed], [event("ADDED", item("a", "6"))]])
     assert sink.calls == [("replace", []), ("put", "a")]
+
+
+STREAMING = Keeping(streaming_list=True)
+
+
+def bookmark(version: str, *, end: bool = False) -> bytes:
+    annotations = {"k8s.io/initial-events-end": "true"} if end else {}
+    return event("BOOKMARK", {"metadata": {"resourceVersion": version, "annotations": annotations, "name": None}})
+
+
+async def test_a_streaming_list_is_handed_over_when_it_is_complete() -> None:
+    first: list[bytes | Exception] = [
+        event("ADDED", item("a", "1")),
+        bookmark("3"),
+        event("ADDED", item("b", "2")),
+        event("MODIFIED", item("a", "4")),
+        event("DELETED", item("b", "5")),
+        bookmark("5", end=True),
+        event("ADDED", item("c", "6")),
+    ]
+    transport, sink = await play([], [first, []], keeping=STREAMING)
+    assert sink.calls == [("replace", ["a"]), ("put", "c")]
+    initial, resumed = transport.requests[0], transport.requests[1]
+    assert (initial["sendInitialEvents"], initial["resourceVersionMatch"]) == ("true", "NotOlderThan")
+    assert "resourceVersion" not in initial
+    assert resumed["resourceVersion"] == "6"
+    assert "sendInitialEvents" not in resumed
+
+
+@pytest.mark.parametrize("end", [None, GONE, ERROR_410, APIConnectionError("broken")])
+async def test_half_a_streaming_list_is_dropped(end: bytes | Exception | None) -> None:
+    """Handed over, it would look as if all that had not come yet were deleted."""
+    half: list[bytes | Exception] = [event("ADDED", item("a", "1")), *([end] if end is not None else [])]
+    whole: list[bytes | Exception] = [event("ADDED", item("b", "2")), bookmark("2", end=True)]
+    transport, sink = await play([], [half, whole], keeping=STREAMING)
+    assert sink.calls == [("replace", ["b"])]
+    assert "sendInitialEvents" in transport.requests[1]
+
+
+@pytest.mark.parametrize("kind", [BadRequestError, InvalidError])
+async def test_a_server_without_streaming_lists_is_listed(kind: type[APIStatusError]) -> None:
+    refusal = kind("sendInitialEvents is forbidden for watch", code=422)
+    transport, sink = await play([page("5", item("a", "1"))], [[refusal]], keeping=STREAMING)
+    assert sink.calls == [("replace", ["a"])]
+    assert transport.requests[2]["resourceVersion"] == "5"
+
+
+async def test_a_transform_that_fails_keeps_the_object(caplog: pytest.LogCaptureFixture) -> None:
+    def transform(obj: dict[str, Any]) -> dict[str, Any]:
+        if obj["metadata"]["name"] == "bad":
+            raise KeyError("spec")
+        return obj
+
+    listed = page("5", item("bad", "1"), item("good", "2"))
+    _, sink = await play([listed], [], keeping=Keeping(transform=transform))
+    assert sink.calls == [("replace", ["bad", "good"])]
+    assert "A transform function failed" in caplog.text

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
+import weakref
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -256,3 +259,19 @@ async def test_an_answer_that_takes_too_long(peer: Peer) -> None:
             await transport.request("GET", "/x")
     finally:
         await transport.close()
+
+
+async def test_a_connection_that_broke_is_freed_without_the_garbage_collector(peer: Peer) -> None:
+    peer.script = [[HELLO[:10], None]]
+    gc.disable()
+    try:
+        _, made = await asyncio.get_running_loop().create_connection(Connection, "127.0.0.1", peer.port)
+        with contextlib.suppress(BrokenConnectionError):
+            await made.begin(REQUEST, 5.0)
+        await made.lost
+        await asyncio.sleep(0)  # the transport's own last step
+        reference = weakref.ref(made)
+        del made
+        assert reference() is None
+    finally:
+        gc.enable()

@@ -250,6 +250,29 @@ async def test_a_server_that_says_nothing(server: Server) -> None:
         await transport.close()
 
 
+async def test_connections_that_are_half_open_cost_one_timeout_together(server: Server) -> None:
+    dead: set[object] = set()
+
+    async def silent_on_old_connections(request: web.Request) -> web.StreamResponse:
+        if request.transport in dead:
+            return await say_nothing(request)
+        if not dead:
+            await asyncio.sleep(0.05)  # so that every request needs a connection of its own
+        return await answer()(request)
+
+    server.answers = [silent_on_old_connections]
+    transport = HTTPTransport(Credentials(server.url), request_timeout=0.5)
+    try:
+        await asyncio.gather(*(transport.request("GET", "/x") for _ in range(4)))
+        dead.update(request.transport for request in server.requests)
+        with pytest.raises(APIConnectionError, match=r"/x: timed out$"):
+            await transport.request("GET", "/x")
+        await transport.request("GET", "/x")
+        assert len(server.requests) == 6
+    finally:
+        await transport.close()
+
+
 async def test_a_401_is_answered_with_a_new_token_once(server: Server, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("old", encoding="utf-8")
@@ -268,6 +291,31 @@ async def test_a_401_is_answered_with_a_new_token_once(server: Server, tmp_path:
         with pytest.raises(UnauthorizedError):
             await transport.request("GET", "/x")
         assert len(server.requests) == 4
+    finally:
+        await transport.close()
+
+
+async def test_a_token_that_is_rotated_under_many_requests_fails_none(server: Server, tmp_path: Path) -> None:
+    """All but the first of them find the new token in use already when their 401 comes."""
+    token = tmp_path / "token"
+    token.write_text("old", encoding="utf-8")
+    transport = HTTPTransport(Credentials(server.url, authentication=TokenFileAuthentication(token)))
+
+    async def check(request: web.Request) -> web.StreamResponse:
+        if request.headers["Authorization"] == "Bearer new":
+            return await (answer() if request.path == "/x" else stream(b"{}\n"))(request)
+        token.write_text("new", encoding="utf-8")
+        await asyncio.sleep(0.02 * len(server.requests))  # each is refused later than the one before
+        return await answer(401)(request)
+
+    async def watch() -> list[bytes]:
+        return [line async for line in transport.stream("/watched", params={}, idle_timeout=5)]
+
+    server.answers = [check]
+    try:
+        answers = await asyncio.gather(*(transport.request("GET", "/x") for _ in range(4)), watch())
+        assert answers[-1] == [b"{}"]
+        assert len(server.requests) == 10
     finally:
         await transport.close()
 

@@ -75,7 +75,7 @@ async def test_a_tunnel(control_plane: ControlPlane, proxy: Proxy, user: str) ->
         await asyncio.gather(*(client.list(Namespace) for _ in range(5)))
         lines = transport.stream("/api/v1/namespaces", params={"watch": "1"}, idle_timeout=5)
         assert b'"ADDED"' in await anext(lines)
-        await lines.aclose()  # type: ignore[attr-defined]
+        await lines.aclose()
     target = credentials.server.removeprefix("https://")
     assert {head.split("\r\n")[0] for head in proxy.heads} == {f"CONNECT {target} HTTP/1.1"}
     expected = f"Proxy-Authorization: Basic {base64.b64encode(b'user:p@ss').decode()}"

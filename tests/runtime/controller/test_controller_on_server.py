@@ -26,7 +26,7 @@ from kaiwu_runtime import (
     set_controller_reference,
 )
 from kaiwu_runtime.cache import CachedObject
-from kaiwu_runtime.controller import ControllerBuilder, LabelChanged
+from kaiwu_runtime.controller import Channel, ControllerBuilder, LabelChanged
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ConfigurationError, ConflictError
 from kaiwu_runtime.queue import ExponentialBackoff
@@ -181,6 +181,74 @@ async def test_a_map_function_decides_and_its_mistakes_stop_nothing(rig: Rig) ->
             await rig.client.create(Secret(metadata=ObjectMeta(name=name, namespace=rig.namespace)))
         await until(lambda: reconciler.count("for-fine"))
         assert not reconciler.count("broken")
+
+
+async def test_selectors_of_the_kind_keep_objects_away(rig: Rig) -> None:
+    reconciler = rig.add(build=lambda builder: builder.for_(ConfigMap, label_selector="team=a"))
+    async with rig.running():
+        for name, team in (("theirs", "b"), ("mine", "a")):
+            labelled = config_map(name, rig.namespace)
+            assert labelled.metadata is not None
+            labelled.metadata.labels = {"team": team}
+            await rig.client.create(labelled)
+        await until(lambda: reconciler.count("mine"))
+        assert not reconciler.count("theirs")
+
+
+async def test_a_channel_brings_events_from_outside(rig: Rig) -> None:
+    channel: Channel[Request] = Channel()
+    words: Channel[str] = Channel()
+
+    def named(word: str) -> Iterable[Request]:
+        if word == "bad":
+            raise ValueError("a mistake in the channel's function")
+        return [Request(rig.namespace, word)]
+
+    one = rig.add(build=lambda builder: builder.watches_channel(channel).watches_channel(words, named), name="one")
+    two = rig.add(build=lambda builder: builder.for_(ConfigMap).watches_channel(words, named), name="two")
+    channel.send(Request(rig.namespace, "early"))
+    async with rig.running():
+        await until(lambda: one.count("early") == 1)
+        await asyncio.to_thread(words.send, "bad")
+        await asyncio.to_thread(words.send, "from-a-thread")
+        await until(lambda: one.count("from-a-thread") and two.count("from-a-thread"))
+        channel.send(Request(rig.namespace, "late"))
+        await until(lambda: one.count("late"))
+        assert not two.count("late")
+    words.send("after the end")
+
+
+async def test_a_full_channel_keeps_the_newest() -> None:
+    channel: Channel[int] = Channel(most=2)
+    for number in range(5):
+        channel.send(number)
+    seen: list[int] = []
+    channel.listen(seen.append)
+    assert seen == [3, 4]
+
+
+@pytest.mark.parametrize("metadata_only", [False, True])
+async def test_owners_and_mapped_objects_by_their_metadata_alone(rig: Rig, metadata_only: bool) -> None:
+    def mapped(obj: CachedObject) -> Iterable[Request]:
+        return [Request(obj.key.namespace, f"for-{obj.key.name}")]
+
+    reconciler = rig.add(
+        build=lambda builder: (
+            builder.for_(ConfigMap)
+            .owns(Secret, metadata_only=metadata_only)
+            .watches(Secret, mapped, metadata_only=metadata_only)
+        )
+    )
+    async with rig.running():
+        owner = await rig.client.create(config_map("owner", rig.namespace))
+        await until(lambda: reconciler.count("owner") == 1)
+        child = Secret(metadata=ObjectMeta(name="child", namespace=rig.namespace), stringData={"a": "b"})
+        set_controller_reference(owner, child)
+        await rig.client.create(child)
+        await until(lambda: reconciler.count("owner") == 2 and reconciler.count("for-child"))
+        informer = rig.manager.cache.informer(Secret, metadata_only=metadata_only)
+        assert any(b"YQ==" in obj.raw or b'"a"' in obj.raw for obj in informer.list()) is not metadata_only
+        assert len(rig.manager.cache.informers) == 2
 
 
 async def test_predicates_keep_events_away(rig: Rig) -> None:
@@ -390,6 +458,10 @@ async def test_stopping_lets_the_work_in_progress_finish(rig: Rig) -> None:
         pytest.param(lambda builder: builder, "say what the controller is for", id="nothing"),
         pytest.param(lambda builder: builder.owns(Secret), r"owns\(Secret\) needs for_", id="owns without for_"),
         pytest.param(lambda builder: builder.for_(ConfigMap).for_(Secret), "for ConfigMap already", id="two kinds"),
+        pytest.param(lambda builder: builder.watches(Secret, nothing), "a coroutine function", id="a coroutine"),
+        pytest.param(
+            lambda builder: builder.watches_channel(Channel(), nothing), "a coroutine function", id="a channel's"
+        ),
     ],
 )
 async def test_a_controller_that_makes_no_sense_is_refused(rig: Rig, build: Build, message: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from kaiwu_runtime.errors import APIStatusError, error_from_status
@@ -37,6 +37,7 @@ class EventStore:
         params: Mapping[str, str] | None = None,
         body: bytes | None = None,
         content_type: str = "application/json",
+        accept: str = "",
     ) -> bytes:
         event = json.loads(body or b"{}")
         self.sent.append((asyncio.get_running_loop().time(), method, event.get("series", {}).get("count", 1)))
@@ -57,7 +58,9 @@ class EventStore:
             raise self.after.pop(0)
         return b"{}"
 
-    async def stream(self, path: str, *, params: Mapping[str, str], idle_timeout: float) -> AsyncIterator[bytes]:
+    async def stream(
+        self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = ""
+    ) -> AsyncGenerator[bytes, None]:
         raise NotImplementedError
         yield b""
 

@@ -19,6 +19,9 @@ def test_defaults() -> None:
     assert (found.metrics_bind_address, found.health_probe_bind_address) == ("0", ":8081")
     assert not found.leader_elect
     assert found.metrics_secure
+    assert (found.webhook_host, found.webhook_port) == ("", 9443)
+    assert found.webhook_cert_path == "/tmp/k8s-webhook-server/serving-certs"
+    assert found.webhook_self_signed is None
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,9 @@ def test_defaults() -> None:
         (["--metrics-secure"], "metrics_secure", True),
         (["--metrics-cert-path=/certs", "--metrics-bind-address=:1"], "metrics_cert_path", "/certs"),
         (["--health-probe-bind-address=[::1]:9"], "health_probe_bind_address", "[::1]:9"),
+        (["--webhook-host=::1"], "webhook_host", "::1"),
+        (["--webhook-port=8443"], "webhook_port", 8443),
+        (["--webhook-cert-path=/certs"], "webhook_cert_path", "/certs"),
         (["--leader-elect", "--leader-election-id=a.b"], "leader_elect", True),
         (["--leader-elect=false"], "leader_elect", False),
         (["--leader-election-namespace=x"], "leader_election_namespace", "x"),
@@ -66,6 +72,8 @@ def test_defaults_of_the_project_can_be_overridden() -> None:
         (["--leader-elect=perhaps"], "'perhaps' is neither true nor false"),
         (["--namespace=Upper"], "--namespace 'Upper' is no namespace"),
         (["--log-level=loud"], "invalid choice: 'loud'"),
+        (["--webhook-port=70000"], "--webhook-port 70000 is no port: use 1 to 65535"),
+        (["--webhook-port=https"], "invalid int value: 'https'"),
         (["--grace-period=soon"], "invalid float value: 'soon'"),
         (["--grace-period=-1"], "--grace-period -1 is no number of seconds"),
         (["--cache-sync-timeout=nan"], "--cache-sync-timeout nan is no number of seconds"),

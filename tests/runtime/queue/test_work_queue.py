@@ -75,6 +75,20 @@ async def test_a_delay_of_nothing_is_an_addition() -> None:
     assert await drain(queue) == ["a", "b"]
 
 
+def test_a_delay_that_is_all_but_over_works_with_uvloop() -> None:
+    """Its timer is then a plain handle, which does not know its time."""
+    uvloop = pytest.importorskip("uvloop")
+
+    async def main() -> list[str]:
+        queue: WorkQueue[str] = WorkQueue(limiter())
+        queue.add_after("later", 0.0003)
+        queue.add_after("sooner", 0.0001)
+        queue.add_after("last", 0.05)
+        return [await asyncio.wait_for(queue.get(), 1.0) for _ in range(3)]
+
+    assert sorted(uvloop.run(main())) == ["last", "later", "sooner"]
+
+
 async def test_back_off_grows_until_it_is_forgotten() -> None:
     queue: WorkQueue[str] = WorkQueue(limiter())
     assert [queue.add_rate_limited("a") for _ in range(3)] == [0.01, 0.02, 0.04]

@@ -171,7 +171,7 @@ class API:
         events: list[dict[str, Any]] = []
 
         async def read() -> None:
-            async with aclosing(self.transport.stream(self.path(kind), params=query, idle_timeout=30.0)) as lines:  # type: ignore[type-var]
+            async with aclosing(self.transport.stream(self.path(kind), params=query, idle_timeout=30.0)) as lines:
                 async for line in lines:
                     events.append(json.loads(line))
                     if len(events) == count:

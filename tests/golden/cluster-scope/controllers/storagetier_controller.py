@@ -21,8 +21,7 @@ from api.v1.storagetier_types import StorageTier, StorageTierStatus
 
 
 @rbac(groups="kaiwu.inspur.com", resources="storagetiers", verbs=["get", "list", "watch"])
-@rbac(groups="kaiwu.inspur.com", resources="storagetiers/status", verbs=["get", "patch"])
-@rbac(groups="kaiwu.inspur.com", resources="storagetiers/finalizers", verbs=["update"])
+@rbac(groups="kaiwu.inspur.com", resources="storagetiers/status", verbs=["patch"])
 class StorageTierReconciler(Reconciler):
     """Moves every StorageTier from its present state to the desired one."""
 
@@ -38,7 +37,8 @@ class StorageTierReconciler(Reconciler):
             return Result()  # it is gone, and what it owned goes with it
 
         # Here goes what a StorageTier is for: build the objects it needs, name it as their controller with
-        # set_controller_reference(obj, child), and write them with self.client.apply(child).
+        # set_controller_reference(obj, child), and write them with self.client.apply(child). Each kind needs an @rbac
+        # above; OpenShift wants one for storagetiers/finalizers, verbs=["update"], before anything may be owned.
 
         generation = obj.metadata.generation
         status = obj.status or StorageTierStatus()

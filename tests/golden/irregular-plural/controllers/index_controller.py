@@ -21,8 +21,7 @@ from api.v1.index_types import Index, IndexStatus
 
 
 @rbac(groups="kaiwu.inspur.com", resources="indices", verbs=["get", "list", "watch"])
-@rbac(groups="kaiwu.inspur.com", resources="indices/status", verbs=["get", "patch"])
-@rbac(groups="kaiwu.inspur.com", resources="indices/finalizers", verbs=["update"])
+@rbac(groups="kaiwu.inspur.com", resources="indices/status", verbs=["patch"])
 class IndexReconciler(Reconciler):
     """Moves every Index from its present state to the desired one."""
 
@@ -38,7 +37,8 @@ class IndexReconciler(Reconciler):
             return Result()  # it is gone, and what it owned goes with it
 
         # Here goes what a Index is for: build the objects it needs, name it as their controller with
-        # set_controller_reference(obj, child), and write them with self.client.apply(child).
+        # set_controller_reference(obj, child), and write them with self.client.apply(child). Each kind needs an @rbac
+        # above; OpenShift wants one for indices/finalizers, verbs=["update"], before anything may be owned.
 
         generation = obj.metadata.generation
         status = obj.status or IndexStatus()

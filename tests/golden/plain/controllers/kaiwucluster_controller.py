@@ -21,8 +21,7 @@ from api.v1.kaiwucluster_types import KaiwuCluster, KaiwuClusterStatus
 
 
 @rbac(groups="kaiwu.inspur.com", resources="kaiwuclusters", verbs=["get", "list", "watch"])
-@rbac(groups="kaiwu.inspur.com", resources="kaiwuclusters/status", verbs=["get", "patch"])
-@rbac(groups="kaiwu.inspur.com", resources="kaiwuclusters/finalizers", verbs=["update"])
+@rbac(groups="kaiwu.inspur.com", resources="kaiwuclusters/status", verbs=["patch"])
 class KaiwuClusterReconciler(Reconciler):
     """Moves every KaiwuCluster from its present state to the desired one."""
 
@@ -38,7 +37,8 @@ class KaiwuClusterReconciler(Reconciler):
             return Result()  # it is gone, and what it owned goes with it
 
         # Here goes what a KaiwuCluster is for: build the objects it needs, name it as their controller with
-        # set_controller_reference(obj, child), and write them with self.client.apply(child).
+        # set_controller_reference(obj, child), and write them with self.client.apply(child). Each kind needs an @rbac
+        # above; OpenShift wants one for kaiwuclusters/finalizers, verbs=["update"], before anything may be owned.
 
         generation = obj.metadata.generation
         status = obj.status or KaiwuClusterStatus()

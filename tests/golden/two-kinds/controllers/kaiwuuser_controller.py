@@ -21,8 +21,7 @@ from api.v1.kaiwuuser_types import KaiwuUser, KaiwuUserStatus
 
 
 @rbac(groups="kaiwu.inspur.com", resources="kaiwuusers", verbs=["get", "list", "watch"])
-@rbac(groups="kaiwu.inspur.com", resources="kaiwuusers/status", verbs=["get", "patch"])
-@rbac(groups="kaiwu.inspur.com", resources="kaiwuusers/finalizers", verbs=["update"])
+@rbac(groups="kaiwu.inspur.com", resources="kaiwuusers/status", verbs=["patch"])
 class KaiwuUserReconciler(Reconciler):
     """Moves every KaiwuUser from its present state to the desired one."""
 
@@ -38,7 +37,8 @@ class KaiwuUserReconciler(Reconciler):
             return Result()  # it is gone, and what it owned goes with it
 
         # Here goes what a KaiwuUser is for: build the objects it needs, name it as their controller with
-        # set_controller_reference(obj, child), and write them with self.client.apply(child).
+        # set_controller_reference(obj, child), and write them with self.client.apply(child). Each kind needs an @rbac
+        # above; OpenShift wants one for kaiwuusers/finalizers, verbs=["update"], before anything may be owned.
 
         generation = obj.metadata.generation
         status = obj.status or KaiwuUserStatus()

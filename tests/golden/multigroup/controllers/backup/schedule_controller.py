@@ -21,8 +21,7 @@ from api.backup.v1alpha1.schedule_types import Schedule, ScheduleStatus
 
 
 @rbac(groups="backup.inspur.com", resources="schedules", verbs=["get", "list", "watch"])
-@rbac(groups="backup.inspur.com", resources="schedules/status", verbs=["get", "patch"])
-@rbac(groups="backup.inspur.com", resources="schedules/finalizers", verbs=["update"])
+@rbac(groups="backup.inspur.com", resources="schedules/status", verbs=["patch"])
 class ScheduleReconciler(Reconciler):
     """Moves every Schedule from its present state to the desired one."""
 
@@ -38,7 +37,8 @@ class ScheduleReconciler(Reconciler):
             return Result()  # it is gone, and what it owned goes with it
 
         # Here goes what a Schedule is for: build the objects it needs, name it as their controller with
-        # set_controller_reference(obj, child), and write them with self.client.apply(child).
+        # set_controller_reference(obj, child), and write them with self.client.apply(child). Each kind needs an @rbac
+        # above; OpenShift wants one for schedules/finalizers, verbs=["update"], before anything may be owned.
 
         generation = obj.metadata.generation
         status = obj.status or ScheduleStatus()

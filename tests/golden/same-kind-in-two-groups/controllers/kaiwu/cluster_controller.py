@@ -21,8 +21,7 @@ from api.kaiwu.v1.cluster_types import Cluster, ClusterStatus
 
 
 @rbac(groups="kaiwu.inspur.com", resources="clusters", verbs=["get", "list", "watch"])
-@rbac(groups="kaiwu.inspur.com", resources="clusters/status", verbs=["get", "patch"])
-@rbac(groups="kaiwu.inspur.com", resources="clusters/finalizers", verbs=["update"])
+@rbac(groups="kaiwu.inspur.com", resources="clusters/status", verbs=["patch"])
 class ClusterReconciler(Reconciler):
     """Moves every Cluster from its present state to the desired one."""
 
@@ -38,7 +37,8 @@ class ClusterReconciler(Reconciler):
             return Result()  # it is gone, and what it owned goes with it
 
         # Here goes what a Cluster is for: build the objects it needs, name it as their controller with
-        # set_controller_reference(obj, child), and write them with self.client.apply(child).
+        # set_controller_reference(obj, child), and write them with self.client.apply(child). Each kind needs an @rbac
+        # above; OpenShift wants one for clusters/finalizers, verbs=["update"], before anything may be owned.
 
         generation = obj.metadata.generation
         status = obj.status or ClusterStatus()

@@ -1,0 +1,87 @@
+"""Finalizers: names on an object that keep it from vanishing until a controller has cleaned up.
+
+::
+
+    if cluster.metadata.deletionTimestamp:
+        if has_finalizer(cluster, FINALIZER):
+            ...  # clean up
+            await remove_finalizer(self.client, cluster, FINALIZER)
+        return Result()
+    await add_finalizer(self.client, cluster, FINALIZER)
+
+See https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from kaiwu_runtime.client.client import Client, object_names
+from kaiwu_runtime.errors import NotFoundError
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+
+
+def has_finalizer(obj: Any, finalizer: str) -> bool:  # noqa: ANN401 - a pydantic model or a lightkube kind
+    """Tell whether an object has a finalizer."""
+    return obj.metadata is not None and finalizer in (obj.metadata.finalizers or ())
+
+
+async def add_finalizer(client: Client, obj: Any, finalizer: str) -> bool:  # noqa: ANN401
+    """Add a finalizer to an object that has it not yet; the object is changed in place as well.
+
+    Args:
+        client: Writes it, unless it is there.
+        obj: An object that was read from the server.
+        finalizer: A domain, a slash and a name: ``kaiwu.inspur.com/cleanup``.
+
+    Returns:
+        Whether anything was written.
+
+    Raises:
+        ValueError: The finalizer has no such form.
+        ConflictError: The object has changed since it was read; reconciling again is the answer.
+        NotFoundError: It is gone.
+        InvalidError: It is being deleted: then the server takes no new finalizers.
+        APIError: Any other failure.
+    """
+    if not _NAME.fullmatch(finalizer):
+        raise ValueError(f"finalizer {finalizer!r}: write a domain, a slash and a name, as in example.com/cleanup")
+    if has_finalizer(obj, finalizer):
+        return False
+    await _write(client, obj, [*(obj.metadata.finalizers or ()), finalizer])
+    return True
+
+
+async def remove_finalizer(client: Client, obj: Any, finalizer: str) -> bool:  # noqa: ANN401
+    """Remove a finalizer from an object, which may be the end of it; the object is changed in place as well.
+
+    Args:
+        client: Writes it, if the finalizer is there.
+        obj: An object that was read from the server.
+        finalizer: Its name.
+
+    Returns:
+        Whether anything was written; False too when the object is gone already.
+
+    Raises:
+        ConflictError: The object has changed since it was read; reconciling again is the answer.
+        APIError: Any other failure.
+    """
+    if not has_finalizer(obj, finalizer):
+        return False
+    try:
+        await _write(client, obj, [name for name in obj.metadata.finalizers if name != finalizer])
+    except NotFoundError:
+        return False
+    return True
+
+
+async def _write(client: Client, obj: Any, finalizers: list[str]) -> None:  # noqa: ANN401
+    # The list goes over whole, so the lock is what keeps another controller's finalizer from being dropped with it.
+    namespace, name = object_names(obj)
+    patch = {"metadata": {"finalizers": finalizers, "resourceVersion": obj.metadata.resourceVersion}}
+    stored: Any = await client.patch(type(obj), name, patch, namespace=namespace)
+    obj.metadata.finalizers = stored.metadata.finalizers
+    obj.metadata.resourceVersion = stored.metadata.resourceVersion

@@ -1,0 +1,65 @@
+"""The scale subresource: the number of replicas, without knowing the kind's own fields.
+
+See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#scale-subresource
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from lightkube.models.autoscaling_v1 import Scale
+
+from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.client.client import Client, PatchType
+from kaiwu_runtime.client.codec import decode
+from kaiwu_runtime.client.paths import object_path
+
+
+async def get_scale(client: Client, kind: type[Any], name: str, *, namespace: str = "") -> Scale:
+    """Return an object's scale: the replicas that are wanted and those there are.
+
+    Args:
+        client: Asks the API server; a scale is never cached.
+        kind: A project's type or a lightkube kind that has the subresource.
+        name: The object's name.
+        namespace: Its namespace; empty for a cluster-scoped kind.
+
+    Raises:
+        NotFoundError: There is no such object, or the kind has no scale.
+        APIError: Any other failure.
+    """
+    path = object_path(identify(kind), namespace, name, "scale")
+    return decode(Scale, await client.transport.request("GET", path))
+
+
+async def set_scale(
+    client: Client, kind: type[Any], name: str, replicas: int, *, namespace: str = "", dry_run: bool = False
+) -> Scale:
+    """Ask for a number of replicas, as ``kubectl scale`` does.
+
+    Args:
+        client: Sends it.
+        kind: A project's type or a lightkube kind that has the subresource.
+        name: The object's name.
+        replicas: How many; 0 or more.
+        namespace: Its namespace; empty for a cluster-scoped kind.
+        dry_run: Let the server check it without storing it.
+
+    Raises:
+        ValueError: The number is negative.
+        NotFoundError: There is no such object, or the kind has no scale.
+        InvalidError: The object's schema or an admission rule refuses the number.
+        APIError: Any other failure.
+    """
+    if replicas < 0:
+        raise ValueError(f"{kind.__name__} {name}: {replicas} replicas; use 0 or more")
+    params = {"fieldManager": client.field_manager} | ({"dryRun": "All"} if dry_run else {})
+    answer = await client.transport.request(
+        "PATCH",
+        object_path(identify(kind), namespace, name, "scale"),
+        params=params,
+        body=msgspec.json.encode({"spec": {"replicas": replicas}}),
+        content_type=PatchType.MERGE.value,
+    )
+    return decode(Scale, answer)

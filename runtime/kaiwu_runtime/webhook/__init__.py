@@ -1,0 +1,33 @@
+"""Admission and conversion webhooks: defaulters, validators, versions, and the server that the API server calls."""
+
+from kaiwu_runtime.webhook.admission import (
+    AdmissionDenied,
+    AdmissionRequest,
+    Cause,
+    Defaulter,
+    GroupVersionKind,
+    GroupVersionResource,
+    UserInfo,
+    Validator,
+    Warnings,
+)
+from kaiwu_runtime.webhook.builder import mutate_path, validate_path, webhook_managed_by
+from kaiwu_runtime.webhook.certificate_options import WebhookCertificateOptions
+from kaiwu_runtime.webhook.conversion import Convertible
+
+__all__ = [
+    "AdmissionDenied",
+    "AdmissionRequest",
+    "Cause",
+    "Convertible",
+    "Defaulter",
+    "GroupVersionKind",
+    "GroupVersionResource",
+    "UserInfo",
+    "Validator",
+    "Warnings",
+    "WebhookCertificateOptions",
+    "mutate_path",
+    "validate_path",
+    "webhook_managed_by",
+]

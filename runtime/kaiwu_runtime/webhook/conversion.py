@@ -1,0 +1,218 @@
+"""Converts custom resources between the versions of a kind: every version to and from one hub.
+
+See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import msgspec
+
+from kaiwu_runtime import log
+from kaiwu_runtime.api.identity import ResourceIdentity, identify
+from kaiwu_runtime.client.codec import decode, describe, encode
+from kaiwu_runtime.controller import failure
+from kaiwu_runtime.errors import ConfigurationError, ConversionError, DecodeError
+from kaiwu_runtime.webhook.review import open_review
+
+logger = logging.getLogger(__name__)
+
+API_VERSION = "apiextensions.k8s.io/v1"
+KIND = "ConversionReview"
+PATH = "/convert"
+
+_AT_ONCE = 50
+"""Objects converted before other requests get their turn: a LIST sends all its objects in one review."""
+
+H = TypeVar("H")
+S = TypeVar("S")
+
+
+class Convertible(Protocol[H]):
+    """A version of a kind that knows how to become the hub version and how to come from it."""
+
+    def convert_to(self) -> H:
+        """Return the same object in the hub version."""
+
+    @classmethod
+    def convert_from(cls, hub: H, /) -> Self:
+        """Return an object of the hub version in this version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoke(Generic[S, H]):
+    """A version of a kind and its way to the hub.
+
+    Attributes:
+        kind: The version's type.
+        to_hub: Returns the object in the hub version.
+        from_hub: Returns an object of the hub version in this one.
+    """
+
+    kind: type[S]
+    to_hub: Callable[[S], H]
+    from_hub: Callable[[H], S]
+
+
+@dataclass(slots=True)
+class _Versions:
+    """The versions of one kind, by apiVersion."""
+
+    hub: type[Any]
+    spokes: dict[str, Spoke[Any, Any]] = field(default_factory=dict)
+
+
+class _Request(msgspec.Struct):
+    uid: str
+    desired: str = msgspec.field(name="desiredAPIVersion")
+    objects: list[msgspec.Raw] = msgspec.field(default_factory=list)
+
+
+class _Object(msgspec.Struct):
+    kind: str = ""
+    api_version: str = msgspec.field(name="apiVersion", default="")
+    metadata: dict[str, msgspec.Raw] | None = None
+
+
+_request_decoder = msgspec.json.Decoder(_Request)
+_object_decoder = msgspec.json.Decoder(_Object)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_encoder = msgspec.json.Encoder()
+
+
+class Conversions:
+    """The kinds of a manager that have several versions."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[tuple[str, str], _Versions] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._kinds)
+
+    def add(self, hub: type[H], *spokes: Spoke[Any, H]) -> None:
+        """Register the versions of a kind.
+
+        Args:
+            hub: The version all others are converted to and from; the stored one, most often.
+            spokes: The others.
+
+        Raises:
+            ConfigurationError: The kind is registered already, or the types are not versions of one kind.
+        """
+        identity = identify(hub)
+        key = identity.group, identity.kind
+        if key in self._kinds:
+            raise ConfigurationError(
+                f"{identity.kind} ({identity.group}) has the hub {identify(self._kinds[key].hub).version} already"
+            )
+        versions = _Versions(hub)
+        for spoke in spokes:
+            other = identify(spoke.kind)
+            if (other.group, other.kind) != key:
+                raise ConfigurationError(f"{other} is no version of {identity}: group and kind must be the same")
+            if other.version == identity.version or other.api_version in versions.spokes:
+                raise ConfigurationError(f"{identity.kind}: two types are version {other.version}")
+            versions.spokes[other.api_version] = spoke
+        self._kinds[key] = versions
+
+    async def answer(self, body: bytes) -> bytes:
+        """Return the ConversionReview that answers one: all objects converted, or a message and none.
+
+        Args:
+            body: What was posted.
+
+        Raises:
+            DecodeError: It is no ConversionReview.
+        """
+        try:
+            request = _request_decoder.decode(open_review(body, API_VERSION, KIND))
+        except msgspec.MsgspecError as error:
+            raise DecodeError(f"the request of the {KIND}: {error}") from error
+        response: dict[str, Any] = {"uid": request.uid}
+        try:
+            converted: list[msgspec.Raw] = []
+            for number, raw in enumerate(request.objects, start=1):
+                converted.append(msgspec.Raw(self.convert(bytes(raw), request.desired)))
+                if number % _AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        except ConversionError as error:
+            logger.error("Conversion error", extra={"error": str(error), "requestID": request.uid}, exc_info=error)
+            response["result"] = {"status": "Failure", "message": str(error)}
+        else:
+            response |= {"convertedObjects": converted, "result": {"status": "Success"}}
+        return _encoder.encode({"apiVersion": API_VERSION, "kind": KIND, "response": response})
+
+    def convert(self, data: bytes, desired: str) -> bytes:
+        """Return an object's JSON in another version.
+
+        The metadata stays as it is; labels and annotations are those that the conversion sets, if it sets any.
+
+        Args:
+            data: The object's JSON.
+            desired: The apiVersion wanted.
+
+        Raises:
+            ConversionError: A version is not known, the object does not fit its type, or the conversion failed.
+        """
+        try:
+            header = _object_decoder.decode(data)
+        except msgspec.MsgspecError as error:
+            raise ConversionError(f"an object to convert is none: {error}") from error
+        if header.api_version == desired:
+            return data
+        group = header.api_version.rpartition("/")[0]
+        versions = self._kinds.get((group, header.kind))
+        if versions is None:
+            raise ConversionError(f"{header.kind} ({header.api_version}): no conversion of this kind is registered")
+        source, target = (_type(versions, version) for version in (header.api_version, desired))
+        name = describe(source, data)
+        with log.bound(object=name, desired=desired):
+            try:
+                converted = _through_hub(versions, source, target, decode(source, data))
+                return _assemble(encode(converted), header, identify(target))
+            except DecodeError as error:
+                raise ConversionError(" ".join(str(error).split())) from error
+            except Exception as error:
+                raise ConversionError(f"{name} to {desired}: {failure.describe(error)}") from error
+
+
+def _type(versions: _Versions, api_version: str) -> type[Any]:
+    hub = identify(versions.hub)
+    if api_version == hub.api_version:
+        return versions.hub
+    spoke = versions.spokes.get(api_version)
+    if spoke is None:
+        known = ", ".join(sorted([hub.api_version, *versions.spokes]))
+        raise ConversionError(f"{hub.kind}: version {api_version!r} is not known; known are {known}")
+    return spoke.kind
+
+
+def _through_hub(versions: _Versions, source: type[Any], target: type[Any], obj: object) -> object:
+    if source is not versions.hub:
+        obj = _checked(versions.spokes[identify(source).api_version].to_hub(obj), versions.hub)
+    if target is not versions.hub:
+        obj = _checked(versions.spokes[identify(target).api_version].from_hub(obj), target)
+    return obj
+
+
+def _checked(obj: object, kind: type[Any]) -> object:
+    if not isinstance(obj, kind):
+        raise TypeError(f"the conversion returned {type(obj).__qualname__} instead of {kind.__qualname__}")
+    return obj
+
+
+def _assemble(converted: bytes, original: _Object, target: ResourceIdentity) -> bytes:
+    """Put the original's metadata into the converted object, for the API server refuses any other."""
+    members: dict[str, Any] = dict(_members.decode(converted))
+    metadata = dict(original.metadata or {})
+    own = _members.decode(members.get("metadata", b"{}"))
+    for name in ("labels", "annotations"):
+        if name in own:
+            metadata[name] = own[name]
+    members["apiVersion"], members["kind"] = target.api_version, target.kind
+    return _encoder.encode({**members, "metadata": metadata})

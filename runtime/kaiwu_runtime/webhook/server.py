@@ -1,0 +1,224 @@
+"""The https server that the API server calls: admission by path, conversion at ``/convert``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, DecodeError
+from kaiwu_runtime.manager.serving_certificate import ServingCertificate
+from kaiwu_runtime.webhook.conversion import PATH, Conversions
+from kaiwu_runtime.webhook.handlers import AdmissionHandler, answer
+from kaiwu_runtime.webhook.review import decode_review, encode_review
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from kaiwu_runtime.manager.options import ManagerOptions
+    from kaiwu_runtime.webhook.metrics import WebhookMetrics
+    from kaiwu_runtime.webhook.rotator import CertificateRotator
+
+logger = logging.getLogger(__name__)
+
+MIB = 1024 * 1024
+ADMISSION_LIMIT = 7 * MIB
+"""Bytes of an AdmissionReview: an update carries two objects, and the API server takes no object above 3 MiB."""
+
+CONVERSION_LIMIT = 256 * MIB
+"""Bytes of a ConversionReview: it carries every object of a list."""
+
+STOP_SECONDS = 5.0
+"""What requests in progress get when the server stops."""
+
+_DEADLINE = re.compile(r"(\d{1,4})s")
+
+
+class WebhookServer:
+    """Listens for the API server.
+
+    Args:
+        host: Empty for every interface.
+        port: 0 takes a free one.
+        certificate: What is presented.
+        rotator: Provides the certificate, and keeps it and the webhook configurations current; None: files do.
+
+    Attributes:
+        conversions: The kinds with several versions.
+    """
+
+    def __init__(
+        self, host: str, port: int, certificate: ServingCertificate, *, rotator: CertificateRotator | None = None
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._certificate = certificate
+        self._rotator = rotator
+        self._handlers: dict[str, AdmissionHandler] = {}
+        self._runner: web.AppRunner | None = None
+        self._current: asyncio.Task[None] | None = None
+        self._metrics: WebhookMetrics | None = None
+        self.conversions = Conversions()
+
+    @property
+    def port(self) -> int:
+        """The port that is served, once started."""
+        return int(self._runner.addresses[0][1]) if self._runner and self._runner.addresses else self._port
+
+    def register(self, path: str, handler: AdmissionHandler) -> None:
+        """Serve an admission webhook; before the start.
+
+        Args:
+            path: Begins with a slash.
+            handler: Answers its requests.
+
+        Raises:
+            ConfigurationError: The path is served already.
+        """
+        if path in self._handlers or path == PATH:
+            raise ConfigurationError(f"two webhooks have the path {path}; a kind has one defaulter and one validator")
+        self._handlers[path] = handler
+
+    def measure(self, registry: CollectorRegistry) -> None:
+        """Put metrics of the requests into a registry; before the start."""
+        from kaiwu_runtime.webhook.metrics import WebhookMetrics  # noqa: PLC0415 - for those who serve metrics
+
+        self._metrics = WebhookMetrics(registry)
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ConfigurationError: The address is taken or not allowed, or there is no usable certificate.
+            APIError: The certificate comes from the API server, which refused.
+        """
+        if self._rotator is not None:
+            await self._rotator.prepare()
+        context = self._certificate.context()
+        application = web.Application()
+        handles = {path: self._admission(path, handler) for path, handler in self._handlers.items()}
+        if self.conversions:
+            handles[PATH] = _answering(CONVERSION_LIMIT, self.conversions.answer)
+        for path, handle in handles.items():
+            measured = handle if self._metrics is None else self._metrics.measured(path, handle)
+            application.router.add_post(path, measured)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_SECONDS)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host or None, self._port, ssl_context=context).start()
+        except OSError as error:
+            await self.stop()
+            raise ConfigurationError(
+                f"--webhook-host {self._host!r} --webhook-port {self._port}: {error.strerror or error}; use another"
+            ) from error
+        keep_current = self._certificate.keep_current if self._rotator is None else self._rotator.run
+        self._current = asyncio.create_task(keep_current(), name="webhook certificate")
+        logger.info("Serving webhook server", extra={"host": self._host, "port": self.port, "paths": list(handles)})
+
+    async def stop(self) -> None:
+        """Stop listening; requests in progress are answered."""
+        if self._current is not None:
+            self._current.cancel()
+            await asyncio.gather(self._current, return_exceptions=True)
+            self._current = None
+        if self._rotator is not None:
+            await self._rotator.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def check(self) -> None:
+        """Connect as the API server would; the manager's readiness check.
+
+        Raises:
+            APIConnectionError: The server does not listen.
+        """
+        if self._runner is None:
+            raise APIConnectionError("the webhook server has not been started")
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        host = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
+        try:
+            async with asyncio.timeout(5.0):
+                _, writer = await asyncio.open_connection(host, self.port, ssl=context)
+        except OSError as error:
+            raise APIConnectionError(f"the webhook server does not answer: {error}") from error
+        writer.close()
+
+    def _admission(self, path: str, handler: AdmissionHandler) -> Callable[[web.Request], Awaitable[web.Response]]:
+        async def respond(body: bytes) -> bytes:
+            request = decode_review(body)
+            panicked = None if self._metrics is None else self._metrics.panicked
+            return encode_review(request.uid, await answer(path, handler, request, panicked=panicked))
+
+        return _answering(ADMISSION_LIMIT, respond)
+
+
+def _answering(
+    limit: int, respond: Callable[[bytes], Awaitable[bytes]]
+) -> Callable[[web.Request], Awaitable[web.Response]]:
+    """Return an aiohttp handler that passes on bodies which may be reviews, and refuses the others."""
+
+    async def handle(request: web.Request) -> web.Response:
+        if request.content_type != "application/json":
+            return _refused(415, f"Content-Type {request.content_type} is not taken: send application/json")
+        body = await _read(request, limit)
+        if body is None:
+            return _refused(413, f"the body is larger than {limit // MIB} MiB")
+        # The API server says for how long it waits; nobody reads what would come later.
+        deadline = _DEADLINE.fullmatch(request.query.get("timeout", ""))
+        try:
+            async with asyncio.timeout(int(deadline[1]) if deadline else None):
+                return web.Response(body=await respond(body), content_type="application/json")
+        except DecodeError as error:
+            return _refused(400, str(error))
+        except TimeoutError:
+            return _refused(504, f"{request.path}: no answer within the {request.query['timeout']} of the request")
+
+    return handle
+
+
+async def _read(request: web.Request, limit: int) -> bytes | None:
+    """Return the body, or None as soon as it is known to be too large."""
+    if (request.content_length or 0) > limit:
+        return None
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+def _refused(status: int, message: str) -> web.Response:
+    line = " ".join(message.split())
+    logger.warning("Refused a webhook request", extra={"status": status, "error": line})
+    return web.Response(status=status, text=f"{line}\n")
+
+
+def webhook_server(options: ManagerOptions) -> WebhookServer:
+    """Return the server that a manager's options ask for.
+
+    Args:
+        options: The manager's.
+    """
+    host, port = options.webhook_host, options.webhook_port
+    if options.webhook_self_signed is None:
+        return WebhookServer(host, port, ServingCertificate(Path(options.webhook_cert_path)))
+    from kaiwu_runtime.client.client import Client  # noqa: PLC0415
+    from kaiwu_runtime.webhook.rotator import CertificateRotator  # noqa: PLC0415 - loads cryptography
+
+    certificate = ServingCertificate(None)
+    rotator = CertificateRotator(
+        options.webhook_self_signed,
+        # A client of its own: a replica that does not lead must keep its certificate current as well.
+        lambda: Client.connect(options.kubeconfig or None, context=options.context),
+        certificate.use,
+    )
+    return WebhookServer(host, port, certificate, rotator=rotator)

@@ -1,0 +1,339 @@
+"""AdmissionReviews in and out, as bytes; no server of either kind."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import threading
+from typing import Any
+
+import pytest
+
+from kaiwu_runtime.api import ObjectKey
+from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.log import fields_of
+from kaiwu_runtime.webhook import AdmissionDenied, AdmissionRequest, Cause, Defaulter, UserInfo, Validator
+from kaiwu_runtime.webhook.handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
+from kaiwu_runtime.webhook.review import decode_review, encode_review
+
+from .widgets import GROUP, Part, Widget
+
+
+def widget(**spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": f"{GROUP}/v1",
+        "kind": "Widget",
+        "metadata": {"name": "a", "namespace": "team", "futureMetadata": 1},
+        "spec": spec,
+    }
+
+
+def review(obj: object = None, old: object = None, operation: str = "CREATE", **request: Any) -> bytes:
+    return json.dumps(
+        {
+            "apiVersion": "admission.k8s.io/v1",
+            "kind": "AdmissionReview",
+            "request": {
+                "uid": "705ab4f5",
+                "kind": {"group": GROUP, "version": "v1", "kind": "Widget"},
+                "resource": {"group": GROUP, "version": "v1", "resource": "widgets"},
+                "name": "a",
+                "namespace": "team",
+                "operation": operation,
+                "userInfo": {"username": "ann", "groups": ["dev"], "extra": {"k": ["v"]}},
+                "object": obj,
+                "oldObject": old,
+                "options": None,
+                **request,
+            },
+        }
+    ).encode()
+
+
+async def respond(handler: AdmissionHandler, body: bytes) -> dict[str, Any]:
+    request = decode_review(body)
+    found: dict[str, Any] = json.loads(encode_review(request.uid, await answer("/path", handler, request)))
+    assert (found["apiVersion"], found["kind"]) == ("admission.k8s.io/v1", "AdmissionReview")
+    response: dict[str, Any] = found["response"]
+    assert response.pop("uid") == "705ab4f5"
+    return response
+
+
+class Painter(Defaulter[Widget]):
+    async def default(self, obj: Widget, request: AdmissionRequest) -> None:
+        obj.spec.colour = obj.spec.colour or "red"
+        for part in obj.spec.parts:
+            part.size = part.size or 1
+        obj.spec.parts.append(Part(name="last"))
+
+
+class Recording(Validator[Widget]):
+    """Notes what it is called with, in a thread."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+
+    def validate_create(self, obj: Widget, request: AdmissionRequest) -> list[str]:
+        self.calls.append(("create", obj.spec.colour, threading.current_thread() is threading.main_thread()))
+        return ["red is\n out of   fashion"]
+
+    async def validate_update(self, old: Widget, new: Widget, request: AdmissionRequest) -> None:
+        self.calls.append(("update", old.spec.colour, new.spec.colour, request.sub_resource))
+
+    def validate_delete(self, obj: Widget, request: AdmissionRequest) -> None:
+        self.calls.append(("delete", obj.spec.colour))
+
+
+def test_a_request_has_everything_the_review_says() -> None:
+    kind = {"group": "x", "version": "v9", "kind": "Other"}
+    found = decode_review(
+        review(
+            widget(size=1),
+            widget(size=2),
+            "UPDATE",
+            dryRun=True,
+            subResource="status",
+            requestKind=kind,
+            options={"kind": "UpdateOptions"},
+        )
+    )
+    assert found.uid == "705ab4f5"
+    assert (found.operation, found.dry_run, found.sub_resource) == ("UPDATE", True, "status")
+    assert found.key == ObjectKey("team", "a")
+    assert found.user_info == UserInfo(username="ann", groups=("dev",), extra={"k": ["v"]})
+    assert found.kind == (GROUP, "v1", "Widget")
+    assert found.resource == found.request_resource == (GROUP, "v1", "widgets")
+    assert found.request_kind == ("x", "v9", "Other")
+    assert json.loads(found.object)["spec"] == {"size": 1}
+    assert json.loads(found.old_object)["spec"] == {"size": 2}
+    assert json.loads(found.options) == {"kind": "UpdateOptions"}
+
+
+def test_what_a_request_leaves_out_is_empty() -> None:
+    found = decode_review(review(widget()))
+    assert (found.dry_run, found.sub_resource, found.old_object, found.options) == (False, "", b"", b"")
+    assert found.request_kind == found.kind
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        pytest.param(b"", "the body is no AdmissionReview: Input data was truncated", id="empty"),
+        pytest.param(b"{", "the body is no AdmissionReview", id="no JSON"),
+        pytest.param(b"\xff\xfe", "the body is no AdmissionReview", id="no UTF-8"),
+        pytest.param(b'{"request":' + b"[" * 100_000, "the body is no AdmissionReview", id="deep"),
+        pytest.param(b"[]", "the body is no AdmissionReview: Expected `object`, got `array`", id="a list"),
+        pytest.param(b"{}", r"an object without kind \(no apiVersion\)", id="nothing in it"),
+        pytest.param(
+            b'{"apiVersion":"admission.k8s.io/v1beta1","kind":"AdmissionReview"}',
+            r"AdmissionReview \(admission.k8s.io/v1beta1\): AdmissionReview \(admission.k8s.io/v1\) is answered here",
+            id="v1beta1",
+        ),
+        pytest.param(b'{"apiVersion":"v1","kind":"Pod"}', r"the body is Pod \(v1\)", id="a Pod"),
+        pytest.param(
+            b'{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}', "has no request", id="no request"
+        ),
+        pytest.param(review(uid=""), "has no uid", id="no uid"),
+        pytest.param(review(uid=1), r"Expected `str`, got `int` - at `\$.uid`", id="uid is a number"),
+        pytest.param(review(operation="PAINT"), r"Invalid enum value 'PAINT' - at `\$.operation`", id="operation"),
+    ],
+)
+def test_a_body_that_is_no_review_is_one_line(body: bytes, message: str) -> None:
+    with pytest.raises(DecodeError, match=message) as raised:
+        decode_review(body)
+    assert "\n" not in str(raised.value)
+
+
+async def test_a_patch_keeps_what_the_type_does_not_know() -> None:
+    obj = widget(shape="round", parts=[{"name": "p", "alloy": {"tin": 3}}])
+    response = await respond(DefaultingHandler(Widget, Painter()), review(obj))
+    patch = json.loads(base64.b64decode(response.pop("patch")))
+    assert response == {"allowed": True, "patchType": "JSONPatch"}
+    assert patch == [
+        {
+            "op": "replace",
+            "path": "/spec/parts",
+            "value": [{"name": "p", "alloy": {"tin": 3}, "size": 1}, {"name": "last"}],
+        },
+        {"op": "add", "path": "/spec/colour", "value": "red"},
+    ]
+
+
+async def test_nothing_to_default_is_no_patch() -> None:
+    class Idle(Defaulter[Widget]):
+        def default(self, obj: Widget, request: AdmissionRequest) -> None:
+            obj.spec.colour = "red"
+
+    assert await respond(DefaultingHandler(Widget, Idle()), review(widget(colour="red"))) == {"allowed": True}
+
+
+async def test_a_deletion_is_not_defaulted() -> None:
+    body = review(None, widget(), "DELETE")
+    assert await respond(DefaultingHandler(Widget, Painter()), body) == {"allowed": True}
+
+
+async def test_each_operation_calls_its_method() -> None:
+    validator = Recording()
+    handler = ValidatingHandler(Widget, validator)
+    red, blue = widget(colour="red"), widget(colour="blue")
+    assert await respond(handler, review(red)) == {"allowed": True, "warnings": ["red is out of fashion"]}
+    assert await respond(handler, review(blue, red, "UPDATE", subResource="status")) == {"allowed": True}
+    assert await respond(handler, review(None, blue, "DELETE")) == {"allowed": True}
+    assert await respond(handler, review({"kind": "X"}, None, "CONNECT")) == {"allowed": True}
+    assert validator.calls == [
+        ("create", "red", False),  # a plain method may block: it runs in a thread
+        ("update", "red", "blue", "status"),
+        ("delete", "blue"),
+    ]
+
+
+async def test_a_method_that_is_not_overridden_never_reads_the_object() -> None:
+    class OnlyCreate(Validator[Widget]):
+        async def validate_create(self, obj: Widget, request: AdmissionRequest) -> None:
+            raise AssertionError
+
+    broken = widget(size="not a number")
+    handler = ValidatingHandler(Widget, OnlyCreate())
+    assert await respond(handler, review(None, broken, "DELETE")) == {"allowed": True}
+    assert await respond(handler, review(broken, broken, "UPDATE")) == {"allowed": True}
+
+
+class Raising(Validator[Widget]):
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    async def validate_create(self, obj: Widget, request: AdmissionRequest) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("denied", "status"),
+    [
+        pytest.param(
+            AdmissionDenied("no\nwidgets today"),
+            {"status": "Failure", "code": 403, "reason": "Forbidden", "message": "no widgets today"},
+            id="message alone",
+        ),
+        pytest.param(
+            AdmissionDenied("it is wrong", code=422),
+            {"status": "Failure", "code": 422, "reason": "Invalid", "message": "it is wrong"},
+            id="422",
+        ),
+        pytest.param(
+            AdmissionDenied("it is wrong", causes=[Cause("spec.size", "must be odd")]),
+            {
+                "status": "Failure",
+                "code": 422,
+                "reason": "Invalid",
+                "message": "it is wrong",
+                "details": {
+                    "name": "a",
+                    "group": GROUP,
+                    "kind": "Widget",
+                    "causes": [{"field": "spec.size", "message": "must be odd", "reason": "FieldValueInvalid"}],
+                },
+            },
+            id="causes",
+        ),
+        pytest.param(
+            AdmissionDenied("slow down", code=429, reason="Busy", details={"retryAfterSeconds": 3}),
+            {
+                "status": "Failure",
+                "code": 429,
+                "reason": "Busy",
+                "message": "slow down",
+                "details": {"name": "a", "group": GROUP, "kind": "Widget", "retryAfterSeconds": 3},
+            },
+            id="details",
+        ),
+    ],
+)
+async def test_a_refusal_is_a_status(denied: AdmissionDenied, status: dict[str, Any]) -> None:
+    response = await respond(ValidatingHandler(Widget, Raising(denied)), review(widget()))
+    assert response == {"allowed": False, "status": status}
+
+
+def test_a_refusal_with_the_code_of_a_success_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="code 200 is no failure"):
+        AdmissionDenied("x", code=200)
+
+
+@pytest.mark.parametrize("error", [RuntimeError("broken\nin two lines"), SystemExit(3), asyncio.CancelledError()])
+async def test_failing_user_code_is_500_and_logged_with_the_object(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = await respond(ValidatingHandler(Widget, Raising(error)), review(widget()))
+    message = f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")
+    status = {"status": "Failure", "code": 500, "reason": "InternalError", "message": message}
+    assert response == {"allowed": False, "status": status}
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage() == "Webhook error"
+    assert fields_of(record)["object"] == "team/a"
+    assert fields_of(record)["error"] == message
+    assert record.exc_info is not None
+
+
+@pytest.mark.parametrize(
+    ("metadata", "subject"),
+    [
+        ({"generateName": "w-"}, "team/w-..."),
+        ({"name": "w-x7", "generateName": "w-"}, "team/w-x7"),
+        ({}, "team/..."),
+    ],
+)
+async def test_an_object_that_is_still_to_be_named_is_logged_by_what_there_is(
+    metadata: dict[str, str], subject: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    obj = {**widget(), "metadata": metadata}
+    await respond(ValidatingHandler(Widget, Raising(RuntimeError())), review(obj, name=""))
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert fields_of(record)["object"] == subject
+
+
+def test_a_representation_shows_no_object() -> None:
+    request = decode_review(review(widget(colour="secret"), widget(colour="secret"), "UPDATE"))
+    assert "secret" not in repr(request)
+    assert "705ab4f5" in repr(request)
+
+
+async def test_warnings_that_are_no_list_are_a_mistake_of_the_validator() -> None:
+    class Wrong(Validator[Widget]):
+        def validate_create(self, obj: Widget, request: AdmissionRequest) -> list[str]:
+            return "careful"  # type: ignore[return-value]
+
+    response = await respond(ValidatingHandler(Widget, Wrong()), review(widget()))
+    assert response["status"]["message"] == "TypeError: Wrong returned 'careful': return a list of strings, or None"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "message"),
+    [
+        pytest.param(
+            review(widget(size="big")),
+            422,
+            "Widget team/a: spec.size: Input should be a valid integer, unable to parse string as an integer",
+            id="a field does not fit",
+        ),
+        pytest.param(
+            review(widget(), widget(size="big"), "UPDATE"),
+            422,
+            "the stored object, Widget team/a: spec.size: Input should be a valid integer, "
+            "unable to parse string as an integer",
+            id="a field of the old object does not fit",
+        ),
+        pytest.param(review(None), 400, "the AdmissionReview of a CREATE has no object", id="no object"),
+        pytest.param(
+            review(widget(), kind={"group": "", "version": "v1", "kind": "Pod"}),
+            400,
+            f"v1 Pod was sent to the webhook of {GROUP}/v1 Widget; correct the rules of its webhook configuration",
+            id="another kind",
+        ),
+    ],
+)
+async def test_an_object_that_cannot_be_read_is_the_clients_mistake(body: bytes, code: int, message: str) -> None:
+    response = await respond(ValidatingHandler(Widget, Recording()), body)
+    reason = {400: "BadRequest", 422: "Invalid"}[code]
+    status = {"status": "Failure", "code": code, "reason": reason, "message": message}
+    assert response == {"allowed": False, "status": status}
