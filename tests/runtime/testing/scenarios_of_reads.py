@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from kaiwu_runtime.client.transport import METADATA, METADATA_LIST
+
 from .api import API
 from .scenarios import scenario
 
@@ -162,3 +164,19 @@ async def watches_of_what_is_refused(api: API) -> None:
     events = await api.watch("Gadget", "1", 1)
     api.log[-1] = [(event["type"], event["object"]["code"], event["object"]["reason"]) for event in events]
     await api.send("GET", api.path("ConfigMap"), fieldSelector="data.x=1", watch="1")
+
+
+@scenario
+async def metadata_only(api: API) -> None:
+    for kind in ("ConfigMap", "Gadget"):
+        created = await api.create(kind, "a", metadata={"labels": {"x": "1"}})
+        await api.send("GET", api.path(kind, "a"), accept=METADATA)
+        await api.send("GET", api.path(kind, "missing"), accept=METADATA)
+        await api.send("GET", api.path(kind), accept=METADATA_LIST, labelSelector="x=1")
+        version = created["metadata"]["resourceVersion"]
+
+        async def change(kind: str = kind) -> None:
+            await api.patch(kind, "a", {"metadata": {"labels": {"x": "2"}}})
+            await api.delete(kind, "a")
+
+        await api.watch(kind, version, 2, change, accept=METADATA)
