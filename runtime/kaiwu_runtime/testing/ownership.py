@@ -6,7 +6,7 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-mana
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kaiwu_runtime.errors import APIStatusError
@@ -103,7 +103,12 @@ def after_update(old: Mapping[str, Any], new: Mapping[str, Any], manager: Manage
 
 
 def applied(
-    live: Mapping[str, Any], config: Mapping[str, Any], manager: Manager, *, force: bool
+    live: Mapping[str, Any],
+    config: Mapping[str, Any],
+    manager: Manager,
+    *,
+    force: bool,
+    written_by: Callable[[Mapping[str, Any]], Mapping[str, Any]],
 ) -> tuple[dict[str, Any], Owners]:
     """Return an object with a configuration applied to it, and who owns what then.
 
@@ -112,14 +117,14 @@ def applied(
         config: The fields that are wanted; those that do not count here are left out already.
         manager: Who applies.
         force: Take over what others own.
+        written_by: From an object to the part of it that such a request writes: the status, or all but that.
 
     Raises:
         ConflictError: Others own a field with another value, and `force` is False.
     """
     owners = owners_of(live)
     if not owners and "uid" in live["metadata"]:
-        unknown = Manager("before-first-apply", "Update", manager.api_version, "")
-        owners = after_update({}, live, unknown)
+        owners = after_update({}, written_by(live), manager._replace(name="before-first-apply", operation="Update"))
     last, wanted = owners.get(manager, _EMPTY), fields_of(config)
     others: dict[Manager, Fields] = {owner: fields for owner, fields in owners.items() if owner != manager}
     result = prune(merge(dict(live), dict(config)), last, wanted.union(*others.values()))

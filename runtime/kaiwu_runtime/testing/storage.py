@@ -93,14 +93,13 @@ class Storage:
 
     def recall(self, number: int) -> tuple[int, list[dict[str, Any]]] | None:
         """Return the version and the objects of a list that was kept, or None when it was compacted."""
-        version, objects = self._snapshots[number] if number < len(self._snapshots) else (-1, [])
-        return (version, objects) if version >= self._compacted else None
+        found = self._snapshots[number] if 0 <= number < len(self._snapshots) else None
+        return found if found is not None and found[0] >= self._compacted else None
 
     def compact(self) -> None:
         """Forget the history: watches from now on need this version or a newer one, and lists cannot be continued."""
         self._history.clear()
         self._compacted = self.version
-        self._snapshots = [(-1, []) for _ in self._snapshots]
 
     def open(self, kind: FakeKind, version: str) -> Watcher | None:
         """Begin a watch after a version, or return None when that is too old.

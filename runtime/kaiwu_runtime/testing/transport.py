@@ -5,6 +5,7 @@ What it does as a real one does, and is compared with one by its own tests:
 - create (with generateName), get, list (label selectors, ``metadata.name`` and ``metadata.namespace``, pages), delete
   (preconditions, finalizers), merge patch, JSON patch, server-side apply, dry run, and the status subresource;
 - uid, resourceVersion, creationTimestamp, generation and managedFields; a write that changes nothing makes no version;
+- metadata-only gets, lists and watches;
 - watches from a version, with ADDED, MODIFIED, DELETED, BOOKMARK, and 410 after `FakeTransport.compact`.
 
 Server-side apply has no schema here. Lists are atomic, but for these, which are merged by key: ``containers``,
@@ -13,9 +14,10 @@ Server-side apply has no schema here. Lists are atomic, but for these, which are
 ``type``, ``metadata.ownerReferences`` by ``uid``; ``metadata.finalizers`` is a set. ``selector`` and ``nodeSelector``
 are atomic maps. A custom resource behaves so when its schema has the list type ``map`` for such a list.
 
-What it does not do: schemas, defaults, admission, RBAC; namespaces need not exist, and their deletion deletes nothing;
-no controllers, so no garbage collection and no pod ever runs; no strategic merge patch, PUT, deletecollection, scale,
-or conversion between versions; a write to ``status`` ignores metadata. For these take `kaiwu_runtime.envtest`.
+What it does not do: schemas, defaults, pruning, admission, RBAC; namespaces need not exist, and their deletion deletes
+nothing; no controllers, so no garbage collection and no pod ever runs; no strategic merge patch, PUT, deletecollection,
+scale, or conversion between versions; a list is always of the newest version, and no watch begins with one
+(sendInitialEvents); a write to ``status`` ignores metadata. For these take `kaiwu_runtime.envtest`.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
@@ -33,11 +35,13 @@ from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.testing.faults import FakeRequest, Faults, Hook, Verb
 from kaiwu_runtime.testing.kinds import FakeKind, Target, built_in, parse_path
+from kaiwu_runtime.testing.partial import accepted, partial_line
 from kaiwu_runtime.testing.patches import PatchError, json_patch, merge_patch
 from kaiwu_runtime.testing.reads import list_page, selection
 from kaiwu_runtime.testing.refusals import not_found, not_served, refusal
+from kaiwu_runtime.testing.rules import WriteOptions
 from kaiwu_runtime.testing.storage import Storage, watch_event
-from kaiwu_runtime.testing.writes import WriteOptions, Writer
+from kaiwu_runtime.testing.writes import Writer
 
 _APPLY = "application/apply-patch+yaml"
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
@@ -146,7 +150,7 @@ class FakeTransport:
         request = await self._received(verb, kind, target, body or b"")
         if error := self._faults.next_failure(request, stored=False):
             raise error
-        answer = json.dumps(_accepted(self._answer(kind, request, params or {}, content_type), accept)).encode()
+        answer = json.dumps(accepted(self._answer(kind, request, params or {}, content_type), accept)).encode()
         if error := self._faults.next_failure(request, stored=True):
             raise error
         return answer
@@ -191,7 +195,7 @@ class FakeTransport:
                 else:
                     line = watch_event(change, selects)
                 if line is not None:
-                    yield line if accept == JSON else _partial_line(line)
+                    yield line if accept == JSON else partial_line(line)
         finally:
             self._storage.watchers.remove(watcher)
 
@@ -272,30 +276,8 @@ def _refuse_streaming_list(params: Mapping[str, str]) -> None:
         raise refusal(422, "sendInitialEvents: Forbidden: the fake API server offers no streaming lists")
 
 
-def _accepted(answer: dict[str, Any], accept: str) -> dict[str, Any]:
-    """Leave nothing but the metadata where nothing else was asked for."""
-    if accept == JSON:
-        return answer
-    if "items" in answer:
-        return {
-            **answer,
-            "kind": "PartialObjectMetadataList",
-            "apiVersion": "meta.k8s.io/v1",
-            "items": [_partial(item) for item in answer["items"]],
-        }
-    return _partial(answer)
-
-
-def _partial(obj: dict[str, Any]) -> dict[str, Any]:
-    return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": obj["metadata"]}
-
-
-def _partial_line(line: bytes) -> bytes:
-    event = json.loads(line)
-    return json.dumps({"type": event["type"], "object": _partial(event["object"])}).encode()
-
-
 def _bookmark(kind: FakeKind, version: int) -> bytes:
+    # With the null that older API servers write, for whoever takes it for an object.
     obj = {
         "apiVersion": kind.identity.api_version,
         "kind": kind.identity.kind,

@@ -11,39 +11,28 @@ import uuid
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey
-from kaiwu_runtime.testing.fields import flat
 from kaiwu_runtime.testing.kinds import FakeKind
-from kaiwu_runtime.testing.ownership import Manager, Owners, after_update, applied, dotted, owners_of, write_owners
-from kaiwu_runtime.testing.refusals import already_exists, conflict, invalid, modified, not_found, refusal
+from kaiwu_runtime.testing.ownership import Manager, Owners, after_update, applied, owners_of, write_owners
+from kaiwu_runtime.testing.refusals import already_exists, conflict, invalid, not_found, refusal
+from kaiwu_runtime.testing.rules import (
+    DELETION,
+    Object,
+    WriteOptions,
+    check_nulls,
+    check_type,
+    check_versions,
+    constrained,
+    counted,
+    tidy,
+)
 from kaiwu_runtime.testing.storage import Storage
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
-_KEPT = ("name", "namespace", "generateName", "uid", "creationTimestamp", "generation")
-_DELETION = ("deletionTimestamp", "deletionGracePeriodSeconds")
-_PLAIN = frozenset({"data", "binaryData"})
 _FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
-
-Object = dict[str, Any]
-
-
-class WriteOptions(NamedTuple):
-    """What a request says beside the object.
-
-    Attributes:
-        manager: The field manager.
-        dry_run: Answer and store nothing.
-        subresource: ``status``, or empty.
-        force: For an apply: take over what others own.
-    """
-
-    manager: str
-    dry_run: bool = False
-    subresource: str = ""
-    force: bool = False
 
 
 class Writer:
@@ -61,12 +50,18 @@ class Writer:
     def create(self, kind: FakeKind, namespace: str, sent: Object, options: WriteOptions) -> Object:
         """Create an object.
 
+        Args:
+            kind: The resource.
+            namespace: From the path; empty for a cluster-scoped resource.
+            sent: The object of the request.
+            options: What the request says beside it.
+
         Raises:
             APIStatusError: The API server would refuse it.
         """
         obj = deepcopy(sent)
         metadata = obj.setdefault("metadata", {})
-        _check_type(kind, obj)
+        check_type(kind, obj)
         if metadata.get("resourceVersion"):
             raise refusal(500, "resourceVersion should not be set on objects to be created", reason="")
         if metadata.get("namespace", namespace) != namespace:
@@ -93,7 +88,7 @@ class Writer:
             kind: The resource.
             key: Namespace and name.
             change: From the object there is to the one that is wanted.
-            options: See the class.
+            options: What the request says beside it.
 
         Raises:
             APIStatusError: The API server would refuse it.
@@ -102,40 +97,49 @@ class Writer:
         wanted = change(deepcopy(old))
         if (wanted.get("apiVersion"), wanted.get("kind")) != (old["apiVersion"], old["kind"]):
             raise invalid(kind, key.name, "kind", "Invalid value: a patch cannot change what an object is")
-        _check_versions(kind, old, wanted.get("metadata") or {}, options)
-        new = _constrained(kind, old, wanted, options)
+        check_versions(kind, old, wanted.get("metadata") or {}, options)
+        new = constrained(kind, old, wanted, options)
         return self._store(kind, old, new, after_update(old, new, self._manager(kind, options, "Update")), options)
 
     def apply(self, kind: FakeKind, key: ObjectKey, config: Object, options: WriteOptions) -> Object:
         """Create or change an object by server-side apply.
 
+        Args:
+            kind: The resource.
+            key: Namespace and name, from the path.
+            config: The object of the request: the fields that are wanted.
+            options: What the request says beside it.
+
         Raises:
             APIStatusError: The API server would refuse it.
         """
-        _check_type(kind, config)
+        check_type(kind, config)
         metadata = config.get("metadata") or {}
         if metadata.get("managedFields"):
             raise refusal(400, "metadata.managedFields must be nil")
         if (metadata.get("name") or key.name, metadata.get("namespace") or key.namespace) != (key.name, key.namespace):
             raise refusal(400, "the name of the object does not match the name on the URL")
         manager = self._manager(kind, options, "Apply")
-        if options.subresource:
-            wanted = {name: config[name] for name in ("status",) if name in config}
-        else:
-            wanted = {name: part for name, part in config.items() if name != "status" or not kind.status}
+
+        def written(obj: Mapping[str, Any]) -> Object:
+            if not kind.status:
+                return dict(obj)
+            return {name: part for name, part in obj.items() if (name == "status") == bool(options.subresource)}
+
+        wanted = written(config)
         found = self._storage.get(kind, key)
         if found is None and not options.subresource:
             if metadata.get("uid") or metadata.get("resourceVersion"):
                 raise conflict(kind, key.name, "the object does not exist, and the request names its uid or version")
             start = {"apiVersion": config["apiVersion"], "kind": config["kind"], "metadata": {"name": key.name}}
-            obj, owners = applied(start, wanted, manager, force=options.force)
+            obj, owners = applied(start, wanted, manager, force=options.force, written_by=written)
             self._prepare(kind, key.namespace, obj)
             return self._store_new(kind, key.namespace, obj, owners, options)
         old = self._existing(kind, key)
-        _check_versions(kind, old, metadata, options)
-        new, owners = applied(old, wanted, manager, force=options.force)
-        _check_nulls(kind, old, new)
-        return self._store(kind, old, _constrained(kind, old, new, options), owners, options)
+        check_versions(kind, old, metadata, options)
+        new, owners = applied(old, wanted, manager, force=options.force, written_by=written)
+        check_nulls(kind, old, new)
+        return self._store(kind, old, constrained(kind, old, new, options), owners, options)
 
     def delete(self, kind: FakeKind, key: ObjectKey, sent: Mapping[str, Any]) -> Object:
         """Delete an object, or mark it as deleted when it has finalizers.
@@ -183,7 +187,7 @@ class Writer:
     def _prepare(self, kind: FakeKind, namespace: str, obj: Object) -> None:
         """Give a new object what the server alone writes."""
         metadata = obj["metadata"]
-        for name in ("managedFields", "selfLink", *_DELETION):
+        for name in ("managedFields", "selfLink", *DELETION):
             metadata.pop(name, None)
         if namespace:
             metadata["namespace"] = namespace
@@ -192,7 +196,7 @@ class Writer:
             metadata["generation"] = 1
         if kind.status:
             obj.pop("status", None)
-        _tidy(kind, obj)
+        tidy(kind, obj)
 
     def _store_new(self, kind: FakeKind, namespace: str, obj: Object, owners: Owners, options: WriteOptions) -> Object:
         write_owners(obj, owners, {}, self._now())
@@ -200,7 +204,7 @@ class Writer:
 
     def _store(self, kind: FakeKind, old: Object, new: Object, owners: Owners, options: WriteOptions) -> Object:
         key = ObjectKey(old["metadata"].get("namespace", ""), old["metadata"]["name"])
-        if kind.generation and _counted(kind, old) != _counted(kind, new):
+        if kind.generation and counted(kind, old) != counted(kind, new):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         owners = {owner: fields for owner, fields in owners.items() if fields}
         if new == old and owners == owners_of(old):
@@ -219,82 +223,3 @@ class Writer:
     @staticmethod
     def _manager(kind: FakeKind, options: WriteOptions, operation: str) -> Manager:
         return Manager(options.manager, operation, kind.identity.api_version, options.subresource)
-
-
-def _check_type(kind: FakeKind, obj: Mapping[str, Any]) -> None:
-    identity = kind.identity
-    if (obj.get("apiVersion"), obj.get("kind")) != (identity.api_version, identity.kind):
-        raise refusal(400, f"the object is a {obj.get('kind')} of {obj.get('apiVersion')}; {identity} was expected")
-
-
-def _check_versions(kind: FakeKind, old: Object, sent: Mapping[str, Any], options: WriteOptions) -> None:
-    uid, version = sent.get("uid"), sent.get("resourceVersion")
-    # The metadata of a custom resource that comes with its status is not looked at, but for its version.
-    if uid and uid != old["metadata"]["uid"] and not (options.subresource and kind.custom):
-        raise invalid(kind, old["metadata"]["name"], "metadata.uid", f'Invalid value: "{uid}": field is immutable')
-    if version and version != old["metadata"]["resourceVersion"]:
-        raise modified(kind, old["metadata"]["name"])
-
-
-def _check_nulls(kind: FakeKind, old: Object, new: Object) -> None:
-    """Refuse what an API server refuses too: an object or list of a custom resource that an apply has emptied.
-
-    A manager that sends it empty, and owned what was in it, leaves a null there, which no schema allows.
-    """
-    if kind.custom:
-        nulls = [path for path, value in flat(new).items() if value is None and path[0] != "f:metadata"]
-        added = [path for path in nulls if flat(old).get(path, path) is not None]
-        if added:
-            raise invalid(kind, old["metadata"]["name"], dotted(added[0]).lstrip("."), "Invalid value: null")
-
-
-def _constrained(kind: FakeKind, old: Object, wanted: Object, options: WriteOptions) -> Object:
-    """Return what a write may make of an object: the status by its subresource, everything else without it."""
-    if options.subresource:
-        new = {**old, "status": wanted.get("status")}
-    else:
-        new = {**wanted, "status": old.get("status")} if kind.status else dict(wanted)
-    if new.get("status") is None:
-        new.pop("status", None)
-    if options.subresource:
-        return deepcopy(new)
-    before, metadata = old["metadata"], dict(wanted.get("metadata") or {})
-    for name in (*_KEPT, *_DELETION, "managedFields", "resourceVersion"):
-        metadata.pop(name, None)
-        if name in before:
-            metadata[name] = before[name]
-    if wanted.get("metadata", {}).get("name", before["name"]) != before["name"]:
-        raise refusal(400, "the name of the object does not match the name on the URL")
-    added = {*(metadata.get("finalizers") or ())} - {*(before.get("finalizers") or ())}
-    if "deletionTimestamp" in before and added:
-        text = "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers "
-        raise invalid(kind, before["name"], "metadata.finalizers", text + ", ".join(sorted(added)))
-    new = deepcopy({**new, "metadata": metadata})
-    _tidy(kind, new)
-    return new
-
-
-def _tidy(kind: FakeKind, obj: Object) -> None:
-    """Drop what a typed object does not keep: nulls, and the empty collections of metadata and of plain data."""
-    metadata = obj["metadata"]
-    for name in ("labels", "annotations", "finalizers", "ownerReferences"):
-        if not metadata.get(name):
-            metadata.pop(name, None)
-    if not kind.custom:
-        for name in [name for name, part in obj.items() if part is None or (name in _PLAIN and not part)]:
-            del obj[name]
-        for name, part in obj.items():
-            obj[name] = _without_nulls(part)
-
-
-def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - any JSON
-    if isinstance(value, dict):
-        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
-    return [_without_nulls(part) for part in value] if isinstance(value, list) else value
-
-
-def _counted(kind: FakeKind, obj: Object) -> Object:
-    """Return the part of an object whose changes make a new generation."""
-    if not kind.custom:
-        return {"spec": obj.get("spec")}
-    return {name: part for name, part in obj.items() if name != "metadata" and not (name == "status" and kind.status)}

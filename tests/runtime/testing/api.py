@@ -116,12 +116,15 @@ class API:
         path: str,
         body: Any = None,
         content_type: str = "application/json",
+        accept: str = "application/json",
         **params: str,
     ) -> dict[str, Any]:
         """Send a request, write down what comes, and return it; of a refusal its code and reason."""
         data = json.dumps(body).encode() if body is not None else None
         try:
-            answer = await self.transport.request(method, path, params=params, body=data, content_type=content_type)
+            answer = await self.transport.request(
+                method, path, params=params, body=data, content_type=content_type, accept=accept
+            )
             found: dict[str, Any] = json.loads(answer)
         except APIStatusError as error:
             causes = [(cause.get("reason"), cause.get("field")) for cause in error.details.get("causes") or ()]
@@ -164,14 +167,21 @@ class API:
         return await self.send("DELETE", self.path(kind, name), body)
 
     async def watch(
-        self, kind: str, version: str, count: int, during: Callable[[], Awaitable[object]] | None = None, **params: str
+        self,
+        kind: str,
+        version: str,
+        count: int,
+        during: Callable[[], Awaitable[object]] | None = None,
+        accept: str = "application/json",
+        **params: str,
     ) -> list[dict[str, Any]]:
         """Return the first events of a watch, while something else goes on."""
         query = {"watch": "1", "resourceVersion": version, "timeoutSeconds": "10", **params}
         events: list[dict[str, Any]] = []
 
         async def read() -> None:
-            async with aclosing(self.transport.stream(self.path(kind), params=query, idle_timeout=30.0)) as lines:
+            stream = self.transport.stream(self.path(kind), params=query, idle_timeout=30.0, accept=accept)
+            async with aclosing(stream) as lines:
                 async for line in lines:
                     events.append(json.loads(line))
                     if len(events) == count:

@@ -14,10 +14,12 @@ from kaiwu_runtime.generator import build_crds
 from kaiwu_runtime.generator.yaml_output import to_yaml
 from kaiwu_runtime.testing import FakeTransport
 
+from . import scenarios_of_apply, scenarios_of_patches, scenarios_of_reads
 from .api import API, Gadget, Gizmo, normalised
 from .random_writes import random_writes
 from .scenarios import SCENARIOS, Scenario
 
+SUBJECTS = (scenarios_of_reads, scenarios_of_patches, scenarios_of_apply)  # imported, they are all in SCENARIOS
 DEFAULTED = {"apply_of_built_in_kinds"}
 """Scenarios whose objects a real server fills with defaults: of them managedFields are compared."""
 

@@ -238,6 +238,7 @@ async def test_a_bookmark_moves_a_watch_on(fake: FakeTransport, client: Client) 
     await asyncio.sleep(0.01)
     fake.bookmark(Gadget)
     await reading
+    assert fake._storage.watchers == [], "nothing is kept for a watch that has ended"
     assert len(lines) == 2, "the second when it ends"
     assert all(b'"BOOKMARK"' in line and b'"resourceVersion": "1001"' in line for line in lines)
     await read(allowWatchBookmarks="false")
