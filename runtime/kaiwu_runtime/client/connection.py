@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
         self.closed = False
         self.lost = asyncio.get_running_loop().create_future()
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser
         self._waiter: asyncio.Future[None] | None = None
         self._error: BrokenConnectionError | TimeoutError | None = None
         self._headers: list[tuple[bytes, bytes]] = []
@@ -142,6 +142,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
+        # Not before: nobody ends a connection that was never made, and so nobody would take the parser off it.
+        self._parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; anything between two answers is an error."""

@@ -135,7 +135,9 @@ class HTTPTransport:
                 wanted = _pause(refusal)
                 refusals += 1
                 if wanted is None or refusals > RETRIES or waited + wanted > RETRY_BUDGET_SECONDS:
-                    raise refusal
+                    # Not the variable: an exception that its own frame holds waits for the garbage collector.
+                    del refusal
+                    raise _failure(method, path, response, answer)
                 pause = wanted
             logger.debug("Sending a request again", extra={"method": method, "path": path, "seconds": pause})
             waited += pause

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import time
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -271,6 +273,28 @@ async def test_connections_that_are_half_open_cost_one_timeout_together(server: 
         assert len(server.requests) == 6
     finally:
         await transport.close()
+
+
+async def refusal(transport: HTTPTransport) -> weakref.ref[BaseException]:
+    try:
+        await transport.request("POST", "/x", body=b"{}")
+    except (APIStatusError, APIConnectionError) as error:
+        return weakref.ref(error)
+    pytest.fail("it was not refused")
+
+
+@pytest.mark.parametrize("refused", [answer(500), answer(409), hang_up], ids=["500", "409", "broken"])
+async def test_a_failure_is_freed_without_the_garbage_collector(
+    server: Server, transport: HTTPTransport, refused: Answer
+) -> None:
+    server.answers = [refused]
+    gc.disable()
+    try:
+        reference = await refusal(transport)
+        await asyncio.sleep(0)
+        assert reference() is None
+    finally:
+        gc.enable()
 
 
 async def test_a_401_is_answered_with_a_new_token_once(server: Server, tmp_path: Path) -> None:
