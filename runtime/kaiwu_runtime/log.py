@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -78,6 +79,18 @@ def _value(value: object) -> object:
 def redact(text: str) -> str:
     """Replace what looks like a credential, whoever put it into a message or an exception."""
     return _CREDENTIALS.sub(lambda found: (found["keep"] or found["scheme"] or "") + _HIDDEN, text)
+
+
+def identifier() -> str:
+    """Return a random UUID, for a reconcile's lines or a process's name.
+
+    The uuid module would ask which platform this is, for the sake of other kinds of UUID.
+
+    See https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-4
+    """
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
 def _is_secret(name: str) -> bool:

@@ -20,7 +20,9 @@ from ..templates.generation import environment
 
 pytestmark = [pytest.mark.envtest, pytest.mark.xdist_group("tutorial")]
 
-BLOCK = re.compile(r"^(?:<!-- (?P<note>[^\n]+) -->\n)?```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(
+    r"^(?:<!-- (?P<note>[^\n]+) -->\n)?```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 START_SECONDS = 60.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import uuid
 from collections.abc import Iterator
 
 import pytest
@@ -134,3 +135,11 @@ def test_auto_is_json_where_there_is_no_terminal() -> None:
     logger, stream = logged("auto")
     logger.info("x")
     json.loads(stream.getvalue())
+
+
+def test_an_identifier_is_a_random_uuid() -> None:
+    made = {log.identifier() for _ in range(1000)}
+    assert len(made) == 1000
+    assert {(uuid.UUID(text).version, uuid.UUID(text).variant, str(uuid.UUID(text)) == text) for text in made} == {
+        (4, uuid.RFC_4122, True)
+    }

@@ -47,7 +47,7 @@ class Contender:
 
 
 def _kaiwu(_: Path) -> Prepared:
-    packages = ("aiohttp", "lightkube", "msgspec", "pydantic", "uvloop")
+    packages = ("httptools", "lightkube", "msgspec", "pydantic", "uvloop")
     versions = {"kaiwu-runtime": version("kaiwu-runtime"), "python": sys.version.split()[0]}
     command = [sys.executable, str(HERE / "kaiwu" / "bench_operator.py")]
     return Prepared(command, versions | {name: version(name) for name in packages})

@@ -9,7 +9,6 @@ import asyncio
 import inspect
 import logging
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -166,7 +165,7 @@ class Controller:
 
     async def _process(self, request: Request) -> None:
         """Reconcile one object and decide when to come back; whatever it raises ends here."""
-        identifier = str(uuid.uuid4())
+        identifier = log.identifier()
         with log.bound(controller=self.name, namespace=request.namespace, name=request.name, reconcileID=identifier):
             if self.metrics is not None:
                 self.metrics.started()

@@ -17,7 +17,6 @@ import random
 import socket
 import threading
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +26,7 @@ from lightkube.models.coordination_v1 import LeaseSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
 
+from kaiwu_runtime import log
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.errors import AlreadyExistsError, APIError, ConflictError, ForbiddenError, NotFoundError
 
@@ -81,7 +81,7 @@ class LeaderElector:
         self._name = name
         self._namespace = namespace
         self._timings = timings or LeaseTimings()
-        self.identity = identity or f"{socket.gethostname()}_{uuid.uuid4()}"
+        self.identity = identity or f"{socket.gethostname()}_{log.identifier()}"
         self._on_lost = on_lost or _end_process
         self._observed: tuple[str, str] = ("", "")  # holder and resourceVersion
         self._observed_at = 0.0

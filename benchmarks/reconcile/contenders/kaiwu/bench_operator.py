@@ -3,6 +3,9 @@
 import os
 import sys
 
+import kaiwu_runtime  # noqa: F401 - before lightkube, as in every project, whose main.py begins with it
+
+# isort: split
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 from pydantic import Field
