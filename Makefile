@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 PYTEST_ARGS ?=
+# Arguments for the reconcile benchmark: make bench BENCH_ARGS="--full"
+BENCH_ARGS ?=
 SEED ?=
 MINUTES ?= 10
 
@@ -73,12 +75,9 @@ example: $(VENV)/.wheels ## Regenerate generated-example/ and the golden trees.
 	$(BIN)/python tests/templates/regenerate.py
 
 .PHONY: bench
-bench: $(VENV)/.wheels ## Print the command-line timings.
+bench: $(VENV)/.wheels ## Print the command-line timings, and measure reconciling side by side with other runtimes.
 	$(BIN)/python benchmarks/cli.py
-
-.PHONY: bench-reconcile
-bench-reconcile: $(VENV)/.wheels ## Measure reconciling side by side with other runtimes (long).
-	$(BIN)/python -m benchmarks.reconcile
+	$(BIN)/python -m benchmarks.reconcile $(BENCH_ARGS)
 
 .PHONY: soak
 soak: $(VENV)/.wheels ## Put an operator behind random faults for MINUTES=10; SEED=n repeats a run's.

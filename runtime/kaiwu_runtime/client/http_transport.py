@@ -21,7 +21,6 @@ import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import msgspec
 
@@ -30,6 +29,7 @@ from kaiwu_runtime.client.connection import BrokenConnectionError, Connection, R
 from kaiwu_runtime.client.connections import Connections, ProxyError, Route
 from kaiwu_runtime.client.credentials import Credentials
 from kaiwu_runtime.client.lines import LineSplitter
+from kaiwu_runtime.client.paths import quoted
 from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.errors import (
     APIConnectionError,
@@ -273,7 +273,7 @@ class HTTPTransport:
 
 
 def _target(path: str, params: Mapping[str, str] | None) -> str:
-    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in params.items()) if params else ""
+    query = "&".join(f"{name}={quoted(value)}" for name, value in params.items()) if params else ""
     return f"{path}?{query}" if query else path
 
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from kaiwu_runtime.api.identity import ResourceIdentity
+
+_PLAIN = re.compile(r"[A-Za-z0-9_~.-]*").fullmatch
+
+
+def quoted(text: str) -> str:
+    """Return a value of a query, quoted; nearly all of them need no quoting."""
+    return text if _PLAIN(text) else quote(text, safe="")
 
 
 def _segment(name: str, field: str) -> str:
@@ -14,7 +22,7 @@ def _segment(name: str, field: str) -> str:
     """
     if name in {".", ".."} or "/" in name or "%" in name:
         raise ValueError(f"{field} {name!r} is no name: it may not be . or .. and may not contain / or %")
-    return quote(name, safe=":@!$&'()*+,;=")
+    return name if _PLAIN(name) else quote(name, safe=":@!$&'()*+,;=")
 
 
 def collection_path(identity: ResourceIdentity, namespace: str) -> str:

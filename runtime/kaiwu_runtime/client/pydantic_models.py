@@ -53,29 +53,47 @@ def _default(field: FieldInfo) -> object:
         return object()
 
 
-def _claim(value: object) -> bool:
+_SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+@cache
+def _fields_of(kind: type[Any]) -> _Fields | None:
+    return _fields(kind) if is_model(kind) else None
+
+
+def _claim(value: Any) -> bool:  # noqa: ANN401 - whatever a field holds
     """Mark defaults that were changed in place as set, all the way down; tell whether anything is set."""
-    if is_model(value) and not isinstance(value, type):
-        kind = type(value)
-        for name, default in _fields(kind).mutable_defaults:
-            if name in value.model_fields_set:
-                continue
-            current = value.__dict__.get(name)
-            if is_model(current):
-                if _claim(current):
-                    value.model_fields_set.add(name)
-            elif current and current != default:
-                value.model_fields_set.add(name)
-        for name in value.model_fields_set:
-            _claim(value.__dict__.get(name))
-        return bool(value.model_fields_set)
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            _claim(item)
-    elif isinstance(value, dict):
-        for item in value.values():
+    # Each write comes through here with everything it holds: types are compared, never asked for their bases.
+    kind = type(value)
+    if kind is list or kind is tuple:
+        items: Any = value
+    elif kind is dict:
+        items = value.values()
+    else:
+        fields = _fields_of(kind)  # type: ignore[arg-type]  # a class is hashable
+        return fields is not None and _claim_fields(value, fields)
+    for item in items:
+        if type(item) not in _SCALARS:
             _claim(item)
     return False
+
+
+def _claim_fields(model: BaseModel, fields: _Fields) -> bool:
+    held, chosen = model.__dict__, model.model_fields_set
+    for name, default in fields.mutable_defaults:
+        if name in chosen:
+            continue
+        current = held.get(name)
+        if _fields_of(type(current)) is not None:  # type: ignore[arg-type]
+            if _claim(current):
+                chosen.add(name)
+        elif current and current != default:
+            chosen.add(name)
+    for name in chosen:
+        current = held.get(name)
+        if type(current) not in _SCALARS:
+            _claim(current)
+    return bool(chosen)
 
 
 def dump_model(model: BaseModel | type[BaseModel]) -> bytes:
