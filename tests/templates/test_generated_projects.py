@@ -171,7 +171,7 @@ def test_installer_is_accepted(installed: Project) -> None:
 
     # With a dry run nothing is created, so that what is in the namespace needs it beforehand.
     for each in objects:
-        if each["kind"] in {"Namespace", "ServiceAccount"}:
+        if each["kind"] in {"Namespace", "PriorityClass", "ServiceAccount"}:
             apply(installed, each)
     command = ("kubectl", "apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "dist/install.yaml")
     output = installed.run(*command)
@@ -183,7 +183,7 @@ def test_pod_is_admitted_by_the_namespace(installed: Project) -> None:
     installed.run("make", "build-installer")
     objects = installer(installed)
     for each in objects:
-        if each["kind"] in {"Namespace", "ServiceAccount"}:
+        if each["kind"] in {"Namespace", "PriorityClass", "ServiceAccount"}:
             apply(installed, each)
     (deployment,) = [each for each in objects if each["kind"] == "Deployment"]
     pod = {"apiVersion": "v1", "kind": "Pod", **deployment["spec"]["template"]}

@@ -90,7 +90,10 @@ def test_target_is_phony(target: str, plain: Path) -> None:
         (("undeploy", "ignore-not-found=true"), "kubectl delete --ignore-not-found=true -k build/deploy"),
         (("install", "KUBECTL=k"), "k apply --server-side --force-conflicts -k config/crd"),
         (("deploy",), "kubectl apply --server-side --force-conflicts -k build/deploy"),
-        (("test-e2e", "IMG=o:v1"), 'E2E_IMG="o:v1" .venv/bin/pytest tests/e2e'),
+        (
+            ("test-e2e", "IMG=o:v1", "CONTAINER_TOOL=podman"),
+            'E2E_IMG="o:v1" CONTAINER_TOOL="podman" BUILD_ARGS="" .venv/bin/pytest tests/e2e',
+        ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

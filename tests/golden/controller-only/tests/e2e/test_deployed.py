@@ -103,7 +103,7 @@ def samples() -> list[dict[str, Any]]:
 def copies(count: int, prefix: str) -> list[dict[str, Any]]:
     """Return every sample under other names."""
     return [
-        {**sample, "metadata": {**sample["metadata"], "name": f"{prefix}-{number}"}}
+        dict(sample, metadata=dict(sample["metadata"], name=f"{prefix}-{number}"))
         for sample in samples()
         for number in range(count)
     ]
