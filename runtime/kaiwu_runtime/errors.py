@@ -92,6 +92,10 @@ class APIStatusError(APIError):
         self.details = details or {}
         self.retry_after = retry_after
 
+    def has_cause(self, reason: str) -> bool:
+        """Tell whether one of the causes in `details` has a reason, for example ``NamespaceTerminating``."""
+        return any(cause.get("reason") == reason for cause in self.details.get("causes") or ())
+
 
 class BadRequestError(APIStatusError):
     """400: the request itself is malformed."""
@@ -115,6 +119,11 @@ class MethodNotAllowedError(APIStatusError):
 
 class ConflictError(APIStatusError):
     """409: the object changed since it was read, or another field manager owns a field."""
+
+    @property
+    def is_ownership(self) -> bool:
+        """Whether another field manager owns a field: trying again does not help, until somebody forces it."""
+        return self.has_cause("FieldManagerConflict")
 
 
 class AlreadyExistsError(APIStatusError):

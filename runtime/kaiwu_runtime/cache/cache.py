@@ -17,9 +17,7 @@ from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import (
     APIConnectionError,
     ConfigurationError,
-    ForbiddenError,
     NotFoundError,
-    UnauthorizedError,
 )
 
 T = TypeVar("T")
@@ -27,10 +25,6 @@ T = TypeVar("T")
 SYNC_SECONDS = 120.0
 
 _FIELD = re.compile(r"metadata\.(?P<field>name|namespace)\s*==?\s*(?P<value>[^,=!]+)")
-
-
-HOPELESS = (NotFoundError, ForbiddenError, UnauthorizedError, ConfigurationError)
-"""Failures that waiting does not mend: a missing CRD, a missing rule, a bad token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +214,8 @@ class Cache:
             async with asyncio.timeout(seconds):
                 while not syncing.done():
                     await asyncio.wait({syncing}, timeout=0.1)
-                    if not syncing.done() and isinstance(informer.error, HOPELESS):
-                        # The informer goes on trying, so a later read succeeds once that is mended.
-                        raise ConfigurationError(informer.last_error)
+                    if not syncing.done():
+                        informer.raise_if_hopeless()
         except TimeoutError as error:
             reason = informer.last_error or ("the cache does not run" if self._group is None else "no answer yet")
             raise APIConnectionError(

@@ -15,9 +15,11 @@ from kaiwu_runtime.cache.reflector import Reflector
 from kaiwu_runtime.cache.selection import Keeping, Selection, explain
 from kaiwu_runtime.cache.store import EventType, IndexFunction, ObjectEvent, Store
 from kaiwu_runtime.client.transport import Transport
-from kaiwu_runtime.errors import KaiwuError
+from kaiwu_runtime.errors import ConfigurationError, ForbiddenError, KaiwuError, NotFoundError, UnauthorizedError
 
 logger = logging.getLogger(__name__)
+
+_HOPELESS = (NotFoundError, ForbiddenError, UnauthorizedError, ConfigurationError)
 
 EventHandler = Callable[[ObjectEvent], None]
 
@@ -70,6 +72,15 @@ class Informer:
     def error(self) -> KaiwuError | None:
         """The failure that `last_error` tells of."""
         return next((reflector.last_error for reflector in self._reflectors if reflector.last_error), None)
+
+    def raise_if_hopeless(self) -> None:
+        """Raise what waiting does not mend; the informer goes on trying, so it syncs once somebody has mended it.
+
+        Raises:
+            ConfigurationError: A CRD or a rule is missing, or the credentials are bad; the message says which.
+        """
+        if isinstance(self.error, _HOPELESS):
+            raise ConfigurationError(self.last_error)
 
     def add_event_handler(self, handler: EventHandler) -> None:
         """Call a function for every change from now on, and once for each object that is there already."""

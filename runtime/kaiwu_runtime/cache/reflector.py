@@ -23,6 +23,7 @@ from typing import Any, Protocol
 import msgspec
 
 from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity
+from kaiwu_runtime.back_off import back_off
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.selection import Keeping, Selection, explain
 from kaiwu_runtime.cache.watch_line import Bookmark, parse_line
@@ -262,9 +263,8 @@ class Reflector:
 
     async def _back_off(self, error: KaiwuError) -> None:
         self.last_error = error
-        most = min(MOST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2**self._failures)
+        pause = back_off(self._failures, first=FIRST_BACKOFF_SECONDS, most=MOST_BACKOFF_SECONDS)
         self._failures += 1
-        pause = random.uniform(most / 2, most)  # noqa: S311
         if isinstance(error, APIStatusError) and error.retry_after is not None:
             pause = max(pause, error.retry_after)
         logger.warning(

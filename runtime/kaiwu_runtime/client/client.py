@@ -222,7 +222,7 @@ class Client:
             try:
                 return await self._apply(obj, body, "status", force=force, field_manager=manager, dry_run=dry_run)
             except ConflictError as error:
-                if not guard or _is_owned_by_another(error) or attempt == STATUS_ATTEMPTS:
+                if not guard or error.is_ownership or attempt == STATUS_ATTEMPTS:
                     raise
             sent["resourceVersion"] = await self._newest_version(obj)
         raise AssertionError("unreachable")
@@ -377,8 +377,3 @@ def object_names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic mode
     """Return an object's namespace and name, empty where they are not set."""
     metadata = obj.metadata
     return (metadata.namespace or "", metadata.name or "") if metadata is not None else ("", "")
-
-
-def _is_owned_by_another(error: ConflictError) -> bool:
-    """Tell whether another field manager is the reason, and not an old resourceVersion."""
-    return any(cause.get("reason") == "FieldManagerConflict" for cause in error.details.get("causes") or ())

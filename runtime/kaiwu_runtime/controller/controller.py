@@ -17,7 +17,7 @@ from kaiwu_runtime import log
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.controller.blocking import Watched
-from kaiwu_runtime.controller.failure import OUTAGES, describe, is_ownership
+from kaiwu_runtime.controller.failure import OUTAGES, describe
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
 from kaiwu_runtime.controller.source import ChannelSource, Source
@@ -196,7 +196,7 @@ class Controller:
             return "error"
         failures = self.queue.failures(request) + 1
         seconds = self.queue.add_rate_limited(request)
-        if isinstance(error, ConflictError) and failures <= _QUIET_CONFLICTS and not is_ownership(error):
+        if isinstance(error, ConflictError) and failures <= _QUIET_CONFLICTS and not error.is_ownership:
             # Somebody else wrote in between; the next try sees their write. Nothing to alarm anybody with.
             logger.debug("The object changed meanwhile; trying again", extra={"error": describe(error)})
             return "requeue"

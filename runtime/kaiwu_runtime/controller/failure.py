@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaiwu_runtime.errors import APIConnectionError, ConflictError, KaiwuError, ServerError, TooManyRequestsError
+from kaiwu_runtime.errors import APIConnectionError, KaiwuError, ServerError, TooManyRequestsError
 
 OUTAGES = (APIConnectionError, ServerError, TooManyRequestsError)
 """Failures of the server: a stack for each of a thousand objects would say nothing about the reconciler."""
@@ -19,9 +19,3 @@ def describe(error: BaseException) -> str:
         parts.append(text)
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return "; caused by ".join(parts)
-
-
-def is_ownership(error: ConflictError) -> bool:
-    """Whether another field manager owns a field: trying again does not help, until somebody forces it."""
-    causes = error.details.get("causes") or ()
-    return any(cause.get("reason") == "FieldManagerConflict" for cause in causes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ from typing import Any
 import msgspec
 
 from kaiwu_runtime.api.identity import ResourceIdentity
+from kaiwu_runtime.api.times import micro_time
+from kaiwu_runtime.back_off import back_off
 from kaiwu_runtime.client.client import Client, PatchType
 from kaiwu_runtime.client.paths import collection_path, object_path
 from kaiwu_runtime.errors import (
@@ -210,8 +211,7 @@ class EventSender:
     def _postpone(self, series: Series, error: KaiwuError) -> float:
         """Queue a series again, and return the seconds until the next try of any."""
         self._memory.put_back(series)
-        most = min(self._timings.most_back_off, self._timings.back_off * 2.0 ** min(self._failures, 32))
-        pause = random.uniform(most / 2, most)  # noqa: S311
+        pause = back_off(self._failures, first=self._timings.back_off, most=self._timings.most_back_off)
         if isinstance(error, APIStatusError) and error.retry_after is not None:
             pause = max(pause, min(error.retry_after, self._timings.most_back_off))
         if not self._failures:
@@ -220,7 +220,7 @@ class EventSender:
         return pause
 
     def _give_up(self, series: Series, error: APIError) -> None:
-        if isinstance(error, ForbiddenError) and not _is_terminating(error):
+        if isinstance(error, ForbiddenError) and not error.has_cause("NamespaceTerminating"):
             self._explain_once(series, error)
             if series.written:  # there is an Event, only its count cannot be written
                 self._memory.written(series, series.written, self._clock())
@@ -246,21 +246,17 @@ class EventSender:
 
 def _body(series: Series) -> dict[str, Any]:
     """Return the Event object, with its series if it was repeated before it could be written."""
-    event = {"apiVersion": EVENTS.api_version, "kind": EVENTS.kind, **series.fields, "eventTime": _micro(series.began)}
+    event = {
+        "apiVersion": EVENTS.api_version,
+        "kind": EVENTS.kind,
+        **series.fields,
+        "eventTime": micro_time(series.began),
+    }
     return {**event, "series": _series(series)} if series.count > 1 else event
 
 
 def _series(series: Series) -> dict[str, Any]:
-    return {"count": series.count, "lastObservedTime": _micro(series.last)}
-
-
-def _micro(moment: datetime) -> str:
-    """Return a time as the API server reads it: it insists on six digits after the point."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def _is_terminating(error: ForbiddenError) -> bool:
-    return any(cause.get("reason") == "NamespaceTerminating" for cause in error.details.get("causes") or ())
+    return {"count": series.count, "lastObservedTime": micro_time(series.last)}
 
 
 def _about(series: Series) -> dict[str, str]:

@@ -27,6 +27,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
 
 from kaiwu_runtime import log
+from kaiwu_runtime.api.times import micro_time
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.errors import AlreadyExistsError, APIError, ConflictError, ForbiddenError, NotFoundError
 
@@ -222,7 +223,7 @@ class LeaderElector:
             duration = float(spec.leaseDurationSeconds or self._timings.lease)
             if time.monotonic() - self._observed_at < duration:
                 return False
-        now = _micro_time()
+        now = micro_time(datetime.now(UTC))
         patch: dict[str, Any] = {
             "holderIdentity": self.identity,
             "leaseDurationSeconds": int(self._timings.lease),
@@ -241,7 +242,7 @@ class LeaderElector:
                 if lease.spec is None or lease.spec.holderIdentity != self.identity:
                     return
                 version = (lease.metadata.resourceVersion if lease.metadata else "") or ""
-                released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _micro_time()}
+                released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time(datetime.now(UTC))}
                 await self._patch(client, released, version)
             logger.info("Released the lease", extra=self._fields())
         except (APIError, TimeoutError) as error:
@@ -258,10 +259,6 @@ class LeaderElector:
 
     def _fields(self) -> dict[str, str]:
         return {"lease": f"{self._namespace}/{self._name}", "identity": self.identity}
-
-
-def _micro_time() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _end_process(reason: str) -> None:

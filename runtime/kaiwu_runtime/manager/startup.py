@@ -7,11 +7,10 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
-from kaiwu_runtime.cache.cache import HOPELESS, Cache
+from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.errors import (
     APIConnectionError,
-    ConfigurationError,
     KaiwuError,
     UnauthorizedError,
 )
@@ -63,8 +62,7 @@ async def _synced(cache: Cache, informers: Sequence[Informer]) -> None:
         while not waiting.done():
             await asyncio.wait({waiting}, timeout=0.1)
             for informer in informers:
-                if isinstance(informer.error, HOPELESS):
-                    raise ConfigurationError(informer.last_error)
+                informer.raise_if_hopeless()
             unreachable = all(isinstance(informer.error, APIConnectionError) for informer in informers)
             if unreachable and time.monotonic() - began > UNREACHABLE_SECONDS:
                 raise APIConnectionError(informers[0].last_error)
