@@ -25,6 +25,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.errors import APIError, ConfigurationError
+from kaiwu_runtime.manager.listener import Listener
 from kaiwu_runtime.manager.options import ManagerOptions, parse_address
 from kaiwu_runtime.manager.serving_certificate import ServingCertificate
 
@@ -103,16 +104,15 @@ class MetricsServer:
     ) -> None:
         self._registry = registry
         self._host = host
-        self._port = port
+        self._listener = Listener(host, port, f"--metrics-bind-address {host}:{port}")
         self._certificate = certificate
         self._authorize = authorize
-        self._runner: web.AppRunner | None = None
         self._reloading: asyncio.Task[None] | None = None
 
     @property
     def port(self) -> int:
         """The port that is served, once started."""
-        return int(self._runner.addresses[0][1]) if self._runner and self._runner.addresses else self._port
+        return self._listener.port
 
     async def start(self) -> None:
         """Listen.
@@ -126,15 +126,11 @@ class MetricsServer:
             self._reloading = asyncio.create_task(self._certificate.keep_current(), name="metrics certificate")
         application = web.Application()
         application.router.add_get("/metrics", self._answer)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host or None, self._port, ssl_context=context).start()
-        except OSError as error:
+            await self._listener.start(application, context=context)
+        except ConfigurationError:
             await self.stop()
-            raise ConfigurationError(
-                f"--metrics-bind-address {self._host}:{self._port}: {error.strerror or error}; use another, or 0"
-            ) from error
+            raise
         logger.info(
             "Serving metrics server", extra={"bindAddress": f"{self._host}:{self.port}", "secure": context is not None}
         )
@@ -144,9 +140,7 @@ class MetricsServer:
         if self._reloading is not None:
             self._reloading.cancel()
             self._reloading = None
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.stop()
 
     async def _answer(self, request: web.Request) -> web.Response:
         if self._authorize is not None:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.manager.listener import Listener
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +28,13 @@ class Probes:
 
     def __init__(self, host: str, port: int) -> None:
         self._host = host
-        self._port = port
+        self._listener = Listener(host, port, f"--health-probe-bind-address {host}:{port}")
         self._checks: dict[str, dict[str, Check]] = {"healthz": {"ping": _ping}, "readyz": {"ping": _ping}}
-        self._runner: web.AppRunner | None = None
 
     @property
     def port(self) -> int:
         """The port that is served, once started."""
-        return int(self._runner.addresses[0][1]) if self._runner and self._runner.addresses else self._port
+        return self._listener.port
 
     def add_healthz_check(self, name: str, check: Check) -> None:
         """Add a check of liveness: the process is restarted while it fails."""
@@ -56,22 +55,12 @@ class Probes:
             application.router.add_get(f"/{probe}", self._answer)
             application.router.add_get(f"/{probe}/", self._answer)
             application.router.add_get(f"/{probe}/{{name}}", self._answer)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
-        await self._runner.setup()
-        try:
-            await web.TCPSite(self._runner, self._host or None, self._port).start()
-        except OSError as error:
-            await self.stop()
-            raise ConfigurationError(
-                f"--health-probe-bind-address {self._host}:{self._port}: {error.strerror or error}; use another, or 0"
-            ) from error
+        await self._listener.start(application)
         logger.info("Serving probes", extra={"address": f"{self._host}:{self.port}"})
 
     async def stop(self) -> None:
         """Stop listening."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.stop()
 
     async def _answer(self, request: web.Request) -> web.Response:
         probe = request.path.split("/")[1]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, DecodeError
+from kaiwu_runtime.manager.listener import Listener
 from kaiwu_runtime.manager.serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook.conversion import PATH, Conversions
 from kaiwu_runtime.webhook.handlers import AdmissionHandler, answer
@@ -57,11 +58,11 @@ class WebhookServer:
         self, host: str, port: int, certificate: ServingCertificate, *, rotator: CertificateRotator | None = None
     ) -> None:
         self._host = host
-        self._port = port
+        flags = f"--webhook-host {host!r} --webhook-port {port}"
+        self._listener = Listener(host, port, flags, shutdown_timeout=STOP_SECONDS)
         self._certificate = certificate
         self._rotator = rotator
         self._handlers: dict[str, AdmissionHandler] = {}
-        self._runner: web.AppRunner | None = None
         self._current: asyncio.Task[None] | None = None
         self._metrics: WebhookMetrics | None = None
         self.conversions = Conversions()
@@ -69,7 +70,7 @@ class WebhookServer:
     @property
     def port(self) -> int:
         """The port that is served, once started."""
-        return int(self._runner.addresses[0][1]) if self._runner and self._runner.addresses else self._port
+        return self._listener.port
 
     def register(self, path: str, handler: AdmissionHandler) -> None:
         """Serve an admission webhook; before the start.
@@ -108,15 +109,11 @@ class WebhookServer:
         for path, handle in handles.items():
             measured = handle if self._metrics is None else self._metrics.measured(path, handle)
             application.router.add_post(path, measured)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=STOP_SECONDS)
-        await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host or None, self._port, ssl_context=context).start()
-        except OSError as error:
+            await self._listener.start(application, context=context, instead="use another")
+        except ConfigurationError:
             await self.stop()
-            raise ConfigurationError(
-                f"--webhook-host {self._host!r} --webhook-port {self._port}: {error.strerror or error}; use another"
-            ) from error
+            raise
         keep_current = self._certificate.keep_current if self._rotator is None else self._rotator.run
         self._current = asyncio.create_task(keep_current(), name="webhook certificate")
         logger.info("Serving webhook server", extra={"host": self._host, "port": self.port, "paths": list(handles)})
@@ -129,9 +126,7 @@ class WebhookServer:
             self._current = None
         if self._rotator is not None:
             await self._rotator.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.stop()
 
     async def check(self) -> None:
         """Connect as the API server would; the manager's readiness check.
@@ -139,7 +134,7 @@ class WebhookServer:
         Raises:
             APIConnectionError: The server does not listen.
         """
-        if self._runner is None:
+        if not self._listener.started:
             raise APIConnectionError("the webhook server has not been started")
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
