@@ -143,3 +143,9 @@ def test_an_identifier_is_a_random_uuid() -> None:
     assert {(uuid.UUID(text).version, uuid.UUID(text).variant, str(uuid.UUID(text)) == text) for text in made} == {
         (4, uuid.RFC_4122, True)
     }
+
+
+def test_an_identifier_of_a_reconcile_is_made_once() -> None:
+    first, second = log.Identifier(), log.Identifier()
+    assert uuid.UUID(str(first)) == uuid.UUID(str(first))
+    assert str(first) != str(second)

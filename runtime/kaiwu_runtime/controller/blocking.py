@@ -28,21 +28,26 @@ class Watched(Generic[T]):
 
     def __await__(self) -> Generator[Any, Any, T]:
         steps = self._awaitable.__await__()
+        # An awaitable of C code may be a bare iterator, which takes no value.
+        send = getattr(steps, "send", None) or (lambda _: next(steps))
+        now, limit = time.perf_counter, self._limit
         value: Any = None
         step: Any
         error: BaseException | None = None
         # Neither an error nor the future it came from stays in a variable: the traceback of an exception on its way
         # out holds this frame, and with the exception held by the frame only the garbage collector could free both.
         while True:
-            began = time.perf_counter()
+            began = now()
             try:
-                step = _advance(steps, value, error)
+                step = send(value) if error is None else steps.throw(error)
             except StopIteration as end:
-                self._check(began)
+                if now() - began > limit:
+                    _warn(now() - began)
                 return end.value  # type: ignore[no-any-return]
             finally:
                 error = None
-            self._check(began)
+            if now() - began > limit:
+                _warn(now() - began)
             value = None
             try:
                 value = yield step
@@ -50,20 +55,9 @@ class Watched(Generic[T]):
                 error = raised
             step = None
 
-    def _check(self, began: float) -> None:
-        blocked = time.perf_counter() - began
-        if blocked > self._limit:
-            logger.warning(
-                "The reconciler blocked the event loop; write it as a plain `def`, or await",
-                extra={"seconds": round(blocked, 3)},
-            )
 
-
-def _advance(steps: Any, value: Any, error: BaseException | None) -> Any:  # noqa: ANN401 - the protocol of generators
-    if error is not None:
-        try:
-            return steps.throw(error)
-        finally:
-            error = None
-    # An awaitable of C code may be a bare iterator, which takes no value.
-    return next(steps) if value is None else steps.send(value)
+def _warn(seconds: float) -> None:
+    logger.warning(
+        "The reconciler blocked the event loop; write it as a plain `def`, or await",
+        extra={"seconds": round(seconds, 3)},
+    )

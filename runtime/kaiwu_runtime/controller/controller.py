@@ -165,8 +165,9 @@ class Controller:
 
     async def _process(self, request: Request) -> None:
         """Reconcile one object and decide when to come back; whatever it raises ends here."""
-        identifier = log.identifier()
-        with log.bound(controller=self.name, namespace=request.namespace, name=request.name, reconcileID=identifier):
+        with log.bound(
+            controller=self.name, namespace=request.namespace, name=request.name, reconcileID=log.Identifier()
+        ):
             if self.metrics is not None:
                 self.metrics.started()
             began = time.perf_counter()

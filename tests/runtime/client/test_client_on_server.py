@@ -180,6 +180,19 @@ async def test_apply_of_an_object_that_was_read_drops_what_the_server_owns(clien
 
 
 @pytest.mark.usefixtures("engines")
+async def test_apply_of_a_field_that_is_not_in_the_schema_is_refused(client: Client, namespace: str) -> None:
+    """The server is asked to parse once instead of twice, and must not let more through for that."""
+
+    @resource(group="client.example.com", version="v1", kind="Engine")
+    class NewerEngine(CustomResource):
+        spec: dict[str, str]
+
+    newer = NewerEngine(metadata=ObjectMeta(name="a", namespace=namespace), spec={"feul": "petrol"})
+    with pytest.raises(APIStatusError, match=r"\.spec\.feul: field not declared in schema"):
+        await client.apply(newer)
+
+
+@pytest.mark.usefixtures("engines")
 async def test_apply_writes_the_spec_and_never_the_status(client: Client, namespace: str) -> None:
     wanted = engine("a", namespace, cylinders=8)
     wanted.status = EngineStatus(phase="Running")

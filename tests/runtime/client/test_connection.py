@@ -17,6 +17,9 @@ from kaiwu_runtime.client.connection import BrokenConnectionError, Connection
 from kaiwu_runtime.client.credentials import Credentials
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 
+PAUSE = 0.01
+"""Seconds between two parts of an answer."""
+
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -40,7 +43,7 @@ class Peer:
                         return
                     writer.write(part)
                     await writer.drain()
-                    await asyncio.sleep(0.01)
+                    await asyncio.sleep(PAUSE)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
@@ -180,6 +183,35 @@ async def test_silence(peer: Peer, connection: Connection) -> None:
 
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
+
+
+async def test_the_timer_of_a_wait_that_is_over_ends_no_later_one(peer: Peer, connection: Connection) -> None:
+    peer.script = [[ANSWER], []]
+    await connection.begin(REQUEST, 0.1, streaming=False)
+    connection.body()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(connection.begin(REQUEST, 30, streaming=False), 0.5)
+    assert not connection.timed_out
+
+
+async def test_an_idle_connection_does_not_time_out(peer: Peer, connection: Connection) -> None:
+    peer.script = [[ANSWER], [ANSWER]]
+    await connection.begin(REQUEST, 0.1, streaming=False)
+    connection.body()
+    await asyncio.sleep(0.3)
+    assert connection.reusable
+    await connection.begin(REQUEST, 0.1, streaming=False)
+    assert connection.body() == b"x"
+
+
+async def test_silence_counts_from_the_last_byte(peer: Peer, connection: Connection) -> None:
+    peer.script = [[CHUNKED, *[b"1\r\nx\r\n"] * 60]]
+    await connection.begin(REQUEST, 5)
+    began = asyncio.get_running_loop().time()
+    seen, error = await collected(connection, 0.3)
+    assert b"".join(seen) == b"x" * 60
+    assert isinstance(error, TimeoutError)
+    assert asyncio.get_running_loop().time() - began > 60 * PAUSE + 0.25
 
 
 async def test_a_cancelled_request_takes_its_connection_along(peer: Peer) -> None:

@@ -3,7 +3,8 @@
 import os
 import sys
 
-import kaiwu_runtime  # noqa: F401 - before lightkube, as in every project, whose main.py begins with it
+# Before lightkube and pydantic, as in every project, whose main.py begins with it.
+from kaiwu_runtime import Manager, ManagerOptions
 
 # isort: split
 from lightkube.models.meta_v1 import ObjectMeta
@@ -11,8 +12,6 @@ from lightkube.resources.core_v1 import ConfigMap
 from pydantic import Field
 
 from kaiwu_runtime import (
-    Manager,
-    ManagerOptions,
     NotFoundError,
     Reconciler,
     Request,
