@@ -1,7 +1,7 @@
-"""Finds the controllers of a project, so that nothing has to be registered by hand.
+"""Finds the controllers and webhooks of a project, so that nothing has to be registered by hand.
 
-Every module ``*_controller.py`` below the package must hold a reconciler. What cannot be found is an error that
-names the file, never silence.
+Every module ``*_controller.py`` below a package must hold a reconciler, and every module ``*_webhook.py`` a webhook.
+What cannot be found is an error that names the file, never silence.
 """
 
 from __future__ import annotations
@@ -12,55 +12,75 @@ import inspect
 import pkgutil
 import traceback
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.errors import ConfigurationError
 
-SUFFIX = "_controller"
+if TYPE_CHECKING:
+    from kaiwu_runtime.controller.reconciler import Reconciler
+    from kaiwu_runtime.webhook.setup import Webhook
 
 
-def find_reconcilers(package: ModuleType) -> list[type[Reconciler]]:
-    """Return the reconciler classes of a package, in the order of their modules' names.
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A part of a project that is found.
+
+    Attributes:
+        suffix: How its modules are named.
+        module: Where its base class is; imported only when there is such a module.
+        base: The base class's name.
+        methods: What a complete class defines.
+    """
+
+    suffix: str
+    module: str
+    base: str
+    methods: frozenset[str]
+
+
+_PARTS = (
+    _Part(
+        "_controller",
+        "kaiwu_runtime.controller.reconciler",
+        "Reconciler",
+        frozenset({"setup_with_manager", "reconcile"}),
+    ),
+    _Part("_webhook", "kaiwu_runtime.webhook.setup", "Webhook", frozenset({"setup_with_manager"})),
+)
+
+
+def find(package: ModuleType) -> list[type[Reconciler | Webhook]]:
+    """Return the reconciler and webhook classes of a package, in the order of their modules' names.
 
     Raises:
-        ConfigurationError: A module fails to import, or holds no reconciler; the message names the file.
+        ConfigurationError: A module fails to import, or does not hold what its name says; the message names the file.
     """
-    found: list[type[Reconciler]] = []
-    for name, file in _modules(package):
-        module = _import(name, file)
-        own = [
-            member
-            for member in vars(module).values()
-            if isinstance(member, type)
-            and issubclass(member, Reconciler)
-            and member.__module__ == name
-            and not inspect.isabstract(member)
-        ]
+    found: list[type[Reconciler | Webhook]] = []
+    for name, file, part in _modules(package):
+        base = getattr(importlib.import_module(part.module), part.base)
+        members = [member for member in vars(_import(name, file)).values() if _is_own(member, base, name)]
+        own = [member for member in members if not inspect.isabstract(member)]
         if not own:
-            abstract = next((member for member in vars(module).values() if _is_unfinished(member, name)), None)
-            if abstract is not None:
-                missing = ", ".join(sorted(abstract.__abstractmethods__))
-                raise ConfigurationError(f"{file}: {abstract.__name__} lacks {missing}")
+            if members:
+                missing = ", ".join(sorted(members[0].__abstractmethods__))
+                raise ConfigurationError(f"{file}: {members[0].__name__} lacks {missing}")
             raise ConfigurationError(
-                f"{file}: no Reconciler in it; define one, or rename the file so that it does not end in {SUFFIX}.py"
+                f"{file}: no {part.base} in it; define one, or rename the file so that it does not end in "
+                f"{part.suffix}.py"
             )
         found.extend(own)
     return found
 
 
-def _is_unfinished(member: object, module: str) -> bool:
-    return (
-        isinstance(member, type)
-        and issubclass(member, Reconciler)
-        and member.__module__ == module
-        and inspect.isabstract(member)
-    )
+def _is_own(member: object, base: type, module: str) -> bool:
+    return isinstance(member, type) and issubclass(member, base) and member.__module__ == module
 
 
-def _modules(package: ModuleType) -> Iterator[tuple[str, Path]]:
-    """Yield name and file of every controller module, in packages below as well."""
+def _modules(package: ModuleType) -> Iterator[tuple[str, Path, _Part]]:
+    """Yield name, file and content of every module that is looked for, in packages below as well."""
     paths = list(getattr(package, "__path__", ()))
     if not paths:
         raise ConfigurationError(f"{package.__name__} is a module; discover() takes the package that holds controllers")
@@ -68,14 +88,19 @@ def _modules(package: ModuleType) -> Iterator[tuple[str, Path]]:
         _check_packages(Path(path))
         _check_names(Path(path))
     for info in sorted(pkgutil.walk_packages(paths, f"{package.__name__}.", onerror=_unreadable), key=lambda i: i.name):
-        if not info.ispkg and info.name.endswith(SUFFIX):
+        part = _part_of(info.name)
+        if not info.ispkg and part is not None:
             spec = info.module_finder.find_spec(info.name, None)
-            yield info.name, Path(spec.origin if spec is not None and spec.origin else info.name)
+            yield info.name, Path(spec.origin if spec is not None and spec.origin else info.name), part
+
+
+def _part_of(module: str) -> _Part | None:
+    return next((part for part in _PARTS if module.endswith(part.suffix)), None)
 
 
 def _check_packages(root: Path) -> None:
     """A folder without __init__.py would be passed over in silence."""
-    for file in sorted(root.rglob(f"*{SUFFIX}.py")):
+    for file in sorted(file for file in root.rglob("*.py") if _part_of(file.stem) is not None):
         for folder in file.parents:
             if folder == root:
                 break
@@ -84,30 +109,30 @@ def _check_packages(root: Path) -> None:
 
 
 def _check_names(root: Path) -> None:
-    """A reconciler in a file of another name would never run, and nobody would be told.
+    """A reconciler or webhook in a file of another name would never run, and nobody would be told.
 
     The files are parsed, not imported: what they do when they are imported is not known here.
     """
     for file in sorted(root.rglob("*.py")):
-        if file.stem.endswith(SUFFIX):
-            continue
+        others = [part for part in _PARTS if not file.stem.endswith(part.suffix)]
         try:
             tree = ast.parse(file.read_bytes())
         except (SyntaxError, ValueError, OSError):
             continue  # whoever imports it will hear of that
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef) and _is_complete_reconciler(node):
-                raise ConfigurationError(
-                    f"{file}: {node.name} is a Reconciler that is not found there; "
-                    f"move it to a file whose name ends in {SUFFIX}.py"
-                )
+        for node in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+            for part in others:
+                if _is_complete(node, part):
+                    raise ConfigurationError(
+                        f"{file}: {node.name} is a {part.base} that is not found there; "
+                        f"move it to a file whose name ends in {part.suffix}.py"
+                    )
 
 
-def _is_complete_reconciler(node: ast.ClassDef) -> bool:
-    """Whether a class inherits from Reconciler by name and defines what one must; a base class lacks one of them."""
+def _is_complete(node: ast.ClassDef, part: _Part) -> bool:
+    """Whether a class inherits from a base by name and defines what one must; a base class lacks one of them."""
     bases = {base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases}
     methods = {entry.name for entry in node.body if isinstance(entry, ast.FunctionDef | ast.AsyncFunctionDef)}
-    return "Reconciler" in bases and {"setup_with_manager", "reconcile"} <= methods
+    return part.base in bases and part.methods <= methods
 
 
 def _unreadable(name: str) -> None:

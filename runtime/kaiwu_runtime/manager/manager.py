@@ -19,21 +19,22 @@ from kaiwu_runtime.client.cached import CachedClient
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.controller.controller import Controller
-from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.event import EventRecorder, EventSender
-from kaiwu_runtime.manager.discovery import find_reconcilers
+from kaiwu_runtime.manager.discovery import find
 from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
 from kaiwu_runtime.manager.process import run_to_the_end
 from kaiwu_runtime.manager.signals import stop_on_signal
 from kaiwu_runtime.manager.startup import unless_stopped, wait_until_synced
 
 if TYPE_CHECKING:
+    from kaiwu_runtime.controller.reconciler import Reconciler
     from kaiwu_runtime.manager.leader_election import LeaderElector
     from kaiwu_runtime.manager.metrics import Metrics
     from kaiwu_runtime.manager.metrics_server import MetricsServer
     from kaiwu_runtime.manager.probes import Probes
     from kaiwu_runtime.webhook.server import WebhookServer
+    from kaiwu_runtime.webhook.setup import Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -109,28 +110,28 @@ class Manager:
             self._client = CachedClient(self.api_reader, self.cache)
         return self._client
 
-    def discover(self, package: ModuleType) -> None:
-        """Set up every reconciler in the ``*_controller.py`` modules below a package.
+    def discover(self, *packages: ModuleType) -> None:
+        """Set up every reconciler in the ``*_controller.py`` and every webhook in the ``*_webhook.py`` modules.
 
         A mistake in one of them is reported by `run`, as one line and status 1.
 
         Args:
-            package: For example ``controllers``, imported.
+            packages: For example ``controllers``, imported; packages below are searched too.
         """
         try:
-            kinds = find_reconcilers(package)
+            kinds = [kind for package in packages for kind in find(package)]
         except ConfigurationError as error:
             self._failure = self._failure or error
         else:
             self.setup(*kinds)
 
-    def setup(self, *kinds: type[Reconciler]) -> None:
-        """Make reconcilers and let them build their controllers.
+    def setup(self, *kinds: type[Reconciler | Webhook]) -> None:
+        """Make reconcilers and webhooks, and let them build what they need.
 
         A mistake in one of them, or a missing kubeconfig, is reported by `run`, as one line and status 1.
 
         Args:
-            kinds: Reconciler classes whose only argument is the client.
+            kinds: Classes whose only argument is the client.
         """
         try:
             for kind in kinds:

@@ -14,6 +14,7 @@ from kaiwu_runtime.webhook.admission import (
 from kaiwu_runtime.webhook.builder import mutate_path, validate_path, webhook_managed_by
 from kaiwu_runtime.webhook.certificate_options import WebhookCertificateOptions
 from kaiwu_runtime.webhook.conversion import Convertible
+from kaiwu_runtime.webhook.setup import Webhook
 
 __all__ = [
     "AdmissionDenied",
@@ -26,6 +27,7 @@ __all__ = [
     "UserInfo",
     "Validator",
     "Warnings",
+    "Webhook",
     "WebhookCertificateOptions",
     "mutate_path",
     "validate_path",

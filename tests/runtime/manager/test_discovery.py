@@ -11,13 +11,19 @@ from types import ModuleType
 import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.manager.discovery import find_reconcilers
+from kaiwu_runtime.manager.discovery import find
 
 RECONCILER = """
 from kaiwu_runtime import Reconciler, Result
 class {name}(Reconciler):
     def setup_with_manager(self, manager): pass
     async def reconcile(self, request): return Result()
+"""
+
+WEBHOOK = """
+from kaiwu_runtime.webhook import Webhook
+class {name}(Webhook):
+    def setup_with_manager(self, manager): pass
 """
 
 Make = Callable[[dict[str, str]], ModuleType]
@@ -52,7 +58,19 @@ def test_reconcilers_are_found_in_order_and_in_packages_below(make: Make) -> Non
             "helper.py": "raise RuntimeError('not a controller module: never imported')",
         }
     )
-    assert [kind.__name__ for kind in find_reconcilers(package)] == ["A", "B", "C"]
+    assert [kind.__name__ for kind in find(package)] == ["A", "B", "C"]
+
+
+def test_webhooks_are_found_beside_them(make: Make) -> None:
+    package = make(
+        {
+            "a_controller.py": RECONCILER.format(name="A"),
+            "a_webhook.py": WEBHOOK.format(name="AWebhook"),
+            "group/__init__.py": "",
+            "group/b_webhook.py": WEBHOOK.format(name="BWebhook"),
+        }
+    )
+    assert [kind.__name__ for kind in find(package)] == ["A", "AWebhook", "BWebhook"]
 
 
 def test_a_reconciler_that_is_only_imported_is_not_this_modules(make: Make) -> None:
@@ -62,11 +80,11 @@ def test_a_reconciler_that_is_only_imported_is_not_this_modules(make: Make) -> N
         f"from {package.__name__}.a_controller import A\n" + RECONCILER.format(name="B")
     )
     importlib.invalidate_caches()
-    assert [kind.__name__ for kind in find_reconcilers(package)] == ["A", "B"]
+    assert [kind.__name__ for kind in find(package)] == ["A", "B"]
 
 
 def test_an_empty_package_has_none(make: Make) -> None:
-    assert find_reconcilers(make({})) == []
+    assert find(make({})) == []
 
 
 @pytest.mark.parametrize(
@@ -86,6 +104,27 @@ def test_an_empty_package_has_none(make: Make) -> None:
             r"a_controller\.py: A lacks reconcile, setup_with_manager",
             id="unfinished",
         ),
+        pytest.param({"a_webhook.py": "x = 1"}, r"a_webhook\.py: no Webhook in it", id="no webhook in it"),
+        pytest.param(
+            {"a_webhook.py": "from kaiwu_runtime.webhook import Webhook\nclass A(Webhook): pass\n"},
+            r"a_webhook\.py: A lacks setup_with_manager",
+            id="unfinished webhook",
+        ),
+        pytest.param(
+            {"a_webhook.py": RECONCILER.format(name="A")},
+            r"a_webhook\.py: A is a Reconciler that is not found there; move it to a file whose name ends in _contr",
+            id="a reconciler among the webhooks",
+        ),
+        pytest.param(
+            {"a_controller.py": RECONCILER.format(name="A") + WEBHOOK.format(name="B")},
+            r"a_controller\.py: B is a Webhook that is not found there; move it to a file whose name ends in _webhook",
+            id="a webhook among the controllers",
+        ),
+        pytest.param(
+            {"group/a_webhook.py": WEBHOOK.format(name="A")},
+            r"group/a_webhook\.py is not found by Python",
+            id="no package for webhooks",
+        ),
         pytest.param(
             {"group/a_controller.py": RECONCILER.format(name="A")},
             r"group/a_controller\.py is not found by Python: add an empty .*group/__init__\.py",
@@ -101,7 +140,7 @@ def test_an_empty_package_has_none(make: Make) -> None:
 def test_what_is_wrong_is_named(make: Make, files: dict[str, str], message: str) -> None:
     package = make(files)
     with pytest.raises(ConfigurationError, match=message) as caught:
-        find_reconcilers(package)
+        find(package)
     assert "\n" not in str(caught.value)
 
 
@@ -109,13 +148,13 @@ def test_a_module_is_no_package(make: Make) -> None:
     package = make({"one.py": ""})
     module = importlib.import_module(f"{package.__name__}.one")
     with pytest.raises(ConfigurationError, match="is a module"):
-        find_reconcilers(module)
+        find(module)
 
 
 def test_a_reconciler_in_a_file_of_another_name_is_named(make: Make) -> None:
     package = make({"cluster.py": "raise RuntimeError\n" + RECONCILER.format(name="Lost")})
     with pytest.raises(ConfigurationError, match=r"cluster\.py: Lost is a Reconciler that is not found there"):
-        find_reconcilers(package)
+        find(package)
 
 
 @pytest.mark.parametrize(
@@ -128,4 +167,4 @@ def test_a_reconciler_in_a_file_of_another_name_is_named(make: Make) -> None:
 )
 def test_other_files_are_left_alone(make: Make, content: str) -> None:
     package = make({"a_controller.py": RECONCILER.format(name="A"), "shared.py": content})
-    assert [kind.__name__ for kind in find_reconcilers(package)] == ["A"]
+    assert [kind.__name__ for kind in find(package)] == ["A"]

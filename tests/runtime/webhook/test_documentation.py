@@ -45,7 +45,7 @@ def test_the_classes_do_what_the_text_says(names: dict[str, Any]) -> None:
 def test_the_webhooks_are_built_with_the_paths_that_are_named(names: dict[str, Any], repository: Path) -> None:
     manager = Manager(ManagerOptions(health_probe_bind_address="0"))
     client: Any = object.__new__(Client)
-    names["DatabaseReconciler"](client).setup_with_manager(manager)
+    names["DatabaseWebhook"](client).setup_with_manager(manager)
     assert isinstance(manager.webhooks, WebhookServer)
     text = (repository / "docs/webhooks.md").read_text(encoding="utf-8")
     for path in manager.webhooks._handlers:

@@ -1,0 +1,30 @@
+"""The interface a project implements for its webhooks, so that they are found as its controllers are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+from kaiwu_runtime.client.client import Client
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.manager.manager import Manager
+
+
+class Webhook(ABC):
+    """Says which webhooks a kind has. In a module ``*_webhook.py``, ``Manager.discover`` finds it.
+
+    Args:
+        client: Reads from the cache, writes to the API server.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    @abstractmethod
+    def setup_with_manager(self, manager: Manager) -> None:
+        """Say what is served; called once, before anything runs.
+
+        Args:
+            manager: The manager that serves it: ``webhook_managed_by(manager).for_(Kind)...complete()``.
+        """
