@@ -8,7 +8,7 @@ import itertools
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,18 +30,35 @@ HERE = Path(__file__).parent
 console = Console(highlight=False)
 
 
+OPERATOR = "operator"
+"""The service account of every operator: in a cluster they come with a token, not with a client certificate."""
+
+BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
+BINDING = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRoleBinding",
+    "metadata": {"name": OPERATOR},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+    "subjects": [{"kind": "ServiceAccount", "name": OPERATOR, "namespace": "default"}],
+}
+
+
 class Benchmark:
     """All configurations against one API server.
 
     Args:
         prepared: The contenders that can run here.
-        settings: Of every run, but for objects and workers.
+        settings: Of every run, but for objects, workers and the operator's identity.
+        identity: Returns a kubeconfig for an operator; called for each, since tokens expire.
     """
 
-    def __init__(self, prepared: Mapping[str, Prepared], settings: Settings) -> None:
+    def __init__(
+        self, prepared: Mapping[str, Prepared], settings: Settings, identity: Callable[[], Path] | None = None
+    ) -> None:
         self.failures: list[tuple[str, str]] = []
         self._prepared = prepared
         self._settings = settings
+        self._identity = identity or (lambda: settings.kubeconfig)
         self._namespaces: Iterator[str] = (f"bench-{number}" for number in itertools.count(1))
 
     def measure(self, objects: int, workers: int, rounds: int) -> dict[str, list[Sample]]:
@@ -63,6 +80,7 @@ class Benchmark:
         self._one(name, replace(self._settings, objects=100, idle_changes=10))
 
     def _one(self, name: str, settings: Settings) -> Sample | None:
+        settings = replace(settings, operator_kubeconfig=self._identity())
         try:
             return asyncio.run(run(self._prepared[name], next(self._namespaces), settings))
         except ContenderFailure as failure:
@@ -92,8 +110,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with ControlPlane() as control_plane, tempfile.TemporaryDirectory() as logs:
             control_plane.install_crds(HERE / "crd.yaml")
-            settings = Settings(0, arguments.workers[0], arguments.idle, control_plane.kubeconfig, Path(logs, "log"))
-            benchmark = Benchmark(prepared, settings)
+            control_plane.rest.apply(BINDINGS, BINDING)
+            kubeconfig = control_plane.kubeconfig
+            settings = Settings(0, arguments.workers[0], arguments.idle, kubeconfig, kubeconfig, Path(logs, "log"))
+            benchmark = Benchmark(prepared, settings, lambda: control_plane.service_account_kubeconfig(OPERATOR))
             if arguments.profile:
                 return _profile(benchmark, arguments, build / "kaiwu.prof")
             benchmark.warm_up()

@@ -41,7 +41,8 @@ class Settings:
         objects: Number of Benches.
         workers: Reconciles at once.
         idle_changes: Single changes.
-        kubeconfig: Of the API server.
+        kubeconfig: The driver's.
+        operator_kubeconfig: The operator's.
         log: Where the operator's output goes.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     workers: int
     idle_changes: int
     kubeconfig: Path
+    operator_kubeconfig: Path
     log: Path
 
     @property
@@ -89,7 +91,7 @@ async def run(prepared: Prepared, namespace: str, settings: Settings) -> dict[st
 
 def _environment(settings: Settings) -> Mapping[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"KUBECONFIG": str(settings.kubeconfig), "BENCH_WORKERS": str(settings.workers)}
+    return kept | {"KUBECONFIG": str(settings.operator_kubeconfig), "BENCH_WORKERS": str(settings.workers)}
 
 
 class _Phases:

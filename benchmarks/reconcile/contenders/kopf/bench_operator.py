@@ -9,7 +9,6 @@ import base64
 import datetime as dt
 import os
 import ssl
-import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -95,15 +94,14 @@ async def apply_config_map(session: aiohttp.ClientSession, owner: Mapping[str, A
 
 
 def connect(kubeconfig: str) -> aiohttp.ClientSession:
-    """Open a session with the certificates of a kubeconfig."""
+    """Open a session with the token of a kubeconfig."""
     with open(kubeconfig, encoding="utf-8") as stream:  # noqa: PTH123
         config = yaml.safe_load(stream)
     cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
     context = ssl.create_default_context(cadata=authority)
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(base64.b64decode(user["client-certificate-data"]) + b"\n")
-        file.write(base64.b64decode(user["client-key-data"]))
-        file.flush()
-        context.load_cert_chain(file.name)
-    return aiohttp.ClientSession(cluster["server"], connector=aiohttp.TCPConnector(ssl=context, limit=0))
+    return aiohttp.ClientSession(
+        cluster["server"],
+        connector=aiohttp.TCPConnector(ssl=context, limit=0),
+        headers={"Authorization": f"Bearer {user['token']}"},
+    )
