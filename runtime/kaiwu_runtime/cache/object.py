@@ -20,7 +20,7 @@ _MANAGED_FIELDS = b'"managedFields":'
 _EMPTY: dict[str, str] = {}
 
 
-class OwnerReference(msgspec.Struct, rename="camel", frozen=True):
+class OwnerReference(msgspec.Struct, rename="camel", frozen=True, gc=False):
     """The part of an owner reference that says whose events an object belongs to."""
 
     api_version: str = ""
@@ -52,10 +52,13 @@ _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
 
-class CachedObject:
+class CachedObject(msgspec.Struct, eq=False, gc=False):
     """An object of the API server at one resourceVersion.
 
+    The garbage collector does not follow it: nothing in it can be part of a cycle, and a cache has many thousands.
+
     Attributes:
+        raw: Its JSON without managedFields.
         key: Namespace and name.
         uid: Tells it from a later object of the same name.
         resource_version: Opaque; equal means unchanged.
@@ -64,31 +67,17 @@ class CachedObject:
         annotations: Not to be changed.
         owner_references: Its owners.
         deletion_timestamp: When deletion was asked for; None while it was not.
-        raw: Its JSON without managedFields.
     """
 
-    __slots__ = (
-        "annotations",
-        "deletion_timestamp",
-        "generation",
-        "key",
-        "labels",
-        "owner_references",
-        "raw",
-        "resource_version",
-        "uid",
-    )
-
-    def __init__(self, raw: bytes, metadata: _Metadata) -> None:
-        self.raw = raw
-        self.key = ObjectKey(sys.intern(metadata.namespace), metadata.name)
-        self.uid = metadata.uid
-        self.resource_version = metadata.resource_version
-        self.generation = metadata.generation
-        self.labels = _interned(metadata.labels)
-        self.annotations = metadata.annotations or _EMPTY
-        self.owner_references: tuple[OwnerReference, ...] = tuple(metadata.owner_references or ())
-        self.deletion_timestamp = metadata.deletion_timestamp
+    raw: bytes
+    key: ObjectKey
+    uid: str
+    resource_version: str
+    generation: int
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    owner_references: tuple[OwnerReference, ...]
+    deletion_timestamp: str | None
 
     @classmethod
     def parse(cls, raw: bytes) -> CachedObject:
@@ -100,7 +89,17 @@ class CachedObject:
         metadata = _object_decoder.decode(raw).metadata
         if metadata.managed_fields:
             raw = _without_managed_fields(raw, bytes(metadata.managed_fields))
-        return cls(raw, metadata)
+        return cls(
+            raw,
+            ObjectKey(sys.intern(metadata.namespace), metadata.name),
+            metadata.uid,
+            metadata.resource_version,
+            metadata.generation,
+            _interned(metadata.labels),
+            metadata.annotations or _EMPTY,
+            tuple(metadata.owner_references or ()),
+            metadata.deletion_timestamp,
+        )
 
     def decode(self, kind: type[T]) -> T:
         """Return a typed copy; changing it leaves the cache as it is.
