@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 INIT = ("init", "--domain", "inspur.com", "--repo", "github.com/inspur/kaiwu-operator")
 CREATE = ("create", "api", "--group", "kaiwu", "--version", "v1", "--kind", "KaiwuCluster")
+CREATE_ONLY = (*CREATE, "--make=false")
 
 
 class Entry(NamedTuple):
