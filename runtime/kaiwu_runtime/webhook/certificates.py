@@ -9,24 +9,20 @@ See https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import NameOID
+
+from kaiwu_runtime.authority import SERVER, Authority, certificate_pem, key_pem
 
 CERTIFICATE, KEY, AUTHORITIES, AUTHORITY_KEY = "tls.crt", "tls.key", "ca.crt", "ca.key"
 """The members of the Secret."""
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""How far another machine's clock may be behind."""
-
-_PEM = serialization.Encoding.PEM
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +86,20 @@ def renewed(
         trusted: Whether everybody trusts the newest authority that was found, so that it may sign.
     """
     if found is None:
-        authority, authority_key = _new_authority(names[0], now, ca_lifetime)
-        empty = Certificates(b"", b"", _pem(authority), _key_pem(authority_key))
+        authority = _new_authority(names[0], now, ca_lifetime)
+        empty = Certificates(b"", b"", certificate_pem(authority.certificate), key_pem(authority.key))
         return _signed(empty, now, names, lifetime)
     authorities = x509.load_pem_x509_certificates(found.authorities)
     valid = [authority for authority in authorities if now < authority.not_valid_after_utc]
     if not valid:
         return renewed(None, now=now, names=names, ca_lifetime=ca_lifetime, lifetime=lifetime, trusted=True)
     if len(valid) < len(authorities) and valid[0] is authorities[0]:
-        found = replace(found, authorities=b"".join(_pem(authority) for authority in valid))
+        found = replace(found, authorities=b"".join(certificate_pem(entry) for entry in valid))
     if is_due(valid[0], now) or valid[0] is not authorities[0]:
-        authority, authority_key = _new_authority(names[0], now, ca_lifetime)
-        bundle = b"".join(_pem(entry) for entry in (authority, *valid))
-        found = replace(found, authorities=bundle, authority_key=_key_pem(authority_key))
-        valid.insert(0, authority)
+        authority = _new_authority(names[0], now, ca_lifetime)
+        valid.insert(0, authority.certificate)
+        bundle = b"".join(certificate_pem(entry) for entry in valid)
+        found = replace(found, authorities=bundle, authority_key=key_pem(authority.key))
         trusted = False
     serving = x509.load_pem_x509_certificate(found.certificate)
     current = _signs(valid[0], serving)
@@ -120,10 +116,7 @@ def is_due(certificate: x509.Certificate, now: datetime) -> bool:
     return now >= end - (end - begin) / 3
 
 
-def _new_authority(
-    name: str, now: datetime, lifetime: timedelta
-) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
-    key = ec.generate_private_key(ec.SECP256R1())
+def _new_authority(name: str, now: datetime, lifetime: timedelta) -> Authority:
     # A serial number in the subject, so that verifiers tell the old authority and the new one apart.
     subject = x509.Name(
         [
@@ -131,62 +124,18 @@ def _new_authority(
             x509.NameAttribute(NameOID.SERIAL_NUMBER, f"{x509.random_serial_number():x}"[:16]),
         ]
     )
-    builder = _builder(subject, subject, key.public_key(), now, now + lifetime)
-    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    builder = builder.add_extension(_usage(signs=True), critical=True)
-    return builder.sign(key, hashes.SHA256()), key
+    return Authority.new(subject, lifetime, now=now)
 
 
 def _signed(found: Certificates, now: datetime, names: Sequence[str], lifetime: timedelta) -> Certificates:
     """Return the certificates with a serving certificate that the newest authority has signed."""
-    authority = x509.load_pem_x509_certificates(found.authorities)[0]
     authority_key = serialization.load_pem_private_key(found.authority_key, password=None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
         raise TypeError("the key of the certificate authority is no EC key")
-    key = ec.generate_private_key(ec.SECP256R1())
+    authority = Authority(x509.load_pem_x509_certificates(found.authorities)[0], authority_key)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
-    end = min(now + lifetime, authority.not_valid_after_utc)
-    alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
-    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key())
-    certificate = (
-        _builder(subject, authority.subject, key.public_key(), now, end)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(alternatives, critical=False)
-        .add_extension(issuer, critical=False)
-        .sign(authority_key, hashes.SHA256())
-    )
-    return replace(found, certificate=_pem(certificate), key=_key_pem(key))
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, public: ec.EllipticCurvePublicKey, now: datetime, end: datetime
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - CLOCK_SKEW)
-        .not_valid_after(end)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-    )
-
-
-def _usage(*, signs: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=signs,
-        crl_sign=signs,
-        encipher_only=False,
-        decipher_only=False,
-    )
+    certificate, key = authority.sign(subject, lifetime, usages=[SERVER], names=names, now=now)
+    return replace(found, certificate=certificate_pem(certificate), key=key_pem(key))
 
 
 def _belongs(key: bytes, certificate: x509.Certificate) -> bool:
@@ -209,18 +158,3 @@ def _names_of(certificate: x509.Certificate) -> set[str]:
     except x509.ExtensionNotFound:
         return set()
     return {str(name.value) for name in names}
-
-
-def _general_name(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(_PEM)
-
-
-def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(_PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
