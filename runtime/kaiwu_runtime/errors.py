@@ -26,6 +26,8 @@ KaiwuError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 
@@ -145,6 +147,26 @@ class TooManyRequestsError(APIStatusError):
 class ServerError(APIStatusError):
     """500 and above: the server failed; safe to retry."""
 
+
+REASONS: Mapping[int, str] = MappingProxyType(
+    {
+        400: "BadRequest",
+        401: "Unauthorized",
+        403: "Forbidden",
+        404: "NotFound",
+        405: "MethodNotAllowed",
+        409: "Conflict",
+        410: "Expired",
+        413: "RequestEntityTooLarge",
+        415: "UnsupportedMediaType",
+        422: "Invalid",
+        429: "TooManyRequests",
+        500: "InternalError",
+        503: "ServiceUnavailable",
+        504: "Timeout",
+    }
+)
+"""The reason that a Status object usually has with a status code."""
 
 _BY_CODE: dict[int, type[APIStatusError]] = {
     400: BadRequestError,

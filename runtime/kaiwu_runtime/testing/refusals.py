@@ -8,24 +8,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from kaiwu_runtime.errors import APIStatusError, error_from_status
+from kaiwu_runtime.errors import REASONS, APIStatusError, error_from_status
 from kaiwu_runtime.testing.kinds import FakeKind
-
-_REASONS = {
-    400: "BadRequest",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "NotFound",
-    405: "MethodNotAllowed",
-    409: "Conflict",
-    410: "Expired",
-    415: "UnsupportedMediaType",
-    422: "Invalid",
-    429: "TooManyRequests",
-    500: "InternalError",
-    503: "ServiceUnavailable",
-    504: "Timeout",
-}
 
 
 def refusal(
@@ -58,7 +42,7 @@ def refusal(
         "apiVersion": "v1",
         "status": "Failure",
         "message": message or HTTPStatus(code).phrase,
-        "reason": _REASONS.get(code, "") if reason is None else reason,
+        "reason": REASONS.get(code, "") if reason is None else reason,
         "details": details,
         "code": code,
     }

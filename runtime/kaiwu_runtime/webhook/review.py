@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.errors import REASONS, DecodeError
 from kaiwu_runtime.webhook.admission import (
     AdmissionRequest,
     GroupVersionKind,
@@ -22,19 +22,6 @@ from kaiwu_runtime.webhook.admission import (
 
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
-
-_REASONS = {
-    400: "BadRequest",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "NotFound",
-    409: "Conflict",
-    413: "RequestEntityTooLarge",
-    422: "Invalid",
-    429: "TooManyRequests",
-    500: "InternalError",
-    503: "ServiceUnavailable",
-}
 
 
 class _Kind(msgspec.Struct):
@@ -183,7 +170,7 @@ def encode_review(uid: str, response: AdmissionResponse) -> bytes:
             "status": "Failure",
             "code": response.code,
             "message": response.message,
-            "reason": response.reason or _REASONS.get(response.code, ""),
+            "reason": response.reason or REASONS.get(response.code, ""),
             **({"details": response.details} if response.details else {}),
         }
     if response.warnings:
