@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import tarfile
@@ -18,9 +19,9 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 def archive(version: str, *, names: tuple[str, ...] = ("etcd", "kube-apiserver", "kubectl"), script: str = "") -> bytes:
-    """Return a .tar.gz of the official shape, with a link in it that points outside."""
+    """Return a .tar.gz of the official shape, with a link in it that points outside; the same bytes at any time."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
         folder = tarfile.TarInfo("controller-tools/envtest")
         folder.type = tarfile.DIRTYPE
         tar.addfile(folder)
@@ -32,7 +33,7 @@ def archive(version: str, *, names: tuple[str, ...] = ("etcd", "kube-apiserver",
             member = tarfile.TarInfo(f"controller-tools/envtest/{name}")
             member.size, member.mode = len(data), 0o644
             tar.addfile(member, io.BytesIO(data))
-    return buffer.getvalue()
+    return gzip.compress(buffer.getvalue(), mtime=0)
 
 
 class ArchiveServer:
