@@ -118,6 +118,11 @@ class Informer:
             for reflector in self._reflectors:
                 group.create_task(reflector.run(), name=f"reflector {self.identity}")
 
+    def known(self, obj: CachedObject) -> CachedObject:
+        """Return what the store has of this very state of an object, else what was given."""
+        old = self.store.get(obj.key)
+        return old if old is not None and old.is_state_of(obj) else obj
+
     def replace(self, objects: Iterable[CachedObject], namespace: str) -> None:
         """Take a complete list from a reflector."""
         first = namespace not in self._listed

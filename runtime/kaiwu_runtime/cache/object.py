@@ -101,6 +101,10 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
             metadata.deletion_timestamp,
         )
 
+    def is_state_of(self, other: CachedObject) -> bool:
+        """Tell whether both are the same object at the same version."""
+        return self.resource_version == other.resource_version and self.uid == other.uid
+
     def decode(self, kind: type[T]) -> T:
         """Return a typed copy; changing it leaves the cache as it is.
 

@@ -62,6 +62,9 @@ RELIST_AFTER_FAILURES = 3
 class Sink(Protocol):
     """Takes what a reflector finds."""
 
+    def known(self, obj: CachedObject) -> CachedObject:
+        """Return the same state of the same object where it is there already, else what was given."""
+
     def replace(self, objects: Iterable[CachedObject], namespace: str) -> None:
         """Take a complete list of a namespace (empty: of all)."""
 
@@ -166,12 +169,15 @@ class Reflector:
                 continue
             except msgspec.MsgspecError as error:
                 raise APIConnectionError(f"list of {self._path}: not a list of objects ({error})") from error
-            objects.extend(self._parsed(page.items or ()))
-            if not page.metadata.continue_:
+            # Most of a list that is read again is known: a second copy of everything would stay in the heap as holes.
+            objects.extend(map(self._sink.known, self._parsed(page.items or ())))
+            metadata = page.metadata
+            del answer, page  # before the next one comes
+            if not metadata.continue_:
                 break
-            params["continue"] = page.metadata.continue_
+            params["continue"] = metadata.continue_
         self._sink.replace(objects, self._selection.namespace)
-        self._version = page.metadata.resource_version
+        self._version = metadata.resource_version
         self.last_error = None  # but the failures count until a watch brings something: see run
 
     async def _watch(self) -> None:
@@ -215,7 +221,7 @@ class Reflector:
                 if event.type == "DELETED":
                     self._initial.pop(obj.key, None)
                 else:
-                    self._initial[obj.key] = obj
+                    self._initial[obj.key] = self._sink.known(obj)
                 continue
             if event.type == "DELETED":
                 self._sink.remove(obj)

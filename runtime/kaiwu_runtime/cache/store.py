@@ -99,7 +99,7 @@ class Store:
         reported.
         """
         old = self._objects.get(obj.key)
-        if old is not None and old.resource_version == obj.resource_version and old.uid == obj.uid:
+        if old is not None and old.is_state_of(obj):
             return []
         self._insert(obj, old)
         if old is None:

@@ -78,6 +78,9 @@ class Recorder:
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any]] = []
 
+    def known(self, obj: Any) -> Any:
+        return obj
+
     def replace(self, objects: Any, namespace: str) -> None:
         self.calls.append(("replace", [obj.key.name for obj in objects]))
 
