@@ -52,13 +52,11 @@ class Benchmark:
         identity: Returns a kubeconfig for an operator; called for each, since tokens expire.
     """
 
-    def __init__(
-        self, prepared: Mapping[str, Prepared], settings: Settings, identity: Callable[[], Path] | None = None
-    ) -> None:
+    def __init__(self, prepared: Mapping[str, Prepared], settings: Settings, identity: Callable[[], Path]) -> None:
         self.failures: list[tuple[str, str]] = []
         self._prepared = prepared
         self._settings = settings
-        self._identity = identity or (lambda: settings.kubeconfig)
+        self._identity = identity
         self._namespaces: Iterator[str] = (f"bench-{number}" for number in itertools.count(1))
 
     def measure(self, objects: int, workers: int, rounds: int) -> dict[str, list[Sample]]:

@@ -1,7 +1,7 @@
 """Importing pydantic without the package metadata of everything that is installed.
 
-To find its plugins pydantic asks importlib.metadata, which brings the email and zipfile packages along: 1.5 MiB and
-a tenth of the time an operator needs to start, nearly always to find none. So the ``entry_points.txt`` of each
+To find its plugins pydantic asks importlib.metadata, which brings the email and zipfile packages along, 1.5 MiB of
+memory, nearly always to find none. So the ``entry_points.txt`` of each
 distribution is looked at here, and only where one names a plugin does pydantic get the real answer.
 
 See https://packaging.python.org/en/latest/specifications/entry-points/

@@ -41,13 +41,13 @@ class Watched(Generic[T]):
             try:
                 step = send(value) if error is None else steps.throw(error)
             except StopIteration as end:
-                if now() - began > limit:
-                    _warn(now() - began)
+                if (blocked := now() - began) > limit:
+                    _warn(blocked)
                 return end.value  # type: ignore[no-any-return]
             finally:
                 error = None
-            if now() - began > limit:
-                _warn(now() - began)
+            if (blocked := now() - began) > limit:
+                _warn(blocked)
             value = None
             try:
                 value = yield step

@@ -2,34 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING
 
-from kaiwu_runtime.client.client import Client
+from kaiwu_runtime.component import Component
 from kaiwu_runtime.controller.request import Request, Result
 
-if TYPE_CHECKING:
-    from kaiwu_runtime.manager.manager import Manager
 
-
-class Reconciler(ABC):
-    """Moves the present state of an object towards the desired one.
-
-    Args:
-        client: Reads from the cache, writes to the API server.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-
-    @abstractmethod
-    def setup_with_manager(self, manager: Manager) -> None:
-        """Say what the controller watches; called once, before anything runs.
-
-        Args:
-            manager: The manager to build a controller with: ``controller_managed_by(manager)``.
-        """
+class Reconciler(Component):
+    """Moves the present state of an object towards the desired one; its ``setup_with_manager`` says what it watches."""
 
     @abstractmethod
     def reconcile(self, request: Request) -> Awaitable[Result | None] | Result | None:

@@ -20,8 +20,7 @@ from typing import TYPE_CHECKING
 from kaiwu_runtime.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.controller.reconciler import Reconciler
-    from kaiwu_runtime.webhook.setup import Webhook
+    from kaiwu_runtime.component import Component
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +51,13 @@ _PARTS = (
 )
 
 
-def find(package: ModuleType) -> list[type[Reconciler | Webhook]]:
+def find(package: ModuleType) -> list[type[Component]]:
     """Return the reconciler and webhook classes of a package, in the order of their modules' names.
 
     Raises:
         ConfigurationError: A module fails to import, or does not hold what its name says; the message names the file.
     """
-    found: list[type[Reconciler | Webhook]] = []
+    found: list[type[Component]] = []
     for name, file, part in _modules(package):
         base = getattr(importlib.import_module(part.module), part.base)
         members = [member for member in vars(_import(name, file)).values() if _is_own(member, base, name)]

@@ -28,13 +28,12 @@ from kaiwu_runtime.manager.signals import stop_on_signal
 from kaiwu_runtime.manager.startup import unless_stopped, wait_until_synced
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.controller.reconciler import Reconciler
+    from kaiwu_runtime.component import Component
     from kaiwu_runtime.manager.leader_election import LeaderElector
     from kaiwu_runtime.manager.metrics import Metrics
     from kaiwu_runtime.manager.metrics_server import MetricsServer
     from kaiwu_runtime.manager.probes import Probes
     from kaiwu_runtime.webhook.server import WebhookServer
-    from kaiwu_runtime.webhook.setup import Webhook
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +124,7 @@ class Manager:
         else:
             self.setup(*kinds)
 
-    def setup(self, *kinds: type[Reconciler | Webhook]) -> None:
+    def setup(self, *kinds: type[Component]) -> None:
         """Make reconcilers and webhooks, and let them build what they need.
 
         A mistake in one of them, or a missing kubeconfig, is reported by `run`, as one line and status 1.

@@ -2,29 +2,8 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
-
-from kaiwu_runtime.client.client import Client
-
-if TYPE_CHECKING:
-    from kaiwu_runtime.manager.manager import Manager
+from kaiwu_runtime.component import Component
 
 
-class Webhook(ABC):
-    """Says which webhooks a kind has. In a module ``*_webhook.py``, ``Manager.discover`` finds it.
-
-    Args:
-        client: Reads from the cache, writes to the API server.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-
-    @abstractmethod
-    def setup_with_manager(self, manager: Manager) -> None:
-        """Say what is served; called once, before anything runs.
-
-        Args:
-            manager: The manager that serves it: ``webhook_managed_by(manager).for_(Kind)...complete()``.
-        """
+class Webhook(Component):
+    """Says which webhooks a kind has. In a module ``*_webhook.py``, ``Manager.discover`` finds it."""

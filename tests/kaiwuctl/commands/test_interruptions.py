@@ -14,7 +14,7 @@ import pytest
 from .command_line import CREATE, CREATE_ONLY, INIT, CommandLine, Entry, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -92,6 +92,19 @@ def copies(tmp_path: Path, pristine: Path) -> Callable[[], CommandLine]:
 MOMENTS = 24
 
 
+def stopped_runs(
+    copies: Callable[[], CommandLine], length: float, number: signal.Signals
+) -> Iterator[tuple[int, CommandLine, int, str]]:
+    """Send a signal to one run after the other, each at a later moment; give moment, project, status and errors."""
+    for moment in range(MOMENTS):
+        project = copies()
+        process = start(project, *CREATE_ONLY)
+        time.sleep(length * moment / MOMENTS)
+        process.send_signal(number)
+        _, error = process.communicate(timeout=60)
+        yield moment, project, process.returncode, error
+
+
 def differences(found: dict[str, Entry], before: dict[str, Entry], after: dict[str, Entry]) -> dict[str, object]:
     """Return what is neither as before nor as after, for the message of a failed test."""
     names = {*found, *before, *after}
@@ -109,17 +122,12 @@ def test_a_signal_in_the_middle(copies: Callable[[], CommandLine], number: signa
     length = duration(project, *CREATE_ONLY)
     after = snapshot(project.folder)
     stopped = 0
-    for moment in range(MOMENTS):
-        project = copies()
-        process = start(project, *CREATE_ONLY)
-        time.sleep(length * moment / MOMENTS)
-        process.send_signal(number)
-        _, error = process.communicate(timeout=60)
-        found = snapshot(project.folder)
-        assert found in (before, after), (moment, process.returncode, error, differences(found, before, after))
-        if process.returncode == 0:
+    for moment, stopped_project, status, error in stopped_runs(copies, length, number):
+        found = snapshot(stopped_project.folder)
+        assert found in (before, after), (moment, status, error, differences(found, before, after))
+        if status == 0:
             assert found == after
-        elif process.returncode == 128 + number:
+        elif status == 128 + number:
             stopped += 1
             assert error in {
                 "error: interrupted; nothing was changed\n",
@@ -128,7 +136,7 @@ def test_a_signal_in_the_middle(copies: Callable[[], CommandLine], number: signa
             assert found == (before if "nothing" in error else after)
         else:
             # Before or after kaiwuctl's own lines ran, where Python still has its own handlers.
-            assert process.returncode in {-number, 1}, error
+            assert status in {-number, 1}, error
     assert stopped >= MOMENTS // 4
 
 
@@ -163,20 +171,15 @@ def test_the_end_of_the_process_in_the_middle(copies: Callable[[], CommandLine])
     length = duration(project, *CREATE_ONLY)
     after = snapshot(project.folder)
     killed = 0
-    for moment in range(MOMENTS):
-        project = copies()
-        process = start(project, *CREATE_ONLY)
-        time.sleep(length * moment / MOMENTS)
-        process.kill()
-        process.communicate(timeout=60)
-        killed += process.returncode == -signal.SIGKILL
-        result = project.run(*CREATE_ONLY)
+    for moment, killed_project, status, _ in stopped_runs(copies, length, signal.SIGKILL):
+        killed += status == -signal.SIGKILL
+        result = killed_project.run(*CREATE_ONLY)
         assert result.returncode == 0, moment
         assert result.stderr in {
             "",
             "warning: An earlier run was interrupted; what it had written was undone\n",
         }
-        assert snapshot(project.folder) == after, moment
+        assert snapshot(killed_project.folder) == after, moment
     # Where the machine was busy while the length was measured, later moments come after the end.
     assert killed >= MOMENTS // 4
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager.discovery import find
+
+from ..packages import Make
 
 RECONCILER = """
 from kaiwu_runtime import Reconciler, Result
@@ -25,27 +24,6 @@ from kaiwu_runtime.webhook import Webhook
 class {name}(Webhook):
     def setup_with_manager(self, manager): pass
 """
-
-Make = Callable[[dict[str, str]], ModuleType]
-
-
-@pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Make]:
-    """Write a package of a fresh name from file contents and import it."""
-    name = f"found_{tmp_path.name.replace('-', '_')}"
-
-    def write(files: dict[str, str]) -> ModuleType:
-        for path, content in {"__init__.py": "", **files}.items():
-            file = tmp_path / name / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(content)
-        monkeypatch.syspath_prepend(str(tmp_path))
-        importlib.invalidate_caches()
-        return importlib.import_module(name)
-
-    yield write
-    for module in [module for module in sys.modules if module.split(".")[0] == name]:
-        del sys.modules[module]
 
 
 def test_reconcilers_are_found_in_order_and_in_packages_below(make: Make) -> None:

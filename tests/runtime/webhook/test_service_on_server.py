@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -21,13 +18,14 @@ from kaiwu_runtime.envtest.ports import free_port
 from kaiwu_runtime.errors import APIError, APIStatusError, ForbiddenError
 from kaiwu_runtime.webhook import WebhookCertificateOptions
 
+from ..packages import Make
 from .widgets import GROUP, configuration, configurations_path, crd, installed, raw, running, widget_path
 
 pytestmark = pytest.mark.envtest
 
 PROJECT = f"""
 from kaiwu_runtime.api import CustomResource, resource
-from kaiwu_runtime.webhook import AdmissionDenied, Defaulter, Validator, Webhook, webhook_managed_by
+from kaiwu_runtime.webhook import AdmissionDenied, Validator, Webhook, webhook_managed_by
 
 
 @resource(group="{GROUP}", version="v1")
@@ -51,28 +49,15 @@ class WidgetWebhook(Webhook):
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The package of a project that has one webhook and nothing else."""
-    folder = tmp_path / "served_webhooks"
-    folder.mkdir()
-    (folder / "__init__.py").touch()
-    (folder / "widget_webhook.py").write_text(PROJECT, encoding="utf-8")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    importlib.invalidate_caches()
-    yield importlib.import_module(folder.name)
-    for name in [name for name in sys.modules if name.split(".")[0] == folder.name]:
-        del sys.modules[name]
-
-
-@pytest.fixture
 async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
     async with Client.connect(control_plane.kubeconfig) as made:
         yield made
 
 
 async def test_a_webhook_of_a_project_is_called_through_its_service(
-    control_plane: ControlPlane, client: Client, namespace: str, project: ModuleType, tmp_path: Path
+    control_plane: ControlPlane, client: Client, namespace: str, make: Make, tmp_path: Path
 ) -> None:
+    project = make({"widget_webhook.py": PROJECT})
     port = free_port()
     # No cluster network leads to this process, so the Service names it: the API server still has to find the Service,
     # and still asks the certificate for the Service's name.
