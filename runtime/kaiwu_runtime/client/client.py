@@ -17,7 +17,7 @@ from typing import Any, Literal, Self, TypeVar, cast
 import msgspec
 
 from kaiwu_runtime.api.identity import identify
-from kaiwu_runtime.client.codec import decode, encode
+from kaiwu_runtime.client.codec import decode, encode, encode_status
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.client.page import PAGE_SIZE, page_decoder
@@ -208,21 +208,21 @@ class Client:
                 faster than its status can be written.
             APIError: Any other failure.
         """
-        members, metadata = _parts(obj)
-        guard = ("uid", "resourceVersion") if {"uid", "resourceVersion"} <= metadata.keys() else ()
-        sent: dict[str, Any] = {name: metadata[name] for name in ("name", "namespace", *guard) if name in metadata}
+        identity = identify(type(obj))
+        sent = _named(obj)
+        guarded = "resourceVersion" in sent
         body = {
-            "apiVersion": members["apiVersion"],
-            "kind": members["kind"],
+            "apiVersion": identity.api_version,
+            "kind": identity.kind,
             "metadata": sent,
-            "status": members.get("status", msgspec.Raw(b"{}")),
+            "status": encode_status(obj),
         }
         manager = field_manager or f"{self.field_manager}-status"
         for attempt in range(1, STATUS_ATTEMPTS + 1):
             try:
                 return await self._apply(obj, body, "status", force=force, field_manager=manager, dry_run=dry_run)
             except ConflictError as error:
-                if not guard or error.is_ownership or attempt == STATUS_ATTEMPTS:
+                if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                     raise
             sent["resourceVersion"] = await self._newest_version(obj)
         raise AssertionError("unreachable")
@@ -374,6 +374,16 @@ def _parts(obj: object) -> tuple[dict[str, msgspec.Raw], dict[str, msgspec.Raw]]
     """Return the members of an object's JSON, and those of its metadata."""
     members = _members.decode(encode(obj))
     return members, _members.decode(members.get("metadata", msgspec.Raw(b"{}")))
+
+
+def _named(obj: Any) -> dict[str, str]:  # noqa: ANN401 - a pydantic model or a lightkube kind
+    """Return the metadata that names an object, and its state when it was read from a server."""
+    namespace, name = object_names(obj)
+    named = {"name": name, "namespace": namespace} if namespace else {"name": name}
+    metadata = obj.metadata
+    if metadata is not None and metadata.uid and metadata.resourceVersion:
+        named |= {"uid": metadata.uid, "resourceVersion": metadata.resourceVersion}
+    return named
 
 
 def object_names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic model or a lightkube kind

@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from kaiwu_runtime.api.identity import identify
-from kaiwu_runtime.client.pydantic_models import dump_model, is_model, validate_model
+from kaiwu_runtime.client.pydantic_models import dump_model, dump_status, is_model, validate_model
 from kaiwu_runtime.errors import DecodeError
 
 T = TypeVar("T")
@@ -30,7 +30,10 @@ class _Named(msgspec.Struct):
 
 _named = msgspec.json.Decoder(_Named)
 _mapping = msgspec.json.Decoder(dict[str, Any])
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
+
+_EMPTY = msgspec.Raw(b"{}")
 
 
 @cache
@@ -79,7 +82,15 @@ def encode(obj: object) -> bytes:
     raise TypeError(f"{kind.__module__}.{kind.__qualname__} is no Kubernetes resource")
 
 
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+def encode_status(obj: object) -> msgspec.Raw:
+    """Return the JSON of an object's status alone, ``{}`` when it has none. See `encode`."""
+    if is_model(obj):
+        return _members.decode(dump_status(obj)).get("status", _EMPTY)
+    if isinstance(obj, dict):  # lightkube's generic resources
+        status: object = obj.get("status")
+    else:
+        status = getattr(obj, "status", None)
+    return _EMPTY if status is None else msgspec.Raw(_encoder.encode(status))
 
 
 def decode(kind: type[T], data: bytes) -> T:

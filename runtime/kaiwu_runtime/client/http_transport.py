@@ -20,6 +20,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -273,8 +274,13 @@ class HTTPTransport:
 
 
 def _target(path: str, params: Mapping[str, str] | None) -> str:
-    query = "&".join(f"{name}={quoted(value)}" for name, value in params.items()) if params else ""
-    return f"{path}?{query}" if query else path
+    return f"{path}?{_query(tuple(params.items()))}" if params else path
+
+
+@lru_cache
+def _query(params: tuple[tuple[str, str], ...]) -> str:
+    # Writes come with one of a few: who writes, and how.
+    return "&".join(f"{name}={quoted(value)}" for name, value in params)
 
 
 def _check_header(name: str, value: str) -> None:

@@ -30,19 +30,22 @@ def is_model(value: object) -> TypeIs[BaseModel | type[BaseModel]]:
 
 class _Fields(NamedTuple):
     type_fields: frozenset[str]
+    status: frozenset[str]
     mutable_defaults: tuple[tuple[str, Any], ...]
 
 
 @cache
 def _fields(kind: type[BaseModel]) -> _Fields:
-    """Return a model's apiVersion and kind fields, and those whose default can be changed in place."""
-    type_fields = {name for name, field in kind.model_fields.items() if (field.alias or name) in {"apiVersion", "kind"}}
+    """Return a model's apiVersion and kind fields, its status, and the fields whose default can be changed in place."""
+    named = {name: field.alias or name for name, field in kind.model_fields.items()}
+    type_fields = frozenset(name for name, alias in named.items() if alias in {"apiVersion", "kind"})
+    status = frozenset(name for name, alias in named.items() if alias == "status")
     mutable = [
         (name, _default(field))
         for name, field in kind.model_fields.items()
         if field.default_factory is not None or isinstance(field.default, (list, dict, set)) or is_model(field.default)
     ]
-    return _Fields(frozenset(type_fields), tuple(mutable))
+    return _Fields(type_fields, status, tuple(mutable))
 
 
 def _default(field: FieldInfo) -> object:
@@ -102,6 +105,14 @@ def dump_model(model: BaseModel | type[BaseModel]) -> bytes:
     _claim(instance)
     exclude = set(_fields(type(instance)).type_fields)
     return instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, exclude=exclude).encode()
+
+
+def dump_status(model: BaseModel | type[BaseModel]) -> bytes:
+    """Return the JSON of a model with its status alone: ``{}`` when none was set."""
+    instance = cast("BaseModel", model)
+    _claim(instance)
+    include = set(_fields(type(instance)).status)
+    return instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, include=include).encode()
 
 
 def validate_model(kind: type[T], data: bytes) -> T:

@@ -9,7 +9,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -223,22 +223,26 @@ class Controller:
 
     async def _reconcile(self, request: Request) -> Result | None:
         reconcile = self.reconciler.reconcile
-        limit = self.options.reconcile_timeout
         answer: Any = reconcile(request) if self._is_async else await self._in_thread(reconcile, request)
         if inspect.isawaitable(answer):
-            scope = asyncio.timeout(limit)
-            try:
-                async with scope:
-                    answer = await Watched(answer, self.options.slow_reconcile)
-            except TimeoutError as error:
-                if not scope.expired():
-                    raise
-                if self.metrics is not None:
-                    self.metrics.timed_out()
-                raise TimeoutError(f"the reconcile took longer than its reconcile_timeout of {limit:g} s") from error
+            watched = Watched(answer, self.options.slow_reconcile)
+            limit = self.options.reconcile_timeout
+            answer = await (watched if limit is None else self._within(limit, watched))
         if answer is not None and not isinstance(answer, Result):
             raise TypeError(f"{type(self.reconciler).__name__}.reconcile returned {answer!r}; it must return a Result")
         return answer
+
+    async def _within(self, limit: float, reconcile: Awaitable[Any]) -> Any:  # noqa: ANN401 - checked by the caller
+        scope = asyncio.timeout(limit)
+        try:
+            async with scope:
+                return await reconcile
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            if self.metrics is not None:
+                self.metrics.timed_out()
+            raise TimeoutError(f"the reconcile took longer than its reconcile_timeout of {limit:g} s") from error
 
     async def _in_thread(self, reconcile: Callable[[Request], Any], request: Request) -> Any:  # noqa: ANN401
         # A thread, because a blocked event loop would stop every watch.

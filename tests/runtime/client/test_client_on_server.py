@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from lightkube.models.core_v1 import NamespaceCondition, NamespaceStatus
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod
 from lightkube.resources.rbac_authorization_v1 import ClusterRole
@@ -215,6 +216,15 @@ async def test_apply_status_writes_the_status_and_nothing_else(client: Client, n
     assert managers(written)["kaiwu-runtime-status"] == ("Apply", "status")
     current.status = EngineStatus(hours=7)
     assert (await client.apply_status(current)).status == EngineStatus(hours=7)
+
+
+async def test_apply_status_of_an_object_without_a_namespace(client: Client, namespace: str) -> None:
+    namespace_object = await client.get(Namespace, namespace)
+    conditions = [NamespaceCondition(type="Watched", status="True", reason="Test", message="")]
+    namespace_object.status = NamespaceStatus(conditions=conditions)
+    written = await client.apply_status(namespace_object)
+    assert written.status is not None
+    assert [condition.type for condition in written.status.conditions or ()] == ["Watched"]
 
 
 @pytest.mark.usefixtures("engines")

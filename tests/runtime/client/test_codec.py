@@ -9,16 +9,16 @@ import msgspec
 import pytest
 from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.apps_v1 import DeploymentSpec
-from lightkube.models.core_v1 import PodTemplateSpec
+from lightkube.models.core_v1 import PodSpec, PodStatus, PodTemplateSpec
 from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap, Secret
+from lightkube.resources.core_v1 import ConfigMap, Pod, Secret
 from lightkube.resources.rbac_authorization_v1 import Role
 from pydantic import Field
 
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, Quantity, resource, set_condition
 from kaiwu_runtime.client import decode, encode
-from kaiwu_runtime.client.codec import describe
+from kaiwu_runtime.client.codec import describe, encode_status
 from kaiwu_runtime.errors import DecodeError
 
 
@@ -149,6 +149,39 @@ def test_lightkube_kinds_leave_out_what_is_none() -> None:
     template = PodTemplateSpec()
     body = sent(Deployment(spec=DeploymentSpec(selector=LabelSelector(), template=template, replicas=0)))
     assert body["spec"] == {"selector": {}, "template": {}, "replicas": 0}
+
+
+@resource(group="codec.example.com", version="v1")
+class Renamed(CustomResource):
+    observed: dict[str, int] = Field(alias="status")
+
+
+def filled_in_place() -> Boat:
+    made = boat(spec=BoatSpec(hull_length=3))
+    made.status.phase = "Afloat"
+    return made
+
+
+@pytest.mark.parametrize(
+    ("obj", "expected"),
+    [
+        pytest.param(boat(), {}, id="a model without one"),
+        pytest.param(boat(status=BoatStatus(phase="")), {"phase": ""}, id="a model's"),
+        pytest.param(filled_in_place(), {"phase": "Afloat"}, id="a default filled in place"),
+        pytest.param(Renamed(metadata=ObjectMeta(name="a"), status={"a": 1}), {"a": 1}, id="under an alias"),
+        pytest.param(Pod(spec=PodSpec(containers=[])), {}, id="a lightkube kind without one"),
+        pytest.param(
+            Pod(spec=PodSpec(containers=[]), status=PodStatus(phase="Running")),
+            {"phase": "Running"},
+            id="a lightkube kind's",
+        ),
+        pytest.param(ConfigMap(data={"a": "b"}), {}, id="a lightkube kind that cannot have one"),
+        pytest.param(Generic(metadata=ObjectMeta(name="a")), {}, id="a generic resource without one"),
+        pytest.param(Generic(status={"a": [1]}), {"a": [1]}, id="a generic resource's"),
+    ],
+)
+def test_a_status_alone(obj: object, expected: dict[str, Any]) -> None:
+    assert json.loads(bytes(encode_status(obj))) == expected
 
 
 @pytest.mark.parametrize("value", [{"kind": "ConfigMap"}, "text", None, Sail(), ObjectMeta()])
