@@ -44,7 +44,19 @@ class DefinitionError(KaiwuError):
 
 
 class DecodeError(KaiwuError):
-    """An object from the API server does not fit the type it was asked for as."""
+    """An object from the API server does not fit the type it was asked for as.
+
+    Attributes:
+        kind: The type; None for what is no object.
+        namespace: The object's namespace; empty when it has none or its metadata is unreadable.
+        name: Its name, likewise.
+    """
+
+    def __init__(self, message: str, *, kind: type[Any] | None = None, namespace: str = "", name: str = "") -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.namespace = namespace
+        self.name = name
 
 
 class ConversionError(KaiwuError):

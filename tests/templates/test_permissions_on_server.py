@@ -39,6 +39,17 @@ rules:
 - level: Metadata
 """
 
+ANYTHING = json.dumps(
+    [
+        {
+            "op": "replace",
+            "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/foo",
+            "value": {"x-kubernetes-preserve-unknown-fields": True},
+        }
+    ]
+)
+"""A definition that lets more through than the operator's type: the operator tells of such an object."""
+
 Use = tuple[str, str, str]
 """Verb, API group and resource, with its subresource."""
 
@@ -133,8 +144,14 @@ def test_the_roles_are_enough_and_no_more(
             kubectl("wait", "--for=condition=Ready", "--timeout=60s", *sample)
             scrape_with_a_stranger(plane, unused_tcp_port)
             asyncio.run(change_fast(plane, audit))
+            kubectl("patch", "crd/kaiwuclusters.kaiwu.inspur.com", "--type=json", f"--patch={ANYTHING}")
+            for broken in (1, 2):
+                kubectl("patch", *sample, "--type=merge", f'--patch={{"spec": {{"foo": {broken}}}}}')
+                kubectl("wait", "--for=condition=Decoded=False", "--timeout=60s", *sample)
+                kubectl("patch", *sample, "--type=merge", '--patch={"spec": {"foo": "fits"}}')
+                until(lambda: "Decoded" not in kubectl("get", *sample, "--output=yaml"))
             kubectl("delete", *sample)
-            until(lambda: ("create", "events.k8s.io", "events") in audit.uses(ACCOUNT))
+            until(lambda: ("patch", "events.k8s.io", "events") in audit.uses(ACCOUNT))
             until(lambda: ("patch", "coordination.k8s.io", "leases") in audit.uses(ACCOUNT))
         finally:
             operator.terminate()

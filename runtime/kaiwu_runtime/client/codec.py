@@ -110,19 +110,25 @@ def decode(kind: type[T], data: bytes) -> T:
             return cast("T", _struct_decoder(kind).decode(data))
         return kind(_mapping.decode(data))  # type: ignore[call-arg]  # lightkube's generic resources are dicts
     except (ValueError, msgspec.MsgspecError) as error:
-        raise DecodeError(f"{describe(kind, data)}: {_reason(error)}") from error
+        found = _names(data)
+        message = f"{describe(kind, data)}: {_reason(error)}"
+        # Without its cause: pydantic's text has the value that was refused, which may be a secret and would be logged.
+        raise DecodeError(message, kind=kind, namespace=found.namespace, name=found.name) from None
 
 
 def describe(kind: type[Any], data: bytes) -> str:
     """Name an object for a message, from its bytes alone: ``ConfigMap default/settings``."""
-    name = _kind_name(kind)
+    found = _names(data)
+    where = f"{found.namespace}/{found.name}" if found.namespace else found.name
+    return f"{_kind_name(kind)} {where}" if found.name else _kind_name(kind)
+
+
+def _names(data: bytes) -> _Name:
+    """Return what an object is called, as far as its bytes tell."""
     try:
-        metadata = _named.decode(data).metadata
+        return _named.decode(data).metadata or _Name()
     except msgspec.MsgspecError:
-        return name
-    if metadata is None or not metadata.name:
-        return name
-    return f"{name} {metadata.namespace}/{metadata.name}" if metadata.namespace else f"{name} {metadata.name}"
+        return _Name()
 
 
 def _kind_name(kind: type[Any]) -> str:

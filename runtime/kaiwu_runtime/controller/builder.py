@@ -20,6 +20,7 @@ from kaiwu_runtime.controller.predicate import Predicate, PredicateFunction
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request
 from kaiwu_runtime.controller.source import Channel, ChannelSource, Source, itself
+from kaiwu_runtime.controller.undecodable import Undecodable
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.queue import RateLimiter
 
@@ -161,9 +162,18 @@ class ControllerBuilder:
                 f"{type(reconciler).__name__}: say what the controller is for: "
                 "controller_managed_by(manager).for_(Kind).complete(self)"
             )
-        controller = Controller(name, reconciler, sources, self._options, self._channels)
+        controller = Controller(
+            name, reconciler, sources, self._options, self._channels, undecodable=self._undecodable()
+        )
         self._manager.add_controller(controller)
         return controller
+
+    def _undecodable(self) -> Undecodable | None:
+        kind, manager = self._for, self._manager
+        if kind is None:
+            return None
+        recorder = manager.event_recorder(f"{identify(kind).kind.lower()}-controller")
+        return Undecodable(kind, lambda: manager.cache.informer(kind), lambda: manager.api_reader, recorder)
 
     def _owned_source(
         self, kind: type[Any], predicates: tuple[Predicate, ...], only_controller: bool, metadata_only: bool

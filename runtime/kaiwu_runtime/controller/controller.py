@@ -22,7 +22,8 @@ from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
 from kaiwu_runtime.controller.source import ChannelSource, Source
 from kaiwu_runtime.controller.threads import WorkerThreads
-from kaiwu_runtime.errors import ConflictError, KaiwuError, TerminalError
+from kaiwu_runtime.controller.undecodable import Undecodable
+from kaiwu_runtime.errors import ConflictError, DecodeError, KaiwuError, TerminalError
 from kaiwu_runtime.queue import QueueMetrics, QueueShutDown, RateLimiter, WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class Controller:
         channels: The channels that wake it.
         metrics: Hears of every reconcile.
         guard: Called before every reconcile; a leader that has lost its lease does not return from it.
+        undecodable: Tells of objects that do not fit their type; None for a controller that is for no kind.
     """
 
     name: str
@@ -93,6 +95,7 @@ class Controller:
     channels: Sequence[ChannelSource[Any]] = ()
     metrics: ControllerMetrics | None = None
     guard: Callable[[], None] | None = None
+    undecodable: Undecodable | None = None
     queue: WorkQueue[Request] = field(init=False)
     _workers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
     _threads: WorkerThreads = field(init=False)
@@ -178,10 +181,24 @@ class Controller:
                 task = asyncio.current_task()
                 if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
                     raise  # the worker is being stopped; otherwise the reconciler awaited something that was
-                outcome = self._fail(request, error)
+                told = await self._told(request, error)
+                outcome = self._fail(request, error) if told is None else told
             finally:
                 if self.metrics is not None:
                     self.metrics.finished(outcome, time.perf_counter() - began)
+
+    async def _told(self, request: Request, error: BaseException) -> str | None:
+        """Tell of an object that does not fit its type, and leave it until it changes; None for any other failure."""
+        undecodable = self.undecodable
+        if undecodable is None or not isinstance(error, DecodeError) or not undecodable.concerns(request, error):
+            return None
+        if undecodable.knows(request, error):
+            self.queue.forget(request)
+            return "error"
+        if not await undecodable.tell(request, error):
+            self.queue.add_rate_limited(request)
+            return "requeue"
+        return self._fail(request, TerminalError(str(error)))
 
     def _fail(self, request: Request, error: BaseException) -> str:
         """Decide when a reconcile that raised is tried again, and log it once."""
@@ -222,6 +239,12 @@ class Controller:
         return "success"
 
     async def _reconcile(self, request: Request) -> Result | None:
+        if (
+            self.undecodable is not None
+            and self.undecodable.is_marked(request)
+            and await self.undecodable.unmark(request)
+        ):
+            return Result(requeue=True)  # until the cache has it too
         reconcile = self.reconciler.reconcile
         answer: Any = reconcile(request) if self._is_async else await self._in_thread(reconcile, request)
         if inspect.isawaitable(answer):

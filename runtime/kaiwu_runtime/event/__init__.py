@@ -2,5 +2,6 @@
 
 from kaiwu_runtime.event.recorder import EventRecorder
 from kaiwu_runtime.event.sender import EventSender, EventTimings
+from kaiwu_runtime.event.series import Reference
 
-__all__ = ["EventRecorder", "EventSender", "EventTimings"]
+__all__ = ["EventRecorder", "EventSender", "EventTimings", "Reference"]

@@ -73,7 +73,8 @@ class EventRecorder:
         ``@rbac(groups="events.k8s.io", resources="events", verbs=["create", "patch"])``.
 
         Args:
-            regarding: The object it is about: a project's type or a lightkube kind, as read from the API server.
+            regarding: The object it is about: a project's type or a lightkube kind, as read from the API server, or
+                a reference to one.
             type: ``Normal`` or ``Warning``.
             reason: Why, as one CamelCase word for programs, at most 128 bytes: ``BackupFailed``.
             action: What the controller did or tried, likewise: ``Backup``.
@@ -126,6 +127,8 @@ def _word(argument: str, value: str) -> str:
 
 def _reference(argument: str, obj: Any) -> tuple[Reference, str]:  # noqa: ANN401 - any object of the API server
     """Return what an object is, and the version it was read in, which does not belong to what it is."""
+    if isinstance(obj, Reference):
+        return obj, ""
     try:
         identity = identify(type(obj))
     except TypeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 
 import msgspec
@@ -269,6 +270,14 @@ def test_broken_json_is_a_decode_error(kind: type[Any], data: bytes) -> None:
     with pytest.raises(DecodeError, match=rf"^{kind.__name__}\b") as caught:
         decode(kind, data)
     assert "\n" not in str(caught.value)
+
+
+def test_an_error_says_whose_it_is_and_shows_no_value() -> None:
+    body = {"metadata": {"name": "a", "namespace": "sea"}, "spec": {"sails": [{"area": "hunter2"}]}}
+    with pytest.raises(DecodeError) as caught:
+        decode(Boat, json.dumps(body).encode())
+    assert (caught.value.kind, caught.value.namespace, caught.value.name) == (Boat, "sea", "a")
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value)), "it may be a secret"
 
 
 def test_an_object_is_described_without_being_decoded() -> None:

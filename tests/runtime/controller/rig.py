@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
@@ -63,12 +64,14 @@ def for_config_maps(builder: ControllerBuilder) -> ControllerBuilder:
 class Rig:
     """A manager in one namespace, and a client beside it."""
 
-    def __init__(self, control_plane: ControlPlane, namespace: str, client: Client) -> None:
+    def __init__(
+        self, control_plane: ControlPlane, namespace: str, client: Client, *, kubeconfig: Path | None = None
+    ) -> None:
         self.namespace = namespace
         self.client = client
         self.manager = Manager(
             ManagerOptions(
-                kubeconfig=str(control_plane.kubeconfig),
+                kubeconfig=str(kubeconfig or control_plane.kubeconfig),
                 namespaces=(namespace,),
                 health_probe_bind_address="0",
                 grace_period=5.0,

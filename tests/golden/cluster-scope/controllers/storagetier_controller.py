@@ -22,6 +22,7 @@ from api.v1.storagetier_types import StorageTier, StorageTierStatus
 
 @rbac(groups="kaiwu.inspur.com", resources="storagetiers", verbs=["get", "list", "watch"])
 @rbac(groups="kaiwu.inspur.com", resources="storagetiers/status", verbs=["patch"])
+@rbac(groups="events.k8s.io", resources="events", verbs=["create", "patch"])
 class StorageTierReconciler(Reconciler):
     """Moves every StorageTier from its present state to the desired one."""
 

@@ -22,6 +22,7 @@ from api.v1.index_types import Index, IndexStatus
 
 @rbac(groups="kaiwu.inspur.com", resources="indices", verbs=["get", "list", "watch"])
 @rbac(groups="kaiwu.inspur.com", resources="indices/status", verbs=["patch"])
+@rbac(groups="events.k8s.io", resources="events", verbs=["create", "patch"])
 class IndexReconciler(Reconciler):
     """Moves every Index from its present state to the desired one."""
 

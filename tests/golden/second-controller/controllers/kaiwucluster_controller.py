@@ -22,6 +22,7 @@ from api.v1.kaiwucluster_types import KaiwuCluster, KaiwuClusterStatus
 
 @rbac(groups="kaiwu.inspur.com", resources="kaiwuclusters", verbs=["get", "list", "watch"])
 @rbac(groups="kaiwu.inspur.com", resources="kaiwuclusters/status", verbs=["patch"])
+@rbac(groups="events.k8s.io", resources="events", verbs=["create", "patch"])
 class KaiwuClusterReconciler(Reconciler):
     """Moves every KaiwuCluster from its present state to the desired one."""
 

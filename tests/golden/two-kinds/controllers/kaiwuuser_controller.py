@@ -22,6 +22,7 @@ from api.v1.kaiwuuser_types import KaiwuUser, KaiwuUserStatus
 
 @rbac(groups="kaiwu.inspur.com", resources="kaiwuusers", verbs=["get", "list", "watch"])
 @rbac(groups="kaiwu.inspur.com", resources="kaiwuusers/status", verbs=["patch"])
+@rbac(groups="events.k8s.io", resources="events", verbs=["create", "patch"])
 class KaiwuUserReconciler(Reconciler):
     """Moves every KaiwuUser from its present state to the desired one."""
 

@@ -22,6 +22,7 @@ from api.backup.v1alpha1.schedule_types import Schedule, ScheduleStatus
 
 @rbac(groups="backup.inspur.com", resources="schedules", verbs=["get", "list", "watch"])
 @rbac(groups="backup.inspur.com", resources="schedules/status", verbs=["patch"])
+@rbac(groups="events.k8s.io", resources="events", verbs=["create", "patch"])
 class ScheduleReconciler(Reconciler):
     """Moves every Schedule from its present state to the desired one."""
 

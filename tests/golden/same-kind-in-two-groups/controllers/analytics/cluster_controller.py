@@ -22,6 +22,7 @@ from api.analytics.v1.cluster_types import Cluster, ClusterStatus
 
 @rbac(groups="analytics.inspur.com", resources="clusters", verbs=["get", "list", "watch"])
 @rbac(groups="analytics.inspur.com", resources="clusters/status", verbs=["patch"])
+@rbac(groups="events.k8s.io", resources="events", verbs=["create", "patch"])
 class ClusterReconciler(Reconciler):
     """Moves every Cluster from its present state to the desired one."""
 

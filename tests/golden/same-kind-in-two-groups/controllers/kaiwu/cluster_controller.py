@@ -22,6 +22,7 @@ from api.kaiwu.v1.cluster_types import Cluster, ClusterStatus
 
 @rbac(groups="kaiwu.inspur.com", resources="clusters", verbs=["get", "list", "watch"])
 @rbac(groups="kaiwu.inspur.com", resources="clusters/status", verbs=["patch"])
+@rbac(groups="events.k8s.io", resources="events", verbs=["create", "patch"])
 class ClusterReconciler(Reconciler):
     """Moves every Cluster from its present state to the desired one."""
 
