@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.selection import Keeping, Selection, Transform
+from kaiwu_runtime.client.selector import field_selector as parse_field_selector
 from kaiwu_runtime.client.selector import label_selector as parse_label_selector
 from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import (
@@ -24,7 +25,8 @@ T = TypeVar("T")
 
 SYNC_SECONDS = 120.0
 
-_FIELD = re.compile(r"metadata\.(?P<field>name|namespace)\s*==?\s*(?P<value>[^,=!]+)")
+_FIELD = re.compile(r"[^\s=!,\\]+")
+_KEY_FIELDS = {"metadata.name": "name", "metadata.namespace": "namespace"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +137,24 @@ class Cache:
                 self._start(informer)
         return informer
 
+    def index_field(self, kind: type[T], field: str, function: Callable[[T], Iterable[str]]) -> None:
+        """Let `list` find the objects of a kind by a field: ``field_selector="spec.secret=a"``.
+
+        Args:
+            kind: A project's type or a lightkube kind.
+            field: Its name in selectors, by custom its path.
+            function: Returns the values an object is found by; it may return none. What it raises is logged, and the
+                object is not found by this field.
+
+        Raises:
+            ValueError: The field is indexed already, or is none that a selector can have.
+        """
+        if field in _KEY_FIELDS or not _FIELD.fullmatch(field):
+            raise ValueError(
+                f"index of {identify(kind)}: {field!r} can be no field's name; use its path, as in spec.secret"
+            )
+        self.informer(kind).add_index(field, lambda obj: function(obj.decode(kind)))
+
     async def run(self) -> None:
         """Run every informer, those that are made later included, until cancelled.
 
@@ -196,12 +216,13 @@ class Cache:
         """Return copies of the objects that match; see :class:`~kaiwu_runtime.client.Reader`.
 
         Raises:
-            ValueError: A selector is malformed, or selects by a field other than the object's name and namespace.
+            ValueError: A selector is malformed, or selects by a field that is neither the object's name or namespace
+                nor indexed.
         """
         informer = await self._synced(kind)
         matches = parse_label_selector(label_selector)
-        fields = _fields(field_selector)
-        return [obj.decode(kind) for obj in informer.list(namespace) if matches(obj.labels) and _selected(obj, fields)]
+        chosen = _selected(informer, namespace, field_selector) if field_selector else informer.list(namespace)
+        return [obj.decode(kind) for obj in chosen if matches(obj.labels)]
 
     async def _synced(self, kind: type[Any]) -> Informer:
         informer = self.informer(kind)
@@ -229,18 +250,26 @@ class Cache:
             self._group.create_task(informer.run(), name=f"informer {informer.identity}")
 
 
-def _fields(selector: str) -> dict[str, str]:
-    fields: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in selector.split(","))):
-        match = _FIELD.fullmatch(part)
-        if match is None:
+def _selected(informer: Informer, namespace: str, selector: str) -> Sequence[CachedObject]:
+    """Return the objects that a field selector selects."""
+    names: list[tuple[str, str]] = []
+    indexed: list[tuple[str, str]] = []
+    for field, value in parse_field_selector(selector):
+        if field in _KEY_FIELDS:
+            names.append((_KEY_FIELDS[field], value))
+        elif field in informer.store.indexes:
+            indexed.append((field, value))
+        else:
             raise ValueError(
-                f"field selector {part!r}: the cache knows metadata.name= and metadata.namespace= only; "
-                "use an index, or the uncached reader"
+                f"field selector {selector!r}: the cache knows no field {field} of {informer.identity}; index it with "
+                "manager.cache.index_field, or use the uncached reader"
             )
-        fields[match["field"]] = match["value"].strip()
-    return fields
-
-
-def _selected(obj: CachedObject, fields: dict[str, str]) -> bool:
-    return all(getattr(obj.key, field) == value for field, value in fields.items())
+    if namespace:
+        names.append(("namespace", namespace))
+    found = informer.by_index(*indexed[0]) if indexed else informer.list(namespace)
+    also = [{obj.key for obj in informer.by_index(field, value)} for field, value in indexed[1:]]
+    return [
+        obj
+        for obj in found
+        if all(obj.key in keys for keys in also) and all(getattr(obj.key, name) == value for name, value in names)
+    ]

@@ -10,10 +10,11 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
+from kaiwu_runtime.cache.index import IndexFunction
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.reflector import Reflector
 from kaiwu_runtime.cache.selection import Keeping, Selection, explain
-from kaiwu_runtime.cache.store import EventType, IndexFunction, ObjectEvent, Store
+from kaiwu_runtime.cache.store import EventType, ObjectEvent, Store
 from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import ConfigurationError, ForbiddenError, KaiwuError, NotFoundError, UnauthorizedError
 
@@ -107,6 +108,14 @@ class Informer:
     def list(self, namespace: str = "") -> Sequence[CachedObject]:
         """Return the objects of a namespace; empty for all."""
         return self.store.list(namespace)
+
+    def by_index(self, name: str, value: str) -> Sequence[CachedObject]:
+        """Return the objects whose index has a value.
+
+        Raises:
+            KeyError: There is no index of that name.
+        """
+        return self.store.by_index(name, value)
 
     async def wait_for_sync(self) -> None:
         """Return when every object that existed at the start is in the store."""

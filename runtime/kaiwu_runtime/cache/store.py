@@ -6,14 +6,14 @@ A store is changed from the event loop only and is never awaited, so what a read
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from kaiwu_runtime.api.identity import ObjectKey
+from kaiwu_runtime.cache.index import Index, IndexFunction
 from kaiwu_runtime.cache.object import CachedObject
 
 Events = list["ObjectEvent"]
-IndexFunction = Callable[[CachedObject], Iterable[str]]
 
 
 class EventType(enum.Enum):
@@ -50,8 +50,7 @@ class Store:
     def __init__(self) -> None:
         self._objects: dict[ObjectKey, CachedObject] = {}
         self._by_namespace: dict[str, dict[ObjectKey, CachedObject]] = {}
-        self._functions: dict[str, IndexFunction] = {}
-        self._indexes: dict[str, dict[str, dict[ObjectKey, CachedObject]]] = {}
+        self._indexes: dict[str, Index] = {}
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -67,6 +66,11 @@ class Store:
         """Return the objects of a namespace; empty for all."""
         return list((self._by_namespace.get(namespace, {}) if namespace else self._objects).values())
 
+    @property
+    def indexes(self) -> Collection[str]:
+        """The names of the indexes."""
+        return self._indexes.keys()
+
     def add_index(self, name: str, function: IndexFunction) -> None:
         """Index the objects, present and future, by the values a function gives.
 
@@ -77,12 +81,11 @@ class Store:
         Raises:
             ValueError: There is an index of that name.
         """
-        if name in self._functions:
+        if name in self._indexes:
             raise ValueError(f"there is an index {name!r} already")
-        self._functions[name] = function
-        self._indexes[name] = {}
+        index = self._indexes[name] = Index(name, function)
         for obj in self._objects.values():
-            self._index(name, obj)
+            index.put(obj)
 
     def by_index(self, name: str, value: str) -> Sequence[CachedObject]:
         """Return the objects whose index has a value.
@@ -90,7 +93,7 @@ class Store:
         Raises:
             KeyError: There is no index of that name.
         """
-        return list(self._indexes[name].get(value, {}).values())
+        return list(self._indexes[name].find(value).values())
 
     def put(self, obj: CachedObject, *, initial: bool = False) -> Events:
         """Take in an object's present state.
@@ -101,7 +104,7 @@ class Store:
         old = self._objects.get(obj.key)
         if old is not None and old.is_state_of(obj):
             return []
-        self._insert(obj, old)
+        self._insert(obj)
         if old is None:
             return [ObjectEvent(EventType.ADDED, obj, initial=initial)]
         if old.uid != obj.uid:
@@ -138,33 +141,17 @@ class Store:
                 events.append(ObjectEvent(EventType.DELETED, old, old))
         return events
 
-    def _insert(self, obj: CachedObject, old: CachedObject | None) -> None:
-        if old is not None:
-            self._unindex(old)
+    def _insert(self, obj: CachedObject) -> None:
         self._objects[obj.key] = obj
         self._by_namespace.setdefault(obj.key.namespace, {})[obj.key] = obj
-        for name in self._functions:
-            self._index(name, obj)
+        for index in self._indexes.values():
+            index.put(obj)
 
     def _discard(self, obj: CachedObject) -> None:
-        self._unindex(obj)
+        for index in self._indexes.values():
+            index.discard(obj.key)
         del self._objects[obj.key]
         namespace = self._by_namespace[obj.key.namespace]
         del namespace[obj.key]
         if not namespace:
             del self._by_namespace[obj.key.namespace]
-
-    def _index(self, name: str, obj: CachedObject) -> None:
-        index = self._indexes[name]
-        for value in self._functions[name](obj):
-            index.setdefault(value, {})[obj.key] = obj
-
-    def _unindex(self, obj: CachedObject) -> None:
-        for name, function in self._functions.items():
-            index = self._indexes[name]
-            for value in function(obj):
-                entries = index.get(value)
-                if entries is not None:
-                    entries.pop(obj.key, None)
-                    if not entries:
-                        del index[value]

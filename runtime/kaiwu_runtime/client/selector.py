@@ -1,6 +1,7 @@
-"""Label selectors, evaluated here for reads from a cache.
+"""Label and field selectors, evaluated here for reads from a cache.
 
-See https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors
+See https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#label-selectors and
+https://kubernetes.io/docs/concepts/overview/working-with-objects/field-selectors/
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ _SET = re.compile(r"(?P<key>[^\s=!(),]+)\s+(?P<word>in|notin)\s*\(\s*(?P<values>
 _EQUALITY = re.compile(r"(?P<key>[^\s=!(),]+)\s*(?P<sign>==|=|!=)\s*(?P<value>[^\s=!(),]*)")
 _EXISTS = re.compile(r"(?P<no>!?)\s*(?P<key>[^\s=!(),]+)")
 _REQUIREMENTS = re.compile(r",(?![^()]*\))")
+_FIELDS = re.compile(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL)
+_FIELD = re.compile(r"(?P<field>[^\s=!\\]+)\s*==?\s*(?P<value>(?:[^\\=]|\\[\\,=])*)")
+_ESCAPED = re.compile(r"\\(.)")
 
 
 @lru_cache(maxsize=256)
@@ -51,3 +55,25 @@ def _requirement(text: str, selector: str) -> Matches:
     raise ValueError(
         f"label selector {selector!r}: {text!r} is no requirement; write a=b, a!=b, a in (b,c), a notin (b), a or !a"
     )
+
+
+def field_selector(text: str) -> list[tuple[str, str]]:
+    r"""Return the fields of a selector with the values they must have.
+
+    Args:
+        text: Requirements joined by commas: ``metadata.name=a,spec.secret=b``. A comma, an equals sign or a backslash
+            in a value has a backslash before it, as the API server has it.
+
+    Raises:
+        ValueError: A requirement is none, or says that a field must not have a value.
+    """
+    return [_field(part.strip(), text) for part in _FIELDS.findall(text) if part.strip()]
+
+
+def _field(part: str, text: str) -> tuple[str, str]:
+    match = _FIELD.fullmatch(part)
+    if match is None:
+        raise ValueError(
+            f"field selector {text!r}: {part!r} is no requirement that a cache can answer; write field=value"
+        )
+    return match["field"], _ESCAPED.sub(r"\1", match["value"].strip())

@@ -1,4 +1,4 @@
-"""Label selectors as the cache evaluates them; the same table is put to a real API server."""
+"""Selectors as the cache evaluates them; the same tables are put to a real API server."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime import Client
-from kaiwu_runtime.client.selector import label_selector
+from kaiwu_runtime.client.selector import field_selector, label_selector
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import BadRequestError
 
@@ -68,6 +68,40 @@ BROKEN = [
 ]
 
 
+FIELDS = [
+    pytest.param("metadata.name=web", [("metadata.name", "web")], id="equals"),
+    pytest.param("metadata.name==web", [("metadata.name", "web")], id="double equals"),
+    pytest.param("metadata.name=", [("metadata.name", "")], id="empty value"),
+    pytest.param(r"metadata.name=a\,b", [("metadata.name", "a,b")], id="comma in a value"),
+    pytest.param(r"metadata.name=a\=b", [("metadata.name", "a=b")], id="equals sign in a value"),
+    pytest.param(r"metadata.name=a\\b", [("metadata.name", r"a\b")], id="backslash in a value"),
+    pytest.param(
+        "metadata.name=web,metadata.name=db", [("metadata.name", "web"), ("metadata.name", "db")], id="contradiction"
+    ),
+    pytest.param("metadata.name=web,", [("metadata.name", "web")], id="comma at the end"),
+]
+
+BROKEN_FIELDS = [
+    pytest.param("metadata.name", id="no value"),
+    pytest.param("metadata.name=a=b", id="two signs"),
+    pytest.param(r"metadata.name=a\b", id="backslash before a letter"),
+    pytest.param("metadata.name=a\\", id="backslash at the end"),
+    pytest.param("=web", id="no field"),
+]
+
+
+@pytest.mark.parametrize(("text", "fields"), FIELDS)
+def test_field_selectors(text: str, fields: list[tuple[str, str]]) -> None:
+    assert field_selector(text) == fields
+
+
+@pytest.mark.parametrize("text", BROKEN_FIELDS)
+def test_what_is_no_field_selector(text: str) -> None:
+    with pytest.raises(ValueError, match="field selector") as caught:
+        field_selector(text)
+    assert repr(text) in str(caught.value)
+
+
 @pytest.mark.parametrize(("text", "names"), SELECTORS)
 def test_selectors(text: str, names: set[str]) -> None:
     matches = label_selector(text)
@@ -102,6 +136,26 @@ async def test_the_api_server_refuses_the_same(objects: Client, namespace: str) 
     for case in BROKEN:
         try:
             await objects.list(ConfigMap, namespace=namespace, label_selector=str(case.values[0]))
+        except BadRequestError:
+            continue
+        pytest.fail(f"the API server accepts {case.values[0]!r} ({case.id})")
+
+
+@pytest.mark.envtest
+async def test_the_api_server_takes_the_same_fields(objects: Client, namespace: str) -> None:
+    for case in FIELDS:
+        text, fields = case.values
+        found = await objects.list(ConfigMap, namespace=namespace, field_selector=str(text))
+        names = {value for _, value in fields}  # type: ignore[union-attr]  # the second value of a row
+        expected = names & OBJECTS.keys() if len(names) == 1 else set()
+        assert {str(obj.metadata.name) for obj in found if obj.metadata} == expected, case.id
+
+
+@pytest.mark.envtest
+async def test_the_api_server_refuses_the_same_fields(objects: Client, namespace: str) -> None:
+    for case in BROKEN_FIELDS:
+        try:
+            await objects.list(ConfigMap, namespace=namespace, field_selector=str(case.values[0]))
         except BadRequestError:
             continue
         pytest.fail(f"the API server accepts {case.values[0]!r} ({case.id})")
