@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
+from kaiwu_runtime.cache.index import IndexFunction
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.selection import Keeping, Selection, Transform
@@ -64,6 +65,7 @@ class Cache:
         self._sync_timeout = sync_timeout
         self._streaming_list = streaming_list
         self._watched: dict[type[Any], _Watched] = {}
+        self._indexes: dict[type[Any], dict[str, IndexFunction]] = {}
         self._informers: dict[tuple[type[Any], bool], Informer] = {}
         self._group: asyncio.TaskGroup | None = None
 
@@ -132,13 +134,15 @@ class Cache:
             ]
             keeping = Keeping(metadata_only, watched.transform, self._streaming_list)
             informer = Informer(self._transport, kind, selections, keeping)
+            for field, function in ({} if metadata_only else self._indexes.get(kind, {})).items():
+                informer.add_index(field, function)
             self._informers[kind, metadata_only] = informer
             if self._group is not None:
                 self._start(informer)
         return informer
 
     def index_field(self, kind: type[T], field: str, function: Callable[[T], Iterable[str]]) -> None:
-        """Let `list` find the objects of a kind by a field: ``field_selector="spec.secret=a"``.
+        """Let `list` find the objects of a kind by a field: ``field_selector="spec.secret=a"``; at any time.
 
         Args:
             kind: A project's type or a lightkube kind.
@@ -153,7 +157,13 @@ class Cache:
             raise ValueError(
                 f"index of {identify(kind)}: {field!r} can be no field's name; use its path, as in spec.secret"
             )
-        self.informer(kind).add_index(field, lambda obj: function(obj.decode(kind)))
+        present = self._informers.get((kind, False))
+        indexes = self._indexes.setdefault(kind, {})
+        if field in indexes:
+            raise ValueError(f"index of {identify(kind)}: {field} is indexed already")
+        indexes[field] = lambda obj: function(obj.decode(kind))
+        if present is not None:
+            present.add_index(field, indexes[field])
 
     async def run(self) -> None:
         """Run every informer, those that are made later included, until cancelled.

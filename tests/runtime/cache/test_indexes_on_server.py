@@ -90,8 +90,22 @@ async def test_what_can_be_no_field(client: Client, field: str) -> None:
         Cache(client.transport).index_field(ConfigMap, field, zones)
 
 
+async def test_an_index_may_come_before_the_selectors_of_its_kind_and_after_its_objects(
+    client: Client, namespace: str
+) -> None:
+    await client.create(config_map("one", namespace, zones="x"))
+    await client.create(config_map("two", namespace, zones="x"))
+    async with running(client, namespace) as cache:
+        cache.index_field(ConfigMap, "data.zones", zones)
+        cache.configure(ConfigMap, field_selector="metadata.name=one")
+        assert await names(cache, "data.zones=x") == {"one"}
+        cache.index_field(ConfigMap, "data.also", zones)
+        assert await names(cache, "data.also=x") == {"one"}
+        assert [obj.key.name for obj in cache.informer(ConfigMap).by_index("data.also", "x")] == ["one"]
+
+
 async def test_a_field_has_one_index(client: Client) -> None:
     cache = Cache(client.transport)
     cache.index_field(ConfigMap, "data.zones", zones)
-    with pytest.raises(ValueError, match=r"index 'data\.zones' already"):
+    with pytest.raises(ValueError, match=r"ConfigMap \(v1\): data\.zones is indexed already"):
         cache.index_field(ConfigMap, "data.zones", settings)
