@@ -13,10 +13,7 @@ from prometheus_client import (
     CollectorRegistry,
     Counter,
     Gauge,
-    GCCollector,
     Histogram,
-    PlatformCollector,
-    ProcessCollector,
     disable_created_metrics,
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -34,14 +31,11 @@ _RESULTS = ("success", "error", "requeue", "requeue_after")
 
 
 class Metrics:
-    """The metrics of one manager, in a registry of their own."""
+    """The metrics of one manager, in a registry of their own; those of the process are in prometheus_client's."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         disable_created_metrics()  # type: ignore[no-untyped-call]  # client_golang has no such series, and they would double the number of them
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        GCCollector(registry=self.registry)
         by_controller = ["controller"]
         self.reconciles = self._counter(
             "controller_runtime_reconcile", "Reconciles by result.", ["controller", "result"]

@@ -21,7 +21,7 @@ from lightkube.models.authentication_v1 import TokenReviewSpec
 from lightkube.models.authorization_v1 import NonResourceAttributes, SubjectAccessReviewSpec
 from lightkube.resources.authentication_v1 import TokenReview
 from lightkube.resources.authorization_v1 import SubjectAccessReview
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.errors import APIError, ConfigurationError
@@ -154,7 +154,18 @@ class MetricsServer:
                 return web.Response(status=500, text="Authorization failed\n")
             if status != 200:
                 return web.Response(status=status, text="Unauthorized\n" if status == 401 else "Forbidden\n")
-        return web.Response(body=generate_latest(self._registry), headers={"Content-Type": _CONTENT_TYPE})
+        body = generate_latest(self._registry) + _of_the_process()
+        return web.Response(body=body, headers={"Content-Type": _CONTENT_TYPE})
+
+
+def _of_the_process() -> bytes:
+    """Return what is in prometheus_client's own registry: the process's metrics, and those a project defines."""
+    try:
+        return generate_latest(REGISTRY)
+    except Exception:
+        # A project's collector; the manager's metrics are needed all the more.
+        logger.exception("A collector of metrics failed")
+        return b""
 
 
 def metrics_server(options: ManagerOptions, registry: CollectorRegistry, client: Client) -> MetricsServer:

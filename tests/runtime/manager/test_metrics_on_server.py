@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,7 +14,10 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.models.rbac_v1 import PolicyRule, RoleRef, Subject
 from lightkube.resources.core_v1 import ConfigMap
 from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
+from prometheus_client import REGISTRY, Counter
+from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
 from kaiwu_runtime.envtest import ControlPlane
@@ -144,6 +147,49 @@ async def test_names_labels_and_values_are_those_of_controller_runtime(
     names = {name for name, _ in found}
     assert {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_open_fds"} <= names
     assert not [name for name in names if name.endswith("_created")]
+
+
+@pytest.fixture
+def project_metrics() -> Iterator[list[Collector]]:
+    """What a test puts into the process's registry, taken out again at the end."""
+    added: list[Collector] = []
+    yield added
+    for collector in added:
+        REGISTRY.unregister(collector)
+
+
+async def test_a_projects_own_metrics_are_served_with_them(
+    control_plane: ControlPlane, namespace: str, project_metrics: list[Collector]
+) -> None:
+    backups = Counter("backups", "Backups that were made.", ["result"])
+    project_metrics.append(backups)
+    backups.labels("made").inc(3)
+    async with manager(control_plane, namespace, metrics_secure=False) as address:
+        _, text = await get(f"http://{address}/metrics")
+    assert parse(text)["backups_total", (("result", "made"),)] == 3.0
+    families = [line for line in text.splitlines() if line.startswith("# TYPE ")]
+    assert len(families) == len(set(families)), "a scraper refuses a family that is there twice"
+
+
+class Broken(Collector):
+    def collect(self) -> Iterator[Metric]:
+        raise OSError("no such pump")
+
+    def describe(self) -> list[Metric]:
+        return []
+
+
+async def test_a_projects_broken_collector_does_not_hide_the_others(
+    control_plane: ControlPlane, namespace: str, project_metrics: list[Collector], caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = Broken()
+    REGISTRY.register(broken)
+    project_metrics.append(broken)
+    async with manager(control_plane, namespace, metrics_secure=False) as address:
+        status, text = await get(f"http://{address}/metrics")
+    assert status == 200
+    assert ("controller_runtime_max_concurrent_reconciles", CONTROLLER) in parse(text)
+    assert "A collector of metrics failed" in caplog.messages
 
 
 @pytest.fixture(scope="module")

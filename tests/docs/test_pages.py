@@ -1,4 +1,4 @@
-"""The tutorial is run as it stands there: files written, commands typed, output compared."""
+"""Pages that are run as they stand there: files written, commands typed, output compared."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def appears(expected: str, printed: str) -> bool:
     return re.search(r"[^\n]*\n(?:.*\n)*?[^\n]*".join(lines), normal) is not None
 
 
-@pytest.mark.parametrize("page", ["tutorial-memcached.md"])
+@pytest.mark.parametrize("page", ["tutorial-memcached.md", "controllers.md"])
 def test_the_page_works_as_typed(repository: Path, tmp_path: Path, control_plane: ControlPlane, page: str) -> None:
     variables = environment(
         KUBECONFIG=str(control_plane.kubeconfig),
