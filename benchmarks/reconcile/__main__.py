@@ -18,7 +18,7 @@ from rich.console import Console
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import KaiwuError
 
-from . import chart, machine, profiling, report, results
+from . import chart, identity, machine, profiling, report, results
 from .contenders import CONTENDERS, Prepared, UnavailableError
 from .figures import Sample, medians
 from .observer import WatchEndedError
@@ -28,19 +28,6 @@ from .targets import SUBJECT
 
 HERE = Path(__file__).parent
 console = Console(highlight=False)
-
-
-OPERATOR = "operator"
-"""The service account of every operator: in a cluster they come with a token, not with a client certificate."""
-
-BINDINGS = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings"
-BINDING = {
-    "apiVersion": "rbac.authorization.k8s.io/v1",
-    "kind": "ClusterRoleBinding",
-    "metadata": {"name": OPERATOR},
-    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-    "subjects": [{"kind": "ServiceAccount", "name": OPERATOR, "namespace": "default"}],
-}
 
 
 class Benchmark:
@@ -108,10 +95,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         with ControlPlane() as control_plane, tempfile.TemporaryDirectory() as logs:
             control_plane.install_crds(HERE / "crd.yaml")
-            control_plane.rest.apply(BINDINGS, BINDING)
+            identity.grant(control_plane)
             kubeconfig = control_plane.kubeconfig
             settings = Settings(0, arguments.workers[0], arguments.idle, kubeconfig, kubeconfig, Path(logs, "log"))
-            benchmark = Benchmark(prepared, settings, lambda: control_plane.service_account_kubeconfig(OPERATOR))
+            benchmark = Benchmark(prepared, settings, lambda: identity.kubeconfig(control_plane))
             if arguments.profile:
                 return _profile(benchmark, arguments, build / "kaiwu.prof")
             benchmark.warm_up()
