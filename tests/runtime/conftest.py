@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from kaiwu_runtime import Client
+from kaiwu_runtime.envtest import ControlPlane
+
 from .packages import Make
+
+
+@pytest.fixture
+async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
+    """A client of the tests' API server, with all rights."""
+    async with Client.connect(control_plane.kubeconfig) as made:
+        yield made
 
 
 @pytest.fixture

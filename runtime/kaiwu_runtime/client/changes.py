@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kaiwu_runtime.client.client import Client, object_names
+from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.client.codec import encode
+from kaiwu_runtime.client.paths import object_names
 from kaiwu_runtime.errors import NotFoundError
 
 T = TypeVar("T")

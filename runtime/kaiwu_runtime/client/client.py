@@ -12,16 +12,17 @@ import enum
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar
 
 import msgspec
 
 from kaiwu_runtime.api.identity import identify
-from kaiwu_runtime.client.codec import decode, encode, encode_status
+from kaiwu_runtime.client.apply import apply_body, newest_version, status_body
+from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.client.page import PAGE_SIZE, page_decoder
-from kaiwu_runtime.client.paths import collection_path, object_path
+from kaiwu_runtime.client.paths import collection_path, object_names, object_path
 from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import ConflictError
 
@@ -33,8 +34,6 @@ STATUS_ATTEMPTS = 5
 
 PropagationPolicy = Literal["Background", "Foreground", "Orphan"]
 
-_SERVER_OWNED = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink"})
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _json = msgspec.json.Encoder()
 
 
@@ -48,18 +47,6 @@ class PatchType(enum.Enum):
     JSON = "application/json-patch+json"
     STRATEGIC = "application/strategic-merge-patch+json"
     APPLY = "application/apply-patch+yaml"
-
-
-class _StoredMetadata(msgspec.Struct, rename="camel"):
-    uid: str
-    resource_version: str
-
-
-class _Stored(msgspec.Struct):
-    metadata: _StoredMetadata
-
-
-_stored_decoder = msgspec.json.Decoder(_Stored)
 
 
 class Client:
@@ -180,13 +167,7 @@ class Client:
 
         See https://kubernetes.io/docs/reference/using-api/server-side-apply/
         """
-        members, metadata = _parts(obj)
-        body = {
-            **members,
-            "metadata": {name: raw for name, raw in metadata.items() if name not in _SERVER_OWNED},
-        }
-        if not subresource:
-            body.pop("status", None)  # it has a subresource of its own: sent here it is ignored, but looks written
+        body = apply_body(obj, with_status=bool(subresource))
         return await self._apply(obj, body, subresource, force=force, field_manager=field_manager, dry_run=dry_run)
 
     async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:
@@ -208,15 +189,9 @@ class Client:
                 faster than its status can be written.
             APIError: Any other failure.
         """
-        identity = identify(type(obj))
-        sent = _named(obj)
+        body = status_body(obj)
+        sent = body["metadata"]
         guarded = "resourceVersion" in sent
-        body = {
-            "apiVersion": identity.api_version,
-            "kind": identity.kind,
-            "metadata": sent,
-            "status": encode_status(obj),
-        }
         manager = field_manager or f"{self.field_manager}-status"
         for attempt in range(1, STATUS_ATTEMPTS + 1):
             try:
@@ -224,7 +199,7 @@ class Client:
             except ConflictError as error:
                 if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                     raise
-            sent["resourceVersion"] = await self._newest_version(obj)
+            sent["resourceVersion"] = await newest_version(self.transport, obj)
         raise AssertionError("unreachable")
 
     async def patch(
@@ -322,21 +297,6 @@ class Client:
             options["dryRun"] = ["All"]
         await self.transport.request("DELETE", object_path(identify(kind), namespace, name), body=_json.encode(options))
 
-    async def _newest_version(self, obj: object) -> str:
-        """Return the resourceVersion that an object has now, if it is the same object still."""
-        identity = identify(type(obj))
-        namespace, name = object_names(obj)
-        answer = await self.transport.request("GET", object_path(identity, namespace, name))
-        metadata = _stored_decoder.decode(answer).metadata
-        uid = cast("Any", obj).metadata.uid
-        if metadata.uid != uid:
-            raise ConflictError(
-                f"{identity.kind} {name}: the object with uid {uid} was replaced by one with uid {metadata.uid}",
-                code=409,
-                reason="Conflict",
-            )
-        return metadata.resource_version
-
     async def _apply(
         self,
         obj: T,
@@ -368,25 +328,3 @@ class Client:
         if dry_run:
             params["dryRun"] = "All"
         return params
-
-
-def _parts(obj: object) -> tuple[dict[str, msgspec.Raw], dict[str, msgspec.Raw]]:
-    """Return the members of an object's JSON, and those of its metadata."""
-    members = _members.decode(encode(obj))
-    return members, _members.decode(members.get("metadata", msgspec.Raw(b"{}")))
-
-
-def _named(obj: Any) -> dict[str, str]:  # noqa: ANN401 - a pydantic model or a lightkube kind
-    """Return the metadata that names an object, and its state when it was read from a server."""
-    namespace, name = object_names(obj)
-    named = {"name": name, "namespace": namespace} if namespace else {"name": name}
-    metadata = obj.metadata
-    if metadata is not None and metadata.uid and metadata.resourceVersion:
-        named |= {"uid": metadata.uid, "resourceVersion": metadata.resourceVersion}
-    return named
-
-
-def object_names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic model or a lightkube kind
-    """Return an object's namespace and name, empty where they are not set."""
-    metadata = obj.metadata
-    return (metadata.namespace or "", metadata.name or "") if metadata is not None else ("", "")

@@ -17,7 +17,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from kaiwu_runtime.client.client import Client, object_names
+from kaiwu_runtime.client.client import Client
+from kaiwu_runtime.client.paths import object_names
 from kaiwu_runtime.errors import NotFoundError
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")

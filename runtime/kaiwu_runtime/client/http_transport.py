@@ -13,32 +13,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import os
 import random
-import socket
-import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from functools import lru_cache
-from typing import Any, NamedTuple
-
-import msgspec
+from typing import NamedTuple
 
 import kaiwu_runtime
-from kaiwu_runtime.client.connection import BrokenConnectionError, Connection, Response
-from kaiwu_runtime.client.connections import Connections, ProxyError, Route
+from kaiwu_runtime.client.connection import Connection, Response
+from kaiwu_runtime.client.connections import Connections, Route
 from kaiwu_runtime.client.credentials import Credentials
+from kaiwu_runtime.client.failure import CONNECTION_ERRORS, is_broken, pause_before_retry, reason, refusal
 from kaiwu_runtime.client.lines import LineSplitter
 from kaiwu_runtime.client.paths import quoted
 from kaiwu_runtime.client.transport import JSON
-from kaiwu_runtime.errors import (
-    APIConnectionError,
-    APIStatusError,
-    ConfigurationError,
-    UnauthorizedError,
-    error_from_status,
-)
+from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, UnauthorizedError
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +46,6 @@ RECONNECTS = 3
 MOST_WARNINGS = 1000
 
 _APPLY = "application/apply-patch+yaml"
-_CONNECTION_ERRORS = (BrokenConnectionError, ProxyError, OSError)
-_status_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 class _Request(NamedTuple):
@@ -123,22 +110,22 @@ class HTTPTransport:
                 response, answer, sent = await self._send(request)
             except APIConnectionError as error:
                 reconnects += 1
-                if not harmless or reconnects > RECONNECTS or not _broken(error.__cause__):
+                if not harmless or reconnects > RECONNECTS or not is_broken(error.__cause__):
                     raise
                 pause = random.uniform(0.0, 0.05 * 2**reconnects)  # noqa: S311
             else:
                 if response.status < 300:
                     return answer
-                refusal = _failure(method, path, response, answer)
-                if refusal.code == 401 and not renewed and await self._renew_unless(sent):
+                refused = refusal(method, path, response, answer)
+                if refused.code == 401 and not renewed and await self._renew_unless(sent):
                     renewed = True
                     continue
-                wanted = _pause(refusal)
+                wanted = pause_before_retry(refused)
                 refusals += 1
                 if wanted is None or refusals > RETRIES or waited + wanted > RETRY_BUDGET_SECONDS:
                     # Not the variable: an exception that its own frame holds waits for the garbage collector.
-                    del refusal
-                    raise _failure(method, path, response, answer)
+                    del refused
+                    raise refusal(method, path, response, answer)
                 pause = wanted
             logger.debug("Sending a request again", extra={"method": method, "path": path, "seconds": pause})
             waited += pause
@@ -165,8 +152,8 @@ class HTTPTransport:
                             yield line
             finally:
                 self._connections.release(connection)
-        except _CONNECTION_ERRORS as error:
-            raise APIConnectionError(f"watch of {path}: {_reason(error)}") from error
+        except CONNECTION_ERRORS as error:
+            raise APIConnectionError(f"watch of {path}: {reason(error)}") from error
 
     async def close(self) -> None:
         """Close every connection."""
@@ -187,9 +174,9 @@ class HTTPTransport:
                     answer = connection.body()
                 finally:
                     self._connections.release(connection)
-        except _CONNECTION_ERRORS as error:
+        except CONNECTION_ERRORS as error:
             path = request.target.partition("?")[0]
-            raise APIConnectionError(f"{request.method} {self.server}{path}: {_reason(error)}") from error
+            raise APIConnectionError(f"{request.method} {self.server}{path}: {reason(error)}") from error
         self._hear(request.method, response)
         return response, answer, authorization
 
@@ -202,7 +189,7 @@ class HTTPTransport:
             self._hear("GET", response)
             if response.status >= 300:
                 body = b"".join([chunk async for chunk in connection.chunks(self._timeout)])
-                raise _failure("GET", path, response, body)
+                raise refusal("GET", path, response, body)
         except BaseException:
             self._connections.release(connection)
             raise
@@ -291,45 +278,3 @@ def _check_header(name: str, value: str) -> None:
         raise ConfigurationError(f"{name}: has characters that no HTTP header can hold") from None
     if any(character in "\r\n\0" for character in name + value):
         raise ConfigurationError(f"{name}: has a line break in it")
-
-
-def _failure(method: str, path: str, response: Response, body: bytes) -> APIStatusError:
-    try:
-        status = _status_decoder.decode(body)
-    except msgspec.MsgspecError:
-        text = " ".join(body.decode(errors="replace").split())[:300]
-        status = {"message": f"{method} {path}: {text or response.status}"}
-    return error_from_status(status, code=response.status, retry_after=_retry_after(response))
-
-
-def _retry_after(response: Response) -> float | None:
-    try:
-        seconds = float(response.header(b"retry-after") or "")
-    except ValueError:
-        return None
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _pause(error: APIStatusError) -> float | None:
-    """Return the seconds to wait before the request is sent again, or None when it must not be."""
-    if error.retry_after is None or (error.code != 429 and error.code < 500):
-        return None
-    # Jitter, or everybody who was refused together comes back together.
-    return error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311
-
-
-def _broken(cause: BaseException | None) -> bool:
-    """Tell whether an established connection broke; nobody there, a bad certificate or a time-out is no such case."""
-    return isinstance(cause, BrokenConnectionError)
-
-
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not trusted: {error.verify_message or error}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error}"
-    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
-        return os.strerror(error.errno)  # "Connection refused"; asyncio's own words are "Connect call failed"
-    return getattr(error, "strerror", "") or str(error) or type(error).__name__

@@ -1,8 +1,9 @@
-"""Request paths from names that come from users and objects: none of them may lead anywhere else."""
+"""Names of objects, which come from users, and request paths of them, which may lead nowhere else."""
 
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import quote
 
 from kaiwu_runtime.api.identity import ResourceIdentity
@@ -45,3 +46,9 @@ def object_path(identity: ResourceIdentity, namespace: str, name: str, subresour
     if identity.namespaced and not namespace:
         raise ValueError(f"{identity.kind} {name}: metadata.namespace is not set, and the kind is namespaced")
     return identity.path(_segment(namespace, "metadata.namespace"), _segment(name, "metadata.name"), subresource)
+
+
+def object_names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic model or a lightkube kind
+    """Return an object's namespace and name, empty where they are not set."""
+    metadata = obj.metadata
+    return (metadata.namespace or "", metadata.name or "") if metadata is not None else ("", "")

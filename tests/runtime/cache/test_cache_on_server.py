@@ -65,12 +65,6 @@ async def until_equal(cache: Cache, client: Client, namespace: str) -> dict[str,
         pytest.fail(f"the cache is not the server's state: {sorted(set(server.items()) ^ set(cached.items()))}")
 
 
-@pytest.fixture
-async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
-    async with Client.connect(control_plane.kubeconfig) as connected:
-        yield connected
-
-
 def through(proxy: FaultProxy, kubeconfig: Path, folder: Path) -> Client:
     """Return a client whose connections go through the proxy."""
     text = re.sub(r"https://127\.0\.0\.1:\d+", f"https://127.0.0.1:{proxy.port}", kubeconfig.read_text())

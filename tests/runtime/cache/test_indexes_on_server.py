@@ -29,12 +29,6 @@ def zones(obj: ConfigMap) -> list[str]:
     return data.get("zones", "").split()
 
 
-@pytest.fixture
-async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
-    async with Client.connect(control_plane.kubeconfig) as made:
-        yield made
-
-
 @asynccontextmanager
 async def indexed(client: Client, *namespaces: str) -> AsyncIterator[Cache]:
     async with running(client, *namespaces) as cache:

@@ -6,106 +6,27 @@ import asyncio
 import gc
 import json
 import logging
-import time
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
 
 import pytest
 from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
 from kaiwu_runtime.client import http_transport as module
-from kaiwu_runtime.client.authentication import StaticAuthentication, TokenFileAuthentication
 from kaiwu_runtime.client.credentials import Credentials
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIStatusError,
     BadRequestError,
-    ConfigurationError,
     ForbiddenError,
     GoneError,
     InvalidError,
     NotFoundError,
     ServerError,
     TooManyRequestsError,
-    UnauthorizedError,
 )
 
-APPLY = "application/apply-patch+yaml"
-Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-def answer(status: int = 200, body: object = None, **headers: str) -> Answer:
-    """Return a handler; a text is sent as it is, anything else as JSON."""
-    text = body if isinstance(body, str) else json.dumps(body if body is not None else {"ok": True})
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-
-    async def handle(_: web.Request) -> web.StreamResponse:
-        return web.Response(status=status, text=text, headers=named)
-
-    return handle
-
-
-async def hang_up(request: web.Request) -> web.StreamResponse:
-    """Close the connection without an answer."""
-    assert request.transport is not None
-    request.transport.close()
-    return web.Response()
-
-
-async def break_off(request: web.Request) -> web.StreamResponse:
-    """Close the connection in the middle of the body."""
-    response = web.StreamResponse(headers={"Content-Length": "100"})
-    await response.prepare(request)
-    await response.write(b'{"ok":')
-    assert request.transport is not None
-    request.transport.close()
-    return response
-
-
-async def say_nothing(_: web.Request) -> web.StreamResponse:
-    await asyncio.Event().wait()
-    return web.Response()
-
-
-class Server:
-    """Gives its answers one after the other, the last one for ever, and keeps what it was sent."""
-
-    def __init__(self) -> None:
-        self.answers: list[Answer] = []
-        self.requests: list[web.Request] = []
-        self.bodies: list[bytes] = []
-        self.times: list[float] = []
-        self.url = ""
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.times.append(time.monotonic())
-        self.requests.append(request)
-        self.bodies.append(await request.read())
-        return await self.answers[min(len(self.requests), len(self.answers)) - 1](request)
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    made = Server()
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", made.handle)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    made.url = f"http://{host}:{port}"
-    yield made
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def transport(server: Server) -> AsyncIterator[HTTPTransport]:
-    made = HTTPTransport(Credentials(server.url, headers=(("Impersonate-Group", "a"), ("Impersonate-Group", "b"))))
-    yield made
-    await made.close()
+from .scripted_server import APPLY, Answer, Server, answer, break_off, hang_up, say_nothing
 
 
 async def test_what_is_sent(server: Server, transport: HTTPTransport) -> None:
@@ -297,75 +218,6 @@ async def test_a_failure_is_freed_without_the_garbage_collector(
         gc.enable()
 
 
-async def test_a_401_is_answered_with_a_new_token_once(server: Server, tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("old", encoding="utf-8")
-    transport = HTTPTransport(Credentials(server.url, authentication=TokenFileAuthentication(token)))
-
-    async def renew(request: web.Request) -> web.StreamResponse:
-        token.write_text(f"new-{len(server.requests)}", encoding="utf-8")
-        return await answer(401)(request)
-
-    try:
-        server.answers = [renew, answer()]
-        await transport.request("POST", "/x", body=b"{}")
-        assert [request.headers["Authorization"] for request in server.requests] == ["Bearer old", "Bearer new-1"]
-        assert server.bodies == [b"{}", b"{}"]
-        server.answers = [renew]
-        with pytest.raises(UnauthorizedError):
-            await transport.request("GET", "/x")
-        assert len(server.requests) == 4
-    finally:
-        await transport.close()
-
-
-async def test_a_token_that_is_rotated_under_many_requests_fails_none(server: Server, tmp_path: Path) -> None:
-    """All but the first of them find the new token in use already when their 401 comes."""
-    token = tmp_path / "token"
-    token.write_text("old", encoding="utf-8")
-    transport = HTTPTransport(Credentials(server.url, authentication=TokenFileAuthentication(token)))
-
-    async def check(request: web.Request) -> web.StreamResponse:
-        if request.headers["Authorization"] == "Bearer new":
-            return await (answer() if request.path == "/x" else stream(b"{}\n"))(request)
-        token.write_text("new", encoding="utf-8")
-        await asyncio.sleep(0.02 * len(server.requests))  # each is refused later than the one before
-        return await answer(401)(request)
-
-    async def watch() -> list[bytes]:
-        return [line async for line in transport.stream("/watched", params={}, idle_timeout=5)]
-
-    server.answers = [check]
-    try:
-        answers = await asyncio.gather(*(transport.request("GET", "/x") for _ in range(4)), watch())
-        assert answers[-1] == [b"{}"]
-        assert len(server.requests) == 10
-    finally:
-        await transport.close()
-
-
-async def test_a_401_with_nothing_newer_is_final(server: Server) -> None:
-    transport = HTTPTransport(Credentials(server.url, authentication=StaticAuthentication.bearer("only")))
-    server.answers = [answer(401, {"message": "Unauthorized"})]
-    try:
-        with pytest.raises(UnauthorizedError, match=r"^Unauthorized$"):
-            await transport.request("GET", "/x")
-        assert len(server.requests) == 1
-    finally:
-        await transport.close()
-
-
-async def test_credentials_that_cannot_be_had_are_not_the_servers_fault(server: Server, tmp_path: Path) -> None:
-    authentication = TokenFileAuthentication(tmp_path / "missing")
-    transport = HTTPTransport(Credentials(server.url, authentication=authentication))
-    try:
-        with pytest.raises(ConfigurationError, match=f"^token file {tmp_path}/missing: "):
-            await transport.request("GET", "/x")
-        assert server.requests == []
-    finally:
-        await transport.close()
-
-
 async def test_redirects_are_not_followed(server: Server, transport: HTTPTransport) -> None:
     """Credentials would go where a proxy says."""
     server.answers = [answer(302, "", Location=f"{server.url}/elsewhere"), answer()]
@@ -389,67 +241,3 @@ async def test_warnings_are_logged_once(
         "The API server warns: v1beta1 Boat is deprecated; use v1",
         "The API server warns: another",
     ]
-
-
-async def lines(transport: HTTPTransport, idle_timeout: float = 5.0) -> AsyncIterator[bytes]:
-    async for line in transport.stream("/x", params={"watch": "true"}, idle_timeout=idle_timeout):
-        yield line
-
-
-def stream(*chunks: bytes, then: Answer | None = None) -> Answer:
-    async def handle(request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse()
-        await response.prepare(request)
-        for chunk in chunks:
-            await response.write(chunk)
-        if then is not None:
-            return await then(request)
-        await response.write_eof()
-        return response
-
-    return handle
-
-
-async def test_a_watch_yields_whole_lines(server: Server, transport: HTTPTransport) -> None:
-    server.answers = [stream(b"on", b"e\ntwo\nth", b"r", b"ee\n\n", b"cut off")]
-    assert [line async for line in lines(transport)] == [b"one", b"two", b"three"]
-
-
-@pytest.mark.parametrize(
-    ("then", "message"), [(hang_up, "^watch of /x: [^\n]+$"), (say_nothing, "^watch of /x: timed out$")]
-)
-async def test_a_watch_that_breaks_or_falls_silent(
-    server: Server, transport: HTTPTransport, then: Answer, message: str
-) -> None:
-    server.answers = [stream(b"one\n", then=then)]
-    seen: list[bytes] = []
-
-    async def watch() -> None:
-        async for line in lines(transport, 0.3):
-            seen.append(line)  # noqa: PERF401 - what came before the error counts
-
-    with pytest.raises(APIConnectionError, match=message):
-        await watch()
-    assert seen == [b"one"]
-
-
-async def test_a_watch_that_is_refused(server: Server, transport: HTTPTransport) -> None:
-    server.answers = [answer(410, {"message": "too old resource version", "reason": "Expired", "code": 410})]
-    with pytest.raises(GoneError, match="too old resource version"):
-        [line async for line in lines(transport)]
-    assert len(server.requests) == 1
-
-
-async def test_a_watch_renews_its_token(server: Server, tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("old", encoding="utf-8")
-    authentication = TokenFileAuthentication(token)
-    assert authentication.authorization() == "Bearer old"
-    token.write_text("new", encoding="utf-8")
-    transport = HTTPTransport(Credentials(server.url, authentication=authentication))
-    server.answers = [answer(401), stream(b"one\n")]
-    try:
-        assert [line async for line in lines(transport)] == [b"one"]
-        assert server.requests[1].headers["Authorization"] == "Bearer new"
-    finally:
-        await transport.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from copy import deepcopy
 from typing import Any
 
@@ -25,18 +24,11 @@ from kaiwu_runtime.client import (
     remove_finalizer,
     set_scale,
 )
-from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 
 pytestmark = pytest.mark.envtest
 
 FINALIZER = "example.com/cleanup"
-
-
-@pytest.fixture
-async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
-    async with Client.connect(control_plane.kubeconfig) as made:
-        yield made
 
 
 def config_map(name: str, namespace: str, **data: str) -> ConfigMap:

@@ -3,95 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import subprocess
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.models.rbac_v1 import PolicyRule, RoleRef, Subject
 from lightkube.resources.core_v1 import ConfigMap, Namespace
 from lightkube.resources.events_v1 import Event
-from lightkube.resources.rbac_authorization_v1 import ClusterRole, Role, RoleBinding
+from lightkube.resources.rbac_authorization_v1 import ClusterRole
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
-from kaiwu_runtime.api import CustomResource, resource
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.event import EventRecorder, EventSender, EventTimings
+from kaiwu_runtime.event import EventRecorder, EventTimings
 
-from ..faults.proxy import FaultProxy
-from .processes import proxied
+from .recording import BACKUP, Vault, config_map, count, counts, events, eventually, meta, recording
 
 pytestmark = pytest.mark.envtest
-
-QUICK = EventTimings(sweep=0.05, back_off=0.05, most_back_off=0.2)
-BACKUP: dict[str, Any] = {"reason": "BackedUp", "action": "Backup", "note": "3 files"}
-
-
-@resource(group="events.example.com", version="v1")
-class Vault(CustomResource):
-    pass
-
-
-@pytest.fixture
-async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
-    async with Client.connect(control_plane.kubeconfig) as made:
-        yield made
-
-
-@asynccontextmanager
-async def recording(
-    kubeconfig: Path, timings: EventTimings = QUICK, name: str = "vault-controller", **rest: Any
-) -> AsyncIterator[EventRecorder]:
-    """A recorder whose sender runs, and is stopped as a manager stops it."""
-    async with Client.connect(kubeconfig) as client:
-        sender = EventSender(lambda: client, timings=timings, **rest)
-        task = asyncio.create_task(sender.run())
-        await asyncio.sleep(0)  # a task that is cancelled before it began does nothing
-        try:
-            yield EventRecorder(sender, name)
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-
-async def config_map(client: Client, namespace: str, name: str = "settings") -> ConfigMap:
-    return await client.create(ConfigMap(metadata=ObjectMeta(name=name, namespace=namespace)))
-
-
-async def events(client: Client, namespace: str, reason: str = "") -> list[Event]:
-    # In default there are events of others, some without a time.
-    found = await client.list(Event, namespace=namespace, field_selector=f"reason={reason}" if reason else "")
-    return sorted(found, key=lambda event: event.eventTime)
-
-
-async def eventually(client: Client, namespace: str, condition: Callable[[list[Event]], bool]) -> list[Event]:
-    """Return the namespace's events once they are as expected."""
-    found: list[Event] = []
-    try:
-        async with asyncio.timeout(10):
-            while not condition(found := await events(client, namespace)):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        pytest.fail(f"not within 10 s; there is {[(event.reason, event.series) for event in found]}")
-    return found
-
-
-def count(event: Event) -> int:
-    return event.series.count if event.series is not None else 1
-
-
-def counts(*wanted: int) -> Callable[[list[Event]], bool]:
-    return lambda found: [count(event) for event in found] == list(wanted)
-
-
-def meta(obj: Any) -> ObjectMeta:
-    assert isinstance(obj.metadata, ObjectMeta)
-    return obj.metadata
 
 
 async def test_the_stored_event_has_every_field(client: Client, control_plane: ControlPlane, namespace: str) -> None:
@@ -280,111 +209,6 @@ async def test_an_event_that_is_gone_is_made_anew_and_keeps_its_count(
         (new,) = await eventually(client, namespace, counts(2))
     assert meta(new).uid != meta(old).uid
     assert new.eventTime == old.eventTime
-
-
-@pytest.mark.parametrize("allowed", [[], ["create"]], ids=["nothing", "create only"])
-async def test_a_missing_rule_is_named_once_and_harms_nobody(
-    client: Client,
-    control_plane: ControlPlane,
-    namespace: str,
-    caplog: pytest.LogCaptureFixture,
-    allowed: list[str],
-) -> None:
-    user = f"recorder-{namespace}"
-    role = ObjectMeta(name="events", namespace=namespace)
-    rule = PolicyRule(apiGroups=["events.k8s.io"], resources=["events"], verbs=allowed or ["get"])
-    await client.create(Role(metadata=role, rules=[rule]))
-    who = Subject(kind="User", name=user, apiGroup="rbac.authorization.k8s.io")
-    which = RoleRef(apiGroup="rbac.authorization.k8s.io", kind="Role", name="events")
-    await client.create(RoleBinding(metadata=role, roleRef=which, subjects=[who]))
-    about = await config_map(client, namespace)
-    async with recording(control_plane.add_user(user), EventTimings(refresh=0.05, sweep=0.02)) as recorder:
-        recorder.event(about, **BACKUP)
-        if allowed:
-            await eventually(client, namespace, counts(1))
-        for number in range(3):
-            recorder.event(about, **BACKUP)
-            recorder.event(about, **BACKUP | {"reason": f"Other{number}"})
-        async with asyncio.timeout(10):
-            while not caplog.records:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
-        await asyncio.sleep(0.3)  # for further lines, if there were any
-    (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    missing = "patch" if allowed else "create"
-    assert f"Cannot {missing} events: missing RBAC rule: groups='events.k8s.io' resources='events'" in line.message
-    assert "verbs=create,patch; declare it with @rbac" in line.message
-    assert [count(event) for event in await events(client, namespace)] == ([1] * 4 if allowed else [])
-
-
-async def test_a_namespace_that_ends_or_is_gone_is_quiet(
-    client: Client, control_plane: ControlPlane, caplog: pytest.LogCaptureFixture
-) -> None:
-    ending = control_plane.create_namespace()
-    about = await config_map(client, ending)
-    control_plane.delete_namespace(ending)  # it stays Terminating: nobody is here to empty it
-    async with recording(control_plane.kubeconfig) as recorder:
-        recorder.event(about, **BACKUP)
-        recorder.event(ConfigMap(metadata=ObjectMeta(name="a", namespace="never-there")), **BACKUP)
-        await asyncio.sleep(0.3)
-    assert [record.message for record in caplog.records if record.levelno >= logging.INFO] == []
-    assert await events(client, ending) == []
-
-
-async def test_what_the_server_refuses_is_logged_and_dropped(
-    client: Client, control_plane: ControlPlane, namespace: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    about = await config_map(client, namespace)
-    async with recording(control_plane.kubeconfig) as recorder:
-        recorder.event(about, **BACKUP)
-        await eventually(client, namespace, counts(1))
-        (series,) = recorder._sender._memory._known.values()
-        recorder._sender.record(series.key._replace(type="Odd"), {**series.fields, "type": "Odd"})
-        recorder.event(about, **BACKUP | {"reason": "Later"})
-        await eventually(client, namespace, counts(1, 1))
-    (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert line.message == "Dropped an event: the API server refuses it"
-    assert "type" in line.__dict__["error"]
-    assert line.__dict__["object"] == f"ConfigMap {namespace}/settings"
-
-
-async def test_events_of_an_outage_are_written_after_it(
-    client: Client, control_plane: ControlPlane, namespace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    about = await config_map(client, namespace)
-    async with FaultProxy(int(control_plane.url.rsplit(":", 1)[1])) as proxy:
-        config = proxied(control_plane.kubeconfig, proxy.port, tmp_path / "proxied")
-        async with recording(config) as recorder:
-            recorder.event(about, **BACKUP)
-            await eventually(client, namespace, counts(1))
-            proxy.cut_off()
-            for _ in range(4):
-                recorder.event(about, **BACKUP)
-                recorder.event(about, **BACKUP | {"reason": "Later"})
-                await asyncio.sleep(0.1)
-            proxy.refusing = False
-            await eventually(client, namespace, counts(5, 4))
-    lines = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
-    assert lines == ["Cannot write events; trying again"]
-
-
-async def test_an_answer_that_gets_lost_makes_no_second_event(
-    client: Client, control_plane: ControlPlane, namespace: str, tmp_path: Path
-) -> None:
-    about = await config_map(client, namespace)
-    async with FaultProxy(int(control_plane.url.rsplit(":", 1)[1])) as proxy:
-        config = proxied(control_plane.kubeconfig, proxy.port, tmp_path / "proxied")
-        async with recording(config) as recorder:
-            recorder.event(about, **BACKUP)
-            await eventually(client, namespace, counts(1))
-            proxy.cut_after = 100  # the server has taken the next request when its answer is cut
-            recorder.event(about, **BACKUP | {"reason": "Later"})
-            await eventually(client, namespace, counts(1, 1))
-            async with asyncio.timeout(5):
-                while recorder._sender._memory.waiting or recorder._sender._failures:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
-            recorder.event(about, **BACKUP | {"reason": "Later"})
-            await eventually(client, namespace, counts(1, 2))
-            assert proxy.cut_after is None
 
 
 class Watching(Reconciler):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -30,12 +29,6 @@ def crds(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) 
     for crd in build_crds([Gadget, Gizmo]):
         (folder / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
     control_plane.install_crds(folder)
-
-
-@pytest.fixture
-async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
-    async with Client.connect(control_plane.kubeconfig) as made:
-        yield made
 
 
 async def answers(api: API, name: str, scenario: Scenario) -> list[Any]:

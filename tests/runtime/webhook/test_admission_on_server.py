@@ -77,12 +77,6 @@ class Rules(Validator[Widget]):
             raise AdmissionDenied("eternal widgets stay", code=403)
 
 
-@pytest.fixture
-async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
-    async with Client.connect(control_plane.kubeconfig) as made:
-        yield made
-
-
 @pytest.fixture(scope="module", autouse=True)
 def widgets(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with installed(control_plane, crd(), tmp_path_factory.mktemp("crd")):

@@ -54,12 +54,6 @@ def widgets(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture
-async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
-    async with Client.connect(control_plane.kubeconfig) as made:
-        yield made
-
-
-@pytest.fixture
 async def cleanup(client: Client) -> AsyncIterator[list[str]]:
     """Paths of objects without a namespace that are deleted in the end."""
     paths: list[str] = []

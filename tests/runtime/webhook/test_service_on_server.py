@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +45,6 @@ class WidgetWebhook(Webhook):
     def setup_with_manager(self, manager):
         webhook_managed_by(manager).for_(Widget).with_validator(Rules(self.client)).complete()
 """
-
-
-@pytest.fixture
-async def client(control_plane: ControlPlane) -> AsyncIterator[Client]:
-    async with Client.connect(control_plane.kubeconfig) as made:
-        yield made
 
 
 async def test_a_webhook_of_a_project_is_called_through_its_service(

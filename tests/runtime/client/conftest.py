@@ -1,0 +1,47 @@
+"""What the tests of the client share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+
+from kaiwu_runtime.client import HTTPTransport
+from kaiwu_runtime.client.credentials import Credentials
+from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.generator import build_crds
+from kaiwu_runtime.generator.yaml_output import to_yaml
+
+from .engines import Engine
+from .scripted_server import Server
+
+
+@pytest.fixture(scope="module")
+def engines(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("crds")
+    for crd in build_crds([Engine]):
+        (folder / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
+    control_plane.install_crds(folder)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[Server]:
+    made = Server()
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", made.handle)
+    runner = web.AppRunner(application, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    made.url = f"http://{host}:{port}"
+    yield made
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def transport(server: Server) -> AsyncIterator[HTTPTransport]:
+    made = HTTPTransport(Credentials(server.url, headers=(("Impersonate-Group", "a"), ("Impersonate-Group", "b"))))
+    yield made
+    await made.close()
