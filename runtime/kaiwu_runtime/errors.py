@@ -74,6 +74,11 @@ class ControlPlaneError(KaiwuError):
 class APIError(KaiwuError):
     """A request to the API server failed."""
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same request may succeed later, with nobody changing anything for it."""
+        return True
+
 
 class APIConnectionError(APIError):
     """The API server gave no complete answer; the request may or may not have taken effect."""
@@ -105,6 +110,11 @@ class APIStatusError(APIError):
         self.reason = reason
         self.details = details or {}
         self.retry_after = retry_after
+
+    @property
+    def may_pass(self) -> bool:
+        """See :class:`APIError`: the server is not well, is busy, or does not know us yet."""
+        return self.code in {401, 429} or self.code >= 500
 
     def has_cause(self, reason: str) -> bool:
         """Tell whether one of the causes in `details` has a reason, for example ``NamespaceTerminating``."""
@@ -138,6 +148,11 @@ class ConflictError(APIStatusError):
     def is_ownership(self) -> bool:
         """Whether another field manager owns a field: trying again does not help, until somebody forces it."""
         return self.has_cause("FieldManagerConflict")
+
+    @property
+    def may_pass(self) -> bool:
+        """See :class:`APIError`: somebody else wrote in between, who may be done by then."""
+        return not self.is_ownership
 
 
 class AlreadyExistsError(APIStatusError):

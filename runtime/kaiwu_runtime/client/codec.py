@@ -111,14 +111,17 @@ def decode(kind: type[T], data: bytes) -> T:
         return kind(_mapping.decode(data))  # type: ignore[call-arg]  # lightkube's generic resources are dicts
     except (ValueError, msgspec.MsgspecError) as error:
         found = _names(data)
-        message = f"{describe(kind, data)}: {_reason(error)}"
+        message = f"{_described(kind, found)}: {_reason(error)}"
         # Without its cause: pydantic's text has the value that was refused, which may be a secret and would be logged.
         raise DecodeError(message, kind=kind, namespace=found.namespace, name=found.name) from None
 
 
 def describe(kind: type[Any], data: bytes) -> str:
     """Name an object for a message, from its bytes alone: ``ConfigMap default/settings``."""
-    found = _names(data)
+    return _described(kind, _names(data))
+
+
+def _described(kind: type[Any], found: _Name) -> str:
     where = f"{found.namespace}/{found.name}" if found.namespace else found.name
     return f"{_kind_name(kind)} {where}" if found.name else _kind_name(kind)
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any, get_args
 
 import msgspec
 
+from kaiwu_runtime.api.conditions import Condition, set_condition
 from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.api.markers import ListMapKeys
 from kaiwu_runtime.api.resource import resource_definition
@@ -21,7 +21,7 @@ from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.client.client import Client, PatchType
 from kaiwu_runtime.client.paths import object_path
 from kaiwu_runtime.controller.request import Request
-from kaiwu_runtime.errors import APIError, APIStatusError, ConflictError, DecodeError, NotFoundError, ServerError
+from kaiwu_runtime.errors import APIError, DecodeError, NotFoundError
 from kaiwu_runtime.event import EventRecorder, Reference
 
 logger = logging.getLogger(__name__)
@@ -37,12 +37,9 @@ _MOST_TOLD = 4096
 _json = msgspec.json.Encoder()
 
 
-class _Condition(msgspec.Struct, rename="camel"):
+class _Mark(msgspec.Struct):
     type: str = ""
     reason: str = ""
-    message: str = ""
-    observed_generation: int = 0
-    last_transition_time: str = ""
 
     @property
     def is_ours(self) -> bool:
@@ -59,7 +56,8 @@ class _Object(msgspec.Struct):
 
 
 _object = msgspec.json.Decoder(_Object)
-_condition = msgspec.json.Decoder(_Condition)
+_mark = msgspec.json.Decoder(_Mark)
+_condition = msgspec.json.Decoder(Condition)
 
 
 class Undecodable:
@@ -89,12 +87,12 @@ class Undecodable:
 
     def concerns(self, request: Request, error: DecodeError) -> bool:
         """Tell whether an error is about the very object of a request, and not about another one it needs."""
-        return error.kind is self._kind and (error.namespace, error.name) == (request.namespace, request.name)
+        return error.kind is self._kind and (error.namespace, error.name) == request.key
 
     def knows(self, request: Request, error: DecodeError) -> bool:
         """Tell whether this very failure has been told of: the condition itself wakes the controller once more."""
         obj = self._find(request)
-        return obj is not None and self._told.get(request) == (obj.uid, obj.generation, str(error))
+        return obj is not None and self._told.get(request) == _failure(obj, error)
 
     async def tell(self, request: Request, error: DecodeError) -> bool:
         """Record the event and write the condition; False when that has to be tried again."""
@@ -105,14 +103,14 @@ class Undecodable:
             try:
                 await self._mark(obj, str(error))
             except APIError as failure:
-                if not _is_final(failure):
+                if failure.may_pass:
                     logger.debug("Cannot write the condition; trying again", extra={"error": str(failure)})
                     return False
                 if not isinstance(failure, NotFoundError):
                     logger.warning("Cannot write the condition", extra={"error": str(failure)})
         if len(self._told) >= _MOST_TOLD:
             del self._told[next(iter(self._told))]
-        self._told[request] = (obj.uid, obj.generation, str(error))
+        self._told[request] = _failure(obj, error)
         reference = Reference(self._identity.api_version, self._identity.kind, *obj.key, obj.uid)
         self._recorder.event(reference, type="Warning", reason=REASON, action="Decode", note=str(error))
         return True
@@ -129,7 +127,7 @@ class Undecodable:
         if obj is None:
             return False
         conditions = _conditions(obj)
-        others = [raw for raw, condition in conditions if not condition.is_ours]
+        others = [raw for raw, mark in conditions if not mark.is_ours]
         if len(others) == len(conditions):
             return False  # the reconciler's own condition of that name
         try:
@@ -142,27 +140,22 @@ class Undecodable:
         try:
             await self._write(obj.key, patch, PatchType.MERGE, {"fieldManager": self._manager})
         except APIError as failure:
-            if _is_final(failure):
+            if not failure.may_pass:
                 logger.warning("Cannot remove the condition", extra={"error": str(failure)})
                 return False
         return True
 
     async def _mark(self, obj: CachedObject, message: str) -> None:
         text = message if len(message) <= _MESSAGE_LENGTH else f"{message[: _MESSAGE_LENGTH - 1]}…"
-        present = next((condition for _, condition in _conditions(obj) if condition.type == CONDITION), None)
-        if present is not None and not present.is_ours:
+        present = [(raw, mark) for raw, mark in _conditions(obj) if mark.type == CONDITION]
+        if any(not mark.is_ours for _, mark in present):
             return
-        if present is not None and (present.message, present.observed_generation) == (text, obj.generation):
+        conditions = _decoded(present)
+        generation = obj.generation
+        if not set_condition(
+            conditions, type=CONDITION, status=False, reason=REASON, message=text, observed_generation=generation
+        ):
             return
-        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        condition = {
-            "type": CONDITION,
-            "status": "False",
-            "reason": REASON,
-            "message": text,
-            "observedGeneration": obj.generation,
-            "lastTransitionTime": now if present is None else present.last_transition_time,
-        }
         metadata = {"name": obj.key.name, "resourceVersion": obj.resource_version}
         if obj.key.namespace:
             metadata["namespace"] = obj.key.namespace
@@ -170,7 +163,7 @@ class Undecodable:
             "apiVersion": self._identity.api_version,
             "kind": self._identity.kind,
             "metadata": metadata,
-            "status": {"conditions": [condition]},
+            "status": {"conditions": conditions},
         }
         await self._write(obj.key, body, PatchType.APPLY, {"fieldManager": self._manager, "force": "true"})
 
@@ -185,7 +178,7 @@ class Undecodable:
         )
 
     def _find(self, request: Request) -> CachedObject | None:
-        return self._informer().get(ObjectKey(request.namespace, request.name))
+        return self._informer().get(request.key)
 
 
 def has_conditions(kind: type[Any]) -> bool:
@@ -209,16 +202,21 @@ def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any annotation
         yield from _parts(argument)
 
 
-def _conditions(obj: CachedObject) -> list[tuple[msgspec.Raw, _Condition]]:
+def _decoded(marks: list[tuple[msgspec.Raw, _Mark]]) -> list[Condition]:
+    try:
+        return [_condition.decode(raw) for raw, _ in marks]
+    except msgspec.MsgspecError:
+        return []  # half a condition, which somebody else wrote: made anew
+
+
+def _failure(obj: CachedObject, error: DecodeError) -> tuple[str, int, str]:
+    """Return what makes a failure the same as one that was told of."""
+    return obj.uid, obj.generation, str(error)
+
+
+def _conditions(obj: CachedObject) -> list[tuple[msgspec.Raw, _Mark]]:
     try:
         status = _object.decode(obj.raw).status
-        return [] if status is None else [(raw, _condition.decode(raw)) for raw in status.conditions]
+        return [] if status is None else [(raw, _mark.decode(raw)) for raw in status.conditions]
     except msgspec.MsgspecError:
         return []  # no conditions that anybody could share
-
-
-def _is_final(error: APIError) -> bool:
-    """Tell whether trying again is no use: the server has understood, and refuses."""
-    if isinstance(error, ConflictError):
-        return error.is_ownership
-    return isinstance(error, APIStatusError) and not isinstance(error, ServerError) and error.code not in {401, 429}

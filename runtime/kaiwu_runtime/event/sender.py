@@ -159,7 +159,7 @@ class EventSender:
         except (APIConnectionError, ConfigurationError) as error:
             return self._postpone(series, error)
         except APIStatusError as error:
-            if error.code in {401, 409, 429} or error.code >= 500:
+            if error.may_pass:
                 series.attempts += 1
                 if series.attempts < ATTEMPTS:
                     return self._postpone(series, error)
