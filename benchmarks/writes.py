@@ -23,6 +23,7 @@ from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.core_v1 import ConfigMap
 
 from benchmarks.reconcile import identity
+from benchmarks.reconcile.workload import RESOURCE, SETTINGS, each
 from kaiwu_runtime.cache import Cache
 from kaiwu_runtime.client import Client
 from kaiwu_runtime.envtest import ControlPlane
@@ -31,10 +32,9 @@ BENCH = create_namespaced_resource("bench.inspur.com", "v1", "Bench", "benches")
 CRD = Path(__file__).parent / "reconcile" / "crd.yaml"
 NAMESPACE = "default"
 CONFIG_MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
-BENCHES = f"/apis/bench.inspur.com/v1/namespaces/{NAMESPACE}/benches"
+BENCHES = f"{RESOURCE}/namespaces/{NAMESPACE}/benches"
 APPLY, MERGE = "application/apply-patch+yaml", "application/merge-patch+json"
 IN_FLIGHT = 10
-SETTINGS = {f"setting-{number}": f"value of setting {number}, as long as such a value often is" for number in range(8)}
 PER_CHANGE = ("merge-patch a spec", "apply a ConfigMap", "apply a status")
 """What a change of the benchmark is: the driver's own write, and the two of the reconcile that follows."""
 
@@ -63,10 +63,10 @@ def status(number: int) -> dict[str, Any]:
     return {"observedGeneration": number, "conditions": [condition]}
 
 
-def bench(name: str, number: int) -> dict[str, Any]:
-    """Return a Bench with its status."""
+def bench(name: str, **members: object) -> dict[str, Any]:
+    """Return a Bench with its spec or its status."""
     metadata = {"name": name, "namespace": NAMESPACE}
-    return {"apiVersion": "bench.inspur.com/v1", "kind": "Bench", "metadata": metadata, "status": status(number)}
+    return {"apiVersion": "bench.inspur.com/v1", "kind": "Bench", "metadata": metadata, **members}
 
 
 async def _apply(client: Client, path: str, body: object, manager: str) -> None:
@@ -90,7 +90,7 @@ WRITES: dict[str, Write] = {
         client, f"{CONFIG_MAPS}/{name}", {"data": {"message": f"change {number}"}}
     ),
     "apply a status": lambda client, name, number: _apply(
-        client, f"{BENCHES}/{name}/status", bench(name, number), "operator-status"
+        client, f"{BENCHES}/{name}/status", bench(name, status=status(number)), "operator-status"
     ),
     "merge-patch a status": lambda client, name, number: _merge(
         client, f"{BENCHES}/{name}/status", {"status": status(number)}
@@ -114,14 +114,9 @@ def cpu_seconds(directory: Path) -> float:
 
 async def measure(client: Client, write: Write, names: Sequence[str], first: int, directory: Path) -> float:
     """Write each object once; return CPU milliseconds of the control plane per write."""
-    waiting = iter(enumerate(names, first))
+    numbers = {name: number for number, name in enumerate(names, first)}
     before = cpu_seconds(directory)
-
-    async def work() -> None:
-        for number, name in waiting:
-            await write(client, name, number)
-
-    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+    await each(names, lambda name: write(client, name, numbers[name]), IN_FLIGHT)
     await asyncio.sleep(0.3)  # what trails behind belongs to it: watches, the log of etcd
     return (cpu_seconds(directory) - before) / len(names) * 1000
 
@@ -132,14 +127,11 @@ async def run(plane: ControlPlane, objects: int, rounds: int) -> dict[str, list[
     figures: dict[str, list[float]] = {name: [] for name in WRITES}
     async with Client.connect(identity.kubeconfig(plane)) as client:
         for name in names:
-            spec = {**bench(name, 0), "spec": {"message": "at first", "settings": SETTINGS}}
-            del spec["status"]
-            await client.transport.request("POST", BENCHES, body=_encode(spec))
+            body = bench(name, spec={"message": "at first", "settings": SETTINGS})
+            await client.transport.request("POST", BENCHES, body=_encode(body))
         with watching(Cache(client.transport, namespaces=[NAMESPACE])):
-            for title in (
-                "apply a ConfigMap",
-                "apply a status",
-            ):  # the first of each creates fields, and managers of them
+            # The first of each creates fields, and managers of them.
+            for title in ("apply a ConfigMap", "apply a status"):
                 await measure(client, WRITES[title], names, 1, plane.directory)
             number = 2
             for turn in range(rounds):

@@ -55,7 +55,7 @@ class Workload:
             }
             await self._api.request("POST", self.benches, bench)
 
-        await _each(self.names, create)
+        await each(self.names, create)
 
     async def change(self, names: Sequence[str], on_send: Callable[[str], None]) -> None:
         """Change the spec of each named Bench once.
@@ -73,7 +73,7 @@ class Workload:
 
         for name in names:
             self.generations[name] += 1
-        await _each(names, change)
+        await each(names, change)
 
     async def list(self, path: str) -> list[dict[str, Any]]:
         """Return all objects below a path."""
@@ -88,7 +88,8 @@ class Workload:
                 await self._api.request("DELETE", path)
 
 
-async def _each(names: Iterable[str], action: Callable[[str], Awaitable[None]]) -> None:
+async def each(names: Iterable[str], action: Callable[[str], Awaitable[object]], in_flight: int = IN_FLIGHT) -> None:
+    """Do something for every name, so many at a time."""
     waiting = iter(names)
 
     async def work() -> None:
@@ -96,5 +97,5 @@ async def _each(names: Iterable[str], action: Callable[[str], Awaitable[None]]) 
             await action(name)
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(IN_FLIGHT):
+        for _ in range(in_flight):
             group.create_task(work())

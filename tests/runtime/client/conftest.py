@@ -10,19 +10,15 @@ from aiohttp import web
 from kaiwu_runtime.client import HTTPTransport
 from kaiwu_runtime.client.credentials import Credentials
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.generator import build_crds
-from kaiwu_runtime.generator.yaml_output import to_yaml
 
+from ..crds import install
 from .engines import Engine
 from .scripted_server import Server
 
 
 @pytest.fixture(scope="module")
 def engines(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("crds")
-    for crd in build_crds([Engine]):
-        (folder / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
-    control_plane.install_crds(folder)
+    install(control_plane, [Engine], tmp_path_factory.mktemp("crds"))
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from kaiwu_runtime import Client
@@ -13,6 +11,5 @@ from .rig import Rig
 
 
 @pytest.fixture
-async def rig(control_plane: ControlPlane, namespace: str) -> AsyncIterator[Rig]:
-    async with Client.connect(control_plane.kubeconfig) as client:
-        yield Rig(control_plane, namespace, client)
+def rig(control_plane: ControlPlane, namespace: str, client: Client) -> Rig:
+    return Rig(control_plane, namespace, client)

@@ -18,9 +18,8 @@ from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.client.paths import collection_path, object_path
 from kaiwu_runtime.controller import ControllerBuilder, GenerationChanged, Predicate
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.generator import build_crds
-from kaiwu_runtime.generator.yaml_output import to_yaml
 
+from ..crds import install
 from .rig import Rig, config_map, until
 
 pytestmark = pytest.mark.envtest
@@ -58,9 +57,7 @@ class Kettle(CustomResource):
 
 @pytest.fixture(autouse=True)
 def _crds(control_plane: ControlPlane, tmp_path: Path) -> None:
-    for crd in build_crds([Boiler, Kettle]):
-        (tmp_path / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
-    control_plane.install_crds(tmp_path)
+    install(control_plane, [Boiler, Kettle], tmp_path)
 
 
 async def ready(client: Client, request: Request) -> None:
@@ -86,7 +83,7 @@ class Stored:
         self.namespace = rig.namespace
         self.identity = identify(kind)
 
-    async def create(self, name: str, size: int) -> None:
+    async def create(self, name: str, size: int, *conditions: dict[str, Any]) -> None:
         body = {
             "apiVersion": self.identity.api_version,
             "kind": self.identity.kind,
@@ -95,6 +92,8 @@ class Stored:
         }
         path = collection_path(self.identity, self.namespace)
         await self.transport.request("POST", path, body=json.dumps(body).encode())
+        if conditions:
+            await self.merge(name, "status", status={"conditions": conditions})
 
     async def merge(self, name: str, subresource: str = "", **members: Any) -> None:
         path = object_path(self.identity, self.namespace, name, subresource)
@@ -170,8 +169,7 @@ async def test_an_event_and_a_condition_tell_of_it_and_the_others_are_reconciled
 
 async def test_a_condition_of_an_earlier_run_is_removed_when_the_object_fits(rig: Rig) -> None:
     stored = Stored(rig)
-    await stored.create("once-bad", 4)
-    await stored.merge("once-bad", "status", status={"conditions": [condition("DecodeFailed"), ready_condition()]})
+    await stored.create("once-bad", 4, condition("DecodeFailed"), ready_condition())
     rig.add(ready, for_boilers)
     async with rig.running():
         await stored.has("once-bad", "Ready", reason="Boils")
@@ -180,8 +178,7 @@ async def test_a_condition_of_an_earlier_run_is_removed_when_the_object_fits(rig
 
 async def test_an_object_that_was_marked_and_broken_again_is_told_of_with_the_time_it_had(rig: Rig) -> None:
     stored = Stored(rig)
-    await stored.create("bad", 3)
-    await stored.merge("bad", "status", status={"conditions": [condition("DecodeFailed")]})
+    await stored.create("bad", 3, condition("DecodeFailed"))
     rig.add(ready, for_boilers)
     async with rig.running():
         await stored.events("bad")
@@ -191,8 +188,7 @@ async def test_an_object_that_was_marked_and_broken_again_is_told_of_with_the_ti
 
 async def test_a_condition_of_that_name_may_be_the_reconcilers_own(rig: Rig) -> None:
     stored = Stored(rig)
-    await stored.create("film", 4)
-    await stored.merge("film", "status", status={"conditions": [condition("AllFrames")]})
+    await stored.create("film", 4, condition("AllFrames"))
     rig.add(ready, for_boilers)
     async with rig.running():
         found = await stored.has("film", "Decoded", "Ready")
@@ -245,8 +241,7 @@ async def test_a_status_that_may_not_be_written_costs_the_condition_alone(
 ) -> None:
     stored = Stored(rig)
     await stored.create("bad", 3)
-    await stored.create("once-bad", 4)
-    await stored.merge("once-bad", "status", status={"conditions": [condition("DecodeFailed")]})
+    await stored.create("once-bad", 4, condition("DecodeFailed"))
     allow(control_plane, rig.namespace)
     account = control_plane.service_account_kubeconfig("reader", rig.namespace)
     async with Client.connect(account) as client:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kaiwu_runtime.generator import build_crds
-from kaiwu_runtime.generator.yaml_output import to_yaml
+from ..crds import install
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,9 +39,7 @@ class Server:
 
     def install(self, models: Iterable[type[CustomResource]], directory: Path) -> None:
         """Install the kinds' CRDs as `make manifests` would write them."""
-        for crd in build_crds(models):
-            (directory / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
-        self._plane.install_crds(directory)
+        install(self._plane, models, directory)
 
     def refusal(self, manifest: dict[str, Any]) -> str:
         """Return the API server's message about a CRD it refuses; fail when it accepts it."""

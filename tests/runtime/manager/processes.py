@@ -8,10 +8,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from kaiwu_runtime.envtest import ControlPlane
+
+from ..faults.proxy import FaultProxy
 
 OPERATOR = Path(__file__).with_name("journalling_operator.py")
 
@@ -116,3 +120,10 @@ def proxied(kubeconfig: Path, port: int, target: Path) -> Path:
     text = re.sub(r"https://127\.0\.0\.1:\d+", f"https://127.0.0.1:{port}", kubeconfig.read_text(encoding="utf-8"))
     target.write_text(text, encoding="utf-8")
     return target
+
+
+@asynccontextmanager
+async def proxied_server(control_plane: ControlPlane, folder: Path) -> AsyncIterator[tuple[FaultProxy, Path]]:
+    """Put a proxy in front of an API server; gives it, and a kubeconfig that leads through it."""
+    async with FaultProxy(int(control_plane.url.rsplit(":", 1)[1])) as proxy:
+        yield proxy, proxied(control_plane.kubeconfig, proxy.port, folder / "proxied")

@@ -16,8 +16,7 @@ from kaiwu_runtime import Client
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.event import EventTimings
 
-from ..faults.proxy import FaultProxy
-from .processes import proxied
+from .processes import proxied_server
 from .recording import BACKUP, config_map, count, counts, events, eventually, recording
 
 pytestmark = pytest.mark.envtest
@@ -92,18 +91,16 @@ async def test_events_of_an_outage_are_written_after_it(
     client: Client, control_plane: ControlPlane, namespace: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     about = await config_map(client, namespace)
-    async with FaultProxy(int(control_plane.url.rsplit(":", 1)[1])) as proxy:
-        config = proxied(control_plane.kubeconfig, proxy.port, tmp_path / "proxied")
-        async with recording(config) as recorder:
+    async with proxied_server(control_plane, tmp_path) as (proxy, through), recording(through) as recorder:
+        recorder.event(about, **BACKUP)
+        await eventually(client, namespace, counts(1))
+        proxy.cut_off()
+        for _ in range(4):
             recorder.event(about, **BACKUP)
-            await eventually(client, namespace, counts(1))
-            proxy.cut_off()
-            for _ in range(4):
-                recorder.event(about, **BACKUP)
-                recorder.event(about, **BACKUP | {"reason": "Later"})
-                await asyncio.sleep(0.1)
-            proxy.refusing = False
-            await eventually(client, namespace, counts(5, 4))
+            recorder.event(about, **BACKUP | {"reason": "Later"})
+            await asyncio.sleep(0.1)
+        proxy.refusing = False
+        await eventually(client, namespace, counts(5, 4))
     lines = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
     assert lines == ["Cannot write events; trying again"]
 
@@ -112,17 +109,15 @@ async def test_an_answer_that_gets_lost_makes_no_second_event(
     client: Client, control_plane: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
     about = await config_map(client, namespace)
-    async with FaultProxy(int(control_plane.url.rsplit(":", 1)[1])) as proxy:
-        config = proxied(control_plane.kubeconfig, proxy.port, tmp_path / "proxied")
-        async with recording(config) as recorder:
-            recorder.event(about, **BACKUP)
-            await eventually(client, namespace, counts(1))
-            proxy.cut_after = 100  # the server has taken the next request when its answer is cut
-            recorder.event(about, **BACKUP | {"reason": "Later"})
-            await eventually(client, namespace, counts(1, 1))
-            async with asyncio.timeout(5):
-                while recorder._sender._memory.waiting or recorder._sender._failures:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
-            recorder.event(about, **BACKUP | {"reason": "Later"})
-            await eventually(client, namespace, counts(1, 2))
-            assert proxy.cut_after is None
+    async with proxied_server(control_plane, tmp_path) as (proxy, through), recording(through) as recorder:
+        recorder.event(about, **BACKUP)
+        await eventually(client, namespace, counts(1))
+        proxy.cut_after = 100  # the server has taken the next request when its answer is cut
+        recorder.event(about, **BACKUP | {"reason": "Later"})
+        await eventually(client, namespace, counts(1, 1))
+        async with asyncio.timeout(5):
+            while recorder._sender._memory.waiting or recorder._sender._failures:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        recorder.event(about, **BACKUP | {"reason": "Later"})
+        await eventually(client, namespace, counts(1, 2))
+        assert proxy.cut_after is None

@@ -20,8 +20,7 @@ from kaiwu_runtime import Client
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.manager.leader_election import LeaderElector, LeaseTimings
 
-from ..faults.proxy import FaultProxy
-from .processes import proxied
+from .processes import proxied_server
 
 pytestmark = pytest.mark.envtest
 
@@ -144,8 +143,8 @@ async def test_a_leader_whose_lease_was_taken_stops_leading(candidates: Candidat
 async def test_a_leader_that_cannot_renew_gives_up_before_another_may_lead(
     candidates: Candidates, tmp_path: Path, fault: str
 ) -> None:
-    async with FaultProxy(int(candidates.control_plane.url.rsplit(":", 1)[1])) as proxy:
-        elector = candidates.candidate("a", proxied(candidates.control_plane.kubeconfig, proxy.port, tmp_path / "kc"))
+    async with proxied_server(candidates.control_plane, tmp_path) as (proxy, through):
+        elector = candidates.candidate("a", through)
         await asyncio.wait_for(elector.acquire(), 10)
         other = candidates.candidate("b")
         waiting = asyncio.create_task(other.acquire())

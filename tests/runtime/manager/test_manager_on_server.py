@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -16,8 +14,7 @@ from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, 
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ConfigurationError
 
-from ..faults.proxy import FaultProxy
-from .processes import proxied
+from .processes import proxied_server
 
 pytestmark = pytest.mark.envtest
 
@@ -43,12 +40,6 @@ class Slow(Reconciler):
 class Failing:
     async def run(self) -> None:
         raise ConfigurationError("the runnable cannot work")
-
-
-@asynccontextmanager
-async def proxied_server(control_plane: ControlPlane, folder: Path) -> AsyncIterator[tuple[FaultProxy, Path]]:
-    async with FaultProxy(int(control_plane.url.rsplit(":", 1)[1])) as proxy:
-        yield proxy, proxied(control_plane.kubeconfig, proxy.port, folder / "proxied")
 
 
 def manager(kubeconfig: Path, namespace: str) -> Manager:

@@ -9,10 +9,9 @@ import pytest
 
 from kaiwu_runtime.client import Client
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.generator import build_crds
-from kaiwu_runtime.generator.yaml_output import to_yaml
 from kaiwu_runtime.testing import FakeTransport
 
+from ..crds import install
 from . import scenarios_of_apply, scenarios_of_patches, scenarios_of_reads
 from .api import API, Gadget, Gizmo, normalised
 from .random_writes import random_writes
@@ -25,10 +24,7 @@ DEFAULTED = {"apply_of_built_in_kinds"}
 
 @pytest.fixture(scope="module")
 def crds(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = tmp_path_factory.mktemp("crds")
-    for crd in build_crds([Gadget, Gizmo]):
-        (folder / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
-    control_plane.install_crds(folder)
+    install(control_plane, [Gadget, Gizmo], tmp_path_factory.mktemp("crds"))
 
 
 async def answers(api: API, name: str, scenario: Scenario) -> list[Any]:

@@ -19,10 +19,9 @@ from kaiwu_runtime.client import CachedClient, Client, PatchType
 from kaiwu_runtime.controller import controller_managed_by
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import AlreadyExistsError, ConflictError, NotFoundError
-from kaiwu_runtime.generator import build_crds
-from kaiwu_runtime.generator.yaml_output import to_yaml
 from kaiwu_runtime.testing import FakeTransport
 
+from ..crds import install
 from .api import Gadget, GadgetSpec, GadgetStatus, Gizmo
 
 
@@ -32,10 +31,7 @@ async def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         yield Client(FakeTransport(Gadget, Gizmo), namespace="fake")
         return
     control_plane: ControlPlane = request.getfixturevalue("control_plane")
-    folder = tmp_path_factory.mktemp("crds")
-    for crd in build_crds([Gadget, Gizmo]):
-        (folder / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
-    control_plane.install_crds(folder)
+    install(control_plane, [Gadget, Gizmo], tmp_path_factory.mktemp("crds"))
     async with Client.connect(control_plane.kubeconfig) as made:
         made.namespace = request.getfixturevalue("namespace")
         yield made
