@@ -18,6 +18,7 @@ from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.client.codec import encode
 from kaiwu_runtime.client.paths import object_names
 from kaiwu_runtime.errors import NotFoundError
+from kaiwu_runtime.json_equality import json_equal
 
 T = TypeVar("T")
 
@@ -36,7 +37,8 @@ class OperationResult(enum.Enum):
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
     """Return the JSON merge patch that makes `before` into `after`; empty when they are equal.
 
-    A list that differs is in it whole: a merge patch knows no parts of lists.
+    A list that differs is in it whole: a merge patch knows no parts of lists. Values are compared as JSON: ``1`` and
+    ``True`` differ, ``1`` and ``1.0`` do not.
 
     See https://www.rfc-editor.org/rfc/rfc7386
     """
@@ -46,7 +48,7 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
         if isinstance(value, Mapping) and isinstance(old, Mapping):
             if nested := merge_patch(old, value):
                 patch[name] = nested
-        elif name not in before or value != old:
+        elif name not in before or not json_equal(value, old):
             patch[name] = value
     return patch
 

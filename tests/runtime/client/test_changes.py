@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaiwu_runtime.client import merge_patch
+from kaiwu_runtime.json_equality import json_equal
 
-LEAVES = st.one_of(st.booleans(), st.integers(), st.text(max_size=3))
+LEAVES = st.one_of(st.booleans(), st.integers(), st.sampled_from([0, 1, 0.0, 1.0]), st.text(max_size=3))
 NAMES = st.sampled_from("abcd")
 VALUES = st.recursive(
     LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(NAMES, inner, max_size=3))
@@ -33,7 +34,7 @@ def apply(patch: Any, target: Any) -> Any:
 
 @given(DOCUMENTS, DOCUMENTS)
 def test_the_patch_makes_one_document_the_other(before: dict[str, Any], after: dict[str, Any]) -> None:
-    assert apply(merge_patch(before, after), before) == after
+    assert json_equal(apply(merge_patch(before, after), before), after)
 
 
 @given(DOCUMENTS)
@@ -49,7 +50,10 @@ def test_nothing_differs_nothing_is_sent(document: dict[str, Any]) -> None:
         ({"a": [1, 2]}, {"a": [1]}, {"a": [1]}),
         ({"a": 1}, {"a": {"b": 1}}, {"a": {"b": 1}}),
         ({}, {"a": {}}, {"a": {}}),
+        ({"a": 1}, {"a": True}, {"a": True}),
+        ({"a": [{"b": False}]}, {"a": [{"b": 0}]}, {"a": [{"b": 0}]}),
+        ({"a": 1}, {"a": 1.0}, {}),
     ],
 )
 def test_only_what_differs_is_in_it(before: dict[str, Any], after: dict[str, Any], patch: dict[str, Any]) -> None:
-    assert merge_patch(before, after) == patch
+    assert json_equal(merge_patch(before, after), patch)
