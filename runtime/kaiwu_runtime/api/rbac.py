@@ -6,6 +6,7 @@ See https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -13,6 +14,9 @@ from typing import Any, TypeVar
 from kaiwu_runtime.errors import DefinitionError
 
 RBAC_ATTRIBUTE = "__kaiwu_rbac__"
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_NAMESPACE_LENGTH = 63
 
 _T = TypeVar("_T")
 
@@ -60,8 +64,10 @@ def rbac(
         resources: Plural names, subresources as ``"deployments/status"``.
         resource_names: Limits the rule to objects of these names.
         urls: Non-resource paths, for example ``"/metrics"``; excludes ``groups`` and ``resources``.
-        namespace: Puts the rule into a Role in this namespace instead of the manager's ClusterRole.
-        role_name: Name of the role the rule goes into; default is the generator's ``--role-name``.
+        namespace: Puts the rule into a Role in this namespace instead of the manager's ClusterRole. The
+            namespace must exist when the operator is deployed; ``system`` is the operator's own.
+        role_name: Name of the role the rule goes into; default is the generator's ``--role-name``. The role is
+            bound to the operator's ServiceAccount like the other.
 
     Raises:
         DefinitionError: The rule is one the API server would refuse.
@@ -116,6 +122,13 @@ def _check(rule: RBACRule) -> None:
     for verb in rule.verbs:
         if verb != "*" and (verb != verb.lower() or not verb.isalpha()):
             raise DefinitionError(f"{where} verb {verb!r} is no verb: use a lower-case word such as 'get', or '*'")
+    if rule.namespace and (not _NAMESPACE.fullmatch(rule.namespace) or len(rule.namespace) > _NAMESPACE_LENGTH):
+        raise DefinitionError(
+            f"{where} namespace={rule.namespace!r} is not a valid namespace: use at most {_NAMESPACE_LENGTH} "
+            "lower-case letters, digits and '-'"
+        )
+    if rule.role_name in {".", ".."} or "/" in rule.role_name or "%" in rule.role_name:
+        raise DefinitionError(f"{where} role_name={rule.role_name!r} is not a valid name: leave out '/' and '%'")
     if rule.urls:
         _check_urls(where, rule)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from kaiwu_runtime.generator.crd import CustomResourceDefinition, build_crds
 from kaiwu_runtime.generator.discovery import find_resources, find_rules
 from kaiwu_runtime.generator.json_schema import editor_schema
 from kaiwu_runtime.generator.output import Written, remove_stale, write_files
-from kaiwu_runtime.generator.rbac import build_roles
+from kaiwu_runtime.generator.rbac import build_bindings, build_roles, namespace_transformers
 from kaiwu_runtime.generator.reference import api_reference
 from kaiwu_runtime.generator.yaml_output import to_yaml
 
@@ -31,6 +32,12 @@ def parser() -> argparse.ArgumentParser:
     manifests.add_argument("--crd-dir", type=Path, default=Path("config/crd/bases"), help="default: %(default)s")
     manifests.add_argument("--role-file", type=Path, default=Path("config/rbac/role.yaml"), help="default: %(default)s")
     manifests.add_argument("--role-name", default="manager-role", help="default: %(default)s")
+    manifests.add_argument(
+        "--role-namespaces-file",
+        type=Path,
+        default=Path("config/default/role_namespaces.yaml"),
+        help="kustomize transformers for roles in other namespaces (default: %(default)s)",
+    )
     manifests.add_argument("--namespaced", action="store_true", help="make a Role instead of a ClusterRole")
     manifests.add_argument(
         "--max-description", type=_length, metavar="N", help="cut descriptions in the CRDs to N characters, 0: none"
@@ -65,10 +72,30 @@ def write_manifests(options: argparse.Namespace) -> list[Written]:
     roles = build_roles(rules, role_name=options.role_name, namespaced=options.namespaced)
     files = {options.crd_dir / crd.file_name: to_yaml([crd.manifest]) for crd in crds}
     stale_pattern, kept = "*.yaml", list(files)
-    files[options.role_file] = to_yaml(roles)
+    files[options.role_file] = to_yaml([*roles, *build_bindings(roles, role_name=options.role_name)])
+    transformers = namespace_transformers(roles)
+    if transformers or options.role_namespaces_file.exists():
+        files[options.role_namespaces_file] = to_yaml(transformers)
+    if transformers:
+        _warn_of_missing_transformers(options.role_namespaces_file)
     written = write_files(files)
     mark = yaml_output.GENERATED.strip()
     return written + remove_stale(options.crd_dir, stale_pattern, kept, mark)
+
+
+def _warn_of_missing_transformers(file: Path) -> None:
+    """Warn when the kustomization beside the transformers does not list them, as in projects made before."""
+    kustomization = file.with_name("kustomization.yaml")
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        if file.name not in kustomization.read_text(encoding="utf-8"):
+            _warn(
+                f"{kustomization}: kustomize moves the roles of @rbac(namespace=...) into the operator's namespace: "
+                f"add {file.name} to its transformers"
+            )
+
+
+def _warn(warning: str) -> None:
+    print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - a command line
 
 
 def write_documents(options: argparse.Namespace) -> list[Written]:
@@ -111,7 +138,7 @@ def _crds(api: Path | None, max_description: int | None = None) -> list[CustomRe
         print(f"no API types yet: there is no *_types.py file below {where}/", file=sys.stderr)  # noqa: T201 - a command line
     crds = build_crds(models, max_description=max_description, source=_source)
     for warning in _warnings(crds):
-        print(f"warning: {warning}", file=sys.stderr)  # noqa: T201 - a command line
+        _warn(warning)
     return crds
 
 
