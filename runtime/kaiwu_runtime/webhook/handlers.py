@@ -24,7 +24,8 @@ from kaiwu_runtime.webhook.admission import (
     Validator,
     Warnings,
 )
-from kaiwu_runtime.webhook.json_patch import json_patch, merge
+from kaiwu_runtime.webhook.json_patch import json_patch
+from kaiwu_runtime.webhook.merge import merge
 from kaiwu_runtime.webhook.review import AdmissionResponse
 
 logger = logging.getLogger(__name__)
@@ -45,6 +46,10 @@ class _Named(msgspec.Struct):
 _json = msgspec.json.Decoder()
 _named = msgspec.json.Decoder(_Named)
 _threads = WorkerThreads("webhook")
+_patch_threads = WorkerThreads("webhook patch")  # of its own: a project's code may hold all of the others
+
+_IN_PLACE = 64 * 1024
+"""Bytes of an object up to which its patch is made on the event loop."""
 
 
 class AdmissionHandler(Protocol):
@@ -80,10 +85,12 @@ class DefaultingHandler(Generic[T]):
         after = encode(obj)
         if before == after:
             return AdmissionResponse(allowed=True)
-        raw = _json.decode(request.object)
-        typed_before = _json.decode(before)
-        typed_after = _json.decode(after)
-        return AdmissionResponse(allowed=True, patch=json_patch(raw, merge(raw, typed_before, typed_after)))
+        if len(request.object) + len(after) < _IN_PLACE:
+            patch = _patch(request.object, before, after)
+        else:
+            # Python code, so the event loop gets its turns between the steps of this thread.
+            patch = (await _patch_threads.submit(_patch, request.object, before, after)).get()
+        return AdmissionResponse(allowed=True, patch=patch)
 
 
 class ValidatingHandler(Generic[T]):
@@ -169,6 +176,17 @@ async def _call(method: Callable[..., Awaitable[R] | R], *args: object) -> R:
         return await method(*args)  # type: ignore[no-any-return]
     outcome = (await _threads.submit(method, *args)).get()
     return await outcome if inspect.isawaitable(outcome) else outcome
+
+
+def _patch(raw: bytes, before: bytes, after: bytes) -> list[dict[str, Any]]:
+    """Return the JSON patch that carries a typed change over to the object that was sent."""
+    try:
+        document = _json.decode(raw)
+        return json_patch(document, merge(document, _json.decode(before), _json.decode(after)))
+    except RecursionError:
+        raise AdmissionDenied("the object is nested too deeply to be changed", code=422) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise AdmissionDenied(f"the object is not valid JSON: {error}", code=422) from error
 
 
 def _decode(kind: type[T], request: AdmissionRequest, member: str) -> T:
