@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from kaiwu_runtime.api.identity import ObjectKey
 from kaiwu_runtime.cache.object import CachedObject
+from kaiwu_runtime.callback import contained, one_line
 from kaiwu_runtime.errors import DecodeError
 
 logger = logging.getLogger(__name__)
@@ -56,10 +57,11 @@ class Index:
     def _values_of(self, obj: CachedObject) -> tuple[str, ...]:
         try:
             return tuple(dict.fromkeys(self._function(obj)))
-        except Exception as error:
+        except BaseException as raised:  # noqa: BLE001 - see callback
+            error = contained(raised)
             logger.error(
                 "An index function failed; the object is not found by this index",
-                extra={"index": self._name, "object": str(obj.key), "error": " ".join(str(error).split())},
+                extra={"index": self._name, "object": str(obj.key), "error": one_line(error)},
                 exc_info=None if isinstance(error, DecodeError) else error,
             )
             return ()

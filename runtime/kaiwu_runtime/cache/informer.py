@@ -15,6 +15,7 @@ from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.reflector import Reflector
 from kaiwu_runtime.cache.selection import Keeping, Selection, explain
 from kaiwu_runtime.cache.store import EventType, ObjectEvent, Store
+from kaiwu_runtime.callback import contained
 from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import ConfigurationError, ForbiddenError, KaiwuError, NotFoundError, UnauthorizedError
 
@@ -157,11 +158,12 @@ class Informer:
     def _call(self, handler: EventHandler, event: ObjectEvent) -> None:
         try:
             handler(event)
-        except Exception:
+        except BaseException as error:  # noqa: BLE001 - see callback
             # One handler's mistake must neither stop the watch nor keep the event from the others.
-            logger.exception(
+            logger.error(
                 "An event handler failed",
                 extra={"kind": self.identity.kind, "object": str(event.object.key)},
+                exc_info=contained(error),
             )
 
 

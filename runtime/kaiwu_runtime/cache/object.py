@@ -13,6 +13,7 @@ import msgspec
 
 from kaiwu_runtime.api.identity import ObjectKey
 from kaiwu_runtime.client.codec import decode
+from kaiwu_runtime.client.deep_json import assembled, members
 
 T = TypeVar("T")
 
@@ -48,6 +49,7 @@ class _Object(msgspec.Struct):
 
 
 _object_decoder = msgspec.json.Decoder(_Object)
+_metadata_decoder = msgspec.json.Decoder(_Metadata)
 _members_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
@@ -83,10 +85,16 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
     def parse(cls, raw: bytes) -> CachedObject:
         """Read an object's metadata and drop its managedFields, often its larger half.
 
+        An object may be nested deeper than it can be decoded; its metadata is read all the same.
+
         Raises:
             msgspec.MsgspecError: Not even the metadata is that of a Kubernetes object.
         """
-        metadata = _object_decoder.decode(raw).metadata
+        try:
+            metadata = _object_decoder.decode(raw).metadata
+        except RecursionError:
+            raw = _without_deep_managed_fields(raw)
+            metadata = _metadata_decoder.decode(members(raw)["metadata"])
         if metadata.managed_fields:
             raw = _without_managed_fields(raw, bytes(metadata.managed_fields))
         return cls(
@@ -130,6 +138,14 @@ def _without_managed_fields(raw: bytes, value: bytes) -> bytes:
     metadata: dict[str, Any] = _members_decoder.decode(members["metadata"])
     metadata.pop("managedFields", None)
     return _encoder.encode({**members, "metadata": metadata})
+
+
+def _without_deep_managed_fields(raw: bytes) -> bytes:
+    """Cut out managedFields without reading them: they are nested as deep as the object."""
+    parts = members(raw)
+    metadata = members(parts.get("metadata", b"null"))
+    metadata.pop("managedFields", None)
+    return assembled({**parts, "metadata": assembled(metadata)})
 
 
 def _interned(labels: dict[str, str] | None) -> dict[str, str]:

@@ -26,8 +26,9 @@ from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity
 from kaiwu_runtime.back_off import back_off
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.selection import Keeping, Selection, explain
-from kaiwu_runtime.cache.watch_line import Bookmark, parse_line
-from kaiwu_runtime.client.page import PAGE_SIZE, page_decoder
+from kaiwu_runtime.cache.watch_line import UNREADABLE, Bookmark, parse_line
+from kaiwu_runtime.callback import contained
+from kaiwu_runtime.client.page import PAGE_SIZE, decode_page
 from kaiwu_runtime.client.transport import JSON, METADATA, METADATA_LIST, Transport
 from kaiwu_runtime.errors import (
     APIConnectionError,
@@ -159,7 +160,7 @@ class Reflector:
         while True:
             try:
                 answer = await self._transport.request("GET", self._path, params=params, accept=accept)
-                page = page_decoder.decode(answer)
+                page = decode_page(answer)
             except GoneError:
                 if "continue" not in params:
                     raise
@@ -206,14 +207,20 @@ class Reflector:
                 self._take(line)
 
     def _take(self, line: bytes) -> None:
+        refused: APIStatusError | None = None
+        bookmark: Bookmark | None = None
         try:
             event = parse_line(line)
-        except msgspec.MsgspecError as error:
-            raise APIConnectionError(f"watch of {self._path}: a line that is no event ({error})") from error
-        if event.type == "ERROR":
-            raise event.error()
-        if event.type == "BOOKMARK":
-            self._take_bookmark(event.bookmark())
+            if event.type == "ERROR":
+                refused = event.error()
+            elif event.type == "BOOKMARK":
+                bookmark = event.bookmark()
+        except UNREADABLE as error:
+            raise APIConnectionError(f"watch of {self._path}: a line that is not an event ({error})") from error
+        if refused is not None:
+            raise refused
+        if bookmark is not None:
+            self._take_bookmark(bookmark)
             return
         for obj in self._parsed((event.object,)):
             if self._initial is not None:
@@ -242,24 +249,33 @@ class Reflector:
 
     def _parsed(self, items: Iterable[msgspec.Raw]) -> Iterable[CachedObject]:
         for item in items:
+            raw = bytes(item)
             try:
-                yield CachedObject.parse(self._transformed(bytes(item)))
-            except msgspec.MsgspecError as error:
+                yield CachedObject.parse(raw) if self._keeping.transform is None else self._transformed(raw)
+            except UNREADABLE as error:
                 logger.error(
                     "Ignoring an object whose metadata cannot be read",
                     extra={**self._fields(), "error": str(error)},
                 )
 
-    def _transformed(self, raw: bytes) -> bytes:
+    def _transformed(self, raw: bytes) -> CachedObject:
+        whole = CachedObject.parse(raw)
         transform = self._keeping.transform
         if transform is None:
-            return raw
+            return whole
         try:
-            return _encoder.encode(transform(_decoder.decode(raw)))
-        except Exception:
+            found = CachedObject.parse(_encoder.encode(transform(_decoder.decode(raw))))
+            if not found.is_state_of(whole) or found.key != whole.key:
+                raise ValueError("the result has other metadata than the object; keep name, namespace, uid and version")
+        except BaseException as error:  # noqa: BLE001 - see callback
             # Kept whole: an object that is missing from the cache would look deleted.
-            logger.exception("A transform function failed; keeping the whole object", extra=self._fields())
-            return raw
+            logger.error(
+                "A transform function failed; keeping the whole object",
+                extra={**self._fields(), "object": str(whole.key)},
+                exc_info=contained(error),
+            )
+            return whole
+        return found
 
     def _recovered(self) -> None:
         self._progress = True

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from kaiwu_runtime.client.deep_json import members
 from kaiwu_runtime.errors import APIStatusError, error_from_status
 
 _END_OF_INITIAL_EVENTS = "k8s.io/initial-events-end"
@@ -58,12 +59,24 @@ class _BookmarkObject(msgspec.Struct):
     metadata: _Metadata
 
 
-parse_line = msgspec.json.Decoder(WatchLine).decode
-"""Read a line.
+UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+"""What reading raises when the bytes are not what the API server's documentation says."""
 
-Raises:
-    msgspec.MsgspecError: It is no event.
-"""
+_parse_line = msgspec.json.Decoder(WatchLine).decode
+
+
+def parse_line(line: bytes) -> WatchLine:
+    """Read a line, however deep its object is nested.
+
+    Raises:
+        msgspec.MsgspecError: It is not an event.
+    """
+    try:
+        return _parse_line(line)
+    except RecursionError:
+        parts = members(line)
+        return WatchLine(msgspec.json.decode(parts.get("type", b'""'), type=str), msgspec.Raw(parts.get("object", b"null")))
+
 
 _bookmark_decoder = msgspec.json.Decoder(_BookmarkObject)
 _status_decoder = msgspec.json.Decoder(dict[str, Any])

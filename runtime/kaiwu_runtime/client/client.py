@@ -21,7 +21,7 @@ from kaiwu_runtime.client.apply import apply_body, newest_version, status_body
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.http_transport import HTTPTransport
-from kaiwu_runtime.client.page import PAGE_SIZE, page_decoder
+from kaiwu_runtime.client.page import PAGE_SIZE, decode_page
 from kaiwu_runtime.client.paths import collection_path, object_names, object_path
 from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import ConflictError
@@ -112,7 +112,7 @@ class Client:
             params["fieldSelector"] = field_selector
         found: list[T] = []
         while True:
-            page = page_decoder.decode(await self.transport.request("GET", path, params=params))
+            page = decode_page(await self.transport.request("GET", path, params=params))
             found.extend(decode(kind, bytes(item)) for item in page.items or ())
             if not page.metadata.continue_:
                 return found

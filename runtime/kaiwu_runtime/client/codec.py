@@ -7,13 +7,24 @@ a caller can go on with the others.
 
 from __future__ import annotations
 
+import re
+import traceback
 from functools import cache
+from pathlib import PurePath
 from typing import Any, TypeVar, cast
 
 import msgspec
 
 from kaiwu_runtime.api.identity import identify
-from kaiwu_runtime.client.pydantic_models import dump_model, dump_status, is_model, validate_model
+from kaiwu_runtime.callback import CallbackError, contained, one_line
+from kaiwu_runtime.client.deep_json import members
+from kaiwu_runtime.client.pydantic_models import (
+    dump_model,
+    dump_status,
+    is_model,
+    is_validation_error,
+    validate_model,
+)
 from kaiwu_runtime.errors import DecodeError
 
 T = TypeVar("T")
@@ -33,6 +44,7 @@ _mapping = msgspec.json.Decoder(dict[str, Any])
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
+_SUPPLIED_VALUE = re.compile(r"supplied value .* for schema", re.DOTALL)
 _EMPTY = msgspec.Raw(b"{}")
 
 
@@ -109,9 +121,9 @@ def decode(kind: type[T], data: bytes) -> T:
         if issubclass(kind, msgspec.Struct):
             return cast("T", _struct_decoder(kind).decode(data))
         return kind(_mapping.decode(data))  # type: ignore[call-arg]  # lightkube's generic resources are dicts
-    except (ValueError, msgspec.MsgspecError) as error:
+    except BaseException as error:  # noqa: BLE001 - a validator of the type's may raise anything: it costs this object
         found = _names(data)
-        message = f"{_described(kind, found)}: {_reason(error)}"
+        message = f"{_described(kind, found)}: {_reason(contained(error))}"
         # Without its cause: pydantic's text has the value that was refused, which may be a secret and would be logged.
         raise DecodeError(message, kind=kind, namespace=found.namespace, name=found.name) from None
 
@@ -130,8 +142,19 @@ def _names(data: bytes) -> _Name:
     """Return what an object is called, as far as its bytes tell."""
     try:
         return _named.decode(data).metadata or _Name()
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return _Name()
+    except RecursionError:
+        return _deep_names(data)
+
+
+def _deep_names(data: bytes) -> _Name:
+    try:
+        metadata = members(members(data)["metadata"])
+        names = [msgspec.json.decode(metadata.get(field, b'""'), type=str) for field in ("name", "namespace")]
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError):
+        return _Name()
+    return _Name(*names)
 
 
 def _kind_name(kind: type[Any]) -> str:
@@ -147,9 +170,22 @@ def _reason(error: Exception) -> str:
     if isinstance(error, msgspec.ValidationError):
         what, _, where = str(error).partition(" - at `")
         return f"{where.removeprefix('$.').rstrip('`')}: {what}" if where else what
-    details = getattr(error, "errors", None)
-    if callable(details):
-        found = details(include_url=False, include_input=False, include_context=False)
+    if is_validation_error(error):
+        found = error.errors(include_url=False, include_input=False, include_context=False)
         lines = [f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found]
         return "; ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
-    return str(error)
+    if isinstance(error, RecursionError) and "deserializing" in str(error):
+        return f"nested too deeply to be read ({error})"
+    if isinstance(error, msgspec.MsgspecError | UnicodeDecodeError):
+        return str(error)
+    return _raised(error)
+
+
+def _raised(error: Exception) -> str:
+    """Say what a validator raised that is no refusal, and where."""
+    origin = error.__cause__ if isinstance(error, CallbackError) and error.__cause__ is not None else error
+    # pydantic puts the value into this text; it may be a secret.
+    text = _SUPPLIED_VALUE.sub("the value for schema", one_line(origin))
+    frames = traceback.extract_tb(origin.__traceback__)
+    where = f" ({PurePath(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"validation raised {type(origin).__name__}{': ' if text else ''}{text}{where}"

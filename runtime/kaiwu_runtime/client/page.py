@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from kaiwu_runtime.client.deep_json import elements, members
+
 PAGE_SIZE = 500
 """Objects per page, as kubectl asks for them."""
 
@@ -25,4 +27,19 @@ class Page(msgspec.Struct):
     items: list[msgspec.Raw] | None = None
 
 
-page_decoder = msgspec.json.Decoder(Page)
+_page = msgspec.json.Decoder(Page)
+_metadata = msgspec.json.Decoder(PageMetadata)
+
+
+def decode_page(answer: bytes) -> Page:
+    """Return the page that the API server answered with, however deep its objects are nested.
+
+    Raises:
+        msgspec.MsgspecError: It is not a list of objects.
+    """
+    try:
+        return _page.decode(answer)
+    except RecursionError:
+        parts = members(answer)
+        items = [msgspec.Raw(item) for item in elements(parts.get("items", b"null"))]
+        return Page(_metadata.decode(parts.get("metadata", b"{}")), items)

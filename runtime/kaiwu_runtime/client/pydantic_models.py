@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
     from typing_extensions import TypeIs
 
@@ -26,6 +26,12 @@ def is_model(value: object) -> TypeIs[BaseModel | type[BaseModel]]:
         return False
     base = pydantic.BaseModel
     return issubclass(value, base) if isinstance(value, type) else isinstance(value, base)
+
+
+def is_validation_error(error: BaseException) -> TypeIs[ValidationError]:
+    """Tell whether an exception is pydantic's own list of what does not fit."""
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and isinstance(error, pydantic.ValidationError)
 
 
 class _Fields(NamedTuple):
@@ -52,7 +58,7 @@ def _default(field: FieldInfo) -> object:
     """Return what a field holds that nobody touched. Once per field: pydantic inspects the factory at each call."""
     try:
         return deepcopy(field.get_default(call_default_factory=True, validated_data={}))
-    except Exception:  # noqa: BLE001 - a factory that needs the other fields; what it made counts as set
+    except BaseException:  # noqa: BLE001 - a factory of the user's, or one that needs the other fields; what it made counts as set
         return object()
 
 

@@ -13,23 +13,31 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from kaiwu_runtime import log
+from kaiwu_runtime import fork, log
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
+from kaiwu_runtime.callback import contained, is_delivered
 from kaiwu_runtime.controller.blocking import Watched
-from kaiwu_runtime.controller.failure import OUTAGES, describe
+from kaiwu_runtime.controller import failure
+from kaiwu_runtime.controller.failure import OUTAGES, describe, is_panic, meaning
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
 from kaiwu_runtime.controller.source import ChannelSource, Source
 from kaiwu_runtime.controller.threads import WorkerThreads
 from kaiwu_runtime.controller.undecodable import Undecodable
-from kaiwu_runtime.errors import ConflictError, DecodeError, KaiwuError, TerminalError
+from kaiwu_runtime.errors import ConflictError, DecodeError, TerminalError
 from kaiwu_runtime.queue import QueueMetrics, QueueShutDown, RateLimiter, WorkQueue
 
 logger = logging.getLogger(__name__)
 
 _QUIET_CONFLICTS = 5
-"""So many conflicts in a row are bad luck; more are a mistake that somebody should hear of."""
+"""So many conflicts in a row are bad luck; more are a mistake that should be reported."""
+
+_STOP_SECONDS = 1.0
+"""What a reconcile gets to end once it is cancelled; one that swallows its cancellation is left behind."""
+
+_MOST_STACKS = 4096
+"""Requests whose last stack is remembered; showing one again does no harm."""
 
 
 class ControllerMetrics(Protocol):
@@ -45,7 +53,7 @@ class ControllerMetrics(Protocol):
         """A reconcile failed for good."""
 
     def panicked(self) -> None:
-        """A reconcile raised what no request raises: a mistake in the code."""
+        """A reconcile raised what Python raises for a mistake in the code; see :func:`failure.is_panic`."""
 
     def timed_out(self) -> None:
         """A reconcile was cancelled for its timeout."""
@@ -98,6 +106,8 @@ class Controller:
     undecodable: Undecodable | None = None
     queue: WorkQueue[Request] = field(init=False)
     _workers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
+    _left_behind: set[asyncio.Task[None]] = field(init=False, default_factory=set)
+    _stacks: dict[Request, int] = field(init=False, default_factory=dict)
     _threads: WorkerThreads = field(init=False)
     _is_async: bool = field(init=False)
 
@@ -134,7 +144,15 @@ class Controller:
         self._workers = [
             asyncio.create_task(self._work(), name=f"{self.name} worker {number}") for number in range(count)
         ]
-        await asyncio.gather(*self._workers)
+        try:
+            done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            # Without a grace period: `stop` has given it, or the caller has no time.
+            self.queue.shut_down()
+            await self._cancel([worker for worker in self._workers if not worker.done()])
+        for worker in done:
+            if not worker.cancelled():
+                worker.result()
 
     async def stop(self, grace: float) -> None:
         """Take no more requests, let the reconciles in progress finish, and cancel them after a while.
@@ -143,15 +161,30 @@ class Controller:
             grace: Seconds they may take.
         """
         self.queue.shut_down()
+        for channel in self.channels:
+            channel.stop()
         busy = [worker for worker in self._workers if not worker.done()]
         if not busy:
             return
         _, late = await asyncio.wait(busy, timeout=grace)
-        for worker in late:
-            worker.cancel()
         if late:
             logger.warning("Cancelled reconciles that did not finish in time", extra={"controller": self.name})
-            await asyncio.wait(late, timeout=1.0)
+            await self._cancel(list(late))
+
+    async def _cancel(self, workers: list[asyncio.Task[None]]) -> None:
+        """Cancel workers, and leave those behind that do not end."""
+        ending = [worker for worker in workers if worker not in self._left_behind]
+        if not ending:
+            return
+        for worker in ending:
+            worker.cancel()
+        _, stuck = await asyncio.wait(ending, timeout=_STOP_SECONDS)
+        if stuck:
+            self._left_behind |= stuck
+            logger.warning(
+                "Reconciles do not end although they are cancelled; leaving them behind",
+                extra={"controller": self.name, "reconciles": len(stuck)},
+            )
 
     async def _work(self) -> None:
         while True:
@@ -177,10 +210,10 @@ class Controller:
             outcome = "error"
             try:
                 outcome = self._settle(request, await self._reconcile(request))
-            except (Exception, SystemExit, asyncio.CancelledError) as error:
-                task = asyncio.current_task()
-                if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+            except BaseException as error:
+                if is_delivered(error):
                     raise  # the worker is being stopped; otherwise the reconciler awaited something that was
+                fork.leave_child(error)
                 told = await self._told(request, error)
                 outcome = self._fail(request, error) if told is None else told
             finally:
@@ -190,44 +223,66 @@ class Controller:
     async def _told(self, request: Request, error: BaseException) -> str | None:
         """Tell of an object that does not fit its type, and leave it until it changes; None for any other failure."""
         undecodable = self.undecodable
-        if undecodable is None or not isinstance(error, DecodeError) or not undecodable.concerns(request, error):
+        if undecodable is None:
             return None
-        if undecodable.knows(request, error):
+        found = next((entry for entry in failure.find(error, DecodeError) if undecodable.concerns(request, entry)), None)
+        if found is None:
+            return None
+        if undecodable.knows(request, found):
             self.queue.forget(request)
             return "error"
-        if not await undecodable.tell(request, error):
+        try:
+            told = await undecodable.tell(request, found)
+        except Exception:
+            # A failed report must not end the worker.
+            logger.exception("Cannot report an object that does not fit its type")
+            return None
+        if not told:
             self.queue.add_rate_limited(request)
             return "requeue"
-        return self._fail(request, TerminalError(str(error)))
+        return self._fail(request, TerminalError(str(found)))
 
     def _fail(self, request: Request, error: BaseException) -> str:
         """Decide when a reconcile that raised is tried again, and log it once."""
-        if isinstance(error, TerminalError):
+        meant = meaning(error)
+        if isinstance(meant, TerminalError):
             self.queue.forget(request)
             if self.metrics is not None:
                 self.metrics.terminal()
             logger.error(
                 "Reconciler error: not retried until the object changes",
                 extra={"error": describe(error)},
-                exc_info=error if error.__cause__ is not None else None,
+                exc_info=self._stack(request, error) if error.__cause__ is not None else None,
             )
             return "error"
         failures = self.queue.failures(request) + 1
         seconds = self.queue.add_rate_limited(request)
-        if isinstance(error, ConflictError) and failures <= _QUIET_CONFLICTS and not error.is_ownership:
-            # Somebody else wrote in between; the next try sees their write. Nothing to alarm anybody with.
+        if isinstance(meant, ConflictError) and failures <= _QUIET_CONFLICTS and not meant.is_ownership:
+            # Another client wrote in between; the next try sees its write.
             logger.debug("The object changed meanwhile; trying again", extra={"error": describe(error)})
             return "requeue"
-        if self.metrics is not None and not isinstance(error, KaiwuError | OSError):
+        if self.metrics is not None and is_panic(error):
             self.metrics.panicked()
         logger.error(
             "Reconciler error",
             extra={"error": describe(error), "failures": failures, "retry_in": f"{seconds:.3f}s"},
-            exc_info=None if isinstance(error, OUTAGES) else error,
+            exc_info=None if isinstance(meant, OUTAGES) else self._stack(request, error),
         )
         return "error"
 
+    def _stack(self, request: Request, error: BaseException) -> BaseException | None:
+        """Return the error when its stack has to be shown: not when it is the one of the last try."""
+        seen = failure.fingerprint(error)
+        if self._stacks.get(request) == seen:
+            return None
+        if len(self._stacks) >= _MOST_STACKS:
+            del self._stacks[next(iter(self._stacks))]
+        self._stacks[request] = seen
+        return contained(error)
+
     def _settle(self, request: Request, result: Result | None) -> str:
+        if self._stacks:
+            self._stacks.pop(request, None)
         if result is not None and result.seconds > 0:
             self.queue.forget(request)
             self.queue.add_after(request, result.seconds)
@@ -251,6 +306,7 @@ class Controller:
             watched = Watched(answer, self.options.slow_reconcile)
             limit = self.options.reconcile_timeout
             answer = await (watched if limit is None else self._within(limit, watched))
+        fork.leave_child()
         if answer is not None and not isinstance(answer, Result):
             raise TypeError(f"{type(self.reconciler).__name__}.reconcile returned {answer!r}; it must return a Result")
         return answer

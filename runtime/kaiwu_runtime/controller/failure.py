@@ -1,21 +1,144 @@
-"""What a reconcile that raised has to say."""
+"""What an exception that a reconcile raised means, wherever in it the meaning is.
+
+Python wraps exceptions in two ways: ``raise ... from cause`` and groups, as a TaskGroup raises them. Go's ``errors.Is``
+looks through both, so a TerminalError stays one in them.
+
+See https://docs.python.org/3/library/exceptions.html#exception-groups
+"""
 
 from __future__ import annotations
 
-from kaiwu_runtime.errors import APIConnectionError, KaiwuError, ServerError, TooManyRequestsError
+from collections.abc import Iterator
+
+from kaiwu_runtime.callback import CallbackError, one_line
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    ConflictError,
+    DecodeError,
+    KaiwuError,
+    ServerError,
+    TerminalError,
+    TooManyRequestsError,
+)
 
 OUTAGES = (APIConnectionError, ServerError, TooManyRequestsError)
 """Failures of the server: a stack for each of a thousand objects would say nothing about the reconciler."""
 
+_MEANINGS = (TerminalError, ConflictError, DecodeError, *OUTAGES)
 
-def describe(error: BaseException) -> str:
-    """Return an error and what caused it, in one line, the causes last."""
+_PANICS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    BufferError,
+    LookupError,
+    MemoryError,
+    NameError,
+    NotImplementedError,
+    RecursionError,
+    SyntaxError,
+    SystemError,
+    TypeError,
+)
+"""What the interpreter raises for a mistake in the code, as Go's runtime panics for one. Classes of a project's own and
+of libraries that inherit from these are not among them: they were raised on purpose."""
+
+_DEPTH = 16
+"""Causes and groups that are looked into; more is a cycle, or a traceback that somebody built."""
+
+
+def find(error: BaseException, *kinds: type[BaseException]) -> list[BaseException]:
+    """Return the exceptions of some kinds in an exception: itself, its causes, and those of each member of a group."""
+    return [found for found in _walk(error) if isinstance(found, kinds)]
+
+
+def meaning(error: BaseException) -> BaseException:
+    """Return the exception that decides what happens next.
+
+    Of an exception with causes that is the first that the runtime treats in a way of its own: TerminalError,
+    ConflictError, DecodeError and failures of the server. A group is terminal, a conflict or an outage when every
+    member is: a member that has to be retried makes the whole retried. What has no such meaning decides by itself.
+    """
+    return _meaning(error, _DEPTH)
+
+
+def _meaning(error: BaseException, depth: int) -> BaseException:
+    current: BaseException | None = error
+    for _ in range(depth):
+        if current is None:
+            break
+        if isinstance(current, _MEANINGS):
+            return current
+        if isinstance(current, BaseExceptionGroup):
+            decided = [_meaning(member, depth - 1) for member in current.exceptions]
+            for kinds in (TerminalError, ConflictError, OUTAGES):
+                if all(isinstance(member, kinds) for member in decided):
+                    return _loudest(decided)
+            return error
+        current = current.__cause__
+    return error
+
+
+def _loudest(errors: list[BaseException]) -> BaseException:
+    """Return the one that says most: a conflict about a field's owner before one about a version."""
+    return next((error for error in errors if isinstance(error, ConflictError) and error.is_ownership), errors[0])
+
+
+def is_panic(error: BaseException) -> bool:
+    """Tell whether an exception shows a mistake in the code, of which alerts on panics should hear.
+
+    A failure that the code raises on purpose, in whatever class, is an error. One that ends processes or tasks
+    (SystemExit, a CancelledError that nobody sent) is a panic, and so is one in a group.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return any(is_panic(member) for member in error.exceptions)
+    if isinstance(error, CallbackError) or not isinstance(error, Exception):
+        return True
+    if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration | StopAsyncIteration):
+        return True  # how Python reports the StopIteration that left a coroutine
+    return isinstance(error, _PANICS) and type(error).__module__ == "builtins"
+
+
+def describe(error: BaseException, *, depth: int = 3) -> str:
+    """Return an error and what caused it, in one line, the causes last.
+
+    Args:
+        error: The exception.
+        depth: How many groups inside groups are spelled out.
+    """
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None and len(parts) < 8:
-        text = " ".join(str(current).split())
+        text = one_line(current)
         if not isinstance(current, KaiwuError) or not text:
             text = f"{type(current).__name__}: {text}" if text else type(current).__name__
+        if isinstance(current, BaseExceptionGroup) and depth > 0:
+            members = [describe(member, depth=depth - 1) for member in current.exceptions[:3]]
+            text += f" [{'; '.join(members)}{'; ...' if len(current.exceptions) > 3 else ''}]"
         parts.append(text)
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return "; caused by ".join(parts)
+
+
+def fingerprint(error: BaseException) -> int:
+    """Return what is equal for exceptions that were raised at the same place in the same way, whatever they say."""
+    return hash(tuple((type(entry), *_frames(entry)) for entry in _walk(error)))
+
+
+def _frames(error: BaseException) -> Iterator[tuple[int, int]]:
+    trace = error.__traceback__
+    while trace is not None:
+        yield id(trace.tb_frame.f_code), trace.tb_lineno
+        trace = trace.tb_next
+
+
+def _walk(error: BaseException, depth: int = _DEPTH) -> Iterator[BaseException]:
+    current: BaseException | None = error
+    for _ in range(depth):
+        if current is None:
+            return
+        yield current
+        if isinstance(current, BaseExceptionGroup):
+            for member in current.exceptions:
+                yield from _walk(member, depth - 1)
+        current = current.__cause__

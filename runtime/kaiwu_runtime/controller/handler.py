@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.store import EventType, ObjectEvent
+from kaiwu_runtime.callback import contained
 from kaiwu_runtime.controller.request import Request
 
 EventHandlerFunction = Callable[[ObjectEvent], Iterable[Request]]
@@ -59,16 +60,32 @@ def enqueue_owner(
 def enqueue_mapped(function: MapFunction) -> EventHandlerFunction:
     """Return a handler that asks a function of the project which requests an object causes.
 
-    It is asked about the state before a change as well: whoever no longer is concerned has to hear of that too.
+    It is asked about the state before a change as well: an object that is no longer concerned has to hear of that too.
+    Each state is mapped on its own. The requests of one state, and those that a generator yields before it fails, come
+    first; what the function raised comes last.
 
     Args:
         function: Takes the object, with its metadata decoded and its content as bytes.
     """
 
-    def handle(event: ObjectEvent) -> Iterable[Request]:
-        found = dict.fromkeys(function(event.object))
+    def handle(event: ObjectEvent) -> Iterator[Request]:
+        failures: list[Exception] = []
+        found: dict[Request, None] = {}
+        _map(function, event.object, found, failures)
         if event.old is not None and event.old is not event.object:
-            found.update(dict.fromkeys(function(event.old)))
-        return found
+            _map(function, event.old, found, failures)
+        yield from found
+        if failures:
+            raise failures[0]
 
     return handle
+
+
+def _map(
+    function: MapFunction, obj: CachedObject, found: dict[Request, None], failures: list[Exception]
+) -> None:
+    try:
+        for request in function(obj):
+            found[request] = None
+    except BaseException as error:  # noqa: BLE001 - see callback
+        failures.append(contained(error))

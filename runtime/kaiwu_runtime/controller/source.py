@@ -7,12 +7,14 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.cache.store import ObjectEvent
+from kaiwu_runtime.callback import contained
 from kaiwu_runtime.controller.handler import EventHandlerFunction
 from kaiwu_runtime.controller.predicate import Predicate
 from kaiwu_runtime.controller.request import Request
@@ -60,9 +62,9 @@ class Source:
                     priority = Priority.LOW if event.initial else Priority.NORMAL
                     for request in self.handler(event):
                         enqueue(request, priority)
-            except Exception:
+            except BaseException as error:  # noqa: BLE001 - see callback
                 # A mistake in a predicate or map function costs this event, not the controller.
-                logger.exception(
+                logger.error(
                     "A predicate or map function failed",
                     extra={
                         "controller": controller,
@@ -70,6 +72,7 @@ class Source:
                         "event": event.type.value,
                         "object": str(event.object.key),
                     },
+                    exc_info=contained(error),
                 )
 
         informer = self.informer(cache)
@@ -80,39 +83,100 @@ class Source:
 class Channel(Generic[T]):
     """Takes events from outside the cluster, a poller's or a webhook's, to the controllers that watch it.
 
-    What is sent before a controller runs waits for it.
+    Every controller gets every event. What is sent before a controller runs waits for it.
 
     Args:
-        most: How many events wait at most; older ones make room. Reconciling is by level, so the last ones count.
+        most: Maximum number of events that wait for each controller; older ones make room. Reconciling is by level, so
+            the last ones count.
     """
 
     def __init__(self, most: int = 1024) -> None:
-        self._waiting: deque[T] = deque(maxlen=most)
-        self._listeners: list[tuple[asyncio.AbstractEventLoop, Callable[[T], None]]] = []
-        self._lock = threading.Lock()
+        self._early: deque[T] = deque(maxlen=most)
+        """Events from before the first controller ran, for those that are still to subscribe."""
+        self._subscriptions: list[Subscription[T]] = []
+        self._lock = threading.RLock()
 
     def send(self, item: T) -> None:
         """Hand over an event; from any thread."""
         with self._lock:
-            listeners = list(self._listeners)
-            if not listeners:
-                self._waiting.append(item)
-        for loop, listener in listeners:
-            if not loop.is_closed():  # the manager has stopped
-                loop.call_soon_threadsafe(listener, item)
+            if not any(subscription.is_listening for subscription in self._subscriptions):
+                self._early.append(item)
+            for subscription in self._subscriptions:
+                subscription.put(item)
+
+    def subscribe(self) -> Subscription[T]:
+        """Keep events, from now on, for somebody who will listen later; those from before any listener too."""
+        with self._lock:
+            self._subscriptions = [present for present in self._subscriptions if not present.is_over]
+            subscription = Subscription(self._early, self._lock)
+            self._subscriptions.append(subscription)
+            return subscription
 
     def listen(self, listener: Callable[[T], None]) -> None:
         """Call a function for every event from now on, and for those that wait; from the event loop.
 
         Args:
-            listener: Called in this event loop.
+            listener: Called in this event loop. What it raises is logged.
         """
+        self.subscribe().listen(listener)
+
+
+class Subscription(Generic[T]):
+    """The events of a channel for one controller; made by `Channel.subscribe`.
+
+    Args:
+        early: The channel's events that wait for its first listener.
+        lock: The channel's.
+    """
+
+    def __init__(self, early: deque[T], lock: AbstractContextManager[object]) -> None:
+        self._early = early
+        self._waiting = early.copy()
+        self._lock = lock
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listener: Callable[[T], None] | None = None
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether events are taken rather than kept."""
+        return self._listener is not None and not self.is_over
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was closed, or its event loop was."""
+        return self._closed or (self._loop is not None and self._loop.is_closed())
+
+    def close(self) -> None:
+        """Take no more events."""
+        self._closed = True
+
+    def put(self, item: T) -> None:
+        """Take an event; from any thread, under the channel's lock."""
+        if self._closed:
+            return
+        if self._listener is None or self._loop is None:
+            self._waiting.append(item)
+            return
+        with suppress(RuntimeError):  # the loop is closed: the manager has stopped
+            self._loop.call_soon_threadsafe(self._deliver, self._listener, item)
+
+    def listen(self, listener: Callable[[T], None]) -> None:
+        """Call a function for the events that wait, and for every event from now on; see `Channel.listen`."""
         with self._lock:
             waiting = list(self._waiting)
             self._waiting.clear()
-            self._listeners.append((asyncio.get_running_loop(), listener))
+            self._loop, self._listener = asyncio.get_running_loop(), listener
+            self._early.clear()  # a controller that is added later was not there when they were sent
         for item in waiting:
+            self._deliver(listener, item)
+
+    @staticmethod
+    def _deliver(listener: Callable[[T], None], item: T) -> None:
+        try:
             listener(item)
+        except BaseException as error:  # noqa: BLE001 - see callback
+            logger.error("A channel's listener failed", exc_info=contained(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +190,11 @@ class ChannelSource(Generic[T]):
 
     channel: Channel[T]
     function: Callable[[T], Iterable[Request]]
+    _subscription: Subscription[T] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # Already now, so that what is sent before the start waits for this controller too.
+        object.__setattr__(self, "_subscription", self.channel.subscribe())
 
     def start(self, enqueue: Enqueue, controller: str) -> None:
         """Put into a queue what the events cause.
@@ -139,11 +208,17 @@ class ChannelSource(Generic[T]):
             try:
                 for request in self.function(item):
                     enqueue(request, Priority.NORMAL)
-            except Exception:
-                logger.exception("A channel's function failed", extra={"controller": controller})
+            except BaseException as error:  # noqa: BLE001 - see callback
+                logger.error(
+                    "A channel's function failed", extra={"controller": controller}, exc_info=contained(error)
+                )
 
         logger.info("Starting EventSource", extra={"controller": controller, "source": "channel"})
-        self.channel.listen(on_item)
+        self._subscription.listen(on_item)
+
+    def stop(self) -> None:
+        """Take no more events: the controller has stopped."""
+        self._subscription.close()
 
 
 def itself(request: Request) -> Iterable[Request]:

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Generic, ParamSpec, TypeVar
 
+from kaiwu_runtime import fork
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -27,8 +29,13 @@ class Outcome(Generic[R]):
         self._error: BaseException | None = None
         try:
             self._value = function()
-        except BaseException as error:  # noqa: BLE001 - SystemExit too belongs to whoever asked
+        except BaseException as error:  # noqa: BLE001 - SystemExit too belongs to the caller
             self._error = error
+
+    @property
+    def error(self) -> BaseException | None:
+        """What it raised."""
+        return self._error
 
     def get(self) -> R:
         """Return it or raise it."""
@@ -67,10 +74,11 @@ class WorkerThreads:
 
         def job() -> None:
             outcome = Outcome(lambda: context.run(function, *args, **kwargs))
+            fork.leave_child(outcome.error)
             try:
                 loop.call_soon_threadsafe(settle, outcome)
             except RuntimeError:
-                return  # the loop is closed: the process is ending and nobody waits any longer
+                return  # the loop is closed: the process is ending, and no caller waits any longer
 
         self._busy += 1
         if self._busy > self._threads:

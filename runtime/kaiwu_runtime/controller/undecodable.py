@@ -19,9 +19,10 @@ from kaiwu_runtime.api.resource import resource_definition
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.client.client import Client, PatchType
+from kaiwu_runtime.client.deep_json import members
 from kaiwu_runtime.client.paths import object_path
 from kaiwu_runtime.controller.request import Request
-from kaiwu_runtime.errors import APIError, DecodeError, NotFoundError
+from kaiwu_runtime.errors import APIError, ConfigurationError, DecodeError, NotFoundError
 from kaiwu_runtime.event import EventRecorder, Reference
 
 logger = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class _Object(msgspec.Struct):
 
 
 _object = msgspec.json.Decoder(_Object)
+_status = msgspec.json.Decoder(_Status | None)
 _mark = msgspec.json.Decoder(_Mark)
 _condition = msgspec.json.Decoder(Condition)
 
@@ -102,8 +104,8 @@ class Undecodable:
         if self._has_conditions:
             try:
                 await self._mark(obj, str(error))
-            except APIError as failure:
-                if failure.may_pass:
+            except (APIError, ConfigurationError) as failure:
+                if isinstance(failure, ConfigurationError) or failure.may_pass:
                     logger.debug("Cannot write the condition; trying again", extra={"error": str(failure)})
                     return False
                 if not isinstance(failure, NotFoundError):
@@ -139,8 +141,8 @@ class Undecodable:
         patch = {"metadata": {"resourceVersion": obj.resource_version}, "status": {"conditions": others}}
         try:
             await self._write(obj.key, patch, PatchType.MERGE, {"fieldManager": self._manager})
-        except APIError as failure:
-            if not failure.may_pass:
+        except (APIError, ConfigurationError) as failure:
+            if isinstance(failure, APIError) and not failure.may_pass:
                 logger.warning("Cannot remove the condition", extra={"error": str(failure)})
                 return False
         return True
@@ -205,8 +207,8 @@ def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any annotation
 def _decoded(marks: list[tuple[msgspec.Raw, _Mark]]) -> list[Condition]:
     try:
         return [_condition.decode(raw) for raw, _ in marks]
-    except msgspec.MsgspecError:
-        return []  # half a condition, which somebody else wrote: made anew
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []  # half a condition, which another client wrote: made anew
 
 
 def _failure(obj: CachedObject, error: DecodeError) -> tuple[str, int, str]:
@@ -216,7 +218,14 @@ def _failure(obj: CachedObject, error: DecodeError) -> tuple[str, int, str]:
 
 def _conditions(obj: CachedObject) -> list[tuple[msgspec.Raw, _Mark]]:
     try:
-        status = _object.decode(obj.raw).status
+        status = _status_of(obj.raw)
         return [] if status is None else [(raw, _mark.decode(raw)) for raw in status.conditions]
-    except msgspec.MsgspecError:
-        return []  # no conditions that anybody could share
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []  # no conditions that writers could share
+
+
+def _status_of(raw: bytes) -> _Status | None:
+    try:
+        return _object.decode(raw).status
+    except RecursionError:  # of another part of the object
+        return _status.decode(members(raw).get("status", b"null"))

@@ -14,10 +14,14 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 logger = logging.getLogger(__name__)
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+_before: dict[signal.Signals, Any] = {}
+"""The handlers that a running block has replaced; empty while there is none."""
 
 
 @contextmanager
@@ -27,6 +31,9 @@ def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
     Each signal is received twice, because neither way is enough. Python's handlers run in the main thread, which hears
     of nothing while a reconciler blocks it or the kernel gives the signal to another thread. The descriptor that
     signals are written to, read by a thread here, belongs to whoever set it last, as a handler of the loop does.
+
+    A child that is forked inside the block has the signal handling from before it: neither does its own SIGTERM stop
+    the operator, nor is it deaf to it.
 
     Needs a running event loop in the main thread.
     """
@@ -65,13 +72,30 @@ def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
     in_main_thread = receiver()
     threading.Thread(target=watch, name="signals", daemon=True).start()
     wakeup = signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False)
-    before = {number: signal.signal(number, lambda number, _: in_main_thread(number)) for number in SIGNALS}
+    for number in SIGNALS:
+        _before[number] = signal.signal(number, lambda number, _: in_main_thread(number))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            # None stands for a handler that was not set from Python, which cannot be put back.
-            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        _restore()
         if (other := signal.set_wakeup_fd(wakeup)) != outbox.fileno():
             signal.set_wakeup_fd(other)
         outbox.close()
+
+
+def _restore() -> None:
+    for number, handler in _before.items():
+        # None stands for a handler that was not set from Python, which cannot be put back.
+        signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+    _before.clear()
+
+
+def _after_fork_in_child() -> None:
+    if _before:
+        # The descriptor leads to the parent, which would take the child's signals for its own.
+        signal.set_wakeup_fd(-1)
+        _restore()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -4,8 +4,11 @@ A key waits in one place only: in a line until a worker is free, or until a time
 while it is worked on, it is worked on exactly once more afterwards. There are two lines, events before the initial
 list, and the second is never starved.
 
-An event ends a back-off early, for whoever repairs an object does not want to wait for a quarter of an hour. But a
+An event ends a back-off early, for a user who repairs an object does not want to wait for a quarter of an hour. But a
 reconciler that fails and writes a status each time causes an event each time: such a key runs once a second at most.
+
+A key that is added again by its worker, with back-off or for later, stays in the line it came from: ten thousand
+objects that fail at the start do not get in the way of what happens meanwhile.
 
 The queue belongs to one event loop; other threads add through ``loop.call_soon_threadsafe``.
 """
@@ -15,11 +18,16 @@ from __future__ import annotations
 import asyncio
 import enum
 import heapq
+import logging
+import math
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
 
+from kaiwu_runtime.callback import contained
 from kaiwu_runtime.queue.rate_limiter import RateLimiter, default_rate_limiter
+
+logger = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
 
@@ -74,7 +82,7 @@ class WorkQueue(Generic[K]):
         self._normal: OrderedDict[K, float] = OrderedDict()  # since when each key waits for a worker
         self._low: OrderedDict[K, float] = OrderedDict()
         self._again: dict[K, tuple[Priority, float]] = {}  # added while it is being worked on
-        self._processing: dict[K, float] = {}
+        self._processing: dict[K, tuple[float, Priority]] = {}  # since when, and from which line
         self._due: dict[K, tuple[float, Priority]] = {}  # waits for a time
         self._heap: list[tuple[float, int, K]] = []  # the times of _due, and some that no longer count
         self._not_before: dict[K, float] = {}  # failed keys: an event does not bring them back sooner
@@ -106,7 +114,7 @@ class WorkQueue(Generic[K]):
 
     def since(self) -> list[float]:
         """Return when work on each key in progress began, in the event loop's monotonic time."""
-        return list(self._processing.values())
+        return [since for since, _ in self._processing.values()]
 
     @property
     def shutting_down(self) -> bool:
@@ -124,10 +132,19 @@ class WorkQueue(Generic[K]):
                 return
         self._enqueue(key, priority)
 
-    def add_after(self, key: K, seconds: float, priority: Priority = Priority.NORMAL) -> None:
-        """Add a key later; of several times the earliest counts, and one that waits for a worker is early enough."""
+    def add_after(self, key: K, seconds: float, priority: Priority | None = None) -> None:
+        """Add a key later; of several times the earliest counts, and one that waits for a worker is early enough.
+
+        Args:
+            key: The key.
+            seconds: How much later.
+            priority: Default None is the one that a key which is being worked on was taken with, else `NORMAL`.
+        """
         if self._shut_down:
             return
+        if priority is None:
+            processing = self._processing.get(key)
+            priority = Priority.NORMAL if processing is None else processing[1]
         if seconds <= 0:
             self.add(key, priority)
             return
@@ -138,21 +155,28 @@ class WorkQueue(Generic[K]):
         else:
             self._delay(key, self._now() + seconds, priority)
 
-    def add_rate_limited(self, key: K, priority: Priority = Priority.NORMAL) -> float:
-        """Add a key after its back-off, and return the back-off in seconds."""
-        seconds = self._limiter.when(key)
+    def add_rate_limited(self, key: K, priority: Priority | None = None) -> float:
+        """Add a key after its back-off, and return the back-off in seconds; see `add_after`."""
+        seconds = self._back_off(key)
         self._not_before[key] = self._now() + min(seconds, _EVENT_FLOOR)
         self.add_after(key, seconds, priority)
         return seconds
 
     def forget(self, key: K) -> None:
         """Start a key's back-off afresh: it succeeded."""
-        self._limiter.forget(key)
         self._not_before.pop(key, None)
+        try:
+            self._limiter.forget(key)
+        except BaseException as error:  # noqa: BLE001 - see callback
+            self._complain(error)
 
     def failures(self, key: K) -> int:
         """Return how often a key was added with back-off since it was last forgotten."""
-        return self._limiter.failures(key)
+        try:
+            return self._limiter.failures(key)
+        except BaseException as error:  # noqa: BLE001 - see callback
+            self._complain(error)
+            return 0
 
     async def get(self) -> K:
         """Return the next key; call `done` when its work is over, whatever came of it.
@@ -177,9 +201,9 @@ class WorkQueue(Generic[K]):
             finally:
                 if waiter in self._waiters:
                     self._waiters.remove(waiter)
-        key, since = self._next()
+        key, since, priority = self._next()
         now = self._now()
-        self._processing[key] = now
+        self._processing[key] = now, priority
         if self.metrics is not None:
             self.metrics.taken(now - since)
         return key
@@ -188,7 +212,7 @@ class WorkQueue(Generic[K]):
         """Finish a key; it is queued again when it was added in the meantime."""
         started = self._processing.pop(key, None)
         if started is not None and self.metrics is not None:
-            self.metrics.done(self._now() - started)
+            self.metrics.done(self._now() - started[0])
         again = self._again.pop(key, None)
         if again is None or self._shut_down:
             return
@@ -237,10 +261,26 @@ class WorkQueue(Generic[K]):
         if self.metrics is not None:
             self.metrics.added()
 
-    def _next(self) -> tuple[K, float]:
+    def _next(self) -> tuple[K, float, Priority]:
         from_low = bool(self._low) and (not self._normal or self._taken_in_a_row >= _LOW_EVERY - 1)
         self._taken_in_a_row = 0 if from_low else self._taken_in_a_row + 1
-        return (self._low if from_low else self._normal).popitem(last=False)
+        key, since = (self._low if from_low else self._normal).popitem(last=False)
+        return key, since, Priority.LOW if from_low else Priority.NORMAL
+
+    def _back_off(self, key: K) -> float:
+        """Return what the rate limiter says, which may be a user's own."""
+        try:
+            seconds = float(self._limiter.when(key))
+            if not 0 <= seconds < math.inf:
+                raise ValueError(f"{type(self._limiter).__name__}.when returned {seconds}: return seconds, 0 or more")
+        except BaseException as error:  # noqa: BLE001 - see callback
+            self._complain(error)
+            return _EVENT_FLOOR
+        return seconds
+
+    @staticmethod
+    def _complain(error: BaseException) -> None:
+        logger.error("A rate limiter failed", exc_info=contained(error))
 
     def _wake(self) -> None:
         while self._waiters:

@@ -1,0 +1,72 @@
+"""Children that a user's code forks: they are not the operator, whatever they have inherited of it.
+
+When a child returns from the callback that forked it, or calls ``sys.exit()`` there, it would go on as a second
+operator on the same connections. The signals of a child are the subject of
+:mod:`~kaiwu_runtime.manager.signals`.
+
+See https://docs.python.org/3/library/os.html#os.register_at_fork
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_running = 0
+"""Managers that run in this process."""
+
+_is_child = False
+"""Whether this process was forked while a manager ran, and has not started one of its own."""
+
+
+@contextmanager
+def operator() -> Iterator[None]:
+    """Say that a manager runs in this process as long as the block does."""
+    global _running, _is_child  # noqa: PLW0603 - a fact about the process
+    _running += 1
+    _is_child = False
+    try:
+        yield
+    finally:
+        _running = max(0, _running - 1)
+
+
+def leave_child(error: BaseException | None = None) -> None:
+    """End the process when it is a child of the operator's; else do nothing.
+
+    Called when a user's code has returned or raised, where an operator goes on with its own work.
+
+    Args:
+        error: What the code raised; None when it returned.
+    """
+    if not _is_child:
+        return
+    status = 0
+    if isinstance(error, SystemExit):
+        if error.code is not None and not isinstance(error.code, int):
+            sys.stderr.write(f"{error.code}\n")
+        status = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        traceback.print_exception(error)
+        status = 1
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue
+    # Not sys.exit(): what would be closed and joined on the way belongs to the parent.
+    os._exit(status & 0xFF)
+
+
+def _after_in_child() -> None:
+    global _running, _is_child  # noqa: PLW0603
+    if not _running:
+        return
+    _running, _is_child = 0, True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_in_child)
