@@ -34,8 +34,7 @@ def contained(error: BaseException) -> Exception:
         return error
     fork.leave_child(error)
     text = one_line(error)
-    raised = f"{type(error).__name__}({text})" if text else type(error).__name__
-    wrapped = CallbackError(f"the callback raised {raised}, which stops neither this process nor this task")
+    wrapped = CallbackError(f"{type(error).__name__}: {text}" if text else type(error).__name__)
     wrapped.__cause__ = error
     return wrapped
 

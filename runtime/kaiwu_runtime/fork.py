@@ -62,7 +62,7 @@ def leave_child(error: BaseException | None = None) -> None:
 
 
 def _after_in_child() -> None:
-    global _running, _is_child  # noqa: PLW0603
+    global _running, _is_child
     if not _running:
         return
     _running, _is_child = 0, True

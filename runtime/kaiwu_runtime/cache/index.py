@@ -57,7 +57,7 @@ class Index:
     def _values_of(self, obj: CachedObject) -> tuple[str, ...]:
         try:
             return tuple(dict.fromkeys(self._function(obj)))
-        except BaseException as raised:  # noqa: BLE001 - see callback
+        except BaseException as raised:
             error = contained(raised)
             logger.error(
                 "An index function failed; the object is not found by this index",

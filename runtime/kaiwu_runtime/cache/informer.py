@@ -158,7 +158,7 @@ class Informer:
     def _call(self, handler: EventHandler, event: ObjectEvent) -> None:
         try:
             handler(event)
-        except BaseException as error:  # noqa: BLE001 - see callback
+        except BaseException as error:
             # One handler's mistake must neither stop the watch nor keep the event from the others.
             logger.error(
                 "An event handler failed",

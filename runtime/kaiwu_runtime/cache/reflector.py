@@ -267,7 +267,7 @@ class Reflector:
             found = CachedObject.parse(_encoder.encode(transform(_decoder.decode(raw))))
             if not found.is_state_of(whole) or found.key != whole.key:
                 raise ValueError("the result has other metadata than the object; keep name, namespace, uid and version")
-        except BaseException as error:  # noqa: BLE001 - see callback
+        except BaseException as error:
             # Kept whole: an object that is missing from the cache would look deleted.
             logger.error(
                 "A transform function failed; keeping the whole object",

@@ -75,7 +75,9 @@ def parse_line(line: bytes) -> WatchLine:
         return _parse_line(line)
     except RecursionError:
         parts = members(line)
-        return WatchLine(msgspec.json.decode(parts.get("type", b'""'), type=str), msgspec.Raw(parts.get("object", b"null")))
+        return WatchLine(
+            msgspec.json.decode(parts.get("type", b'""'), type=str), msgspec.Raw(parts.get("object", b"null"))
+        )
 
 
 _bookmark_decoder = msgspec.json.Decoder(_BookmarkObject)

@@ -17,8 +17,8 @@ from kaiwu_runtime import fork, log
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.callback import contained, is_delivered
-from kaiwu_runtime.controller.blocking import Watched
 from kaiwu_runtime.controller import failure
+from kaiwu_runtime.controller.blocking import Watched
 from kaiwu_runtime.controller.failure import OUTAGES, describe, is_panic, meaning
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
@@ -225,7 +225,9 @@ class Controller:
         undecodable = self.undecodable
         if undecodable is None:
             return None
-        found = next((entry for entry in failure.find(error, DecodeError) if undecodable.concerns(request, entry)), None)
+        found = next(
+            (entry for entry in failure.find(error, DecodeError) if undecodable.concerns(request, entry)), None
+        )
         if found is None:
             return None
         if undecodable.knows(request, found):

@@ -9,6 +9,7 @@ See https://docs.python.org/3/library/exceptions.html#exception-groups
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
 
 from kaiwu_runtime.callback import CallbackError, one_line
 from kaiwu_runtime.errors import (
@@ -20,6 +21,8 @@ from kaiwu_runtime.errors import (
     TerminalError,
     TooManyRequestsError,
 )
+
+E = TypeVar("E", bound=BaseException)
 
 OUTAGES = (APIConnectionError, ServerError, TooManyRequestsError)
 """Failures of the server: a stack for each of a thousand objects would say nothing about the reconciler."""
@@ -47,9 +50,9 @@ _DEPTH = 16
 """Causes and groups that are looked into; more is a cycle, or a traceback that somebody built."""
 
 
-def find(error: BaseException, *kinds: type[BaseException]) -> list[BaseException]:
-    """Return the exceptions of some kinds in an exception: itself, its causes, and those of each member of a group."""
-    return [found for found in _walk(error) if isinstance(found, kinds)]
+def find(error: BaseException, kind: type[E]) -> list[E]:
+    """Return the exceptions of a kind in an exception: itself, its causes, and those of each member of a group."""
+    return [found for found in _walk(error) if isinstance(found, kind)]
 
 
 def meaning(error: BaseException) -> BaseException:
@@ -109,6 +112,8 @@ def describe(error: BaseException, *, depth: int = 3) -> str:
     parts: list[str] = []
     current: BaseException | None = error
     while current is not None and len(parts) < 8:
+        if isinstance(current, CallbackError) and current.__cause__ is not None:
+            current = current.__cause__
         text = one_line(current)
         if not isinstance(current, KaiwuError) or not text:
             text = f"{type(current).__name__}: {text}" if text else type(current).__name__

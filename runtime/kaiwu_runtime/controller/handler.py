@@ -81,9 +81,7 @@ def enqueue_mapped(function: MapFunction) -> EventHandlerFunction:
     return handle
 
 
-def _map(
-    function: MapFunction, obj: CachedObject, found: dict[Request, None], failures: list[Exception]
-) -> None:
+def _map(function: MapFunction, obj: CachedObject, found: dict[Request, None], failures: list[Exception]) -> None:
     try:
         for request in function(obj):
             found[request] = None

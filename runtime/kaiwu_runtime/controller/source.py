@@ -62,7 +62,7 @@ class Source:
                     priority = Priority.LOW if event.initial else Priority.NORMAL
                     for request in self.handler(event):
                         enqueue(request, priority)
-            except BaseException as error:  # noqa: BLE001 - see callback
+            except BaseException as error:
                 # A mistake in a predicate or map function costs this event, not the controller.
                 logger.error(
                     "A predicate or map function failed",
@@ -175,7 +175,7 @@ class Subscription(Generic[T]):
     def _deliver(listener: Callable[[T], None], item: T) -> None:
         try:
             listener(item)
-        except BaseException as error:  # noqa: BLE001 - see callback
+        except BaseException as error:
             logger.error("A channel's listener failed", exc_info=contained(error))
 
 
@@ -208,10 +208,8 @@ class ChannelSource(Generic[T]):
             try:
                 for request in self.function(item):
                     enqueue(request, Priority.NORMAL)
-            except BaseException as error:  # noqa: BLE001 - see callback
-                logger.error(
-                    "A channel's function failed", extra={"controller": controller}, exc_info=contained(error)
-                )
+            except BaseException as error:
+                logger.error("A channel's function failed", extra={"controller": controller}, exc_info=contained(error))
 
         logger.info("Starting EventSource", extra={"controller": controller, "source": "channel"})
         self._subscription.listen(on_item)

@@ -228,4 +228,5 @@ def _status_of(raw: bytes) -> _Status | None:
     try:
         return _object.decode(raw).status
     except RecursionError:  # of another part of the object
-        return _status.decode(members(raw).get("status", b"null"))
+        found: _Status | None = _status.decode(members(raw).get("status", b"null"))
+        return found

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from kaiwu_runtime import callback
 from kaiwu_runtime.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _unreadable(name: str) -> None:
 
 def _import(name: str, file: Path) -> ModuleType:
     try:
-        return importlib.import_module(name)
+        return callback.call(importlib.import_module, name)
     except ConfigurationError:
         raise
     except Exception as error:
@@ -154,4 +155,6 @@ def _import(name: str, file: Path) -> ModuleType:
         )
         if isinstance(error, SyntaxError) and error.filename:
             where = f"{error.filename}:{error.lineno}"
-        raise ConfigurationError(f"{file} cannot be imported: {type(error).__name__}: {error} (at {where})") from error
+        raised = error.__cause__ if isinstance(error, callback.CallbackError) and error.__cause__ is not None else error
+        text = f"{type(raised).__name__}: {callback.one_line(raised)}"
+        raise ConfigurationError(f"{file} cannot be imported: {text} (at {where})") from error

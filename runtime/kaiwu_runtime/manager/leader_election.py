@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import random
 import socket
@@ -29,9 +30,11 @@ from lightkube.resources.coordination_v1 import Lease
 from kaiwu_runtime import log
 from kaiwu_runtime.api.times import micro_time
 from kaiwu_runtime.client.client import Client
-from kaiwu_runtime.errors import AlreadyExistsError, APIError, ConflictError, ForbiddenError, NotFoundError
+from kaiwu_runtime.errors import AlreadyExistsError, APIError, ConflictError, ForbiddenError, KaiwuError, NotFoundError
 
 logger = logging.getLogger(__name__)
+
+RELEASE_PAUSE_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class LeaseTimings:
     retry: float = 2.0
 
     def __post_init__(self) -> None:
-        if not self.lease > self.renew > self.retry > 0:
+        if not math.inf > self.lease > self.renew > self.retry > 0:  # which also refuses nan
             raise ValueError(
                 "leader election needs lease > renew > retry > 0 seconds; "
                 f"these are {self.lease:g}, {self.renew:g} and {self.retry:g}"
@@ -238,15 +241,27 @@ class LeaderElector:
         self._elected.clear()
         try:
             async with asyncio.timeout(self._timings.retry):
-                lease = await client.get(Lease, self._name, namespace=self._namespace)
-                if lease.spec is None or lease.spec.holderIdentity != self.identity:
-                    return
-                version = (lease.metadata.resourceVersion if lease.metadata else "") or ""
-                released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time(datetime.now(UTC))}
-                await self._patch(client, released, version)
-            logger.info("Released the lease", extra=self._fields())
-        except (APIError, TimeoutError) as error:
-            logger.warning("Could not release the lease", extra={**self._fields(), "error": str(error)})
+                while not await self._given_back(client):  # noqa: ASYNC110 - the server's state
+                    await asyncio.sleep(RELEASE_PAUSE_SECONDS)
+        except (KaiwuError, TimeoutError) as error:
+            logger.warning("Could not release the lease", extra={**self._fields(), "error": str(error) or "timed out"})
+
+    async def _given_back(self, client: Client) -> bool:
+        """Try once to give the Lease back; False when trying again may help: another client wrote in between."""
+        try:
+            lease = await client.get(Lease, self._name, namespace=self._namespace)
+            if lease.spec is None or lease.spec.holderIdentity != self.identity:
+                return True
+            version = (lease.metadata.resourceVersion if lease.metadata else "") or ""
+            released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time(datetime.now(UTC))}
+            await self._patch(client, released, version)
+        except APIError as error:
+            if not error.may_pass:
+                raise
+            logger.debug("Releasing the lease again", extra={**self._fields(), "error": str(error)})
+            return False
+        logger.info("Released the lease", extra=self._fields())
+        return True
 
     async def _patch(self, client: Client, spec: dict[str, Any], version: str) -> None:
         # The version makes it an optimistic lock: of two candidates that saw the same Lease one gets a conflict.

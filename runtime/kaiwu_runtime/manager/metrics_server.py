@@ -23,6 +23,7 @@ from lightkube.resources.authentication_v1 import TokenReview
 from lightkube.resources.authorization_v1 import SubjectAccessReview
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
+from kaiwu_runtime import callback
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.errors import APIError, ConfigurationError
 from kaiwu_runtime.manager.listener import Listener
@@ -161,7 +162,7 @@ class MetricsServer:
 def _of_the_process() -> bytes:
     """Return what is in prometheus_client's own registry: the process's metrics, and those a project defines."""
     try:
-        return generate_latest(REGISTRY)
+        return callback.call(generate_latest, REGISTRY)
     except Exception:
         # A project's collector; the manager's metrics are needed all the more.
         logger.exception("A collector of metrics failed")

@@ -15,6 +15,7 @@ import msgspec
 
 from kaiwu_runtime import log
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
+from kaiwu_runtime.callback import contained
 from kaiwu_runtime.client.codec import decode, describe, encode
 from kaiwu_runtime.controller import failure
 from kaiwu_runtime.errors import ConfigurationError, ConversionError, DecodeError
@@ -177,8 +178,9 @@ class Conversions:
                 return _assemble(encode(converted), header, identify(target))
             except DecodeError as error:
                 raise ConversionError(" ".join(str(error).split())) from error
-            except Exception as error:
-                raise ConversionError(f"{name} to {desired}: {failure.describe(error)}") from error
+            except BaseException as raised:  # noqa: BLE001 - see callback
+                reason = contained(raised)
+                raise ConversionError(f"{name} to {desired}: {failure.describe(reason)}") from reason
 
 
 def _type(versions: _Versions, api_version: str) -> type[Any]:

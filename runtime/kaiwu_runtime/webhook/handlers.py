@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
@@ -12,6 +11,7 @@ import msgspec
 
 from kaiwu_runtime import log
 from kaiwu_runtime.api.identity import ObjectKey, identify
+from kaiwu_runtime.callback import contained, is_delivered
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.controller.failure import describe
 from kaiwu_runtime.controller.threads import WorkerThreads
@@ -155,10 +155,10 @@ async def answer(
             response = await handler(request)
         except AdmissionDenied as denied:
             response = _refusal(request, denied)
-        except (Exception, SystemExit, asyncio.CancelledError) as error:
-            task = asyncio.current_task()
-            if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
-                raise  # the server stops; otherwise user code awaited something that was cancelled
+        except BaseException as raised:
+            if is_delivered(raised):
+                raise  # the server stops; otherwise the handler awaited something that was cancelled
+            error = contained(raised)
             if panicked is not None:
                 panicked()
             logger.error("Webhook error", extra={"object": _subject(request), "error": describe(error)}, exc_info=error)

@@ -12,7 +12,7 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, Secret
 
 from kaiwu_runtime import Client
 from kaiwu_runtime.cache import Cache, reflector
-from kaiwu_runtime.client.page import page_decoder
+from kaiwu_runtime.client.page import decode_page
 from kaiwu_runtime.errors import (
     APIConnectionError,
     ConflictError,
@@ -212,7 +212,7 @@ async def test_a_compacted_version_is_gone_for_watches_and_pages(fake: FakeTrans
     for number in range(3):
         await client.create(config_map(f"c-{number}"))
     path = "/api/v1/namespaces/x/configmaps"
-    page = page_decoder.decode(await fake.request("GET", path, params={"limit": "2"}))
+    page = decode_page(await fake.request("GET", path, params={"limit": "2"}))
     fake.compact()
     assert page.metadata.continue_
     await client.create(config_map("d"))
