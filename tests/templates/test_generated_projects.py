@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -194,9 +195,30 @@ def test_pod_is_admitted_by_the_namespace(installed: Project) -> None:
     assert 'violates PodSecurity "restricted' in apply(installed, pod, "--dry-run=server", status=1)
 
 
-def test_its_own_tests_pass(prepared: dict[str, Project]) -> None:
-    output = prepared["plain"].run("make", "test")
-    assert "2 passed" in output
+@pytest.mark.parametrize("shape", ["plain", "namespaced", "multigroup"])
+def test_its_own_tests_pass(prepared: dict[str, Project], shape: str) -> None:
+    output = prepared[shape].run("make", "test")
+    assert f"{1 + len(prepared[shape].case.apis)} passed" in output
+
+
+@pytest.mark.parametrize("shape", ["plain", "namespaced"])
+@pytest.mark.parametrize("missing", ['resources="kaiwuclusters/status"', 'resources="kaiwuclusters"'])
+def test_its_own_tests_name_a_missing_rule(
+    prepared: dict[str, Project], tmp_path: Path, shape: str, missing: str
+) -> None:
+    project = prepared[shape]
+    folder = Path(shutil.copytree(project.folder, tmp_path / "project", symlinks=True))
+    (folder / ".venv").unlink(missing_ok=True) if (folder / ".venv").is_symlink() else shutil.rmtree(folder / ".venv")
+    (folder / ".venv").symlink_to(project.folder / ".venv")
+    controller = folder / "controllers/kaiwucluster_controller.py"
+    lines = controller.read_text(encoding="utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not (line.startswith("@rbac") and missing in line)]
+    assert len(kept) == len(lines) - 1
+    controller.write_text("".join(kept), encoding="utf-8")
+    output = Project(project.case, folder, {}).run("make", "test", status=2)
+    assert "@rbac" in output
+    assert "kaiwuclusters" in output
+    assert "TimeoutError" not in output
 
 
 def test_run_makes_the_sample_ready(prepared: dict[str, Project]) -> None:

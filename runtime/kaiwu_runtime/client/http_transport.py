@@ -27,7 +27,7 @@ from kaiwu_runtime.client.failure import CONNECTION_ERRORS, is_broken, pause_bef
 from kaiwu_runtime.client.lines import LineSplitter
 from kaiwu_runtime.client.paths import quoted
 from kaiwu_runtime.client.transport import JSON
-from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, UnauthorizedError
+from kaiwu_runtime.errors import APIConnectionError, APIStatusError, ConfigurationError, UnauthorizedError
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class HTTPTransport:
         guard: Called right before each write is sent, repetitions included; what it raises is raised. A leader that
             has lost its lease does not return from it.
         on_answer: Called with method and status of each answer, for metrics.
+        on_refusal: Called with each refusal that is about to be raised, for tests.
     """
 
     def __init__(self, credentials: Credentials, *, limit: int = 100, request_timeout: float = REQUEST_SECONDS) -> None:
@@ -83,6 +84,7 @@ class HTTPTransport:
         self._warned: set[str] = set()
         self.guard: Callable[[], None] | None = None
         self.on_answer: Callable[[str, int], None] | None = None
+        self.on_refusal: Callable[[APIStatusError], None] | None = None
 
     @property
     def server(self) -> str:
@@ -125,7 +127,7 @@ class HTTPTransport:
                 if wanted is None or refusals > RETRIES or waited + wanted > RETRY_BUDGET_SECONDS:
                     # Not the variable: an exception that its own frame holds waits for the garbage collector.
                     del refused
-                    raise refusal(method, path, response, answer)
+                    raise self._refused(method, path, response, answer)
                 pause = wanted
             logger.debug("Sending a request again", extra={"method": method, "path": path, "seconds": pause})
             waited += pause
@@ -189,7 +191,7 @@ class HTTPTransport:
             self._hear("GET", response)
             if response.status >= 300:
                 body = b"".join([chunk async for chunk in connection.chunks(self._timeout)])
-                raise refusal("GET", path, response, body)
+                raise self._refused("GET", path, response, body)
         except BaseException:
             self._connections.release(connection)
             raise
@@ -217,6 +219,13 @@ class HTTPTransport:
         for name, value in response.headers:
             if name == b"warning":
                 self._warn(value.decode("latin-1"))
+
+    def _refused(self, method: str, path: str, response: Response, body: bytes) -> APIStatusError:
+        """Return the error of a refusal, and tell of it."""
+        error = refusal(method, path, response, body)
+        if self.on_refusal is not None:
+            self.on_refusal(error)
+        return error
 
     async def _renew_unless(self, rejected: str) -> bool:
         """Renew what the server has rejected, unless the rejection of another request has led to that already."""

@@ -13,6 +13,7 @@ from kaiwu_runtime.envtest.binaries import API_SERVER, CONTROLLER_MANAGER, ETCD,
 from kaiwu_runtime.envtest.certificates import CertificateAuthority, KeyPair
 from kaiwu_runtime.envtest.crds import install_crds
 from kaiwu_runtime.envtest.kubeconfig import kubeconfig, write_kubeconfig
+from kaiwu_runtime.envtest.permissions import grant
 from kaiwu_runtime.envtest.pki import write_pki
 from kaiwu_runtime.envtest.ports import free_port
 from kaiwu_runtime.envtest.processes import Processes
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 _PORT_ATTEMPTS = 5
+_TOKEN_SECONDS = 24 * 3600  # longer than a debugger is left open
 
 
 class ControlPlane:
@@ -176,14 +178,34 @@ class ControlPlane:
         accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
         self.rest.apply(accounts, account)
-        spec = {"audiences": list(audiences), "expirationSeconds": seconds}
-        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
-        return str(self.rest.object("POST", f"{accounts}/{name}/token", request)["status"]["token"])
+        return self._token(name, namespace, audiences, seconds)
 
     def service_account_kubeconfig(self, name: str, namespace: str = "default") -> Path:
         """Return a kubeconfig for a service account, which is created when it does not exist."""
         token = self.service_account_token(name, namespace)
         return self._write_user(f"{namespace}-{name}", token)
+
+    def as_service_account(self, path: str | Path, *, namespace: str = "", name: str = "") -> Path:
+        """Return a kubeconfig for the service account of a project, with the roles it is deployed with.
+
+        Applies the ServiceAccount, the Roles, ClusterRoles and bindings of a kustomization that are about it, as
+        ``make deploy`` does, and waits until the API server grants them. So a test runs an operator with nothing but
+        the permissions that its manifests declare.
+
+        Args:
+            path: Folder of the kustomization, for example ``config/rbac``, or a YAML file.
+            namespace: Namespace of the operator, which takes the place of the one in the manifests (``system``);
+                default a new one. It is also the namespace of the kubeconfig's context.
+            name: Name of the ServiceAccount; needed only when the manifests have several.
+
+        Raises:
+            ControlPlaneError: The manifests cannot be read, or a binding refers to a role that does not exist.
+            APIStatusError: The API server refused.
+        """
+        where = namespace or self.create_namespace("operator-")
+        account = grant(self.rest, Path(path), namespace=where, account=name)
+        token = self._token(account.name, account.namespace, (), _TOKEN_SECONDS)
+        return self._write_user(f"{account.namespace}-{account.name}", token, account.namespace)
 
     def create_namespace(self, prefix: str = "test-") -> str:
         """Create a namespace with a name nobody used before and return the name."""
@@ -285,12 +307,19 @@ class ControlPlane:
             raise ControlPlaneError(f"{self._wanted_directory} is not empty; name another directory")
         return self._wanted_directory
 
-    def _config(self, credentials: KeyPair | str, user: str) -> dict[str, Any]:
-        return kubeconfig(self.url, self._authority.certificate, credentials=credentials, user=user)
+    def _token(self, name: str, namespace: str, audiences: Sequence[str], seconds: int) -> str:
+        spec = {"audiences": list(audiences), "expirationSeconds": seconds}
+        request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
+        path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
+        return str(self.rest.object("POST", path, request)["status"]["token"])
 
-    def _write_user(self, user: str, credentials: KeyPair | str) -> Path:
+    def _config(self, credentials: KeyPair | str, user: str, namespace: str = "default") -> dict[str, Any]:
+        authority = self._authority.certificate
+        return kubeconfig(self.url, authority, credentials=credentials, user=user, namespace=namespace)
+
+    def _write_user(self, user: str, credentials: KeyPair | str, namespace: str = "default") -> Path:
         path = self.directory / "users" / f"{user.replace('/', '_')}.kubeconfig"
-        write_kubeconfig(path, self._config(credentials, user))
+        write_kubeconfig(path, self._config(credentials, user, namespace))
         return path
 
     def _launch_api_server(self) -> None:

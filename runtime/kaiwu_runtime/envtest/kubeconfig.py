@@ -29,6 +29,7 @@ def kubeconfig(
     credentials: KeyPair | str,
     name: str = "kaiwu-envtest",
     user: str = "admin",
+    namespace: str = "default",
 ) -> dict[str, Any]:
     """Return a kubeconfig with one cluster, one user and one context, certificates embedded.
 
@@ -38,6 +39,7 @@ def kubeconfig(
         credentials: A client certificate, or a bearer token.
         name: Name of the cluster and of the context.
         user: Name of the user; the entry is called ``<name>-<user>``.
+        namespace: Namespace of the context.
     """
     if isinstance(credentials, str):
         secret = {"token": credentials}
@@ -53,7 +55,7 @@ def kubeconfig(
         "kind": "Config",
         "clusters": [{"name": name, "cluster": cluster}],
         "users": [{"name": entry, "user": secret}],
-        "contexts": [{"name": name, "context": {"cluster": name, "user": entry, "namespace": "default"}}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": entry, "namespace": namespace}}],
         "current-context": name,
     }
 

@@ -7,15 +7,18 @@ pytest-xdist every worker is a session of its own and so has a control plane of 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Protocol, TypedDict
+import functools
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import pytest
 
 from kaiwu_runtime.envtest.control_plane import ControlPlane
-from kaiwu_runtime.errors import APIError, ControlPlaneError
+from kaiwu_runtime.errors import APIError, ConfigurationError, ControlPlaneError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Generator, Iterator
     from pathlib import Path
 
 
@@ -33,6 +36,36 @@ class InstallCRDs(Protocol):
 
     def __call__(self, *paths: str | Path, timeout: float = 30.0) -> list[str]:
         """Install the definitions in files and directories and return their names."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Let a test fail at once when a manager that runs beside it fails (:func:`kaiwu_runtime.testing.run_manager`)."""
+    # A test that uses run_manager has imported it; others do not pay for it.
+    running = sys.modules.get("kaiwu_runtime.testing.running")
+    if running is None or not isinstance(item, pytest.Function):
+        return
+    test: Callable[..., Awaitable[Any]] = item.obj
+    if not inspect.iscoroutinefunction(test):
+        return
+
+    @functools.wraps(test)
+    async def watched(*arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - what the test takes and returns
+        try:
+            return await running.fail_with_manager(test(*arguments, **named))
+        except running.ManagerRefusedError as error:
+            pytest.fail(str(error), pytrace=False)
+
+    item.obj = watched
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup() -> Generator[None, object, object]:
+    """Report a mistake in the project that a fixture meets, for example a manager that cannot start, as one line."""
+    try:
+        return (yield)
+    except ConfigurationError as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")

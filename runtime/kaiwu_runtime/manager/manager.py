@@ -76,6 +76,11 @@ class Manager:
         self.webhooks: WebhookServer | None = None
 
     @property
+    def is_ready(self) -> bool:
+        """Whether the manager runs and every cache that a controller needs is synced; False again once it stops."""
+        return self._ready
+
+    @property
     def api_reader(self) -> Client:
         """Reads from and writes to the API server, past the cache.
 
