@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from .dockerignore import sent
+from kaiwu_runtime.image.dockerignore import DockerIgnore
 
 LEFT_OUT = [
     ".env",
@@ -23,10 +24,27 @@ LEFT_OUT = [
     "controllers/.kubeconfig",
     "dist/install.yaml",
     "main.py.orig",
-    "other.py",
+    "README.md",
+    "Makefile",
+    "charts-of-mine/values.yaml",
+    "config/rbac/role.yaml",
+    "clock/.env.production",
+    "clock/id_rsa",
+    "kubeconfig",
+    "requirements-old/a.py",
+    "settings.yaml",
+    "tests/test_manager.py",
+    "venv/lib/module.py",
     "vendor/notes.txt",
     "wheels/source.tar.gz",
 ]
+
+
+def sent(ignore_file: str, paths: Iterable[str]) -> list[str]:
+    """Return those of the paths that a build sees."""
+    ignore = DockerIgnore(ignore_file)
+    return [path for path in paths if ignore.ignored_by(path) is None]
+
 
 # What the Dockerfile names, with a file that is meant by it.
 COPIED = {
@@ -42,8 +60,9 @@ def test_context_is_the_sources_the_wheel_and_the_requirements(golden: Path) -> 
     names = [path.relative_to(golden).as_posix() for path in golden.rglob("*") if path.is_file()]
     sources = [name for name in names if re.fullmatch(r"(api|controllers)/.*\.py", name)]
     sources += ["controllers/templates/unit.conf", "webhooks/v1/hook.py"]
+    sources += ["other.py", "clock/__init__.py", "clock/data/zones.json", "clock/README", "clock/deep/er/part.py"]
     wheels = ["vendor/kaiwu_runtime-0.1.0-py3-none-any.whl", "wheels/pydantic-2.10.0-py3-none-any.whl"]
-    expected = ["main.py", "requirements.txt", "requirements-runtime.txt", *sources, *wheels]
+    expected = ["main.py", *(name for name in names if re.fullmatch(r"requirements[^/]*", name)), *sources, *wheels]
     ignore_file = (golden / ".dockerignore").read_text(encoding="utf-8")
     assert sorted(sent(ignore_file, {*names, *sources, *wheels, *LEFT_OUT})) == sorted(expected)
 

@@ -103,6 +103,13 @@ def installed(project: Project) -> Iterator[Project]:
     project.run("make", "uninstall")
 
 
+def copy_of(project: Project, folder: Path) -> Project:
+    """Return a copy of a project to change, with the virtual environment of the original."""
+    shutil.copytree(project.folder, folder, symlinks=True, ignore=shutil.ignore_patterns(".venv", ".*_cache"))
+    (folder / ".venv").symlink_to((project.folder / ".venv").resolve())
+    return Project(project.case, folder, project.environment)
+
+
 def without_this_environment(path: str) -> str:
     """Return a PATH without the virtual environment of the tests: a project must manage with its own."""
     own = Path(sys.executable).parent
@@ -137,6 +144,24 @@ def test_generating_again_writes_nothing(project: Project) -> None:
 
 def test_build_imports_everything(project: Project) -> None:
     project.run("make", "build")
+
+
+def test_a_package_of_ones_own_is_built_and_linted(prepared: dict[str, Project], tmp_path: Path) -> None:
+    project = copy_of(prepared["plain"], tmp_path / "project")
+    (project.folder / "clock").mkdir()
+    (project.folder / "clock/__init__.py").write_text("def tick() -> int:\n    return 1\n", encoding="utf-8")
+    main = project.folder / "main.py"
+    text = main.read_text(encoding="utf-8").replace("import controllers\n", "import controllers\nfrom clock import tick\n")
+    main.write_text(text.replace("    manager.discover", "    tick()\n    manager.discover"), encoding="utf-8")
+    project.run("make", "build")
+    project.run("make", "lint")
+    (project.folder / "clock/__init__.py").write_text("import sys\ndef tick():\n    return 1\n", encoding="utf-8")
+    assert "clock/__init__.py" in project.run(".venv/bin/ruff", "check", ".", status=1)
+    assert "clock/__init__.py:2: error" in project.run(".venv/bin/mypy", status=1)
+    with (project.folder / ".dockerignore").open("a", encoding="utf-8") as file:
+        file.write("clock\n")
+    output = project.run("make", "build", status=2)
+    assert "error: clock/__init__.py is not in the image: it is imported by main.py:" in output
 
 
 def test_install_and_uninstall(project: Project) -> None:
@@ -206,16 +231,13 @@ def test_its_own_tests_pass(prepared: dict[str, Project], shape: str) -> None:
 def test_its_own_tests_name_a_missing_rule(
     prepared: dict[str, Project], tmp_path: Path, shape: str, missing: str
 ) -> None:
-    project = prepared[shape]
-    folder = Path(shutil.copytree(project.folder, tmp_path / "project", symlinks=True))
-    (folder / ".venv").unlink(missing_ok=True) if (folder / ".venv").is_symlink() else shutil.rmtree(folder / ".venv")
-    (folder / ".venv").symlink_to(project.folder / ".venv")
-    controller = folder / "controllers/kaiwucluster_controller.py"
+    project = copy_of(prepared[shape], tmp_path / "project")
+    controller = project.folder / "controllers/kaiwucluster_controller.py"
     lines = controller.read_text(encoding="utf-8").splitlines(keepends=True)
     kept = [line for line in lines if not (line.startswith("@rbac") and missing in line)]
     assert len(kept) == len(lines) - 1
     controller.write_text("".join(kept), encoding="utf-8")
-    output = Project(project.case, folder, {}).run("make", "test", status=2)
+    output = project.run("make", "test", status=2)
     assert "@rbac" in output
     assert "kaiwuclusters" in output
     assert "TimeoutError" not in output

@@ -1,0 +1,1 @@
+"""What the container image of a project holds, checked before it is built: ``python -m kaiwu_runtime.image``."""
