@@ -17,7 +17,13 @@ if TYPE_CHECKING:
     from kaiwu_runtime.client.changes import OperationResult, create_or_update, patch_changes
     from kaiwu_runtime.client.client import Client, PatchType
     from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
-    from kaiwu_runtime.client.owner import set_controller_reference, set_owner_reference
+    from kaiwu_runtime.client.owner import (
+        has_controller_reference,
+        has_owner_reference,
+        remove_owner_reference,
+        set_controller_reference,
+        set_owner_reference,
+    )
     from kaiwu_runtime.client.reader import Reader
     from kaiwu_runtime.client.scale import get_scale, set_scale
     from kaiwu_runtime.controller.builder import controller_managed_by
@@ -47,10 +53,13 @@ __all__ = [
     "controller_managed_by",
     "create_or_update",
     "get_scale",
+    "has_controller_reference",
     "has_finalizer",
+    "has_owner_reference",
     "patch_changes",
     "rbac",
     "remove_finalizer",
+    "remove_owner_reference",
     "set_controller_reference",
     "set_owner_reference",
     "set_scale",
@@ -74,10 +83,13 @@ _MODULES = {
     "controller_managed_by": "controller.builder",
     "create_or_update": "client.changes",
     "get_scale": "client.scale",
+    "has_controller_reference": "client.owner",
     "has_finalizer": "client.finalizers",
+    "has_owner_reference": "client.owner",
     "patch_changes": "client.changes",
     "rbac": "api.rbac",
     "remove_finalizer": "client.finalizers",
+    "remove_owner_reference": "client.owner",
     "set_controller_reference": "client.owner",
     "set_owner_reference": "client.owner",
     "set_scale": "client.scale",

@@ -6,7 +6,13 @@ from kaiwu_runtime.client.client import Client, PatchType
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
 from kaiwu_runtime.client.http_transport import HTTPTransport
-from kaiwu_runtime.client.owner import set_controller_reference, set_owner_reference
+from kaiwu_runtime.client.owner import (
+    has_controller_reference,
+    has_owner_reference,
+    remove_owner_reference,
+    set_controller_reference,
+    set_owner_reference,
+)
 from kaiwu_runtime.client.reader import Reader
 from kaiwu_runtime.client.scale import get_scale, set_scale
 from kaiwu_runtime.client.transport import Transport
@@ -24,10 +30,13 @@ __all__ = [
     "decode",
     "encode",
     "get_scale",
+    "has_controller_reference",
     "has_finalizer",
+    "has_owner_reference",
     "merge_patch",
     "patch_changes",
     "remove_finalizer",
+    "remove_owner_reference",
     "set_controller_reference",
     "set_owner_reference",
     "set_scale",

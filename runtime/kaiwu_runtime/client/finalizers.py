@@ -18,6 +18,7 @@ import re
 from typing import Any
 
 from kaiwu_runtime.client.client import Client
+from kaiwu_runtime.client.object_meta import metadata_of
 from kaiwu_runtime.client.paths import object_names
 from kaiwu_runtime.errors import NotFoundError
 
@@ -51,7 +52,7 @@ async def add_finalizer(client: Client, obj: Any, finalizer: str) -> bool:  # no
         raise ValueError(f"finalizer {finalizer!r}: write a domain, a slash and a name, as in example.com/cleanup")
     if has_finalizer(obj, finalizer):
         return False
-    await _write(client, obj, [*(obj.metadata.finalizers or ()), finalizer])
+    await _write(client, obj, [*(metadata_of(obj).finalizers or ()), finalizer])
     return True
 
 
@@ -82,7 +83,8 @@ async def remove_finalizer(client: Client, obj: Any, finalizer: str) -> bool:  #
 async def _write(client: Client, obj: Any, finalizers: list[str]) -> None:  # noqa: ANN401
     # The list goes over whole, so the lock is what keeps another controller's finalizer from being dropped with it.
     namespace, name = object_names(obj)
-    patch = {"metadata": {"finalizers": finalizers, "resourceVersion": obj.metadata.resourceVersion}}
+    metadata = metadata_of(obj)
+    patch = {"metadata": {"finalizers": finalizers, "resourceVersion": metadata.resourceVersion}}
     stored: Any = await client.patch(type(obj), name, patch, namespace=namespace)
-    obj.metadata.finalizers = stored.metadata.finalizers
-    obj.metadata.resourceVersion = stored.metadata.resourceVersion
+    metadata.finalizers = stored.metadata.finalizers
+    metadata.resourceVersion = stored.metadata.resourceVersion

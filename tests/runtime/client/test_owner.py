@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lightkube.generic_resource import create_namespaced_resource
 from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Secret
 
 from kaiwu_runtime.api import CustomResource, resource
-from kaiwu_runtime.client import encode, set_controller_reference, set_owner_reference
+from kaiwu_runtime.client import (
+    encode,
+    has_controller_reference,
+    has_owner_reference,
+    remove_owner_reference,
+    set_controller_reference,
+    set_owner_reference,
+)
 from kaiwu_runtime.envtest import ControlPlane
 
 
@@ -44,6 +54,9 @@ FARM_CONTROLS = OwnerReference(
     controller=True,
     blockOwnerDeletion=True,
 )
+OLD_FARM_CONTROLS = OwnerReference(
+    apiVersion="owner.example.com/v1beta1", kind="Farm", name="farm", uid="old-farm-uid", controller=True
+)
 OTHER = OwnerReference(apiVersion="v1", kind="Secret", name="other", uid="other-uid")
 OTHER_CONTROLS = OwnerReference(apiVersion="v1", kind="Secret", name="other", uid="other-uid", controller=True)
 
@@ -53,8 +66,9 @@ OTHER_CONTROLS = OwnerReference(apiVersion="v1", kind="Secret", name="other", ui
     [
         pytest.param([], [FARM_CONTROLS], id="first"),
         pytest.param([OTHER], [OTHER, FARM_CONTROLS], id="beside another owner"),
-        pytest.param([FARM, OTHER], [OTHER, FARM_CONTROLS], id="an owner becomes the controller"),
+        pytest.param([FARM, OTHER], [FARM_CONTROLS, OTHER], id="an owner becomes the controller"),
         pytest.param([FARM_CONTROLS], [FARM_CONTROLS], id="again"),
+        pytest.param([OLD_FARM_CONTROLS, OTHER], [FARM_CONTROLS, OTHER], id="made anew under its name"),
     ],
 )
 def test_set_controller_reference(before: list[OwnerReference], after: list[OwnerReference]) -> None:
@@ -69,6 +83,8 @@ def test_set_controller_reference(before: list[OwnerReference], after: list[Owne
         pytest.param([], [FARM], id="first"),
         pytest.param([OTHER_CONTROLS], [OTHER_CONTROLS, FARM], id="beside a controller"),
         pytest.param([FARM], [FARM], id="again"),
+        pytest.param([FARM, OTHER], [FARM, OTHER], id="again, before another"),
+        pytest.param([OLD_FARM_CONTROLS, OTHER, FARM], [FARM, OTHER], id="made anew under its name"),
     ],
 )
 def test_set_owner_reference(before: list[OwnerReference], after: list[OwnerReference]) -> None:
@@ -155,6 +171,86 @@ def test_a_second_controller_is_refused() -> None:
 def test_an_owner_that_is_no_resource() -> None:
     with pytest.raises(TypeError, match="is no Kubernetes resource"):
         set_owner_reference(ObjectMeta(name="a", uid="u"), owned())
+
+
+GenericFarm = create_namespaced_resource("owner.example.com", "v1", "Farm", "farms")
+OWNERS = [
+    farm("a", "1"),
+    farm("b", "2"),
+    GenericFarm(metadata={"name": "c", "namespace": "valley", "uid": "3"}),
+    Secret(metadata=ObjectMeta(name="a", namespace="valley", uid="4")),
+    Country(metadata=ObjectMeta(name="a", uid="5")),
+]
+REFERENCES = st.builds(
+    OwnerReference,
+    apiVersion=st.sampled_from(["v1", "owner.example.com/v1", "owner.example.com/v1beta1", "apps/v1"]),
+    kind=st.sampled_from(["Farm", "Secret", "Country"]),
+    name=st.sampled_from("abc"),
+    uid=st.sampled_from("123456789"),
+    blockOwnerDeletion=st.sampled_from([None, True]),
+)
+CHILDREN = [
+    lambda found: owned("valley", *found),
+    lambda found: Farm(metadata=ObjectMeta(name="child", namespace="valley", ownerReferences=found or None)),
+    lambda found: GenericFarm(
+        metadata={"name": "child", "namespace": "valley", "ownerReferences": [one.to_dict() for one in found]}
+    ),
+    lambda found: GenericFarm(metadata=ObjectMeta(name="child", namespace="valley", ownerReferences=found or None)),
+]
+
+
+@given(
+    st.lists(REFERENCES, max_size=4, unique_by=lambda one: one.uid),
+    st.permutations(OWNERS),
+    st.permutations(OWNERS),
+    st.sampled_from(CHILDREN),
+    st.booleans(),
+)
+def test_owners_that_are_set_come_to_rest_in_whatever_order(
+    found: list[OwnerReference], first: list[Any], again: list[Any], make: Any, controlled: bool
+) -> None:
+    child, controller = make(found), OWNERS[0]
+
+    def write(owners: list[Any]) -> None:
+        for owner in owners:
+            set_controller_reference(owner, child) if controlled and owner is controller else set_owner_reference(
+                owner, child
+            )
+
+    write(first)
+    rest = encode(child)
+    write(again)
+    assert encode(child) == rest
+    assert {one.uid for one in references(child)} >= {owner.metadata.uid for owner in OWNERS}
+    untouched = [one for one in found if one in references(child)]
+    assert [one for one in references(child) if one in untouched] == untouched, "the order of the others is kept"
+
+
+@given(st.sampled_from(CHILDREN), st.sampled_from(OWNERS), st.sampled_from(OWNERS))
+def test_has_and_remove(make: Any, owner: Any, other: Any) -> None:
+    child = make([])
+    assert not remove_owner_reference(owner, child)
+    set_owner_reference(owner, child)
+    if other is not owner:
+        assert not has_owner_reference(other, child)
+        set_controller_reference(other, child)
+        assert has_controller_reference(other, child)
+    assert has_owner_reference(owner, child)
+    assert has_controller_reference(owner, child) is False
+    assert remove_owner_reference(owner, child)
+    assert not has_owner_reference(owner, child)
+    assert not remove_owner_reference(owner, child)
+    assert [one.uid for one in references(child)] == ([] if other is owner else [other.metadata.uid])
+
+
+def test_a_reference_to_an_earlier_object_of_the_name_is_removed_and_does_not_count() -> None:
+    child = owned("valley", OLD_FARM_CONTROLS)
+    assert not has_owner_reference(farm(), child)
+    assert not has_controller_reference(farm(), child)
+    assert has_controller_reference(farm(uid=None), child)
+    assert remove_owner_reference(farm(), child)
+    assert child.metadata is not None
+    assert child.metadata.ownerReferences is None
 
 
 @pytest.mark.envtest

@@ -1,0 +1,24 @@
+"""An object's metadata, to be changed in place whatever the object is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightkube.models.meta_v1 import ObjectMeta
+
+
+def metadata_of(obj: Any) -> ObjectMeta:  # noqa: ANN401 - a pydantic model or a lightkube kind
+    """Return the metadata that is part of an object; one without metadata gets it.
+
+    Args:
+        obj: An instance of a project's type or of a lightkube kind. lightkube's generic kinds are mappings that make
+            their ``metadata`` anew at each access, so that a change of it would be lost: it is put into the mapping.
+    """
+    metadata: ObjectMeta | None = obj.metadata
+    if metadata is None:
+        metadata = ObjectMeta()
+    if isinstance(obj, dict):
+        obj["metadata"] = metadata
+    elif obj.metadata is None:
+        obj.metadata = metadata
+    return metadata
