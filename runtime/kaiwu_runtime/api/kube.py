@@ -15,6 +15,7 @@ import msgspec
 from pydantic_core import core_schema
 
 from kaiwu_runtime.api.quantity import QUANTITY_ANNOTATION
+from kaiwu_runtime.api.times import has_micro_time, to_builtins
 from kaiwu_runtime.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -67,7 +68,9 @@ def kube_core_schema(model: type[Any]) -> core_schema.CoreSchema:
 
     return core_schema.no_info_plain_validator_function(
         validate,
-        serialization=core_schema.plain_serializer_function_ser_schema(msgspec.to_builtins),
+        serialization=core_schema.plain_serializer_function_ser_schema(
+            to_builtins if has_micro_time(model) else msgspec.to_builtins
+        ),
     )
 
 

@@ -1,11 +1,25 @@
 """Times as Kubernetes writes them.
 
+A MicroTime is refused without six digits after the point, and a JSON encoder leaves them out of a whole second. In
+lightkube's models both are ``datetime``: only the annotation tells a MicroTime from a Time.
+
 See https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
 
 from __future__ import annotations
 
+import inspect
+import re
+import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+import msgspec
+
+_NAMED = re.compile(r"(?:(\w+)\.)?([A-Za-z]\w*)")
+_SECONDS = len("2026-01-02T03:04:05")
 
 
 def micro_time(moment: datetime) -> str:
@@ -15,3 +29,79 @@ def micro_time(moment: datetime) -> str:
         moment: With a time zone.
     """
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def has_micro_time(model: type[Any]) -> bool:
+    """Return whether a lightkube model has a MicroTime, itself or in a model inside it."""
+    return bool(_paths(model))  # type: ignore[arg-type]  # a class is hashable
+
+
+def to_builtins(obj: msgspec.Struct) -> dict[str, Any]:
+    """Return the JSON members of a lightkube model, each time in the format of its field."""
+    content: dict[str, Any] = msgspec.to_builtins(obj)
+    _complete(content, type(obj))
+    return content
+
+
+class _Path(NamedTuple):
+    name: str
+    model: type[Any] | None  # None: the field itself is a MicroTime
+
+
+def _complete(content: Any, model: type[Any]) -> None:  # noqa: ANN401 - what a field holds
+    for path in _paths(model):  # type: ignore[arg-type]
+        value = content.get(path.name)
+        if path.model is None:
+            if isinstance(value, str) and value[_SECONDS : _SECONDS + 1] not in {"", "."}:
+                content[path.name] = f"{value[:_SECONDS]}.000000{value[_SECONDS:]}"
+        else:
+            for item in value if isinstance(value, list) else [value]:
+                if isinstance(item, dict):
+                    _complete(item, path.model)
+
+
+@cache
+def _paths(model: type[Any]) -> tuple[_Path, ...]:
+    """Return the fields of a model that are a MicroTime or lead to one."""
+    found: list[_Path] = []
+    for name, annotation, inner in _annotated(model):
+        if "MicroTime" in annotation:
+            found.append(_Path(name, None))
+        found += [_Path(name, other) for other in inner if _leads_to_one(other)]
+    return tuple(found)
+
+
+@cache
+def _leads_to_one(model: type[Any]) -> bool:
+    seen, pending = {model}, [model]
+    while pending:
+        for _, annotation, inner in _annotated(pending.pop()):
+            if "MicroTime" in annotation:
+                return True
+            pending += [other for other in inner if other not in seen]
+            seen.update(inner)
+    return False
+
+
+@cache
+def _annotated(model: type[Any]) -> list[tuple[str, str, list[type[Any]]]]:
+    return list(_fields(model))
+
+
+def _fields(model: type[Any]) -> Iterator[tuple[str, str, list[type[Any]]]]:
+    """Yield each field's name in the object, its annotation, and the models that the annotation names."""
+    written = dict(zip(model.__struct_fields__, model.__struct_encode_fields__, strict=True))
+    for base in model.__mro__:
+        # Names are looked up here: resolving the types would take a hundred times as long for every kind.
+        scope = vars(sys.modules.get(base.__module__, inspect))
+        for name, annotation in inspect.get_annotations(base).items():
+            if name in written:
+                text = annotation if isinstance(annotation, str) else str(annotation)
+                yield written.pop(name), text, list(_models(text, scope))
+
+
+def _models(annotation: str, scope: dict[str, Any]) -> Iterator[type[Any]]:
+    for module, name in _NAMED.findall(annotation):
+        found = getattr(scope.get(module), name, None) if module else scope.get(name)
+        if isinstance(found, type) and issubclass(found, msgspec.Struct):
+            yield found

@@ -16,6 +16,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.api.times import has_micro_time, to_builtins
 from kaiwu_runtime.callback import CallbackError, contained, one_line
 from kaiwu_runtime.client.deep_json import members
 from kaiwu_runtime.client.pydantic_models import (
@@ -83,7 +84,7 @@ def encode(obj: object) -> bytes:
     if is_model(obj):
         return _with_type_header(kind, dump_model(obj))
     if isinstance(obj, msgspec.Struct):
-        body = _encoder.encode(obj)
+        body = _dump_struct(obj)
         if getattr(obj, "apiVersion", None) and getattr(obj, "kind", None):
             return body
         untyped = {name: raw for name, raw in _members.decode(body).items() if name not in {"apiVersion", "kind"}}
@@ -102,7 +103,13 @@ def encode_status(obj: object) -> msgspec.Raw:
         status: object = obj.get("status")
     else:
         status = getattr(obj, "status", None)
-    return _EMPTY if status is None else msgspec.Raw(_encoder.encode(status))
+    return _EMPTY if status is None else msgspec.Raw(_dump_struct(status))
+
+
+def _dump_struct(value: object) -> bytes:
+    if isinstance(value, msgspec.Struct) and has_micro_time(type(value)):
+        return _encoder.encode(to_builtins(value))
+    return _encoder.encode(value)
 
 
 def decode(kind: type[T], data: bytes) -> T:

@@ -28,6 +28,7 @@ from kaiwu_runtime.client.lines import LineSplitter
 from kaiwu_runtime.client.paths import quoted
 from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.errors import APIConnectionError, APIStatusError, ConfigurationError, UnauthorizedError
+from kaiwu_runtime.yaml_body import yaml_body
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +103,8 @@ class HTTPTransport:
         accept: str = JSON,
     ) -> bytes:
         """Send a request and return the answer; see :class:`~kaiwu_runtime.client.transport.Transport`."""
+        if content_type == _APPLY and body is not None:
+            body = yaml_body(body)
         request = _Request(method, _target(path, params), accept, body, content_type if body is not None else "")
         harmless = method == "GET" or content_type == _APPLY
         refusals = reconnects = 0

@@ -10,7 +10,6 @@ See https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dep
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from lightkube.models.meta_v1 import OwnerReference
 

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kaiwu_runtime.errors import APIConnectionError, error_from_status
+from kaiwu_runtime.yaml_body import yaml_body
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 FIELD_MANAGER = "kaiwu-envtest"
+
+_APPLY = "application/apply-patch+yaml"
 
 
 class RestClient:
@@ -57,7 +60,7 @@ class RestClient:
             "127.0.0.1", self._port, context=self._context, timeout=timeout or self._timeout
         )
         try:
-            payload = None if body is None else json.dumps(body).encode()
+            payload = None if body is None else _encoded(body, content_type)
             headers = {"Accept": "application/json"} | ({"Content-Type": content_type} if payload else {})
             connection.request(method, path, payload, headers)
             response = connection.getresponse()
@@ -94,4 +97,9 @@ class RestClient:
             body: The object, with apiVersion, kind and metadata.name.
         """
         path = f"{collection}/{quote(body['metadata']['name'])}?fieldManager={FIELD_MANAGER}&force=true"
-        return self.object("PATCH", path, body, content_type="application/apply-patch+yaml")
+        return self.object("PATCH", path, body, content_type=_APPLY)
+
+
+def _encoded(body: object, content_type: str) -> bytes:
+    payload = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    return yaml_body(payload) if content_type == _APPLY else payload
