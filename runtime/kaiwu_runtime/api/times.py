@@ -64,10 +64,10 @@ def _complete(content: Any, model: type[Any]) -> None:  # noqa: ANN401 - what a 
 def _paths(model: type[Any]) -> tuple[_Path, ...]:
     """Return the fields of a model that are a MicroTime or lead to one."""
     found: list[_Path] = []
-    for name, annotation, inner in _annotated(model):
+    for name, annotation, inner in _annotated(model):  # type: ignore[arg-type]
         if "MicroTime" in annotation:
             found.append(_Path(name, None))
-        found += [_Path(name, other) for other in inner if _leads_to_one(other)]
+        found += [_Path(name, other) for other in inner if _leads_to_one(other)]  # type: ignore[arg-type]
     return tuple(found)
 
 
@@ -75,7 +75,7 @@ def _paths(model: type[Any]) -> tuple[_Path, ...]:
 def _leads_to_one(model: type[Any]) -> bool:
     seen, pending = {model}, [model]
     while pending:
-        for _, annotation, inner in _annotated(pending.pop()):
+        for _, annotation, inner in _annotated(pending.pop()):  # type: ignore[arg-type]
             if "MicroTime" in annotation:
                 return True
             pending += [other for other in inner if other not in seen]

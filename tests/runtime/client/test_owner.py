@@ -173,7 +173,7 @@ def test_an_owner_that_is_no_resource() -> None:
         set_owner_reference(ObjectMeta(name="a", uid="u"), owned())
 
 
-GenericFarm = create_namespaced_resource("owner.example.com", "v1", "Farm", "farms")
+GenericFarm: Any = create_namespaced_resource("owner.example.com", "v1", "Farm", "farms")
 OWNERS = [
     farm("a", "1"),
     farm("b", "2"),
