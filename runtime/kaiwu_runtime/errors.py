@@ -10,6 +10,8 @@ KaiwuError
 ├── ControlPlaneError         envtest cannot find, start or stop a control plane
 └── APIError                  the API server refused, or could not be reached
     ├── APIConnectionError    no answer: refused, reset, timed out
+    │   ├── CredentialsError      no credentials at the moment; also a ConfigurationError
+    │   └── WatchInterruptedError a watch that had begun broke or fell silent
     └── APIStatusError        an answer with a Status object
         ├── BadRequestError       400
         ├── UnauthorizedError     401
@@ -82,6 +84,18 @@ class APIError(KaiwuError):
 
 class APIConnectionError(APIError):
     """The API server gave no complete answer; the request may or may not have taken effect."""
+
+
+class CredentialsError(APIConnectionError, ConfigurationError):
+    """The credentials could not be renewed, so the request was not sent.
+
+    An exec plugin fails when its identity provider is down, and a token file is empty while it is replaced: the same
+    request may succeed later. Code that retries an :class:`APIError` retries this one, too.
+    """
+
+
+class WatchInterruptedError(APIConnectionError):
+    """A watch that the server had accepted broke or fell silent; it can be resumed at once."""
 
 
 class APIStatusError(APIError):

@@ -17,7 +17,14 @@ from kaiwu_runtime.cache.selection import Keeping, Selection, explain
 from kaiwu_runtime.cache.store import EventType, ObjectEvent, Store
 from kaiwu_runtime.callback import contained
 from kaiwu_runtime.client.transport import Transport
-from kaiwu_runtime.errors import ConfigurationError, ForbiddenError, KaiwuError, NotFoundError, UnauthorizedError
+from kaiwu_runtime.errors import (
+    ConfigurationError,
+    CredentialsError,
+    ForbiddenError,
+    KaiwuError,
+    NotFoundError,
+    UnauthorizedError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -81,7 +88,8 @@ class Informer:
         Raises:
             ConfigurationError: A CRD or a rule is missing, or the credentials are bad; the message says which.
         """
-        if isinstance(self.error, _HOPELESS):
+        # Credentials that cannot be had now may be had later: an identity provider comes back.
+        if isinstance(self.error, _HOPELESS) and not isinstance(self.error, CredentialsError):
             raise ConfigurationError(self.last_error)
 
     def add_event_handler(self, handler: EventHandler) -> None:

@@ -39,6 +39,7 @@ from kaiwu_runtime.errors import (
     GoneError,
     InvalidError,
     KaiwuError,
+    WatchInterruptedError,
 )
 
 logger = logging.getLogger(__name__)
@@ -46,15 +47,18 @@ logger = logging.getLogger(__name__)
 WATCH_SECONDS = (300.0, 600.0)
 """How long the server is asked to keep a watch open: a random time, so that many watches do not end together."""
 
-IDLE_MARGIN_SECONDS = 30.0
-"""How much longer than that the client waits: a half-open connection would otherwise be silent for ever."""
+IDLE_SECONDS = 135.0
+"""How long a watch may be silent. The API server sends a bookmark about once a minute, so two of them are missing then:
+what is between, a half-open connection or a load balancer whose other side died, will not carry the events either. An
+API without bookmarks has its watch resumed that often, from the same version."""
 
 FIRST_BACKOFF_SECONDS = 0.8
 MOST_BACKOFF_SECONDS = 30.0
 HEALTHY_SECONDS = 60.0
 
-SHORT_WATCH_SECONDS = 1.0
-"""A watch that ends sooner and brought nothing counts as a failure."""
+SHORT_WATCH_SECONDS = 0.75
+"""A watch that ends sooner and brought nothing counts as a failure. One that lived longer is resumed at once, however
+often it is cut: there are load balancers that end what is idle for a second."""
 
 RELIST_AFTER_FAILURES = 3
 """After so many refusals in a row of a watch the version it starts from is given up."""
@@ -127,6 +131,7 @@ class Reflector:
             try:
                 if not self._version and not self._streaming:
                     await self._list()
+                    started = loop.time()
                 self._progress = False
                 await self._watch()
                 if not self._progress and loop.time() - started < SHORT_WATCH_SECONDS:
@@ -145,12 +150,24 @@ class Reflector:
                     logger.info("The API server offers no streaming list", extra=self._fields())
                     self._streaming = False
                     continue
-                if loop.time() - started > HEALTHY_SECONDS:
+                lived = loop.time() - started
+                if isinstance(error, WatchInterruptedError) and self._resumable(lived):
+                    logger.debug("Resuming an interrupted watch", extra={**self._fields(), "error": str(error)})
+                    self._recovered()
+                    continue
+                if lived > HEALTHY_SECONDS and isinstance(error, APIStatusError):
                     self._recovered()
                 await self._back_off(error)
                 if _blames_the_version(error) and self._failures % RELIST_AFTER_FAILURES == 0:
                     logger.info("Listing again: the watch is refused", extra=self._fields())
                     self._version = ""
+
+    def _resumable(self, lived: float) -> bool:
+        """Tell whether a watch that was cut after some seconds can go on without a pause.
+
+        Half a streaming list cannot: everything would be sent again, for as long as it is cut at the same place.
+        """
+        return self._initial is None and (self._progress or lived >= SHORT_WATCH_SECONDS)
 
     async def _list(self) -> None:
         """Read every page, then hand the whole list over at once: half a list would look like deletions."""
@@ -199,7 +216,7 @@ class Reflector:
         lines = self._transport.stream(
             self._path,
             params=params,
-            idle_timeout=seconds + IDLE_MARGIN_SECONDS,
+            idle_timeout=IDLE_SECONDS,
             accept=METADATA if self._keeping.metadata_only else JSON,
         )
         async with aclosing(lines):  # or a line that is refused would leave the connection open, and filling

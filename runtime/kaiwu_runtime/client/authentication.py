@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.errors import CredentialsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,11 @@ class Authentication(Protocol):
 
     certificate: ClientCertificate | None
 
+    @property
+    def source(self) -> object:
+        """What the header is made of; equal for two that would bring the same."""
+        ...
+
     def authorization(self) -> str | None:
         """Return the Authorization header's value, the empty string for none, or None: :meth:`renew` first."""
         ...
@@ -40,7 +45,7 @@ class Authentication(Protocol):
             Whether there is anything new, so that trying again makes sense.
 
         Raises:
-            ConfigurationError: No credentials can be had.
+            CredentialsError: No credentials can be had at the moment.
         """
         ...
 
@@ -52,6 +57,11 @@ class StaticAuthentication:
 
     def __init__(self, header: str = "") -> None:
         self._header = header
+
+    @property
+    def source(self) -> object:
+        """The header."""
+        return self._header
 
     @classmethod
     def bearer(cls, token: str) -> StaticAuthentication:
@@ -97,6 +107,11 @@ class TokenFileAuthentication:
         self._header: str | None = None
         self._read_at = 0.0
 
+    @property
+    def source(self) -> object:
+        """The file."""
+        return self._path
+
     def authorization(self) -> str | None:
         """Return the header, read again when it is older than the period."""
         now = self._clock()
@@ -113,14 +128,20 @@ class TokenFileAuthentication:
     def _read(self, now: float) -> None:
         try:
             token = self._path.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
+            if not token:
+                raise ValueError("is empty")
+            if not token.isprintable() or " " in token:
+                raise ValueError("has spaces or control characters inside the token")
+        except (OSError, ValueError) as error:
             if self._header is not None:
                 self._read_at = now  # in the middle of a replacement: the old token may be good for a while
                 return
-            raise ConfigurationError(f"token file {self._path}: {error}") from error
-        if not token:
-            if self._header is not None:
-                return
-            raise ConfigurationError(f"token file {self._path} is empty")
+            raise CredentialsError(f"token file {self._path}: {_reason(error)}") from error
         self._header = f"Bearer {token}"
         self._read_at = now
+
+
+def _reason(error: OSError | ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "is not ASCII text"  # not the codec's own words, which show bytes of the token
+    return getattr(error, "strerror", "") or str(error)

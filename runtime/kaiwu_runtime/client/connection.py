@@ -72,6 +72,11 @@ class Connection(asyncio.Protocol):
         return not self.closed and not self._busy and self._keep and self._error is None
 
     @property
+    def streaming(self) -> bool:
+        """Whether the answer in progress is a stream, a watch for instance."""
+        return self._busy and self._streaming
+
+    @property
     def timed_out(self) -> bool:
         """Whether it was silent for longer than somebody would wait."""
         return isinstance(self._error, TimeoutError)

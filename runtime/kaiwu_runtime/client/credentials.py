@@ -10,19 +10,27 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from kaiwu_runtime.client.authentication import Authentication, StaticAuthentication, TokenFileAuthentication
 from kaiwu_runtime.client.exec_plugin import ExecAuthentication
 from kaiwu_runtime.client.kubeconfig import DEFAULT_PATH, kubeconfig_paths, load_context
 from kaiwu_runtime.client.proxies import select_proxy
+from kaiwu_runtime.client.route import without_credentials
 from kaiwu_runtime.client.tls import ClientCertificate, decode_inline, make_context, read_pem
 from kaiwu_runtime.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from kaiwu_runtime.client.kubeconfig import ClusterEntry, KubeContext, UserEntry
+
+_HEADER_NAME = "!#$&'*+-.^_`|~"
+"""What a header's name may have besides letters and digits, but for the % of what is escaped.
+
+See https://www.rfc-editor.org/rfc/rfc9110#name-tokens
+"""
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
@@ -39,19 +47,55 @@ class Credentials:
         certificate: Client certificate, or None; one that ``authentication`` brings wins.
         verify: False accepts any server certificate.
         server_name: Name to expect in the server's certificate; None expects the URL's host.
-        proxy: URL of the HTTP proxy to go through, or None.
+        proxy: URL of the HTTP or SOCKS5 proxy to go through, or None.
         headers: Sent with every request; the Impersonate headers of a kubeconfig.
+        files: Where all this was read from, except token files.
+        reload: Reads it again; None for what did not come from files.
     """
 
     server: str
     namespace: str = "default"
     authentication: Authentication = field(default_factory=StaticAuthentication)
-    authority: bytes | None = None
+    authority: bytes | None = field(default=None, repr=False)
     certificate: ClientCertificate | None = None
     verify: bool = True
     server_name: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     headers: tuple[tuple[str, str], ...] = ()
+    files: tuple[Path, ...] = ()
+    reload: Callable[[], Credentials] | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Take user name and password out of the server's URL, which is shown in messages and metrics."""
+        url = urlsplit(self.server)
+        if "@" not in url.netloc:
+            return
+        self.server = without_credentials(self.server)
+        if isinstance(self.authentication, StaticAuthentication) and not self.authentication.authorization():
+            self.authentication = StaticAuthentication.basic(unquote(url.username or ""), unquote(url.password or ""))
+
+    @property
+    def trust(self) -> object:
+        """What new connections depend on."""
+        return self.authority, self.certificate, self.verify, self.server_name
+
+    @property
+    def identity(self) -> object:
+        """What is in the headers of each request; a token file or an exec plugin, not what comes of it."""
+        return self.headers, self.authentication.source
+
+    def keep_sources(self, other: Credentials) -> None:
+        """Keep the authentication of others where it has the same source, with the token it has already."""
+        if type(self.authentication) is type(other.authentication) and (
+            self.authentication.source == other.authentication.source
+        ):
+            self.authentication = other.authentication
+
+    def adopt(self, fresh: Credentials) -> None:
+        """Take the identity and the trust of what was read again."""
+        self.authority, self.certificate, self.verify = fresh.authority, fresh.certificate, fresh.verify
+        self.server_name, self.headers, self.authentication = fresh.server_name, fresh.headers, fresh.authentication
+        self.files = fresh.files
 
     def tls_context(self) -> ssl.SSLContext | None:
         """Return a TLS context for the certificates as they are now, or None for a server without TLS.
@@ -85,15 +129,24 @@ def load_credentials(
         in_cluster = _from_service_account(service_account)
         if in_cluster is not None:
             return in_cluster
-    paths = kubeconfig_paths(kubeconfig)
+    paths = tuple(kubeconfig_paths(kubeconfig))
     if not paths:
         looked = os.environ.get("KUBECONFIG") or f"{DEFAULT_PATH}, and {service_account} for a pod's service account"
         raise ConfigurationError(f"no Kubernetes credentials: nothing at {looked}; set KUBECONFIG")
+    return _from_kubeconfig(paths, context)
+
+
+def _from_kubeconfig(paths: tuple[Path, ...], context: str | None) -> Credentials:
     chosen = load_context(paths, context)
     try:
-        return _from_context(chosen)
+        credentials = _from_context(chosen)
     except ConfigurationError as error:
         raise ConfigurationError(f"{chosen.files}: context {chosen.name!r}: {error}") from error
+    named = (chosen.cluster.certificate_auth, chosen.user.client_cert, chosen.user.client_key)
+    credentials.files = (*paths, *(Path(name) for name in named if name))
+    # The context by its name: another one may be made the current one meanwhile, for other programs.
+    credentials.reload = lambda: _from_kubeconfig(paths, chosen.name)
+    return credentials
 
 
 def _from_service_account(folder: Path) -> Credentials | None:
@@ -108,6 +161,13 @@ def _from_service_account(folder: Path) -> Credentials | None:
     authentication = TokenFileAuthentication(token)
     authentication.authorization()
     namespace = folder / "namespace"
+
+    def reload() -> Credentials:
+        found = _from_service_account(folder)
+        if found is None:
+            raise ConfigurationError(f"{token}: no such file")
+        return found
+
     server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     return Credentials(
         server=server,
@@ -115,6 +175,8 @@ def _from_service_account(folder: Path) -> Credentials | None:
         authentication=authentication,
         authority=read_pem(str(folder / "ca.crt"), "service account"),
         proxy=select_proxy(server, None),
+        files=(folder / "ca.crt",),
+        reload=reload,
     )
 
 
@@ -122,7 +184,8 @@ def _from_context(chosen: KubeContext) -> Credentials:
     cluster, user = chosen.cluster, chosen.user
     server = cluster.server.rstrip("/")
     if not _is_url(server):
-        raise ConfigurationError(f"server {cluster.server!r} is no http:// or https:// URL")
+        shown = without_credentials(cluster.server)
+        raise ConfigurationError(f"invalid server {shown!r}: use an http:// or https:// URL")
     return Credentials(
         server=server,
         namespace=chosen.namespace,
@@ -151,8 +214,8 @@ def _authentication(cluster: ClusterEntry, user: UserEntry, chosen: KubeContext)
         return StaticAuthentication.bearer(user.token)
     if user.exec is not None:
         return ExecAuthentication(user.exec, cluster, chosen.folder)
-    if user.username:
-        return StaticAuthentication.basic(user.username, user.password or "")
+    if user.username or user.password:
+        return StaticAuthentication.basic(user.username or "", user.password or "")
     if user.auth_provider:
         raise ConfigurationError("auth-provider was removed from Kubernetes in 1.26; use an exec plugin")
     return StaticAuthentication()
@@ -191,13 +254,16 @@ def _impersonation(user: UserEntry) -> tuple[tuple[str, str], ...]:
     See https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/
     """
     if not user.impersonate:
+        if user.impersonate_uid or user.impersonate_groups or user.impersonate_extra:
+            # Without them the request would be made with all the rights of the user who impersonates.
+            raise ConfigurationError("as-uid, as-groups and as-user-extra need as: the user to impersonate")
         return ()
     headers = [("Impersonate-User", user.impersonate)]
     if user.impersonate_uid:
         headers.append(("Impersonate-Uid", user.impersonate_uid))
     headers += [("Impersonate-Group", group) for group in user.impersonate_groups or []]
     headers += [
-        (f"Impersonate-Extra-{name}", value)
+        (f"Impersonate-Extra-{quote(name, safe=_HEADER_NAME)}", value)
         for name, values in (user.impersonate_extra or {}).items()
         for value in values
     ]

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from kaiwu_runtime.client.connection import BrokenConnectionError, Response
-from kaiwu_runtime.client.connections import ProxyError
+from kaiwu_runtime.client.route import ProxyError
 from kaiwu_runtime.errors import APIStatusError, error_from_status
 
 CONNECTION_ERRORS = (BrokenConnectionError, ProxyError, OSError)

@@ -14,20 +14,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from functools import lru_cache
 from typing import NamedTuple
 
 import kaiwu_runtime
+from kaiwu_runtime.client.authentication import Authentication, StaticAuthentication
 from kaiwu_runtime.client.connection import Connection, Response
-from kaiwu_runtime.client.connections import Connections, Route
+from kaiwu_runtime.client.connections import Connections
 from kaiwu_runtime.client.credentials import Credentials
 from kaiwu_runtime.client.failure import CONNECTION_ERRORS, is_broken, pause_before_retry, reason, refusal
 from kaiwu_runtime.client.lines import LineSplitter
 from kaiwu_runtime.client.paths import quoted
+from kaiwu_runtime.client.rotation import Rotation
+from kaiwu_runtime.client.route import Route
 from kaiwu_runtime.client.transport import JSON
-from kaiwu_runtime.errors import APIConnectionError, APIStatusError, ConfigurationError, UnauthorizedError
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    APIStatusError,
+    CredentialsError,
+    UnauthorizedError,
+    WatchInterruptedError,
+)
 from kaiwu_runtime.yaml_body import yaml_body
 
 logger = logging.getLogger(__name__)
@@ -74,8 +84,10 @@ class HTTPTransport:
 
     def __init__(self, credentials: Credentials, *, limit: int = 100, request_timeout: float = REQUEST_SECONDS) -> None:
         self._credentials = credentials
-        self._authentication = credentials.authentication
+        self._authentication = _authentication(credentials)
         self._certificate = self._authentication.certificate
+        self._rotation = Rotation(credentials)
+        self._rotating = asyncio.Lock()
         self._route = Route(credentials.server, credentials.proxy, credentials.server_name)
         self._prefix = self._route.prefix
         self._connections = Connections(self._route, credentials.tls_context())
@@ -122,7 +134,7 @@ class HTTPTransport:
                 if response.status < 300:
                     return answer
                 refused = refusal(method, path, response, answer)
-                if refused.code == 401 and not renewed and await self._renew_unless(sent):
+                if refused.code == 401 and not renewed and await self._renew_unless(*sent):
                     renewed = True
                     continue
                 wanted = pause_before_retry(refused)
@@ -142,36 +154,38 @@ class HTTPTransport:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.transport.Transport`."""
         request = _Request("GET", _target(path, params), accept)
         try:
-            authorization = await self._authorization()
+            sent = await self._authorization()
             try:
-                connection = await self._begin(path, request, authorization)
+                connection = await self._begin(path, request, sent[0])
             except UnauthorizedError:
-                if not await self._renew_unless(authorization):
+                if not await self._renew_unless(*sent):
                     raise
-                connection = await self._begin(path, request, await self._authorization())
-            try:
-                splitter = LineSplitter()
-                async with aclosing(connection.chunks(idle_timeout)) as chunks:
-                    async for chunk in chunks:
-                        for line in splitter.feed(chunk):
-                            yield line
-            finally:
-                self._connections.release(connection)
+                connection = await self._begin(path, request, (await self._authorization())[0])
         except CONNECTION_ERRORS as error:
             raise APIConnectionError(f"watch of {path}: {reason(error)}") from error
+        try:
+            splitter = LineSplitter()
+            async with aclosing(connection.chunks(idle_timeout)) as chunks:
+                async for chunk in chunks:
+                    for line in splitter.feed(chunk):
+                        yield line
+        except CONNECTION_ERRORS as error:
+            raise WatchInterruptedError(f"watch of {path}: {reason(error)}") from error
+        finally:
+            self._connections.release(connection)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._connections.close()
 
-    async def _send(self, request: _Request) -> tuple[Response, bytes, str]:
-        """Return an answer's head and body, and the Authorization header that was sent."""
+    async def _send(self, request: _Request) -> tuple[Response, bytes, tuple[str, int]]:
+        """Return an answer's head and body, and the credentials that were sent; see `_authorization`."""
         try:
             async with self._slots:
                 # With a slot already: a token may expire while a request waits for its turn.
-                authorization = await self._authorization()
-                content = self._encoded(request, authorization)
-                connection = await self._connections.acquire()
+                sent = await self._authorization()
+                content = self._encoded(request, sent[0])
+                connection = await self._connection()
                 try:
                     if self.guard is not None and request.method != "GET":
                         self.guard()
@@ -183,12 +197,12 @@ class HTTPTransport:
             path = request.target.partition("?")[0]
             raise APIConnectionError(f"{request.method} {self.server}{path}: {reason(error)}") from error
         self._hear(request.method, response)
-        return response, answer, authorization
+        return response, answer, sent
 
     async def _begin(self, path: str, request: _Request, authorization: str) -> Connection:
         """Return a connection on which the answer to a GET has begun."""
         content = self._encoded(request, authorization)
-        connection = await self._connections.acquire()
+        connection = await self._connection()
         try:
             response = await connection.begin(content, self._timeout)
             self._hear("GET", response)
@@ -200,21 +214,34 @@ class HTTPTransport:
             raise
         return connection
 
-    async def _authorization(self) -> str:
-        """Return an Authorization header that is good now."""
+    async def _authorization(self) -> tuple[str, int]:
+        """Return an Authorization header that is good now, and the generation of what else the server knows us by."""
+        if self._rotation.due():
+            await self._reread(force=False)
         authorization = self._authentication.authorization()
         if authorization is None:
             await self._renew(rejected=False)
             authorization = self._authentication.authorization() or ""
-        return authorization
+        return authorization, self._rotation.generation
+
+    async def _connection(self) -> Connection:
+        """Return a connection; a certificate that is not trusted may be so by authorities that were replaced."""
+        try:
+            return await self._connections.acquire()
+        except ssl.SSLError:
+            generation = self._rotation.generation
+            await self._reread(force=True)
+            if self._rotation.generation == generation:
+                raise
+        return await self._connections.acquire()
 
     def _encoded(self, request: _Request, authorization: str) -> bytes:
         """Return a request as it is sent."""
         shared = self._head(authorization, request.content_type, request.accept)
         head = f"{request.method} {self._prefix}{request.target} HTTP/1.1{shared}"
         if request.body is None:
-            return f"{head}\r\n".encode("latin-1")
-        return f"{head}Content-Length: {len(request.body)}\r\n\r\n".encode("latin-1") + request.body
+            return f"{head}\r\n".encode()
+        return f"{head}Content-Length: {len(request.body)}\r\n\r\n".encode() + request.body
 
     def _hear(self, method: str, response: Response) -> None:
         if self.on_answer is not None:
@@ -230,17 +257,42 @@ class HTTPTransport:
             self.on_refusal(error)
         return error
 
-    async def _renew_unless(self, rejected: str) -> bool:
+    async def _renew_unless(self, rejected: str, generation: int) -> bool:
         """Renew what the server has rejected, unless the rejection of another request has led to that already."""
-        return self._authentication.authorization() not in {rejected, None} or await self._renew(rejected=True)
+        if self._rotation.generation != generation or self._authentication.authorization() not in {rejected, None}:
+            return True
+        return await self._renew(rejected=True) or await self._reread(force=True)
 
     async def _renew(self, *, rejected: bool) -> bool:
-        """Renew the credentials; a new client certificate counts for new connections."""
-        renewed = await self._authentication.renew(rejected=rejected)
-        if self._authentication.certificate != self._certificate:
-            self._certificate = self._authentication.certificate
-            self._connections.use(await asyncio.to_thread(self._credentials.tls_context))
+        """Renew the credentials; a new client certificate counts for new connections.
+
+        Raises:
+            CredentialsError: They cannot be renewed, for whatever reason.
+        """
+        try:
+            renewed = await self._authentication.renew(rejected=rejected)
+            certificate = self._authentication.certificate
+            if certificate != self._certificate:
+                context = await asyncio.to_thread(self._credentials.tls_context)
+                self._connections.use(context)
+                self._certificate = certificate
+        except CredentialsError:
+            raise
+        except Exception as error:
+            raise CredentialsError(f"cannot renew the credentials: {str(error) or type(error).__name__}") from error
         return renewed
+
+    async def _reread(self, *, force: bool) -> bool:
+        """Read the files again that the credentials came from; tell whether anything is new."""
+        async with self._rotating:
+            changed, context = await asyncio.to_thread(self._rotation.read, force=force)
+            if changed:
+                self._authentication = _authentication(self._credentials)
+                self._certificate = self._authentication.certificate
+                self._heads.clear()
+            if context is not None:
+                self._connections.use(context)
+        return changed
 
     def _head(self, authorization: str, content_type: str, accept: str) -> str:
         """Return the headers that many requests share, with the line end before them."""
@@ -282,11 +334,26 @@ def _query(params: tuple[tuple[str, str], ...]) -> str:
     return "&".join(f"{name}={quoted(value)}" for name, value in params)
 
 
+def _authentication(credentials: Credentials) -> Authentication:
+    """Return how requests are authenticated: not at all where everybody on the way could read it."""
+    authentication = credentials.authentication
+    if credentials.server.startswith("https://"):
+        return authentication
+    anonymous = isinstance(authentication, StaticAuthentication) and not authentication.authorization()
+    if not anonymous or credentials.certificate is not None:
+        logger.warning(
+            "Sending no credentials: the server's URL is http://, not https://", extra={"server": credentials.server}
+        )
+    return StaticAuthentication()
+
+
 def _check_header(name: str, value: str) -> None:
     """Refuse what would end the header early, a token with a line break for instance."""
     try:
-        (name + value).encode("latin-1")
+        (name + value).encode("ascii" if name == "Authorization" else "utf-8")
     except UnicodeEncodeError:
-        raise ConfigurationError(f"{name}: has characters that no HTTP header can hold") from None
+        raise CredentialsError(f"{name}: has characters that no HTTP header can hold") from None
     if any(character in "\r\n\0" for character in name + value):
-        raise ConfigurationError(f"{name}: has a line break in it")
+        raise CredentialsError(f"{name}: has a line break in it")
+    if any(character < " " and character != "\t" for character in name + value):
+        raise CredentialsError(f"{name}: has a control character in it")

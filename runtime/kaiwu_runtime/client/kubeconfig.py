@@ -150,13 +150,24 @@ def _read(path: Path) -> dict[str, Any]:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path}: not YAML: not UTF-8") from error
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        # Not the parser's own message: it quotes the line, which may have a token in it.
+        mark = getattr(error, "problem_mark", None)
+        where = f": line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
+        raise ConfigurationError(f"{path}: not YAML{where}: {_problem(error)}") from None
     if document is None:
         return {}
     if not isinstance(document, dict):
         raise ConfigurationError(f"{path}: not a kubeconfig: the document is no mapping")
     return document
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return " ".join(str(getattr(error, "problem", None) or "it cannot be parsed").split())
 
 
 def _merge(entries: dict[str, Entry], found: object, path: Path, section: str) -> None:

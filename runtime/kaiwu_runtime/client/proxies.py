@@ -1,4 +1,4 @@
-"""Which HTTP proxy a server is reached through: the kubeconfig's, else the environment's, by Go's rules."""
+"""Which proxy a server is reached through: the kubeconfig's, else the environment's, by Go's rules."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ipaddress
 import os
 from urllib.parse import urlsplit
 
+from kaiwu_runtime.client.route import SOCKS_SCHEMES, without_credentials
 from kaiwu_runtime.errors import ConfigurationError
 
 
@@ -34,9 +35,18 @@ def select_proxy(server: str, configured: str | None) -> str | None:
             return None
         if "://" not in proxy:
             proxy = f"http://{proxy}"
-    if urlsplit(proxy).scheme not in {"http", "https"}:
-        raise ConfigurationError(f"proxy {proxy}: only http:// and https:// proxies are supported")
+    if not _is_proxy(proxy):
+        shown = without_credentials(proxy)
+        raise ConfigurationError(f"invalid proxy {shown!r}: use an http://, https:// or socks5:// URL")
     return proxy
+
+
+def _is_proxy(proxy: str) -> bool:
+    try:
+        url = urlsplit(proxy)
+        return url.scheme in {"http", "https", *SOCKS_SCHEMES} and bool(url.hostname) and url.port != 0
+    except ValueError:  # brackets that do not match, a port that is not a number
+        return False
 
 
 def _environment(name: str) -> str:

@@ -106,10 +106,23 @@ def make_context(
         except (ssl.SSLError, UnicodeDecodeError, ValueError) as error:
             raise ConfigurationError(f"certificate-authority: no usable PEM certificate: {error}") from error
     if certificate is not None:
-        try:
-            with secret_path(certificate.certificate) as chain, secret_path(certificate.key) as key:
-                # A password callback that returns nothing keeps OpenSSL from asking on the terminal.
-                context.load_cert_chain(chain, key, password=lambda: b"")
-        except (ssl.SSLError, OSError) as error:
-            raise ConfigurationError(f"client certificate and key cannot be used: {error}") from error
+        _load(context, certificate)
     return context
+
+
+def check_certificate(certificate: ClientCertificate) -> None:
+    """Check that a client certificate and its key can be used together.
+
+    Raises:
+        ConfigurationError: One of them does not parse, or they do not belong together.
+    """
+    _load(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
+
+
+def _load(context: ssl.SSLContext, certificate: ClientCertificate) -> None:
+    try:
+        with secret_path(certificate.certificate) as chain, secret_path(certificate.key) as key:
+            # A password callback that returns nothing keeps OpenSSL from asking on the terminal.
+            context.load_cert_chain(chain, key, password=lambda: b"")
+    except (ssl.SSLError, OSError) as error:
+        raise ConfigurationError(f"client certificate and key cannot be used: {error}") from error

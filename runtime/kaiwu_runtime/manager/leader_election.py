@@ -128,8 +128,13 @@ class LeaderElector:
     def _main(self) -> None:
         try:
             asyncio.run(self._run())
-        except Exception as error:  # noqa: BLE001 - the thread must not end in silence
-            self._report(error)
+        except Exception as error:
+            if not self._elected.is_set():
+                self._report(error)
+                return
+            # The thread must not end in silence: the Lease would run out while this process goes on to write.
+            logger.exception("The leader election failed", extra=self._fields())
+            self._on_lost(f"{type(error).__name__}: {error}")
 
     def _report(self, error: Exception | None) -> None:
         if self._listener is None:
@@ -194,6 +199,10 @@ class LeaderElector:
             return False
         except (APIError, TimeoutError) as error:
             logger.warning("Cannot reach the Lease", extra={**self._fields(), "error": str(error) or "timed out"})
+            return False
+        except Exception:
+            # Tried again like any other failure, until the time to renew is over.
+            logger.exception("Cannot reach the Lease", extra=self._fields())
             return False
         if held:
             # Counted from before the request: the server may have stored it any time since.

@@ -11,6 +11,7 @@ from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.errors import (
     APIConnectionError,
+    CredentialsError,
     KaiwuError,
     UnauthorizedError,
 )
@@ -65,7 +66,8 @@ async def _synced(cache: Cache, informers: Sequence[Informer]) -> None:
                 informer.raise_if_hopeless()
             unreachable = all(isinstance(informer.error, APIConnectionError) for informer in informers)
             if unreachable and time.monotonic() - began > UNREACHABLE_SECONDS:
-                raise APIConnectionError(informers[0].last_error)
+                credentials = any(isinstance(informer.error, CredentialsError) for informer in informers)
+                raise (CredentialsError if credentials else APIConnectionError)(informers[0].last_error)
         await waiting
     finally:
         waiting.cancel()
@@ -82,6 +84,8 @@ def explain(error: KaiwuError) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, UnauthorizedError):
         return f"the API server does not accept the credentials: {text}; check the kubeconfig's user or token"
+    if isinstance(error, CredentialsError):
+        return f"no credentials for the API server: {text}"
     if isinstance(error, APIConnectionError) and "sync" not in text:
         return f"the API server gives no answer: {text}; check the kubeconfig's server and that it runs"
     return text

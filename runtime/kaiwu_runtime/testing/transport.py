@@ -32,7 +32,7 @@ from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.client.transport import JSON
-from kaiwu_runtime.errors import APIConnectionError
+from kaiwu_runtime.errors import WatchInterruptedError
 from kaiwu_runtime.testing.faults import FakeRequest, Faults, Hook, Verb
 from kaiwu_runtime.testing.kinds import FakeKind, Target, built_in, parse_path
 from kaiwu_runtime.testing.partial import accepted, partial_line
@@ -182,7 +182,7 @@ class FakeTransport:
                         change = await watcher.changes.get()
                 except TimeoutError:
                     if idle_timeout < seconds:
-                        raise APIConnectionError(f"watch of {path}: timed out") from None
+                        raise WatchInterruptedError(f"watch of {path}: timed out") from None
                     if bookmarks:
                         yield _bookmark(kind, self._storage.version)
                     return

@@ -54,7 +54,8 @@ class ScriptedTransport:
         self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = ""
     ) -> AsyncGenerator[bytes, None]:
         self.requests.append(dict(params))
-        assert idle_timeout > float(params["timeoutSeconds"]), "the client would give up before the server does"
+        assert 120 < idle_timeout < 180, "two bookmarks that did not come, one a minute"
+        assert params["allowWatchBookmarks"] == "true"
         assert not self.watching, "the watch before it still has its connection"
         if not self.watches:
             self.done.set()

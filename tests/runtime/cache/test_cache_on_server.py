@@ -250,8 +250,7 @@ async def test_dropped_and_cut_connections_lose_nothing(
 async def test_a_silent_connection_is_given_up(
     control_plane: ControlPlane, client: Client, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reflector_module, "WATCH_SECONDS", (1.0, 1.0))
-    monkeypatch.setattr(reflector_module, "IDLE_MARGIN_SECONDS", 0.5)
+    monkeypatch.setattr(reflector_module, "IDLE_SECONDS", 1.5)
     async with FaultProxy(port_of(control_plane)) as proxy:
         proxied = through(proxy, control_plane.kubeconfig, tmp_path)
         async with proxied, running(proxied, namespace) as cache:

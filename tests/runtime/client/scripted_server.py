@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
 from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
+from kaiwu_runtime.client.authentication import Authentication
+from kaiwu_runtime.client.credentials import Credentials
+from kaiwu_runtime.envtest.certificates import CertificateAuthority
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 APPLY = "application/apply-patch+yaml"
@@ -57,12 +62,31 @@ class Server:
         self.bodies: list[bytes] = []
         self.times: list[float] = []
         self.url = ""
+        self.authority: bytes | None = None
+
+    def credentials(self, authentication: Authentication) -> Credentials:
+        return Credentials(self.url, authentication=authentication, authority=self.authority)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.times.append(time.monotonic())
         self.requests.append(request)
         self.bodies.append(await request.read())
         return await self.answers[min(len(self.requests), len(self.answers)) - 1](request)
+
+
+def server_context(
+    authority: CertificateAuthority, folder: Path, *, clients: bytes | None = None, name: str = "127.0.0.1"
+) -> ssl.SSLContext:
+    """Return TLS for a server; with an authority of clients it asks for their certificates."""
+    pair = authority.server("server", [name])
+    chain = folder / "server.pem"
+    chain.write_bytes(pair.certificate + pair.key)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(chain)
+    if clients is not None:
+        context.load_verify_locations(cadata=clients.decode())
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
 
 
 async def lines(transport: HTTPTransport, idle_timeout: float = 5.0) -> AsyncIterator[bytes]:

@@ -260,7 +260,8 @@ async def test_no_more_requests_at_once_than_allowed(peer: Peer) -> None:
     [("a\r\nX-Evil: 1", "Authorization: has a line break in it"), ("日", "Authorization: has characters that no HTTP")],
 )
 async def test_a_token_cannot_become_a_header(peer: Peer, token: str, message: str) -> None:
-    transport = HTTPTransport(Credentials(peer.url, authentication=StaticAuthentication.bearer(token)))
+    url = f"https://127.0.0.1:{peer.port}"
+    transport = HTTPTransport(Credentials(url, authentication=StaticAuthentication.bearer(token)))
     with pytest.raises(ConfigurationError, match=f"^{message}"):
         await transport.request("GET", "/x")
     assert peer.requests == []

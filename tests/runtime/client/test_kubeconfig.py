@@ -251,11 +251,13 @@ V1 = "client.authentication.k8s.io/v1"
         pytest.param(changed(users=[{"user": {}}]), "every entry of users needs a name", id="no name"),
         pytest.param(changed(contexts=["one"]), "every entry of contexts needs a name", id="entry a string"),
         pytest.param(changed(users=[{"name": "one", "user": {"token": 7}}]), r"user 'one': .*`\$\.token`", id="type"),
-        pytest.param(cluster(), "server '' is no http:// or https:// URL", id="no server"),
-        pytest.param(cluster(server="one:6443"), "server 'one:6443' is no http:// or https:// URL", id="no URL"),
-        pytest.param(cluster(server="https://[x"), r"server 'https://\[x' is no http:// or https:// URL", id="bad URL"),
+        pytest.param(cluster(), "invalid server '': use an http:// or https:// URL", id="no server"),
         pytest.param(
-            cluster(server="https://a:b"), "server 'https://a:b' is no http:// or https:// URL", id="bad port"
+            cluster(server="one:6443"), "invalid server 'one:6443': use an http:// or https:// URL", id="no URL"
+        ),
+        pytest.param(cluster(server="https://[x"), r"invalid server 'https://\[x': use an http", id="bad URL"),
+        pytest.param(
+            cluster(server="https://a:b"), "invalid server 'https://a:b': use an http:// or https:// URL", id="bad port"
         ),
         pytest.param(
             cluster(server="https://a", **{"certificate-authority": "no.crt"}),
@@ -268,8 +270,8 @@ V1 = "client.authentication.k8s.io/v1"
             id="not base64",
         ),
         pytest.param(
-            cluster(server="https://a", **{"proxy-url": "socks5://a"}),
-            "proxy socks5://a: only http:// and https:// proxies are supported",
+            cluster(server="https://a", **{"proxy-url": "socks4://u:secret@a"}),
+            "invalid proxy 'socks4://a': use an http://, https:// or socks5:// URL",
             id="proxy",
         ),
         pytest.param(user(**{"client-key": "no.key"}), r"client-key: .*/no\.key: No such file", id="missing key"),
@@ -294,6 +296,7 @@ def test_what_is_wrong_is_one_line_that_names_the_file(tmp_path: Path, content: 
     with pytest.raises(ConfigurationError, match=message) as caught:
         load(path)
     assert "\n" not in str(caught.value)
+    assert "secret" not in str(caught.value)
     assert str(path) in str(caught.value)
 
 

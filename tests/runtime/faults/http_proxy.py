@@ -1,13 +1,15 @@
 """An HTTP proxy on loopback that misbehaves on request, between an operator and the API server.
 
-It speaks plain HTTP with the operator and TLS with the API server, so that it knows requests, watches and lines where
-the TCP proxy beside it knows bytes only.
+It ends TLS, with a certificate of its own, so that it knows requests, watches and lines where the TCP proxy beside it
+knows bytes only.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import ssl
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +20,8 @@ from weakref import WeakSet
 import aiohttp
 from aiohttp import web
 from yarl import URL
+
+from kaiwu_runtime.envtest.certificates import CertificateAuthority
 
 from .answers import Action, Refuse, Traffic
 from .server import Server
@@ -60,6 +64,7 @@ class HTTPFaultProxy:
     Attributes:
         hits: How many requests or connections met a fault so far.
         refused_tokens: Bearer tokens that are answered with 401.
+        authority: Who signed the proxy's certificate, PEM.
     """
 
     def __init__(self, server: Server, dice: random.Random | None = None) -> None:
@@ -72,6 +77,14 @@ class HTTPFaultProxy:
         self._watches: set[_Watch] = set()
         self._silent = False
         self._dead: WeakSet[asyncio.BaseTransport] = WeakSet()
+        authority = CertificateAuthority("faults")
+        pair = authority.server("127.0.0.1", ["127.0.0.1"])
+        self.authority = authority.certificate
+        self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(pair.certificate + pair.key)
+            file.flush()
+            self._tls.load_cert_chain(file.name)
         self.port = 0
         self.hits = 0
         self.refused_tokens: set[str] = set()
@@ -86,6 +99,10 @@ class HTTPFaultProxy:
     ) -> None:
         self.drop()
         await self._runner.cleanup()
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
 
     # Faults
 
@@ -114,7 +131,7 @@ class HTTPFaultProxy:
 
     async def listen(self) -> None:
         """Let clients connect, on the port that was used before."""
-        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True, ssl_context=self._tls)
         await self._site.start()
         self.port = self._runner.addresses[-1][1]
 

@@ -159,7 +159,7 @@ def shorten_patience(manager: Manager) -> None:
     transport = manager.api_reader.transport
     if seconds and isinstance(transport, HTTPTransport):
         reflector.WATCH_SECONDS = (seconds, seconds * 1.5)
-        reflector.IDLE_MARGIN_SECONDS = seconds / 2
+        reflector.IDLE_SECONDS = seconds * 2
         transport._timeout = seconds
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -16,6 +17,8 @@ from typing import Any
 import yaml
 
 from kaiwu_runtime.envtest import ControlPlane
+
+from .http_proxy import HTTPFaultProxy
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -50,10 +53,12 @@ class TokenFile:
         new.replace(self.path)
         return old
 
-    def kubeconfig(self, server: str) -> Path:
-        """Return a kubeconfig for a server: the proxy, or the API server itself."""
+    def kubeconfig(self, proxy: HTTPFaultProxy | None) -> Path:
+        """Return a kubeconfig for the proxy, or for the API server itself."""
         config = yaml.safe_load(self._plane.kubeconfig.read_text(encoding="utf-8"))
-        config["clusters"][0]["cluster"]["server"] = server
+        if proxy is not None:
+            authority = base64.b64encode(proxy.authority).decode()
+            config["clusters"][0]["cluster"] = {"server": proxy.url, "certificate-authority-data": authority}
         config["users"][0]["user"] = {"tokenFile": str(self.path)}
         path = self._folder / "operator.kubeconfig"
         path.write_text(yaml.safe_dump(config), encoding="utf-8")

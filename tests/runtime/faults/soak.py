@@ -78,7 +78,7 @@ class Soak:
             token, clock = TokenFile(plane, self.folder), SteppedClock(self.folder)
             async with Server(plane.kubeconfig) as server, HTTPFaultProxy(server, request_dice) as proxy:
                 workload = Workload(server, namespace, self.objects, change_dice)
-                kubeconfig = token.kubeconfig(f"http://127.0.0.1:{proxy.port}")
+                kubeconfig = token.kubeconfig(proxy)
                 environment = {
                     **clock.environment,
                     "FAULTS_PATIENCE": str(PATIENCE),

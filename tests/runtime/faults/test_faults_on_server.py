@@ -52,7 +52,7 @@ async def test_everything_converges_after(fault: Fault, plane: ControlPlane, tmp
         workload = Workload(server, namespace, OBJECTS, dice)
         await workload.create()
         token = TokenFile(plane, tmp_path)
-        kubeconfig = token.kubeconfig(plane.url if fault.direct else f"http://127.0.0.1:{proxy.port}")
+        kubeconfig = token.kubeconfig(None if fault.direct else proxy)
         environment = {**environment, "FAULTS_PATIENCE": str(fault.patience)}
         operator = OperatorProcess(tmp_path, kubeconfig, namespace, environment)
         try:
