@@ -9,15 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic.errors import PydanticSchemaGenerationError
 from pydantic.fields import FieldInfo
-from pydantic_core import SchemaError, SchemaValidator, core_schema
+from pydantic_core import core_schema
 
 from kaiwu_runtime.api.identity import IDENTITY_ATTRIBUTE, ObjectKey, ResourceIdentity
 from kaiwu_runtime.api.kube import Kube, KubeModel, is_kube_model
 from kaiwu_runtime.api.markers import Nullable
+from kaiwu_runtime.api.patterns import apply_patterns
 from kaiwu_runtime.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from pydantic import GetCoreSchemaHandler
     from pydantic_core.core_schema import CoreSchema
@@ -26,32 +27,6 @@ if TYPE_CHECKING:
 def _camel_case(name: str) -> str:
     """Return a field's name in the object: ``class_`` is ``class``, since Python reserves the word."""
     return to_camel(name.removesuffix("_"))
-
-
-def _check_patterns(model: type[BaseModel]) -> None:
-    """Compile every pattern of a model's fields; pydantic fails later and names neither model nor field."""
-    engine = model.model_config.get("regex_engine", "rust-regex")
-    for name, field in getattr(model, "__pydantic_fields__", {}).items():
-        for pattern in _patterns(field):
-            try:
-                SchemaValidator(core_schema.str_schema(pattern=pattern, regex_engine=engine))
-            except SchemaError as error:
-                reason = str(error).strip().splitlines()[-1].strip().removeprefix("error: ")
-                raise DefinitionError(f"{model.__qualname__}.{name}: pattern {pattern!r}: {reason}") from None
-
-
-def _patterns(annotation: object) -> Iterator[str]:
-    """Yield the patterns in the metadata of a field or an annotation, those of its items included."""
-    metadata = annotation.metadata if isinstance(annotation, FieldInfo) else getattr(annotation, "__metadata__", ())
-    for item in metadata:
-        if isinstance(item, FieldInfo):
-            yield from _patterns(item)
-        elif isinstance(getattr(item, "pattern", None), str):
-            yield item.pattern
-    inner = annotation.annotation if isinstance(annotation, FieldInfo) else None
-    for argument in (inner, *getattr(annotation, "__args__", ())):
-        if argument is not None:
-            yield from _patterns(argument)
 
 
 def _nullable_fields(model: type[BaseModel]) -> dict[str, str]:
@@ -101,7 +76,7 @@ class APIModel(BaseModel):
             schema = handler(source)
         except PydanticSchemaGenerationError as error:
             raise _unsupported(cls, str(error)) from None
-        _check_patterns(cls)
+        apply_patterns(cls, schema, handler)
         nullable = _nullable_fields(cls)
         if nullable and schema["type"] == "model":
             cast("core_schema.ModelSchema", schema)["serialization"] = core_schema.wrap_serializer_function_ser_schema(

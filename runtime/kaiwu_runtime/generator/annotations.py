@@ -34,7 +34,7 @@ class Facts:
     multiple_of: float | None = None
     min_length: int | None = None
     max_length: int | None = None
-    patterns: list[str] = field(default_factory=list)
+    patterns: list[str | re.Pattern[str]] = field(default_factory=list)
     title: str = ""
     description: str = ""
     examples: list[Any] = field(default_factory=list)
@@ -81,8 +81,8 @@ class Facts:
                 self.max_length = length if self.max_length is None else min(length, self.max_length)
             case _:
                 pattern = getattr(item, "pattern", None)
-                if pattern is not None:
-                    self.patterns.append(pattern.pattern if isinstance(pattern, re.Pattern) else str(pattern))
+                if isinstance(pattern, str | re.Pattern) and not isinstance(item, re.Pattern):
+                    self.patterns.append(pattern)
                 else:
                     self.other.append(item)
 

@@ -14,6 +14,7 @@ from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.instances import violations
 from kaiwu_runtime.generator.paths import PathError, resolve
 from kaiwu_runtime.generator.schema import Schema
+from kaiwu_runtime.regexp import PatternError, parse
 
 _REASONS = {"FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"}
 _ROOT_METADATA = re.compile(r"\bself\.metadata\.(?!name\b|generateName\b)(\w+)")
@@ -25,17 +26,6 @@ _BOUNDS = {
     "minItems": "maxItems",
     "minProperties": "maxProperties",
 }
-_NOT_RE2 = {
-    r"\(\?<?[=!]": "look-around",
-    r"\\[1-9]": "a back reference",
-    r"\(\?>": "an atomic group",
-    r"[*+?}]\+": "a possessive quantifier",
-    r"\(\?[a-z]*[xRu]": "a flag such as (?x)",
-    r"\\[uUhH]": "an escape such as \\u",
-    r"\[[^\]]*(&&|--|~~)": "an operation on character classes",
-}
-_NOT_IN_GO = "does not exist in Go's regular expressions, which the API server uses"
-_MOST_REPEATS = 1000
 _NOT_AT_ROOT = {
     "x-kubernetes-map-type": "StructType",
     "x-kubernetes-embedded-resource": "EmbeddedResource",
@@ -175,24 +165,10 @@ def _check_limits(schema: Schema) -> None:
     patterns = [schema["pattern"]] if "pattern" in schema else []
     patterns += [part["pattern"] for part in schema.get("allOf", ()) if "pattern" in part]
     for pattern in patterns:
-        reason = go_pattern_error(pattern)
-        if reason:
-            raise _error(schema, f"pattern {pattern!r}: {reason}")
-
-
-def go_pattern_error(pattern: str) -> str:
-    """Return why Go's regular expressions would not take a pattern; the empty string if they would.
-
-    See https://github.com/google/re2/wiki/Syntax
-    """
-    outside = re.sub(r"\\\\", "", pattern)
-    for construct, words in _NOT_RE2.items():
-        if re.search(construct, outside):
-            return f"{words} {_NOT_IN_GO}"
-    for repeat in re.finditer(r"\{(\d+)(?:,(\d*))?\}", outside):
-        if any(part and int(part) > _MOST_REPEATS for part in repeat.groups()):
-            return f"a repetition above {_MOST_REPEATS} {_NOT_IN_GO}"
-    return ""
+        try:
+            parse(pattern)
+        except PatternError as error:
+            raise _error(schema, f"pattern {pattern!r}: {error}") from None
 
 
 def _check_rules(schema: Schema, uncorrelated: str) -> None:

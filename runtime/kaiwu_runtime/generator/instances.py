@@ -5,12 +5,12 @@ Only the words a generated schema has are known. Formats and CEL rules are the A
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from kaiwu_runtime.generator.schema import Schema
+from kaiwu_runtime.regexp import PatternError, matches
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -64,17 +64,15 @@ def _string(value: str, schema: Schema, at: str) -> Iterator[str]:
     patterns = [schema["pattern"]] if "pattern" in schema else []
     patterns += [part["pattern"] for part in schema.get("allOf", ()) if "pattern" in part]
     for pattern in patterns:
-        if not _matches(pattern, value):
+        if _matches(pattern, value) is False:
             yield f"{at}it does not match {pattern!r}"
 
 
-def _matches(pattern: str, value: str) -> bool:
-    """Search as Go does: ``$`` is the end of the text only, and classes are ASCII."""
+def _matches(pattern: str, value: str) -> bool | None:
     try:
-        return re.search(re.sub(r"(?<!\\)\$$", r"\\Z", pattern), value, re.ASCII) is not None
-    except re.error:
-        # Go has classes such as \pL that Python has not; the API server decides.
-        return True
+        return matches(pattern, value)
+    except PatternError:
+        return None  # reported about the pattern itself
 
 
 def _number(value: float, schema: Schema, at: str) -> Iterator[str]:

@@ -28,6 +28,7 @@ from kaiwu_runtime.api.markers import (
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts
 from kaiwu_runtime.generator.schema import Schema
+from kaiwu_runtime.regexp import PatternError, go_source
 
 _CEL_RESERVED = frozenset(
     {
@@ -96,7 +97,12 @@ def _apply_patterns(schema: Schema, facts: Facts, where: str) -> None:
         return
     if schema.get("type") != "string" and not schema.get("x-kubernetes-int-or-string"):
         raise DefinitionError(f"{where}: a pattern limits strings, and this is {_spell(schema)}")
-    patterns = ([schema["pattern"]] if "pattern" in schema else []) + facts.patterns
+    patterns = [schema["pattern"]] if "pattern" in schema else []
+    for pattern in facts.patterns:
+        try:
+            patterns.append(go_source(pattern))
+        except PatternError as error:
+            raise DefinitionError(f"{where}: pattern {getattr(pattern, 'pattern', pattern)!r}: {error}") from None
     schema["pattern"] = patterns[0]
     if len(patterns) > 1:
         schema["allOf"] = [{"pattern": pattern} for pattern in patterns[1:]]

@@ -162,7 +162,7 @@ class TestKube:
         (Annotated[Affinity, Field(title="x")], "Model.value: Affinity is a lightkube model"),
         (range, "Model.value: Unable to generate pydantic-core schema for <class 'range'>"),
         (Annotated[str, Field(pattern="(?=x)")], "Model.value: pattern '(?=x)': look-around"),
-        (list[Annotated[str, Field(pattern="[")]], "Model.value: pattern '[': unclosed character class"),
+        (list[Annotated[str, Field(pattern="[")]], "Model.value: pattern '[': the class '[' has no closing ']'"),
     ],
     ids=str,
 )
