@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import enum
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
@@ -62,6 +62,7 @@ class Client:
         self.transport = transport
         self.field_manager = field_manager
         self.namespace = namespace
+        self._reconnect: Callable[[], Client] | None = None
 
     @classmethod
     def connect(
@@ -82,7 +83,17 @@ class Client:
             ConfigurationError: No usable configuration.
         """
         credentials = load_credentials(kubeconfig=kubeconfig, context=context or None)
-        return cls(HTTPTransport(credentials), field_manager=field_manager, namespace=credentials.namespace)
+        client = cls(HTTPTransport(credentials), field_manager=field_manager, namespace=credentials.namespace)
+        client._reconnect = lambda: Client.connect(kubeconfig, context=context, field_manager=field_manager)
+        return client
+
+    def reconnect(self) -> Client | None:
+        """Return a new client that is connected as this one was, for another event loop; None for one with a transport.
+
+        Raises:
+            ConfigurationError: No usable configuration any longer.
+        """
+        return None if self._reconnect is None else self._reconnect()
 
     async def close(self) -> None:
         """Close every connection."""

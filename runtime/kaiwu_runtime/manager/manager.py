@@ -10,39 +10,47 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+from contextlib import suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol
 
-from kaiwu_runtime import log
+from kaiwu_runtime import fork, log
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.client.cached import CachedClient
 from kaiwu_runtime.client.client import Client
+from kaiwu_runtime.client.fenced import FencedTransport
+from kaiwu_runtime.client.forwarded import ForwardedTransport
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.controller.controller import Controller
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.event import EventRecorder, EventSender
 from kaiwu_runtime.manager.discovery import find
 from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
-from kaiwu_runtime.manager.process import run_to_the_end
+from kaiwu_runtime.manager.probes import Check, Probes
+from kaiwu_runtime.manager.process import report, run_to_the_end, unwrapped
 from kaiwu_runtime.manager.signals import stop_on_signal
 from kaiwu_runtime.manager.startup import unless_stopped, wait_until_synced
+from kaiwu_runtime.manager.supervisor import Supervisor
 
 if TYPE_CHECKING:
     from kaiwu_runtime.component import Component
     from kaiwu_runtime.manager.leader_election import LeaderElector
     from kaiwu_runtime.manager.metrics import Metrics
     from kaiwu_runtime.manager.metrics_server import MetricsServer
-    from kaiwu_runtime.manager.probes import Probes
     from kaiwu_runtime.webhook.server import WebhookServer
 
 logger = logging.getLogger(__name__)
+
+_END_SECONDS = 5.0
+"""What tasks get to end once they are cancelled; the last events take up to two."""
 
 
 class Runnable(Protocol):
     """Something that runs as long as the manager does."""
 
     async def run(self) -> None:
-        """Run until cancelled; a return is fine, an exception ends the manager."""
+        """Run until cancelled; a return is fine, an exception stops the manager."""
 
 
 class Manager:
@@ -51,9 +59,12 @@ class Manager:
     Args:
         options: How; default reads nothing but the environment's kubeconfig.
         client: Instead of one that the options lead to, for instance one on a
-            :class:`~kaiwu_runtime.testing.FakeTransport`; closed when the manager stops.
+            :class:`~kaiwu_runtime.testing.FakeTransport`; closed when the manager stops. It is used for the Lease and
+            the webhooks' certificates too, and with leader election its writes are fenced: a `guard` is set on its
+            transport, which is wrapped where it has no such attribute.
 
     Attributes:
+        probes: The checks behind /healthz and /readyz, whether they are served or not.
         webhooks: The server of :func:`~kaiwu_runtime.webhook.webhook_managed_by`; None while there are no webhooks.
     """
 
@@ -64,9 +75,18 @@ class Manager:
         self._runnables: list[Runnable] = []
         self._events = EventSender(lambda: self.api_reader)
         self._stop = asyncio.Event()
+        self._stop_lock = threading.RLock()  # reentrant: a signal handler may call stop() in the middle of it
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._started = False
         self._ready = False
+        self._stopping = False
+        self._tasks: Supervisor | None = None
+        self._beside: list[asyncio.Task[None]] = []
         self._failure: ConfigurationError | None = None
+        self._ended_by: BaseException | None = None
+        if client is not None and self.options.leader_elect and not hasattr(client.transport, "guard"):
+            client.transport = FencedTransport(client.transport)
+        self._given = client
         self._api_reader = client
         self._client: CachedClient | None = None
         self._cache: Cache | None = None
@@ -125,7 +145,7 @@ class Manager:
         try:
             kinds = [kind for package in packages for kind in find(package)]
         except ConfigurationError as error:
-            self._failure = self._failure or error
+            self._set_up_failed(error)
         else:
             self.setup(*kinds)
 
@@ -136,19 +156,25 @@ class Manager:
 
         Args:
             kinds: Classes whose only argument is the client.
+
+        Raises:
+            ConfigurationError: A mistake in one of them, when the manager runs already.
         """
         try:
             for kind in kinds:
                 kind(self.client).setup_with_manager(self)
         except ConfigurationError as error:
-            self._failure = self._failure or error
+            self._set_up_failed(error)
 
     def add_controller(self, controller: Controller) -> None:
         """Run a controller; :func:`~kaiwu_runtime.controller.controller_managed_by` calls this.
 
+        One that is added while the manager runs is started at once.
+
         Raises:
-            ConfigurationError: There is one of that name.
+            ConfigurationError: There is one of that name, or the manager has stopped.
         """
+        self._refuse_after_stop(f"the controller {controller.name!r}")
         if controller.name in self._controllers:
             raise ConfigurationError(
                 f"two controllers are named {controller.name!r} "
@@ -156,10 +182,54 @@ class Manager:
                 f"{type(controller.reconciler).__name__}); give one another name with named()"
             )
         self._controllers[controller.name] = controller
+        if self.metrics is not None:
+            self.metrics.watch(controller)
+        if self.elector is not None:
+            controller.guard = self.elector.check
+        if self._tasks is not None:
+            self._run_controller(self._tasks, controller)
 
     def add(self, runnable: Runnable) -> None:
-        """Run something beside the controllers, once the caches are synced."""
+        """Run something beside the controllers, once the caches are synced; at once when the manager runs already.
+
+        Raises:
+            ConfigurationError: The manager has stopped.
+        """
+        self._refuse_after_stop(type(runnable).__name__)
         self._runnables.append(runnable)
+        if self._tasks is not None:
+            self._run_beside(self._tasks, runnable)
+
+    def add_healthz_check(self, name: str, check: Check) -> None:
+        """Add a check of liveness, whether probes are served or not; see `Probes.add_healthz_check`."""
+        self.probes.add_healthz_check(name, check)
+
+    def add_readyz_check(self, name: str, check: Check) -> None:
+        """Add a check of readiness, whether probes are served or not; see `Probes.add_readyz_check`."""
+        self.probes.add_readyz_check(name, check)
+
+    @property
+    def started(self) -> bool:
+        """Whether `start` was called."""
+        return self._started
+
+    def connect(self) -> Client:
+        """Return another client for the same API server, which may be used in another event loop.
+
+        Its writes are not fenced, and it has to be closed. The client that the manager was given is asked for another
+        of its kind; where that has no credentials to connect with, requests go through it and the manager's event loop.
+
+        Raises:
+            ConfigurationError: There is no usable kubeconfig.
+        """
+        if self._given is None:
+            return Client.connect(self.options.kubeconfig or None, context=self.options.context)
+        other = self._given.reconnect()
+        if other is not None:
+            return other
+        transport = self._given.transport
+        inner = transport.inner if isinstance(transport, FencedTransport) else transport
+        return Client(ForwardedTransport(inner, self._loop), field_manager=self._given.field_manager)
 
     def event_recorder(self, name: str) -> EventRecorder:
         """Return a recorder of events that names a controller as their source.
@@ -170,8 +240,17 @@ class Manager:
         return EventRecorder(self._events, name)
 
     def stop(self) -> None:
-        """Ask a running manager to stop, as SIGTERM does."""
-        self._stop.set()
+        """Ask a running manager to stop, as SIGTERM does; from any thread, and from a signal handler."""
+        with self._stop_lock:
+            loop = self._loop
+            if loop is None:
+                self._stop.set()
+                return
+        if _is_running_here(loop):
+            self._stop.set()
+        with suppress(RuntimeError):  # the loop is closed: it has stopped
+            # Also from the loop's own thread: a signal handler runs there while the loop sleeps.
+            loop.call_soon_threadsafe(self._stop.set)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT and return the exit status of the process.
@@ -182,14 +261,18 @@ class Manager:
             0 after an orderly stop; 1 when something failed, with the reason as one line in the log.
         """
         log.configure(level=self.options.log_level, format=self.options.log_format)
-        return run_to_the_end(self._main)
+        return run_to_the_end(self._main, is_reported=lambda error: error is self._ended_by)
 
     async def start(self) -> None:
         """Run until `stop` is called or something fails; `run` without signals and process-wide settings.
 
+        A failure while the manager runs is logged at once; work in progress then gets its time, as after `stop`, and
+        the failure is raised at the end. Cancelling the call ends everything without that time.
+
         Raises:
             ConfigurationError: A controller could not be set up.
             APIError: The API server could not be used at the start.
+            ExceptionGroup: Several things failed at the same time.
             RuntimeError: The manager ran before.
         """
         if self._failure is not None:
@@ -197,29 +280,34 @@ class Manager:
         if self._started:
             raise RuntimeError("a manager runs once; make a new one")
         self._started = True
-        if self.probes is not None:
-            self.probes.add_readyz_check("caches", self._check_caches)
-            if self.webhooks is not None:
-                self.probes.add_readyz_check("webhook", self.webhooks.check)
-            await self.probes.start()
+        with self._stop_lock:
+            self._loop = asyncio.get_running_loop()
+        with fork.operator():
+            await self._serve()
+
+    async def _serve(self) -> None:
+        self.probes.add_readyz_check("caches", self._check_caches)
+        if self.webhooks is not None:
+            self.probes.add_readyz_check("webhook", self.webhooks.check)
+        await self.probes.start()
         server = self._metrics_server()
         try:
             if server is not None:
                 await server.start()
             if self.webhooks is not None:
-                # Before the caches: their first list may need a conversion that nobody but this process serves.
+                # Before the caches: their first list may need a conversion that only this process serves.
                 await self.webhooks.start()
             await self._run_everything()
         finally:
+            self._stopping = True
             if self.elector is not None:
-                # After the workers: while a reconcile may still write, nobody else must lead.
+                # After the workers: while a reconcile may still write, no other process must lead.
                 await self.elector.release()
             if self.webhooks is not None:
                 await self.webhooks.stop()
             if server is not None:
                 await server.stop()
-            if self.probes is not None:
-                await self.probes.stop()
+            await self.probes.stop()
             await self.api_reader.close()
 
     async def _main(self) -> None:
@@ -233,47 +321,81 @@ class Manager:
         informers = [
             informer for controller in self._controllers.values() for informer in controller.informers(self.cache)
         ]
-        async with asyncio.TaskGroup() as group:
-            caches = group.create_task(self.cache.run(), name="cache")
+        tasks = Supervisor(self._fail)
+        caches = tasks.start(self.cache.run(), "cache")
+        grace = 0.0
+        events: list[asyncio.Task[None]] = []
+        try:
             await wait_until_synced(self.cache, informers, self._stop)
-            self._ready = True
+            self._ready = not self._stop.is_set()
             await self._until_leader()
-            running = [
-                group.create_task(controller.run(self.cache), name=f"controller {controller.name}")
-                for controller in ([] if self._stop.is_set() else self._controllers.values())
-            ]
-            events = group.create_task(self._events.run(), name="events")
-            beside = [group.create_task(runnable.run(), name=type(runnable).__name__) for runnable in self._runnables]
-            # A task of the group that fails cancels this wait, and with it everything else.
+            if not self._stop.is_set():
+                for controller in self._controllers.values():
+                    self._run_controller(tasks, controller)
+                events.append(tasks.start(self._events.run(), "events"))
+                for runnable in self._runnables:
+                    self._run_beside(tasks, runnable)
+                self._tasks = tasks
             await self._stop.wait()
-            self._ready = False
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(
-                *(controller.stop(self.options.grace_period) for controller in self._controllers.values())
-            )
-            for task in running:
-                task.cancel()
-            events.cancel()  # after the controllers: their last events are written too
-            caches.cancel()
+            grace = self.options.grace_period
+        except Exception as error:  # noqa: BLE001 - raised at the end
+            self._fail(error)
+        finally:
+            self._ready, self._stopping, self._tasks = False, True, None
+            await self._end(tasks, caches, events, grace)
+        if self._ended_by is not None:
+            raise self._ended_by
         logger.info("Stopped")
+
+    def _run_controller(self, tasks: Supervisor, controller: Controller) -> None:
+        tasks.start(controller.run(self.cache), f"controller {controller.name}")
+
+    def _run_beside(self, tasks: Supervisor, runnable: Runnable) -> None:
+        self._beside.append(tasks.start(runnable.run(), type(runnable).__name__))
+
+    async def _end(
+        self, tasks: Supervisor, caches: asyncio.Task[None], events: list[asyncio.Task[None]], grace: float
+    ) -> None:
+        beside = asyncio.ensure_future(tasks.cancel(self._beside, grace + _END_SECONDS))
+        await asyncio.gather(*(controller.stop(grace) for controller in self._controllers.values()))
+        await beside
+        await tasks.cancel(events, _END_SECONDS)  # after the controllers: their last events are written too
+        await tasks.cancel([caches], _END_SECONDS)
+        await tasks.cancel_all(_END_SECONDS)
+
+    def _fail(self, error: Exception) -> None:
+        """Note what ends the manager, say so at once, and stop."""
+        reason = unwrapped(error)
+        if self._ended_by is None:
+            self._ended_by = reason
+        report(reason)
+        self._stop.set()
+
+    def _set_up_failed(self, error: ConfigurationError) -> None:
+        if self._started:
+            raise error  # `start` has looked for a failure already
+        self._failure = self._failure or error
+
+    def _refuse_after_stop(self, what: str) -> None:
+        if self._stopping:
+            raise ConfigurationError(f"{what} cannot be added: the manager has stopped")
 
     async def _until_leader(self) -> None:
         """Wait for the leadership where it is asked for, or until the manager is stopped."""
         options = self.options
         if not options.leader_elect or self._stop.is_set():
             return
-        from kaiwu_runtime.manager.leader_election import LeaderElector  # noqa: PLC0415
+        from kaiwu_runtime.manager.leader_election import LeaderElector, LeaseTimings  # noqa: PLC0415
 
         elector = LeaderElector(
-            lambda: Client.connect(options.kubeconfig or None, context=options.context),
+            self.connect,
             name=options.leader_election_id,
             namespace=options.leader_election_namespace or self.api_reader.namespace,
+            timings=LeaseTimings(options.lease_duration, options.renew_deadline, options.retry_period),
         )
         self.elector = elector
-        if isinstance(self.api_reader.transport, HTTPTransport):
-            # A reconcile that was in progress when the process was paused goes on when it is resumed.
-            self.api_reader.transport.guard = elector.check
+        # A reconcile that was in progress when the process was paused goes on when it is resumed.
+        self.api_reader.transport.guard = elector.check  # type: ignore[attr-defined]  # see __init__
         for controller in self._controllers.values():
             controller.guard = elector.check
         if self.metrics is not None:
@@ -312,9 +434,15 @@ class Manager:
             raise APIConnectionError(f"not synced: {', '.join(waiting) or 'not started'}")
 
 
-def _probes(options: ManagerOptions) -> Probes | None:
-    if options.health_probe_bind_address == OFF:
-        return None
-    from kaiwu_runtime.manager.probes import Probes  # noqa: PLC0415 - an HTTP server, for those who want one
+def _probes(options: ManagerOptions) -> Probes:
+    address = options.health_probe_bind_address
+    if address == OFF:
+        return Probes(served=False)
+    return Probes(*parse_address(address, "--health-probe-bind-address"))
 
-    return Probes(*parse_address(options.health_probe_bind_address, "--health-probe-bind-address"))
+
+def _is_running_here(loop: asyncio.AbstractEventLoop) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

@@ -48,6 +48,9 @@ class ManagerOptions:
         leader_elect: Let only one of several replicas run controllers.
         leader_election_id: Name of the Lease.
         leader_election_namespace: Its namespace; empty for the pod's or the context's.
+        lease_duration: Seconds that other replicas wait after the last renewal they saw.
+        renew_deadline: Seconds that the leader tries to renew before it gives up; less than `lease_duration`.
+        retry_period: Seconds between two tries to acquire or renew; less than `renew_deadline`.
         grace_period: Seconds that reconciles in progress get at the end.
         cache_sync_timeout: Seconds the caches may take at the start.
         streaming_list: Begin a watch with everything there is instead of listing pages; Kubernetes 1.32 and later.
@@ -70,6 +73,9 @@ class ManagerOptions:
     leader_elect: bool = False
     leader_election_id: str = ""
     leader_election_namespace: str = ""
+    lease_duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry_period: float = 2.0
     grace_period: float = 30.0
     cache_sync_timeout: float = 120.0
     streaming_list: bool = False
@@ -102,6 +108,15 @@ class ManagerOptions:
         ):
             if not 0 <= seconds < math.inf:  # which also refuses nan
                 raise ConfigurationError(f"{flag} {seconds:g} is no number of seconds: use 0 or more")
+        if (
+            not (math.inf > self.lease_duration > self.renew_deadline > self.retry_period > 0)
+            or self.lease_duration < 1
+        ):
+            raise ConfigurationError(
+                f"--leader-elect-lease-duration {self.lease_duration:g}, --leader-elect-renew-deadline "
+                f"{self.renew_deadline:g} and --leader-elect-retry-period {self.retry_period:g}: each must be greater "
+                "than the next, the first 1 second or more and the last greater than 0"
+            )
         _check_namespaces(self.namespaces, "--namespace")
 
     @classmethod
@@ -218,6 +233,9 @@ def _parser(base: ManagerOptions) -> argparse.ArgumentParser:
     switch("--leader-elect", "leader_elect", "let only one of several replicas run controllers")
     text("--leader-election-id", "leader_election_id", "name of the Lease")
     text("--leader-election-namespace", "leader_election_namespace", "namespace of the Lease")
+    seconds("--leader-elect-lease-duration", "lease_duration", "time other replicas wait after the last renewal")
+    seconds("--leader-elect-renew-deadline", "renew_deadline", "time the leader tries to renew before it gives up")
+    seconds("--leader-elect-retry-period", "retry_period", "time between two tries to acquire or renew")
     seconds("--grace-period", "grace_period", "time that reconciles in progress get at the end")
     seconds("--cache-sync-timeout", "cache_sync_timeout", "time the caches may take at the start")
     parser.add_argument(

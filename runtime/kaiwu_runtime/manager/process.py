@@ -4,54 +4,121 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from kaiwu_runtime import fork
 from kaiwu_runtime.errors import KaiwuError
+from kaiwu_runtime.manager.executor import DaemonExecutor
 from kaiwu_runtime.manager.startup import explain
 
 logger = logging.getLogger(__name__)
 
+_LEFT_SECONDS = 2.0
+"""What tasks that are left at the end get to finish once they are cancelled."""
 
-def run_to_the_end(main: Callable[[], Coroutine[Any, Any, None]]) -> int:
+
+def run_to_the_end(
+    main: Callable[[], Coroutine[Any, Any, None]], *, is_reported: Callable[[BaseException], bool] = lambda _: False
+) -> int:
     """Run a coroutine function in a new event loop, uvloop's where it is installed.
+
+    A task of a user's code that raises SystemExit ends that task, not the process.
 
     Args:
         main: What to run.
+        is_reported: Tells which failures are in the log already.
 
     Returns:
         0 when it returned; 1 when it raised, with the reason in the log.
     """
     try:
         _run(main)
-    except KaiwuError as error:
-        logger.error("%s", explain(error))
-        return 1
-    except ExceptionGroup as group:
-        for failure in _leaves(group):
-            if isinstance(failure, KaiwuError):
-                logger.error("%s", explain(failure))
-            else:
-                logger.error("The manager failed", exc_info=failure)
+    except BaseException as error:  # noqa: BLE001 - the process ends here, and says why
+        if not is_reported(error):
+            report(error)
         return 1
     return 0
 
 
+def report(error: BaseException) -> None:
+    """Log what ended a manager: one line for a failure that a user can mend, a stack for any other."""
+    for failure in _leaves(error):
+        if isinstance(failure, KaiwuError):
+            logger.error("%s", explain(failure))
+        else:
+            logger.error("The manager failed", exc_info=failure)
+
+
+def unwrapped(error: BaseException) -> BaseException:
+    """Return the only exception of a group, and of the groups in it; else what was given."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
 def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    loop = _new_event_loop()
+    stuck = False
+    try:
+        asyncio.set_event_loop(loop)
+        loop.set_default_executor(DaemonExecutor())
+        task = loop.create_task(main(), name="manager")
+        _complete(loop, task)
+        task.result()
+    finally:
+        stuck = _cancel_the_rest(loop)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.run_until_complete(loop.shutdown_default_executor())
+        asyncio.set_event_loop(None)
+        if not stuck:
+            loop.close()
+
+
+def _complete(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None:
+    """Run the loop until a task is done, whatever leaves the loop meanwhile."""
+    while not task.done():
+        try:
+            loop.run_until_complete(asyncio.wait({task}))
+        except (SystemExit, KeyboardInterrupt) as error:
+            # asyncio lets these two out of any task and callback of the loop, in the middle of everything else.
+            fork.leave_child(error)
+            if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+                task.cancel()
+                continue
+            logger.error("A task of the event loop tried to end the process; going on", exc_info=error)
+
+
+def _cancel_the_rest(loop: asyncio.AbstractEventLoop) -> bool:
+    """Cancel what tasks there are; tell whether some do not end, which must not keep the process."""
+    rest = asyncio.all_tasks(loop)
+    if not rest:
+        return False
+    for task in rest:
+        task.cancel()
+    waiting = loop.create_task(asyncio.wait(rest, timeout=_LEFT_SECONDS))
+    _complete(loop, waiting)  # type: ignore[arg-type]
+    stuck = {task for task in rest if not task.done()}
+    if stuck:
+        names = ", ".join(sorted(task.get_name() for task in stuck))
+        logger.warning("Tasks do not end although they are cancelled; leaving them behind", extra={"tasks": names})
+    return bool(stuck)
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
     if sys.platform != "win32":
         try:
             import uvloop  # noqa: PLC0415 - where it is installed
         except ImportError:
             pass
         else:
-            uvloop.run(main())
-            return
-    asyncio.run(main())
+            return uvloop.new_event_loop()
+    return asyncio.new_event_loop()
 
 
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found
+def _leaves(error: BaseException) -> list[BaseException]:
+    if not isinstance(error, BaseExceptionGroup):
+        return [error]
+    return [leaf for member in error.exceptions for leaf in _leaves(member)]

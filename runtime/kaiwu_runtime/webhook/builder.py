@@ -97,8 +97,14 @@ class KindWebhooks(Generic[T]):
         """Give the webhooks to the manager, which serves them from its start on.
 
         Raises:
-            ConfigurationError: There is nothing to serve, or the kind has such a webhook already.
+            ConfigurationError: There is nothing to serve, the kind has such a webhook already, or the manager has
+                started.
         """
+        if self._manager.started:
+            raise ConfigurationError(
+                f"webhook_managed_by(manager).for_({self._kind.__name__}): the manager has started; complete webhooks "
+                "before that"
+            )
         if self._defaulter is None and self._validator is None and not self._spokes:
             raise ConfigurationError(
                 f"webhook_managed_by(manager).for_({self._kind.__name__}): give it a defaulter, a validator or a spoke"
@@ -107,7 +113,7 @@ class KindWebhooks(Generic[T]):
         from kaiwu_runtime.webhook.server import webhook_server  # noqa: PLC0415
 
         if self._manager.webhooks is None:
-            self._manager.webhooks = webhook_server(self._manager.options)
+            self._manager.webhooks = webhook_server(self._manager.options, self._manager.connect)
         server = self._manager.webhooks
         identity = identify(self._kind)
         if self._defaulter is not None:

@@ -22,6 +22,7 @@ from kaiwu_runtime.webhook.review import decode_review, encode_review
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
+    from kaiwu_runtime.client.client import Client
     from kaiwu_runtime.manager.options import ManagerOptions
     from kaiwu_runtime.webhook.metrics import WebhookMetrics
     from kaiwu_runtime.webhook.rotator import CertificateRotator
@@ -82,6 +83,8 @@ class WebhookServer:
         Raises:
             ConfigurationError: The path is served already.
         """
+        if self._listener.started:
+            raise ConfigurationError(f"{path} cannot be served: the webhook server has started; register before that")
         if path in self._handlers or path == PATH:
             raise ConfigurationError(f"two webhooks have the path {path}; a kind has one defaulter and one validator")
         self._handlers[path] = handler
@@ -197,11 +200,12 @@ def _refused(status: int, message: str) -> web.Response:
     return web.Response(status=status, text=f"{line}\n")
 
 
-def webhook_server(options: ManagerOptions) -> WebhookServer:
+def webhook_server(options: ManagerOptions, connect: Callable[[], Client] | None = None) -> WebhookServer:
     """Return the server that a manager's options ask for.
 
     Args:
         options: The manager's.
+        connect: Makes the client that writes certificates; default is the options' kubeconfig.
     """
     host, port = options.webhook_host, options.webhook_port
     if options.webhook_self_signed is None:
@@ -213,7 +217,7 @@ def webhook_server(options: ManagerOptions) -> WebhookServer:
     rotator = CertificateRotator(
         options.webhook_self_signed,
         # A client of its own: a replica that does not lead must keep its certificate current as well.
-        lambda: Client.connect(options.kubeconfig or None, context=options.context),
+        connect or (lambda: Client.connect(options.kubeconfig or None, context=options.context)),
         certificate.use,
     )
     return WebhookServer(host, port, certificate, rotator=rotator)
