@@ -121,9 +121,8 @@ async def test_a_stop_while_the_caches_sync_ends_it(
 async def test_a_runnable_that_fails_ends_the_manager(control_plane: ControlPlane, namespace: str) -> None:
     managed = manager(control_plane.kubeconfig, namespace)
     managed.add(Failing())
-    with pytest.raises(ExceptionGroup) as caught:
+    with pytest.raises(ConfigurationError, match="the runnable cannot work"):
         await asyncio.wait_for(managed.start(), 20)
-    assert caught.group_contains(ConfigurationError, match="the runnable cannot work")
 
 
 async def test_a_manager_without_controllers_runs(control_plane: ControlPlane, namespace: str) -> None:
