@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 _LEFT_SECONDS = 2.0
 """What tasks that are left at the end get to finish once they are cancelled."""
 
+_MAX_DESCRIPTORS = 1024 * 1024
+"""More would be in the way: some programs close every descriptor that a child could have."""
+
 
 def run_to_the_end(
     main: Callable[[], Coroutine[Any, Any, None]], *, is_reported: Callable[[BaseException], bool] = lambda _: False
@@ -34,6 +37,7 @@ def run_to_the_end(
     Returns:
         0 when it returned; 1 when it raised, with the reason in the log.
     """
+    raise_descriptor_limit()
     try:
         _run(main)
     except BaseException as error:  # noqa: BLE001 - the process ends here, and says why
@@ -57,6 +61,21 @@ def unwrapped(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         error = error.exceptions[0]
     return error
+
+
+def raise_descriptor_limit() -> None:
+    """Let the process open as many files and connections as its hard limit allows, as every Go program does."""
+    try:
+        import resource  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MAX_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        except (OSError, ValueError) as error:  # a sandbox, or macOS with its own maximum
+            logger.debug("Cannot raise the limit of open files", extra={"error": str(error)})
 
 
 def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

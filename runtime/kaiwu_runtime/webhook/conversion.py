@@ -121,7 +121,7 @@ class Conversions:
             versions.spokes[other.api_version] = spoke
         self._kinds[key] = versions
 
-    async def answer(self, body: bytes) -> bytes:
+    async def answer(self, body: bytes | bytearray) -> bytes:
         """Return the ConversionReview that answers one: all objects converted, or a message and none.
 
         Args:

@@ -95,7 +95,7 @@ class AdmissionResponse:
     patch: list[dict[str, Any]] = field(default_factory=list)
 
 
-def open_review(body: bytes, api_version: str, kind: str) -> bytes:
+def open_review(body: bytes | bytearray, api_version: str, kind: str) -> bytes:
     """Return the ``request`` member of a review, admission's or conversion's.
 
     Args:
@@ -120,7 +120,7 @@ def open_review(body: bytes, api_version: str, kind: str) -> bytes:
     return bytes(header.request)
 
 
-def decode_review(body: bytes) -> AdmissionRequest:
+def decode_review(body: bytes | bytearray) -> AdmissionRequest:
     """Return the request in an AdmissionReview.
 
     Raises:
@@ -128,7 +128,7 @@ def decode_review(body: bytes) -> AdmissionRequest:
     """
     try:
         found = _request_decoder.decode(open_review(body, API_VERSION, KIND))
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(f"the request of the {KIND}: {error}") from error
     if not found.uid:
         raise DecodeError(f"the request of the {KIND} has no uid")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, DecodeError
+from kaiwu_runtime.manager.acceptor import ConnectionLimits
+from kaiwu_runtime.manager.exchange import read_body
 from kaiwu_runtime.manager.listener import Listener
 from kaiwu_runtime.manager.serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook.conversion import PATH, Conversions
@@ -39,6 +41,12 @@ CONVERSION_LIMIT = 256 * MIB
 STOP_SECONDS = 5.0
 """What requests in progress get when the server stops."""
 
+MAX_SECONDS = 30
+"""How long the API server waits for an answer at most, in seconds."""
+
+LIMITS = ConnectionLimits(connections=512)
+"""An API server opens a connection for each request that it sends at the same time."""
+
 _DEADLINE = re.compile(r"(\d{1,4})s")
 
 
@@ -60,7 +68,7 @@ class WebhookServer:
     ) -> None:
         self._host = host
         flags = f"--webhook-host {host!r} --webhook-port {port}"
-        self._listener = Listener(host, port, flags, shutdown_timeout=STOP_SECONDS)
+        self._listener = Listener(host, port, flags, shutdown_timeout=STOP_SECONDS, limits=LIMITS)
         self._certificate = certificate
         self._rotator = rotator
         self._handlers: dict[str, AdmissionHandler] = {}
@@ -150,7 +158,7 @@ class WebhookServer:
         writer.close()
 
     def _admission(self, path: str, handler: AdmissionHandler) -> Callable[[web.Request], Awaitable[web.Response]]:
-        async def respond(body: bytes) -> bytes:
+        async def respond(body: bytes | bytearray) -> bytes:
             request = decode_review(body)
             panicked = None if self._metrics is None else self._metrics.panicked
             return encode_review(request.uid, await answer(path, handler, request, panicked=panicked))
@@ -159,44 +167,34 @@ class WebhookServer:
 
 
 def _answering(
-    limit: int, respond: Callable[[bytes], Awaitable[bytes]]
+    limit: int, respond: Callable[[bytes | bytearray], Awaitable[bytes]]
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """Return an aiohttp handler that passes on bodies which may be reviews, and refuses the others."""
 
     async def handle(request: web.Request) -> web.Response:
         if request.content_type != "application/json":
-            return _refused(415, f"Content-Type {request.content_type} is not taken: send application/json")
-        body = await _read(request, limit)
-        if body is None:
-            return _refused(413, f"the body is larger than {limit // MIB} MiB")
-        # The API server says for how long it waits; nobody reads what would come later.
-        deadline = _DEADLINE.fullmatch(request.query.get("timeout", ""))
+            return _refused(415, f"Content-Type {request.content_type} is not supported: send application/json")
+        # The API server says for how long it waits; it does not read what comes later.
+        announced = _DEADLINE.fullmatch(request.query.get("timeout", ""))
+        seconds = min(int(announced[1]), MAX_SECONDS) if announced else MAX_SECONDS
         try:
-            async with asyncio.timeout(int(deadline[1]) if deadline else None):
+            async with asyncio.timeout(seconds):
+                body = await read_body(request, limit, LIMITS.body)
                 return web.Response(body=await respond(body), content_type="application/json")
         except DecodeError as error:
             return _refused(400, str(error))
+        except web.HTTPException as error:
+            return _refused(error.status, error.text or error.reason)
         except TimeoutError:
-            return _refused(504, f"{request.path}: no answer within the {request.query['timeout']} of the request")
+            return _refused(504, f"{request.path}: no answer within the {seconds} s of the request")
 
     return handle
 
 
-async def _read(request: web.Request, limit: int) -> bytes | None:
-    """Return the body, or None as soon as it is known to be too large."""
-    if (request.content_length or 0) > limit:
-        return None
-    body = bytearray()
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > limit:
-            return None
-    return bytes(body)
-
-
 def _refused(status: int, message: str) -> web.Response:
     line = " ".join(message.split())
-    logger.warning("Refused a webhook request", extra={"status": status, "error": line})
+    level = logging.WARNING if status >= 500 else logging.DEBUG  # what a peer sends must not fill the log
+    logger.log(level, "Refused a webhook request", extra={"status": status, "error": line})
     return web.Response(status=status, text=f"{line}\n")
 
 

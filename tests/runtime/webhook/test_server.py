@@ -76,8 +76,8 @@ async def test_a_review_is_answered(tmp_path: Path) -> None:
         pytest.param(PATH, b"{", "application/json", (400, "the body is no AdmissionReview: Input data"), id="no JSON"),
         pytest.param(PATH, b"{}", "application/json", (400, "an object without kind"), id="wrong kind"),
         pytest.param("/convert", b"{}", "application/json", (400, "ConversionReview (apiext"), id="no conversion"),
-        pytest.param(PATH, review(), "text/plain", (415, "Content-Type text/plain is not taken"), id="text"),
-        pytest.param(PATH, review(), "", (415, "Content-Type application/octet-stream is not taken"), id="no type"),
+        pytest.param(PATH, review(), "text/plain", (415, "Content-Type text/plain is not supported"), id="text"),
+        pytest.param(PATH, review(), "", (415, "Content-Type application/octet-stream is not supported"), id="no type"),
         pytest.param("/other", review(), "application/json", (404, "404: Not Found"), id="another path"),
     ],
 )
@@ -127,7 +127,7 @@ async def test_a_validator_that_hangs_is_given_up_with_the_request(tmp_path: Pat
     validator.go_on.clear()
     async with serving(tmp_path, validator=validator) as (_, url):
         status, text = await post(f"{url}{PATH}?timeout=1s", review(widget()))
-    assert (status, text) == (504, f"{PATH}: no answer within the 1s of the request\n")
+    assert (status, text) == (504, f"{PATH}: no answer within the 1 s of the request\n")
 
 
 async def test_a_conversion_has_a_limit_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
