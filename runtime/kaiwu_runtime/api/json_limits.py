@@ -6,6 +6,7 @@ limit. In a JSON Schema a limit says nothing about values of another JSON type: 
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,8 @@ def _walk(schema: Any, resolve: Callable[[Any], Any], where: str, seen: set[int]
         return
     seen.add(id(schema))
     if schema.get("type") == "definition-ref":
-        _walk(resolve(schema), resolve, where, seen, inside=True)
+        with contextlib.suppress(LookupError):  # the model that is just being read
+            _walk(resolve(schema), resolve, where, seen, inside=True)
         return
     if schema.get("type") == "model-fields":
         for name, field in schema["fields"].items():
@@ -62,6 +64,18 @@ def _walk(schema: Any, resolve: Callable[[Any], Any], where: str, seen: set[int]
         if key in schema:
             _walk(schema[key], resolve, where, seen, inside=inside)
     _adapt(schema, where)
+
+
+def _adapt(schema: dict[str, Any], where: str) -> None:
+    kind = schema.get("type", "")
+    if kind in _LIMITED and _LIMITED[kind] & schema.keys():
+        _check_limit(schema, where)
+    if kind == "int":
+        _bound(schema)
+    elif kind == "function-after":
+        _limit_one_type(schema)
+    elif kind == "chain":
+        _limit_text(schema)
 
 
 def _check_limit(schema: dict[str, Any], where: str) -> None:

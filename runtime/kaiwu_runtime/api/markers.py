@@ -18,9 +18,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from pydantic import BaseModel
+
+from kaiwu_runtime.api.unknown_fields import keep_unknown_fields
 from kaiwu_runtime.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core.core_schema import CoreSchema
 
 SCHEMA_ATTRIBUTE = "__kaiwu_schema__"
 
@@ -192,7 +199,12 @@ class EmbeddedResource(Marker):
 
 @dataclass(frozen=True, slots=True)
 class PreserveUnknownFields(Marker):
-    """Fields the schema does not name are kept instead of dropped."""
+    """Fields the schema does not name are kept instead of dropped, by the API server and by the Python model."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        model = handler.resolve_ref_schema(schema)
+        return keep_unknown_fields(model) if model["type"] == "model" else schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +257,9 @@ def schema(*markers: Marker) -> Callable[[type[_T]], type[_T]]:
         own: tuple[Marker, ...] = model.__dict__.get(SCHEMA_ATTRIBUTE, ())
         # Decorators apply bottom-up; the markers stay in the order they are read.
         setattr(model, SCHEMA_ATTRIBUTE, (*markers, *own))
+        if any(isinstance(marker, PreserveUnknownFields) for marker in markers) and issubclass(model, BaseModel):
+            model.model_config = {**model.model_config, "extra": "allow"}
+            model.model_rebuild(force=True, raise_errors=False)
         return model
 
     return mark

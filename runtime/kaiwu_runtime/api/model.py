@@ -5,63 +5,38 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from lightkube.models.meta_v1 import ObjectMeta
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
-from pydantic.errors import PydanticSchemaGenerationError
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
+from kaiwu_runtime.api.field_names import field_name
 from kaiwu_runtime.api.identity import IDENTITY_ATTRIBUTE, ObjectKey, ResourceIdentity
+from kaiwu_runtime.api.json_limits import adapt_limits
 from kaiwu_runtime.api.kube import Kube, KubeModel, is_kube_model
-from kaiwu_runtime.api.markers import Nullable
+from kaiwu_runtime.api.null_values import nullable_fields, write_null
 from kaiwu_runtime.api.patterns import apply_patterns
+from kaiwu_runtime.api.reading_errors import explain
 from kaiwu_runtime.errors import DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
 
     from pydantic import GetCoreSchemaHandler
     from pydantic_core.core_schema import CoreSchema
 
 
-def _camel_case(name: str) -> str:
-    """Return a field's name in the object: ``class_`` is ``class``, since Python reserves the word."""
-    return to_camel(name.removesuffix("_"))
-
-
-def _nullable_fields(model: type[BaseModel]) -> dict[str, str]:
-    """Return the names, in Python and in the object, of the fields for which null is a value."""
-    fields: dict[str, FieldInfo] = getattr(model, "__pydantic_fields__", {})
-    return {
-        name: field.serialization_alias or field.alias or name
-        for name, field in fields.items()
-        if any(isinstance(item, Nullable) for item in field.metadata)
-    }
-
-
-def _write_null(nullable: dict[str, str]) -> Callable[[Any, Any, Any], dict[str, Any]]:
-    """Return a serializer that keeps null where it is a value: ``exclude_none`` is how absent fields are left out."""
-
-    def write(model: Any, handler: Any, info: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's signature
-        content: dict[str, Any] = handler(model)
-        for name, alias in nullable.items():
-            if name in model.model_fields_set and getattr(model, name) is None:
-                content[alias if info.by_alias else name] = None
-        return content
-
-    return write
 
 
 class APIModel(BaseModel):
     """A part of an API type: a spec, a status, or anything inside them.
 
-    Fields are written in snake_case and are camelCase in the object; an underscore at the end is dropped.
+    Fields written in snake_case are camelCase in the object, see :func:`~kaiwu_runtime.api.field_names.field_name`.
     A docstring under a field is its description.
     Fields the type does not know are ignored on read, so that an older operator reads a newer object.
     """
 
     model_config = ConfigDict(
-        alias_generator=_camel_case,
+        alias_generator=field_name,
         populate_by_name=True,
         extra="ignore",
         protected_namespaces=(),
@@ -76,11 +51,14 @@ class APIModel(BaseModel):
             schema = handler(source)
         except PydanticSchemaGenerationError as error:
             raise _unsupported(cls, str(error)) from None
+        except (TypeError, ValueError, PydanticUserError) as error:
+            raise _unreadable(cls, error) from None
         apply_patterns(cls, schema, handler)
-        nullable = _nullable_fields(cls)
+        adapt_limits(schema, handler.resolve_ref_schema, cls.__qualname__)
+        nullable = nullable_fields(cls)
         if nullable and schema["type"] == "model":
             cast("core_schema.ModelSchema", schema)["serialization"] = core_schema.wrap_serializer_function_ser_schema(
-                _write_null(nullable), is_field_serializer=False, info_arg=True
+                write_null(nullable), is_field_serializer=False, info_arg=True
             )
         return schema
 
@@ -126,6 +104,19 @@ def _unsupported(model: type[BaseModel], explanation: str) -> DefinitionError:
     ]
     where = f"{model.__qualname__}.{culprits[0]}" if culprits else model.__qualname__
     return DefinitionError(f"{where}: {first}")
+
+
+def _unreadable(model: type[BaseModel], error: Exception) -> DefinitionError:
+    """Name the field that pydantic could not read: the one that fails alone in the same way."""
+    for name, field in getattr(model, "__pydantic_fields__", {}).items():
+        try:
+            create_model("Alone", **{name: (field.annotation, field)})
+        except type(error) as alone:
+            if str(alone) == str(error):
+                return DefinitionError(f"{model.__qualname__}.{name}: {explain(error)}")
+        except Exception:  # noqa: BLE001, S112 - the field fails in another way, where it is not in its model
+            continue
+    return DefinitionError(f"{model.__qualname__}: {explain(error)}")
 
 
 def _naked_kube_model(annotation: object) -> type[Any] | None:

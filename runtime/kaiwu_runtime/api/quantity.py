@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic_core import core_schema
 
+from kaiwu_runtime.api.json_limits import INTEGER_OR_TEXT
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
@@ -94,7 +96,9 @@ class QuantityType:
             return str(value)
 
         return core_schema.no_info_plain_validator_function(
-            validate, serialization=core_schema.to_string_ser_schema(when_used="unless-none")
+            validate,
+            serialization=core_schema.to_string_ser_schema(when_used="unless-none"),
+            metadata={INTEGER_OR_TEXT: validate},
         )
 
     def __get_pydantic_json_schema__(
