@@ -25,7 +25,17 @@ INTEGER_OR_TEXT = "kaiwu_runtime.integer_or_text"
 
 _NUMERIC = frozenset({"ge", "gt", "le", "lt", "multiple_of"})
 _LENGTHS = frozenset({"min_length", "max_length"})
-_INNER = ("schema", "items_schema", "values_schema", "steps", "choices", "json_schema", "python_schema", "lax_schema", "strict_schema")
+_INNER = (
+    "schema",
+    "items_schema",
+    "values_schema",
+    "steps",
+    "choices",
+    "json_schema",
+    "python_schema",
+    "lax_schema",
+    "strict_schema",
+)
 _WRAPPERS = frozenset({"function-after", "function-before", "function-wrap", "nullable", "default"})
 _LIMITED = {"int": _NUMERIC, "float": _NUMERIC, "str": _LENGTHS, "list": _LENGTHS, "dict": _LENGTHS}
 
@@ -82,7 +92,7 @@ def _check_limit(schema: dict[str, Any], where: str) -> None:
     """Refuse what pydantic would refuse later, naming neither model nor field."""
     alone = {key: value for key, value in schema.items() if key in {"type", *_LIMITED[schema["type"]]}}
     try:
-        SchemaValidator(alone)  # type: ignore[arg-type]  # a schema of one of several types
+        SchemaValidator(alone)
     except SchemaError as error:
         reason = str(error).strip().splitlines()[-1].strip().partition(": ")
         limits = ", ".join(f"{key}={alone[key]!r}" for key in alone if key != "type")
@@ -138,7 +148,7 @@ def _skip_integers(schema: dict[str, Any], convert: Callable[[Any], Any]) -> Non
 
     limited = dict(schema)
     schema.clear()
-    schema.update(core_schema.no_info_wrap_validator_function(check, limited))  # type: ignore[arg-type]
+    schema.update(core_schema.no_info_wrap_validator_function(check, limited))
     schema["metadata"] = {INTEGER_OR_TEXT: convert}
 
 

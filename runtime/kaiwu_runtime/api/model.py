@@ -110,7 +110,7 @@ def _unreadable(model: type[BaseModel], error: Exception) -> DefinitionError:
     """Name the field that pydantic could not read: the one that fails alone in the same way."""
     for name, field in getattr(model, "__pydantic_fields__", {}).items():
         try:
-            create_model("Alone", **{name: (field.annotation, field)})
+            create_model("Alone", value=(field.annotation, field))
         except type(error) as alone:
             if str(alone) == str(error):
                 return DefinitionError(f"{model.__qualname__}.{name}: {explain(error)}")

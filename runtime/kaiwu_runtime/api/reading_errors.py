@@ -22,7 +22,9 @@ def explain(error: BaseException) -> str:
     if pydantic is not None and isinstance(error, pydantic.ValidationError):
         return _invalid(error)
     text = " ".join(line.strip() for line in _lines(error))
-    if pydantic is not None and isinstance(error, pydantic.errors.PydanticErrorMixin | pydantic.errors.PydanticUserError):
+    if pydantic is not None and isinstance(
+        error, pydantic.errors.PydanticErrorMixin | pydantic.errors.PydanticUserError
+    ):
         model = _model_being_made(error.__traceback__)
         return f"{model}: {text}" if model and model not in text else text
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
@@ -50,7 +52,11 @@ def _invalid(error: Any) -> str:  # noqa: ANN401 - a pydantic.ValidationError
             f"or give {names} a default in {error.title}"
         )
     lines = [f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found]
-    return f"{error.title}: " + "; ".join(lines[:_MOST]) + (f" and {len(lines) - _MOST} more" if len(lines) > _MOST else "")
+    return (
+        f"{error.title}: "
+        + "; ".join(lines[:_MOST])
+        + (f" and {len(lines) - _MOST} more" if len(lines) > _MOST else "")
+    )
 
 
 def _model_being_made(trace: TracebackType | None) -> str:

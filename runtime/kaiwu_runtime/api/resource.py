@@ -70,6 +70,7 @@ class ResourceDefinition:
 
     identity: ResourceIdentity
     singular: str
+    list_kind: str = ""
     short_names: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     storage: bool | None = None
@@ -91,6 +92,7 @@ def resource(
     kind: str | None = None,
     plural: str | None = None,
     singular: str | None = None,
+    list_kind: str | None = None,
     scope: ResourceScope = "Namespaced",
     short_names: Sequence[str] = (),
     categories: Sequence[str] = (),
@@ -113,6 +115,7 @@ def resource(
         plural: Name in request paths; default follows Kubernetes' rule
             (:func:`~kaiwu_runtime.api.pluralize`).
         singular: Default is the lower-case kind.
+        list_kind: Kind of a list of these objects; default: the kind with ``List`` behind it.
         scope: ``Namespaced`` or ``Cluster``.
         short_names: For example ``["kc"]``.
         categories: For example ``["all"]``.
@@ -146,6 +149,7 @@ def resource(
         definition = ResourceDefinition(
             identity=identity,
             singular=singular if singular is not None else kind_name.lower(),
+            list_kind=list_kind if list_kind is not None else f"{kind_name}List",
             short_names=_strings(name, "short_names", short_names),
             categories=_strings(name, "categories", categories),
             storage=storage,
@@ -217,6 +221,10 @@ def _check_definition(name: str, definition: ResourceDefinition) -> None:
                 )
         if len(set(values)) != len(values):
             raise DefinitionError(f"{where} {argument} names {_first_duplicate(values)!r} twice")
+    if not _KIND.fullmatch(definition.list_kind) or definition.list_kind == definition.identity.kind:
+        raise DefinitionError(
+            f"{where} list_kind={definition.list_kind!r}: use CamelCase, and another word than the kind"
+        )
     for column in definition.columns:
         _check_column(where, column)
     if len({column.name for column in definition.columns}) != len(definition.columns):

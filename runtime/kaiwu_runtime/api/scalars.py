@@ -33,12 +33,21 @@ Float = Annotated[float, AllowFloat(), Field(allow_inf_nan=False)]
 """A float that is meant to be one. Prefer an integer or a Quantity for what is compared or summed."""
 
 
-def _rfc3339(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="auto").replace("+00:00", "Z")
+def rfc3339(moment: datetime) -> str:
+    """Return a moment as RFC 3339 in UTC, or with its own offset where its year in UTC has no four digits."""
+    try:
+        moment = moment.astimezone(UTC)
+    except OverflowError:
+        return moment.isoformat(timespec="auto")
+    return moment.isoformat(timespec="auto").replace("+00:00", "Z")
 
 
-Time = Annotated[AwareDatetime, PlainSerializer(_rfc3339, return_type=str, when_used="unless-none")]
+Time = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_used="unless-none")]
 """A moment with its time zone, written in UTC as RFC 3339."""
+
+
+BASE64_PATTERN = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+"""Standard base64 with its padding, of any bytes or of none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +75,7 @@ class BytesType:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"type": "string", "format": "byte"}
+        return {"type": "string", "pattern": BASE64_PATTERN}
 
 
 Base64Bytes = Annotated[bytes, BytesType()]

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import decimal
 import re
 import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, NewType, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, NewType, TypeVar, Union, get_args, get_origin
 
 import annotated_types
 from pydantic.fields import FieldInfo
-from typing_extensions import TypeAliasType
 
 from kaiwu_runtime.api.markers import Marker
+from kaiwu_runtime.api.null_values import ALIAS_TYPES
 
 _M = TypeVar("_M", bound=Marker)
 
@@ -76,9 +78,13 @@ class Facts:
             case annotated_types.MultipleOf(multiple_of=step):
                 self.multiple_of = _number(step)
             case annotated_types.MinLen(min_length=length):
-                self.min_length = max(length, self.min_length or 0)
+                with contextlib.suppress(TypeError):
+                    length = length if self.min_length is None else max(length, self.min_length)
+                self.min_length = length
             case annotated_types.MaxLen(max_length=length):
-                self.max_length = length if self.max_length is None else min(length, self.max_length)
+                with contextlib.suppress(TypeError):
+                    length = length if self.max_length is None else min(length, self.max_length)
+                self.max_length = length
             case _:
                 pattern = getattr(item, "pattern", None)
                 if isinstance(pattern, str | re.Pattern) and not isinstance(item, re.Pattern):
@@ -88,12 +94,31 @@ class Facts:
 
     def _at_least(self, bound: object, *, exclusive: bool) -> None:
         candidate = (_number(bound), exclusive)
-        self.minimum = candidate if self.minimum is None else max(self.minimum, candidate)
+        with contextlib.suppress(TypeError):  # bounds of two types: which types may have bounds is checked elsewhere
+            if self.minimum is not None and self.minimum > candidate:
+                return
+        self.minimum = candidate
 
     def _at_most(self, bound: object, *, exclusive: bool) -> None:
         candidate = (_number(bound), exclusive)
-        if self.maximum is None or (candidate[0], not exclusive) < (self.maximum[0], not self.maximum[1]):
-            self.maximum = candidate
+        with contextlib.suppress(TypeError):
+            if self.maximum is not None and (self.maximum[0], not self.maximum[1]) <= (candidate[0], not exclusive):
+                return
+        self.maximum = candidate
+
+    def absorb(self, other: Facts) -> None:
+        """Take the limits of a member of a union over; where both have one, the stricter stays."""
+        if other.minimum is not None:
+            self._at_least(other.minimum[0], exclusive=other.minimum[1])
+        if other.maximum is not None:
+            self._at_most(other.maximum[0], exclusive=other.maximum[1])
+        if other.multiple_of is not None:
+            self.add([annotated_types.MultipleOf(other.multiple_of)])
+        if other.min_length is not None:
+            self.add([annotated_types.MinLen(other.min_length)])
+        if other.max_length is not None:
+            self.add([annotated_types.MaxLen(other.max_length)])
+        self.patterns += other.patterns
 
 
 def take_apart(annotation: object, metadata: Iterable[object] = ()) -> tuple[object, Facts]:
@@ -121,9 +146,9 @@ def _unwrap(annotation: object, facts: Facts) -> object:
         bare = _unwrap(inner, facts)
         facts.add(metadata)
         return bare
-    if isinstance(annotation, TypeAliasType):
+    if isinstance(annotation, ALIAS_TYPES):
         return _unwrap(annotation.__value__, facts)
-    if isinstance(get_origin(annotation), TypeAliasType):
+    if isinstance(get_origin(annotation), ALIAS_TYPES):
         alias: Any = get_origin(annotation)
         return _unwrap(alias.__value__[get_args(annotation)], facts)
     if isinstance(annotation, NewType):
@@ -134,6 +159,9 @@ def _unwrap(annotation: object, facts: Facts) -> object:
         if len(some) == 1:
             return _unwrap(some[0], facts)
         return Union[some]  # noqa: UP007 - the members are only known now
+    if get_origin(annotation) is Literal and None in get_args(annotation):
+        facts.optional = True
+        return Literal[tuple(value for value in get_args(annotation) if value is not None)]
     return annotation
 
 
@@ -149,9 +177,10 @@ def _flatten(metadata: Iterable[object]) -> Iterator[object]:
             yield item
 
 
-def _number(bound: object) -> float:
-    """Return a bound as an int where it is one: ``1`` reads better than ``1.0``."""
-    number = float(bound)  # type: ignore[arg-type]  # pydantic has checked that it compares with the value
+def _number(bound: Any) -> Any:  # noqa: ANN401 - what pydantic compares with the value
+    """Return a bound as an int where it is one: ``1`` reads better than ``1.0``. What is no number stays as it is."""
+    if isinstance(bound, decimal.Decimal):
+        bound = float(bound)
     if isinstance(bound, int):
         return int(bound)
-    return int(number) if number.is_integer() else number
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound

@@ -10,6 +10,7 @@ from typing import Any
 
 import kaiwu_runtime
 from kaiwu_runtime.api.model import CustomResource
+from kaiwu_runtime.api.reading_errors import explain
 from kaiwu_runtime.api.resource import PrinterColumn, ResourceDefinition, resource_definition
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.checks import check_resource
@@ -96,6 +97,10 @@ def build_crds(
             if source is None:
                 raise
             raise DefinitionError(f"{source(model)}: {error}") from None
+        except Exception as error:  # a library's own error, or one out of the project's code
+            if source is None:
+                raise
+            raise DefinitionError(f"{source(model)}: {model.__qualname__}: {explain(error)}") from error
         kinds[definition.identity.group, definition.identity.kind].append(version)
     if check:
         _check_names([version for versions in kinds.values() for version in versions])
@@ -120,7 +125,7 @@ def _merge(versions: Sequence[KindVersion], *, check: bool, max_description: int
     identity = first.identity
     names: dict[str, Any] = {
         "kind": identity.kind,
-        "listKind": f"{identity.kind}List",
+        "listKind": first.list_kind,
         "plural": identity.plural,
         "singular": first.singular,
     }
@@ -230,6 +235,7 @@ def _check_agreement(versions: Sequence[KindVersion]) -> None:
         for argument, value, expected in (
             ("plural", identity.plural, first.definition.identity.plural),
             ("singular", definition.singular, first.definition.singular),
+            ("list_kind", definition.list_kind, first.definition.list_kind),
             ("scope", identity.namespaced, first.definition.identity.namespaced),
             ("short_names", definition.short_names, first.definition.short_names),
             ("categories", definition.categories, first.definition.categories),

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import copy
-import enum
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticSerializationError
 
 from kaiwu_runtime.api.markers import Default, NoDefault
+from kaiwu_runtime.api.reading_errors import explain
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts
+from kaiwu_runtime.generator.json_values import json_value
 from kaiwu_runtime.generator.schema import Schema
 
 
@@ -36,16 +35,31 @@ def schema_default(field: FieldInfo, facts: Facts, where: str) -> SchemaDefault 
     """
     marked = facts.find(Default)
     if marked is not None:
-        return SchemaDefault(_as_json(marked.value, where))
+        return SchemaDefault(json_value(marked.value, field.rebuild_annotation(), f"{where}: its default"))
     if field.is_required() or facts.find(NoDefault) is not None:
         return None
     value = _python_default(field, where)
     if value is None or (isinstance(value, list | dict | tuple) and not value):
         return None
-    if isinstance(value, msgspec.Struct):
-        content = msgspec.to_builtins(value)
-        return SchemaDefault(content) if content else None
-    return SchemaDefault(_as_json(value, where, field))
+    content = json_value(value, field.rebuild_annotation(), f"{where}: its default")
+    return None if isinstance(value, msgspec.Struct) and not content else SchemaDefault(content)
+
+
+def check_none(field: FieldInfo, where: str) -> None:
+    """Refuse a field that may be None beside another default.
+
+    None is left out of the object, and what is left out is read as the default.
+
+    Raises:
+        DefinitionError: The default is not None.
+    """
+    made_from_others = field.default_factory is not None and field.default_factory_takes_validated_data
+    value = "made from other fields" if made_from_others else _call(field, where)
+    if value is not None:
+        raise DefinitionError(
+            f"{where}: None is left out of the object, and reads back as the default {value!r}: "
+            "drop '| None', make the default None, or mark it Nullable()"
+        )
 
 
 def with_defaults(value: Any, schema: Schema) -> Any:  # noqa: ANN401 - JSON
@@ -73,30 +87,14 @@ def _python_default(field: FieldInfo, where: str) -> object:
         return field.default
     if field.default_factory_takes_validated_data:
         raise DefinitionError(f"{where}: a default made from other fields is no schema default: add NoDefault()")
-    first = field.get_default(call_default_factory=True)
-    if first != field.get_default(call_default_factory=True):
+    first = _call(field, where)
+    if first != _call(field, where):
         raise DefinitionError(f"{where}: its default differs every time it is made: add NoDefault()")
     return first
 
 
-def _as_json(value: object, where: str, field: FieldInfo | None = None) -> Any:  # noqa: ANN401 - JSON
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, bool | int | float | str) or value is None:
-        return value if field is None or isinstance(value, bool | int) else _dump(value, where, field)
-    if isinstance(value, BaseModel):
-        # Only what was given: the nested fields have defaults of their own.
-        return value.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True)
-    return _dump(value, where, field)
-
-
-def _dump(value: object, where: str, field: FieldInfo | None) -> Any:  # noqa: ANN401 - JSON
-    kind: Any = Any
-    if field is not None:
-        kind = field.rebuild_annotation()
+def _call(field: FieldInfo, where: str) -> object:
     try:
-        return TypeAdapter(kind).dump_python(
-            value, mode="json", by_alias=True, exclude_unset=True, exclude_none=True, warnings="error"
-        )
-    except (PydanticSerializationError, TypeError) as error:
-        raise DefinitionError(f"{where}: its default {value!r} is no JSON: {str(error).splitlines()[0]}") from None
+        return field.get_default(call_default_factory=True)
+    except Exception as error:  # noqa: BLE001 - the project's factory may raise anything
+        raise DefinitionError(f"{where}: its default cannot be made: {explain(error)}") from None

@@ -15,6 +15,7 @@ from types import ModuleType
 
 from kaiwu_runtime.api.model import CustomResource
 from kaiwu_runtime.api.rbac import RBACRule, rbac_rules
+from kaiwu_runtime.api.reading_errors import explain
 from kaiwu_runtime.api.resource import resource_definition
 from kaiwu_runtime.errors import ConfigurationError, DefinitionError
 
@@ -88,9 +89,7 @@ def _import(file: Path, root: Path) -> ModuleType:
     except (ConfigurationError, DefinitionError) as error:
         raise type(error)(f"{_place(error, file, root)}: {error}") from None
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's module may raise anything
-        first = str(error).splitlines()[0] if str(error) else ""
-        text = f"{type(error).__name__}: {first}" if first else type(error).__name__
-        raise ConfigurationError(f"{_place(error, file, root)}: {text}") from None
+        raise ConfigurationError(f"{_place(error, file, root)}: {explain(error)}") from None
     return module
 
 

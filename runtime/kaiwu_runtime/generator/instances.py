@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from kaiwu_runtime.generator.schema import Schema
+from kaiwu_runtime.generator.schema import Schema, enumerated
+from kaiwu_runtime.json_equality import json_equal
 from kaiwu_runtime.regexp import PatternError, matches
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -36,8 +37,9 @@ def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:  # 
     elif "type" in schema and not _is(value, schema["type"]):
         yield f"{at}it is no {schema['type']}"
         return
-    if "enum" in schema and value not in schema["enum"]:
-        yield f"{at}it is none of {', '.join(repr(allowed) for allowed in schema['enum'])}"
+    allowed = enumerated(schema)
+    if allowed is not None and not any(json_equal(value, one) for one in allowed):
+        yield f"{at}it is none of {', '.join(repr(one) for one in allowed)}"
     if isinstance(value, str):
         yield from _string(value, schema, at)
     elif isinstance(value, int | float) and not isinstance(value, bool):

@@ -36,6 +36,26 @@ _SCALARS: dict[str, dict[str, Any]] = {
 }
 
 
+_DECLARED_ZEROS = frozenset(
+    {
+        "autoscaling_v1.ScaleSpec.replicas",
+        "core_v1.AzureDiskVolumeSource.readOnly",
+        "core_v1.ConfigMapEnvSource.name",
+        "core_v1.ConfigMapKeySelector.name",
+        "core_v1.ConfigMapProjection.name",
+        "core_v1.ConfigMapVolumeSource.name",
+        "core_v1.FileKeySelector.optional",
+        "core_v1.GRPCAction.service",
+        "core_v1.LocalObjectReference.name",
+        "core_v1.ReplicationControllerSpec.minReadySeconds",
+        "core_v1.SecretEnvSource.name",
+        "core_v1.SecretKeySelector.name",
+        "core_v1.SecretProjection.name",
+    }
+)
+"""Defaults that Kubernetes' types declare although they are Go's zero values; every other zero is only left over."""
+
+
 @cache
 def kubernetes_facts() -> Facts:
     """Return the facts that ship with kaiwu-runtime."""
@@ -56,22 +76,29 @@ def facts_from_openapi(documents: Iterable[Mapping[str, Any]]) -> Facts:
     for document in documents:
         for name, schema in document.get("components", {}).get("schemas", {}).items():
             key = model_key(name)
-            found = _model_facts(schema) if key else {}
+            found = _model_facts(key, schema) if key else {}
             if found:
                 facts[key] = dict(sorted(found.items()))
     return dict(sorted(facts.items()))
 
 
-def _model_facts(schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def is_default(model: str, field: str, default: object) -> bool:
+    """Tell whether a default in an OpenAPI document is one of Kubernetes, and not Go's zero value.
+
+    The document has a zero for every field that is no pointer. A CRD with it would store it, and fill, for example,
+    the status of a podFailurePolicy's condition with a string that Kubernetes refuses.
+    """
+    return bool(default) or (default is not None and f"{model}.{field}" in _DECLARED_ZEROS)
+
+
+def _model_facts(model: str, schema: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     if schema.get("x-kubernetes-map-type") == "atomic":
         found[""] = {"x-kubernetes-map-type": "atomic"}
-    required = schema.get("required", ())
     for name, field in schema.get("properties", {}).items():
         fact = _field_facts(field)
         default = field.get("default")
-        # Every required field carries Go's zero value as its default, which is an artefact of the generator.
-        if default is not None and default != {} and not (name in required and not default):
+        if is_default(model, name, default):
             fact["default"] = default
         if fact:
             found[name] = fact

@@ -25,8 +25,10 @@ from kaiwu_runtime.api.markers import (
     StructType,
     Title,
 )
+from kaiwu_runtime.api.scalars import BytesType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts
+from kaiwu_runtime.generator.limits import apply_byte_lengths
 from kaiwu_runtime.generator.schema import Schema
 from kaiwu_runtime.regexp import PatternError, go_source
 
@@ -79,7 +81,9 @@ def apply_limits(schema: Schema, facts: Facts, where: str) -> None:
             schema["exclusiveMaximum"] = True
     if facts.multiple_of is not None:
         schema["multipleOf"] = facts.multiple_of
-    if facts.min_length is not None or facts.max_length is not None:
+    if facts.carries(BytesType):
+        apply_byte_lengths(schema, facts)
+    elif facts.min_length is not None or facts.max_length is not None:
         if schema.get("x-kubernetes-int-or-string"):
             kind = "string"
         if kind not in _LENGTHS:

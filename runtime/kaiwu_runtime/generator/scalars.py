@@ -6,16 +6,19 @@ import datetime as dt
 import decimal
 import enum
 import ipaddress
+import math
 import pathlib
+import re
 import uuid
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, cast, get_args, get_origin
 
-from pydantic import AwareDatetime, SecretBytes, SecretStr, StrictInt, StrictStr
+from pydantic import AwareDatetime, SecretBytes, SecretStr, Strict, StrictInt, StrictStr
 
 from kaiwu_runtime.api.duration import DURATION_PATTERN, DurationType
-from kaiwu_runtime.api.markers import AllowFloat, SchemaType
+from kaiwu_runtime.api.json_limits import INT64_MAX, INT64_MIN
+from kaiwu_runtime.api.markers import AllowFloat, Format, SchemaType
 from kaiwu_runtime.api.quantity import QUANTITY_PATTERN
-from kaiwu_runtime.api.scalars import BytesType
+from kaiwu_runtime.api.scalars import BASE64_PATTERN, BytesType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts, members, take_apart
 from kaiwu_runtime.generator.schema import Schema
@@ -27,6 +30,9 @@ _FORMATS: dict[object, str] = {
     ipaddress.IPv4Address: "ipv4",
     ipaddress.IPv6Address: "ipv6",
 }
+
+_ENUMERATED: dict[type, str] = {bool: "boolean", str: "string", int: "integer", float: "number"}
+"""JSON types of the values an enumeration may have; bool first, since it is an int in Python."""
 
 _INSTEAD: dict[object, str] = {
     bytes: "Base64Bytes",
@@ -66,7 +72,8 @@ def scalar_schema(bare: object, facts: Facts, where: str) -> Schema:
     if facts.carries(DurationType):
         return Schema({"type": "string", "format": "duration", "pattern": DURATION_PATTERN})
     if facts.carries(BytesType):
-        return Schema({"type": "string", "format": "byte"})
+        # Not format byte: the API server takes no empty string for it.
+        return Schema({"type": "string", "pattern": BASE64_PATTERN})
     if bare is Any:
         return Schema({"x-kubernetes-preserve-unknown-fields": True})
     if bare is bool:
@@ -82,9 +89,9 @@ def scalar_schema(bare: object, facts: Facts, where: str) -> Schema:
     if get_origin(bare) is Literal:
         return _enumeration(_literals(bare), where)
     if isinstance(bare, type) and issubclass(bare, enum.Enum):
-        return _enumeration([member.value for member in bare], where)
+        return _enumeration(_enum_values(bare, where), where)
     if get_origin(bare) is Union:
-        return _union(bare, where)
+        return _union(bare, facts, where)
     raise DefinitionError(f"{where}: {_spell(bare)} has no schema: {_advice(bare)}")
 
 
@@ -111,27 +118,76 @@ def _literals(bare: object) -> list[object]:
     return [value.value if isinstance(value, enum.Enum) else value for value in values]
 
 
+def _enum_values(kind: type[enum.Enum], where: str) -> list[object]:
+    if issubclass(kind, enum.Flag):
+        raise DefinitionError(
+            f"{where}: {kind.__name__} is a Flag, whose combinations are values too and in no enumeration: "
+            f'use a list of names, Annotated[list[Literal[...]], ListType("set")]'
+        )
+    return [member.value for member in kind]
+
+
+def _is_enumeration(bare: object) -> bool:
+    return get_origin(bare) is Literal or (isinstance(bare, type) and issubclass(bare, enum.Enum))
+
+
+def _values(bare: object, where: str) -> list[object]:
+    return _literals(bare) if get_origin(bare) is Literal else _enum_values(cast("type[enum.Enum]", bare), where)
+
+
 def _enumeration(values: list[object], where: str) -> Schema:
-    kinds = {type(value) for value in values}
-    if kinds == {str}:
-        return Schema({"type": "string", "enum": list(values)})
-    if kinds == {int}:
-        return Schema({"type": "integer", "enum": list(values)})
-    if kinds == {bool}:
-        return Schema({"type": "boolean", "enum": list(values)})
-    raise DefinitionError(f"{where}: the values of an enumeration must be all strings or all integers")
-
-
-def _union(bare: object, where: str) -> Schema:
-    kinds = {take_apart(member)[0] for member in members(bare)}
+    kinds = {type(value) if type(value) in _ENUMERATED else _scalar_base(value) for value in values}
+    if not kinds or None in kinds or not all(_is_storable(value) for value in values):
+        raise DefinitionError(f"{where}: the values of an enumeration must be strings, numbers or booleans")
+    listed = list({(type(value) is bool, value): value for value in values}.values())
     if kinds == {int, str}:
+        return Schema(int_or_string() | {"enum": listed})
+    if len(kinds) == 1 or kinds == {int, float}:
+        kind = kinds.pop() if len(kinds) == 1 else float
+        return Schema({"type": _ENUMERATED[cast("type", kind)], "enum": listed})
+    return Schema({"x-kubernetes-preserve-unknown-fields": True, "enum": listed})
+
+
+def _scalar_base(value: object) -> type | None:
+    """Return which JSON scalar a value of a class of its own is, None for no scalar."""
+    return next((kind for kind in _ENUMERATED if isinstance(value, kind)), None)
+
+
+def _is_storable(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return not isinstance(value, int) or INT64_MIN <= value <= INT64_MAX
+
+
+def _union(bare: object, facts: Facts, where: str) -> Schema:
+    """Return the schema of a union of integers and strings, or of enumerations; the field gets its members' limits."""
+    parts = [take_apart(member) for member in members(bare)]
+    if all(_is_enumeration(kind) for kind, _ in parts):
+        return _enumeration([value for kind, _ in parts for value in _values(kind, where)], where)
+    numbers = [inner for kind, inner in parts if kind is int]
+    texts = [inner for kind, inner in parts if kind is str]
+    words = [value for kind, _ in parts if _is_enumeration(kind) for value in _values(kind, where)]
+    one_each = len(numbers) == 1 and len(texts) + bool(words) == 1 and all(isinstance(word, str) for word in words)
+    if one_each and all(_only_limits(inner) for _, inner in parts):
+        for inner in (*numbers, *texts):
+            facts.absorb(inner)
+        if words:
+            facts.patterns.append(f"^({'|'.join(_quote(str(word)) for word in words)})$")
         return int_or_string()
-    if all(get_origin(kind) is Literal for kind in kinds):
-        return _enumeration([value for member in members(bare) for value in _literals(take_apart(member)[0])], where)
     raise DefinitionError(
-        f"{where}: {_spell(bare)} has no schema: a CRD knows no union but int | str; "
+        f"{where}: {_spell(bare)} has no schema: a CRD knows no union but of integers and strings; "
         "use a model of optional fields with ExactlyOneOf(...), or Any with PreserveUnknownFields()"
     )
+
+
+def _only_limits(facts: Facts) -> bool:
+    """Tell whether everything said about a member of a union can be said about the whole union."""
+    return all(isinstance(item, Format) for item in facts.markers) and all(isinstance(o, Strict) for o in facts.other)
+
+
+def _quote(text: str) -> str:
+    """Return a pattern that matches a text, for Go as well as for Python."""
+    return re.sub(r"[\\.+*?()|\[\]{}^$]", lambda match: f"\\{match[0]}", text)
 
 
 def _spell(bare: object) -> str:

@@ -66,6 +66,23 @@ class Schema(dict[str, Any]):
         return bool(self.get("x-kubernetes-preserve-unknown-fields"))
 
 
+def allow_null(schema: Schema) -> None:
+    """Let null be a value beside the others.
+
+    The API server compares null with no value of an ``enum``, one of them null or not; those inside ``allOf`` it does
+    not ask about null.
+    """
+    schema["nullable"] = True
+    if "enum" in schema:
+        schema["allOf"] = [*schema.get("allOf", ()), {"enum": schema.pop("enum")}]
+
+
+def enumerated(schema: Schema) -> list[Any] | None:
+    """Return the values of an enumeration, null not among them; None when any value is allowed."""
+    parts = [schema, *schema.get("allOf", ())]
+    return next((list(part["enum"]) for part in parts if "enum" in part), None)
+
+
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON
     """Return a value as plain dictionaries and lists, ready for YAML or JSON."""
     if isinstance(value, dict):

@@ -16,20 +16,26 @@ from pydantic.fields import FieldInfo
 
 from kaiwu_runtime.api.kube import KubeModel, is_kube_model
 from kaiwu_runtime.api.markers import (
+    Default,
     Immutable,
     Nullable,
+    PreserveUnknownFields,
     Required,
     Schemaless,
     SchemaType,
     model_markers,
 )
 from kaiwu_runtime.api.model import APIModel, CustomResource
+from kaiwu_runtime.api.null_values import null_is_a_value
 from kaiwu_runtime.api.quantity import QuantityType
+from kaiwu_runtime.api.resource import resource_definition
 from kaiwu_runtime.api.scalars import IntOrStringType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts, take_apart
-from kaiwu_runtime.generator.defaults import schema_default, with_defaults
+from kaiwu_runtime.generator.defaults import check_none, schema_default, with_defaults
+from kaiwu_runtime.generator.json_values import json_value
 from kaiwu_runtime.generator.kubernetes import kube_schema
+from kaiwu_runtime.generator.limits import check_limits
 from kaiwu_runtime.generator.rules import (
     apply_limits,
     apply_markers,
@@ -38,7 +44,8 @@ from kaiwu_runtime.generator.rules import (
     removal_rule,
 )
 from kaiwu_runtime.generator.scalars import int_or_string, quantity, scalar_schema
-from kaiwu_runtime.generator.schema import Schema
+from kaiwu_runtime.generator.schema import Schema, allow_null
+from kaiwu_runtime.generator.written_form import check_excluded, check_field, check_metadata, check_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,11 +63,26 @@ def resource_schema(kind: type[CustomResource]) -> Schema:
         "kind": Schema({"type": "string"}, origin=f"{kind.__name__}.kind"),
         "metadata": Schema({"type": "object"}, origin=f"{kind.__name__}.metadata"),
     } | schema.properties
-    # An absent status means that nothing was observed yet; a default would make every new object claim one.
-    status = schema.properties.get("status")
-    if status is not None:
-        status.pop("default", None)
+    _finish_status(kind, schema)
     return schema
+
+
+def _finish_status(kind: type[CustomResource], schema: Schema) -> None:
+    """Leave the status out of what a new object needs or gets: it means that nothing was observed yet."""
+    status = schema.properties.get("status")
+    if status is None:
+        return
+    definition = resource_definition(kind)
+    if "status" in schema.get("required", ()) and (definition is None or definition.status):
+        raise DefinitionError(
+            f"{kind.__name__}.status: a new object has no status, since only the status subresource writes it: "
+            "give it a default, such as '| None = None', and drop Required()"
+        )
+    for name, field in kind.model_fields.items():
+        if json_name(name, field, kind.__name__) == "status":
+            _, facts = take_apart(field.annotation, field.metadata)
+            if facts.find(Default) is None:
+                status.pop("default", None)
 
 
 def json_name(field_name: str, field: FieldInfo, where: str) -> str:
@@ -79,9 +101,7 @@ def json_name(field_name: str, field: FieldInfo, where: str) -> str:
 def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool = False) -> Schema:
     name = model.__name__
     _complete(model)
-    if model.model_computed_fields:
-        computed = next(iter(model.model_computed_fields))
-        raise DefinitionError(f"{name}.{computed}: a computed field is no part of the API: make it a property")
+    check_model(model)
     schema = Schema({"type": "object"}, origin=name, model=name)
     names: dict[str, str] = {}
     parent_rules: list[dict[str, Any]] = []
@@ -95,8 +115,10 @@ def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool =
             _check_untouched(field, CustomResource.model_fields[field_name], where)
             continue
         if field.exclude:
+            check_excluded(field, where)
             continue
         property_schema, facts = _field(field, where, (*outer, model))
+        check_field(model, field_name, field, facts, where)
         schema.setdefault("properties", {})[key] = property_schema
         required = field.is_required() or facts.find(Required) is not None
         if required:
@@ -147,6 +169,8 @@ def _finish_model(
     facts = Facts()
     facts.add(model_markers(model))
     apply_markers(schema, facts, schema.origin)
+    if "example" in schema:
+        schema["example"] = json_value(schema["example"], model, f"{schema.origin}: its example")
     rules = [*model_rules(facts, names, schema.origin), *parent_rules]
     if rules:
         schema["x-kubernetes-validations"] = rules
@@ -154,8 +178,7 @@ def _finish_model(
 
 def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[Schema, Facts]:
     bare, facts = take_apart(field.annotation, field.metadata)
-    if facts.optional and field.is_required() and facts.find(Nullable) is None:
-        raise DefinitionError(f"{where}: may be None but has no default: write '= None', or mark it Nullable()")
+    _check_none(field, facts, where)
     facts.title = field.title or facts.title
     facts.description = field.description or facts.description
     facts.examples = list(field.examples or facts.examples)
@@ -164,6 +187,10 @@ def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[
             f"{where}: a discriminated union has no schema: use optional fields and ExactlyOneOf(...)"
         )
     schema = _value(bare, facts, where, outer)
+    if null_is_a_value(field):
+        allow_null(schema)
+    if "example" in schema:
+        schema["example"] = json_value(schema["example"], field.rebuild_annotation(), f"{where}: its example")
     if field.deprecated:
         text = field.deprecated if isinstance(field.deprecated, str) else getattr(field.deprecated, "message", "")
         note = f"Deprecated: {text}" if text else "Deprecated."
@@ -174,12 +201,35 @@ def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[
     return schema, facts
 
 
+def _check_none(field: FieldInfo, facts: Facts, where: str) -> None:
+    if null_is_a_value(field):
+        if not facts.optional and facts.find(Nullable) is not None and not _is_open(facts, field.annotation):
+            raise DefinitionError(
+                f"{where}: Nullable() lets the object have null, which its type cannot read: add '| None'"
+            )
+        return
+    if not facts.optional:
+        return
+    if field.is_required():
+        raise DefinitionError(f"{where}: may be None but has no default: write '= None', or mark it Nullable()")
+    if facts.find(Required) is not None:
+        raise DefinitionError(f"{where}: None is left out of the object, which Required() refuses: mark it Nullable()")
+    check_none(field, where)
+
+
+def _is_open(facts: Facts, annotation: object) -> bool:
+    return take_apart(annotation)[0] is Any or facts.find(Schemaless) is not None
+
+
 def _value(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...]) -> Schema:
     """Return the schema of a value: its type first, then limits, then markers, then what documents it."""
     schema = _typed(bare, facts, where, outer)
     schema.origin = where
+    check_limits(bare, facts, where)
     apply_limits(schema, facts, where)
     apply_markers(schema, facts, where)
+    if schema.get("nullable"):
+        allow_null(schema)
     rules = [*schema.get("x-kubernetes-validations", ()), *model_rules(facts, {}, where)]
     if rules:
         schema["x-kubernetes-validations"] = rules
@@ -201,6 +251,11 @@ def _typed(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...])
     if facts.carries(IntOrStringType):
         return int_or_string()
     if facts.carries(KubeModel) or is_kube_model(bare):
+        if facts.find(PreserveUnknownFields) is not None:
+            raise DefinitionError(
+                f"{where}: Kube[...] reads only the fields of its type, so PreserveUnknownFields() would lose "
+                "others: use Annotated[dict[str, Any], PreserveUnknownFields()]"
+            )
         return kube_schema(bare, where)
     if isinstance(bare, type) and issubclass(bare, BaseModel):
         return _nested(bare, where, outer)
@@ -229,7 +284,13 @@ def _inner(arguments: tuple[object, ...], index: int, where: str, outer: tuple[t
     bare, facts = take_apart(arguments[index] if arguments else Any)
     if facts.find(Immutable) is not None:
         raise DefinitionError(f"{where}: Immutable() belongs on a field, not on the items of one")
+    check_metadata(facts, f"{where}[]")
     inner = _value(bare, facts, f"{where}[]", outer)
+    if "example" in inner:
+        annotation = arguments[index] if arguments else Any
+        inner["example"] = json_value(inner["example"], annotation, f"{where}[]: its example")
+    if facts.find(Nullable) is not None and not (facts.optional or bare is Any or facts.find(Schemaless)):
+        raise DefinitionError(f"{where}[]: Nullable() lets an item be null, which its type cannot read: add '| None'")
     if facts.optional and not inner.get("nullable"):
         raise DefinitionError(f"{where}: its items may be None: drop '| None', or mark the item type Nullable()")
     return inner

@@ -19,7 +19,7 @@ from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.checks import check_resource
 from kaiwu_runtime.generator.crd import build_crds
 from kaiwu_runtime.generator.kubernetes import kube_schema, model_name
-from kaiwu_runtime.generator.kubernetes_facts import facts_from_openapi, kubernetes_facts, model_key
+from kaiwu_runtime.generator.kubernetes_facts import facts_from_openapi, is_default, kubernetes_facts, model_key
 from kaiwu_runtime.generator.schema import Schema, plain
 
 _STABLE = re.compile(r".*_v[0-9]+")
@@ -140,10 +140,9 @@ def expected(schema: dict[str, Any], published: dict[str, Any], key: str) -> Any
         if word == "properties":
             kept = {"annotations", "finalizers", "generateName", "labels", "name", "namespace"}
             names = [name for name in value if key != "meta_v1.ObjectMeta" or name in kept]
-            required = schema.get("required", ())
-            result[word] = {name: field(value[name], published, name in required) for name in names}
+            result[word] = {name: field(value[name], published, key, name) for name in names}
         elif word in {"items", "additionalProperties"}:
-            result[word] = field(value, published, True)
+            result[word] = field(value, published, key, "")
         elif word == "required":
             result[word] = sorted(value)
         elif word in {"type", "format", "x-kubernetes-list-map-keys"} or (
@@ -156,10 +155,10 @@ def expected(schema: dict[str, Any], published: dict[str, Any], key: str) -> Any
 IMPLIED = {("x-kubernetes-list-type", "atomic"), ("x-kubernetes-map-type", "granular")}
 
 
-def field(schema: dict[str, Any], published: dict[str, Any], required: bool) -> Any:
+def field(schema: dict[str, Any], published: dict[str, Any], model: str, name: str) -> Any:
     result = expected(schema, published, "")
     default = schema.get("default")
-    if default is not None and default != {} and not (required and not default):
+    if is_default(model, name, default):
         result["default"] = default
     item = result.get("items", {})
     for key in result.get("x-kubernetes-list-map-keys", ()):
@@ -189,6 +188,27 @@ def referenced(schema: dict[str, Any], name: str, published: dict[str, Any]) -> 
         if word in schema and (word, schema[word]) not in IMPLIED:
             result[word] = schema[word]
     return result
+
+
+@pytest.mark.parametrize(
+    ("model", "path", "default"),
+    [
+        ("batch_v1.JobSpec", "podFailurePolicy.rules.onPodConditions.status", None),
+        ("apps_v1.StatefulSetSpec", "serviceName", None),
+        ("apps_v1.StatefulSetSpec", "ordinals.start", None),
+        ("rbac_v1.RoleBinding", "roleRef.apiGroup", None),
+        ("core_v1.PodSpec", "imagePullSecrets.name", ""),
+        ("core_v1.Container", "env.valueFrom.secretKeyRef.name", ""),
+        ("core_v1.Container", "ports.protocol", "TCP"),
+        ("core_v1.Probe", "grpc.service", ""),
+        ("core_v1.ReplicationControllerSpec", "replicas", 1),
+    ],
+)
+def test_a_zero_value_of_go_is_no_default(model: str, path: str, default: object) -> None:
+    schema = kube_schema(dict(MODELS)[model], "Test.field")
+    for name in path.split("."):
+        schema = (schema.items_schema or schema).properties[name]
+    assert schema.get("default") == default
 
 
 @pytest.mark.parametrize("key", sorted(RECURSIVE))
