@@ -20,11 +20,8 @@ from kaiwu_runtime.api.reading_errors import explain
 from kaiwu_runtime.errors import DefinitionError
 
 if TYPE_CHECKING:
-
     from pydantic import GetCoreSchemaHandler
     from pydantic_core.core_schema import CoreSchema
-
-
 
 
 class APIModel(BaseModel):

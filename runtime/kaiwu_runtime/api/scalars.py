@@ -46,10 +46,6 @@ Time = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_u
 """A moment with its time zone, written in UTC as RFC 3339."""
 
 
-BASE64_PATTERN = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
-"""Standard base64 with its padding, of any bytes or of none."""
-
-
 @dataclass(frozen=True, slots=True)
 class BytesType:
     """Bytes in Python, standard base64 in JSON; written as ``Base64Bytes``."""
@@ -75,7 +71,7 @@ class BytesType:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        return {"type": "string", "pattern": BASE64_PATTERN}
+        return {"type": "string", "format": "byte"}
 
 
 Base64Bytes = Annotated[bytes, BytesType()]

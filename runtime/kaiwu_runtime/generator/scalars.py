@@ -18,7 +18,7 @@ from kaiwu_runtime.api.duration import DURATION_PATTERN, DurationType
 from kaiwu_runtime.api.json_limits import INT64_MAX, INT64_MIN
 from kaiwu_runtime.api.markers import AllowFloat, Format, SchemaType
 from kaiwu_runtime.api.quantity import QUANTITY_PATTERN
-from kaiwu_runtime.api.scalars import BASE64_PATTERN, BytesType
+from kaiwu_runtime.api.scalars import BytesType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts, members, take_apart
 from kaiwu_runtime.generator.schema import Schema
@@ -55,6 +55,11 @@ def quantity() -> Schema:
     return Schema(int_or_string() | {"pattern": QUANTITY_PATTERN})
 
 
+def base64_text() -> Schema:
+    """Return the schema of bytes in base64; the API server takes no empty string for ``format: byte`` alone."""
+    return Schema({"type": "string", "anyOf": [{"format": "byte"}, {"maxLength": 0}]})
+
+
 def int_or_string() -> Schema:
     """Return the schema of a number or a string, in the one form the API server takes."""
     return Schema({"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True})
@@ -72,8 +77,7 @@ def scalar_schema(bare: object, facts: Facts, where: str) -> Schema:
     if facts.carries(DurationType):
         return Schema({"type": "string", "format": "duration", "pattern": DURATION_PATTERN})
     if facts.carries(BytesType):
-        # Not format byte: the API server takes no empty string for it.
-        return Schema({"type": "string", "pattern": BASE64_PATTERN})
+        return base64_text()
     if bare is Any:
         return Schema({"x-kubernetes-preserve-unknown-fields": True})
     if bare is bool:

@@ -83,6 +83,11 @@ def enumerated(schema: Schema) -> list[Any] | None:
     return next((list(part["enum"]) for part in parts if "enum" in part), None)
 
 
+def is_base64(schema: Schema) -> bool:
+    """Tell whether a schema is that of ``Base64Bytes``."""
+    return {"format": "byte"} in schema.get("anyOf", ())
+
+
 def plain(value: object) -> Any:  # noqa: ANN401 - JSON
     """Return a value as plain dictionaries and lists, ready for YAML or JSON."""
     if isinstance(value, dict):
