@@ -45,8 +45,6 @@ _SERVER_OWNED = frozenset(
             ("f:metadata", f"f:{name}")
             for name in (
                 "creationTimestamp",
-                "deletionGracePeriodSeconds",
-                "deletionTimestamp",
                 "generation",
                 "managedFields",
                 "name",

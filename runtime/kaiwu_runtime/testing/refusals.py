@@ -5,6 +5,7 @@ See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/statu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -83,7 +84,28 @@ def modified(kind: FakeKind, name: str) -> APIStatusError:
 
 def invalid(kind: FakeKind, name: str, field: str, problem: str) -> APIStatusError:
     """Return the error for a field with a value it may not have."""
+    return invalid_fields(kind, name, [(field, problem)])
+
+
+def invalid_fields(kind: FakeKind, name: str, problems: Sequence[tuple[str, str]]) -> APIStatusError:
+    """Return the error for fields with values they may not have, as pairs of field and problem."""
     identity = kind.identity
     full = f"{identity.kind}.{identity.group}" if identity.group else identity.kind
-    causes = [{"reason": "FieldValueInvalid", "message": problem, "field": field}]
-    return refusal(422, f'{full} "{name}" is invalid: {field}: {problem}', kind=kind, name=name, causes=causes)
+    return refusal(
+        422, f'{full} "{name}" is invalid: {_listed(problems)}', kind=kind, name=name, causes=_causes(problems)
+    )
+
+
+def invalid_options(options: str, problems: Sequence[tuple[str, str]]) -> APIStatusError:
+    """Return the error for options of a request, for example ``PatchOptions``, as pairs of option and problem."""
+    text = f'{options}.meta.k8s.io "" is invalid: {_listed(problems)}'
+    return refusal(422, text, causes=_causes(problems))
+
+
+def _listed(problems: Sequence[tuple[str, str]]) -> str:
+    lines = [f"{field}: {problem}" for field, problem in problems]
+    return lines[0] if len(lines) == 1 else f"[{', '.join(lines)}]"
+
+
+def _causes(problems: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"reason": "FieldValueInvalid", "message": problem, "field": field} for field, problem in problems]

@@ -26,11 +26,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
+from kaiwu_runtime.client.codec import encode
 from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.errors import WatchInterruptedError
 from kaiwu_runtime.testing.faults import FakeRequest, Faults, Hook, Verb
@@ -41,9 +42,11 @@ from kaiwu_runtime.testing.reads import list_page, selection
 from kaiwu_runtime.testing.refusals import not_found, not_served, refusal
 from kaiwu_runtime.testing.rules import WriteOptions
 from kaiwu_runtime.testing.storage import Storage, watch_event
+from kaiwu_runtime.testing.validation import check_options
 from kaiwu_runtime.testing.writes import Writer
 
 _APPLY = "application/apply-patch+yaml"
+_OPTIONS = {"create": "CreateOptions", "patch": "PatchOptions", "apply": "PatchOptions"}
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -54,14 +57,26 @@ class FakeTransport:
 
     Args:
         kinds: Types decorated with ``resource``, generic lightkube kinds, or :class:`FakeKind` for one that differs.
+        objects: What there is at the start, as objects of any kind that a client can write: stored as they are, status
+            and system fields included, without a request.
         wall: The time of day, with a time zone, for creationTimestamp and the like.
 
     Attributes:
         requests: Every request so far, those that failed included.
         guard: Called before each write, as a manager's leader election has it; what it raises is raised.
+
+    Raises:
+        InvalidError: The API server would not have stored one of the objects.
+        AlreadyExistsError: Two of them have the same kind, namespace and name.
+        TypeError: One of them is not an object of a Kubernetes kind.
     """
 
-    def __init__(self, *kinds: type[Any] | FakeKind, wall: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        *kinds: type[Any] | FakeKind,
+        objects: Iterable[object] = (),
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._kinds: dict[tuple[str, str, str], FakeKind] = {}
         self._storage = Storage()
         self._writer = Writer(self._storage, wall)
@@ -72,6 +87,14 @@ class FakeTransport:
             known = kind if isinstance(kind, FakeKind) else FakeKind.of(kind)
             identity = known.identity
             self._kinds[identity.group, identity.version, identity.plural] = known
+        for obj in objects:
+            self._writer.seed(self._served(type(obj)), json.loads(encode(obj)))
+
+    def _served(self, kind: type[Any]) -> FakeKind:
+        """Return what is known of the type of an object that is there at the start; it is served from then on."""
+        known = FakeKind.of(kind)
+        identity = known.identity
+        return self._kinds.setdefault((identity.group, identity.version, identity.plural), known)
 
     def fail(
         self,
@@ -230,9 +253,11 @@ class FakeTransport:
     ) -> dict[str, Any]:
         if request.subresource and not (request.subresource == "status" and kind.status):
             raise not_found(kind, request.name) if kind.custom else not_served(request.subresource, "NotFound")
+        if request.verb in _OPTIONS:
+            check_options(_OPTIONS[request.verb], params, apply=request.verb == "apply")
         key = ObjectKey(request.namespace, request.name)
         options = WriteOptions(
-            manager=params.get("fieldManager") or "unknown",
+            manager=params.get("fieldManager") or "kaiwu-runtime",  # by its User-Agent
             dry_run=params.get("dryRun") == "All",
             subresource=request.subresource,
             force=params.get("force") == "true",

@@ -6,7 +6,6 @@ See https://kubernetes.io/docs/reference/using-api/api-concepts/
 from __future__ import annotations
 
 import random
-import re
 import uuid
 from collections.abc import Callable, Mapping
 from copy import deepcopy
@@ -21,18 +20,22 @@ from kaiwu_runtime.testing.rules import (
     DELETION,
     Object,
     WriteOptions,
+    check_duplicates,
     check_nulls,
     check_type,
+    check_version_form,
     check_versions,
     constrained,
     counted,
     tidy,
 )
 from kaiwu_runtime.testing.storage import Storage
+from kaiwu_runtime.testing.validation import GENERATED_LENGTH, check_metadata
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
-_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
-_FINALIZERS = {"Foreground": "foregroundDeletion", "Orphan": "orphan"}
+_SUFFIX_LENGTH = 5
+_SEEDED = ("uid", "creationTimestamp", "generation", "managedFields", *DELETION)
+_FINALIZERS = {"Orphan": "orphan", "Foreground": "foregroundDeletion"}
 
 
 class Writer:
@@ -62,22 +65,50 @@ class Writer:
         obj = deepcopy(sent)
         metadata = obj.setdefault("metadata", {})
         check_type(kind, obj)
-        if metadata.get("resourceVersion"):
-            raise refusal(500, "resourceVersion should not be set on objects to be created", reason="")
-        if metadata.get("namespace", namespace) != namespace:
+        version = metadata.pop("resourceVersion", "")
+        if namespace and (metadata.get("namespace") or namespace) != namespace:
             raise refusal(400, "the namespace of the provided object does not match the namespace sent on the request")
         if not metadata.get("name") and metadata.get("generateName"):
-            metadata["name"] = metadata["generateName"] + "".join(random.choices(_SUFFIX, k=5))  # noqa: S311
-        name = metadata.get("name") or ""
-        if not name:
-            raise invalid(kind, "", "metadata.name", "Required value: name or generateName is required")
-        if not _NAME.fullmatch(name) and kind.identity.group != "rbac.authorization.k8s.io":
-            raise invalid(kind, name, "metadata.name", f'Invalid value: "{name}": must be a lower-case DNS name')
+            start = metadata["generateName"][: GENERATED_LENGTH - _SUFFIX_LENGTH]
+            version = ""  # not looked at, as the server may try several names
+            metadata["name"] = start + "".join(random.choices(_SUFFIX, k=_SUFFIX_LENGTH))  # noqa: S311
+        self._prepare(kind, namespace, obj)
+        name = metadata["name"]
+        if version.isdecimal() and int(version):
+            raise refusal(500, "resourceVersion should not be set on objects to be created", reason="")
         if self._storage.get(kind, ObjectKey(namespace, name)) is not None:
             raise already_exists(kind, name)
-        self._prepare(kind, namespace, obj)
         owners = after_update({}, obj, self._manager(kind, options, "Update"))
         return self._store_new(kind, namespace, obj, owners, options)
+
+    def seed(self, kind: FakeKind, sent: Object) -> None:
+        """Store an object as it is, with status and system fields; what is missing of the latter is filled in.
+
+        Args:
+            kind: The resource.
+            sent: The object.
+
+        Raises:
+            APIStatusError: The API server would not have stored it, or there is one of that name.
+        """
+        obj = deepcopy(sent)
+        metadata = obj.setdefault("metadata", {})
+        given = {name: metadata[name] for name in _SEEDED if metadata.get(name)}
+        namespace = (metadata.get("namespace") or "") if kind.identity.namespaced else ""
+        status = obj.get("status")
+        if kind.identity.namespaced and not namespace:
+            raise invalid(kind, metadata.get("name", ""), "metadata.namespace", "Required value")
+        if given.get("deletionTimestamp") and not metadata.get("finalizers"):
+            problem = "Required value: an object that is being deleted is kept only while it has finalizers"
+            raise invalid(kind, metadata.get("name", ""), "metadata.finalizers", problem)
+        self._prepare(kind, namespace, obj)
+        obj["metadata"] |= given
+        if status is not None:
+            obj["status"] = status
+        key = ObjectKey(namespace, metadata["name"])
+        if self._storage.get(kind, key) is not None:
+            raise already_exists(kind, key.name)
+        self._storage.put(kind, key, obj)
 
     def update(
         self, kind: FakeKind, key: ObjectKey, change: Callable[[Object], Object], options: WriteOptions
@@ -97,9 +128,13 @@ class Writer:
         wanted = change(deepcopy(old))
         if (wanted.get("apiVersion"), wanted.get("kind")) != (old["apiVersion"], old["kind"]):
             raise invalid(kind, key.name, "kind", "Invalid value: a patch cannot change what an object is")
-        check_versions(kind, old, wanted.get("metadata") or {}, options)
+        check_versions(kind, old, {"resourceVersion": "", **(wanted.get("metadata") or {})}, options)
         new = constrained(kind, old, wanted, options)
-        return self._store(kind, old, new, after_update(old, new, self._manager(kind, options, "Update")), options)
+        # An empty list counts for nothing in a custom resource.
+        resets = ([{}],) if kind.custom else ([], [{}])
+        reset = not options.subresource and (wanted.get("metadata") or {}).get("managedFields") in resets
+        owners = {} if reset else after_update(old, new, self._manager(kind, options, "Update"))
+        return self._store(kind, old, new, owners, options)
 
     def apply(self, kind: FakeKind, key: ObjectKey, config: Object, options: WriteOptions) -> Object:
         """Create or change an object by server-side apply.
@@ -114,10 +149,12 @@ class Writer:
             APIStatusError: The API server would refuse it.
         """
         check_type(kind, config)
+        check_duplicates(config)
         metadata = config.get("metadata") or {}
-        if metadata.get("managedFields"):
+        if metadata.get("managedFields") is not None:
             raise refusal(400, "metadata.managedFields must be nil")
-        if (metadata.get("name") or key.name, metadata.get("namespace") or key.namespace) != (key.name, key.namespace):
+        place = metadata.get("namespace") if key.namespace else ""  # not looked at for a cluster-scoped object
+        if (metadata.get("name") or key.name, place or key.namespace) != (key.name, key.namespace):
             raise refusal(400, "the name of the object does not match the name on the URL")
         manager = self._manager(kind, options, "Apply")
 
@@ -129,8 +166,9 @@ class Writer:
         wanted = written(config)
         found = self._storage.get(kind, key)
         if found is None and not options.subresource:
-            if metadata.get("uid") or metadata.get("resourceVersion"):
-                raise conflict(kind, key.name, "the object does not exist, and the request names its uid or version")
+            check_version_form(metadata.get("resourceVersion"))
+            if metadata.get("uid"):
+                raise conflict(kind, key.name, "the object does not exist, and the request names its uid")
             start = {"apiVersion": config["apiVersion"], "kind": config["kind"], "metadata": {"name": key.name}}
             obj, owners = applied(start, wanted, manager, force=options.force, written_by=written)
             self._prepare(kind, key.namespace, obj)
@@ -160,9 +198,13 @@ class Writer:
                 text = f"{field} in precondition: {wanted}, {field} in object meta: {metadata[name]}"
                 raise conflict(kind, key.name, f"Precondition failed: {text}")
         new = deepcopy(old)
-        finalizers = [entry for entry in metadata.get("finalizers") or () if entry not in _FINALIZERS.values()]
-        if added := _FINALIZERS.get(sent.get("propagationPolicy") or ""):
-            finalizers.append(added)
+        present = metadata.get("finalizers") or ()
+        finalizers = [entry for entry in present if entry not in _FINALIZERS.values()]
+        policy = sent.get("propagationPolicy")
+        # Without a policy the finalizers that are there decide.
+        finalizers += [name for word, name in _FINALIZERS.items() if (word == policy if policy else name in present)]
+        if {*finalizers} == {*present}:
+            finalizers = list(present)
         dry_run = bool(sent.get("dryRun"))
         if not finalizers:
             if not dry_run:
@@ -189,6 +231,7 @@ class Writer:
         metadata = obj["metadata"]
         for name in ("managedFields", "selfLink", *DELETION):
             metadata.pop(name, None)
+        metadata.pop("namespace", None)
         if namespace:
             metadata["namespace"] = namespace
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._now()}
@@ -197,6 +240,7 @@ class Writer:
         if kind.status:
             obj.pop("status", None)
         tidy(kind, obj)
+        check_metadata(kind, obj, new=True)
 
     def _store_new(self, kind: FakeKind, namespace: str, obj: Object, owners: Owners, options: WriteOptions) -> Object:
         write_owners(obj, owners, {}, self._now())

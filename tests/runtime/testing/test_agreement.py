@@ -14,6 +14,7 @@ from kaiwu_runtime.testing import FakeTransport
 from ..crds import install
 from . import scenarios_of_apply, scenarios_of_patches, scenarios_of_reads
 from .api import API, Gadget, Gizmo, normalised
+from .hostile_writes import hostile_writes
 from .random_writes import random_writes
 from .scenarios import SCENARIOS, Scenario
 
@@ -54,6 +55,31 @@ async def test_both_servers_answer_alike(client: Client, namespace: str, name: s
 @pytest.mark.parametrize("seed", range(int(os.environ.get("KAIWU_FAKE_SEEDS", "10"))))
 async def test_both_servers_answer_alike_to_writes_by_chance(client: Client, namespace: str, seed: int) -> None:
     await compare(client, namespace, f"seed {seed}", random_writes(seed))
+
+
+@pytest.mark.envtest
+@pytest.mark.usefixtures("crds")
+@pytest.mark.parametrize("seed", range(int(os.environ.get("KAIWU_FAKE_SEEDS", "16"))))
+async def test_both_servers_refuse_alike(client: Client, namespace: str, seed: int) -> None:
+    """Who owns which field is left to the writes above: a hostile write may end what is known of that."""
+    scenario = hostile_writes(seed)
+    logs = []
+    for transport in (client.transport, FakeTransport(Gadget, Gizmo)):
+        api = API(transport, namespace)
+        await scenario(api)
+        logs.append(without_versions(normalised(api.log, namespace)))
+    found = differences(*logs)
+    assert not found, "\n".join(found)
+
+
+def without_versions(value: Any) -> Any:
+    """Return answers without managedFields, and what is numbered by the writes that changed them."""
+    if isinstance(value, list):
+        return [without_versions(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    left_out = {"managedFields", "resourceVersion", "uid"} if "creationTimestamp" in value else set()
+    return {name: without_versions(part) for name, part in value.items() if name not in left_out}
 
 
 def differences(real: Any, fake: Any, where: str = "") -> list[str]:

@@ -1,0 +1,174 @@
+"""What an API server refuses whatever the kind is: metadata, and the options of a write.
+
+See https://kubernetes.io/docs/concepts/overview/working-with-objects/names/,
+https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set and
+https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kaiwu_runtime.errors import APIStatusError
+from kaiwu_runtime.testing.kinds import FakeKind
+from kaiwu_runtime.testing.refusals import invalid_fields, invalid_options
+
+NAME_LENGTH = 253
+GENERATED_LENGTH = 63
+"""A generated name is cut so that it has this length with its suffix."""
+
+_MANAGER_BYTES = 128
+_ANNOTATION_BYTES = 256 * 1024
+_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
+_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+_DNS_LABEL = re.compile(_LABEL)
+_DNS_1035_LABEL = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
+_QUALIFIED = re.compile(r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_STANDARD_FINALIZERS = frozenset({"foregroundDeletion", "kubernetes", "orphan"})
+_OWNER = ("apiVersion", "kind", "name", "uid")
+
+
+class Problem(NamedTuple):
+    """A field that the server refuses.
+
+    Attributes:
+        field: Its path.
+        text: What is wrong.
+    """
+
+    field: str
+    text: str
+
+
+def check_options(options: str, params: Mapping[str, str], *, apply: bool) -> None:
+    """Refuse options of a write that the API server refuses.
+
+    Args:
+        options: ``CreateOptions`` or ``PatchOptions``.
+        params: The query of the request.
+        apply: Whether it is a server-side apply.
+
+    Raises:
+        InvalidError: An option is missing or has a value that it may not have.
+    """
+    if problems := list(_options(options, params, apply=apply)):
+        raise invalid_options(options, problems)
+
+
+def _options(options: str, params: Mapping[str, str], *, apply: bool) -> Iterator[Problem]:
+    manager = params.get("fieldManager", "")
+    if apply and not manager:
+        yield Problem("fieldManager", "Required value: is required for apply patch")
+    if options == "PatchOptions" and not apply and "force" in params:
+        yield Problem("force", "Forbidden: may not be specified for non-apply patch")
+    if len(manager.encode()) > _MANAGER_BYTES:
+        yield Problem("fieldManager", f"Too long: may not be more than {_MANAGER_BYTES} bytes")
+    bad = next((index for index, character in enumerate(manager) if not character.isprintable()), None)
+    if bad is not None:
+        text = f"invalid character U+{ord(manager[bad]):04X} (at position {bad})"
+        yield Problem("fieldManager", f"Invalid value: {text}")
+    if params.get("dryRun", "All") != "All":
+        yield Problem("dryRun", f'Unsupported value: "{params["dryRun"]}": supported values: "All"')
+    if params.get("fieldValidation", "") not in {"", "Ignore", "Warn", "Strict"}:
+        yield Problem("fieldValidation", f'Unsupported value: "{params["fieldValidation"]}"')
+
+
+def check_metadata(kind: FakeKind, obj: Mapping[str, Any], *, new: bool) -> None:
+    """Refuse an object whose metadata the API server refuses.
+
+    Args:
+        kind: The resource.
+        obj: The object as it would be stored.
+        new: Whether it is created by this write; its name is looked at then.
+
+    Raises:
+        InvalidError: A field of the metadata has a value that it may not have.
+    """
+    metadata = obj["metadata"]
+    problems = [*(_names(kind, metadata) if new else ()), *_maps(metadata), *_finalizers(kind, metadata)]
+    if problems := [*problems, *_owners(metadata)]:
+        raise invalid_fields(kind, metadata.get("name", ""), problems)
+
+
+def _names(kind: FakeKind, metadata: Mapping[str, Any]) -> Iterator[Problem]:
+    generated = metadata.get("generateName", "")
+    if generated and not _is_name(kind, generated[:-2] + "a" if generated.endswith("-") else generated):
+        yield Problem("metadata.generateName", f'Invalid value: "{generated}"')
+    name = metadata.get("name", "")
+    if not name:
+        yield Problem("metadata.name", "Required value: name or generateName is required")
+    elif not _is_name(kind, name):
+        yield Problem("metadata.name", f'Invalid value: "{name}"')
+    if metadata.get("generation", 0) < 0:
+        yield Problem("metadata.generation", "Invalid value: must be greater than or equal to 0")
+
+
+def _is_name(kind: FakeKind, name: str) -> bool:
+    identity = kind.identity
+    if identity.group == "rbac.authorization.k8s.io":
+        return name not in {".", ".."} and "/" not in name and "%" not in name
+    if (identity.group, identity.kind) == ("", "Namespace"):
+        return len(name) <= GENERATED_LENGTH and _DNS_LABEL.fullmatch(name) is not None
+    if (identity.group, identity.kind) == ("", "Service"):
+        return len(name) <= GENERATED_LENGTH and _DNS_1035_LABEL.fullmatch(name) is not None
+    return is_subdomain(name)
+
+
+def is_subdomain(name: str) -> bool:
+    """Tell whether a name is a DNS subdomain of RFC 1123."""
+    return len(name) <= NAME_LENGTH and _SUBDOMAIN.fullmatch(name) is not None
+
+
+def is_qualified(name: str) -> bool:
+    """Tell whether a name is one as keys of labels have it: ``name`` or ``prefix/name``."""
+    prefix, slash, rest = name.rpartition("/")
+    if slash and not is_subdomain(prefix):
+        return False
+    return len(rest) <= GENERATED_LENGTH and _QUALIFIED.fullmatch(rest) is not None
+
+
+def _maps(metadata: Mapping[str, Any]) -> Iterator[Problem]:
+    for key, value in (metadata.get("labels") or {}).items():
+        if not is_qualified(key):
+            yield Problem("metadata.labels", f'Invalid value: "{key}": not a valid label key')
+        if value and (len(value) > GENERATED_LENGTH or _QUALIFIED.fullmatch(value) is None):
+            yield Problem("metadata.labels", f'Invalid value: "{value}": not a valid label value')
+    annotations = metadata.get("annotations") or {}
+    for key in annotations:
+        if not is_qualified(key.lower()):
+            yield Problem("metadata.annotations", f'Invalid value: "{key}": not a valid annotation key')
+    if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > _ANNOTATION_BYTES:
+        yield Problem("metadata.annotations", f"Too long: may not be more than {_ANNOTATION_BYTES} bytes")
+
+
+def _finalizers(kind: FakeKind, metadata: Mapping[str, Any]) -> Iterator[Problem]:
+    finalizers = metadata.get("finalizers") or ()
+    for index, name in enumerate(finalizers):
+        if not is_qualified(name):
+            yield Problem("metadata.finalizers", f'Invalid value: "{name}": not a valid finalizer name')
+        elif not kind.custom and "/" not in name and name not in _STANDARD_FINALIZERS:
+            text = "name is neither a standard finalizer name nor is it fully qualified"
+            yield Problem(f"metadata.finalizers[{index}]", f'Invalid value: "{name}": {text}')
+    if {"orphan", "foregroundDeletion"} <= {*finalizers}:
+        yield Problem("metadata.finalizers", "Invalid value: orphan and foregroundDeletion cannot be both set")
+
+
+def _owners(metadata: Mapping[str, Any]) -> Iterator[Problem]:
+    field = "metadata.ownerReferences"
+    references = metadata.get("ownerReferences") or ()
+    for index, reference in enumerate(references):
+        for name in _OWNER:
+            value = reference.get(name) or ""
+            if not value or (name == "apiVersion" and value.count("/") > 1):
+                yield Problem(f"{field}[{index}].{name}", f'Invalid value: "{value}": must not be empty')
+        if (reference.get("apiVersion"), reference.get("kind")) == ("v1", "Event"):
+            yield Problem(f"{field}[{index}]", "Invalid value: /v1, Kind=Event is disallowed from being an owner")
+    if sum(reference.get("controller") is True for reference in references) > 1:
+        yield Problem(field, "Invalid value: Only one reference can have Controller set to true")
+
+
+def immutable(kind: FakeKind, name: str, field: str, value: object) -> APIStatusError:
+    """Return the error for a change of a field that cannot change."""
+    return invalid_fields(kind, name, [Problem(field, f'Invalid value: "{value}": field is immutable')])
