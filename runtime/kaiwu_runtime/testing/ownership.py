@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kaiwu_runtime.errors import APIStatusError
+from kaiwu_runtime.json_equality import json_equal
 from kaiwu_runtime.testing.fields import (
     PRESENT,
     Fields,
@@ -95,7 +96,7 @@ def after_update(old: Mapping[str, Any], new: Mapping[str, Any], manager: Manage
     if old and not owners:
         return {}  # who owns what is not recorded before something is applied
     before, after = flat(old), flat(new)
-    changed = {path for path, value in after.items() if path not in before or before[path] != value}
+    changed = {path for path, value in after.items() if path not in before or not json_equal(before[path], value)}
     gone = before.keys() - after.keys()
     owners = {owner: fields - changed - gone for owner, fields in owners.items()}
     owners[manager] = owners.get(manager, _EMPTY) | changed
@@ -129,7 +130,7 @@ def applied(
     others: dict[Manager, Fields] = {owner: fields for owner, fields in owners.items() if owner != manager}
     result = prune(merge(dict(live), dict(config)), last, wanted.union(*others.values()))
     before, after = flat(live), flat(result)
-    changed = {path for path, value in after.items() if path not in before or before[path] != value}
+    changed = {path for path, value in after.items() if path not in before or not json_equal(before[path], value)}
     changed -= {path for path in changed if after[path] is None and before.get(path) is PRESENT}  # emptied, not set
     conflicts = {owner: fields & changed for owner, fields in others.items() if fields & changed}
     if conflicts and not force:

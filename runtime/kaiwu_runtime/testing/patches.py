@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
+from kaiwu_runtime.json_equality import json_equal
+
 
 class PatchError(Exception):
     """An operation of a JSON patch cannot be carried out."""
@@ -56,7 +58,7 @@ def _carry_out(document: dict[str, Any], operation: dict[str, Any]) -> None:
         found = _remove(document, origin) if word == "move" else deepcopy(_get(document, origin))
         _add(document, path, found)
     elif word == "test":
-        if _get(document, path) != operation["value"]:
+        if not json_equal(_get(document, path), operation["value"]):
             raise PatchError(f"testing path {operation['path']}: test failed")
     else:
         raise PatchError(f"{word!r} is no operation")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey
+from kaiwu_runtime.json_equality import json_equal
 from kaiwu_runtime.testing.kinds import FakeKind
 from kaiwu_runtime.testing.ownership import Manager, Owners, after_update, applied, owners_of, write_owners
 from kaiwu_runtime.testing.refusals import already_exists, conflict, invalid, not_found, refusal
@@ -248,10 +249,10 @@ class Writer:
 
     def _store(self, kind: FakeKind, old: Object, new: Object, owners: Owners, options: WriteOptions) -> Object:
         key = ObjectKey(old["metadata"].get("namespace", ""), old["metadata"]["name"])
-        if kind.generation and counted(kind, old) != counted(kind, new):
+        if kind.generation and not json_equal(counted(kind, old), counted(kind, new)):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         owners = {owner: fields for owner, fields in owners.items() if fields}
-        if new == old and owners == owners_of(old):
+        if json_equal(new, old) and owners == owners_of(old):
             return old  # a write that changes nothing makes no version
         write_owners(new, owners, old, self._now())
         if options.dry_run:

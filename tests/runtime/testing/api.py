@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from kaiwu_runtime.api import APIModel, Conditions, CustomResource, ListMapKeys, resource
+from kaiwu_runtime.api import APIModel, Conditions, CustomResource, ListMapKeys, PreserveUnknownFields, resource
 from kaiwu_runtime.client import Transport
 from kaiwu_runtime.errors import APIStatusError
 
@@ -56,6 +56,7 @@ class GadgetSpec(APIModel):
     options: dict[str, str] | None = None
     nested: Nested | None = None
     containers: Annotated[list[Container] | None, ListMapKeys("name")] = None
+    free: Annotated[dict[str, Any] | None, PreserveUnknownFields()] = None
 
 
 class GadgetStatus(APIModel):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from .api import API, JSON, STRATEGIC
@@ -21,6 +22,37 @@ async def merge_patches(api: API) -> None:
     await api.patch("Gadget", "a", {"spec": {"options": {"a": None, "b": None}}})
     await api.patch("Gadget", "a", {"spec": {"nested": {"deeper": {"name": "n"}}}})
     await api.patch("Gadget", "a", {"spec": None})
+
+
+VALUES: tuple[Any, ...] = (
+    1,
+    True,
+    0,
+    False,
+    "",
+    "1",
+    1.5,
+    [],
+    [1],
+    [True],
+    {},
+    {"a": 1},
+    {"a": True},
+    [[0]],
+    [[False]],
+)
+
+
+@scenario
+async def values_of_json(api: API) -> None:
+    """A change from one value to another that Python's == takes for the same is a change."""
+    await api.create("Gadget", "a", spec={"free": {"v": VALUES[0]}})
+    for before, value in pairwise((*VALUES, *reversed(VALUES))):
+        await api.patch("Gadget", "a", {"spec": {"free": {"v": value}}})
+        for tested in (before, value):
+            await api.patch("Gadget", "a", [{"op": "test", "path": "/spec/free/v", "value": tested}], JSON)
+    for number, value in enumerate((*VALUES[:10], *VALUES[:2])):
+        await api.apply(f"m{number % 2}", "Gadget", "b", spec={"free": {"v": value}}, force=number % 3 == 0)
 
 
 @scenario

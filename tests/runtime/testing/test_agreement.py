@@ -9,6 +9,7 @@ import pytest
 
 from kaiwu_runtime.client import Client
 from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.json_equality import json_equal
 from kaiwu_runtime.testing import FakeTransport
 
 from ..crds import install
@@ -94,4 +95,4 @@ def differences(real: Any, fake: Any, where: str = "") -> list[str]:
     if isinstance(real, list) and isinstance(fake, list) and len(real) == len(fake):
         pairs = enumerate(zip(real, fake, strict=True))
         return [line for number, pair in pairs for line in differences(*pair, f"{where}[{number}]")]
-    return [] if real == fake else [f"{where}: {real!r} by the real one, {fake!r} by the fake"]
+    return [] if json_equal(real, fake) else [f"{where}: {real!r} by the real one, {fake!r} by the fake"]
