@@ -132,7 +132,7 @@ class Writer:
         check_versions(kind, old, {"resourceVersion": "", **(wanted.get("metadata") or {})}, options)
         new = constrained(kind, old, wanted, options)
         # An empty list counts for nothing in a custom resource.
-        resets = ([{}],) if kind.custom else ([], [{}])
+        resets: tuple[list[dict[str, Any]], ...] = ([{}],) if kind.custom else ([], [{}])
         reset = not options.subresource and (wanted.get("metadata") or {}).get("managedFields") in resets
         owners = {} if reset else after_update(old, new, self._manager(kind, options, "Update"))
         return self._store(kind, old, new, owners, options)
