@@ -1,4 +1,8 @@
-"""The projects that the golden trees show: one row for each shape that a user can ask for."""
+"""The projects that the golden trees show: one row for each shape that a user can ask for.
+
+Three are committed as whole trees: generated-example/ (the plain one), and multigroup and namespaced below
+tests/golden. Of every other one, tests/golden has a diff from one of these, which is what a reviewer wants to see.
+"""
 
 from __future__ import annotations
 
@@ -13,16 +17,18 @@ class Case:
     """A project, as the commands that make it.
 
     Attributes:
-        name: Folder below tests/golden.
+        name: Name of the tree or the diff.
         init: Arguments of ``kaiwuctl init``.
         apis: Arguments of each ``kaiwuctl create api`` that follows.
         files: Files that are there before, below the folder that the project's folder is in.
+        base: The case that the diff starts from; None where the whole tree is committed.
     """
 
     name: str
     init: tuple[str, ...] = INIT
     apis: tuple[tuple[str, ...], ...] = ()
     files: dict[str, str] = field(default_factory=dict)
+    base: str | None = "plain"
 
     @property
     def namespaced(self) -> bool:
@@ -41,22 +47,29 @@ KAIWU_CLUSTER = api("kaiwu", "v1", "KaiwuCluster", "--resource=true", "--control
 CUSTOM_LICENSE = "Copyright 2026 The Kaiwu Authors.\n\nAll rights reserved."
 
 CASES = (
-    Case("plain", apis=(KAIWU_CLUSTER,)),
+    Case("plain", apis=(KAIWU_CLUSTER,), base=None),
     Case("no-api"),
     Case(
         "multigroup",
         init=(*INIT, "--multigroup"),
-        apis=(api("kaiwu", "v1", "KaiwuCluster"), api("backup", "v1alpha1", "Schedule")),
+        apis=(
+            api("kaiwu", "v1beta1", "KaiwuCluster"),
+            api("kaiwu", "v1", "KaiwuCluster"),
+            api("backup", "v1alpha1", "Schedule"),
+            api("backup", "v1alpha1", "Schedule", "--resource=false", "--controller", "--controller-name", "retention"),
+        ),
+        base=None,
     ),
-    Case("namespaced", init=(*INIT, "--namespaced"), apis=(api("kaiwu", "v1", "KaiwuCluster"),)),
-    Case("cluster-scope", apis=(api("kaiwu", "v1", "StorageTier", "--namespaced=false"),)),
-    Case("irregular-plural", apis=(api("kaiwu", "v1", "Index", "--plural", "indices"),)),
+    Case("namespaced", init=(*INIT, "--namespaced"), apis=(api("kaiwu", "v1", "KaiwuCluster"),), base=None),
+    Case("cluster-scope", apis=(api("kaiwu", "v1", "KaiwuCluster", "--namespaced=false"),)),
+    Case("irregular-plural", apis=(api("kaiwu", "v1", "KaiwuCluster", "--plural", "kaiwufleet"),)),
     Case("two-kinds", apis=(api("kaiwu", "v1", "KaiwuCluster"), api("kaiwu", "v1", "KaiwuUser"))),
     Case("two-versions", apis=(api("kaiwu", "v1beta1", "KaiwuCluster"), api("kaiwu", "v1", "KaiwuCluster"))),
     Case(
         "same-kind-in-two-groups",
         init=(*INIT, "--multigroup"),
-        apis=(api("kaiwu", "v1", "Cluster"), api("analytics", "v1", "Cluster")),
+        apis=(api("kaiwu", "v1", "KaiwuCluster"), api("backup", "v1alpha1", "KaiwuCluster")),
+        base="multigroup",
     ),
     Case("controller-only", apis=(api("apps", "v1", "Deployment", "--resource=false", "--controller"),)),
     Case("resource-only", apis=(api("kaiwu", "v1", "KaiwuCluster", "--controller=false"),)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,8 @@ from .cases import PROJECT_FOLDER, Case
 
 # 2026-01-01: the year of the licence headers, whenever this runs.
 EPOCH = "1767225600"
-DIGEST_PLACEHOLDER = "0" * 64
+# Names the wheel in vendor/ and its digest.
+RUNTIME_REQUIREMENTS = "requirements-runtime.txt"
 
 _GENERATOR = (
     "import sys; from kaiwu_runtime.generator.cli import main; sys.exit(main(sys.argv[1:]) or main(['generate']))"
@@ -103,14 +103,16 @@ def contents(folder: Path) -> dict[str, tuple[bytes, bool]]:
 
 
 def golden_contents(project: Path) -> dict[str, tuple[bytes, bool]]:
-    """Return what is committed of a project: all but the wheel, and a placeholder where its digest is.
+    """Return what is committed of a project: all but the runtime's wheel and the file with its digest.
 
-    The wheel changes with every change of the runtime, and a dozen copies of it would say nothing about templates.
+    Both change with every change of the runtime, and say nothing about templates.
     """
-    files = {name: file for name, file in contents(project).items() if not name.startswith("vendor/")}
-    requirements, executable = files["requirements-runtime.txt"]
-    normalised = re.sub(rb"sha256:[0-9a-f]{64}", f"sha256:{DIGEST_PLACEHOLDER}".encode(), requirements)
-    return {**files, "requirements-runtime.txt": (normalised, executable)}
+    files = contents(project)
+    return {name: file for name, file in files.items() if name != RUNTIME_REQUIREMENTS and not _is_vendored(name)}
+
+
+def _is_vendored(name: str) -> bool:
+    return name.startswith("vendor/")
 
 
 def differing(one: dict[str, tuple[bytes, bool]], other: dict[str, tuple[bytes, bool]]) -> list[str]:

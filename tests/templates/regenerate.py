@@ -10,25 +10,15 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
-def write_tree(folder: Path, files: dict[str, tuple[bytes, bool]]) -> None:
-    """Replace what is in a folder by these files."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    for name, (content, executable) in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-        path.chmod(0o755 if executable else 0o644)
-
-
 def main() -> int:
     """Write every tree and return the exit status."""
     # At the end, so that the wheels that are installed are found first.
     sys.path.append(str(REPOSITORY))
     from tests.templates.cases import CASES, EXAMPLE
     from tests.templates.generation import GenerationError, contents, generate, golden_contents
+    from tests.templates.golden import GOLDEN_FOLDER, Tree, committed_path, diff, write_tree
 
-    trees: dict[Path, dict[str, tuple[bytes, bool]]] = {}
+    trees: dict[str, Tree] = {}
     for case in CASES:
         with tempfile.TemporaryDirectory(prefix="kaiwuctl-golden-") as parent:
             try:
@@ -36,16 +26,22 @@ def main() -> int:
             except GenerationError as error:
                 print(f"error: {case.name}: {error}", file=sys.stderr)
                 return 1
-            trees[REPOSITORY / "tests" / "golden" / case.name] = golden_contents(project)
+            trees[case.name] = golden_contents(project)
             if case is EXAMPLE:
-                trees[REPOSITORY / "generated-example"] = contents(project)
+                example = contents(project)
         print(f"generated {case.name}", flush=True)
     # Nothing is replaced before everything is there.
-    golden = REPOSITORY / "tests" / "golden"
-    if golden.exists():
-        shutil.rmtree(golden)
-    for folder, files in trees.items():
-        write_tree(folder, files)
+    shutil.rmtree(GOLDEN_FOLDER, ignore_errors=True)
+    shutil.rmtree(committed_path(EXAMPLE), ignore_errors=True)
+    GOLDEN_FOLDER.mkdir()
+    for case in CASES:
+        if case is EXAMPLE:
+            write_tree(committed_path(case), example)
+        elif case.base is None:
+            write_tree(committed_path(case), trees[case.name])
+        else:
+            with tempfile.TemporaryDirectory(prefix="kaiwuctl-golden-") as parent:
+                committed_path(case).write_text(diff(Path(parent), trees[case.base], trees[case.name]), "utf-8")
     return 0
 
 

@@ -73,8 +73,8 @@ def test_scripts_are_posix_shell(golden: Path) -> None:
 
 
 @pytest.mark.parametrize(("folder", "has_header"), [("plain", True), ("license-file", True), ("license-none", False)])
-def test_licence_header_is_on_every_python_file(folder: str, has_header: bool, repository: Path) -> None:
-    project = repository / "tests" / "golden" / folder
+def test_licence_header_is_on_every_python_file(folder: str, has_header: bool, golden_trees: dict[str, Path]) -> None:
+    project = golden_trees[folder]
     header = (project / "hack" / "boilerplate.py.txt").read_text(encoding="utf-8") if has_header else "# Copyright"
     sources = [path for path in files(project) if path.suffix == ".py"]
     assert len(sources) > 5

@@ -74,7 +74,10 @@ def test_target_is_phony(target: str, plain: Path) -> None:
             "podman build --label org.opencontainers.image.version=v1 -t r.example:5000/o:v1 .",
         ),
         (("docker-build", "IMG=r.example:5000/o"), "docker build -t r.example:5000/o ."),
-        (("docker-build", "IMG=o@sha256:1", "BUILD_ARGS=--build-arg A=b"), "docker build --build-arg A=b -t o@sha256:1 ."),
+        (
+            ("docker-build", "IMG=o@sha256:1", "BUILD_ARGS=--build-arg A=b"),
+            "docker build --build-arg A=b -t o@sha256:1 .",
+        ),
         (
             ("docker-build", "IMG=o", "SOURCE_DATE_EPOCH=7", "CONTAINER_TOOL=buildah"),
             "buildah build --build-arg SOURCE_DATE_EPOCH=7 --timestamp 7 -t o .",

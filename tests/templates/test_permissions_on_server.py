@@ -181,9 +181,6 @@ async def change_fast(plane: ControlPlane, audit: Audit) -> None:
 def scrape_with_a_stranger(plane: ControlPlane, port: int) -> None:
     """Let somebody ask for the metrics, whom the manager then asks the API server about."""
 
-
-
-
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     token = plane.service_account_token("stranger", "default")

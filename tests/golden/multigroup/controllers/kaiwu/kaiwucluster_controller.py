@@ -17,7 +17,7 @@
 from kaiwu_runtime import Manager, NotFoundError, Reconciler, Request, Result, controller_managed_by
 from kaiwu_runtime.api import rbac, set_condition
 
-from api.kaiwu.v1.kaiwucluster_types import KaiwuCluster, KaiwuClusterStatus
+from api.kaiwu.v1beta1.kaiwucluster_types import KaiwuCluster, KaiwuClusterStatus
 
 
 @rbac(groups="kaiwu.inspur.com", resources="kaiwuclusters", verbs=["get", "list", "watch"])

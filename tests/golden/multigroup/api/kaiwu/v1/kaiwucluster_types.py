@@ -41,6 +41,7 @@ class KaiwuClusterStatus(APIModel):
     group="kaiwu.inspur.com",
     version="v1",
     plural="kaiwuclusters",
+    storage=False,
     columns=[
         PrinterColumn("Ready", '.status.conditions[?(@.type=="Ready")].status'),
         PrinterColumn("Age", ".metadata.creationTimestamp", type="date"),

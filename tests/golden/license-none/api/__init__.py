@@ -1,1 +1,0 @@
-"""The API types, one package per version; `kaiwuctl create api` adds them."""

@@ -1,1 +1,0 @@
-"""Types of kaiwu.inspur.com/v1."""

@@ -1,1 +1,0 @@
-"""The controllers. main.py runs every Reconciler in a `*_controller.py` module below this package."""
