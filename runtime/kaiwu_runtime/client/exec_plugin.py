@@ -190,6 +190,8 @@ class ExecAuthentication:
         status = credential.status
         if status is None or not (status.token or status.certificate):
             raise CredentialsError(f"exec plugin {command}: printed neither a token nor a client certificate")
+        if not (status.token.isascii() and status.token.isprintable()):
+            raise CredentialsError(f"exec plugin {command}: printed a token that no HTTP header can hold")
         if bool(status.certificate) != bool(status.key):
             raise CredentialsError(f"exec plugin {command}: a client certificate needs its key, and a key its chain")
         return status

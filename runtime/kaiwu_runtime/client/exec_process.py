@@ -89,12 +89,11 @@ async def _follow(
     ending = asyncio.create_task(process.wait())
     try:
         both: set[asyncio.Future[Any]] = {reading, ending}
-        await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
-        if not ending.done():
-            await reading  # which has failed
-        await asyncio.wait({reading}, timeout=_CLOSING_SECONDS)
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not reading.done():
+            await asyncio.wait({reading}, timeout=_CLOSING_SECONDS)
         if reading.done():
-            await reading
+            await reading  # which may have failed
         return PluginResult(await ending, bytes(printed), _one_line(tail)[-COMPLAINT_LENGTH:])
     finally:
         reading.cancel()
