@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from kaiwu_runtime.client.authentication import Authentication, StaticAuthentication, TokenFileAuthentication
 from kaiwu_runtime.client.exec_plugin import ExecAuthentication
@@ -70,7 +70,7 @@ class Credentials:
         url = urlsplit(self.server)
         if "@" not in url.netloc:
             return
-        self.server = without_credentials(self.server)
+        self.server = urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2]))
         if isinstance(self.authentication, StaticAuthentication) and not self.authentication.authorization():
             self.authentication = StaticAuthentication.basic(unquote(url.username or ""), unquote(url.password or ""))
 

@@ -9,6 +9,7 @@ See https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-ku
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 E = TypeVar("E")
+
+_QUOTED = re.compile(r"'(?!<[a-z ]+>').*'")
 
 DEFAULT_PATH = Path("~/.kube/config")
 
@@ -167,7 +170,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _problem(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
-    return " ".join(str(getattr(error, "problem", None) or "it cannot be parsed").split())
+    text = " ".join(str(getattr(error, "problem", None) or "it cannot be parsed").split())
+    return _QUOTED.sub("'...'", text)  # an alias or a tag, which a token without quotes may look like
 
 
 def _merge(entries: dict[str, Entry], found: object, path: Path, section: str) -> None:

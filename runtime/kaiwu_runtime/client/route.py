@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 SOCKS_SCHEMES = frozenset({"socks5", "socks5h"})
 
-_USER_INFO = re.compile(r"://[^/?#\s]*@")
+_USER_INFO = re.compile(r"(?:(?<=://)|^(?!.*://)).*@", re.DOTALL)
 
 
 class ProxyError(Exception):
@@ -62,8 +62,11 @@ def proxy_authorization(proxy: SplitResult) -> tuple[tuple[str, str], ...]:
 
 
 def without_credentials(url: str) -> str:
-    """Return a URL as messages show it: without its user name and password."""
-    return _USER_INFO.sub("://", url)
+    """Return a URL as messages show it: without its user name and password.
+
+    Also of what is not a URL: a password with a slash, or a scheme that was forgotten, is why there is a message.
+    """
+    return _USER_INFO.sub("", url)
 
 
 def bracketed(host: str) -> str:
