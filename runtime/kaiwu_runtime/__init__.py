@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from kaiwu_runtime.client.changes import OperationResult, create_or_update, patch_changes
     from kaiwu_runtime.client.client import Client, PatchType
     from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
+    from kaiwu_runtime.client.metadata import MetadataClient
+    from kaiwu_runtime.client.namespaced import NamespacedClient
     from kaiwu_runtime.client.owner import (
         has_controller_reference,
         has_owner_reference,
@@ -41,6 +43,8 @@ __all__ = [
     "KaiwuError",
     "Manager",
     "ManagerOptions",
+    "MetadataClient",
+    "NamespacedClient",
     "NotFoundError",
     "OperationResult",
     "PatchType",
@@ -71,6 +75,8 @@ _MODULES = {
     "KaiwuError": "errors",
     "Manager": "manager.manager",
     "ManagerOptions": "manager.options",
+    "MetadataClient": "client.metadata",
+    "NamespacedClient": "client.namespaced",
     "NotFoundError": "errors",
     "OperationResult": "client.changes",
     "PatchType": "client.client",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
-from lightkube.core.resource import GlobalResource, Resource, api_info
+from lightkube.core.resource import NamespacedResource, NamespacedSubResource, Resource, ResourceDef, api_info
 
 IDENTITY_ATTRIBUTE = "__kaiwu_identity__"
 
@@ -49,6 +49,11 @@ class ResourceIdentity:
         """The value of an object's ``apiVersion`` field."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
+    @property
+    def is_built_in(self) -> bool:
+        """Whether the resource is the API server's own, as far as its group tells: not a custom resource's."""
+        return "." not in self.group or self.group.endswith(".k8s.io")
+
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """Return the request path of the collection, of one object, or of a subresource.
 
@@ -70,11 +75,30 @@ class ResourceIdentity:
         return f"{self.kind} ({self.api_version})"
 
 
+@dataclass(frozen=True, slots=True)
+class SubresourceIdentity:
+    """What one of lightkube's subresource classes stands for: ``PodStatus``, ``DeploymentScale``, ``PodEviction``.
+
+    Attributes:
+        parent: The resource it belongs to, whose path it extends.
+        name: Last segment of the path: ``status``, ``scale``, ``eviction``.
+        api_version: ``apiVersion`` of the objects that it takes; of a scale it is ``autoscaling/v1``.
+        kind: ``kind`` of these objects.
+        verbs: What the API server offers: ``get``, ``patch``, ``post``, ``put``.
+    """
+
+    parent: ResourceIdentity
+    name: str
+    api_version: str
+    kind: str
+    verbs: frozenset[str]
+
+
 def identify(kind: type[Any]) -> ResourceIdentity:
     """Return the identity of a lightkube kind or of a type decorated with ``resource``.
 
     Raises:
-        TypeError: The type stands for no resource.
+        TypeError: The type is not a Kubernetes resource, or is a subresource: see `subresource_of`.
     """
     identity = kind.__dict__.get(IDENTITY_ATTRIBUTE)
     if isinstance(identity, ResourceIdentity):
@@ -83,19 +107,63 @@ def identify(kind: type[Any]) -> ResourceIdentity:
 
 
 @cache
+def subresource_of(kind: type[Any]) -> SubresourceIdentity | None:
+    """Return what a subresource class of lightkube stands for; None for every other type."""
+    if not _is_lightkube(kind):
+        return None
+    info = api_info(kind)
+    if not info.action:
+        return None
+    return SubresourceIdentity(
+        parent=_lightkube_identity(kind, info.parent or info.resource),
+        name=info.action,
+        api_version=info.resource.api_version,
+        kind=info.resource.kind,
+        verbs=frozenset(info.verbs),
+    )
+
+
+def type_meta(kind: type[Any]) -> tuple[str, str]:
+    """Return ``apiVersion`` and ``kind`` of a type's objects, those of a subresource included.
+
+    Raises:
+        TypeError: The type is not a Kubernetes resource.
+    """
+    subresource = subresource_of(kind)  # type: ignore[arg-type]  # a class is hashable
+    if subresource is not None:
+        return subresource.api_version, subresource.kind
+    identity = identify(kind)
+    return identity.api_version, identity.kind
+
+
+@cache
 def _identify_lightkube(kind: type[Any]) -> ResourceIdentity:
     # Asked for by every request and every owner reference, and always the same.
-    if isinstance(kind, type) and issubclass(kind, Resource) and hasattr(kind, "_api_info"):
-        info = api_info(kind)
-        definition = info.resource
-        return ResourceIdentity(
-            group=definition.group,
-            version=definition.version,
-            kind=definition.kind,
-            plural=info.plural,
-            namespaced=not issubclass(kind, GlobalResource),
+    if not _is_lightkube(kind):
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        raise TypeError(
+            f"{name} is not a Kubernetes resource: decorate it with @resource(...) or use a kind from "
+            "lightkube.resources"
         )
-    raise TypeError(
-        f"{kind.__module__}.{kind.__qualname__} is no Kubernetes resource: "
-        "decorate it with @resource(...) or use a kind from lightkube.resources"
+    subresource = subresource_of(kind)  # type: ignore[arg-type]
+    if subresource is not None:
+        parent = subresource.parent
+        raise TypeError(
+            f"{kind.__qualname__} is the subresource {parent.plural}/{subresource.name}, not a resource: "
+            f"use {parent.kind} instead"
+        )
+    return _lightkube_identity(kind, api_info(kind).resource)
+
+
+def _is_lightkube(kind: type[Any]) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Resource) and hasattr(kind, "_api_info")
+
+
+def _lightkube_identity(kind: type[Any], definition: ResourceDef) -> ResourceIdentity:
+    return ResourceIdentity(
+        group=definition.group,
+        version=definition.version,
+        kind=definition.kind,
+        plural=api_info(kind).plural,
+        namespaced=issubclass(kind, NamespacedResource | NamespacedSubResource),
     )

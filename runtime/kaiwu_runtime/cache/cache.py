@@ -122,7 +122,7 @@ class Cache:
             metadata_only: Another informer, which keeps the objects' metadata and nothing else.
 
         Raises:
-            TypeError: The type is no Kubernetes resource.
+            TypeError: The type is not a Kubernetes resource.
         """
         informer = self._informers.get((kind, metadata_only))
         if informer is None:

@@ -6,6 +6,8 @@ from kaiwu_runtime.client.client import Client, PatchType
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
 from kaiwu_runtime.client.http_transport import HTTPTransport
+from kaiwu_runtime.client.metadata import MetadataClient, PartialObjectMetadata
+from kaiwu_runtime.client.namespaced import NamespacedClient
 from kaiwu_runtime.client.owner import (
     has_controller_reference,
     has_owner_reference,
@@ -14,15 +16,21 @@ from kaiwu_runtime.client.owner import (
     set_owner_reference,
 )
 from kaiwu_runtime.client.reader import Reader
+from kaiwu_runtime.client.request_options import FieldValidation, PropagationPolicy
 from kaiwu_runtime.client.scale import get_scale, set_scale
 from kaiwu_runtime.client.transport import Transport
 
 __all__ = [
     "CachedClient",
     "Client",
+    "FieldValidation",
     "HTTPTransport",
+    "MetadataClient",
+    "NamespacedClient",
     "OperationResult",
+    "PartialObjectMetadata",
     "PatchType",
+    "PropagationPolicy",
     "Reader",
     "Transport",
     "add_finalizer",

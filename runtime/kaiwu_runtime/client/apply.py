@@ -5,18 +5,23 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.api.identity import ResourceIdentity, type_meta
 from kaiwu_runtime.client.codec import encode, encode_status
 from kaiwu_runtime.client.paths import object_names, object_path
 from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import ConflictError
 
+if TYPE_CHECKING:
+    from lightkube.models.meta_v1 import ObjectMeta
+
 _SERVER_OWNED = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink"})
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_document = msgspec.json.Decoder(dict[str, Any])
 _NO_METADATA = msgspec.Raw(b"{}")
 
 
@@ -52,39 +57,96 @@ def status_body(obj: Any) -> dict[str, Any]:  # noqa: ANN401 - a pydantic model 
 
     With an object that was read from a server go its uid and resourceVersion, so that no successor is written.
     """
-    identity = identify(type(obj))
+    api_version, kind = type_meta(type(obj))
     namespace, name = object_names(obj)
     sent = {"name": name, "namespace": namespace} if namespace else {"name": name}
     metadata = obj.metadata
     if metadata is not None and metadata.uid and metadata.resourceVersion:
         sent |= {"uid": metadata.uid, "resourceVersion": metadata.resourceVersion}
     return {
-        "apiVersion": identity.api_version,
-        "kind": identity.kind,
+        "apiVersion": api_version,
+        "kind": kind,
         "metadata": sent,
         "status": encode_status(obj),
     }
 
 
-async def newest_version(transport: Transport, obj: Any) -> str:  # noqa: ANN401 - see status_body
+def scale_body(obj: Any) -> dict[str, Any]:  # noqa: ANN401 - see status_body
+    """Return the members of an apply of an object's scale: how many replicas there should be.
+
+    Args:
+        obj: The object itself, whose replicas are taken, or one of lightkube's scale classes.
+
+    Raises:
+        ValueError: The number of replicas is not set.
+    """
+    namespace, name = object_names(obj)
+    kind: type[Any] = type(obj)
+    definition = kind.__dict__.get("__kaiwu_resource__")
+    scale = definition.scale if definition is not None else None
+    path = scale.spec_replicas_path if scale is not None else ".spec.replicas"
+    replicas: Any = _document.decode(encode(obj))
+    for field in path.strip(".").split("."):
+        replicas = replicas.get(field) if isinstance(replicas, dict) else None
+    if replicas is None:
+        raise ValueError(f"{kind.__name__} {name}: {path.lstrip('.')} is not set")
+    metadata = {"name": name, "namespace": namespace} if namespace else {"name": name}
+    return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": metadata, "spec": {"replicas": replicas}}
+
+
+def remove_fields(body: dict[str, Any], paths: Sequence[str]) -> None:
+    """Put nulls into an apply, with which the API server takes fields out of the object.
+
+    Args:
+        body: The members of the apply; changed in place.
+        paths: Names joined by dots.
+
+    Raises:
+        ValueError: A path leads through something else than objects, or names a field that is set.
+    """
+    for path in paths:
+        parent = body
+        *parents, last = path.strip(".").split(".")
+        for field in parents:
+            inner = parent.get(field, {})
+            if isinstance(inner, msgspec.Raw):
+                inner = _document_of(inner, path)
+            if not isinstance(inner, dict):
+                raise ValueError(f"remove: {path!r} leads through {field!r}, which is not an object")
+            parent[field] = inner
+            parent = inner
+        if parent.get(last) is not None or not last:
+            raise ValueError(f"remove: {path!r} is set in the object that is applied")
+        parent[last] = None
+
+
+def _document_of(raw: msgspec.Raw, path: str) -> dict[str, Any]:
+    try:
+        return _document.decode(raw)
+    except msgspec.ValidationError:
+        raise ValueError(f"remove: {path!r} leads through something that is not an object") from None
+
+
+async def newest_version(transport: Transport, identity: ResourceIdentity, namespace: str, read: ObjectMeta) -> str:
     """Return the resourceVersion that an object has now, if it is the same object still.
 
     Args:
         transport: Reads it.
-        obj: The object as it was read, with its uid.
+        identity: Its resource.
+        namespace: Where it is.
+        read: Its metadata as it was read, with its uid.
 
     Raises:
         ConflictError: It was replaced by another of the same name.
         NotFoundError: It is gone.
         APIError: Any other failure.
     """
-    identity = identify(type(obj))
-    namespace, name = object_names(obj)
+    name = read.name or ""
     answer = await transport.request("GET", object_path(identity, namespace, name))
-    present, uid = _stored.decode(answer).metadata, obj.metadata.uid
-    if present.uid != uid:
+    present = _stored.decode(answer).metadata
+    if present.uid != read.uid:
         raise ConflictError(
-            f"{identity.kind} {name}: the object with uid {uid} was replaced by one with uid {present.uid}",
+            f"{identity.kind} {name}: the object with uid {read.uid} was replaced by one with uid {present.uid}",
             code=409,
             reason="Conflict",
         )

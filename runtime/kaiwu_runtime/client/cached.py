@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from kaiwu_runtime.api.identity import subresource_of
 from kaiwu_runtime.client.client import Client
 
 if TYPE_CHECKING:
@@ -25,11 +26,21 @@ class CachedClient(Client):
     """
 
     def __init__(self, client: Client, cache: Cache) -> None:
-        super().__init__(client.transport, field_manager=client.field_manager, namespace=client.namespace)
+        super().__init__(
+            client.transport,
+            field_manager=client.field_manager,
+            namespace=client.namespace,
+            field_validation=client.field_validation,
+        )
         self._cache = cache
 
     async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
-        """Return one object from the cache, as a copy that may be changed; see :class:`Reader`."""
+        """Return one object from the cache, as a copy that may be changed; see :class:`Reader`.
+
+        Subresources are not cached: they are read from the API server.
+        """
+        if subresource_of(kind) is not None:  # type: ignore[arg-type]  # a class is hashable
+            return await super().get(kind, name, namespace=namespace)
         return await self._cache.get(kind, name, namespace=namespace)
 
     async def list(

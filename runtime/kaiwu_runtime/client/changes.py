@@ -53,7 +53,15 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return patch
 
 
-async def patch_changes(client: Client, obj: T, base: T, *, optimistic_lock: bool = True, dry_run: bool = False) -> T:
+async def patch_changes(
+    client: Client,
+    obj: T,
+    base: T,
+    *,
+    optimistic_lock: bool = True,
+    field_manager: str = "",
+    dry_run: bool = False,
+) -> T:
     """Send what differs between an object and what it was; without a difference nothing is sent.
 
     The status is not written: use :meth:`Client.apply_status`. Fields that the type does not know stay, but for those
@@ -64,6 +72,7 @@ async def patch_changes(client: Client, obj: T, base: T, *, optimistic_lock: boo
         obj: The object as it should be.
         base: The same object before the change: ``copy.deepcopy(obj)``, made first.
         optimistic_lock: Fail when the object has changed since `base` was read.
+        field_manager: Instead of the client's own.
         dry_run: Let the server check it without storing it.
 
     Returns:
@@ -86,11 +95,16 @@ async def patch_changes(client: Client, obj: T, base: T, *, optimistic_lock: boo
             raise ValueError(f"{type(obj).__name__}: an optimistic lock needs an object that was read from the server")
         patch.setdefault("metadata", {})["resourceVersion"] = metadata.resourceVersion
     namespace, name = object_names(obj)
-    return await client.patch(type(obj), name, patch, namespace=namespace, dry_run=dry_run)
+    return await client.patch(type(obj), name, patch, namespace=namespace, field_manager=field_manager, dry_run=dry_run)
 
 
 async def create_or_update(
-    client: Client, obj: T, mutate: Callable[[T], Awaitable[None] | None], *, dry_run: bool = False
+    client: Client,
+    obj: T,
+    mutate: Callable[[T], Awaitable[None] | None],
+    *,
+    field_manager: str = "",
+    dry_run: bool = False,
 ) -> tuple[T, OperationResult]:
     """Bring an object into a state: create it, or send what has to change.
 
@@ -98,6 +112,7 @@ async def create_or_update(
         client: Reads and writes; a client that reads from the cache is fine.
         obj: The object with its name and namespace, and what only a creation sets.
         mutate: Sets what is wanted, on the object that is there or on `obj`; must not change the name.
+        field_manager: Instead of the client's own.
         dry_run: Let the server check it without storing it.
 
     Returns:
@@ -114,10 +129,10 @@ async def create_or_update(
         found = await client.get(type(obj), name, namespace=namespace)
     except NotFoundError:
         await _mutated(obj, mutate)
-        return await client.create(obj, dry_run=dry_run), OperationResult.CREATED
+        return await client.create(obj, field_manager=field_manager, dry_run=dry_run), OperationResult.CREATED
     base = deepcopy(found)
     await _mutated(found, mutate)
-    stored = await patch_changes(client, found, base, dry_run=dry_run)
+    stored = await patch_changes(client, found, base, field_manager=field_manager, dry_run=dry_run)
     return stored, OperationResult.UNCHANGED if stored is found else OperationResult.UPDATED
 
 

@@ -12,19 +12,24 @@ import enum
 import os
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, overload
 
 import msgspec
 
-from kaiwu_runtime.api.identity import identify
-from kaiwu_runtime.client.apply import apply_body, newest_version, status_body
+from kaiwu_runtime.api.identity import ResourceIdentity, identify
+from kaiwu_runtime.client.apply import apply_body, newest_version, remove_fields, scale_body, status_body
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.client.page import PAGE_SIZE, decode_page
 from kaiwu_runtime.client.paths import collection_path, object_names, object_path
+from kaiwu_runtime.client.request_options import FieldValidation, PropagationPolicy, delete_options, write_params
+from kaiwu_runtime.client.subresources import decode_answer, decode_created, has_status_subresource, target
 from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import ConflictError
+
+if TYPE_CHECKING:
+    from lightkube.models.autoscaling_v1 import Scale
 
 T = TypeVar("T")
 
@@ -32,7 +37,8 @@ FIELD_MANAGER = "kaiwu-runtime"
 STATUS_ATTEMPTS = 5
 """How often a status is sent when the object changes meanwhile."""
 
-PropagationPolicy = Literal["Background", "Foreground", "Orphan"]
+Patch = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""A merge patch, or the operations of a JSON patch."""
 
 _json = msgspec.json.Encoder()
 
@@ -55,14 +61,25 @@ class Client:
     Args:
         transport: How requests are sent.
         field_manager: Name under which server-side apply records the fields this client owns.
-        namespace: The context's or pod's namespace, for callers that want a default; no method applies it by itself.
+        namespace: The context's or pod's namespace, for callers that want a default; no method applies it by itself:
+            see :class:`~kaiwu_runtime.client.NamespacedClient`.
+        field_validation: What the API server does about unknown fields in creations and patches, by default; see
+            :data:`~kaiwu_runtime.client.FieldValidation`.
     """
 
-    def __init__(self, transport: Transport, *, field_manager: str = FIELD_MANAGER, namespace: str = "default") -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        field_manager: str = FIELD_MANAGER,
+        namespace: str = "default",
+        field_validation: FieldValidation = "",
+    ) -> None:
         self.transport = transport
         self.field_manager = field_manager
         self.namespace = namespace
         self._reconnect: Callable[[], Client] | None = None
+        self.field_validation = field_validation
 
     @classmethod
     def connect(
@@ -71,6 +88,7 @@ class Client:
         *,
         context: str = "",
         field_manager: str = FIELD_MANAGER,
+        field_validation: FieldValidation = "",
     ) -> Self:
         """Return a client for the cluster that the environment points at; sends nothing yet.
 
@@ -78,13 +96,21 @@ class Client:
             kubeconfig: A file that has to be used; default None looks in KUBECONFIG, the pod, ``~/.kube/config``.
             context: Name of the context; default is the current one.
             field_manager: See the class.
+            field_validation: See the class.
 
         Raises:
             ConfigurationError: No usable configuration.
         """
         credentials = load_credentials(kubeconfig=kubeconfig, context=context or None)
-        client = cls(HTTPTransport(credentials), field_manager=field_manager, namespace=credentials.namespace)
-        client._reconnect = lambda: Client.connect(kubeconfig, context=context, field_manager=field_manager)
+        client = cls(
+            HTTPTransport(credentials),
+            field_manager=field_manager,
+            namespace=credentials.namespace,
+            field_validation=field_validation,
+        )
+        client._reconnect = lambda: Client.connect(
+            kubeconfig, context=context, field_manager=field_manager, field_validation=field_validation
+        )
         return client
 
     def reconnect(self) -> Client | None:
@@ -94,6 +120,15 @@ class Client:
             ConfigurationError: No usable configuration any longer.
         """
         return None if self._reconnect is None else self._reconnect()
+
+    def namespace_for(self, identity: ResourceIdentity, namespace: str) -> str:
+        """Return the namespace that a request goes to; a client of one namespace overrides it.
+
+        Args:
+            identity: The resource; of a cluster-scoped one the namespace does not count.
+            namespace: As the caller gave it.
+        """
+        return namespace if identity.namespaced else ""
 
     async def close(self) -> None:
         """Close every connection."""
@@ -108,14 +143,20 @@ class Client:
         await self.close()
 
     async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
-        """Return one object; see :class:`~kaiwu_runtime.client.Reader`."""
-        return decode(kind, await self.transport.request("GET", object_path(identify(kind), namespace, name)))
+        """Return one object, or what one of lightkube's subresource classes stands for.
+
+        See :class:`~kaiwu_runtime.client.Reader`.
+        """
+        identity, subresource = target(kind, "get")
+        path = object_path(identity, self.namespace_for(identity, namespace), name, subresource)
+        return decode_answer(kind, subresource, await self.transport.request("GET", path))
 
     async def list(
         self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
     ) -> list[T]:
         """Return the objects that match, page by page; see :class:`~kaiwu_runtime.client.Reader`."""
-        path = collection_path(identify(kind), namespace)
+        identity = identify(kind)
+        path = collection_path(identity, self.namespace_for(identity, namespace))
         params = {"limit": str(PAGE_SIZE)}
         if label_selector:
             params["labelSelector"] = label_selector
@@ -129,25 +170,66 @@ class Client:
                 return found
             params["continue"] = page.metadata.continue_
 
-    async def create(self, obj: T, *, dry_run: bool = False) -> T:
+    async def create(
+        self,
+        obj: T,
+        *,
+        field_manager: str = "",
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+    ) -> T:
         """Create an object; ``metadata.generateName`` works as well as a name.
+
+        Of lightkube's subresource classes those can be created that the API server takes: ``PodEviction``,
+        ``PodBinding``, ``ServiceAccountToken``; their name is that of the object they are for.
 
         Args:
             obj: The object; its type says which resource.
+            field_manager: Instead of the client's own.
+            field_validation: Instead of the client's own.
             dry_run: Let the server check and default it without storing it.
 
         Raises:
             AlreadyExistsError: There is one of that name.
             InvalidError: It violates its schema or an admission rule.
+            ValueError: Its namespace is not set, and the kind is namespaced.
             APIError: Any other failure.
         """
-        identity = identify(type(obj))
-        namespace, _ = object_names(obj)
+        identity, subresource = target(type(obj), "post")
+        namespace, name = object_names(obj)
+        namespace = self.namespace_for(identity, namespace)
         if identity.namespaced and not namespace:
             raise ValueError(f"{identity.kind}: metadata.namespace is not set")
-        params = self._write_params(dry_run=dry_run)
-        path = collection_path(identity, namespace)
-        return decode(type(obj), await self.transport.request("POST", path, params=params, body=encode(obj)))
+        params = self._write_params(field_manager, field_validation, dry_run=dry_run)
+        path = (
+            object_path(identity, namespace, name, subresource) if subresource else collection_path(identity, namespace)
+        )
+        return decode_created(obj, await self.transport.request("POST", path, params=params, body=encode(obj)))
+
+    @overload
+    async def apply(
+        self,
+        obj: object,
+        *,
+        subresource: Literal["scale"],
+        force: bool = True,
+        field_manager: str = "",
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+    ) -> Scale: ...
+
+    @overload
+    async def apply(
+        self,
+        obj: T,
+        *,
+        force: bool = True,
+        field_manager: str = "",
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+        subresource: str = "",
+        remove: Sequence[str] = (),
+    ) -> T: ...
 
     async def apply(
         self,
@@ -155,31 +237,47 @@ class Client:
         *,
         force: bool = True,
         field_manager: str = "",
+        field_validation: FieldValidation | None = None,
         dry_run: bool = False,
         subresource: str = "",
-    ) -> T:
+        remove: Sequence[str] = (),
+    ) -> Any:
         """Create or change an object by server-side apply.
 
         The fields that are set become owned by the field manager; fields it owned before and no longer sends are
-        removed. What the server alone writes (managedFields, resourceVersion, ...) is left out of the request.
+        removed, unless another manager owns them too. Fields that no manager owns, because the API server filled
+        them in, stay: see `remove`. What the server alone writes (managedFields, resourceVersion, ...) is left out of
+        the request, and so is the status where it has a subresource of its own.
 
         Args:
             obj: The object with the fields that are wanted, and nothing else.
             force: Take over fields that another manager owns; False raises ConflictError for them. A controller
                 uses True: it is meant to win.
             field_manager: Instead of the client's own.
+            field_validation: Instead of the client's own. An apply is refused for unknown fields in any case.
             dry_run: Let the server check and merge it without storing it.
-            subresource: For example ``scale``; see `apply_status` for the status.
+            subresource: With ``scale``, the object's number of replicas is written and a Scale is returned; of a
+                custom resource by a merge patch, for which `force` does not count. See `apply_status` for the status.
+            remove: Paths of fields to take out of the object, whoever filled them in and may own them:
+                ``spec.strategy.rollingUpdate``. A path leads through objects, not through lists.
 
         Raises:
             ConflictError: Another manager owns a field and `force` is False.
+            ValueError: A path of `remove` leads through a list, or names a field that is set.
             InvalidError: It violates its schema or an admission rule.
             APIError: Any other failure.
 
         See https://kubernetes.io/docs/reference/using-api/server-side-apply/
         """
-        body = apply_body(obj, with_status=bool(subresource))
-        return await self._apply(obj, body, subresource, force=force, field_manager=field_manager, dry_run=dry_run)
+        _, subresource = target(type(obj), "patch", subresource)
+        params = self._write_params(field_manager, field_validation, dry_run=dry_run)
+        if subresource == "scale":
+            return await self._apply(obj, scale_body(obj), subresource, params, force=force)
+        with_status = bool(subresource) or not has_status_subresource(type(obj))  # type: ignore[arg-type]
+        body = apply_body(obj, with_status=with_status)
+        if remove:
+            remove_fields(body, remove)
+        return await self._apply(obj, body, subresource, params, force=force)
 
     async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:
         """Write an object's status by server-side apply; spec and metadata are not sent.
@@ -195,35 +293,72 @@ class Client:
             dry_run: See `apply`.
 
         Raises:
+            ValueError: The kind has no status subresource: `apply` writes its status.
             NotFoundError: The object is gone.
             ConflictError: It was replaced by another of the same name, another manager owns a field, or it changes
                 faster than its status can be written.
             APIError: Any other failure.
         """
+        if has_status_subresource(type(obj)) is False:  # type: ignore[arg-type]  # a class is hashable
+            raise ValueError(f"{type(obj).__name__} has no status subresource: write its status with apply")
         body = status_body(obj)
-        sent = body["metadata"]
+        sent, read = body["metadata"], cast("Any", obj).metadata
         guarded = "resourceVersion" in sent
-        manager = field_manager or f"{self.field_manager}-status"
+        params = self._write_params(field_manager or f"{self.field_manager}-status", None, dry_run=dry_run)
+        identity, _ = target(type(obj), "patch", "status")
+        namespace = self.namespace_for(identity, object_names(obj)[0])
         for attempt in range(1, STATUS_ATTEMPTS + 1):
             try:
-                return await self._apply(obj, body, "status", force=force, field_manager=manager, dry_run=dry_run)
+                return await self._apply(obj, body, "status", params, force=force)
             except ConflictError as error:
                 if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                     raise
-            sent["resourceVersion"] = await newest_version(self.transport, obj)
+            sent["resourceVersion"] = await newest_version(self.transport, identity, namespace, read)
         raise AssertionError("unreachable")
+
+    @overload
+    async def patch(
+        self,
+        kind: type[Any],
+        name: str,
+        patch: Patch,
+        *,
+        subresource: Literal["scale"],
+        namespace: str = "",
+        patch_type: PatchType = PatchType.MERGE,
+        field_manager: str = "",
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+    ) -> Scale: ...
+
+    @overload
+    async def patch(
+        self,
+        kind: type[T],
+        name: str,
+        patch: Patch,
+        *,
+        namespace: str = "",
+        patch_type: PatchType = PatchType.MERGE,
+        subresource: str = "",
+        field_manager: str = "",
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+    ) -> T: ...
 
     async def patch(
         self,
         kind: type[T],
         name: str,
-        patch: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        patch: Patch,
         *,
         namespace: str = "",
         patch_type: PatchType = PatchType.MERGE,
         subresource: str = "",
+        field_manager: str = "",
+        field_validation: FieldValidation | None = None,
         dry_run: bool = False,
-    ) -> T:
+    ) -> Any:
         """Change an object by a patch.
 
         Args:
@@ -233,7 +368,9 @@ class Client:
                 makes it fail with ConflictError when the object has changed since.
             namespace: The object's namespace; empty for a cluster-scoped kind.
             patch_type: Custom resources take no strategic patches.
-            subresource: For example ``status`` or ``scale``.
+            subresource: For example ``status`` or ``scale``; the answer of ``scale`` is a Scale.
+            field_manager: Instead of the client's own.
+            field_validation: Instead of the client's own.
             dry_run: Let the server check it without storing it.
 
         Raises:
@@ -242,14 +379,15 @@ class Client:
             InvalidError: The result violates its schema or an admission rule.
             APIError: Any other failure.
         """
-        body = await self.transport.request(
+        identity, subresource = target(kind, "patch", subresource)
+        answer = await self.transport.request(
             "PATCH",
-            object_path(identify(kind), namespace, name, subresource),
-            params=self._write_params(dry_run=dry_run),
+            object_path(identity, self.namespace_for(identity, namespace), name, subresource),
+            params=self._write_params(field_manager, field_validation, dry_run=dry_run),
             body=_json.encode(patch),
             content_type=patch_type.value,
         )
-        return decode(kind, body)
+        return decode_answer(kind, subresource, answer)
 
     async def patch_status(
         self,
@@ -258,11 +396,18 @@ class Client:
         status: Mapping[str, Any],
         *,
         namespace: str = "",
+        field_manager: str = "",
         dry_run: bool = False,
     ) -> T:
         """Merge a mapping into an object's status; a field set to None is removed. See `patch`."""
         return await self.patch(
-            kind, name, {"status": status}, namespace=namespace, subresource="status", dry_run=dry_run
+            kind,
+            name,
+            {"status": status},
+            namespace=namespace,
+            subresource="status",
+            field_manager=field_manager,
+            dry_run=dry_run,
         )
 
     async def delete(
@@ -294,48 +439,45 @@ class Client:
             ConflictError: `uid` or `resource_version` is another.
             APIError: Any other failure.
         """
-        options: dict[str, Any] = {
-            "apiVersion": "v1",
-            "kind": "DeleteOptions",
-            "propagationPolicy": propagation,
-        }
-        preconditions = {"uid": uid, "resourceVersion": resource_version}
-        if uid or resource_version:
-            options["preconditions"] = {name: value for name, value in preconditions.items() if value}
-        if grace_period_seconds is not None:
-            options["gracePeriodSeconds"] = grace_period_seconds
-        if dry_run:
-            options["dryRun"] = ["All"]
-        await self.transport.request("DELETE", object_path(identify(kind), namespace, name), body=_json.encode(options))
+        identity = identify(kind)
+        options = delete_options(
+            propagation=propagation,
+            uid=uid,
+            resource_version=resource_version,
+            grace_period_seconds=grace_period_seconds,
+            dry_run=dry_run,
+        )
+        path = object_path(identity, self.namespace_for(identity, namespace), name)
+        await self.transport.request("DELETE", path, body=_json.encode(options))
 
     async def _apply(
-        self,
-        obj: T,
-        body: Mapping[str, Any],
-        subresource: str,
-        *,
-        force: bool,
-        field_manager: str,
-        dry_run: bool,
+        self, obj: T, body: Mapping[str, Any], subresource: str, params: dict[str, str], *, force: bool
     ) -> T:
         kind = type(obj)
+        identity, subresource = target(kind, "patch", subresource)
         namespace, name = object_names(obj)
-        params = self._write_params(dry_run=dry_run, field_manager=field_manager)
-        params["force"] = "true" if force else "false"
-        # Unknown fields are refused whatever this says: for an apply it is about keys that come twice, for which the
-        # server would parse the body once more. A tenth of its work for a write, and an encoder writes no key twice.
-        params["fieldValidation"] = "Ignore"
+        patch_type = PatchType.APPLY
+        if subresource == "scale" and not identity.is_built_in:
+            patch_type = PatchType.MERGE  # the API server cannot apply the scale of a custom resource: it answers 500
+        else:
+            # Unknown fields are refused whatever the validation: for an apply it is about keys that come twice, for
+            # which the server would parse the body once more. A tenth of its work for a write, and an encoder writes
+            # no key twice.
+            params = {"fieldValidation": "Ignore", **params, "force": "true" if force else "false"}
         answer = await self.transport.request(
             "PATCH",
-            object_path(identify(kind), namespace, name, subresource),
+            object_path(identity, self.namespace_for(identity, namespace), name, subresource),
             params=params,
             body=_json.encode(body),
-            content_type=PatchType.APPLY.value,
+            content_type=patch_type.value,
         )
-        return decode(kind, answer)
+        return decode_answer(kind, subresource, answer)
 
-    def _write_params(self, *, dry_run: bool, field_manager: str = "") -> dict[str, str]:
-        params = {"fieldManager": field_manager or self.field_manager}
-        if dry_run:
-            params["dryRun"] = "All"
-        return params
+    def _write_params(
+        self, field_manager: str, field_validation: FieldValidation | None, *, dry_run: bool
+    ) -> dict[str, str]:
+        return write_params(
+            field_manager=field_manager or self.field_manager,
+            field_validation=self.field_validation if field_validation is None else field_validation,
+            dry_run=dry_run,
+        )

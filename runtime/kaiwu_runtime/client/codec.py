@@ -15,7 +15,7 @@ from typing import Any, TypeVar, cast
 
 import msgspec
 
-from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.api.identity import identify, type_meta
 from kaiwu_runtime.api.times import has_micro_time, to_builtins
 from kaiwu_runtime.callback import CallbackError, contained, one_line
 from kaiwu_runtime.client.deep_json import members
@@ -56,8 +56,8 @@ def _struct_decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
 
 @cache
 def _type_header(kind: type[Any]) -> bytes:
-    identity = identify(kind)
-    return _encoder.encode({"apiVersion": identity.api_version, "kind": identity.kind})[:-1]
+    api_version, name = type_meta(kind)
+    return _encoder.encode({"apiVersion": api_version, "kind": name})[:-1]
 
 
 def _with_type_header(kind: type[Any], body: bytes) -> bytes:
@@ -76,7 +76,7 @@ def encode(obj: object) -> bytes:
         obj: An instance of a project's type or of a lightkube kind.
 
     Raises:
-        TypeError: The object is no Kubernetes resource.
+        TypeError: The object is not a Kubernetes resource.
 
     See https://kubernetes.io/docs/reference/using-api/server-side-apply/
     """
@@ -90,9 +90,9 @@ def encode(obj: object) -> bytes:
         untyped = {name: raw for name, raw in _members.decode(body).items() if name not in {"apiVersion", "kind"}}
         return _with_type_header(kind, _encoder.encode(untyped))
     if isinstance(obj, dict):  # lightkube's generic resources
-        identity = identify(kind)
-        return _encoder.encode({**obj, "apiVersion": identity.api_version, "kind": identity.kind})
-    raise TypeError(f"{kind.__module__}.{kind.__qualname__} is no Kubernetes resource")
+        api_version, name = type_meta(kind)
+        return _encoder.encode({**obj, "apiVersion": api_version, "kind": name})
+    raise TypeError(f"{kind.__module__}.{kind.__qualname__} is not a Kubernetes resource")
 
 
 def encode_status(obj: object) -> msgspec.Raw:
@@ -127,12 +127,20 @@ def decode(kind: type[T], data: bytes) -> T:
             return validate_model(kind, data)
         if issubclass(kind, msgspec.Struct):
             return cast("T", _struct_decoder(kind).decode(data))
-        return kind(_mapping.decode(data))  # type: ignore[call-arg]  # lightkube's generic resources are dicts
+        return _generic(kind, _mapping.decode(data))
     except BaseException as error:  # noqa: BLE001 - a validator of the type's may raise anything: it costs this object
         found = _names(data)
         message = f"{_described(kind, found)}: {_reason(contained(error))}"
         # Without its cause: pydantic's text has the value that was refused, which may be a secret and would be logged.
         raise DecodeError(message, kind=kind, namespace=found.namespace, name=found.name) from None
+
+
+def _generic(kind: type[T], content: dict[str, Any]) -> T:
+    """Return one of lightkube's generic resources, which are dicts; the items of a list come without their type."""
+    if "kind" not in content:
+        api_version, name = type_meta(kind)
+        content = {"apiVersion": api_version, "kind": name, **content}
+    return kind(content)  # type: ignore[call-arg]
 
 
 def describe(kind: type[Any], data: bytes) -> str:

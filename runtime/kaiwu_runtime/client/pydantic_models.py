@@ -11,6 +11,8 @@ from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from kaiwu_runtime.json_equality import json_equal
+
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
@@ -96,7 +98,7 @@ def _claim_fields(model: BaseModel, fields: _Fields) -> bool:
         if _fields_of(type(current)) is not None:  # type: ignore[arg-type]
             if _claim(current):
                 chosen.add(name)
-        elif current and current != default:
+        elif current != default or (current and not json_equal(current, default)):
             chosen.add(name)
     for name in chosen:
         current = held.get(name)

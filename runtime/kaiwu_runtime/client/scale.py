@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 from lightkube.models.autoscaling_v1 import Scale
 
 from kaiwu_runtime.api.identity import identify
-from kaiwu_runtime.client.client import Client, PatchType
+from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.client.codec import decode
 from kaiwu_runtime.client.paths import object_path
 
@@ -29,12 +28,20 @@ async def get_scale(client: Client, kind: type[Any], name: str, *, namespace: st
         NotFoundError: There is no such object, or the kind has no scale.
         APIError: Any other failure.
     """
-    path = object_path(identify(kind), namespace, name, "scale")
+    identity = identify(kind)
+    path = object_path(identity, client.namespace_for(identity, namespace), name, "scale")
     return decode(Scale, await client.transport.request("GET", path))
 
 
 async def set_scale(
-    client: Client, kind: type[Any], name: str, replicas: int, *, namespace: str = "", dry_run: bool = False
+    client: Client,
+    kind: type[Any],
+    name: str,
+    replicas: int,
+    *,
+    namespace: str = "",
+    field_manager: str = "",
+    dry_run: bool = False,
 ) -> Scale:
     """Ask for a number of replicas, as ``kubectl scale`` does.
 
@@ -44,6 +51,7 @@ async def set_scale(
         name: The object's name.
         replicas: How many; 0 or more.
         namespace: Its namespace; empty for a cluster-scoped kind.
+        field_manager: Instead of the client's own.
         dry_run: Let the server check it without storing it.
 
     Raises:
@@ -54,12 +62,7 @@ async def set_scale(
     """
     if replicas < 0:
         raise ValueError(f"{kind.__name__} {name}: {replicas} replicas; use 0 or more")
-    params = {"fieldManager": client.field_manager} | ({"dryRun": "All"} if dry_run else {})
-    answer = await client.transport.request(
-        "PATCH",
-        object_path(identify(kind), namespace, name, "scale"),
-        params=params,
-        body=msgspec.json.encode({"spec": {"replicas": replicas}}),
-        content_type=PatchType.MERGE.value,
+    patch = {"spec": {"replicas": replicas}}
+    return await client.patch(
+        kind, name, patch, namespace=namespace, subresource="scale", field_manager=field_manager, dry_run=dry_run
     )
-    return decode(Scale, answer)

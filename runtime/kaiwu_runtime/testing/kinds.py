@@ -63,7 +63,7 @@ class FakeKind:
             generation: Default is what the API server does for the kind; always True for custom resources.
 
         Raises:
-            TypeError: The type is no Kubernetes resource.
+            TypeError: The type is not a Kubernetes resource.
         """
         # Here, for a program may use this package for lightkube's kinds alone, without pydantic.
         from kaiwu_runtime.api.resource import resource_definition  # noqa: PLC0415

@@ -14,6 +14,7 @@ from lightkube.resources.rbac_authorization_v1 import ClusterRole
 from kaiwu_runtime import Client
 from kaiwu_runtime.client import PatchType
 from kaiwu_runtime.client import client as client_module
+from kaiwu_runtime.client.request_options import PropagationPolicy
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import (
     AlreadyExistsError,
@@ -167,7 +168,7 @@ async def test_delete_with_a_precondition(client: Client, namespace: str, precon
 
 @pytest.mark.parametrize(("propagation", "finalizer"), [("Foreground", "foregroundDeletion"), ("Orphan", "orphan")])
 async def test_delete_with_a_propagation_policy(
-    client: Client, namespace: str, propagation: client_module.PropagationPolicy, finalizer: str
+    client: Client, namespace: str, propagation: PropagationPolicy, finalizer: str
 ) -> None:
     await client.create(config_map("a", namespace))
     await client.delete(ConfigMap, "a", namespace=namespace, propagation=propagation)

@@ -187,7 +187,7 @@ def test_a_status_alone(obj: object, expected: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("value", [{"kind": "ConfigMap"}, "text", None, Sail(), ObjectMeta()])
 def test_what_is_no_resource_is_refused(value: object) -> None:
-    with pytest.raises(TypeError, match="is no Kubernetes resource"):
+    with pytest.raises(TypeError, match="is not a Kubernetes resource"):
         encode(value)
 
 

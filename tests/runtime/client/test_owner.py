@@ -169,7 +169,7 @@ def test_a_second_controller_is_refused() -> None:
 
 
 def test_an_owner_that_is_no_resource() -> None:
-    with pytest.raises(TypeError, match="is no Kubernetes resource"):
+    with pytest.raises(TypeError, match="is not a Kubernetes resource"):
         set_owner_reference(ObjectMeta(name="a", uid="u"), owned())
 
 

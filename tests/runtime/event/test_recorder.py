@@ -44,14 +44,14 @@ def recorder(name: str = "tester", **rest: Any) -> tuple[EventRecorder, Taken]:
         pytest.param({"action": "x" * 129}, "action 'xxx", id="long action"),
         pytest.param({"action": None}, "action None", id="action of another type"),
         pytest.param({"note": b"bytes"}, "note b'bytes'", id="note"),
-        pytest.param({"regarding": "settings"}, "regarding: builtins.str is no Kubernetes resource", id="no object"),
+        pytest.param({"regarding": "settings"}, "regarding: builtins.str is not a Kubernetes resource", id="no object"),
         pytest.param({"regarding": ConfigMap()}, "regarding: the ConfigMap has no metadata.name", id="no metadata"),
         pytest.param(
             {"regarding": ConfigMap(metadata=ObjectMeta(name="a"))},
             r"regarding: ConfigMap a has no metadata\.namespace",
             id="no namespace",
         ),
-        pytest.param({"related": 1}, "related: builtins.int is no Kubernetes resource", id="related"),
+        pytest.param({"related": 1}, "related: builtins.int is not a Kubernetes resource", id="related"),
     ],
 )
 def test_a_wrong_argument_is_named(change: dict[str, Any], message: str) -> None:

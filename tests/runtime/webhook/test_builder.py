@@ -59,7 +59,7 @@ def test_a_kind_has_one_defaulter() -> None:
 
 
 def test_what_is_no_resource_is_a_mistake() -> None:
-    with pytest.raises(TypeError, match="is no Kubernetes resource"):
+    with pytest.raises(TypeError, match="is not a Kubernetes resource"):
         webhook_managed_by(Manager()).for_(str)
 
 

@@ -1,0 +1,56 @@
+"""What a write says beside the object: field manager, dry run, field validation, preconditions."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+FieldValidation = Literal["", "Strict", "Warn", "Ignore"]
+"""What the API server does about fields that it does not know, and fields that come twice: refuse the request, log a
+warning, or drop them in silence. Empty leaves it to the server, which warns.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
+"""
+
+PropagationPolicy = Literal["Background", "Foreground", "Orphan"]
+"""What happens to the objects that a deleted one owns."""
+
+_VALIDATIONS = ("", "Strict", "Warn", "Ignore")
+
+
+def write_params(*, field_manager: str, field_validation: FieldValidation, dry_run: bool) -> dict[str, str]:
+    """Return the query of a write.
+
+    Raises:
+        ValueError: There is no such validation.
+    """
+    if field_validation not in _VALIDATIONS:
+        raise ValueError(f"invalid field validation {field_validation!r}: use Strict, Warn or Ignore")
+    params = {"fieldManager": field_manager}
+    if field_validation:
+        params["fieldValidation"] = field_validation
+    if dry_run:
+        params["dryRun"] = "All"
+    return params
+
+
+def delete_options(
+    *,
+    propagation: PropagationPolicy,
+    uid: str,
+    resource_version: str,
+    grace_period_seconds: int | None,
+    dry_run: bool,
+) -> dict[str, Any]:
+    """Return the body of a deletion.
+
+    See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/delete-options/
+    """
+    options: dict[str, Any] = {"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": propagation}
+    preconditions = {"uid": uid, "resourceVersion": resource_version}
+    if uid or resource_version:
+        options["preconditions"] = {name: value for name, value in preconditions.items() if value}
+    if grace_period_seconds is not None:
+        options["gracePeriodSeconds"] = grace_period_seconds
+    if dry_run:
+        options["dryRun"] = ["All"]
+    return options
