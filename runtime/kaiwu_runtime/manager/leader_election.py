@@ -128,8 +128,10 @@ class LeaderElector:
     def _main(self) -> None:
         try:
             asyncio.run(self._run())
-        except Exception as error:
+        except BaseException as error:
             if not self._elected.is_set():
+                if not isinstance(error, Exception):
+                    error = RuntimeError(f"the leader election ended by {type(error).__name__}")
                 self._report(error)
                 return
             # The thread must not end in silence: the Lease would run out while this process goes on to write.
@@ -171,7 +173,8 @@ class LeaderElector:
             if self._stopping.is_set():
                 return
             if self._time_left() > 0:
-                await self._try(client, self._time_left())
+                # Half of it, as in client-go: a connection that swallows the request leaves time for another one.
+                await self._try(client, min(self._time_left(), self._timings.renew / 2))
             if self._time_left() <= 0:
                 self._on_lost(f"could not renew it for {self._timings.renew:g} s")
                 return

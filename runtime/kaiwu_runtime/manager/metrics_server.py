@@ -150,7 +150,7 @@ class MetricsServer:
                 return web.Response(status=401, text="Unauthorized\n", headers={"WWW-Authenticate": "Bearer"})
             try:
                 status = await self._authorize(token.strip(), request.path)
-            except APIError as error:
+            except (APIError, ConfigurationError) as error:
                 logger.warning("Cannot tell whether a caller may read the metrics", extra={"error": str(error)})
                 return web.Response(status=500, text="Authorization failed\n")
             if status != 200:
