@@ -90,6 +90,11 @@ build: $(VENV)/.tools ## Build both wheels into dist/.
 	cd runtime && ../$(BIN)/hatchling build --target wheel --directory ../dist
 	$(BIN)/hatchling build --target wheel --directory dist
 
+.PHONY: dist
+dist: build ## Build what a release publishes into dist/: both wheels and both source distributions.
+	cd runtime && ../$(BIN)/hatchling build --target sdist --directory ../dist
+	$(BIN)/hatchling build --target sdist --directory dist
+
 .PHONY: clean
 clean: ## Remove the virtual environment and everything built.
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
