@@ -10,13 +10,15 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Generic, ParamSpec, TypeVar
 
 from kaiwu_runtime import fork
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+IDLE_SECONDS = 60.0
 
 
 class Outcome(Generic[R]):
@@ -45,14 +47,19 @@ class Outcome(Generic[R]):
 
 
 class WorkerThreads:
-    """Daemon threads that are started when they are needed and kept.
+    """Daemon threads that are started when they are needed and end when they have been idle.
 
     Args:
         name: Beginning of their names.
+        idle: Seconds without work after which a thread ends.
+        on_settled: Called in the event loop whenever a function has returned or raised.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, idle: float = IDLE_SECONDS, on_settled: Callable[[], None] | None = None) -> None:
         self._name = name
+        self._idle = idle
+        self._on_settled = on_settled
+        self._lock = threading.Lock()
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._threads = 0
         self._busy = 0
@@ -69,6 +76,8 @@ class WorkerThreads:
 
         def settle(outcome: Outcome[R]) -> None:
             self._busy -= 1
+            if self._on_settled is not None:
+                self._on_settled()
             if not future.done():
                 future.set_result(outcome)
 
@@ -80,13 +89,23 @@ class WorkerThreads:
             except RuntimeError:
                 return  # the loop is closed: the process is ending, and no caller waits any longer
 
-        self._busy += 1
-        if self._busy > self._threads:
-            self._threads += 1
-            threading.Thread(target=self._main, name=f"{self._name} {self._threads}", daemon=True).start()
-        self._jobs.put(job)
+        with self._lock:
+            self._busy += 1
+            if self._busy > self._threads:
+                threading.Thread(target=self._main, name=f"{self._name} {self._threads + 1}", daemon=True).start()
+                self._threads += 1
+            self._jobs.put(job)
         return future
 
     def _main(self) -> None:
         while True:
-            self._jobs.get()()
+            try:
+                job = self._jobs.get(timeout=self._idle)
+            except Empty:
+                with self._lock:
+                    if self._jobs.empty():
+                        self._threads -= 1
+                        return
+                continue
+            job()
+            del job  # and with it what the function was given

@@ -36,6 +36,7 @@ class ConnectionLimits:
         handshake: Seconds for the TLS handshake.
         header: Seconds for the head of a request, from the connection or the first byte on.
         body: Seconds between two pieces of the body of a request.
+        answer: Seconds for the answer to a request, its body included.
         write: Seconds for the peer to read a response.
         idle: Seconds between two requests.
     """
@@ -44,6 +45,7 @@ class ConnectionLimits:
     handshake: float = 10.0
     header: float = 10.0
     body: float = 10.0
+    answer: float = 60.0
     write: float = 30.0
     idle: float = 90.0
 

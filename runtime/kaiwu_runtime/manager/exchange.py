@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiohttp import ClientError, http_exceptions, web
@@ -38,22 +39,39 @@ def bounded(limits: ConnectionLimits) -> Middleware:
             raise ConnectionResetError("the peer has closed the connection")
         connection.begin()
         try:
-            response = await _respond(request, handler)
+            response = await _respond(request, handler, limits)
             if not request.content.is_eof():
                 # Reading on, to find where the next request begins, is work that the peer chooses.
                 response.force_close()
-            async with asyncio.timeout(limits.write):
+            async with writing(request, limits):
                 await response.prepare(request)
                 await response.write_eof()
-        except TimeoutError:
-            logger.debug("Closed a connection that did not read its response", extra=_where(request))
-            connection.abort()
-            raise ConnectionResetError("the response was not read in time") from None
         finally:
             connection.end()
         return response
 
     return exchange
+
+
+@asynccontextmanager
+async def writing(request: web.Request, limits: ConnectionLimits) -> AsyncIterator[None]:
+    """Close the connection when the peer does not read within the limit what the block writes.
+
+    Args:
+        request: What is answered.
+        limits: The port's.
+
+    Raises:
+        ConnectionResetError: It did not.
+    """
+    try:
+        async with asyncio.timeout(limits.write):
+            yield
+    except TimeoutError:
+        logger.debug("Closed a connection that did not read its response", extra=_where(request))
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionResetError("the response was not read in time") from None
 
 
 async def omit_software(_: web.Request, response: web.StreamResponse) -> None:
@@ -62,7 +80,7 @@ async def omit_software(_: web.Request, response: web.StreamResponse) -> None:
 
 
 async def read_body(
-    request: web.Request, limit: int, seconds: float, *, reserve: Callable[[int], None] | None = None
+    request: web.Request, limit: int, seconds: float, *, reserve: Callable[[int], Awaitable[None]] | None = None
 ) -> bytearray:
     """Return a request's body.
 
@@ -70,7 +88,7 @@ async def read_body(
         request: The request.
         limit: Bytes.
         seconds: How long the peer may take for the next piece.
-        reserve: Called with a number of bytes before they are kept; refuses them by raising.
+        reserve: Awaited with a number of bytes before they are kept; refuses them by raising.
 
     Raises:
         web.HTTPException: 408 when it took too long, 413 as soon as it is known to be too large.
@@ -79,7 +97,7 @@ async def read_body(
     if announced > limit:
         raise too_large(limit)
     if reserve is not None and announced:
-        reserve(announced)
+        await reserve(announced)
     body = bytearray()
     now = asyncio.get_running_loop().time
     try:
@@ -88,7 +106,8 @@ async def read_body(
                 if len(body) + len(chunk) > limit:
                     raise too_large(limit)
                 if reserve is not None and not announced:
-                    reserve(len(chunk))
+                    waiting.reschedule(None)  # a wait here is not the peer's
+                    await reserve(len(chunk))
                 body += chunk
                 waiting.reschedule(now() + seconds)
     except TimeoutError:
@@ -106,7 +125,7 @@ def too_large(limit: int) -> web.HTTPRequestEntityTooLarge:
     return web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=limit + 1, text=f"the body is larger than {size}")
 
 
-async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def _respond(request: web.Request, handler: Handler, limits: ConnectionLimits) -> web.StreamResponse:
     """Return the response, whatever the handler does."""
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
@@ -117,7 +136,14 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
             headers={"Accept-Encoding": "identity"},
         )
     try:
-        return await handler(request)
+        async with asyncio.timeout(limits.answer) as waiting:
+            return await handler(request)
+    except TimeoutError:
+        if not waiting.expired():
+            logger.exception("A request failed", extra=_where(request))
+            return _internal_error()
+        logger.warning("A request took too long", extra={**_where(request), "seconds": limits.answer})
+        return web.Response(status=504, text="no answer in time\n")
     except web.HTTPException as refusal:
         logger.debug("Refused a request", extra={**_where(request), "status": refusal.status})
         headers = {name: value for name, value in refusal.headers.items() if name in {"Allow", "Retry-After"}}
@@ -134,6 +160,10 @@ async def _respond(request: web.Request, handler: Handler) -> web.StreamResponse
         logger.exception("A request failed", extra=_where(request))
     except (Exception, SystemExit):
         logger.exception("A request failed", extra=_where(request))
+    return _internal_error()
+
+
+def _internal_error() -> web.Response:
     return web.Response(status=500, text="internal error\n")
 
 

@@ -89,6 +89,7 @@ class Listener:
             keepalive_timeout=self._limits.idle,
             lingering_time=LINGER_SECONDS,
             auto_decompress=False,
+            handler_cancellation=True,  # a peer that has gone must not leave work behind
         )
         await self._runner.setup()
         server = self._runner.server

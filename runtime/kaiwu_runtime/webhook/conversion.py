@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -27,8 +28,16 @@ API_VERSION = "apiextensions.k8s.io/v1"
 KIND = "ConversionReview"
 PATH = "/convert"
 
-_AT_ONCE = 50
-"""Objects converted before other requests get their turn: a LIST sends all its objects in one review."""
+_SLICE_SECONDS = 0.005
+"""How long objects are converted before other requests get their turn: a LIST sends all its objects in one review."""
+
+_FEW = 20
+"""Objects of a review that does not wait for others."""
+
+_MANY_AT_ONCE = 4
+"""Larger reviews that are answered at the same time, each with slices of its own."""
+
+_ANSWER = b'{"apiVersion":"%s","kind":"%s","response":{"uid":' % (API_VERSION.encode(), KIND.encode())
 
 H = TypeVar("H")
 S = TypeVar("S")
@@ -91,6 +100,7 @@ class Conversions:
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str], _Versions] = {}
+        self._many = asyncio.Semaphore(_MANY_AT_ONCE)
 
     def __bool__(self) -> bool:
         return bool(self._kinds)
@@ -121,32 +131,44 @@ class Conversions:
             versions.spokes[other.api_version] = spoke
         self._kinds[key] = versions
 
-    async def answer(self, body: bytes | bytearray) -> bytes:
+    async def answer(self, body: bytes | bytearray) -> list[bytes]:
         """Return the ConversionReview that answers one: all objects converted, or a message and none.
+
+        Other requests get their turn while it works.
 
         Args:
             body: What was posted.
 
+        Returns:
+            The pieces of the answer, in order: joined, they would take its size in memory once more.
+
         Raises:
-            DecodeError: It is no ConversionReview.
+            DecodeError: It is not a ConversionReview.
         """
+        request = _decode_request(body)
+        uid = _encoder.encode(request.uid)
+        if len(request.objects) <= _FEW:
+            return await self._answer(request, uid)
+        async with self._many:
+            return await self._answer(request, uid)
+
+    async def _answer(self, request: _Request, uid: bytes) -> list[bytes]:
+        pieces = [_ANSWER, uid, b',"convertedObjects":[']
         try:
-            request = _request_decoder.decode(open_review(body, API_VERSION, KIND))
-        except msgspec.MsgspecError as error:
-            raise DecodeError(f"the request of the {KIND}: {error}") from error
-        response: dict[str, Any] = {"uid": request.uid}
-        try:
-            converted: list[msgspec.Raw] = []
-            for number, raw in enumerate(request.objects, start=1):
-                converted.append(msgspec.Raw(self.convert(bytes(raw), request.desired)))
-                if number % _AT_ONCE == 0:
+            began = time.perf_counter()
+            for raw in request.objects:
+                pieces += (self.convert(bytes(raw), request.desired), b",")
+                if time.perf_counter() - began > _SLICE_SECONDS:
                     await asyncio.sleep(0)
+                    began = time.perf_counter()
         except ConversionError as error:
-            logger.error("Conversion error", extra={"error": str(error), "requestID": request.uid}, exc_info=error)
-            response["result"] = {"status": "Failure", "message": str(error)}
-        else:
-            response |= {"convertedObjects": converted, "result": {"status": "Success"}}
-        return _encoder.encode({"apiVersion": API_VERSION, "kind": KIND, "response": response})
+            _log(error, request.uid)
+            failure = {"status": "Failure", "message": str(error)}
+            return [_ANSWER, uid, b',"result":', _encoder.encode(failure), b"}}"]
+        if request.objects:
+            pieces.pop()
+        pieces.append(b'],"result":{"status":"Success"}}}')
+        return pieces
 
     def convert(self, data: bytes, desired: str) -> bytes:
         """Return an object's JSON in another version.
@@ -162,8 +184,8 @@ class Conversions:
         """
         try:
             header = _object_decoder.decode(data)
-        except msgspec.MsgspecError as error:
-            raise ConversionError(f"an object to convert is none: {error}") from error
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise ConversionError(f"an object to convert is not valid: {error}") from error
         if header.api_version == desired:
             return data
         group = header.api_version.rpartition("/")[0]
@@ -181,6 +203,24 @@ class Conversions:
             except BaseException as raised:  # noqa: BLE001 - see callback
                 reason = contained(raised)
                 raise ConversionError(f"{name} to {desired}: {failure.describe(reason)}") from reason
+
+
+def _decode_request(body: bytes | bytearray) -> _Request:
+    try:
+        return _request_decoder.decode(open_review(body, API_VERSION, KIND))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError(f"the request of the {KIND}: {error}") from error
+
+
+def _log(error: ConversionError, uid: str) -> None:
+    """Log a failure: a function that raised with its stack, an object that does not fit in a line."""
+    fields = {"error": str(error), "requestID": uid}
+    if isinstance(error.__cause__, DecodeError):
+        logger.error("Conversion error", extra=fields)
+    elif error.__cause__ is None or isinstance(error.__cause__, msgspec.MsgspecError | ValueError | RecursionError):
+        logger.debug("Conversion error", extra=fields)  # what no API server sends
+    else:
+        logger.error("Conversion error", extra=fields, exc_info=error)
 
 
 def _type(versions: _Versions, api_version: str) -> type[Any]:

@@ -14,7 +14,6 @@ from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.callback import contained, is_delivered
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.controller.failure import describe
-from kaiwu_runtime.controller.threads import WorkerThreads
 from kaiwu_runtime.errors import DecodeError
 from kaiwu_runtime.webhook.admission import (
     AdmissionDenied,
@@ -27,6 +26,7 @@ from kaiwu_runtime.webhook.admission import (
 from kaiwu_runtime.webhook.json_patch import json_patch
 from kaiwu_runtime.webhook.merge import merge
 from kaiwu_runtime.webhook.review import AdmissionResponse
+from kaiwu_runtime.webhook.threads import BoundedThreads, ThreadsBusyError
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +45,8 @@ class _Named(msgspec.Struct):
 
 _json = msgspec.json.Decoder()
 _named = msgspec.json.Decoder(_Named)
-_threads = WorkerThreads("webhook")
-_patch_threads = WorkerThreads("webhook patch")  # of its own: a project's code may hold all of the others
+_threads = BoundedThreads("webhook")
+_patch_threads = BoundedThreads("webhook patch", 4)  # of its own: a project's code may hold all of the others
 
 _IN_PLACE = 64 * 1024
 """Bytes of an object up to which its patch is made on the event loop."""
@@ -89,7 +89,7 @@ class DefaultingHandler(Generic[T]):
             patch = _patch(request.object, before, after)
         else:
             # Python code, so the event loop gets its turns between the steps of this thread.
-            patch = (await _patch_threads.submit(_patch, request.object, before, after)).get()
+            patch = await _patch_threads.run(_patch, request.object, before, after)
         return AdmissionResponse(allowed=True, patch=patch)
 
 
@@ -142,6 +142,9 @@ async def answer(
         handler: Answers it.
         request: What is asked.
         panicked: Called when the handler's code fails.
+
+    Raises:
+        ThreadsBusyError: The handler's code could not be run in time.
     """
     with log.bound(
         webhook=path,
@@ -155,6 +158,8 @@ async def answer(
             response = await handler(request)
         except AdmissionDenied as denied:
             response = _refusal(request, denied)
+        except ThreadsBusyError:
+            raise
         except BaseException as raised:
             if is_delivered(raised):
                 raise  # the server stops; otherwise the handler awaited something that was cancelled
@@ -174,7 +179,7 @@ async def _call(method: Callable[..., Awaitable[R] | R], *args: object) -> R:
     """Call user code: a coroutine function here, a plain one in a thread, where it may block."""
     if inspect.iscoroutinefunction(method):
         return await method(*args)  # type: ignore[no-any-return]
-    outcome = (await _threads.submit(method, *args)).get()
+    outcome = await _threads.run(method, *args)
     return await outcome if inspect.isawaitable(outcome) else outcome
 
 

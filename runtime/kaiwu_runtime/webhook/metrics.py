@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # client_golang's own
 
-Handle = Callable[[web.Request], Awaitable[web.Response]]
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class WebhookMetrics:
@@ -62,7 +62,7 @@ class WebhookMetrics:
         for code in ("200", "500"):  # there from the start, so that a rate over them works from the first request
             self._requests.labels(path, code)
 
-        async def measure(request: web.Request) -> web.Response:
+        async def measure(request: web.Request) -> web.StreamResponse:
             began = time.perf_counter()
             status = 500
             with in_flight.track_inprogress():

@@ -67,6 +67,7 @@ class _Header(msgspec.Struct, rename="camel"):
     request: msgspec.Raw = msgspec.Raw(b"null")
 
 
+_NULL = msgspec.Raw(b"null")
 _header_decoder = msgspec.json.Decoder(_Header)
 _request_decoder = msgspec.json.Decoder(_Request)
 _encoder = msgspec.json.Encoder()
@@ -95,7 +96,7 @@ class AdmissionResponse:
     patch: list[dict[str, Any]] = field(default_factory=list)
 
 
-def open_review(body: bytes | bytearray, api_version: str, kind: str) -> bytes:
+def open_review(body: bytes | bytearray, api_version: str, kind: str) -> msgspec.Raw:
     """Return the ``request`` member of a review, admission's or conversion's.
 
     Args:
@@ -115,9 +116,9 @@ def open_review(body: bytes | bytearray, api_version: str, kind: str) -> bytes:
             f"the body is {header.kind or 'an object without kind'} ({header.api_version or 'no apiVersion'}): "
             f"{kind} ({api_version}) is answered here"
         )
-    if bytes(header.request) == b"null":
+    if header.request == _NULL:
         raise DecodeError(f"the {kind} has no request")
-    return bytes(header.request)
+    return header.request
 
 
 def decode_review(body: bytes | bytearray) -> AdmissionRequest:

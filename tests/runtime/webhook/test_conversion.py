@@ -75,7 +75,7 @@ async def ask(desired: str, *objects: object) -> dict[str, Any]:
         "kind": "ConversionReview",
         "request": {"uid": "u", "desiredAPIVersion": desired, "objects": objects},
     }
-    found: dict[str, Any] = json.loads(await conversions().answer(json.dumps(body).encode()))
+    found: dict[str, Any] = json.loads(b"".join(await conversions().answer(json.dumps(body).encode())))
     assert (found["apiVersion"], found["kind"]) == ("apiextensions.k8s.io/v1", "ConversionReview")
     response: dict[str, Any] = found["response"]
     assert response.pop("uid") == "u"
@@ -162,7 +162,7 @@ async def test_order_and_number_are_kept() -> None:
             "Widget team/a: spec.size: Input should be a valid integer, unable to parse string as an integer",
             id="a field does not fit",
         ),
-        pytest.param(V2, [], "an object to convert is none: Expected `object`, got `array`", id="no object"),
+        pytest.param(V2, [], "an object to convert is not valid: Expected `object`, got `array`", id="no object"),
     ],
 )
 async def test_one_failure_fails_all(desired: str, given: object, message: str) -> None:
@@ -175,7 +175,7 @@ async def test_a_function_that_returns_another_type_is_named() -> None:
     made.add(WidgetV2, Spoke(Widget, lambda old: old, from_v2))
     body = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "ConversionReview"}
     request = {"uid": "u", "desiredAPIVersion": V2, "objects": [obj(V1)]}
-    found = json.loads(await made.answer(json.dumps({**body, "request": request}).encode()))
+    found = json.loads(b"".join(await made.answer(json.dumps({**body, "request": request}).encode())))
     assert found["response"]["result"]["message"] == (
         f"Widget team/a to {V2}: TypeError: the conversion returned Widget instead of WidgetV2"
     )

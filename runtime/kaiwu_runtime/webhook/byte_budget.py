@@ -1,0 +1,154 @@
+"""How many bytes of large requests a webhook server holds at the same time: less than the pod may use.
+
+A LIST of custom resources arrives as one ConversionReview, and several of them would take the memory of the pod and
+end it. Requests wait for their share, and are refused when it does not come in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from pathlib import Path
+
+from kaiwu_runtime.errors import KaiwuError
+
+MIB = 1024 * 1024
+SMALL = 64 * 1024
+"""Bytes of a request that needs no share: the number of connections bounds these."""
+
+MAX_BYTES = 256 * MIB
+_MIN_BYTES = 8 * MIB
+_SHARE = 6
+"""A converted review takes about three times its size for a while, and at most half of the pod's memory is for that."""
+
+_LIMIT_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+_UNLIMITED = 2**60  # version 1 of cgroups writes a huge number instead of "max"
+
+
+class BudgetExhaustedError(KaiwuError):
+    """Other requests hold the bytes that this one needs."""
+
+
+def memory_limit(files: tuple[str, ...] = _LIMIT_FILES) -> int | None:
+    """Return how many bytes the container may use; None when there is no limit, or none can be read.
+
+    Args:
+        files: Where the kernel shows it.
+
+    See https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
+    """
+    for file in files:
+        try:
+            text = Path(file).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            continue
+        if text.isdecimal() and 0 < int(text) < _UNLIMITED:
+            return int(text)
+    return None
+
+
+def budget_bytes(limit: int | None) -> int:
+    """Return the bytes of request bodies that fit in a container.
+
+    Args:
+        limit: Bytes that the container may use; None for no limit.
+    """
+    return MAX_BYTES if limit is None else max(_MIN_BYTES, min(MAX_BYTES, limit // _SHARE))
+
+
+class ByteBudget:
+    """Shares of a number of bytes, given in the order in which they are asked for.
+
+    Args:
+        total: The bytes.
+    """
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._used = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+
+    @property
+    def used(self) -> int:
+        """The bytes that are held now."""
+        return self._used
+
+    async def reserve(self, size: int, seconds: float) -> None:
+        """Wait for a share.
+
+        Args:
+            size: Bytes, at most `total`.
+            seconds: How long to wait.
+
+        Raises:
+            BudgetExhaustedError: The share did not become free in time.
+        """
+        if not self._waiting and self._used + size <= self.total:
+            self._used += size
+            return
+        share: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (size, share)
+        self._waiting.append(entry)
+        try:
+            async with asyncio.timeout(seconds):
+                await share
+        except BaseException as error:
+            if share.done() and not share.cancelled():
+                self.release(size)  # it came just now, too late
+            else:
+                self._waiting.remove(entry)
+                self._give()
+            if isinstance(error, TimeoutError):
+                raise BudgetExhaustedError("too many large requests at the same time; try again later") from None
+            raise
+
+    def release(self, size: int) -> None:
+        """Give a share back."""
+        self._used -= size
+        self._give()
+
+    def _give(self) -> None:
+        while self._waiting:
+            size, share = self._waiting[0]
+            if not share.done():
+                if self._used + size > self.total:
+                    return
+                self._used += size
+                share.set_result(None)
+            self._waiting.popleft()
+
+
+class Share:
+    """What one request holds of a budget; given back at the end of the block.
+
+    Args:
+        budget: The budget.
+        seconds: How long to wait for a share.
+    """
+
+    def __init__(self, budget: ByteBudget, seconds: float) -> None:
+        self._budget = budget
+        self._seconds = seconds
+        self._held = 0
+        self._needed = 0
+
+    async def add(self, size: int) -> None:
+        """Hold more bytes; the first `SMALL` ones are free.
+
+        Raises:
+            BudgetExhaustedError: They did not become free in time.
+        """
+        self._needed += size
+        missing = self._needed - self._held
+        if self._needed > SMALL and missing > 0:
+            missing = max(missing, min(SMALL, self._budget.total - self._held))  # not for each chunk of 4 KiB
+            await self._budget.reserve(missing, self._seconds)
+            self._held += missing
+
+    def __enter__(self) -> Share:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._held:
+            self._budget.release(self._held)
+            self._held = 0
