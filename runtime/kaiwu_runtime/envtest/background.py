@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kaiwu_runtime.envtest.binaries import Binaries, cache_directory
 from kaiwu_runtime.envtest.control_plane import ControlPlane
+from kaiwu_runtime.envtest.directories import make_private
 from kaiwu_runtime.envtest.kubeconfig import merge_kubeconfig, read_kubeconfig, remove_from_kubeconfig
 from kaiwu_runtime.envtest.progress import Progress, Step, silent
 from kaiwu_runtime.envtest.provision import setup
@@ -77,6 +78,7 @@ def up(
         ControlPlaneError: It cannot be started, or one runs that is not what is asked for.
     """
     directory = _directory()
+    _make_private(directory)
     with exclusive(directory, progress):
         background = _status(directory)
         if background is None:
@@ -102,6 +104,7 @@ def down(*, progress: Progress = silent) -> bool:
     directory = _directory()
     if not directory.exists():
         return False
+    _make_private(directory)
     with exclusive(directory, progress):
         pid = _supervisor(directory)
         config = read_kubeconfig(directory / "run" / "kubeconfig")
@@ -117,7 +120,19 @@ def down(*, progress: Progress = silent) -> bool:
 
 def status() -> Background | None:
     """Return the background control plane, or None when none runs."""
-    return _status(_directory())
+    directory = _directory()
+    if directory.exists():
+        _make_private(directory)
+    return _status(directory)
+
+
+def _make_private(directory: Path) -> None:
+    """Close the directory to other users: what lies in it is obeyed by the next command."""
+    try:
+        make_private(directory)
+    except OSError as error:
+        reason = error.strerror or error
+        raise ControlPlaneError(f"cannot write to {directory}: {reason}; set KAIWU_ENVTEST_DIR to another") from error
 
 
 def _directory() -> Path:

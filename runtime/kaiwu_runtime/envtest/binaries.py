@@ -14,10 +14,12 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kaiwu_runtime.envtest.directories import writable_by_others
 from kaiwu_runtime.errors import ControlPlaneError
 
 DEFAULT_VERSION = "1.37.2"
 ETCD, API_SERVER, CONTROLLER_MANAGER = "etcd", "kube-apiserver", "kube-controller-manager"
+_PROGRAMS = (ETCD, API_SERVER, CONTROLLER_MANAGER)
 SETUP_COMMAND = "python -m kaiwu_runtime.envtest setup"
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)(?:\.(\d+))?")
@@ -206,6 +208,10 @@ def find_cached(attempts: Attempts, wanted: str | None, *, controller_manager: b
     candidates.sort(key=lambda version: version != DEFAULT_VERSION)
     for version in candidates:
         directory = cache / f"{version}{suffix}"
+        open_to_all = writable_by_others(cache, directory, *(directory / name for name in _PROGRAMS))
+        if open_to_all is not None:
+            attempts.add("cache", f"every user can write to {open_to_all}; remove that permission (chmod o-w)")
+            continue
         missing = missing_from(directory, controller_manager=controller_manager)
         if not missing:
             place = f"the cache {directory}"

@@ -12,6 +12,7 @@ from kaiwu_runtime.envtest import flags
 from kaiwu_runtime.envtest.binaries import API_SERVER, CONTROLLER_MANAGER, ETCD, Binaries, locate
 from kaiwu_runtime.envtest.certificates import CertificateAuthority, KeyPair
 from kaiwu_runtime.envtest.crds import install_crds
+from kaiwu_runtime.envtest.directories import make_private
 from kaiwu_runtime.envtest.kubeconfig import kubeconfig, write_kubeconfig
 from kaiwu_runtime.envtest.permissions import grant
 from kaiwu_runtime.envtest.pki import write_pki
@@ -42,7 +43,8 @@ class ControlPlane:
         binaries: The programs; default what :func:`~kaiwu_runtime.envtest.locate` finds.
         api_server_flags: Flags appended to kube-apiserver's command line.
         start_timeout: Seconds until a control plane that does not get ready is given up.
-        directory: An empty or missing directory to work in, removed at the end; default a new temporary one.
+        directory: An empty or missing directory to work in, closed to other users and removed at the end;
+            default a new temporary one.
 
     Raises:
         ControlPlaneError: From :meth:`start`, when the programs are missing or do not get ready; the message
@@ -280,7 +282,7 @@ class ControlPlane:
     def _start_once(self, binaries: Binaries) -> None:
         directory = self._directory = self._make_directory()
         self._port, self._etcd_port = free_port(), free_port()
-        (directory / "logs").mkdir()
+        (directory / "logs").mkdir(mode=0o700)
         admin = write_pki(directory / "pki", self._authority)
         processes = self._processes = Processes(directory)
         processes.start(ETCD, flags.etcd(binaries, directory, self._etcd_port), self.log(ETCD))
@@ -300,7 +302,7 @@ class ControlPlane:
         try:
             if self._wanted_directory is None:
                 return Path(tempfile.mkdtemp(prefix="kaiwu-envtest-"))
-            self._wanted_directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_private(self._wanted_directory)
         except OSError as error:
             raise ControlPlaneError(f"cannot make a directory for the control plane: {error}") from error
         if any(self._wanted_directory.iterdir()):
@@ -318,7 +320,9 @@ class ControlPlane:
         return kubeconfig(self.url, authority, credentials=credentials, user=user, namespace=namespace)
 
     def _write_user(self, user: str, credentials: KeyPair | str, namespace: str = "default") -> Path:
-        path = self.directory / "users" / f"{user.replace('/', '_')}.kubeconfig"
+        folder = self.directory / "users"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        path = folder / f"{user.replace('/', '_')}.kubeconfig"
         write_kubeconfig(path, self._config(credentials, user, namespace))
         return path
 

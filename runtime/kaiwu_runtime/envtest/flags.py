@@ -29,11 +29,12 @@ API_SERVER_NAMES = (
 def etcd(binaries: Binaries, directory: Path, port: int) -> list[str]:
     """Return etcd's command line.
 
-    Only holders of the control plane's client certificate are served: anybody else on the machine could
-    otherwise read and write every object past the API server. Nothing is synced to disk, the data live as
-    long as the test.
+    Only holders of the control plane's etcd certificate are served, on the client port and on the peer port:
+    any other user of the machine could otherwise read and write every object past the API server. A single
+    member has no peers, but etcd listens for them all the same, and whatever it accepts there is written
+    like a change of the cluster's own. Nothing is synced to disk, the data live as long as the test.
     """
-    pki, client, peer = directory / "pki", f"https://127.0.0.1:{port}", "http://127.0.0.1:0"
+    pki, client, peer = directory / "pki", f"https://127.0.0.1:{port}", "https://127.0.0.1:0"
     return [
         str(binaries.etcd),
         f"--data-dir={directory / 'etcd'}",
@@ -46,6 +47,10 @@ def etcd(binaries: Binaries, directory: Path, port: int) -> list[str]:
         f"--key-file={pki / 'etcd.key'}",
         f"--trusted-ca-file={pki / 'etcd-ca.crt'}",
         "--client-cert-auth",
+        f"--peer-cert-file={pki / 'etcd.crt'}",
+        f"--peer-key-file={pki / 'etcd.key'}",
+        f"--peer-trusted-ca-file={pki / 'etcd-ca.crt'}",
+        "--peer-client-cert-auth",
         "--unsafe-no-fsync",
         "--log-level=warn",
     ]

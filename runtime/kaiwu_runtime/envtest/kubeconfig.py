@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from kaiwu_runtime.envtest.directories import make_directories
 from kaiwu_runtime.errors import ControlPlaneError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def write_kubeconfig(path: Path, config: dict[str, Any]) -> None:
     """
     path = Path(os.path.realpath(path))  # a symlink stays a symlink; its target is replaced
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(path.parent)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaiwu_runtime.envtest.binaries import cache_directory, system
+from kaiwu_runtime.envtest.directories import make_directories
 from kaiwu_runtime.envtest.progress import Step
 from kaiwu_runtime.errors import ControlPlaneError
 
@@ -35,8 +36,8 @@ def exclusive(directory: Path, progress: Progress) -> Iterator[None]:
         ControlPlaneError: The directory cannot be made or written to.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        make_directories(directory)
+        descriptor = os.open(directory / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
     except OSError as error:
         reason = error.strerror or error
         raise ControlPlaneError(f"cannot write to {directory}: {reason}; set KAIWU_ENVTEST_DIR to another") from error
@@ -78,7 +79,7 @@ def publish(files: list[Path], version: str) -> Path:
     for file in files:
         with file.open("rb") as stream:
             os.fsync(stream.fileno())
-    target.mkdir(exist_ok=True)
+    target.mkdir(mode=0o755, exist_ok=True)
     for file in files:
         file.replace(target / file.name)
     return target

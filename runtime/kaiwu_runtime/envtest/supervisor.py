@@ -175,6 +175,8 @@ def _terminate(_number: int, _frame: object) -> None:
 
 def main(directory: Path) -> None:
     """Serve one caller; `directory` holds a lock file that stays locked for as long as this process lives."""
+    # Logs and data of a control plane are for its owner only, whatever the caller's umask is.
+    os.umask(0o077)
     lock = os.open(directory / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)
     os.write(lock, str(os.getpid()).encode())

@@ -236,3 +236,18 @@ def test_a_cache_that_cannot_be_written(directory: Path, tmp_path: Path, monkeyp
     ):
         up()
     monkeypatch.setenv("KAIWU_ENVTEST_DIR", str(directory.parent))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a directory away")
+def test_a_directory_of_another_user_is_not_obeyed(directory: Path, tmp_path: Path) -> None:
+    """Its state file names kubeconfig files to take entries out of."""
+    config = {"clusters": [{"name": "prod"}], "users": [], "contexts": []}
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    directory.mkdir()
+    (directory / "state.json").write_text(json.dumps({"merged": {str(tmp_path / "config"): ""}, "config": config}))
+    os.chown(directory, 12345, -1)
+    for command_ in (up, down, status):
+        with pytest.raises(ControlPlaneError, match="belongs to another user; name a directory of your own"):
+            command_()
+    os.chown(directory, 0, -1)
+    assert yaml.safe_load((tmp_path / "config").read_text()) == config

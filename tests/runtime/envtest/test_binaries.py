@@ -162,3 +162,17 @@ def test_cache_directory(environment: dict[str, str], expected: str, monkeypatch
 )
 def test_version_matches(version: str, wanted: str | None, matches: bool) -> None:
     assert version_matches(version, wanted) is matches
+
+
+@pytest.mark.parametrize("what", ["cache", "version", "program"])
+def test_programs_that_every_user_may_replace_are_not_run(
+    what: str, cache: Path, versioned: Callable[[str], Path]
+) -> None:
+    folder = pretend(versioned("1.37.2"))
+    path = {"cache": cache, "version": folder, "program": folder / "kube-apiserver"}[what]
+    mode = path.stat().st_mode
+    path.chmod(0o777)
+    with pytest.raises(ControlPlaneError, match=rf"cache +every user can write to {path}; remove that permission"):
+        locate()
+    path.chmod(mode)
+    assert locate().version == "1.37.2"

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import socket
 import ssl
+import sys
 import tempfile
 import time
 import urllib.error
@@ -207,6 +209,70 @@ def test_etcd_serves_only_the_api_server(plane: ControlPlane) -> None:
     admin = RestClient(plane._etcd_port, authority=pki / "etcd-ca.crt", certificate=pki / "admin.pem")
     with pytest.raises(APIConnectionError):
         admin.request("GET", "/version")
+
+
+def listening_ports(pid: int) -> list[int]:
+    """Return the TCP ports a process listens on."""
+    sockets = {str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.exists()}
+    ports = []
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
+                ports.append(int(fields[1].rpartition(":")[2], 16))
+    return ports
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc")
+def test_every_port_of_etcd_wants_its_certificate(plane: ControlPlane) -> None:
+    """The peer port as well: what is proposed there becomes an object that no API server has checked."""
+    pki = plane.directory / "pki"
+    (pid,) = [
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit()
+        and str(plane.directory / "etcd").encode() in _command_line(entry)[:4096]
+        and b"/etcd\0" in _command_line(entry)
+    ]
+    ports = listening_ports(pid)
+    assert plane._etcd_port in ports
+    assert len(ports) == 2
+    for port in ports:
+        trusted = RestClient(port, authority=pki / "etcd-ca.crt", certificate=pki / "etcd.pem")
+        assert trusted.request("GET", "/version")[0] == 200
+        stranger = RestClient(port, authority=pki / "etcd-ca.crt", certificate=pki / "admin.pem")
+        with pytest.raises(APIConnectionError):
+            stranger.request("GET", "/version")
+        with pytest.raises(OSError, match=r"closed|reset|certificate"):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/members", timeout=5)
+        context = ssl.create_default_context(cafile=str(pki / "etcd-ca.crt"))
+        with pytest.raises(OSError, match=r"closed|reset|certificate"):
+            urllib.request.urlopen(f"https://127.0.0.1:{port}/members", timeout=5, context=context).read()
+
+
+def _command_line(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+@pytest.mark.parametrize("mode", [None, 0o777, 0o755], ids=["new", "writable by all", "readable by all"])
+def test_nothing_is_open_to_other_users(mode: int | None, real_binaries: Binaries, tmp_path: Path) -> None:
+    """Whatever the umask is, and whatever the directory allowed that was named."""
+    directory = tmp_path / "parent" / "plane"
+    if mode is not None:
+        directory.mkdir(parents=True)
+        directory.chmod(mode)
+    umask = os.umask(0)
+    try:
+        with ControlPlane(binaries=real_binaries, directory=directory) as running:
+            running.add_user("ann")
+            below = [directory, *directory.rglob("*")]
+            assert [str(path) for path in below if path.lstat().st_mode & 0o077 and not path.is_socket()] == []
+            assert directory.parent.stat().st_mode & 0o022 == 0
+    finally:
+        os.umask(umask)
 
 
 def test_private_files_are_private(plane: ControlPlane) -> None:
