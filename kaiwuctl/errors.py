@@ -4,6 +4,7 @@
     ├── UsageError         exit status 2: the command line is wrong
     │   └── InvalidNameError   a name that breaks a rule; says which and shows one that passes
     ├── ProjectFileError   PROJECT is missing, broken or of an unknown version
+    ├── ContentError       a file of the project is not a regular file of bounded size
     ├── CollisionError     files are in the way
     ├── WriteError         the disk or a permission stopped the write; everything was put back
     ├── StoppedError       exit status 128 + n: signal n came after the files were written
@@ -48,6 +49,18 @@ class InvalidNameError(UsageError):
 
 class ProjectFileError(KaiwuctlError):
     """PROJECT is missing, unreadable, or says something kaiwuctl cannot act on."""
+
+
+class ContentError(KaiwuctlError):
+    """A file of the project is something that kaiwuctl does not read: a pipe, a link out of it, too large.
+
+    Attributes:
+        cause: The error of the system when it is a regular file that could not be read; else None.
+    """
+
+    def __init__(self, message: str, *, cause: OSError | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class CollisionError(KaiwuctlError):

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 _INDENTED_LIST = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*\n(?:[ \t]*#[^\n]*\n|[ \t]*\n)*\1 +- ", re.MULTILINE)
 _DOCUMENT_START = re.compile(r"\A(?:[ \t]*(?:#[^\n]*)?\n)*---(?:\s|\Z)")
 
+# Far more than a file has that people edit; the parser reads some ten thousand values a second.
+_MAX_VALUES = 10_000
+_MAX_DEPTH = 100
+_MAX_PROBLEM = 100
+
 
 class InvalidYAMLError(Exception):
     """A text is no YAML, or is several documents.
@@ -48,23 +53,52 @@ class Document:
         """
         self._newline = "\r\n" if "\r\n" in text else "\n"
         text = text.replace("\r\n", "\n")
+        _check_size(text)
         self._yaml = _configured(text)
         try:
             self.root: Any = self._yaml.load(text)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            problem = " ".join((error.problem or error.context or "cannot be read").split())
+            problem = " ".join((error.problem or error.context or "cannot be read").split())[:_MAX_PROBLEM]
             raise InvalidYAMLError(mark.line + 1 if mark else 1, problem) from None
         except YAMLError as error:
             position = getattr(error, "position", 0)
-            problem = str(getattr(error, "reason", "") or error).splitlines()[0]
+            problem = str(getattr(error, "reason", "") or error).splitlines()[0][:_MAX_PROBLEM]
             raise InvalidYAMLError(text.count("\n", 0, position) + 1, problem) from None
+        except RecursionError:
+            raise InvalidYAMLError(1, "nested too deeply") from None
+        except Exception as error:  # noqa: BLE001  (a value raises what int(), float() or datetime() raise)
+            raise InvalidYAMLError(1, f"a value cannot be read: {_first_line(error)}") from None
 
     def dumps(self) -> str:
-        """Return the text, formatted as it was read."""
+        """Return the text, formatted as it was read.
+
+        Raises:
+            InvalidYAMLError: It has a value that can be read but not written.
+        """
         stream = io.StringIO()
-        self._yaml.dump(self.root, stream)
+        try:
+            self._yaml.dump(self.root, stream)
+        except RecursionError:
+            raise InvalidYAMLError(1, "nested too deeply") from None
+        except Exception as error:  # noqa: BLE001  (as above)
+            raise InvalidYAMLError(1, f"a value cannot be written: {_first_line(error)}") from None
         return stream.getvalue().replace("\n", self._newline)
+
+
+def _check_size(text: str) -> None:
+    """Refuse what takes long to parse before it is parsed: the parser is slow where a text is hostile."""
+    if text.count("\n") + text.count(",") > _MAX_VALUES:
+        raise InvalidYAMLError(1, f"more than {_MAX_VALUES} lines and commas")
+    depth = 0
+    for found in re.finditer(r"[\[\]{}]", text):
+        depth = max(0, depth + (1 if found[0] in "[{" else -1))
+        if depth > _MAX_DEPTH:
+            raise InvalidYAMLError(text.count("\n", 0, found.start()) + 1, "nested too deeply")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0][:_MAX_PROBLEM]
 
 
 def line_of(mapping: object, key: str | int) -> int:

@@ -18,6 +18,7 @@ from kaiwuctl.names.rule import (
 
 _VERSION = re.compile(r"v[1-9][0-9]*(?:(?:alpha|beta)[1-9][0-9]*)?")
 _KIND = re.compile(r"[A-Za-z0-9]+")
+_FOLDER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:/[A-Za-z_][A-Za-z0-9_]*)*")
 # "<Kind>List" is a DNS label as well.
 KIND_LIMIT = LABEL_LIMIT - len("List")
 GROUP_LIMIT: Final = 100
@@ -117,6 +118,25 @@ CONTROLLER_NAME_RULES = (
         lambda name: len(name) <= LABEL_LIMIT,
         f"must have at most {LABEL_LIMIT} characters",
         "kaiwucluster-backup",
+    ),
+)
+
+# Where the type of an API is: a folder of the project, or a module for a kind of Kubernetes itself.
+FOLDER_RULES = (
+    Rule(
+        "folder-packages",
+        lambda path: _FOLDER.fullmatch(path) is not None and len(path) <= FILE_NAME_LIMIT,
+        "must be Python packages joined by slashes, inside the project",
+        "api/v1",
+    ),
+)
+
+MODULE_RULES = (
+    Rule(
+        "module-dotted",
+        lambda path: _FOLDER.fullmatch(path.replace(".", "/")) is not None and len(path) <= FILE_NAME_LIMIT,
+        "must be the Python module that defines the kind",
+        "lightkube.resources.apps_v1",
     ),
 )
 

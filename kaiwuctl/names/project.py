@@ -124,6 +124,15 @@ OWNER_RULES = (
     Rule("owner-length", lambda owner: len(owner) <= 80, "must have at most 80 characters", "Inspur Cloud"),
 )
 
+CLI_VERSION_RULES = (
+    Rule(
+        "cli-version",
+        lambda version: re.fullmatch(r"[0-9][0-9A-Za-z.+!-]{0,63}", version) is not None,
+        "must be the version of kaiwuctl that started the project",
+        "0.1.0",
+    ),
+)
+
 
 def suggest_project_name(text: str) -> str:
     """Return a project name that passes and is close to `text`; empty when nothing is left of it."""

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from kaiwuctl.errors import ProjectFileError
+from kaiwuctl.errors import ContentError, ProjectFileError
+from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 from kaiwuctl.project.model import Project, Resource
 from kaiwuctl.project.reading import read_project
 from kaiwuctl.roundtrip import Document, InvalidYAMLError, append
@@ -38,19 +39,19 @@ class ProjectFile:
         """Read PROJECT in `folder`.
 
         Raises:
-            ProjectFileError: It is missing, unreadable, no YAML, of another version, or lacks a field; the
-                message gives the line.
+            ProjectFileError: It is missing, unreadable, not a regular file, too large, not YAML, of another
+                version, or lacks a field; the message gives the line.
         """
         try:
-            text = (folder / FILE_NAME).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            if (folder / FILE_NAME).is_symlink():
-                raise ProjectFileError("PROJECT: is a symbolic link to nothing; remove it") from None
-            raise ProjectFileError(_missing(folder)) from None
+            content = read_regular(folder, FILE_NAME, limit=TEXT_LIMIT)
+        except ContentError as error:
+            raise ProjectFileError(error.message) from None
+        if content is None:
+            raise ProjectFileError(_missing(folder))
+        try:
+            text = content.decode()
         except UnicodeDecodeError:
             raise ProjectFileError("PROJECT: is not UTF-8 text; restore it from version control") from None
-        except OSError as error:
-            raise ProjectFileError(f"PROJECT: cannot be read: {error.strerror}") from None
         return cls.parse(text)
 
     @classmethod
@@ -79,8 +80,15 @@ class ProjectFile:
         return cls(document)
 
     def dumps(self) -> str:
-        """Return the text of the file."""
-        return self._document.dumps()
+        """Return the text of the file.
+
+        Raises:
+            ProjectFileError: It has a value that can be read but not written.
+        """
+        try:
+            return self._document.dumps()
+        except InvalidYAMLError as error:
+            raise ProjectFileError(f"PROJECT: {error.problem}; correct it by hand") from None
 
     def record(self, resource: Resource) -> None:
         """Add the entry of a resource, or bring the one that is there up to date.

@@ -1,15 +1,24 @@
-"""From the YAML of PROJECT to values: every complaint names the line and what is expected there."""
+"""From the YAML of PROJECT to values: every complaint names the line and what is expected there.
+
+A value becomes part of code, YAML and file names, whether it came from a flag or from PROJECT, which may be a
+stranger's. So every one that is used passes the rules of the flag it stands for.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from kaiwuctl.errors import ProjectFileError
+from kaiwuctl.errors import InvalidNameError, ProjectFileError
+from kaiwuctl.names import api as rules
 from kaiwuctl.names.plural import plural_of
-from kaiwuctl.names.rule import quoted
+from kaiwuctl.names.project import CLI_VERSION_RULES, DOMAIN_RULES, PROJECT_NAME_RULES, REPO_RULES
+from kaiwuctl.names.rule import Rule, quoted
 from kaiwuctl.project.model import LAYOUT, VERSION, Project, Resource
 from kaiwuctl.roundtrip import line_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def read_project(root: object) -> Project:
@@ -23,12 +32,12 @@ def read_project(root: object) -> Project:
     _check_version(root)
     layout = _layout(root)
     project = Project(
-        name=_text(root, "projectName", required=True),
-        domain=_text(root, "domain"),
-        repo=_text(root, "repo"),
+        name=_text(root, "projectName", PROJECT_NAME_RULES, required=True),
+        domain=_text(root, "domain", DOMAIN_RULES),
+        repo=_text(root, "repo", REPO_RULES),
         multigroup=_flag(root, "multigroup"),
         namespaced=_flag(root, "namespaced"),
-        cli_version=_text(root, "cliVersion"),
+        cli_version=_text(root, "cliVersion", CLI_VERSION_RULES),
         layout=layout,
     )
     entries = root.get("resources")
@@ -43,6 +52,8 @@ def _check_version(root: dict[str, Any]) -> None:
     if "version" not in root:
         raise ProjectFileError(f'PROJECT: has no version; add the line version: "{VERSION}"')
     version = root["version"]
+    if not isinstance(version, str | int | float):
+        _refuse(root, "version", f"must be {quoted(VERSION)}")
     if str(version) != VERSION:
         _refuse(
             root,
@@ -72,23 +83,39 @@ def _resource(project: Project, entries: list[Any], index: int) -> Resource:
     entry = entries[index]
     if not isinstance(entry, dict):
         raise ProjectFileError(f"PROJECT:{line_of(entries, index)}: resources[{index}] must be a mapping")
-    kind = _text(entry, "kind", required=True)
+    kind = _text(entry, "kind", rules.KIND_RULES, required=True)
     api = entry.get("api")
     if api is not None and not isinstance(api, dict):
         _refuse(entry, "api", "must be a mapping")
-    group = _text(entry, "group")
-    return Resource(
+    group = _text(entry, "group", rules.GROUP_RULES)
+    core = _flag(entry, "core")
+    resource = Resource(
         group=group,
-        domain=_text(entry, "domain"),
-        version=_text(entry, "version", required=True),
+        # The domain of a kind of Kubernetes itself may be one that is reserved for it.
+        domain=_text(entry, "domain", [rule for rule in DOMAIN_RULES if not core or rule.name != "domain-protected"]),
+        version=_text(entry, "version", rules.VERSION_RULES, required=True),
         kind=kind,
-        plural=_text(entry, "plural") or plural_of(kind),
-        path=_text(entry, "path"),
+        plural=_text(entry, "plural", rules.PLURAL_RULES) or plural_of(kind),
+        path=_text(entry, "path", rules.MODULE_RULES if core else rules.FOLDER_RULES),
         api=api is not None,
         namespaced=_flag(api, "namespaced") if api is not None else False,
         controllers=_controllers(project, entry, group, kind),
-        core=_flag(entry, "core"),
+        core=core,
     )
+    if not core:
+        _check_together(entry, resource)
+    return resource
+
+
+def _check_together(entry: dict[str, Any], resource: Resource) -> None:
+    """Check what must hold for several values of an entry together."""
+    try:
+        qualified = resource.qualified_group
+        if "." in qualified:
+            rules.qualified_group(resource.group, resource.domain)
+        rules.check_file_names(qualified, resource.version, resource.kind, resource.plural)
+    except InvalidNameError as error:
+        raise ProjectFileError(f"PROJECT:{_line(entry)}: {error.message.replace('--', '')}") from None
 
 
 def _controllers(project: Project, entry: dict[str, Any], group: str, kind: str) -> tuple[str, ...]:
@@ -97,10 +124,10 @@ def _controllers(project: Project, entry: dict[str, Any], group: str, kind: str)
     controllers = entry["controllers"]
     if not isinstance(controllers, list) or not all(isinstance(item, dict) for item in controllers):
         _refuse(entry, "controllers", "must be a list of mappings with a name")
-    return tuple(_text(item, "name", required=True) for item in controllers)
+    return tuple(_text(item, "name", rules.CONTROLLER_NAME_RULES, required=True) for item in controllers)
 
 
-def _text(mapping: dict[str, Any], key: str, *, required: bool = False) -> str:
+def _text(mapping: dict[str, Any], key: str, rules_: Sequence[Rule], *, required: bool = False) -> str:
     value = mapping.get(key)
     if value is None or value == "":
         if required:
@@ -108,6 +135,9 @@ def _text(mapping: dict[str, Any], key: str, *, required: bool = False) -> str:
         return ""
     if not isinstance(value, str):
         _refuse(mapping, key, "must be text; put it in quotes")
+    for rule in rules_:
+        if not rule.holds(value):
+            _refuse(mapping, key, f"{quoted(value)}: {rule.message}; for example {rule.example}")
     return str(value)
 
 

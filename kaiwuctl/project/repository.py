@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from kaiwuctl.errors import ContentError
 from kaiwuctl.names.project import REPO_RULES
+from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,8 +25,9 @@ def guess_repo(folder: Path, default: str) -> str:
         if not (candidate / ".git").exists():
             continue
         try:
-            origin = _ORIGIN.search((candidate / ".git" / "config").read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
+            content = read_regular(candidate, ".git/config", limit=TEXT_LIMIT) or b""
+            origin = _ORIGIN.search(content.decode().replace("\r\n", "\n"))
+        except (ContentError, UnicodeDecodeError):
             return default
         repo = _host_and_path(origin["url"].strip()) if origin else ""
         return repo if repo and all(rule.holds(repo) for rule in REPO_RULES) else default

@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from kaiwuctl.errors import UsageError
+from kaiwuctl.errors import ContentError, UsageError
 from kaiwuctl.names.rule import quoted
+from kaiwuctl.project.contents import read_regular
 
 HEADER_FILE: Final = "hack/boilerplate.py.txt"
 LICENSES: Final = ("apache2", "none")
@@ -68,17 +69,30 @@ def header_from_file(path: str) -> str:
         raise UsageError(f"{where}: has more than {_LIMIT // 1024} KiB; a header is a few lines")
     if not text.strip():
         raise UsageError(f"{where}: is empty; leave the flag out or pass --license none")
-    if not re.sub(r"[\n\t]", "", text).isprintable():
+    if not _is_text(text):
         raise UsageError(f"{where}: has control characters; save it as plain text")
     return as_comment(text)
 
 
 def header_of_project(root: Path) -> str:
-    """Return the header a project was started with; empty when it has none."""
+    """Return the header a project was started with, as comment lines; empty when it has none.
+
+    Raises:
+        ContentError: It cannot be read, is too long, or is not text.
+    """
+    content = read_regular(root, HEADER_FILE, limit=_LIMIT)
     try:
-        return (root / HEADER_FILE).read_text(encoding="utf-8").strip("\n")
-    except (OSError, UnicodeDecodeError):
-        return ""
+        text = (content or b"").decode("utf-8-sig").replace("\r\n", "\n").strip("\n")
+    except UnicodeDecodeError:
+        raise ContentError(f"{HEADER_FILE}: is not UTF-8 text; restore it from version control") from None
+    if not _is_text(text):
+        raise ContentError(f"{HEADER_FILE}: has control characters; restore it from version control")
+    # It is put at the top of every module: whatever a stranger wrote there stays a comment.
+    return "\n".join(line if line.startswith("#") or not line else f"# {line}" for line in text.split("\n"))
+
+
+def _is_text(text: str) -> bool:
+    return re.sub(r"[\n\t]", "", text).isprintable()
 
 
 def as_comment(text: str) -> str:

@@ -3,6 +3,9 @@
 Before the first file is touched, a folder in the project gets a hard link to every file that will be
 replaced, and a list of all files and folders that will appear. Undoing goes by that list, never by memory:
 the process that undoes may be the next one, after a crash. Once the list is removed, the new state counts.
+
+The folder may also have come with the project, from a stranger. So the list is sealed (see
+:mod:`kaiwuctl.scaffold.seal`) together with the path of the project, and undoing follows no link.
 """
 
 from __future__ import annotations
@@ -11,10 +14,17 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kaiwuctl.errors import ContentError, WriteError
+from kaiwuctl.names.rule import quoted
+from kaiwuctl.project.contents import is_plain, read_regular
+from kaiwuctl.scaffold.seal import is_sealed, seal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +33,9 @@ if TYPE_CHECKING:
 
 FOLDER = ".kaiwuctl-undo"
 _LIST = "journal.json"
+_DRAFT = "journal.tmp"
+_OWN_NAMES = re.compile(rf"[0-9]+|{re.escape(_LIST)}|{re.escape(_DRAFT)}")
+_SEAL_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +47,14 @@ class Entry:
         temporary: Where its content is staged, relative to the project.
         after: Digest of the content that the file gets.
         backup: Name of the old file in the journal's folder; None when there was none.
+        before: Digest of the old file; None when there was none.
     """
 
     path: str
     temporary: str
     after: str
     backup: str | None
+    before: str | None
 
 
 class Journal:
@@ -66,9 +81,10 @@ class Journal:
         for index, file in enumerate(files):
             parent = file.path.rpartition("/")[0]
             temporary = f"{parent}/.kaiwuctl-{index}.tmp" if parent else f".kaiwuctl-{index}.tmp"
-            backup = None if file.before is None else str(index)
-            entries.append(Entry(file.path, temporary, _digest(file.content), backup))
+            backup, before = (None, None) if file.before is None else (str(index), _digest(file.before))
+            entries.append(Entry(file.path, temporary, _digest(file.content), backup, before))
         journal = cls(root, entries, _missing_folders(root, files))
+        journal._folder.mkdir(mode=0o700)
         try:
             journal._write()
         except BaseException:
@@ -78,25 +94,53 @@ class Journal:
 
     @classmethod
     def left_over(cls, root: Path) -> bool:
-        """Whether an earlier run left something to undo or to clean up in `root`."""
-        return (root / FOLDER).is_dir() and not (root / FOLDER).is_symlink()
+        """Whether an earlier run left something to undo or to clean up in `root`.
+
+        Raises:
+            WriteError: Something that no run leaves has the name of the journal's folder.
+        """
+        try:
+            mode = (root / FOLDER).lstat().st_mode
+        except FileNotFoundError:
+            return False
+        if not stat.S_ISDIR(mode):
+            raise WriteError(f"{FOLDER}: is not a folder, and kaiwuctl needs that name while it writes; remove it")
+        return True
 
     @classmethod
     def recover(cls, root: Path) -> list[str] | None:
         """Finish what an earlier run left in `root`.
 
         Returns:
-            None when nothing had to be undone; else the files that somebody has changed since, which stay.
+            None when nothing had to be undone; else the files that were changed since, which stay.
+
+        Raises:
+            OSError: Something could not be put back; the list stays, and the next run tries again.
+            ValueError: The list cannot be read.
+            WriteError: The folder or its list was not written by this user's kaiwuctl in this folder.
         """
         if not cls.left_over(root):
             return None
-        try:
-            listed = json.loads((root / FOLDER / _LIST).read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        content = read_regular(root, f"{FOLDER}/{_LIST}")
+        if content is None:
             # It stopped before it changed anything, or after it was done.
-            shutil.rmtree(root / FOLDER)
+            _remove(root / FOLDER)
             return None
-        return cls(root, [Entry(**entry) for entry in listed["files"]], listed["folders"]).undo()
+        found, _, listed = content.partition(b"\n")
+        if len(found) != _SEAL_LENGTH:
+            raise ValueError
+        if not is_sealed(listed, found.decode("latin-1")):
+            raise WriteError(
+                f"{FOLDER}: was not left by this user's kaiwuctl, so nothing was undone; remove it, and restore the "
+                "project from version control if a file is missing"
+            )
+        journal = json.loads(listed)
+        if journal["root"] != os.path.realpath(root):
+            raise WriteError(
+                f"{FOLDER}: was left by kaiwuctl in another folder, {journal['root']}, so nothing was undone; remove "
+                "it, and restore the project from version control if a file is missing"
+            )
+        return cls(root, [Entry(**entry) for entry in journal["files"]], journal["folders"]).undo()
 
     def undo(self) -> list[str]:
         """Put everything back as it was.
@@ -109,28 +153,23 @@ class Journal:
         """
         foreign = []
         for entry in self.entries:
-            temporary = self._root / entry.temporary
             # Asked first: in a read-only folder even a file that is not there cannot be unlinked.
-            if os.path.lexists(temporary):
-                temporary.unlink()
+            if is_plain(self._root, entry.temporary):
+                (self._root / entry.temporary).unlink()
             target = self._root / entry.path
-            try:
-                if target.is_symlink() or _digest(target.read_bytes()) != entry.after:
-                    # Untouched so far, unless it is none of the two states.
-                    if self._is_foreign(entry, target):
-                        foreign.append(entry.path)
-                    continue
-            except (FileNotFoundError, NotADirectoryError):
+            if not os.path.lexists(target):
                 continue
-            if entry.backup is None:
-                target.unlink()
-            else:
-                self._restore(self._folder / entry.backup, target)
+            present = self._digest_of(entry.path)
+            if present == entry.after:
+                if not self._put_back(entry, target):
+                    foreign.append(entry.path)
+            elif present is None or not self._is_untouched(entry, present):
+                foreign.append(entry.path)
         for folder in reversed(self._folders):
             try:
                 (self._root / folder).rmdir()
             except OSError:
-                # Absent, or somebody put a file there.
+                # Absent, or another program put a file there.
                 continue
         self.close()
         return foreign
@@ -142,36 +181,58 @@ class Journal:
             OSError: The list could not be removed. What cannot be removed beside it is left to the next run.
         """
         (self._folder / _LIST).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            shutil.rmtree(self._folder)
+        with contextlib.suppress(OSError, WriteError):
+            _remove(self._folder)
 
-    def _is_foreign(self, entry: Entry, target: Path) -> bool:
+    def _digest_of(self, path: str) -> str | None:
+        """Return the digest of a file; None when it is a link, below a link, or not a regular file."""
+        if not is_plain(self._root, path):
+            return None
+        try:
+            content = read_regular(self._root, path)
+        except ContentError as error:
+            if error.cause is not None:
+                raise error.cause from None
+            return None
+        return None if content is None else _digest(content)
+
+    def _is_untouched(self, entry: Entry, present: str) -> bool:
+        """Whether a file is as before: as it was planned, or as an editor has saved it in place since."""
         if entry.backup is None:
-            return True
-        backup = self._folder / entry.backup
-        return not backup.exists() or target.read_bytes() != backup.read_bytes()
+            return False
+        return present in {entry.before, self._digest_of(f"{FOLDER}/{entry.backup}")}
 
-    def _restore(self, backup: Path, target: Path) -> None:
+    def _put_back(self, entry: Entry, target: Path) -> bool:
+        """Remove a written file, or restore the one it replaced; return False when that one is not there."""
+        if entry.backup is None:
+            target.unlink()
+            return True
+        if not is_plain(self._root, f"{FOLDER}/{entry.backup}"):
+            return False
+        backup = self._folder / entry.backup
         try:
             backup.replace(target)
-        except FileNotFoundError:
-            # Restored by an undo that did not get to its end, with the content that was also to be written.
-            return
         except OSError:
             # The file is on another file system than the project's folder.
             temporary = target.with_name(f".kaiwuctl-{backup.name}.tmp")
             shutil.copy2(backup, temporary)
             temporary.replace(target)
+        return True
 
     def _write(self) -> None:
-        self._folder.mkdir(mode=0o700)
         for entry in self.entries:
             if entry.backup is not None:
                 _link_or_copy(self._root / entry.path, self._folder / entry.backup)
-        listed = {"files": [asdict(entry) for entry in self.entries], "folders": self._folders}
-        temporary = self._folder / "journal.tmp"
-        with temporary.open("x", encoding="utf-8") as stream:
-            json.dump(listed, stream)
+        listed = json.dumps(
+            {
+                "root": os.path.realpath(self._root),
+                "files": [asdict(entry) for entry in self.entries],
+                "folders": self._folders,
+            }
+        ).encode()
+        temporary = self._folder / _DRAFT
+        with temporary.open("xb") as stream:
+            stream.write(seal(listed).encode() + b"\n" + listed)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.rename(self._folder / _LIST)
@@ -186,6 +247,27 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a journal's folder with the files that a journal has.
+
+    Raises:
+        OSError: It cannot be removed.
+        WriteError: It has something else in it; nothing was removed.
+    """
+    names = [entry.name for entry in os.scandir(folder) if not _is_own(entry)]
+    if names:
+        raise WriteError(
+            f"{FOLDER}: has {quoted(min(names))} in it, which kaiwuctl did not write; move it, or remove {FOLDER}"
+        )
+    for entry in list(os.scandir(folder)):
+        Path(entry.path).unlink()
+    folder.rmdir()
+
+
+def _is_own(entry: os.DirEntry[str]) -> bool:
+    return _OWN_NAMES.fullmatch(entry.name) is not None and entry.is_file(follow_symlinks=False)
 
 
 def _digest(content: bytes) -> str:

@@ -50,4 +50,7 @@ def add_resources(path: str, text: str | None, resources: Sequence[str]) -> str:
     if not missing and text is not None:
         return text
     append(present, missing)
-    return document.dumps()
+    try:
+        return document.dumps()
+    except InvalidYAMLError as error:
+        raise KaiwuctlError(f"{path}: {error.problem}; correct it by hand") from None

@@ -8,15 +8,20 @@ import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import kaiwuctl
 from kaiwuctl.errors import KaiwuctlError
+from kaiwuctl.names.rule import quoted
+from kaiwuctl.project.contents import read_regular
 
 _PACKAGE = Path(kaiwuctl.__file__).parent
 _CHECKOUT = _PACKAGE.parent
-_WHEEL_NAME = re.compile(r"kaiwu_runtime-(?P<version>[^-]+)-.+\.whl")
+# https://packaging.python.org/en/latest/specifications/binary-distribution-format/#file-name-convention
+_WHEEL_NAME = re.compile(
+    r"kaiwu_runtime-(?P<version>[0-9][A-Za-z0-9._+!]*)(?:-[0-9][A-Za-z0-9_]*)?(?:-[A-Za-z0-9_.]+){3}\.whl"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +32,13 @@ class RuntimeWheel:
         path: The file.
         version: The version its name states.
         sha256: Hexadecimal digest of its content.
+        content: Its bytes.
     """
 
     path: Path
     version: str
     sha256: str
+    content: bytes = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -71,7 +78,12 @@ def runtime_wheel() -> RuntimeWheel:
 def vendored_wheel(project: Path) -> RuntimeWheel | None:
     """Return the wheel a project has below vendor/, or None."""
     wheels = sorted((project / "vendor").glob("kaiwu_runtime-*.whl"))
-    return describe_wheel(wheels[-1]) if wheels else None
+    if not wheels:
+        return None
+    path = f"vendor/{wheels[-1].name}"
+    version = _version(wheels[-1].name, quoted(path))
+    content = read_regular(project, path) or b""
+    return RuntimeWheel(wheels[-1], version, hashlib.sha256(content).hexdigest(), content)
 
 
 def describe_wheel(path: Path) -> RuntimeWheel:
@@ -80,10 +92,16 @@ def describe_wheel(path: Path) -> RuntimeWheel:
     Raises:
         KaiwuctlError: Its name is none of a kaiwu-runtime wheel.
     """
-    match = _WHEEL_NAME.fullmatch(path.name)
+    version = _version(path.name, str(path))
+    content = path.read_bytes()
+    return RuntimeWheel(path, version, hashlib.sha256(content).hexdigest(), content)
+
+
+def _version(name: str, shown: str) -> str:
+    match = _WHEEL_NAME.fullmatch(name)
     if match is None:
-        raise KaiwuctlError(f"{path}: is no kaiwu-runtime wheel")
-    return RuntimeWheel(path, match["version"], hashlib.sha256(path.read_bytes()).hexdigest())
+        raise KaiwuctlError(f"{shown}: is not a kaiwu-runtime wheel; remove it")
+    return match["version"]
 
 
 def _built_wheel(runtime: Path) -> Path:

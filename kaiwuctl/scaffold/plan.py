@@ -13,6 +13,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from kaiwuctl.errors import CollisionError
+from kaiwuctl.project.contents import read_regular
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -150,12 +151,7 @@ class Plan:
         return (file for file in self.files if file.action is not Action.KEEP)
 
     def _read(self, path: str) -> bytes | None:
-        try:
-            return (self.root / path).read_bytes()
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise CollisionError(f"{path}: cannot be read: {error.strerror}; correct its permissions") from None
+        return read_regular(self.root, path)
 
     def _reachable(self, path: str) -> bool:
         """Whether `path` is a regular file, or could become one; notes what stands in the way."""

@@ -188,7 +188,7 @@ def _plan(root: Path, project: Project, request: InitRequest, header: str, *, st
     plan = Plan(root)
     for file in render(template_folder("init"), context.as_data()):
         plan.add(file, recorded=started)
-    plan.add(RenderedFile(f"vendor/{wheel.name}", wheel.path.read_bytes()), recorded=started)
+    plan.add(RenderedFile(f"vendor/{wheel.name}", wheel.content), recorded=started)
     if not started:
         content = ProjectFile.new(project).dumps().encode()
         plan.add(RenderedFile(FILE_NAME, content), recorded=False)

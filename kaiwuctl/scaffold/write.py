@@ -11,7 +11,8 @@ import errno
 import os
 from typing import TYPE_CHECKING, Final
 
-from kaiwuctl.errors import WriteError
+from kaiwuctl.errors import ContentError, WriteError
+from kaiwuctl.project.contents import read_regular
 from kaiwuctl.scaffold.interruption import Interruption, deferred
 from kaiwuctl.scaffold.journal import FOLDER, Journal, sync_folder
 
@@ -105,7 +106,7 @@ def _stage_and_rename(
     for entry, file in zip(journal.entries, files, strict=True):
         pause()
         target = root / entry.path
-        _check_unchanged(target, file)
+        _check_unchanged(root, file)
         (root / entry.temporary).rename(target)
         folders[target.parent] = None
     for folder in folders:
@@ -113,12 +114,12 @@ def _stage_and_rename(
         sync_folder(folder)
 
 
-def _check_unchanged(target: Path, file: PlannedFile) -> None:
+def _check_unchanged(root: Path, file: PlannedFile) -> None:
     """Refuse to replace what an editor has saved since the plan was made."""
     try:
-        present: bytes | None = target.read_bytes()
-    except FileNotFoundError:
-        present = None
+        present = read_regular(root, file.path)
+    except ContentError as error:
+        raise error.cause or WriteError(f"{error.message}; nothing was changed") from None
     if present != file.before:
         raise WriteError(f"{file.path}: was changed by another program meanwhile; nothing was changed; run again")
 

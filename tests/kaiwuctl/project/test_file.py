@@ -233,7 +233,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
         ProjectFile.load(tmp_path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(ProjectFileError, match="cannot be read: Is a directory"):
+    with pytest.raises(ProjectFileError, match="must be a regular file but is a folder"):
         ProjectFile.load(tmp_path)
     path.rmdir()
     path.symlink_to("nowhere")

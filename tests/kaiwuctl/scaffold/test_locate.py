@@ -64,5 +64,5 @@ def test_the_wheel_of_a_project(tmp_path: Path) -> None:
     wheel = locate.vendored_wheel(tmp_path)
     assert wheel is not None
     assert wheel.version == "0.9.0"
-    with pytest.raises(KaiwuctlError, match="is no kaiwu-runtime wheel"):
+    with pytest.raises(KaiwuctlError, match="is not a kaiwu-runtime wheel"):
         locate.describe_wheel(tmp_path / "other-1.0-py3-none-any.whl")
