@@ -67,6 +67,14 @@ class CollisionError(KaiwuctlError):
     """Files are in the way of what would be written; nothing was."""
 
 
+def in_the_way(obstacles: Sequence[str]) -> CollisionError:
+    """Return the error for what stands where a file or folder goes: ``PROJECT is a symbolic link``."""
+    return CollisionError(
+        "nothing was written, because something other than a file or folder is in the way; replace:",
+        details=sorted(set(obstacles)),
+    )
+
+
 class WriteError(KaiwuctlError):
     """Writing stopped half way and everything was put back."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from kaiwuctl.errors import ContentError, ProjectFileError
+from kaiwuctl.errors import ContentError, ProjectFileError, in_the_way
 from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 from kaiwuctl.project.model import Project, Resource
 from kaiwuctl.project.reading import read_project
@@ -39,12 +39,15 @@ class ProjectFile:
         """Read PROJECT in `folder`.
 
         Raises:
+            CollisionError: It is a link out of the folder.
             ProjectFileError: It is missing, unreadable, not a regular file, too large, not YAML, of another
                 version, or lacks a field; the message gives the line.
         """
         try:
             content = read_regular(folder, FILE_NAME, limit=TEXT_LIMIT)
         except ContentError as error:
+            if (folder / FILE_NAME).is_symlink() and (folder / FILE_NAME).exists():
+                raise in_the_way([f"{FILE_NAME} is a symbolic link"]) from None
             raise ProjectFileError(error.message) from None
         if content is None:
             raise ProjectFileError(_missing(folder))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from kaiwuctl.errors import CollisionError
+from kaiwuctl.errors import CollisionError, in_the_way
 from kaiwuctl.project.contents import read_regular
 
 if TYPE_CHECKING:
@@ -134,10 +134,7 @@ class Plan:
             CollisionError: Lists every file that is in the way, and what to do.
         """
         if self._obstacles:
-            raise CollisionError(
-                "nothing was written, because something other than a file or folder is in the way; replace:",
-                details=sorted(set(self._obstacles)),
-            )
+            raise in_the_way(self._obstacles)
         if self._collisions:
             count = len(self._collisions)
             files = "1 file exists and differs" if count == 1 else f"{count} files exist and differ"

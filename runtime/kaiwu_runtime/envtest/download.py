@@ -6,8 +6,10 @@ See https://book.kubebuilder.io/reference/envtest
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import http.client
+import io
 import re
 import socket
 import tarfile
@@ -15,7 +17,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from typing import IO, TYPE_CHECKING
+import zlib
+from typing import IO, TYPE_CHECKING, TypeVar, cast
 from urllib.parse import urljoin, urlsplit
 
 import yaml
@@ -33,6 +36,7 @@ from kaiwu_runtime.envtest.progress import Step
 from kaiwu_runtime.errors import ControlPlaneError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from kaiwu_runtime.envtest.progress import Progress
@@ -44,11 +48,17 @@ CONNECT_TIMEOUT = 5.0
 STALL_TIMEOUT = 20.0
 """Seconds in which at least :data:`STALL_BYTES` have to arrive."""
 STALL_BYTES = 20_000
-_INDEX_LIMIT = 20_000_000
+OPEN_TIMEOUT = 30.0
+"""Seconds until the head of an answer is there, redirects included."""
+# Several times the size of what there is: 0.1 MB, 60 MB and 180 MB.
+INDEX_LIMIT = 5_000_000
+ARCHIVE_LIMIT = 500_000_000
+PROGRAMS_LIMIT = 1_500_000_000
 _CHUNK = 1 << 16
 _ATTEMPTS = 2
 _RELEASE = re.compile(r"v\d+\.\d+\.\d+")
 _WANTED = (ETCD, API_SERVER)
+_Result = TypeVar("_Result")
 
 
 class _NetworkError(ControlPlaneError):
@@ -71,7 +81,7 @@ def download(index: str, wanted: str | None, directory: Path, progress: Progress
     Raises:
         ControlPlaneError: There is no such archive, or it could not be had, or it is not what the index says.
     """
-    progress(Step(f"reading the index of envtest archives {index}"))
+    progress(Step(f"reading the index of envtest archives {_shown(index)}"))
     version, url, sha512 = _choose(_read_index(index), index, wanted)
     archive = directory / "archive.tar.gz"
     for attempt in range(1, _ATTEMPTS + 1):
@@ -84,26 +94,27 @@ def download(index: str, wanted: str | None, directory: Path, progress: Progress
     with archive.open("rb") as stream:
         found = hashlib.file_digest(stream, "sha512").hexdigest()
     if found != sha512:
-        raise ControlPlaneError(f"{url} has SHA-512 {found[:16]}…, the index says {sha512[:16]}…; not used")
+        raise ControlPlaneError(f"{_shown(url)} has SHA-512 {found[:16]}…, the index says {sha512[:16]}…; not used")
     files = _unpack(archive, directory, url)
     archive.unlink()
     try:
         program_version(directory / API_SERVER)
     except ControlPlaneError as error:
-        raise ControlPlaneError(f"{url} has programs that do not run here: {error}") from error
+        raise ControlPlaneError(f"{_shown(url)} has programs that do not run here: {error}") from error
     return version, files
 
 
 def _read_index(index: str) -> dict[str, object]:
     with _open(index) as response:
-        data = _receive(response, index, _INDEX_LIMIT)
+        data = _receive(response, index, INDEX_LIMIT)
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        document = yaml.safe_load(data)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ControlPlaneError(f"{index} is not YAML; is this the address of the index?") from error
+        document = yaml.load(data, Loader=loader)  # noqa: S506  (one of the two safe loaders)
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, RecursionError) as error:
+        raise ControlPlaneError(f"{_shown(index)} is not YAML; is this the address of the index?") from error
     releases = document.get("releases") if isinstance(document, dict) else None
     if not isinstance(releases, dict):
-        raise ControlPlaneError(f"{index} has no `releases`; is this the address of the index?")
+        raise ControlPlaneError(f"{_shown(index)} has no `releases`; is this the address of the index?")
     return releases
 
 
@@ -117,7 +128,7 @@ def _choose(releases: dict[str, object], index: str, wanted: str | None) -> tupl
     candidates = [version for version in archives if version_matches(version, wanted)]
     if not candidates:
         newest = ", ".join(sorted(archives, key=version_key)[-3:]) or "nothing"
-        raise ControlPlaneError(f"{index} has no Kubernetes {wanted or ''} for {machine}; its newest: {newest}")
+        raise ControlPlaneError(f"{_shown(index)} has no Kubernetes {wanted or ''} for {machine}; its newest: {newest}")
     minor = DEFAULT_VERSION.rpartition(".")[0]
 
     def preference(version: str) -> tuple[bool, bool, tuple[int, ...]]:
@@ -126,27 +137,56 @@ def _choose(releases: dict[str, object], index: str, wanted: str | None) -> tupl
     version = max(candidates, key=preference)
     url, sha512 = archives[version].get("selfLink"), archives[version].get("hash")
     if not isinstance(url, str) or not isinstance(sha512, str) or not re.fullmatch(r"[0-9a-f]{128}", sha512):
-        raise ControlPlaneError(f"{index} gives no address and SHA-512 for Kubernetes {version}; not used")
-    return version, urljoin(index, url), sha512
+        raise ControlPlaneError(f"{_shown(index)} gives no address and SHA-512 for Kubernetes {version}; not used")
+    try:
+        address = urljoin(index, url)
+        schemes = urlsplit(index).scheme, urlsplit(address).scheme
+    except ValueError as error:
+        raise ControlPlaneError(
+            f"{_shown(index)} gives an invalid address for Kubernetes {version}: {error}"
+        ) from error
+    _check_step(*schemes, f"{_shown(index)} gives the address {_shown(address)}")
+    return version, address, sha512
+
+
+def _check_step(before: str, after: str, what: str) -> None:
+    """Refuse to go on from an encrypted address to another, or from the network to a file of this machine."""
+    if after == before or (before, after) in {("http", "https"), ("file", "https"), ("file", "http")}:
+        return
+    if (before, after) == ("https", "http"):
+        raise ControlPlaneError(f"{what}, which is not encrypted; not followed")
+    raise ControlPlaneError(f"{what}, which is not an https address; not followed")
 
 
 def _fetch(url: str, target: Path, text: str, progress: Progress) -> None:
     with _open(url) as response, target.open("wb") as stream:
-        total = int(response.headers.get("Content-Length") or 0)
+        total = _length(response, url)
         done = 0
         window, window_start = 0, time.monotonic()
         progress(Step(text, 0, total, "bytes"))
         while chunk := _read(response, url):
             stream.write(chunk)
             done += len(chunk)
+            if done > ARCHIVE_LIMIT:
+                raise ControlPlaneError(f"{_shown(url)} is larger than {ARCHIVE_LIMIT} bytes; not used")
             window += len(chunk)
             progress(Step(text, done, total, "bytes"))
             if time.monotonic() - window_start > STALL_TIMEOUT:
                 if window < STALL_BYTES:
-                    raise _NetworkError(f"{url} is too slow: {window} bytes in {STALL_TIMEOUT:g} s")
+                    raise _NetworkError(f"{_shown(url)} is too slow: {window} bytes in {STALL_TIMEOUT:g} s")
                 window, window_start = 0, time.monotonic()
         if total and done != total:
-            raise _NetworkError(f"{url} ended after {done} of {total} bytes")
+            raise _NetworkError(f"{_shown(url)} ended after {done} of {total} bytes")
+
+
+def _length(response: http.client.HTTPResponse, url: str) -> int:
+    """Return what Content-Length says; 0 when there is none."""
+    text = (response.headers.get("Content-Length") or "0").strip()
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise ControlPlaneError(f"{_shown(url)} answered with an invalid Content-Length")
+    if int(text) > ARCHIVE_LIMIT:
+        raise ControlPlaneError(f"{_shown(url)} is larger than {ARCHIVE_LIMIT} bytes; not used")
+    return int(text)
 
 
 def _receive(response: http.client.HTTPResponse, url: str, limit: int) -> bytes:
@@ -155,9 +195,9 @@ def _receive(response: http.client.HTTPResponse, url: str, limit: int) -> bytes:
     while chunk := _read(response, url):
         parts += chunk
         if len(parts) > limit:
-            raise ControlPlaneError(f"{url} is larger than {limit} bytes; is this the address of the index?")
+            raise ControlPlaneError(f"{_shown(url)} is larger than {limit} bytes; is this the address of the index?")
         if time.monotonic() > deadline:
-            raise _NetworkError(f"{url} is too slow: not complete after {STALL_TIMEOUT:g} s")
+            raise _NetworkError(f"{_shown(url)} is too slow: not complete after {STALL_TIMEOUT:g} s")
     return bytes(parts)
 
 
@@ -165,27 +205,69 @@ def _read(response: http.client.HTTPResponse, url: str) -> bytes:
     try:
         return response.read1(_CHUNK)
     except (OSError, http.client.HTTPException) as error:
-        raise _NetworkError(f"{url} broke off: {_reason(error)}") from error
+        raise _NetworkError(f"{_shown(url)} broke off: {_reason(error)}") from error
 
 
 def _open(url: str) -> http.client.HTTPResponse:
     """Open an address through the proxies of the environment (HTTPS_PROXY, HTTP_PROXY, NO_PROXY)."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise ControlPlaneError(f"invalid address {_shown(url)}: {error}") from error
     if parts.scheme not in {"https", "http", "file"}:
-        raise ControlPlaneError(f"{url} is no http, https or file address")
+        raise ControlPlaneError(f"invalid address {_shown(url)}: use http, https or file")
     if parts.scheme != "file":
         _resolve(parts.scheme, parts.hostname or "", url)
+    # An opener of its own: the shared one keeps the proxies there were when it was first used.
+    opener = urllib.request.build_opener(_Redirects)
     try:
-        # An opener of its own: the shared one keeps the proxies there were when it was first used.
-        opener = urllib.request.build_opener()
-        response: http.client.HTTPResponse = opener.open(url, timeout=CONNECT_TIMEOUT)
+        response: http.client.HTTPResponse = _within(OPEN_TIMEOUT, lambda: opener.open(url, timeout=CONNECT_TIMEOUT))
     except urllib.error.HTTPError as error:
         error.close()
-        raise ControlPlaneError(f"{url} answered {error.code} {error.reason}") from error
+        raise ControlPlaneError(f"{_shown(url)} answered {error.code} {_one_line(error.reason)}") from error
     except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _NetworkError(f"{url} cannot be reached: {_reason(error)}") from error
+        raise _NetworkError(f"{_shown(url)} cannot be reached: {_reason(error)}") from error
     _set_timeout(response, STALL_TIMEOUT)
     return response
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(  # noqa: PLR0917  (as the class it overrides has it)
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        what = f"{_shown(req.full_url)} redirects to {_shown(newurl)}"
+        _check_step(req.type, urlsplit(newurl).scheme, what)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _within(seconds: float, call: Callable[[], _Result]) -> _Result:
+    """Return what `call` returns, or raise TimeoutError; sockets limit the time of one read, not of all.
+
+    A call that is given up goes on in its thread until the next limit of the socket's.
+    """
+    results: list[_Result] = []
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except Exception as error:  # noqa: BLE001  (raised again below)
+            errors.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError
+    return results[0]
 
 
 def _set_timeout(response: http.client.HTTPResponse, seconds: float) -> None:
@@ -212,16 +294,19 @@ def _resolve(scheme: str, host: str, url: str) -> None:
     thread.start()
     thread.join(CONNECT_TIMEOUT)
     if thread.is_alive():
-        raise _NetworkError(f"{url} cannot be reached: no address for {host} in {CONNECT_TIMEOUT:g} s")
+        raise _NetworkError(f"{_shown(url)} cannot be reached: no address for {host} in {CONNECT_TIMEOUT:g} s")
     if failure:
-        raise _NetworkError(f"{url} cannot be reached: no address for {host} ({_reason(failure[0])})")
+        raise _NetworkError(f"{_shown(url)} cannot be reached: no address for {host} ({_reason(failure[0])})")
 
 
 def _unpack(archive: Path, directory: Path, url: str) -> list[Path]:
     """Take the programs out of the archive by name; everything else, links included, is passed over."""
     found: dict[str, Path] = {}
     try:
-        with tarfile.open(archive, "r:gz") as tar:
+        with (
+            gzip.open(archive) as content,
+            tarfile.open(fileobj=cast("IO[bytes]", _Bounded(cast("IO[bytes]", content), url)), mode="r|") as tar,
+        ):
             for member in tar:
                 name = member.name.rpartition("/")[2]
                 if name not in (*_WANTED, "kubectl") or not member.isreg() or name in found:
@@ -234,12 +319,41 @@ def _unpack(archive: Path, directory: Path, url: str) -> list[Path]:
                     while block := source.read(_CHUNK):
                         target.write(block)
                 found[name].chmod(0o755)
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        raise ControlPlaneError(f"{url} is no archive that can be unpacked: {error}") from error
+    except (tarfile.TarError, EOFError, ValueError, LookupError, zlib.error, gzip.BadGzipFile) as error:
+        raise ControlPlaneError(f"{_shown(url)} is not an archive that can be unpacked: {_one_line(error)}") from error
     missing = [name for name in _WANTED if name not in found]
     if missing:
-        raise ControlPlaneError(f"{url} lacks {' and '.join(missing)}")
+        raise ControlPlaneError(f"{_shown(url)} lacks {' and '.join(missing)}")
     return list(found.values())
+
+
+class _Bounded(io.RawIOBase):
+    """A stream that ends in an error when a small archive turns out to hold more than a disk does."""
+
+    def __init__(self, stream: IO[bytes], url: str) -> None:
+        super().__init__()
+        self._stream = stream
+        self._url = url
+        self._left = PROGRAMS_LIMIT
+
+    def read(self, size: int = -1) -> bytes:
+        block = self._stream.read(_CHUNK if size < 0 else size)
+        self._left -= len(block)
+        if self._left < 0:
+            raise ControlPlaneError(f"{_shown(self._url)} unpacks to more than {PROGRAMS_LIMIT} bytes; not used")
+        return block
+
+
+def _shown(url: str) -> str:
+    """Return an address for a message: without a user's name, a password or a query that may have a key in it."""
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    shown = f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}".partition("?")[0].partition("#")[0]
+    return _one_line(shown)
+
+
+def _one_line(value: object) -> str:
+    return "".join(character if character.isprintable() else "?" for character in str(value))[:300]
 
 
 def _reason(error: Exception) -> str:

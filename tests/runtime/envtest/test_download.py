@@ -1,15 +1,24 @@
 from __future__ import annotations
 
+import contextlib
+import io
+import re
 import socket
+import ssl
+import tarfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kaiwu_runtime.envtest import download as module
 from kaiwu_runtime.envtest import setup
+from kaiwu_runtime.envtest.binaries import system
+from kaiwu_runtime.envtest.certificates import CertificateAuthority
 from kaiwu_runtime.envtest.download import download
 from kaiwu_runtime.envtest.progress import silent
 from kaiwu_runtime.errors import ControlPlaneError
@@ -86,7 +95,7 @@ def _index(text: str) -> Callable[[ArchiveServer], None]:
         pytest.param(_truncated, r"ended after \d+ of \d+ bytes", id="truncated"),
         pytest.param(_gone, r"envtest-v1\.37\.2-\S+ answered 404 Not Found", id="archive missing"),
         pytest.param(_no_index, r"/index\.yaml answered 404 Not Found", id="index missing"),
-        pytest.param(_not_an_archive, "is no archive that can be unpacked", id="a web page"),
+        pytest.param(_not_an_archive, "is not an archive that can be unpacked", id="a web page"),
         pytest.param(_archive_without_etcd, "lacks etcd", id="no etcd"),
         pytest.param(_program_that_fails, r"did not answer with a Kubernetes version \(exit 5\)", id="does not run"),
         pytest.param(_index("a: [b"), "is not YAML; is this the address of the index", id="index broken"),
@@ -102,6 +111,195 @@ def test_a_fault_leaves_the_cache_empty_and_is_named(
     with pytest.raises(ControlPlaneError, match=rf"download +http[\s\S]*{reason}"):
         setup(index=server.index, allow_build=False)
     assert [entry.name for entry in cache.iterdir()] == [".lock"]
+
+
+def _headers(*lines: tuple[str, str], code: int = 200) -> Answer:
+    """Answer with headers as they stand, and a body of five bytes."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response_only(code)
+        for name, value in lines:
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(b"hello")
+        handler.close_connection = True
+
+    return answer
+
+
+def _raw(data: bytes) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(data)
+        handler.close_connection = True
+
+    return answer
+
+
+BAD_ANSWERS = {
+    "no number": _headers(("Content-Length", "many")),
+    "negative": _headers(("Content-Length", "-5")),
+    "fraction": _headers(("Content-Length", "5.5")),
+    "digits of another script": _headers(("Content-Length", "\u00b2")),
+    "two lengths": _headers(("Content-Length", "5, 6")),
+    "a huge length": _headers(("Content-Length", "9" * 30)),
+    "a terabyte": _headers(("Content-Length", str(1 << 40))),
+    "broken chunks": _raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello"),
+    "an endless header": _raw(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n"),
+    "many headers": _raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
+    "no status": _raw(b"hello\r\n\r\n"),
+    "nothing": _raw(b""),
+    "another protocol": _raw(b"SSH-2.0-OpenSSH_9.2\r\n"),
+    "a reason with controls": _raw(b"HTTP/1.1 500 \x1b[31mred\r\nContent-Length: 0\r\n\r\n"),
+    "a redirect to nowhere": _headers(("Location", "http://[broken"), code=302),
+    "a redirect without an address": _headers(code=302),
+    "a redirect to a file": _headers(("Location", "file:///etc/passwd"), code=302),
+    "a redirect to ftp": _headers(("Location", "ftp://127.0.0.1/x"), code=302),
+    "a redirect in a circle": _headers(("Location", "/circle"), code=302),
+}
+
+
+@pytest.mark.parametrize("where", ["index", "archive"])
+@pytest.mark.parametrize("name", BAD_ANSWERS)
+def test_a_bad_answer_is_an_error_like_any_other(name: str, where: str, server: ArchiveServer, cache: Path) -> None:
+    path = server.add("1.37.2")
+    server.answers["/index.yaml" if where == "index" else path] = BAD_ANSWERS[name]
+    server.answers["/circle"] = BAD_ANSWERS["a redirect in a circle"]
+    with pytest.raises(ControlPlaneError) as caught:
+        setup(index=server.index, allow_build=False)
+    (line,) = [line for line in str(caught.value).splitlines() if line.startswith("  download ")]
+    assert re.match(r"  download +http://127\.0\.0\.1:", line)
+    assert line.isprintable()
+    assert [entry.name for entry in cache.iterdir()] == [".lock"]
+
+
+@pytest.mark.parametrize("target", ["http://127.0.0.1:1/x", "HTTP://127.0.0.1:1/x"])
+def test_no_way_from_https_to_http(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with ArchiveServer() as plain, encrypted(plain, tmp_path, monkeypatch) as url:
+        plain.answers["/index.yaml"] = _headers(("Location", target), code=302)
+        with pytest.raises(ControlPlaneError, match=r"redirects to .*, which is not encrypted; not followed"):
+            download(f"{url}/index.yaml", None, tmp_path, silent)
+        name = f"envtest-v1.37.2-{system()}.tar.gz"
+        entry = {"hash": "0" * 128, "selfLink": target}
+        plain.answers["/index.yaml"] = body(yaml.safe_dump({"releases": {"v1.37.2": {name: entry}}}).encode())
+        with pytest.raises(ControlPlaneError, match=r"gives the address .*, which is not encrypted; not followed"):
+            download(f"{url}/index.yaml", None, tmp_path, silent)
+        assert not [entry.name for entry in tmp_path.iterdir() if entry.name.startswith("archive")]
+
+
+@contextlib.contextmanager
+def encrypted(server: ArchiveServer, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Give the same server an https address that this process trusts."""
+    authority = CertificateAuthority("test")
+    pair = authority.server("127.0.0.1", ["127.0.0.1"])
+    (folder / "server.pem").write_bytes(pair.certificate + pair.key)
+    (folder / "ca.pem").write_bytes(authority.certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(folder / "ca.pem"))
+    server._server.socket = context.wrap_socket(server._server.socket, server_side=True)
+    yield server.url.replace("http:", "https:")
+
+
+def test_an_index_cannot_point_to_a_file_of_this_machine(server: ArchiveServer, tmp_path: Path) -> None:
+    server.add("1.37.2")
+    ((name, entry),) = server.releases["v1.37.2"].items()
+    releases = {"v1.37.2": {name: {**entry, "selfLink": "file:///etc/passwd"}}}
+    server.answers["/index.yaml"] = body(yaml.safe_dump({"releases": releases}).encode())
+    with pytest.raises(ControlPlaneError, match="gives the address file:///etc/passwd, which is not an https address"):
+        download(server.index, None, tmp_path, silent)
+
+
+@pytest.mark.parametrize("address", ["http://[x/index.yaml", "http://127.0.0.1:port/index.yaml", "http:///x", "x", ""])
+def test_an_address_that_is_none(address: str, tmp_path: Path) -> None:
+    with pytest.raises(ControlPlaneError, match=r"invalid address|cannot be reached"):
+        download(address, None, tmp_path, silent)
+
+
+def test_a_body_without_end(server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ARCHIVE_LIMIT", 300_000)
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response_only(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while not server.closing.is_set():
+                handler.wfile.write(b"x" * 65536)
+
+    server.answers[server.add("1.37.2")] = endless
+    with pytest.raises(ControlPlaneError, match="is larger than 300000 bytes; not used"):
+        download(server.index, None, tmp_path, silent)
+
+
+@pytest.mark.parametrize("member", ["kube-apiserver", "padding"])
+def test_an_archive_that_unpacks_to_more_than_a_disk(
+    member: str, server: ArchiveServer, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROGRAMS_LIMIT", 1_000_000)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        info = tarfile.TarInfo(f"controller-tools/envtest/{member}")
+        info.size = 50_000_000
+        tar.addfile(info, io.BytesIO(bytes(info.size)))
+    server.add("1.37.2", buffer.getvalue())
+    with pytest.raises(ControlPlaneError, match="unpacks to more than 1000000 bytes; not used"):
+        setup(index=server.index, allow_build=False)
+    assert [entry.name for entry in cache.iterdir()] == [".lock"]
+
+
+def test_members_of_other_kinds_are_passed_over(server: ArchiveServer, tmp_path: Path) -> None:
+    """Links, devices and paths that lead out, each before the file of the same name."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE):
+            info = tarfile.TarInfo("x/etcd")
+            info.type, info.linkname = kind, "/etc/passwd"
+            tar.addfile(info)
+        for name in ("../../etcd", "/tmp/kube-apiserver", "x/other"):
+            data = b"#!/bin/sh\necho Kubernetes v1.37.2\n"
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), 0o4777
+            tar.addfile(info, io.BytesIO(data))
+    server.add("1.37.2", buffer.getvalue())
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    _, files = download(server.index, None, tmp_path / "a" / "b", silent)
+    assert sorted(file.name for file in files) == ["etcd", "kube-apiserver"]
+    assert [file for file in files if file.is_symlink() or file.stat().st_mode & 0o7777 != 0o755] == []
+    assert sorted(entry.name for entry in tmp_path.rglob("*")) == ["a", "b", "etcd", "kube-apiserver"]
+
+
+def test_a_head_that_comes_byte_by_byte(server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "OPEN_TIMEOUT", 0.5)
+
+    def dribble_head(handler: BaseHTTPRequestHandler) -> None:
+        with contextlib.suppress(OSError):
+            while not server.closing.wait(0.05):
+                handler.wfile.write(b"H")
+                handler.wfile.flush()
+
+    server.answers["/index.yaml"] = dribble_head
+    begin = time.monotonic()
+    with pytest.raises(ControlPlaneError, match=r"index\.yaml cannot be reached: timed out"):
+        download(server.index, None, tmp_path, silent)
+    assert time.monotonic() - begin < 5
+
+
+def test_no_password_of_an_address_is_shown(tmp_path: Path, recorder: Recorder) -> None:
+    address = "http://ann:hunter2@127.0.0.1:1/index.yaml?token=hunter2#hunter2"
+    with pytest.raises(ControlPlaneError, match=r"http://127\.0\.0\.1:1/index\.yaml cannot be reached") as caught:
+        download(address, None, tmp_path, recorder)
+    assert "hunter2" not in str(caught.value)
+    assert recorder.texts == ["reading the index of envtest archives http://127.0.0.1:1/index.yaml"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["releases: " + "[" * 5000, "releases: !!int x", "releases: 2001-99-99", "? {a: b}\n: c", "releases: &a [*a]"],
+    ids=["deep", "no number", "no date", "a mapping as a key", "recursion"],
+)
+def test_an_index_that_is_hostile(text: str, server: ArchiveServer, tmp_path: Path) -> None:
+    server.answers["/index.yaml"] = body(text.encode())
+    with pytest.raises(ControlPlaneError, match=r"index\.yaml (is not YAML|has no `releases`)"):
+        download(server.index, None, tmp_path, silent)
 
 
 def test_an_unknown_version_names_what_there_is(server: ArchiveServer) -> None:
@@ -188,7 +386,7 @@ def test_a_name_without_an_address_and_a_closed_port(tmp_path: Path) -> None:
 
 
 def test_an_address_of_another_kind(tmp_path: Path) -> None:
-    with pytest.raises(ControlPlaneError, match=r"ftp://x/index\.yaml is no http, https or file address"):
+    with pytest.raises(ControlPlaneError, match=r"invalid address ftp://x/index\.yaml: use http, https or file"):
         download("ftp://x/index.yaml", None, tmp_path, silent)
 
 
