@@ -28,7 +28,7 @@ KaiwuError
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -52,10 +52,20 @@ class DecodeError(KaiwuError):
         kind: The type; None for what is no object.
         namespace: The object's namespace; empty when it has none or its metadata is unreadable.
         name: Its name, likewise.
+        decoded: Of a list, the objects that do fit.
     """
 
-    def __init__(self, message: str, *, kind: type[Any] | None = None, namespace: str = "", name: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: type[Any] | None = None,
+        namespace: str = "",
+        name: str = "",
+        decoded: Sequence[Any] = (),
+    ) -> None:
         super().__init__(message)
+        self.decoded = decoded
         self.kind = kind
         self.namespace = namespace
         self.name = name

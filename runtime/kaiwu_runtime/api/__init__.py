@@ -1,6 +1,5 @@
 """The types of a Kubernetes API: resources, markers and metadata."""
 
-from kaiwu_runtime import _pydantic  # noqa: F401 - before anything that imports pydantic
 from kaiwu_runtime.api.conditions import (
     Condition,
     Conditions,

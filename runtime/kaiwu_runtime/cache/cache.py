@@ -13,6 +13,8 @@ from kaiwu_runtime.cache.index import IndexFunction
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.selection import Keeping, Selection, Transform
+from kaiwu_runtime.client.codec import ListDecoder
+from kaiwu_runtime.client.paths import object_path
 from kaiwu_runtime.client.selector import field_selector as parse_field_selector
 from kaiwu_runtime.client.selector import label_selector as parse_label_selector
 from kaiwu_runtime.client.transport import Transport
@@ -205,15 +207,30 @@ class Cache:
             await self._wait(informer, self._sync_timeout)
 
     async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
-        """Return a copy of one object; see :class:`~kaiwu_runtime.client.Reader`."""
-        informer = await self._synced(kind)
-        key = ObjectKey(namespace, name)
+        """Return a copy of one object; see :class:`~kaiwu_runtime.client.Reader`.
+
+        Args:
+            kind: A project's type or a lightkube kind.
+            name: The object's name.
+            namespace: Its namespace; ignored for a cluster-scoped kind, as the API server's client does.
+
+        Raises:
+            ConfigurationError: The namespace is not watched, so that nothing is known of it.
+            ValueError: The name or the namespace is missing.
+        """
+        informer = self.informer(kind)
+        identity = informer.identity
+        if not name or (identity.namespaced and not namespace):
+            object_path(identity, namespace, name)  # raises what the API server's client does
+        key = ObjectKey(_watched_namespace(informer, namespace), name)
+        await self.wait_for(informer)
         found = informer.get(key)
         if found is None:
-            identity = informer.identity
             resource = f"{identity.plural}.{identity.group}" if identity.group else identity.plural
+            selectors = informer.selectors
+            limited = f" in the cache, which holds {selectors} only; manager.api_reader reads all" if selectors else ""
             raise NotFoundError(
-                f'{resource} "{name}" not found',
+                f'{resource} "{name}" not found{limited}',
                 code=404,
                 reason="NotFound",
                 details={"name": name, "group": identity.group, "kind": identity.plural},
@@ -226,18 +243,17 @@ class Cache:
         """Return copies of the objects that match; see :class:`~kaiwu_runtime.client.Reader`.
 
         Raises:
+            ConfigurationError: The namespace is not watched.
+            DecodeError: An object does not fit its type; `decoded` has the others.
             ValueError: A selector is malformed, or selects by a field that is neither the object's name or namespace
                 nor indexed.
         """
-        informer = await self._synced(kind)
+        informer = self.informer(kind)
+        namespace = _watched_namespace(informer, namespace)
+        await self.wait_for(informer)
         matches = parse_label_selector(label_selector)
         chosen = _selected(informer, namespace, field_selector) if field_selector else informer.list(namespace)
-        return [obj.decode(kind) for obj in chosen if matches(obj.labels)]
-
-    async def _synced(self, kind: type[Any]) -> Informer:
-        informer = self.informer(kind)
-        await self.wait_for(informer)
-        return informer
+        return ListDecoder(kind).take(obj.raw for obj in chosen if matches(obj.labels)).result()
 
     async def _wait(self, informer: Informer, seconds: float) -> None:
         syncing = asyncio.ensure_future(informer.wait_for_sync())
@@ -260,12 +276,30 @@ class Cache:
             self._group.create_task(informer.run(), name=f"informer {informer.identity}")
 
 
+def _watched_namespace(informer: Informer, namespace: str) -> str:
+    """Return the namespace to look in: none for a cluster-scoped kind.
+
+    Raises:
+        ConfigurationError: It is not watched: an answer would say that nothing is there.
+    """
+    if not informer.identity.namespaced:
+        return ""
+    if namespace and informer.namespaces and namespace not in informer.namespaces:
+        raise ConfigurationError(
+            f"{informer.identity} in namespace {namespace!r}: the cache watches only {', '.join(informer.namespaces)}; "
+            "add the namespace to --namespace, or read with manager.api_reader"
+        )
+    return namespace
+
+
 def _selected(informer: Informer, namespace: str, selector: str) -> Sequence[CachedObject]:
     """Return the objects that a field selector selects."""
     names: list[tuple[str, str]] = []
     indexed: list[tuple[str, str]] = []
     for field, value in parse_field_selector(selector):
         if field in _KEY_FIELDS:
+            if field == "metadata.namespace":
+                _watched_namespace(informer, value)
             names.append((_KEY_FIELDS[field], value))
         elif field in informer.store.indexes:
             indexed.append((field, value))

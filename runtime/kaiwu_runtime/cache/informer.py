@@ -60,6 +60,7 @@ class Informer:
         self._synced = asyncio.Event()
         self._listed: set[str] = set()
         self._selections = tuple(selections)
+        self._namespaces = tuple(filter(None, (selection.namespace for selection in self._selections)))
         self._reflectors = [
             Reflector(transport, self.identity, self, selection, keeping) for selection in self._selections
         ]
@@ -68,6 +69,16 @@ class Informer:
     def has_synced(self) -> bool:
         """Whether every object that existed at the start is in the store."""
         return self._synced.is_set()
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that are watched; empty for all, and for a cluster-scoped kind."""
+        return self._namespaces
+
+    @property
+    def selectors(self) -> str:
+        """What else limits the objects that are watched, for a message; empty when nothing does."""
+        return self._selections[0].described()
 
     @property
     def last_error(self) -> str:
@@ -177,12 +188,15 @@ class Informer:
 
 @contextmanager
 def _collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking a cache that is being filled, and from walking it ever after."""
+    """Keep the garbage collector from walking a list again and again while it is taken in.
+
+    Nothing is frozen afterwards: that would keep everything else that the process holds at the time, garbage included,
+    for ever. What the cache keeps costs a collection little, since most of it is not tracked (see CachedObject).
+    """
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.freeze()
         if enabled:
             gc.enable()

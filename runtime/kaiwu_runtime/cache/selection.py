@@ -27,6 +27,12 @@ class Selection:
     label_selector: str = ""
     field_selector: str = ""
 
+    def described(self) -> str:
+        """Return the selectors for a message; empty when there are none."""
+        labels = f"labels {self.label_selector!r}" if self.label_selector else ""
+        fields = f"fields {self.field_selector!r}" if self.field_selector else ""
+        return " and ".join(filter(None, (labels, fields)))
+
     def params(self) -> dict[str, str]:
         """Return the query of a list or watch."""
         selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}

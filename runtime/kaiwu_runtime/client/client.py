@@ -18,7 +18,7 @@ import msgspec
 
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
 from kaiwu_runtime.client.apply import apply_body, newest_version, remove_fields, scale_body, status_body
-from kaiwu_runtime.client.codec import decode, encode
+from kaiwu_runtime.client.codec import ListDecoder, decode, encode
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.client.page import PAGE_SIZE, decode_page
@@ -162,12 +162,12 @@ class Client:
             params["labelSelector"] = label_selector
         if field_selector:
             params["fieldSelector"] = field_selector
-        found: list[T] = []
+        found = ListDecoder(kind)
         while True:
             page = decode_page(await self.transport.request("GET", path, params=params))
-            found.extend(decode(kind, bytes(item)) for item in page.items or ())
+            found.take(bytes(item) for item in page.items or ())
             if not page.metadata.continue_:
-                return found
+                return found.result()
             params["continue"] = page.metadata.continue_
 
     async def create(

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import traceback
+from collections.abc import Iterable
 from functools import cache
 from pathlib import PurePath
-from typing import Any, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 import msgspec
 
@@ -141,6 +142,45 @@ def _generic(kind: type[T], content: dict[str, Any]) -> T:
         api_version, name = type_meta(kind)
         content = {"apiVersion": api_version, "kind": name, **content}
     return kind(content)  # type: ignore[call-arg]
+
+
+class ListDecoder(Generic[T]):
+    """Decodes the objects of a list, and keeps those that fit when one does not.
+
+    Args:
+        kind: A project's type or a lightkube kind.
+    """
+
+    def __init__(self, kind: type[T]) -> None:
+        self._kind = kind
+        self._found: list[T] = []
+        self._first: DecodeError | None = None
+        self._failures = 0
+
+    def take(self, items: Iterable[bytes]) -> Self:
+        """Decode some more objects."""
+        for item in items:
+            try:
+                self._found.append(decode(self._kind, item))
+            except DecodeError as error:
+                self._first = self._first or error
+                self._failures += 1
+        return self
+
+    def result(self) -> list[T]:
+        """Return the objects.
+
+        Raises:
+            DecodeError: One does not fit the type. The message names the first of them, and `decoded` has the others:
+                to leave one out unasked would make a reconciler delete or double what it stands for.
+        """
+        first = self._first
+        if first is None:
+            return self._found
+        more = f" (and {self._failures - 1} more of the list)" if self._failures > 1 else ""
+        raise DecodeError(
+            f"{first}{more}", kind=self._kind, namespace=first.namespace, name=first.name, decoded=self._found
+        )
 
 
 def describe(kind: type[Any], data: bytes) -> str:

@@ -16,7 +16,7 @@ class Reader(Protocol):
         Args:
             kind: A project's type or a lightkube kind.
             name: The object's name.
-            namespace: Its namespace; empty for a cluster-scoped kind.
+            namespace: Its namespace; ignored for a cluster-scoped kind.
 
         Raises:
             NotFoundError: There is none of that name.
@@ -36,6 +36,6 @@ class Reader(Protocol):
             field_selector: For example ``metadata.name=a``; a cache knows the object's name and namespace only.
 
         Raises:
-            DecodeError: An object does not fit the type.
+            DecodeError: An object does not fit the type; `decoded` has the others.
             APIError: The API server refused or gave no answer.
         """

@@ -41,6 +41,8 @@ class ControllerBuilder:
         self._manager = manager
         self._name = ""
         self._for: type[Any] | None = None
+        self._for_metadata_only = False
+        self._completed = False
         self._sources: list[Source] = []
         self._owned: list[tuple[type[Any], tuple[Predicate, ...], bool, bool]] = []
         self._channels: list[ChannelSource[Any]] = []
@@ -48,6 +50,7 @@ class ControllerBuilder:
 
     def named(self, name: str) -> Self:
         """Name the controller in logs and metrics; default is the lower-case kind of `for_`."""
+        self._refuse_after_complete("named()")
         self._name = name
         return self
 
@@ -58,6 +61,7 @@ class ControllerBuilder:
         label_selector: str = "",
         field_selector: str = "",
         namespaces: Sequence[str] | None = None,
+        metadata_only: bool = False,
     ) -> Self:
         """Reconcile objects of a kind.
 
@@ -70,10 +74,14 @@ class ControllerBuilder:
             label_selector: Only objects whose labels match; evaluated by the API server.
             field_selector: Only objects whose fields match; evaluated by the API server.
             namespaces: Instead of the manager's; empty for all.
+            metadata_only: Watch nothing but the objects' metadata. The reconciler reads an object with
+                ``manager.api_reader``: `self.client` would begin to cache the whole kind. One that does not fit its
+                type gets an event, and no condition.
 
         Raises:
-            ConfigurationError: There is a kind already, or it is watched with other selectors.
+            ConfigurationError: There is a kind already, it is watched with other selectors, or `complete` was called.
         """
+        self._refuse_after_complete(f"for_({kind.__name__})")
         if self._for is not None:
             raise ConfigurationError(f"for_({kind.__name__}): the controller is for {self._for.__name__} already")
         if label_selector or field_selector or namespaces is not None:
@@ -81,7 +89,8 @@ class ControllerBuilder:
                 kind, label_selector=label_selector, field_selector=field_selector, namespaces=namespaces
             )
         self._for = kind
-        self._sources.insert(0, Source(kind, enqueue_object, _all(predicates)))
+        self._for_metadata_only = metadata_only
+        self._sources.insert(0, Source(kind, enqueue_object, _all(predicates), metadata_only))
         return self
 
     def owns(
@@ -95,6 +104,7 @@ class ControllerBuilder:
             only_controller: The owner must be the object's controller.
             metadata_only: Watch nothing but the objects' metadata; enough to hear of them, not to read them.
         """
+        self._refuse_after_complete(f"owns({kind.__name__})")
         self._owned.append((kind, _all(predicates), only_controller, metadata_only))
         return self
 
@@ -110,6 +120,7 @@ class ControllerBuilder:
         Raises:
             ConfigurationError: The function is a coroutine function.
         """
+        self._refuse_after_complete(f"watches({kind.__name__}, ...)")
         _check_plain(function, f"watches({kind.__name__}, ...)")
         self._sources.append(Source(kind, enqueue_mapped(function), _all(predicates), metadata_only))
         return self
@@ -118,12 +129,13 @@ class ControllerBuilder:
         """Reconcile what events from outside the cluster name.
 
         Args:
-            channel: Somebody calls its `send`.
+            channel: Events arrive by its `send`.
             function: From an event to requests; default None takes the events for requests.
 
         Raises:
             ConfigurationError: The function is a coroutine function.
         """
+        self._refuse_after_complete("watches_channel(...)")
         if function is not None:
             _check_plain(function, "watches_channel(...)")
         chosen: Callable[[Any], Iterable[Request]] = function or itself
@@ -139,6 +151,7 @@ class ControllerBuilder:
         slow_reconcile: float | None = None,
     ) -> Self:
         """Say how the controller runs; see :class:`ControllerOptions`. What is not given stays as it is."""
+        self._refuse_after_complete("with_options(...)")
         given: dict[str, Any] = {
             "max_concurrent_reconciles": max_concurrent_reconciles,
             "reconcile_timeout": reconcile_timeout,
@@ -166,21 +179,33 @@ class ControllerBuilder:
             name, reconciler, sources, self._options, self._channels, undecodable=self._undecodable()
         )
         self._manager.add_controller(controller)
+        self._completed = True
         return controller
+
+    def _refuse_after_complete(self, what: str) -> None:
+        if self._completed:
+            raise ConfigurationError(f"{what} comes after complete(): the controller is built; call it before")
 
     def _undecodable(self) -> Undecodable | None:
         kind, manager = self._for, self._manager
         if kind is None:
             return None
         recorder = manager.event_recorder(f"{identify(kind).kind.lower()}-controller")
-        return Undecodable(kind, lambda: manager.cache.informer(kind), lambda: manager.api_reader, recorder)
+        metadata_only = self._for_metadata_only
+        return Undecodable(
+            kind,
+            lambda: manager.cache.informer(kind, metadata_only=metadata_only),
+            lambda: manager.api_reader,
+            recorder,
+            conditions=not metadata_only,
+        )
 
     def _owned_source(
         self, kind: type[Any], predicates: tuple[Predicate, ...], only_controller: bool, metadata_only: bool
     ) -> Source:
         if self._for is None:
             raise ConfigurationError(f"owns({kind.__name__}) needs for_(): the kind of the owner")
-        owners = self._manager.cache.informer(self._for)
+        owners = self._manager.cache.informer(self._for, metadata_only=self._for_metadata_only)
         handler = enqueue_owner(owners.identity, owners.get, only_controller=only_controller)
         return Source(kind, handler, predicates, metadata_only)
 

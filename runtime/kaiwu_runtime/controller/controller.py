@@ -17,6 +17,8 @@ from kaiwu_runtime import fork, log
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.callback import contained, is_delivered
+from kaiwu_runtime.client.client import Client
+from kaiwu_runtime.client.threaded import ThreadedClient
 from kaiwu_runtime.controller import failure
 from kaiwu_runtime.controller.blocking import Watched
 from kaiwu_runtime.controller.failure import OUTAGES, describe, is_panic, meaning
@@ -133,6 +135,7 @@ class Controller:
         """
         fields = {"controller": self.name}
         logger.info("Starting Controller", extra=fields)
+        self._bridge()
         for source in self.sources:
             source.start(cache, self.queue.add, self.name)
         for informer in self.informers(cache):
@@ -153,6 +156,13 @@ class Controller:
         for worker in done:
             if not worker.cancelled():
                 worker.result()
+
+    def _bridge(self) -> None:
+        """Let a reconciler that runs in a thread use what belongs to the event loop."""
+        self.reconciler._event_loop = loop = asyncio.get_running_loop()  # noqa: SLF001 - set for its `wait`
+        client = getattr(self.reconciler, "client", None)
+        if not self._is_async and isinstance(client, Client) and not isinstance(client, ThreadedClient):
+            self.reconciler.client = ThreadedClient(client, loop)
 
     async def stop(self, grace: float) -> None:
         """Take no more requests, let the reconciles in progress finish, and cancel them after a while.

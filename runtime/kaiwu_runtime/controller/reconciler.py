@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable
+from typing import TypeVar
 
+from kaiwu_runtime.client.threaded import wait_in_thread
 from kaiwu_runtime.component import Component
 from kaiwu_runtime.controller.request import Request, Result
+
+T = TypeVar("T")
 
 
 class Reconciler(Component):
     """Moves the present state of an object towards the desired one; its ``setup_with_manager`` says what it watches."""
+
+    _event_loop: asyncio.AbstractEventLoop | None = None
+    """The manager's; None before it runs."""
+
+    def wait(self, awaitable: Awaitable[T] | T) -> T:
+        """Return the result of a coroutine, in a `def reconcile`: ``pod = self.wait(self.client.get(Pod, "a"))``.
+
+        The coroutine runs in the manager's event loop, while the reconciler's thread waits.
+
+        Args:
+            awaitable: What to wait for. `self.client` of a plain `def reconcile` has waited already where it is called
+                in that thread; its results are returned as they are.
+
+        Raises:
+            RuntimeError: Called in the event loop, as in an ``async def``; use ``await`` there.
+            Exception: What the coroutine raised.
+        """
+        return wait_in_thread(awaitable, self._event_loop)
 
     @abstractmethod
     def reconcile(self, request: Request) -> Awaitable[Result | None] | Result | None:
         """Look at one object and do what is missing; called again whenever something relevant changed.
 
         Written as ``async def`` it runs on the event loop and must not block it; written as ``def`` it runs in a
-        thread. It is never called twice at the same time for one object.
+        thread, where the methods of `self.client` return their results and `wait` does the same for any other
+        coroutine. It is never called twice at the same time for one object.
 
         Args:
             request: The object's namespace and name; it may be gone by now.

@@ -74,17 +74,24 @@ class Undecodable:
         informer: Returns the kind's informer.
         client: Returns the client that writes the condition.
         recorder: Records the event.
+        conditions: Whether the informer has the objects' conditions; False for one of metadata.
     """
 
     def __init__(
-        self, kind: type[Any], informer: Callable[[], Informer], client: Callable[[], Client], recorder: EventRecorder
+        self,
+        kind: type[Any],
+        informer: Callable[[], Informer],
+        client: Callable[[], Client],
+        recorder: EventRecorder,
+        *,
+        conditions: bool = True,
     ) -> None:
         self._kind = kind
         self._identity = identify(kind)
         self._informer = informer
         self._client = client
         self._recorder = recorder
-        self._has_conditions = has_conditions(kind)
+        self._has_conditions = conditions and has_conditions(kind)
         self._told: dict[Request, tuple[str, int, str]] = {}
 
     def concerns(self, request: Request, error: DecodeError) -> bool:
