@@ -12,6 +12,7 @@ from lightkube.resources.core_v1 import ConfigMap
 from kaiwu_runtime.cache import Cache
 from kaiwu_runtime.client import Client
 from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.errors import ConfigurationError
 
 from .test_cache_on_server import config_map, running
 
@@ -51,7 +52,10 @@ async def test_objects_are_listed_by_their_fields(client: Client, namespace: str
         assert await names(cache, "data.zones=x") == {"one"}
         assert await names(cache, r"data.setting=a\,b,data.zones=x") == {"one"}
         assert await names(cache, "data.zones=y,metadata.name=two") == {"two"}
-        assert await names(cache, "data.zones=y", namespace="elsewhere") == set()
+        with pytest.raises(ConfigurationError, match="the cache watches only"):
+            await names(cache, "data.zones=y", namespace="elsewhere")
+        with pytest.raises(ConfigurationError, match="the cache watches only"):
+            await names(cache, "data.zones=y,metadata.namespace=elsewhere")
         assert await names(cache, "data.zones=y", labels="test!=cache") == set()
         assert await names(cache, "") >= {"one", "two", "none"}, "who has no value is in the cache all the same"
 
