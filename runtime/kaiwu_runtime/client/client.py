@@ -18,7 +18,7 @@ import msgspec
 
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
 from kaiwu_runtime.client.apply import apply_body, newest_version, remove_fields, scale_body, status_body
-from kaiwu_runtime.client.codec import ListDecoder, decode, encode
+from kaiwu_runtime.client.codec import ListDecoder, encode
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.client.page import PAGE_SIZE, decode_page

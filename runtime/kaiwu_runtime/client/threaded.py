@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from kaiwu_runtime.api.identity import ResourceIdentity
 from kaiwu_runtime.client.client import Client
 
 T = TypeVar("T")
@@ -41,9 +42,18 @@ class ThreadedClient(Client):
     """
 
     def __init__(self, client: Client, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(client.transport, field_manager=client.field_manager, namespace=client.namespace)
+        super().__init__(
+            client.transport,
+            field_manager=client.field_manager,
+            namespace=client.namespace,
+            field_validation=client.field_validation,
+        )
         self.inner = client
         self.loop = loop
+
+    def namespace_for(self, identity: ResourceIdentity, namespace: str) -> str:
+        """Return the namespace that a request goes to, as the client behind it does."""
+        return self.inner.namespace_for(identity, namespace)
 
 
 def _waiting(name: str) -> Callable[..., Any]:
