@@ -18,13 +18,12 @@ TOKEN_PERIOD = 60.0
 
 
 class Authentication(Protocol):
-    """Where a request's Authorization header comes from.
+    """Where a request's Authorization header comes from."""
 
-    Attributes:
-        certificate: Client certificate that came with the credentials; None when they bring none.
-    """
-
-    certificate: ClientCertificate | None
+    @property
+    def certificate(self) -> ClientCertificate | None:
+        """Client certificate that came with the credentials; None when they bring none."""
+        ...
 
     @property
     def source(self) -> object:

@@ -11,52 +11,39 @@ import logging
 import os
 import shutil
 import sys
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kaiwu_runtime.client.exec_credentials import ExecStatus, shared_credentials
 from kaiwu_runtime.client.exec_process import run_plugin
-from kaiwu_runtime.client.tls import ClientCertificate, check_certificate
 from kaiwu_runtime.errors import ConfigurationError, CredentialsError
 
 if TYPE_CHECKING:
     from kaiwu_runtime.client.kubeconfig import ClusterEntry, ExecEntry
+    from kaiwu_runtime.client.tls import ClientCertificate
 
 GROUP = "client.authentication.k8s.io"
 API_VERSIONS = (f"{GROUP}/v1", f"{GROUP}/v1beta1")
+_POLL_SECONDS = 0.05
 SECONDS = 60.0
 LOGIN_SECONDS = 300.0
 
-LEEWAY = timedelta(seconds=30)
-SHORTEST = timedelta(seconds=1)
-"""How long credentials are used at least: those that look expired may be good by the API server's clock."""
-
-AGAIN = timedelta(seconds=5)
-"""How soon the command runs again that failed while the present credentials are still good."""
-
 logger = logging.getLogger(__name__)
-
-
-class _Status(msgspec.Struct):
-    token: str = ""
-    certificate: str = msgspec.field(name="clientCertificateData", default="")
-    key: str = msgspec.field(name="clientKeyData", default="")
-    expires: datetime | None = msgspec.field(name="expirationTimestamp", default=None)
 
 
 class _ExecCredential(msgspec.Struct):
     api_version: str = msgspec.field(name="apiVersion")
     kind: str
-    status: _Status | None = None
+    status: ExecStatus | None = None
 
 
 class ExecAuthentication:
     """Runs a command for a token, a client certificate or both, and again when they end or are refused.
 
-    However many requests need credentials at the same time, one process runs; a request that is cancelled meanwhile
-    does not end it, so that a slow login is not started over and over again.
+    However many requests and clients of this process need the same credentials, one command runs; a request that is
+    cancelled meanwhile does not end it, so that a slow login is not started over and over again.
 
     Args:
         entry: ``user.exec`` of the kubeconfig.
@@ -79,15 +66,17 @@ class ExecAuthentication:
                 f"exec plugin {entry.command}: interactiveMode {entry.interactive_mode!r} is not one of "
                 "Never, IfAvailable, Always"
             )
-        self.certificate: ClientCertificate | None = None
         self._entry = entry
         self._cluster = cluster
         self._folder = folder
         self._timeout = timeout or (SECONDS if entry.interactive_mode == "Never" else LOGIN_SECONDS)
-        self._header: str | None = None
-        self._renew_at: datetime | None = None
-        self._expires: datetime | None = None
+        self._credentials = shared_credentials(msgspec.json.encode([entry, cluster, str(folder)]))
         self._running: asyncio.Task[None] | None = None
+
+    @property
+    def certificate(self) -> ClientCertificate | None:
+        """The client certificate that was printed, or None."""
+        return self._credentials.certificate
 
     @property
     def source(self) -> object:
@@ -96,9 +85,7 @@ class ExecAuthentication:
 
     def authorization(self) -> str | None:
         """Return the header, or None when the command has to run first."""
-        if self._renew_at is not None and datetime.now(UTC) >= self._renew_at:
-            return None
-        return self._header
+        return self._credentials.current
 
     async def renew(self, *, rejected: bool) -> bool:
         """Run the command, once for all requests that wait.
@@ -106,12 +93,13 @@ class ExecAuthentication:
         Raises:
             CredentialsError: The command is missing, fails, or prints no credentials.
         """
-        before = (self._header, self.certificate)
+        found = self._credentials
+        before = (found.header, found.certificate)
         if self._running is None or self._running.get_loop() is not asyncio.get_running_loop():
             self._running = asyncio.create_task(self._obtain(rejected=rejected), name=f"exec {self._entry.command}")
             self._running.add_done_callback(self._ended)
         await asyncio.shield(self._running)
-        return not rejected or (self._header, self.certificate) != before
+        return not rejected or (found.header, found.certificate) != before
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if self._running is task:
@@ -120,45 +108,27 @@ class ExecAuthentication:
             task.exception()  # every request that waited for it may be gone
 
     async def _obtain(self, *, rejected: bool) -> None:
+        found = self._credentials
+        runs = found.runs
+        while not found.running.acquire(blocking=False):  # noqa: ASYNC110 - it may be a client in another thread
+            await asyncio.sleep(_POLL_SECONDS)
         try:
-            self._accept(await self._run())
+            if found.runs == runs:
+                found.accept(await self._run())
         except Exception as error:
-            if not rejected and self._keep_present(error):
+            if not rejected and found.keep(error):
                 return
             if isinstance(error, CredentialsError):
                 raise
             # Whatever it is, it must not end what only wanted to send a request.
-            raise CredentialsError(f"exec plugin {self._entry.command}: {type(error).__name__}: {error}") from error
+            said = " ".join(str(error).split())
+            if not isinstance(error, ConfigurationError):
+                said = f"{type(error).__name__}: {said}"
+            raise CredentialsError(f"exec plugin {self._entry.command}: {said}") from error
+        finally:
+            found.running.release()
 
-    def _keep_present(self, error: Exception) -> bool:
-        """Go on with credentials that have not expired yet; False when there are none."""
-        now = datetime.now(UTC)
-        if self._expires is None or now >= self._expires:
-            return False
-        logger.warning("Cannot renew the credentials; using the present ones", extra={"error": str(error)})
-        self._renew_at = min(self._expires, now + AGAIN)
-        return True
-
-    def _accept(self, status: _Status) -> None:
-        certificate = None
-        if status.certificate:
-            certificate = ClientCertificate(status.certificate.encode(), status.key.encode())
-            try:
-                check_certificate(certificate)
-            except ConfigurationError as error:
-                raise CredentialsError(f"exec plugin {self._entry.command}: {error}") from error
-        renew_at = expires = None
-        if status.expires is not None:
-            expires = status.expires if status.expires.tzinfo else status.expires.replace(tzinfo=UTC)
-            now = datetime.now(UTC)
-            # A tenth, for credentials that live so briefly that half a minute is most of it.
-            renew_at = max(expires - min(LEEWAY, (expires - now) / 10), now + SHORTEST)
-        # All of it or nothing: half of two answers would belong to no user.
-        self.certificate = certificate
-        self._header = f"Bearer {status.token}" if status.token else ""
-        self._renew_at, self._expires = renew_at, expires
-
-    async def _run(self) -> _Status:
+    async def _run(self) -> ExecStatus:
         command = self._command()
         interactive = self._interactive()
         env = {**os.environ, **{item.name: item.value for item in self._entry.env or []}}
@@ -170,11 +140,11 @@ class ExecAuthentication:
         except CredentialsError as error:
             raise CredentialsError(f"{error}{self._hint()}") from error
         if result.status != 0:
-            said = result.complaint or "its message is on the terminal"
+            said = "see the terminal" if result.complaint is None else result.complaint or "it said nothing"
             raise CredentialsError(f"exec plugin {command}: exit status {result.status}: {said}{self._hint()}")
         return self._parse(command, result.output)
 
-    def _parse(self, command: str, output: bytes) -> _Status:
+    def _parse(self, command: str, output: bytes) -> ExecStatus:
         try:
             credential = msgspec.json.decode(output, type=_ExecCredential)
         except UnicodeDecodeError as error:

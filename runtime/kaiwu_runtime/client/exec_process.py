@@ -39,12 +39,12 @@ class PluginResult(NamedTuple):
     Attributes:
         status: Exit status.
         output: Standard output.
-        complaint: The end of standard error in one line; empty when it went to the terminal.
+        complaint: The end of standard error in one line; None when it went to the terminal.
     """
 
     status: int
     output: bytes
-    complaint: str
+    complaint: str | None
 
 
 async def run_plugin(
@@ -74,7 +74,8 @@ async def run_plugin(
             )
             stdout.close()
             stderr.close()
-            return await _follow(name, process, output, complaint)
+            result = await _follow(name, process, output, complaint)
+            return result._replace(complaint=None) if inherited else result
     except TimeoutError as error:
         raise CredentialsError(f"exec plugin {name}: no answer within {seconds:g} s") from error
     except OSError as error:

@@ -222,6 +222,8 @@ class HTTPTransport:
         if authorization is None:
             await self._renew(rejected=False)
             authorization = self._authentication.authorization() or ""
+        if self._authentication.certificate is not self._certificate:
+            await self._use_certificate()  # another client with the same credentials has renewed them
         return authorization, self._rotation.generation
 
     async def _connection(self) -> Connection:
@@ -271,16 +273,19 @@ class HTTPTransport:
         """
         try:
             renewed = await self._authentication.renew(rejected=rejected)
-            certificate = self._authentication.certificate
-            if certificate != self._certificate:
-                context = await asyncio.to_thread(self._credentials.tls_context)
-                self._connections.use(context)
-                self._certificate = certificate
+            await self._use_certificate()
         except CredentialsError:
             raise
         except Exception as error:
             raise CredentialsError(f"cannot renew the credentials: {str(error) or type(error).__name__}") from error
         return renewed
+
+    async def _use_certificate(self) -> None:
+        """Make new connections with the certificate that the credentials bring now."""
+        certificate = self._authentication.certificate
+        if certificate != self._certificate:
+            self._connections.use(await asyncio.to_thread(self._credentials.tls_context))
+        self._certificate = certificate
 
     async def _reread(self, *, force: bool) -> bool:
         """Read the files again that the credentials came from; tell whether anything is new."""

@@ -10,6 +10,7 @@ import select
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -149,7 +150,7 @@ async def test_whatever_the_expiry_is_the_credentials_are_used_once(plugin: Plug
     """In the past, in the year 1, in 9999: this machine's clock may be wrong."""
     authentication = plugin.authentication()
     status = json.loads(credential(expirationTimestamp=moment.isoformat()))
-    authentication._accept(authentication._parse("x", json.dumps(status).encode()))
+    authentication._credentials.accept(authentication._parse("x", json.dumps(status).encode()))
     assert authentication.authorization() == "Bearer good"
 
 
@@ -197,6 +198,51 @@ async def test_a_slow_login_outlives_the_requests_that_wait_for_it(tls_server: S
         await transport.close()
 
 
+def test_clients_in_several_threads_log_in_once(plugin: Plugin) -> None:
+    """The manager, its election and its webhooks have one each; two prompts at a time could not be answered."""
+    plugin.does(f"sleep 0.5; echo '{credential()}'")
+    clients = [plugin.authentication() for _ in range(4)]
+
+    async def log_in(client: ExecAuthentication) -> str | None:
+        await client.renew(rejected=False)
+        return client.authorization()
+
+    with ThreadPoolExecutor(4) as threads:
+        found = threads.map(lambda client: asyncio.run(log_in(client)), clients)
+    assert list(found) == ["Bearer good"] * 4
+    assert plugin.count() == 1
+    other = ExecAuthentication(
+        ExecEntry(apiVersion=V1, command=str(plugin.path), interactive_mode="Never", args=["other"]),
+        ClusterEntry(server="https://x"),
+        plugin.path.parent,
+    )
+    assert asyncio.run(log_in(other)) == "Bearer good"
+    assert plugin.count() == 2
+
+
+async def test_a_login_is_forgotten_with_its_last_client(plugin: Plugin) -> None:
+    plugin.prints(credential())
+    for _ in range(2):
+        await plugin.authentication().renew(rejected=False)
+        await asyncio.sleep(0)
+    assert plugin.count() == 2
+
+
+async def test_a_client_that_is_given_up_does_not_keep_the_others_from_logging_in(plugin: Plugin) -> None:
+    plugin.does("sleep 60")
+    first, second = plugin.authentication(), plugin.authentication()
+    renewing = asyncio.create_task(first.renew(rejected=False))
+    await asyncio.sleep(0.3)
+    assert first._running is not None
+    first._running.cancel()  # as the end of its event loop does
+    with pytest.raises(asyncio.CancelledError):
+        await renewing
+    plugin.prints(credential())
+    async with asyncio.timeout(20):
+        await second.renew(rejected=False)
+    assert second.authorization() == "Bearer good"
+
+
 async def test_credentials_that_are_still_good_outlive_a_failed_renewal(tls_server: Server, plugin: Plugin) -> None:
     tls_server.answers = [answer()]
     expiry = (datetime.now(UTC) + timedelta(seconds=600)).isoformat()
@@ -206,11 +252,11 @@ async def test_credentials_that_are_still_good_outlive_a_failed_renewal(tls_serv
     try:
         await transport.request("GET", "/x")
         plugin.does("exit 1")
-        authentication._renew_at = datetime.now(UTC)  # as half a minute before the end
+        authentication._credentials._renew_at = datetime.now(UTC)  # as half a minute before the end
         await transport.request("GET", "/x")
         await transport.request("GET", "/x")
         assert plugin.count() == 2  # and not again at once
-        authentication._renew_at = authentication._expires = datetime.now(UTC)
+        authentication._credentials._renew_at = authentication._credentials.expires = datetime.now(UTC)
         with pytest.raises(CredentialsError):
             await transport.request("GET", "/x")
     finally:

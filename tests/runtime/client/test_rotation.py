@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import logging
 import os
 import ssl
@@ -376,6 +377,35 @@ async def test_a_plugin_is_not_run_because_the_kubeconfig_was_touched(cluster: C
         assert (tmp_path / "runs").read_text() == "run\n"
     finally:
         await transport.close()
+
+
+async def test_a_certificate_that_another_client_has_renewed_is_used(cluster: Cluster, tmp_path: Path) -> None:
+    def prints(name: str) -> None:
+        pair = cluster.certificate(name)
+        status = {"clientCertificateData": pair.certificate.decode(), "clientKeyData": pair.key.decode()}
+        body = {"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status}
+        (tmp_path / "answer").write_text(json.dumps(body), encoding="utf-8")
+
+    plugin = tmp_path / "plugin"
+    plugin.write_text(f"#!/bin/sh\necho run >> {tmp_path}/runs\ncat {tmp_path}/answer\n", encoding="utf-8")
+    plugin.chmod(0o755)
+    entry = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never"}
+    kubeconfig(cluster, {"exec": entry})
+    first, second = (HTTPTransport(load_credentials(kubeconfig=cluster.folder / "config")) for _ in range(2))
+    try:
+        prints("old")
+        cluster.accepted = {"old"}
+        for transport in (first, second):
+            await transport.request("GET", "/x")
+        prints("new")
+        cluster.accepted = {"new"}
+        for transport in (first, second):
+            await transport.request("GET", "/x")
+        assert cluster.callers == ["old", "old", "old", "new", "new"]
+        assert (tmp_path / "runs").read_text() == "run\n" * 2
+    finally:
+        await first.close()
+        await second.close()
 
 
 def test_a_tls_context_is_for_the_certificates_as_they_are(cluster: Cluster) -> None:
