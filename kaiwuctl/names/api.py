@@ -82,6 +82,12 @@ KIND_RULES = (
         "KaiwuCluster",
     ),
     Rule(
+        "kind-list",
+        lambda kind: kind != "List",
+        "is Kubernetes' own kind of lists, and no API server serves a CRD of that kind",
+        "KaiwuCluster",
+    ),
+    Rule(
         "kind-reserved",
         lambda kind: not is_reserved_class(kind),
         "is a name that Python or the generated modules already use",

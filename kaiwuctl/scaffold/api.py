@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kaiwuctl import __version__
-from kaiwuctl.console import say
+from kaiwuctl.console import say, warn
 from kaiwuctl.names.python import group_module, snake_case
 from kaiwuctl.project.api_request import APIDecision, APIRequest, decide
 from kaiwuctl.project.file import FILE_NAME, ProjectFile
@@ -13,6 +13,7 @@ from kaiwuctl.project.lease import leader_election_id
 from kaiwuctl.project.repository import url_of
 from kaiwuctl.scaffold.carry_out import carry_out
 from kaiwuctl.scaffold.context import APIContext
+from kaiwuctl.scaffold.discovery import undiscovered
 from kaiwuctl.scaffold.header import current_year, header_of_project
 from kaiwuctl.scaffold.kustomize import add_resources
 from kaiwuctl.scaffold.locate import template_folder, vendored_wheel
@@ -62,6 +63,11 @@ def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dr
             run_make(root)
 
     carry_out(root, make_plan, afterwards, dry_run=dry_run, verbose=verbose)
+    decision, project = decided[0]
+    if decision.controller:
+        package = project.controller_folder(decision.entry.group).replace("/", ".")
+        if problem := undiscovered(root, package):
+            warn(problem)
 
 
 def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force: bool) -> Plan:

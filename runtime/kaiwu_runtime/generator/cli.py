@@ -16,6 +16,7 @@ from kaiwu_runtime.generator.json_schema import editor_schema
 from kaiwu_runtime.generator.output import Written, remove_stale, write_files
 from kaiwu_runtime.generator.rbac import build_bindings, build_roles, namespace_transformers
 from kaiwu_runtime.generator.reference import api_reference
+from kaiwu_runtime.generator.samples import sample_problems
 from kaiwu_runtime.generator.yaml_output import to_yaml
 
 _API = Path("api")
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     manifests.add_argument("--controllers", type=Path, help="folder of the reconcilers (default: controllers)")
     manifests.add_argument("--crd-dir", type=Path, default=Path("config/crd/bases"), help="default: %(default)s")
     manifests.add_argument("--role-file", type=Path, default=Path("config/rbac/role.yaml"), help="default: %(default)s")
+    manifests.add_argument("--samples", type=Path, default=Path("config/samples"), help="default: %(default)s")
     manifests.add_argument("--role-name", default="manager-role", help="default: %(default)s")
     manifests.add_argument(
         "--role-namespaces-file",
@@ -79,6 +81,8 @@ def write_manifests(options: argparse.Namespace) -> list[Written]:
     if transformers:
         _warn_of_missing_transformers(options.role_namespaces_file)
     written = write_files(files)
+    for problem in sample_problems(options.samples, crds):
+        _warn(problem)
     mark = yaml_output.GENERATED.strip()
     return written + remove_stale(options.crd_dir, stale_pattern, kept, mark)
 

@@ -35,6 +35,17 @@ def entries(folder: Path) -> list[dict[str, object]]:
     return loaded
 
 
+def test_a_controller_that_nothing_runs_is_warned_of(project: CommandLine) -> None:
+    assert "warning" not in project.ok(*CREATE, NO_MAKE)
+    (project.folder / "main.py").unlink()
+    done = project.run(*CREATE, NO_MAKE)
+    assert done.returncode == 0
+    assert "warning: main.py does not exist, so nothing runs the controllers" in done.stderr
+    (project.folder / "main.py").write_text("print('mine')\n")
+    assert "warning: main.py discovers nothing; add `import controllers`" in project.run(*CREATE, NO_MAKE).stderr
+    assert "warning" not in project.run(*CREATE, "--controller=false", NO_MAKE).stderr
+
+
 def test_the_first_api(project: CommandLine) -> None:
     before = snapshot(project.folder)
     output = project.ok(*CREATE, "--resource=true", "--controller=true", NO_MAKE)

@@ -120,6 +120,7 @@ REFUSED = [
     ("--kind", "kaiwuCluster", "kind-uppercase"),
     ("--kind", "1Kaiwu", "kind-uppercase"),
     ("--kind", "K" * 60, "kind-length"),
+    ("--kind", "List", "kind-list"),
     ("--kind", "None", "kind-reserved"),
     ("--kind", "True", "kind-reserved"),
     ("--kind", "Exception", "kind-reserved"),
