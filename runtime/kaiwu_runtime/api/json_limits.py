@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
+from kaiwu_runtime.api.whole_numbers import whole_numbers
 from kaiwu_runtime.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ _INNER = (
     "strict_schema",
 )
 _WRAPPERS = frozenset({"function-after", "function-before", "function-wrap", "nullable", "default"})
-_LIMITED = {"int": _NUMERIC, "float": _NUMERIC, "str": _LENGTHS, "list": _LENGTHS, "dict": _LENGTHS}
+_LIMITED = dict.fromkeys(
+    ("int", "float", "decimal", "datetime", "date", "time", "timedelta"), _NUMERIC
+) | dict.fromkeys(("str", "bytes", "list", "dict", "set", "frozenset"), _LENGTHS)
 
 
 def adapt_limits(schema: Any, resolve: Callable[[Any], Any], where: str) -> None:  # noqa: ANN401 - a core schema
@@ -82,6 +85,10 @@ def _adapt(schema: dict[str, Any], where: str) -> None:
         _check_limit(schema, where)
     if kind == "int":
         _bound(schema)
+    elif kind == "any" and "serialization" not in schema:
+        schema["serialization"] = core_schema.plain_serializer_function_ser_schema(
+            whole_numbers, when_used="json-unless-none"
+        )
     elif kind == "function-after":
         _limit_one_type(schema)
     elif kind == "chain":
@@ -141,14 +148,17 @@ def _text_only(value: Any, handler: Callable[[Any], Any]) -> Any:  # noqa: ANN40
 
 
 def _skip_integers(schema: dict[str, Any], convert: Callable[[Any], Any]) -> None:
-    """Put a function around a schema, in place, that converts an integer without its limits."""
+    """Put a function around a schema, in place, that converts an integer of an object without its limits.
 
-    def check(value: Any, handler: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any value
-        return convert(value) if type(value) is int else handler(value)
+    An integer in Python is written as a string, and the API server limits that.
+    """
+
+    def check(value: Any, handler: Callable[[Any], Any], info: Any) -> Any:  # noqa: ANN401 - any value
+        return convert(value) if type(value) is int and info.mode == "json" else handler(value)
 
     limited = dict(schema)
     schema.clear()
-    schema.update(core_schema.no_info_wrap_validator_function(check, limited))
+    schema.update(core_schema.with_info_wrap_validator_function(check, limited))
     schema["metadata"] = {INTEGER_OR_TEXT: convert}
 
 

@@ -53,7 +53,8 @@ class APIModel(BaseModel):
         apply_patterns(cls, schema, handler)
         adapt_limits(schema, handler.resolve_ref_schema, cls.__qualname__)
         nullable = nullable_fields(cls)
-        if nullable and schema["type"] == "model":
+        keeps_unknown = cls.model_config.get("extra") == "allow"
+        if (nullable or keeps_unknown) and schema["type"] == "model":
             cast("core_schema.ModelSchema", schema)["serialization"] = core_schema.wrap_serializer_function_ser_schema(
                 write_null(nullable), is_field_serializer=False, info_arg=True
             )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NewType, Union, get_args, get_
 import typing_extensions
 
 from kaiwu_runtime.api.markers import Nullable, Schemaless, SchemaType
+from kaiwu_runtime.api.whole_numbers import whole_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,13 +48,19 @@ def nullable_fields(model: type[BaseModel]) -> dict[str, str]:
 
 
 def write_null(nullable: dict[str, str]) -> Callable[[Any, Any, Any], dict[str, Any]]:
-    """Return a serializer that keeps null where it is a value: ``exclude_none`` is how absent fields are left out."""
+    """Return a serializer that keeps null where it is a value: ``exclude_none`` is how absent fields are left out.
+
+    An unknown field that the model keeps is written as it was in the object, null too.
+    """
 
     def write(model: Any, handler: Any, info: Any) -> dict[str, Any]:  # noqa: ANN401 - pydantic's signature
         content: dict[str, Any] = handler(model)
         for name, alias in nullable.items():
             if name in model.model_fields_set and getattr(model, name) is None:
                 content[alias if info.by_alias else name] = None
+        for name, value in (model.__pydantic_extra__ or {}).items():
+            if value is None or isinstance(value, float | list | dict):
+                content[name] = whole_numbers(value)
         return content
 
     return write

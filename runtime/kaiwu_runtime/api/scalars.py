@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, Field, PlainSerializer, StrictInt, StrictStr
 from pydantic_core import core_schema
 
 from kaiwu_runtime.api.markers import AllowFloat, Format
+from kaiwu_runtime.api.whole_numbers import whole_numbers
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -29,7 +30,9 @@ IntOrString = Annotated[StrictInt | StrictStr, IntOrStringType()]
 Int32 = Annotated[int, Format("int32"), Field(ge=-(2**31), le=2**31 - 1)]
 """An integer of 32 bits; a plain ``int`` is one of 64."""
 
-Float = Annotated[float, AllowFloat(), Field(allow_inf_nan=False)]
+Float = Annotated[
+    float, AllowFloat(), Field(allow_inf_nan=False), PlainSerializer(whole_numbers, when_used="json-unless-none")
+]
 """A float that is meant to be one. Prefer an integer or a Quantity for what is compared or summed."""
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, create_model
 from pydantic_core import PydanticSerializationError
 
 from kaiwu_runtime.api.model import APIModel
+from kaiwu_runtime.api.whole_numbers import whole_numbers
 from kaiwu_runtime.client.pydantic_models import dump_model
 from kaiwu_runtime.errors import DefinitionError
 
@@ -37,7 +38,7 @@ def json_value(value: object, annotation: Any, what: str) -> Any:  # noqa: ANN40
         json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise DefinitionError(f"{what} {value!r} is not valid: it has half of a surrogate pair") from None
-    return content
+    return whole_numbers(content)
 
 
 def _written(value: object, annotation: Any, what: str) -> Any:  # noqa: ANN401 - JSON

@@ -142,7 +142,10 @@ def _values(bare: object, where: str) -> list[object]:
 def _enumeration(values: list[object], where: str) -> Schema:
     kinds = {type(value) if type(value) in _ENUMERATED else _scalar_base(value) for value in values}
     if not kinds or None in kinds or not all(_is_storable(value) for value in values):
-        raise DefinitionError(f"{where}: the values of an enumeration must be strings, numbers or booleans")
+        raise DefinitionError(
+            f"{where}: the values of an enumeration must be strings, booleans, integers of 64 bits, or floats with a "
+            "fraction"
+        )
     listed = list({(type(value) is bool, value): value for value in values}.values())
     if kinds == {int, str}:
         return Schema(int_or_string() | {"enum": listed})
@@ -159,7 +162,8 @@ def _scalar_base(value: object) -> type | None:
 
 def _is_storable(value: object) -> bool:
     if isinstance(value, float):
-        return math.isfinite(value)
+        # The API server stores 2.0 as 2, an integer, which Python would write otherwise.
+        return math.isfinite(value) and not (value.is_integer() and abs(value) < -INT64_MIN)
     return not isinstance(value, int) or INT64_MIN <= value <= INT64_MAX
 
 

@@ -13,6 +13,7 @@ from kaiwu_runtime.api.markers import Schemaless, SchemaType
 from kaiwu_runtime.api.model import APIModel
 from kaiwu_runtime.api.quantity import QuantityType
 from kaiwu_runtime.api.scalars import BytesType, IntOrStringType, rfc3339
+from kaiwu_runtime.api.whole_numbers import whole_numbers
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts
 
@@ -89,7 +90,7 @@ def check_metadata(facts: Facts, where: str) -> None:
     if _is_asserted(facts):
         return
     for item in facts.other:
-        if isinstance(item, pydantic.PlainSerializer) and item.func is rfc3339:
+        if isinstance(item, pydantic.PlainSerializer) and item.func in {rfc3339, whole_numbers}:
             continue
         kind = item if isinstance(item, type) else type(item)
         if issubclass(kind, _SERIALIZERS):
