@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.generator.cel_checks import budget_error, expression_error, is_typed
 from kaiwu_runtime.generator.instances import violations
 from kaiwu_runtime.generator.paths import PathError, resolve
 from kaiwu_runtime.generator.schema import Schema
@@ -53,23 +55,44 @@ def check_resource(schema: Schema, *, status: bool) -> None:
         hidden = _ROOT_METADATA.search(_without_strings(rule["rule"]))
         if hidden:
             raise _error(schema, f"rule {rule['rule']!r}: of metadata only name and generateName are visible to rules")
-    _check(schema, uncorrelated="")
+    _check(schema, _Place())
 
 
-def _check(schema: Schema, *, uncorrelated: str) -> None:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value stands.
+
+    Attributes:
+        uncorrelated: The list whose parts cannot be matched with the old ones; empty if there is none around it.
+        cardinality: How many such values an object may hold; None without a maximum.
+        within: The innermost list or mapping around it; the one without a maximum where there is one.
+    """
+
+    uncorrelated: str = ""
+    cardinality: int | None = 1
+    within: str = ""
+
+    def inside(self, schema: Schema, maximum: str, *, uncorrelated: str = "") -> _Place:
+        """Return the place of the parts of a list or mapping."""
+        most = schema.get(maximum)
+        if self.cardinality is None or most is None:
+            within = self.within if self.cardinality is None else schema.origin
+            return _Place(self.uncorrelated or uncorrelated, None, within)
+        return _Place(self.uncorrelated or uncorrelated, self.cardinality * most, schema.origin)
+
+
+def _check(schema: Schema, place: _Place) -> None:
     for check in _CHECKS:
         check(schema)
-    _check_rules(schema, uncorrelated)
+    _check_rules(schema, place)
     _check_default(schema)
     for child in schema.properties.values():
-        _check(child, uncorrelated=uncorrelated)
+        _check(child, place)
     if schema.values_schema is not None:
-        _check(schema.values_schema, uncorrelated=uncorrelated)
+        _check(schema.values_schema, place.inside(schema, "maxProperties"))
     if schema.items_schema is not None:
-        inner = uncorrelated
-        if schema.get("x-kubernetes-list-type") != "map" and not inner:
-            inner = schema.origin
-        _check(schema.items_schema, uncorrelated=inner)
+        apart = "" if schema.get("x-kubernetes-list-type") == "map" else schema.origin
+        _check(schema.items_schema, place.inside(schema, "maxItems", uncorrelated=apart))
 
 
 def _check_type(schema: Schema) -> None:
@@ -171,18 +194,28 @@ def _check_limits(schema: Schema) -> None:
             raise _error(schema, f"pattern {pattern!r}: {error}") from None
 
 
-def _check_rules(schema: Schema, uncorrelated: str) -> None:
-    for rule in schema.get("x-kubernetes-validations", ()):
+def _check_rules(schema: Schema, place: _Place) -> None:
+    rules = schema.get("x-kubernetes-validations", ())
+    if rules and not is_typed(schema):
+        raise _error(
+            schema,
+            f"rule {rules[0]['rule']!r} needs a type, and this may be anything: use a type that CEL knows, such as "
+            "dict[str, Any] or IntOrString, and drop Immutable() or CEL(...) otherwise",
+        )
+    for rule in rules:
         _check_rule(schema, rule)
         uses_old = _OLD_SELF.search(_without_strings(rule["rule"])) is not None
-        if uses_old and uncorrelated:
+        if uses_old and place.uncorrelated:
             raise _error(
                 schema,
-                f"rule {rule['rule']!r} compares with oldSelf inside {uncorrelated}, whose parts cannot be "
+                f"rule {rule['rule']!r} compares with oldSelf inside {place.uncorrelated}, whose parts cannot be "
                 "matched with the old ones: give the list ListMapKeys(...), or put the rule on the list",
             )
         if rule.get("optionalOldSelf") and not uses_old:
             raise _error(schema, f"rule {rule['rule']!r} has optional_old_self but does not use oldSelf")
+        wrong = budget_error(rule["rule"], schema, place.cardinality, place.within)
+        if wrong:
+            raise _error(schema, f"rule {rule['rule']!r} {wrong}")
 
 
 def _check_rule(schema: Schema, rule: dict[str, Any]) -> None:
@@ -204,21 +237,10 @@ def _check_rule(schema: Schema, rule: dict[str, Any]) -> None:
             resolve(schema, rule["fieldPath"])
         except PathError as error:
             raise _error(schema, f"field_path {rule['fieldPath']!r} of rule {text!r}: {error}") from None
-    unbalanced = _unbalanced(text)
-    if unbalanced:
-        raise _error(schema, f"rule {text!r} does not parse: {unbalanced}")
-
-
-def _unbalanced(rule: str) -> str:
-    """Return what is wrong with the brackets of a rule; the API server compiles the rest."""
-    closing = {")": "(", "]": "[", "}": "{"}
-    open_brackets: list[str] = []
-    for character in _without_strings(rule):
-        if character in closing.values():
-            open_brackets.append(character)
-        elif character in closing and (not open_brackets or open_brackets.pop() != closing[character]):
-            return f"{character!r} closes nothing"
-    return f"{open_brackets[-1]!r} is never closed" if open_brackets else ""
+    for argument, expression in (("rule", text), ("message_expression", rule.get("messageExpression", ""))):
+        wrong = expression and expression_error(expression, schema, optional_old=bool(rule.get("optionalOldSelf")))
+        if wrong:
+            raise _error(schema, f"{argument} {expression!r} {wrong}")
 
 
 def _check_default(schema: Schema) -> None:

@@ -28,32 +28,12 @@ from kaiwu_runtime.api.markers import (
 from kaiwu_runtime.api.scalars import BytesType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts
+from kaiwu_runtime.generator.cel_names import cel_name
 from kaiwu_runtime.generator.limits import apply_byte_lengths
 from kaiwu_runtime.generator.schema import Schema
 from kaiwu_runtime.regexp import PatternError, go_source
 
-_CEL_RESERVED = frozenset(
-    {
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-    }
-)
+_PAIRWISE = 12
 _LENGTHS = {
     "string": ("minLength", "maxLength"),
     "array": ("minItems", "maxItems"),
@@ -158,16 +138,16 @@ def _apply_marker(schema: Schema, marker: Marker) -> None:
             pass
 
 
-def model_rules(facts: Facts, names: dict[str, str], where: str) -> list[dict[str, Any]]:
+def model_rules(facts: Facts, names: dict[str, str], schema: Schema) -> list[dict[str, Any]]:
     """Return the CEL rules of a model or a field.
 
     Args:
         facts: What is said about it.
         names: The model's fields, by Python name; empty for a field.
-        where: The model, or the model and field.
+        schema: Of the model, with its fields, or of the field.
 
     Raises:
-        DefinitionError: A rule names a field that is not there.
+        DefinitionError: A rule names a field that is not there, that CEL cannot write, or that is always set.
     """
     rules: list[dict[str, Any]] = []
     for marker in facts.markers:
@@ -175,11 +155,11 @@ def model_rules(facts: Facts, names: dict[str, str], where: str) -> list[dict[st
             case CEL():
                 rules.append(_cel(marker))
             case AtMostOneOf(fields=fields):
-                rules.append(_one_of(fields, "<= 1", "at most one of", names, where))
+                rules.append(_one_of(fields, "at most one of", names, schema))
             case ExactlyOneOf(fields=fields):
-                rules.append(_one_of(fields, "== 1", "exactly one of", names, where))
+                rules.append(_one_of(fields, "exactly one of", names, schema))
             case AtLeastOneOf(fields=fields):
-                rules.append(_one_of(fields, ">= 1", "at least one of", names, where))
+                rules.append(_one_of(fields, "at least one of", names, schema))
             case _:
                 pass
     return rules
@@ -200,22 +180,53 @@ def _cel(marker: CEL) -> dict[str, Any]:
     return rule
 
 
-def _one_of(fields: tuple[str, ...], comparison: str, words: str, names: dict[str, str], where: str) -> dict[str, Any]:
+def _one_of(fields: tuple[str, ...], words: str, names: dict[str, str], schema: Schema) -> dict[str, Any]:
+    where = schema.origin
     if not names:
         raise DefinitionError(f"{where}: {words} ... belongs on the model: @schema(...) above its class")
-    if len(fields) < 2:
+    if len(set(fields)) < 2:
         raise DefinitionError(f"{where}: {words} ... needs two fields or more")
     keys: list[str] = []
-    for field in fields:
+    for field in dict.fromkeys(fields):
         key = names.get(field) or (field if field in names.values() else "")
         if not key:
-            raise DefinitionError(f"{where}: {words} ... names {field!r}, which is no field of {where}")
+            raise DefinitionError(f"{where}: {words} ... names {field!r}, which is not a field of {where}")
+        if words != "at least one of":
+            _check_not_always_set(field, key, words, schema)
         keys.append(key)
-    tests = ", ".join(f"has(self.{cel_name(key)})" for key in keys)
     return {
-        "rule": f"[{tests}].filter(x, x == true).size() {comparison}",
+        "rule": _one_of_rule(words, [f"has(self.{_written(key, where, f'{words} ...')})" for key in keys]),
         "message": f"{words} the fields in [{' '.join(keys)}] must be set",
     }
+
+
+def _check_not_always_set(field: str, key: str, words: str, schema: Schema) -> None:
+    """Refuse a field that is in every object: with it, none of the others could ever be set."""
+    child = schema.properties.get(key, Schema())
+    reason = ""
+    if child.get("default") is not None:
+        reason = f"which always has a value, by default {child['default']!r}"
+    elif key in schema.get("required", ()) and not child.get("nullable"):
+        reason = "which is required and so always has a value"
+    if reason:
+        raise DefinitionError(f"{schema.origin}: {words} ... names {field!r}, {reason}: write '| None = None'")
+
+
+def _one_of_rule(words: str, tests: list[str]) -> str:
+    """Return the cheapest rule: inside a list without a maximum the API server lets a rule name eight fields."""
+    if words == "at least one of":
+        return " || ".join(tests)
+    exactly = words == "exactly one of"
+    if len(tests) > _PAIRWISE:
+        # Choices grow with the square of their number; what is not in such a list can afford to count.
+        count = " + ".join(f"({test} ? 1 : 0)" for test in tests)
+        return f"{count} {'==' if exactly else '<='} 1"
+    rule = tests[-1] if exactly else "true"
+    for position in range(len(tests) - 2, -1, -1):
+        others = " || ".join(tests[position + 1 :])
+        none = f"!({others})" if position < len(tests) - 2 else f"!{others}"
+        rule = f"{tests[position]} ? {none} : {rule if position == len(tests) - 2 else f'({rule})'}"
+    return rule
 
 
 def immutability_rule(key: str, marker: Immutable) -> dict[str, Any]:
@@ -223,24 +234,27 @@ def immutability_rule(key: str, marker: Immutable) -> dict[str, Any]:
     return {"rule": "self == oldSelf", "message": marker.message or f"{key} is immutable"}
 
 
-def removal_rule(key: str, marker: Immutable) -> dict[str, Any]:
-    """Return the rule, on the model, that keeps an optional immutable field from being removed."""
-    name = cel_name(key)
+def removal_rule(key: str, marker: Immutable, where: str) -> dict[str, Any]:
+    """Return the rule, on the model, that keeps an optional immutable field from being removed.
+
+    Raises:
+        DefinitionError: CEL cannot write the field's name.
+    """
+    name = _written(key, where, "Immutable() on an optional field")
     return {
         "rule": f"!has(oldSelf.{name}) || has(self.{name})",
         "message": marker.message or f"{key} is immutable and cannot be removed",
     }
 
 
-def cel_name(key: str) -> str:
-    """Return a field name as CEL writes it: characters and words it has other uses for are escaped.
-
-    See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules
-    """
-    if key in _CEL_RESERVED:
-        return f"__{key}__"
-    escaped = key.replace("__", "__underscores__")
-    return escaped.replace(".", "__dot__").replace("-", "__dash__").replace("/", "__slash__")
+def _written(key: str, where: str, what: str) -> str:
+    name = cel_name(key)
+    if name is None:
+        raise DefinitionError(
+            f"{where}: {what} needs a name that CEL can write, and {key!r} is not one: use ASCII letters, digits, "
+            "'_', '.', '-' and '/' in it, as in Field(alias='size'), or make the field required"
+        )
+    return name
 
 
 def _spell(schema: Schema) -> str:

@@ -32,6 +32,7 @@ from kaiwu_runtime.api.resource import resource_definition
 from kaiwu_runtime.api.scalars import IntOrStringType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts, take_apart
+from kaiwu_runtime.generator.cel_checks import is_typed
 from kaiwu_runtime.generator.defaults import check_none, schema_default, with_defaults
 from kaiwu_runtime.generator.json_values import json_value
 from kaiwu_runtime.generator.kubernetes import kube_schema
@@ -123,7 +124,7 @@ def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool =
         required = field.is_required() or facts.find(Required) is not None
         if required:
             schema["required"] = sorted([*schema.get("required", ()), key])
-        parent_rules += _immutable(property_schema, key, facts, removable=not required)
+        parent_rules += _immutable(property_schema, key, facts, where, removable=not required)
     _finish_model(schema, model, names, parent_rules)
     return schema
 
@@ -146,13 +147,17 @@ def _complete(model: type[BaseModel]) -> None:
         ) from None
 
 
-def _immutable(schema: Schema, key: str, facts: Facts, *, removable: bool) -> list[dict[str, Any]]:
+def _immutable(schema: Schema, key: str, facts: Facts, where: str, *, removable: bool) -> list[dict[str, Any]]:
     """Put the rule of an immutable field on it; return the rule its model needs, if it could be removed."""
     marker = facts.find(Immutable)
     if marker is None:
         return []
+    if not is_typed(schema):
+        raise DefinitionError(
+            f"{where}: Immutable() needs a type, and this may be anything: use dict[str, Any], IntOrString or a model"
+        )
     schema.setdefault("x-kubernetes-validations", []).append(immutability_rule(key, marker))
-    return [removal_rule(key, marker)] if removable and "default" not in schema else []
+    return [removal_rule(key, marker, where)] if removable and "default" not in schema else []
 
 
 def _finish_model(
@@ -171,7 +176,7 @@ def _finish_model(
     apply_markers(schema, facts, schema.origin)
     if "example" in schema:
         schema["example"] = json_value(schema["example"], model, f"{schema.origin}: its example")
-    rules = [*model_rules(facts, names, schema.origin), *parent_rules]
+    rules = [*model_rules(facts, names, schema), *parent_rules]
     if rules:
         schema["x-kubernetes-validations"] = rules
 
@@ -230,7 +235,7 @@ def _value(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...])
     apply_markers(schema, facts, where)
     if schema.get("nullable"):
         allow_null(schema)
-    rules = [*schema.get("x-kubernetes-validations", ()), *model_rules(facts, {}, where)]
+    rules = [*schema.get("x-kubernetes-validations", ()), *model_rules(facts, {}, schema)]
     if rules:
         schema["x-kubernetes-validations"] = rules
     if facts.title:

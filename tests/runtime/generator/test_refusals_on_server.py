@@ -164,8 +164,8 @@ FIELDS = [
     Row("rule field path unknown", Annotated[Item, CEL("true", field_path=".nam")], "field_path '.nam' of rule 'true': the object has no field 'nam'", "must be a valid path"),
     Row("rule field path malformed", Annotated[Item, CEL("true", field_path="name")], "is no field path", "must be a valid path"),
     Row("rule optional old self unused", Annotated[int, CEL("self > 0", optional_old_self=True)], "has optional_old_self but does not use oldSelf", "may not be set if oldSelf is not used in rule"),
-    Row("rule unbalanced", Annotated[int, CEL("(self > 0")], "does not parse: '(' is never closed", "Syntax error"),
-    Row("rule closes nothing", Annotated[int, CEL("self > 0)")], "does not parse: ')' closes nothing", "Syntax error"),
+    Row("rule unbalanced", Annotated[int, CEL("(self > 0")], "does not parse: it ends too early: ')' expected", "Syntax error"),
+    Row("rule closes nothing", Annotated[int, CEL("self > 0)")], "does not parse: unexpected ')' at character 9", "Syntax error"),
     Row("old self in atomic list", list[Annotated[int, CEL("self == oldSelf")]], "compares with oldSelf inside Spec.value", "oldSelf cannot be used on the uncorrelatable portion of the schema"),
     Row("old self in models of a list", list[Atomic], "Atomic.inner: rule 'self == oldSelf' compares with oldSelf inside Spec.value", "oldSelf cannot be used on the uncorrelatable portion"),
 ]  # fmt: skip
