@@ -19,7 +19,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import KaiwuError
 
 from . import chart, identity, machine, profiling, report, results
-from .contenders import CONTENDERS, Prepared, UnavailableError
+from .contenders import CONTENDERS, Prepared, UnavailableError, baseline
 from .figures import Sample, medians
 from .observer import WatchEndedError
 from .run import ContenderFailure, Settings, run
@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _arguments(argv)
     build = HERE / ".build"
     build.mkdir(exist_ok=True)
-    prepared = _prepare(arguments.contenders, build)
+    prepared = _prepare(arguments.contenders, arguments.baseline, build)
     if not prepared:
         return 2
     if arguments.profile:
@@ -124,8 +124,10 @@ def _all(benchmark: Benchmark, arguments: argparse.Namespace, prepared: Mapping[
         title = f"{objects:,} objects, {workers} workers, median of {arguments.rounds} rounds"
         console.print()
         console.print(report.figures_table(title, summary))
-        console.print(report.targets_table(summary))
         # After each configuration: an interrupted run keeps what it has.
+        if arguments.baseline is not None:
+            continue
+        console.print(report.targets_table(summary))
         results.merge(arguments.output / "reconcile.json", [results.entry(objects, workers, samples, context)])
         name = "reconcile.svg" if (objects, workers) == (1000, 10) else f"reconcile-{objects}-{workers}.svg"
         note = f"{title}; {context['machine']['cores']} cores, {context['machine']['processor']}"
@@ -142,11 +144,12 @@ def _profile(benchmark: Benchmark, arguments: argparse.Namespace, output: Path) 
     return 0
 
 
-def _prepare(names: Sequence[str], build: Path) -> dict[str, Prepared]:
+def _prepare(names: Sequence[str], checkout: Path | None, build: Path) -> dict[str, Prepared]:
     prepared = {}
-    for contender in CONTENDERS:
-        if names and contender.name not in names:
-            continue
+    contenders = [contender for contender in CONTENDERS if not names or contender.name in names]
+    if checkout is not None:
+        contenders.append(baseline(checkout.resolve()))
+    for contender in contenders:
         console.print(f"preparing {contender.name}", style="dim")
         try:
             prepared[contender.name] = contender.prepare(build)
@@ -171,6 +174,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--idle", type=int, default=200, metavar="N", help="single changes per run (default 200)")
     names = [contender.name for contender in CONTENDERS]
     parser.add_argument("--contenders", nargs="+", choices=names, default=[], help="default all")
+    parser.add_argument(
+        "--baseline",
+        type=Path,
+        metavar="CHECKOUT",
+        help="measure the kaiwu-runtime of another checkout, with its .venv, in the same rounds; writes no results",
+    )
     parser.add_argument("--output", type=Path, default=HERE.parent / "results", help="folder of JSON and SVG")
     parser.add_argument("--profile", action="store_true", help="profile kaiwu-runtime instead; writes no results")
     arguments = parser.parse_args(argv)

@@ -9,7 +9,8 @@ from rich.table import Table
 from .figures import FIGURES, Figure, Sample, ratios
 from .targets import judge
 
-REFERENCE = "controller-runtime"
+# Of these the first that ran: another version of the runtime, when that is what the run is for.
+REFERENCES = ("baseline", "controller-runtime")
 
 
 def number(figure: Figure, value: float) -> str:
@@ -23,13 +24,14 @@ def figures_table(title: str, summary: Mapping[str, Sample]) -> Table:
     table.add_column("median")
     for name in summary:
         table.add_column(name, justify="right")
-    relative = ratios(summary, REFERENCE)
+    reference = next((name for name in REFERENCES if name in summary), "")
+    relative = ratios(summary, reference)
     for figure in FIGURES:
         cells = []
         for name, values in summary.items():
             ratio = relative.get(name, {}).get(figure.key)
             value = number(figure, values[figure.key]) if figure.key in values else "-"
-            cells.append(value if ratio is None or name == REFERENCE else f"{value} [dim]{ratio:.2f} x[/]")
+            cells.append(value if ratio is None or name == reference else f"{value} [dim]{ratio:.2f} x[/]")
         table.add_row(f"{figure.title} [dim]{figure.unit}[/]", *cells)
     return table
 

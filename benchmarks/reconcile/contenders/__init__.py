@@ -93,6 +93,25 @@ CONTENDERS = (
 )
 
 
+def baseline(checkout: Path) -> Contender:
+    """Return another version of kaiwu-runtime as a contender, to measure a change before and after in one run.
+
+    Args:
+        checkout: A checkout of this repository with the .venv that `make dev` or `make build` leaves there.
+    """
+
+    def prepare(_: Path) -> Prepared:
+        python = checkout / ".venv" / "bin" / "python"
+        operator = checkout / "benchmarks" / "reconcile" / "contenders" / "kaiwu" / "bench_operator.py"
+        for path in (python, operator):
+            if not path.exists():
+                raise UnavailableError(f"{path} is missing; run `make dev` in {checkout}")
+        commit = _run(["git", "rev-parse", "--short", "HEAD"], checkout).strip()
+        return Prepared([str(python), str(operator)], {"commit": commit})
+
+    return Contender("baseline", prepare)
+
+
 def _tool(name: str, where: str) -> str:
     found = shutil.which(name)
     if found is None:

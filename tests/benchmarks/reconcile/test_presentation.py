@@ -30,6 +30,12 @@ def test_figures_with_ratios() -> None:
     assert "1,200 1.20 x" in text
 
 
+def test_another_version_is_the_reference_where_there_is_one() -> None:
+    text = _text(report.figures_table("title", {**SUMMARY, "baseline": {"cpu_ms": 0.25}}))
+    assert "0.50 2.00 x" in text
+    assert "1.00 4.00 x" in text
+
+
 def test_targets_met_missed_and_not_measured() -> None:
     lines = [line for line in _text(report.targets_table(SUMMARY)).splitlines() if "CPU" in line or "RSS" in line]
     assert ["not measured" in line for line in lines].count(True) == 2
