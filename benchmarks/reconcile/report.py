@@ -9,8 +9,9 @@ from rich.table import Table
 from .figures import FIGURES, Figure, Sample, ratios
 from .targets import judge
 
-# Of these the first that ran: another version of the runtime, when that is what the run is for.
-REFERENCES = ("baseline", "controller-runtime")
+REFERENCE = "controller-runtime"
+# The reference instead, when the run is to compare two versions of the runtime.
+BASELINE = "baseline"
 
 
 def number(figure: Figure, value: float) -> str:
@@ -24,7 +25,7 @@ def figures_table(title: str, summary: Mapping[str, Sample]) -> Table:
     table.add_column("median")
     for name in summary:
         table.add_column(name, justify="right")
-    reference = next((name for name in REFERENCES if name in summary), "")
+    reference = BASELINE if BASELINE in summary else REFERENCE
     relative = ratios(summary, reference)
     for figure in FIGURES:
         cells = []
