@@ -11,26 +11,28 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, ItemsView, KeysView, Mapping, ValuesView
 from contextvars import ContextVar
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, TextIO
+
+from kaiwu_runtime.redaction import HIDDEN, is_secret_name, redact
 
 LogFormat = Literal["auto", "console", "json"]
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 _bound: ContextVar[Mapping[str, object]] = ContextVar("kaiwu_log_fields", default=MappingProxyType({}))
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
-_SECRET_WORDS = ("token", "password", "secretdata", "authorization", "privatekey", "private_key")
-_HIDDEN = "(hidden)"
-_CREDENTIALS = re.compile(
-    r"(?P<keep>\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}"
-    r"|\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a JSON Web Token, as service accounts have
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[\w+/=\s\\]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
-    r"|(?P<scheme>://)[^/\s:@\"']*:[^/\s@\"']+(?=@)",
-    re.IGNORECASE,
-)
+# What a terminal, or a program that reads lines, takes for more than a character: controls, other line ends, marks that
+# turn the direction of text, and halves of characters, which no file can hold.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_DEPTH = 8
+"""Levels of collections in a field that are shown."""
+
 _COLOURS = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31;1m"}
 _RESET = "\x1b[0m"
 
@@ -62,30 +64,85 @@ def fields_of(record: logging.LogRecord) -> dict[str, object]:
     return _loggable({**_bound.get(), **own})
 
 
-def _loggable(fields: Mapping[Any, object]) -> dict[str, object]:
-    return {str(name): _HIDDEN if _is_secret(str(name)) else _value(value) for name, value in fields.items()}
+def _loggable(fields: Mapping[Any, object], depth: int = 0) -> dict[str, object]:
+    if depth > _DEPTH:
+        return {"...": "..."}
+    hidden = {name for name in fields if is_secret_name(str(name)) and not _is_plain(fields[name])}
+    if str(fields.get("kind", "")) == "Secret":
+        hidden |= {"data", "stringData"}
+    # A variable of a container's environment, for example.
+    name = fields.get("name")
+    if isinstance(name, str) and "value" in fields and is_secret_name(name):
+        hidden.add("value")
+    return {str(name): HIDDEN if name in hidden else _value(value, depth) for name, value in fields.items()}
 
 
-def _value(value: object) -> object:
+def _is_plain(value: object) -> bool:
+    """Tell whether a value is none that anything could be done with: a number of tokens is no token."""
+    return value is None or isinstance(value, bool | int | float)
+
+
+def _value(value: object, depth: int = 0) -> object:
     """Return what a line shows of a value: of an object its name only, for it may be a Secret."""
-    if value is None or isinstance(value, str | int | float):
+    if value is None or isinstance(value, bool | int | float):
         return value
+    if isinstance(value, str):
+        return str(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return f"({len(value)} bytes)"
     if isinstance(value, Mapping):
-        return _loggable(value)
+        return _loggable(value, depth + 1)
     metadata = getattr(value, "metadata", None)
     if metadata is not None:
         namespace, name = getattr(metadata, "namespace", None), getattr(metadata, "name", None)
         return f"{type(value).__name__} {namespace}/{name}" if namespace else f"{type(value).__name__} {name}"
-    if isinstance(value, list | tuple) and type(value) in {list, tuple}:
-        return [_value(entry) for entry in value]
-    return str(value)
+    if _is_record(value):
+        return type(value).__name__
+    if isinstance(value, list | tuple | set | frozenset | deque | ValuesView | KeysView) and not _has_own_text(value):
+        return ["..."] if depth > _DEPTH else [_value(entry, depth + 1) for entry in value]
+    if isinstance(value, ItemsView):
+        return _loggable(dict(value), depth + 1)
+    return _text(value)
 
 
-def redact(text: str) -> str:
-    """Replace what looks like a credential, whoever put it into a message or an exception."""
-    return _CREDENTIALS.sub(lambda found: (found["keep"] or found["scheme"] or "") + _HIDDEN, text)
+def _is_record(value: object) -> bool:
+    """Tell whether the text of an object would be all of its fields: a model, a struct, a dataclass."""
+    kind = type(value)
+    if hasattr(kind, "__pydantic_fields__") or hasattr(kind, "__struct_fields__") or hasattr(kind, "__attrs_attrs__"):
+        return True
+    return is_dataclass(kind) and kind.__str__ is object.__str__
+
+
+def _has_own_text(value: object) -> bool:
+    """Tell whether the class of a collection says how it is shown, as ObjectKey does."""
+    return type(value).__str__ is not object.__str__
+
+
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception as error:  # noqa: BLE001 - a line that cannot show all is better than none
+        return f"({type(value).__name__}: {type(error).__name__})"
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return the message, in which objects are shown as fields show them."""
+    text = record.msg if isinstance(record.msg, str) else str(_value(record.msg))
+    if not record.args:
+        return text
+    arguments: Any = record.args
+    try:
+        if isinstance(arguments, Mapping):
+            return text % _loggable(arguments)
+        return text % tuple(_argument(value) for value in arguments)
+    except (TypeError, ValueError, KeyError):
+        # A mistake in the call; logging itself would write a stack to standard error for each.
+        return f"{text} {_value(tuple(arguments))}"
+
+
+def _argument(value: object) -> object:
+    # An exception is shown by its text, and %d needs a number.
+    return value if isinstance(value, str | int | float | BaseException) else _value(value)
 
 
 def identifier() -> str:
@@ -114,11 +171,6 @@ class Identifier:
         return self._text
 
 
-def _is_secret(name: str) -> bool:
-    lowered = name.lower()
-    return any(word in lowered for word in _SECRET_WORDS)
-
-
 class JSONFormatter(logging.Formatter):
     """One JSON object per line, with the names controller-runtime's logs have."""
 
@@ -128,12 +180,12 @@ class JSONFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "ts": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "logger": record.name,
-            "msg": record.getMessage(),
+            "msg": _message(record),
             **fields_of(record),
         }
         if record.exc_info:
             line["stacktrace"] = self.formatException(record.exc_info)
-        return redact(json.dumps(line, default=str, ensure_ascii=False))
+        return _escaped(redact(json.dumps(line, default=_text, ensure_ascii=False)), _json_escape)
 
 
 class ConsoleFormatter(logging.Formatter):
@@ -153,14 +205,37 @@ class ConsoleFormatter(logging.Formatter):
         level = f"{record.levelname:<7}"
         if self._colour and record.levelname in _COLOURS:
             level = f"{_COLOURS[record.levelname]}{level}{_RESET}"
-        fields = " ".join(f"{name}={_shown(value)}" for name, value in fields_of(record).items())
-        line = f"{time} {level} {record.getMessage()}" + (f"  {fields}" if fields else "")
-        return redact(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
+        fields = " ".join(f"{_printable(name)}={_shown(value)}" for name, value in fields_of(record).items())
+        line = f"{time} {level} {_printable(_message(record))}" + (f"  {fields}" if fields else "")
+        if record.exc_info:
+            # Indented, so that no line of it can be taken for a line of the log.
+            stack = self.formatException(record.exc_info).split("\n")
+            line = "\n".join([line, *(f"    {_printable(part)}" for part in stack)])
+        return redact(line)
 
 
 def _shown(value: Any) -> str:  # noqa: ANN401 - whatever was logged
-    text = str(value)
-    return json.dumps(text, ensure_ascii=False) if not text or any(char in text for char in ' "=\n') else text
+    text = _text(value)
+    if not text or any(char in text for char in ' "=') or _UNPRINTABLE.search(text):
+        text = json.dumps(text, ensure_ascii=False)
+    return _printable(text)
+
+
+def _printable(text: str) -> str:
+    return _escaped(text, _console_escape)
+
+
+def _escaped(text: str, escape: Callable[[re.Match[str]], str]) -> str:
+    return text if text.isprintable() else _UNPRINTABLE.sub(escape, text)
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
+def _console_escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return _SHORT_ESCAPES.get(found[0]) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
 def configure(*, level: str = "info", format: LogFormat = "auto", stream: TextIO | None = None) -> None:  # noqa: A002

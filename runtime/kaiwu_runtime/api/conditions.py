@@ -14,6 +14,7 @@ from lightkube.models import meta_v1
 
 from kaiwu_runtime.api.kube import kube_core_schema
 from kaiwu_runtime.api.markers import ListMapKeys
+from kaiwu_runtime.redaction import redact
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -96,6 +97,7 @@ def set_condition(
     """
     word = str(status)
     _check(type, word, reason)
+    message = redact(message)
     message = message if len(message) <= MESSAGE_LENGTH else f"{message[: MESSAGE_LENGTH - 1]}…"
     moment = (now or datetime.now(UTC)).replace(microsecond=0)
     found = find_condition(conditions, type)

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 from kaiwu_runtime.errors import CredentialsError
-from kaiwu_runtime.log import redact
+from kaiwu_runtime.redaction import redact
 
 logger = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from kaiwu_runtime.errors import (
     TerminalError,
     TooManyRequestsError,
 )
+from kaiwu_runtime.redaction import redact
 
 E = TypeVar("E", bound=BaseException)
 
@@ -122,7 +123,7 @@ def describe(error: BaseException, *, depth: int = 3) -> str:
             text += f" [{'; '.join(members)}{'; ...' if len(current.exceptions) > 3 else ''}]"
         parts.append(text)
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-    return "; caused by ".join(parts)
+    return redact("; caused by ".join(parts))
 
 
 def fingerprint(error: BaseException) -> int:

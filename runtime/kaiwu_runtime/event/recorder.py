@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.event.series import EventKey, Reference
+from kaiwu_runtime.redaction import redact
 
 if TYPE_CHECKING:
     from kaiwu_runtime.event.sender import EventSender
@@ -107,7 +108,7 @@ class EventRecorder:
             "type": type,
             "action": key.action,
             "reason": key.reason,
-            "note": _cut(note),
+            "note": _cut(redact(note)),
             "reportingController": self.name,
             "reportingInstance": self.instance,
             "regarding": about.fields(version),

@@ -75,7 +75,7 @@ class Metrics:
         Args:
             server: Its URL.
         """
-        host = urlsplit(server).netloc
+        host = urlsplit(server).netloc.rpartition("@")[2]  # without a user and a password
         counters: dict[tuple[str, int], Counter] = {}
 
         def count(method: str, status: int) -> None:

@@ -15,6 +15,7 @@ from kaiwu_runtime.errors import (
     KaiwuError,
     UnauthorizedError,
 )
+from kaiwu_runtime.redaction import redact
 
 UNREACHABLE_SECONDS = 5.0
 """How long a manager that starts tries to reach the API server: a wrong address should not take two minutes."""
@@ -81,7 +82,7 @@ async def _all_synced(cache: Cache, informers: Sequence[Informer]) -> None:
 
 def explain(error: KaiwuError) -> str:
     """Return what stopped a manager, and what to do about it, in one line."""
-    text = " ".join(str(error).split())
+    text = redact(" ".join(str(error).split()))
     if isinstance(error, UnauthorizedError):
         return f"the API server does not accept the credentials: {text}; check the kubeconfig's user or token"
     if isinstance(error, CredentialsError):

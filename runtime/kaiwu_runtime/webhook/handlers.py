@@ -15,6 +15,7 @@ from kaiwu_runtime.callback import contained, is_delivered
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.controller.failure import describe
 from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.redaction import redact
 from kaiwu_runtime.webhook.admission import (
     AdmissionDenied,
     AdmissionRequest,
@@ -221,9 +222,10 @@ def _refusal(request: AdmissionRequest, denied: AdmissionDenied) -> AdmissionRes
         details = {"name": request.name, "group": request.kind.group, "kind": request.kind.kind, **denied.details}
         if denied.causes:
             details["causes"] = [
-                {"field": cause.field, "message": cause.message, "reason": cause.reason} for cause in denied.causes
+                {"field": cause.field, "message": redact(cause.message), "reason": cause.reason}
+                for cause in denied.causes
             ]
-    message = " ".join(str(denied).split())
+    message = redact(" ".join(str(denied).split()))
     return AdmissionResponse(allowed=False, code=denied.code, message=message, reason=denied.reason, details=details)
 
 

@@ -139,7 +139,9 @@ class CertificateRotator:
                 await self._write(client, namespace, secret, wanted)
             except (AlreadyExistsError, ConflictError):
                 continue  # another replica was first
-            logger.info("Wrote new webhook certificates", extra={"secret": f"{namespace}/{self._options.secret_name}"})
+            logger.info(
+                "Wrote new webhook certificates", extra={"secretName": f"{namespace}/{self._options.secret_name}"}
+            )
             return wanted
         raise ConflictError(
             f"Secret {namespace}/{self._options.secret_name} is written all the time", code=409, reason="Conflict"
@@ -159,7 +161,7 @@ class CertificateRotator:
             )
         found = read_certificates(members)
         if found is None and members.get(CERTIFICATE):
-            logger.warning("The webhook certificates cannot be used; making new ones", extra={"secret": where})
+            logger.warning("The webhook certificates cannot be used; making new ones", extra={"secretName": where})
         return found
 
     def _renewed(self, found: Certificates | None, namespace: str) -> Certificates:
