@@ -117,8 +117,8 @@ def test_no_text_takes_more_than_linear_time(pieces: list[str]) -> None:
     [
         *((name, True) for name in (
             "password", "dbPassword", "DB_PASSWORD", "db-password", "pwd", "passwd", "passphrase", "token",
-            "bearerToken", "accessToken", "Authorization", "apikey", "api_key", "API-Key", "secret", "clientSecret", "secretKey",
-            "private_key", "credentials", "cookie", "stringSecret", "awsSecretAccessKey",
+            "bearerToken", "accessToken", "Authorization", "apikey", "api_key", "API-Key", "secret", "clientSecret",
+            "secretKey", "private_key", "credentials", "cookie", "stringSecret", "awsSecretAccessKey",
         )),
         *((name, False) for name in (
             "name", "secretName", "secret_name", "secretRef", "tokenCount", "passwordFile", "tokenExpiry", "key",
