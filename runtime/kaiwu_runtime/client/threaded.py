@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from kaiwu_runtime.api.identity import ResourceIdentity
 from kaiwu_runtime.client.client import Client
@@ -13,7 +13,7 @@ from kaiwu_runtime.client.client import Client
 T = TypeVar("T")
 
 
-def wait_in_thread(awaitable: Awaitable[T] | T, loop: asyncio.AbstractEventLoop | None) -> T:
+def wait_in_thread(awaitable: Awaitable[T], loop: asyncio.AbstractEventLoop | None) -> T:
     """Return the result of an awaitable, from a thread without an event loop.
 
     Args:
@@ -23,8 +23,8 @@ def wait_in_thread(awaitable: Awaitable[T] | T, loop: asyncio.AbstractEventLoop 
     Raises:
         RuntimeError: An event loop runs in this thread, which must not be blocked.
     """
-    if not isinstance(awaitable, Awaitable):
-        return awaitable
+    if not inspect.isawaitable(awaitable):
+        return cast("T", awaitable)
     if _has_loop():
         if inspect.iscoroutine(awaitable):
             awaitable.close()

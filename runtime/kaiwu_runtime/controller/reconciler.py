@@ -20,7 +20,7 @@ class Reconciler(Component):
     _event_loop: asyncio.AbstractEventLoop | None = None
     """The manager's; None before it runs."""
 
-    def wait(self, awaitable: Awaitable[T] | T) -> T:
+    def wait(self, awaitable: Awaitable[T]) -> T:
         """Return the result of a coroutine, in a `def reconcile`: ``pod = self.wait(self.client.get(Pod, "a"))``.
 
         The coroutine runs in the manager's event loop, while the reconciler's thread waits.

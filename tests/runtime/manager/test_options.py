@@ -124,3 +124,41 @@ def test_addresses(address: str, parts: tuple[str, int]) -> None:
 def test_a_wrong_address_names_the_flag() -> None:
     with pytest.raises(ConfigurationError, match="--flag 'x' is no address"):
         parse_address("x", "--flag")
+
+
+@pytest.mark.parametrize(
+    ("lease", "renew", "retry", "fine"),
+    [
+        ("15", "10", "2", True),
+        ("60", "40", "5", True),
+        ("1", "0.5", "0.1", True),
+        ("10", "10", "2", False),
+        ("15", "2", "2", False),
+        ("15", "10", "0", False),
+        ("0.9", "0.5", "0.1", False),
+        ("inf", "10", "2", False),
+        ("nan", "10", "2", False),
+        ("15", "nan", "2", False),
+        ("-1", "-2", "-3", False),
+    ],
+)
+def test_the_times_of_the_lease(
+    lease: str, renew: str, retry: str, fine: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = (
+        f"--leader-elect-lease-duration={lease}",
+        f"--leader-elect-renew-deadline={renew}",
+        f"--leader-elect-retry-period={retry}",
+    )
+    if fine:
+        found = options(*flags)
+        assert (found.lease_duration, found.renew_deadline, found.retry_period) == (
+            float(lease),
+            float(renew),
+            float(retry),
+        )
+        return
+    with pytest.raises(SystemExit) as ended:
+        options(*flags)
+    assert ended.value.code == 2
+    assert "each must be greater than the next" in capsys.readouterr().err

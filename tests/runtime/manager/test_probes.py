@@ -67,3 +67,26 @@ async def test_a_taken_port_is_one_line(probes: Probes) -> None:
         await other.start()
     with socket.create_connection(("127.0.0.1", probes.port)):
         pass
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "lines"),
+    [
+        ("?exclude=bad", 200, ["ok"]),
+        ("?exclude=bad&verbose", 200, ["[+]ping ok", "[+]bad excluded: ok", "[+]good ok"]),
+        ("?exclude=good", 500, ["[-]bad failed: no", "[+]good excluded: ok"]),
+        ("?exclude=bad&exclude=good&verbose", 200, ["[+]bad excluded: ok", "[+]good excluded: ok"]),
+        ("?exclude=other", 500, ["[-]bad failed: no", "no matches for 'other'"]),
+        ("/bad?exclude=bad", 500, ["[-]bad failed: no"]),
+    ],
+)
+async def test_checks_can_be_left_out(probes: Probes, query: str, status: int, lines: list[str]) -> None:
+    def bad() -> None:
+        raise ValueError("no")
+
+    probes.add_readyz_check("bad", bad)
+    probes.add_readyz_check("good", lambda: None)
+    found, text = await get(probes, f"/readyz{query}")
+    assert found == status
+    for line in lines:
+        assert line in text

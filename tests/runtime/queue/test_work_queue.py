@@ -253,3 +253,23 @@ def test_whatever_happens_no_key_runs_twice_at_once_and_none_is_lost(seed: int, 
         await asyncio.gather(*tasks)
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("again", ["add_rate_limited", "add_after"])
+@pytest.mark.parametrize("priority", list(Priority))
+async def test_a_key_keeps_its_line_when_its_worker_adds_it_again(again: str, priority: Priority) -> None:
+    queue: WorkQueue[str] = WorkQueue(limiter(0.001))
+    queue.add("a", priority)
+    for _ in range(3):
+        key = await queue.get()
+        if again == "add_after":
+            queue.add_after(key, 0.001)
+        else:
+            queue.add_rate_limited(key)
+        queue.done(key)
+        async with asyncio.timeout(5):
+            while not len(queue):  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        assert queue.depths[priority] == 1
+    queue.add("a", Priority.NORMAL)
+    assert queue.depths[Priority.NORMAL] == 1, "an event is worth more than the first list"
