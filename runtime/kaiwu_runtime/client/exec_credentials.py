@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 LEEWAY = timedelta(seconds=30)
 SHORTEST = timedelta(seconds=1)
-"""How long credentials are used at least: those that look expired may be good by the API server's clock."""
+"""Minimum time for which credentials are used: those that look expired may be good by the API server's clock."""
 
 AGAIN = timedelta(seconds=5)
 """How soon the command runs again that failed while the present credentials are still good."""
@@ -76,7 +76,7 @@ class ExecCredentials:
         if status.expires is not None:
             expires = status.expires if status.expires.tzinfo else status.expires.replace(tzinfo=UTC)
             now = datetime.now(UTC)
-            # A tenth, for credentials that live so briefly that half a minute is most of it.
+            # A tenth, for credentials whose whole lifetime is about half a minute.
             renew_at = max(expires - min(LEEWAY, (expires - now) / 10), now + SHORTEST)
         self.certificate = certificate
         self.header = f"Bearer {status.token}" if status.token else ""

@@ -49,7 +49,7 @@ class ExecAuthentication:
         entry: ``user.exec`` of the kubeconfig.
         cluster: The cluster the credentials are for; told to the plugin if it asks.
         folder: Folder of the kubeconfig file; a command with a slash in it is relative to it.
-        timeout: Seconds the command may take. Default: 60 when it can ask nobody (``interactiveMode: Never``), else
+        timeout: Seconds the command may take. Default: 60 when it is not interactive (``Never``), else
             300, in which a person can log in.
 
     Raises:

@@ -340,7 +340,7 @@ def _query(params: tuple[tuple[str, str], ...]) -> str:
 
 
 def _authentication(credentials: Credentials) -> Authentication:
-    """Return how requests are authenticated: not at all where everybody on the way could read it."""
+    """Return how requests are authenticated: not at all without TLS, where the network can read it."""
     authentication = credentials.authentication
     if credentials.server.startswith("https://"):
         return authentication

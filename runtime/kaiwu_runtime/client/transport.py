@@ -44,7 +44,7 @@ class Transport(Protocol):
         Raises:
             APIStatusError: The server refused; the subclass tells why.
             APIConnectionError: No complete answer.
-            ConfigurationError: Credentials that had to be renewed cannot be.
+            CredentialsError: Credentials that had to be renewed cannot be; an APIConnectionError, too.
         """
 
     def stream(
@@ -62,8 +62,9 @@ class Transport(Protocol):
 
         Raises:
             APIStatusError: The server refused.
-            APIConnectionError: The connection broke or stayed silent.
-            ConfigurationError: Credentials that had to be renewed cannot be.
+            WatchInterruptedError: The connection broke or stayed silent after the server had accepted the watch.
+            APIConnectionError: No answer.
+            CredentialsError: Credentials that had to be renewed cannot be; an APIConnectionError, too.
         """
 
     async def close(self) -> None:

@@ -43,7 +43,7 @@ def black_hole(host: str, port: int) -> Iterator[None]:
 
 
 @contextmanager
-def nobody(host: str, port: int) -> Iterator[None]:
+def refusing(host: str, port: int) -> Iterator[None]:
     yield
 
 
@@ -76,7 +76,7 @@ async def _resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
 
 BAD: dict[str, Bad] = {
     "swallows packets": black_hole,
-    "refuses": nobody,
+    "refuses": refusing,
     "says nothing": accepting(_silent),
     "closes": accepting(_closing),
     "resets": accepting(_resetting),
@@ -291,7 +291,7 @@ async def test_a_socks_proxy_before_a_server_without_tls(server: Server) -> None
     assert proxy.targets == [(GOOD, int(server.url.rpartition(":")[2]))]
 
 
-@pytest.mark.parametrize("fault", ["password", "reply", "silent", "nobody"])
+@pytest.mark.parametrize("fault", ["password", "reply", "silent", "not listening"])
 async def test_a_socks_proxy_that_refuses_is_one_line_without_its_password(
     named: Server, fault: str, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -299,7 +299,7 @@ async def test_a_socks_proxy_that_refuses_is_one_line_without_its_password(
     proxy = SocksProxy(b"me", b"another" if fault == "password" else b"secret")
     proxy.reply = 5 if fault == "reply" else 0
     proxy.silent = fault == "silent"
-    port = str(unused_tcp_port) if fault == "nobody" else "{port}"
+    port = str(unused_tcp_port) if fault == "not listening" else "{port}"
     async with through(proxy, named, f"socks5://me:secret@127.0.0.1:{port}") as transport:
         with pytest.raises(APIConnectionError, match=r"proxy socks5://127\.0\.0\.1:\d+") as caught:
             await transport.request("GET", "/x")

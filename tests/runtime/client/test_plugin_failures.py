@@ -114,7 +114,7 @@ async def test_a_plugin_fails_for_a_while(
         assert isinstance(caught.value, ConfigurationError)
         assert "\n" not in str(caught.value)
         assert SECRET not in str(caught.value)
-        assert tls_server.requests == []  # it would have come from nobody
+        assert tls_server.requests == []  # it would have been anonymous
         plugin.prints(credential())
         await transport.request("POST", "/x", body=b"{}")
         assert tls_server.requests[0].headers["Authorization"] == "Bearer good"

@@ -41,7 +41,7 @@ def written(folder: Path, user: dict[str, Any], server: str, **cluster: Any) -> 
 
 
 class Everything:
-    """Listens on a port and keeps what comes, as anybody on the way could."""
+    """Listens on a port and keeps what comes, as any hop on the way could."""
 
     def __init__(self) -> None:
         self.heard = b""

@@ -171,7 +171,7 @@ async def metrics() -> AsyncIterator[tuple[str, Failing]]:
 
 
 @pytest.mark.parametrize("failure", FAILURES[:4], ids=lambda failure: type(failure()).__name__)
-async def test_a_scrape_while_nobody_can_be_asked_is_a_500_of_one_line(
+async def test_a_scrape_while_the_api_server_cannot_be_asked_is_a_500_of_one_line(
     metrics: tuple[str, Failing], failure: Callable[[], BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     url, transport = metrics
