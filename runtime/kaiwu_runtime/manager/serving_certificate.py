@@ -74,6 +74,9 @@ class ServingCertificate:
                     logger.info("Loaded a new certificate", extra={"folder": str(self._folder)})
             except ConfigurationError as error:
                 logger.warning("The new certificate cannot be used", extra={"error": str(error)})
+            except Exception:
+                # The server would go on with a certificate that expires.
+                logger.exception("Cannot look for a new certificate", extra={"folder": str(self._folder)})
 
     def _read(self) -> tuple[bytes, bytes]:
         if self._folder is None:

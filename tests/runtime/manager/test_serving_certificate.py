@@ -85,3 +85,27 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path, files: dict[str, by
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ConfigurationError, match=message):
         ServingCertificate(tmp_path).context()
+
+
+@pytest.mark.parametrize("failure", [MemoryError, RuntimeError, ValueError, RecursionError])
+async def test_whatever_fails_once_the_next_pair_is_served(
+    tmp_path: Path, failure: type[Exception], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = (self_signed(("localhost",)) for _ in range(2))
+    write(tmp_path, *first)
+    certificate = ServingCertificate(tmp_path, poll=0.02)
+    async with served(certificate) as port:
+        use = certificate.use
+
+        def fail_once(chain: bytes, key: bytes) -> None:
+            monkeypatch.setattr(certificate, "use", use)
+            raise failure
+
+        monkeypatch.setattr(certificate, "use", fail_once)
+        task = asyncio.create_task(certificate.keep_current())
+        write(tmp_path, *second)
+        async with asyncio.timeout(10):
+            while await presented(port) != second[0]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        task.cancel()
+    assert "Cannot look for a new certificate" in caplog.text
