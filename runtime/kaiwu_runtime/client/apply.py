@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lightkube.models.meta_v1 import ObjectMeta
 
 _SERVER_OWNED = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink"})
+_EMPTY = frozenset({b"{}", b"[]"})
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _document = msgspec.json.Decoder(dict[str, Any])
 _NO_METADATA = msgspec.Raw(b"{}")
@@ -46,7 +47,11 @@ def apply_body(obj: object, *, with_status: bool) -> dict[str, Any]:
     """
     members: dict[str, Any] = _members.decode(encode(obj))
     metadata = _members.decode(members.get("metadata", _NO_METADATA))
-    members["metadata"] = {name: raw for name, raw in metadata.items() if name not in _SERVER_OWNED}
+    # Empty collections say nothing, and for a custom resource that has them the API server stores a new version at
+    # each apply: a reconcile would be the reason of the next.
+    members["metadata"] = {
+        name: raw for name, raw in metadata.items() if name not in _SERVER_OWNED and bytes(raw) not in _EMPTY
+    }
     if not with_status:
         members.pop("status", None)
     return members

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from kaiwu_runtime.client.client import Client
+from kaiwu_runtime.client.client import Client, Patch, PatchType
 from kaiwu_runtime.client.codec import encode
 from kaiwu_runtime.client.paths import object_names
 from kaiwu_runtime.errors import NotFoundError
@@ -67,6 +67,8 @@ async def patch_changes(
     The status is not written: use :meth:`Client.apply_status`. Fields that the type does not know stay, but for those
     inside a list that changed: the list is sent as the type knows it.
 
+    What differs goes in a merge patch, or in a JSON patch where a null has to be stored: a merge patch cannot say it.
+
     Args:
         client: Sends it.
         obj: The object as it should be.
@@ -86,16 +88,34 @@ async def patch_changes(
     """
     if object_names(obj) != object_names(base):
         raise ValueError(f"{type(obj).__name__}: the object and its base have different names")
-    patch = merge_patch(_members(base), _members(obj))
-    if not patch:
+    before, after = _members(base), _members(obj)
+    changes = merge_patch(before, after)
+    if not changes:
         return obj
-    metadata: Any = getattr(base, "metadata", None)
+    version = ""
     if optimistic_lock:
-        if metadata is None or not metadata.resourceVersion:
+        metadata: Any = getattr(base, "metadata", None)
+        version = (metadata.resourceVersion if metadata is not None else "") or ""
+        if not version:
             raise ValueError(f"{type(obj).__name__}: an optimistic lock needs an object that was read from the server")
-        patch.setdefault("metadata", {})["resourceVersion"] = metadata.resourceVersion
+    patch: Patch
+    patch_type = PatchType.MERGE
+    if _sets_null(changes, after):
+        patch_type, patch = PatchType.JSON, [*_operations(before, after), *_lock(version)]
+    else:
+        if version:
+            changes.setdefault("metadata", {})["resourceVersion"] = version
+        patch = changes
     namespace, name = object_names(obj)
-    return await client.patch(type(obj), name, patch, namespace=namespace, field_manager=field_manager, dry_run=dry_run)
+    return await client.patch(
+        type(obj),
+        name,
+        patch,
+        namespace=namespace,
+        patch_type=patch_type,
+        field_manager=field_manager,
+        dry_run=dry_run,
+    )
 
 
 async def create_or_update(
@@ -146,4 +166,56 @@ async def _mutated(obj: T, mutate: Callable[[T], Awaitable[None] | None]) -> Non
 
 
 def _members(obj: object) -> dict[str, Any]:
-    return {name: value for name, value in _decoder.decode(encode(obj)).items() if name not in _NOT_WRITTEN}
+    members = {name: value for name, value in _decoder.decode(encode(obj)).items() if name not in _NOT_WRITTEN}
+    metadata = members.get("metadata")
+    if isinstance(metadata, dict):
+        # The API server stores no empty labels, annotations or owners: they are no difference.
+        members["metadata"] = {name: value for name, value in metadata.items() if value not in ({}, [])}
+    return members
+
+
+def _sets_null(changes: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Return whether a merge patch has a null that is a value, and not a removal."""
+    for name, change in changes.items():
+        if name not in after:
+            continue
+        value = after[name]
+        if isinstance(change, Mapping) and isinstance(value, Mapping):
+            if _sets_null(change, value):
+                return True
+        elif _has_null(value):
+            return True
+    return False
+
+
+def _has_null(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(_has_null(part) for part in value.values())
+    if isinstance(value, list):
+        return any(_has_null(part) for part in value)
+    return value is None
+
+
+def _operations(before: Mapping[str, Any], after: Mapping[str, Any], path: str = "") -> list[dict[str, Any]]:
+    """Return the JSON patch that makes `before` into `after`; a list that differs is in it whole.
+
+    See https://www.rfc-editor.org/rfc/rfc6902
+    """
+    found: list[dict[str, Any]] = [
+        {"op": "remove", "path": f"{path}/{_escaped(name)}"} for name in before if name not in after
+    ]
+    for name, value in after.items():
+        old, where = before.get(name), f"{path}/{_escaped(name)}"
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            found += _operations(old, value, where)
+        elif name not in before or not json_equal(value, old):
+            found.append({"op": "add", "path": where, "value": value})
+    return found
+
+
+def _lock(version: str) -> list[dict[str, Any]]:
+    return [{"op": "replace", "path": "/metadata/resourceVersion", "value": version}] if version else []
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

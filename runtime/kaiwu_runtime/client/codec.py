@@ -20,6 +20,7 @@ from kaiwu_runtime.api.identity import identify, type_meta
 from kaiwu_runtime.api.times import has_micro_time, to_builtins
 from kaiwu_runtime.callback import CallbackError, contained, one_line
 from kaiwu_runtime.client.deep_json import members
+from kaiwu_runtime.client.empty_fields import without_empty
 from kaiwu_runtime.client.pydantic_models import (
     dump_model,
     dump_status,
@@ -110,7 +111,10 @@ def encode_status(obj: object) -> msgspec.Raw:
 def _dump_struct(value: object) -> bytes:
     if isinstance(value, msgspec.Struct) and has_micro_time(type(value)):
         return _encoder.encode(to_builtins(value))
-    return _encoder.encode(value)
+    body = _encoder.encode(value)
+    if b":[]" in body or b":{}" in body:
+        body = _encoder.encode(without_empty(value))
+    return body
 
 
 def decode(kind: type[T], data: bytes) -> T:
