@@ -38,7 +38,7 @@ from kaiwu_runtime.errors import (
     UnauthorizedError,
     WatchInterruptedError,
 )
-from kaiwu_runtime.yaml_body import yaml_body
+from kaiwu_runtime.request_body import json_body, yaml_body
 
 logger = logging.getLogger(__name__)
 
@@ -115,8 +115,8 @@ class HTTPTransport:
         accept: str = JSON,
     ) -> bytes:
         """Send a request and return the answer; see :class:`~kaiwu_runtime.client.transport.Transport`."""
-        if content_type == _APPLY and body is not None:
-            body = yaml_body(body)
+        if body is not None:
+            body = yaml_body(json_body(body)) if content_type == _APPLY else json_body(body)
         request = _Request(method, _target(path, params), accept, body, content_type if body is not None else "")
         harmless = method == "GET" or content_type == _APPLY
         refusals = reconnects = 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kaiwu_runtime.errors import APIConnectionError, error_from_status
-from kaiwu_runtime.yaml_body import yaml_body
+from kaiwu_runtime.request_body import yaml_body
 
 if TYPE_CHECKING:
     from pathlib import Path

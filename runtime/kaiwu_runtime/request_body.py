@@ -1,7 +1,10 @@
-"""JSON that a YAML parser reads as the same value: the API server reads the body of an apply as YAML.
+"""Bodies that the API server reads as what they are.
 
-YAML differs from JSON in what a string may hold unescaped (U+2028 and U+0085 are line breaks, control characters and
-noncharacters are refused), and in that the key of a mapping ends within 1024 characters unless it is marked as a key.
+It keeps ``-0.0`` as a float that never equals the ``0`` it reads back, so that each write of it is a change.
+
+It reads the body of an apply as YAML, which differs from JSON in what a string may hold unescaped (U+2028 and U+0085 are
+line breaks, control characters and noncharacters are refused), and in that the key of a mapping ends within 1024
+characters unless it is marked as a key.
 
 See https://yaml.org/spec/1.1/#id868524 and https://yaml.org/spec/1.1/#simple%20key/
 """
@@ -15,6 +18,18 @@ import re
 _SPECIAL = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"(?::|)', re.DOTALL)
 _SIMPLE_KEY_BYTES = 1000
+_NEGATIVE_ZERO = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|-0\.0(?![0-9eE])', re.DOTALL)
+
+
+def json_body(body: bytes) -> bytes:
+    """Return a JSON document with ``0`` in the place of ``-0.0``.
+
+    Args:
+        body: JSON in UTF-8.
+    """
+    if b"-0.0" not in body:
+        return body
+    return _NEGATIVE_ZERO.sub(lambda match: match[1] or b"0", body)
 
 
 def yaml_body(body: bytes) -> bytes:

@@ -1,8 +1,9 @@
-"""Bodies of applies: the same value to a JSON parser, to a YAML parser, and to the API server."""
+"""Bodies of requests: the same value to a JSON parser, to a YAML parser, and to the API server."""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kaiwu_runtime.yaml_body import yaml_body
+from kaiwu_runtime.request_body import json_body, yaml_body
 
 TREATED_DIFFERENTLY = "\x00\x01\t\n\r\x1b\x7f\x80\x85\x9f\xa0\u2028\u2029\ufeff\ufffd\ufffe\uffff\U0001f680\U0010ffff"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(TREATED_DIFFERENTLY + '"\\:,{}?&*!|'))
@@ -69,3 +70,16 @@ def test_what_yaml_reads_as_json_does_stays_as_it_is() -> None:
     for value in ({}, {"a": ["b", {"c": "\U0001f680 é \n"}]}, {"a": "x" * 5000}):
         body = msgspec.json.encode(value)
         assert yaml_body(body) == body
+
+
+@given(st.recursive(st.sampled_from([-0.0, 0.0, 1.5, -0.05, -10.0, "-0.0", '"-0.0', "\\"]), st.lists, max_leaves=8))
+def test_a_negative_zero_is_a_zero_and_text_stays(value: Any) -> None:
+    body = json_body(msgspec.json.encode(value))
+    assert json.loads(body) == value
+    assert all(math.copysign(1, number) == 1 for number in _numbers(json.loads(body)) if number == 0)
+
+
+def _numbers(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return [number for item in value for number in _numbers(item)]
+    return [] if isinstance(value, str) else [value]
