@@ -2,8 +2,8 @@
 
 It keeps ``-0.0`` as a float that never equals the ``0`` it reads back, so that each write of it is a change.
 
-It reads the body of an apply as YAML, which differs from JSON in what a string may hold unescaped (U+2028 and U+0085 are
-line breaks, control characters and noncharacters are refused), and in that the key of a mapping ends within 1024
+It reads the body of an apply as YAML, which differs from JSON in what a string may hold unescaped (U+2028 and U+0085
+are line breaks, control characters and noncharacters are refused), and in that the key of a mapping ends within 1024
 characters unless it is marked as a key.
 
 See https://yaml.org/spec/1.1/#id868524 and https://yaml.org/spec/1.1/#simple%20key/
