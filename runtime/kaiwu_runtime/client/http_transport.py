@@ -28,7 +28,7 @@ from kaiwu_runtime.client.credentials import Credentials
 from kaiwu_runtime.client.failure import CONNECTION_ERRORS, is_broken, pause_before_retry, reason, refusal
 from kaiwu_runtime.client.lines import LineSplitter
 from kaiwu_runtime.client.paths import quoted
-from kaiwu_runtime.client.rotation import Rotation
+from kaiwu_runtime.client.rotation import PERIOD_SECONDS, Rotation
 from kaiwu_runtime.client.route import Route
 from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.errors import (
@@ -88,6 +88,8 @@ class HTTPTransport:
         self._certificate = self._authentication.certificate
         self._rotation = Rotation(credentials)
         self._rotating = asyncio.Lock()
+        self._streams = 0
+        self._looking: asyncio.Task[None] | None = None
         self._route = Route(credentials.server, credentials.proxy, credentials.server_name)
         self._prefix = self._route.prefix
         self._connections = Connections(self._route, credentials.tls_context())
@@ -163,6 +165,9 @@ class HTTPTransport:
                 connection = await self._begin(path, request, (await self._authorization())[0])
         except CONNECTION_ERRORS as error:
             raise APIConnectionError(f"watch of {path}: {reason(error)}") from error
+        self._streams += 1
+        if self._looking is None and self._credentials.reload is not None:
+            self._looking = asyncio.create_task(self._look_at_files(), name="renewed credentials")
         try:
             splitter = LineSplitter()
             async with aclosing(connection.chunks(idle_timeout)) as chunks:
@@ -172,10 +177,13 @@ class HTTPTransport:
         except CONNECTION_ERRORS as error:
             raise WatchInterruptedError(f"watch of {path}: {reason(error)}") from error
         finally:
+            self._streams -= 1
             self._connections.release(connection)
 
     async def close(self) -> None:
         """Close every connection."""
+        if self._looking is not None:
+            self._looking.cancel()
         await self._connections.close()
 
     async def _send(self, request: _Request) -> tuple[Response, bytes, tuple[str, int]]:
@@ -279,6 +287,16 @@ class HTTPTransport:
         except Exception as error:
             raise CredentialsError(f"cannot renew the credentials: {str(error) or type(error).__name__}") from error
         return renewed
+
+    async def _look_at_files(self) -> None:
+        """Follow the files while there are watches: a quiet operator sends no request that would."""
+        try:
+            while self._streams:
+                await asyncio.sleep(PERIOD_SECONDS)
+                if self._rotation.due():
+                    await self._reread(force=False)
+        finally:
+            self._looking = None
 
     async def _use_certificate(self) -> None:
         """Make new connections with the certificate that the credentials bring now."""

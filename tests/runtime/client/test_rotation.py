@@ -17,7 +17,8 @@ import pytest
 import yaml
 from aiohttp import web
 
-from kaiwu_runtime.client import HTTPTransport
+from kaiwu_runtime.client import HTTPTransport, http_transport
+from kaiwu_runtime.client import rotation as rotation_module
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.rotation import PERIOD_SECONDS, Rotation
 from kaiwu_runtime.envtest.certificates import CertificateAuthority, KeyPair
@@ -242,6 +243,27 @@ async def test_a_watch_ends_with_the_certificate_it_was_made_with(
         cluster.server.answers = [stream(b"two\n")]
         assert [line async for line in transport.stream("/x", params={}, idle_timeout=30)] == [b"two"]
         assert cluster.callers[-1] == "new"
+
+
+@pytest.mark.parametrize("write", [certificate_inline, certificate_files], ids=lambda write: write.__name__)
+async def test_a_quiet_watch_does_not_outlive_its_certificate(
+    cluster: Cluster, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no request beside it that would look at the files."""
+    monkeypatch.setattr(http_transport, "PERIOD_SECONDS", 0.05)
+    monkeypatch.setattr(rotation_module, "PERIOD_SECONDS", 0.02)
+    write(cluster, "old")
+    cluster.accepted = {"old", "new"}
+    async with connected(cluster, monkeypatch, pod=False) as transport:
+        cluster.server.answers = [stream(b"one\n", then=say_nothing), stream(b"two\n")]
+        lines = transport.stream("/x", params={}, idle_timeout=30)
+        assert await anext(lines) == b"one"
+        write(cluster, "new")
+        with pytest.raises(WatchInterruptedError):
+            await anext(lines)
+        assert [line async for line in transport.stream("/x", params={}, idle_timeout=30)] == [b"two"]
+    assert cluster.callers == ["old", "new"]
+    assert "renewed credentials" not in {task.get_name() for task in asyncio.all_tasks() if not task.cancelling()}
 
 
 def authority_inline(cluster: Cluster) -> None:
