@@ -421,7 +421,11 @@ class Manager:
             self.metrics.watch(controller)
         if self.webhooks is not None:
             self.webhooks.measure(self.metrics.registry)
-        return metrics_server(options, self.metrics.registry, self.api_reader)
+            self.webhooks.certificate.on_read = self.metrics.certificate_read
+        server = metrics_server(options, self.metrics.registry, self.api_reader)
+        if server.certificate is not None:
+            server.certificate.on_read = self.metrics.certificate_read
+        return server
 
     def _check_caches(self) -> None:
         # Once ready it stays so until the stop: a kind that is read for the first time later on is no reason to take

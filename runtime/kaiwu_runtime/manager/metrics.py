@@ -66,6 +66,12 @@ class Metrics:
             "leader_election_master_status", "1 while this process leads, 0 while another does.", ["name"]
         )
         self.requests = self._counter("rest_client_requests", "Answers of the API server.", ["code", "method", "host"])
+        self._certificate_reads = self._counter(
+            "certwatcher_read_certificate", "Reads of the certificates that are served.", []
+        )
+        self._certificate_errors = self._counter(
+            "certwatcher_read_certificate_errors", "Reads of certificates that failed.", []
+        )
         self._controllers: list[Controller] = []
         self.registry.register(_Present(self._controllers))
 
@@ -85,6 +91,12 @@ class Metrics:
             counter.inc()
 
         return count
+
+    def certificate_read(self, success: bool) -> None:
+        """Count a read of a certificate."""
+        self._certificate_reads.inc()
+        if not success:
+            self._certificate_errors.inc()
 
     def watch(self, controller: Controller) -> None:
         """Measure a controller and its queue."""

@@ -1,15 +1,8 @@
-"""Serves /metrics: over https to callers whom the API server vouches for, or plain when that is asked for.
-
-A caller sends a bearer token. A TokenReview says whose it is, a SubjectAccessReview whether they may ``get`` the
-path; a yes is remembered for a minute, as controller-runtime does.
-
-See https://kubernetes.io/docs/reference/access-authn-authz/webhook/
-"""
+"""Serves /metrics: over https to callers whose token may get the path, or plain when that is asked for."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import ssl
 import time
@@ -17,70 +10,26 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
-from lightkube.models.authentication_v1 import TokenReviewSpec
-from lightkube.models.authorization_v1 import NonResourceAttributes, SubjectAccessReviewSpec
-from lightkube.resources.authentication_v1 import TokenReview
-from lightkube.resources.authorization_v1 import SubjectAccessReview
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from kaiwu_runtime import callback
 from kaiwu_runtime.client.client import Client
-from kaiwu_runtime.errors import APIError, ConfigurationError
+from kaiwu_runtime.controller.failure import describe
+from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager.listener import Listener
 from kaiwu_runtime.manager.options import ManagerOptions, parse_address
 from kaiwu_runtime.manager.serving_certificate import ServingCertificate
+from kaiwu_runtime.manager.token_authorizer import TokenAuthorizer, TooManyQuestionsError
+
+__all__ = ["Authorize", "MetricsServer", "TokenAuthorizer", "metrics_server"]
 
 logger = logging.getLogger(__name__)
 
-REMEMBER_SECONDS = 60.0
-_MOST_REMEMBERED = 1000
+COMPLAIN_SECONDS = 60.0
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Authorize = Callable[[str, str], Awaitable[int]]
 """From a bearer token and a path to an HTTP status: 200, 401 or 403."""
-
-
-class TokenAuthorizer:
-    """Asks the API server about callers.
-
-    Args:
-        client: May create TokenReviews and SubjectAccessReviews.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-        self._known: dict[tuple[bytes, str], tuple[float, int]] = {}
-
-    async def __call__(self, token: str, path: str) -> int:
-        """Return 200 when the token's owner may get the path, 401 when nobody knows it, else 403."""
-        # A digest, so that no token lies in memory for longer than its request.
-        key = (hashlib.sha256(token.encode()).digest(), path)
-        known = self._known.get(key)
-        if known is not None and time.monotonic() - known[0] < REMEMBER_SECONDS:
-            return known[1]
-        status = await self._ask(token, path)
-        if len(self._known) >= _MOST_REMEMBERED:
-            self._known.clear()
-        self._known[key] = (time.monotonic(), status)
-        return status
-
-    async def _ask(self, token: str, path: str) -> int:
-        review = await self._client.create(TokenReview(spec=TokenReviewSpec(token=token)))
-        if review.status is None or not review.status.authenticated or review.status.user is None:
-            return 401
-        user = review.status.user
-        access = await self._client.create(
-            SubjectAccessReview(
-                spec=SubjectAccessReviewSpec(
-                    user=user.username,
-                    uid=user.uid,
-                    groups=user.groups,
-                    extra=user.extra,
-                    nonResourceAttributes=NonResourceAttributes(path=path, verb="get"),
-                )
-            )
-        )
-        return 200 if access.status is not None and access.status.allowed else 403
 
 
 class MetricsServer:
@@ -109,6 +58,12 @@ class MetricsServer:
         self._certificate = certificate
         self._authorize = authorize
         self._reloading: asyncio.Task[None] | None = None
+        self._complaint = ("", 0.0)
+
+    @property
+    def certificate(self) -> ServingCertificate | None:
+        """What is presented; None for plain http."""
+        return self._certificate
 
     @property
     def port(self) -> int:
@@ -150,13 +105,23 @@ class MetricsServer:
                 return web.Response(status=401, text="Unauthorized\n", headers={"WWW-Authenticate": "Bearer"})
             try:
                 status = await self._authorize(token.strip(), request.path)
-            except (APIError, ConfigurationError) as error:
-                logger.warning("Cannot tell whether a caller may read the metrics", extra={"error": str(error)})
+            except TooManyQuestionsError as error:
+                logger.debug("Cannot tell whether a caller may read the metrics", extra={"error": str(error)})
+                return web.Response(status=503, text="Try again later\n", headers={"Retry-After": "1"})
+            except Exception as error:  # noqa: BLE001 - the API server's, or that of an exec plugin
+                self._complain(describe(error))
                 return web.Response(status=500, text="Authorization failed\n")
             if status != 200:
                 return web.Response(status=status, text="Unauthorized\n" if status == 401 else "Forbidden\n")
         body = generate_latest(self._registry) + _of_the_process()
         return web.Response(body=body, headers={"Content-Type": _CONTENT_TYPE})
+
+    def _complain(self, message: str) -> None:
+        """Log a failure of the API server; the same one not more often than once in a while: each scrape meets it."""
+        now = time.monotonic()
+        if message != self._complaint[0] or now - self._complaint[1] >= COMPLAIN_SECONDS:
+            logger.warning("Cannot tell whether a caller may read the metrics", extra={"error": message})
+            self._complaint = (message, now)
 
 
 def _of_the_process() -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -34,6 +35,8 @@ class ServingCertificate:
         self._poll = poll
         self._context: ssl.SSLContext | None = None
         self._loaded: tuple[bytes, bytes] = (b"", b"")
+        self.on_read: Callable[[bool], None] = _unmeasured
+        """Called whenever files are read, or another certificate is given, with whether that worked."""
 
     def context(self) -> ssl.SSLContext:
         """Return the TLS context; new connections use what was loaded last.
@@ -42,7 +45,7 @@ class ServingCertificate:
             ConfigurationError: The files cannot be used.
         """
         if self._context is None:
-            self.use(*self._read())
+            self.use(*self._measured_read())
         assert self._context is not None  # noqa: S101 - for the type checker
         return self._context
 
@@ -60,7 +63,12 @@ class ServingCertificate:
         if context is None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._load(context, certificate, key)
+        try:
+            self._load(context, certificate, key)
+        except ConfigurationError:
+            self.on_read(False)
+            raise
+        self.on_read(True)
         self._context = context
 
     async def keep_current(self) -> None:
@@ -68,7 +76,7 @@ class ServingCertificate:
         while self._folder is not None:
             await asyncio.sleep(self._poll)
             try:
-                pair = self._read()
+                pair = self._measured_read()
                 if pair != self._loaded:
                     self.use(*pair)
                     logger.info("Loaded a new certificate", extra={"folder": str(self._folder)})
@@ -77,6 +85,16 @@ class ServingCertificate:
             except Exception:
                 # The server would go on with a certificate that expires.
                 logger.exception("Cannot look for a new certificate", extra={"folder": str(self._folder)})
+
+    def _measured_read(self) -> tuple[bytes, bytes]:
+        try:
+            pair = self._read()
+        except ConfigurationError:
+            self.on_read(False)
+            raise
+        if pair == self._loaded:
+            self.on_read(True)  # otherwise `use` says whether the pair is a good one
+        return pair
 
     def _read(self) -> tuple[bytes, bytes]:
         if self._folder is None:
@@ -96,6 +114,10 @@ class ServingCertificate:
             where = f"{self._folder}: " if self._folder is not None else ""
             raise ConfigurationError(f"{where}tls.crt and tls.key cannot be used: {error}") from error
         self._loaded = (certificate, key)
+
+
+def _unmeasured(_: bool) -> None:
+    return None
 
 
 def self_signed(names: tuple[str, ...]) -> tuple[bytes, bytes]:

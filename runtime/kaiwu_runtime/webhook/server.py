@@ -111,6 +111,11 @@ class WebhookServer:
             raise ConfigurationError(f"two webhooks have the path {path}; a kind has one defaulter and one validator")
         self._handlers[path] = handler
 
+    @property
+    def certificate(self) -> ServingCertificate:
+        """What is presented."""
+        return self._certificate
+
     def measure(self, registry: CollectorRegistry) -> None:
         """Put metrics of the requests into a registry; before the start."""
         from kaiwu_runtime.webhook.metrics import WebhookMetrics  # noqa: PLC0415 - for those who serve metrics

@@ -46,10 +46,15 @@ def application() -> web.Application:
     async def cancelled(_: web.Request) -> web.Response:
         raise asyncio.CancelledError
 
+    async def forever(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        return web.Response()
+
     made = web.Application()
     made.router.add_post("/echo", echo)
     made.router.add_get("/large", large)
     made.router.add_get("/ends", ends)
+    made.router.add_get("/forever", forever)
     made.router.add_get("/cancelled", cancelled)
     return made
 
@@ -287,6 +292,33 @@ def test_peers_that_go_away_are_not_worth_a_line(loop: str, secure: bool, caplog
     with caplog.at_level(logging.INFO):
         serve(scenario, loop=loop, secure=secure)
     assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_peer_that_goes_away_leaves_no_work_behind(loop: str) -> None:
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        before = len(asyncio.all_tasks())
+        for _ in range(30):
+            _, writer = await connect()
+            writer.write(b"GET /forever HTTP/1.1\r\nHost: x\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+            writer.transport.abort()
+        await until(listener, 0)
+        while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    serve(scenario, loop=loop)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_answer_that_takes_too_long_is_given_up(loop: str) -> None:
+    limits = ConnectionLimits(answer=0.2)
+
+    async def scenario(_: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        assert b" 504 " in await answered(connect, b"GET /forever HTTP/1.1\r\nHost: x\r\n\r\n") + b" "
+
+    serve(scenario, loop=loop, limits=limits)
 
 
 def test_pipelined_requests_are_answered_in_order() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.manager.metrics import Metrics
 from kaiwu_runtime.manager.serving_certificate import ServingCertificate, self_signed
 
 
@@ -109,3 +110,38 @@ async def test_whatever_fails_once_the_next_pair_is_served(
                 await asyncio.sleep(0.01)
         task.cancel()
     assert "Cannot look for a new certificate" in caplog.text
+
+
+async def test_reads_are_counted_under_controller_runtimes_names(tmp_path: Path) -> None:
+    metrics = Metrics()
+    certificate = ServingCertificate(tmp_path, poll=0.02)
+    certificate.on_read = metrics.certificate_read
+
+    def counted() -> tuple[float, float]:
+        names = ("certwatcher_read_certificate_total", "certwatcher_read_certificate_errors_total")
+        reads, errors = (metrics.registry.get_sample_value(name) for name in names)
+        return reads or 0.0, errors or 0.0
+
+    assert counted() == (0, 0)
+    with pytest.raises(ConfigurationError):
+        certificate.context()
+    assert counted() == (1, 1)
+    first, second = (self_signed(("localhost",)) for _ in range(2))
+    write(tmp_path, *first)
+    certificate.context()
+    assert counted() == (2, 1)
+    with pytest.raises(ConfigurationError):
+        certificate.use(first[0], second[1])
+    assert counted() == (3, 2)
+    task = asyncio.create_task(certificate.keep_current())
+    write(tmp_path, first[0], b"")
+    async with asyncio.timeout(10):
+        while counted()[1] < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        write(tmp_path, *second)
+        errors = counted()[1]
+        reads = counted()[0]
+        while counted()[0] < reads + 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert counted()[1] <= errors + 1  # a look between the two files
+    task.cancel()
