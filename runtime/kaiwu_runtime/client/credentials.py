@@ -16,7 +16,7 @@ from kaiwu_runtime.client.authentication import Authentication, StaticAuthentica
 from kaiwu_runtime.client.exec_plugin import ExecAuthentication
 from kaiwu_runtime.client.kubeconfig import DEFAULT_PATH, kubeconfig_paths, load_context
 from kaiwu_runtime.client.proxies import select_proxy
-from kaiwu_runtime.client.route import without_credentials
+from kaiwu_runtime.client.route import Route, without_credentials
 from kaiwu_runtime.client.tls import ClientCertificate, decode_inline, make_context, read_pem
 from kaiwu_runtime.errors import ConfigurationError
 
@@ -75,9 +75,14 @@ class Credentials:
             self.authentication = StaticAuthentication.basic(unquote(url.username or ""), unquote(url.password or ""))
 
     @property
+    def route(self) -> Route:
+        """How the server is reached; the one thing that stays as it is while files are replaced."""
+        return Route(self.server, self.proxy, self.server_name)
+
+    @property
     def trust(self) -> object:
         """What new connections depend on."""
-        return self.authority, self.certificate, self.verify, self.server_name
+        return self.authority, self.certificate, self.verify
 
     @property
     def identity(self) -> object:
@@ -94,8 +99,7 @@ class Credentials:
     def adopt(self, fresh: Credentials) -> None:
         """Take the identity and the trust of what was read again."""
         self.authority, self.certificate, self.verify = fresh.authority, fresh.certificate, fresh.verify
-        self.server_name, self.headers, self.authentication = fresh.server_name, fresh.headers, fresh.authentication
-        self.files = fresh.files
+        self.headers, self.authentication, self.files = fresh.headers, fresh.authentication, fresh.files
 
     def tls_context(self) -> ssl.SSLContext | None:
         """Return a TLS context for the certificates as they are now, or None for a server without TLS.

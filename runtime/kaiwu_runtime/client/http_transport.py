@@ -17,6 +17,7 @@ import random
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -29,7 +30,6 @@ from kaiwu_runtime.client.failure import CONNECTION_ERRORS, is_broken, pause_bef
 from kaiwu_runtime.client.lines import LineSplitter
 from kaiwu_runtime.client.paths import quoted
 from kaiwu_runtime.client.rotation import PERIOD_SECONDS, Rotation
-from kaiwu_runtime.client.route import Route
 from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.errors import (
     APIConnectionError,
@@ -83,6 +83,7 @@ class HTTPTransport:
     """
 
     def __init__(self, credentials: Credentials, *, limit: int = 100, request_timeout: float = REQUEST_SECONDS) -> None:
+        credentials = replace(credentials)  # changed in place when the files are; another transport has its own
         self._credentials = credentials
         self._authentication = _authentication(credentials)
         self._certificate = self._authentication.certificate
@@ -90,7 +91,7 @@ class HTTPTransport:
         self._rotating = asyncio.Lock()
         self._streams = 0
         self._looking: asyncio.Task[None] | None = None
-        self._route = Route(credentials.server, credentials.proxy, credentials.server_name)
+        self._route = credentials.route
         self._prefix = self._route.prefix
         self._connections = Connections(self._route, credentials.tls_context())
         self._slots = asyncio.Semaphore(limit)

@@ -13,8 +13,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kaiwu_runtime.client.route import without_credentials
-
 if TYPE_CHECKING:
     import ssl
     from pathlib import Path
@@ -74,8 +72,8 @@ class Rotation:
             return False, None
         try:
             fresh = credentials.reload()
-            if fresh.server != credentials.server or fresh.proxy != credentials.proxy:
-                raise ValueError(f"the server is another one now ({without_credentials(fresh.server)})")
+            if fresh.route != credentials.route:
+                raise ValueError(f"the server {fresh.server}, its proxy or its TLS name has changed: restart to use it")
             fresh.keep_sources(credentials)
             context = fresh.tls_context()
         except Exception as error:  # noqa: BLE001 - whatever a half-written file leads to, the present ones are good

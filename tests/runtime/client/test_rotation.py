@@ -323,8 +323,20 @@ def another_server(cluster: Cluster) -> None:
     path.write_text(path.read_text().replace(cluster.server.url, "https://me:secret@else.test"), encoding="utf-8")
 
 
+def another_name(cluster: Cluster) -> None:
+    path = cluster.folder / "config"
+    path.write_text(path.read_text().replace("    server:", "    tls-server-name: else.test\n    server:"))
+
+
+def another_proxy(cluster: Cluster) -> None:
+    path = cluster.folder / "config"
+    path.write_text(path.read_text().replace("    server:", "    proxy-url: http://me:secret@else.test\n    server:"))
+
+
 @pytest.mark.parametrize(
-    "spoil", [half_written, missing, another_key, no_certificate, another_server], ids=lambda spoil: spoil.__name__
+    "spoil",
+    [half_written, missing, another_key, no_certificate, another_server, another_name, another_proxy],
+    ids=lambda spoil: spoil.__name__,
 )
 async def test_what_cannot_be_used_is_not_taken(
     cluster: Cluster,
@@ -349,6 +361,23 @@ async def test_what_cannot_be_used_is_not_taken(
         transport._rotation._next = 0.0
         await transport.request("GET", "/x")
         assert cluster.callers[-1] == "new"
+
+
+async def test_two_transports_of_the_same_credentials_both_follow(cluster: Cluster) -> None:
+    certificate_files(cluster, "old")
+    cluster.accepted = {"old"}
+    credentials = load_credentials(kubeconfig=cluster.folder / "config")
+    transports = [HTTPTransport(credentials) for _ in range(2)]
+    try:
+        for transport in transports:
+            await transport.request("GET", "/x")
+        certificate_files(cluster, "new")
+        cluster.accepted = {"new"}
+        for transport in transports:
+            await transport.request("GET", "/x")
+    finally:
+        for transport in transports:
+            await transport.close()
 
 
 async def test_another_current_context_is_for_other_programs(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
