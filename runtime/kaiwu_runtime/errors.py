@@ -32,6 +32,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from kaiwu_runtime.missing_rule import missing_rule
+
 
 class KaiwuError(Exception):
     """Base of every error of kaiwu-runtime."""
@@ -111,11 +113,15 @@ class WatchInterruptedError(APIConnectionError):
 class APIStatusError(APIError):
     """The API server answered with a failure.
 
+    As text it is the server's message, with the missing ``@rbac`` decorator and the server's warnings after it.
+
     Attributes:
+        message: The server's message.
         code: HTTP status code.
         reason: Machine-readable reason of the Status object, for example ``NotFound``; empty when there was none.
         details: ``details`` of the Status object; empty when there was none.
         retry_after: Seconds the server asked to wait, or None.
+        warnings: What the server warned of beside the refusal, an unknown field for instance.
 
     See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
     """
@@ -128,12 +134,21 @@ class APIStatusError(APIError):
         reason: str = "",
         details: dict[str, Any] | None = None,
         retry_after: float | None = None,
+        warnings: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
+        self.message = message
         self.code = code
         self.reason = reason
         self.details = details or {}
         self.retry_after = retry_after
+        self.warnings = tuple(warnings)
+
+    def __str__(self) -> str:
+        hint = missing_rule(self.message) if self.code == 403 else ""
+        return "; ".join(
+            text for text in (self.message, hint, *(f"the API server warns: {text}" for text in self.warnings)) if text
+        )
 
     @property
     def may_pass(self) -> bool:
@@ -232,13 +247,16 @@ _BY_CODE: dict[int, type[APIStatusError]] = {
 }
 
 
-def error_from_status(status: dict[str, Any], *, code: int, retry_after: float | None = None) -> APIStatusError:
+def error_from_status(
+    status: dict[str, Any], *, code: int, retry_after: float | None = None, warnings: Sequence[str] = ()
+) -> APIStatusError:
     """Return the typed error for a Status object, or for what a proxy answered instead of one.
 
     Args:
         status: The decoded Status; an empty dictionary when the body was none.
         code: HTTP status code of the response, or the Status's own code for an ERROR event of a watch.
         retry_after: Seconds from the Retry-After header, or None.
+        warnings: Texts of the Warning headers.
     """
     reason = str(status.get("reason") or "")
     message = str(status.get("message") or f"the API server answered {code}")
@@ -250,4 +268,4 @@ def error_from_status(status: dict[str, Any], *, code: int, retry_after: float |
         kind = _BY_CODE.get(code, ServerError if code >= 500 else APIStatusError)
     details = status.get("details")
     known = details if isinstance(details, dict) else None  # a proxy's JSON may have anything there
-    return kind(message, code=code, reason=reason, details=known, retry_after=retry_after)
+    return kind(message, code=code, reason=reason, details=known, retry_after=retry_after, warnings=warnings)

@@ -64,7 +64,7 @@ def explain(error: KaiwuError, identity: ResourceIdentity, selection: Selection)
         where = f" in namespace {selection.namespace}" if selection.namespace else ""
         return (
             f"missing RBAC rule: groups={identity.group!r} resources={identity.plural!r} "
-            f"verbs=list,watch{where}; declare it with @rbac and run `make manifests` ({error})"
+            f"verbs=list,watch{where}; declare it with @rbac and run `make manifests` ({error.message})"
         )
     if isinstance(error, NotFoundError):
         return f"the API server has no resource {identity.plural}.{identity.group}; run `make install` ({error})"

@@ -13,6 +13,7 @@ import msgspec
 
 from kaiwu_runtime.client.connection import BrokenConnectionError, Response
 from kaiwu_runtime.client.route import ProxyError
+from kaiwu_runtime.client.warnings import parse_warnings
 from kaiwu_runtime.errors import APIStatusError, error_from_status
 
 CONNECTION_ERRORS = (BrokenConnectionError, ProxyError, OSError)
@@ -28,7 +29,8 @@ def refusal(method: str, path: str, response: Response, body: bytes) -> APIStatu
     except msgspec.MsgspecError:
         text = " ".join(body.decode(errors="replace").split())[:300]
         status = {"message": f"{method} {path}: {text or response.status}"}
-    return error_from_status(status, code=response.status, retry_after=_retry_after(response))
+    warnings = parse_warnings(response.headers)
+    return error_from_status(status, code=response.status, retry_after=_retry_after(response), warnings=warnings)
 
 
 def pause_before_retry(error: APIStatusError) -> float | None:

@@ -31,6 +31,7 @@ from kaiwu_runtime.client.lines import LineSplitter
 from kaiwu_runtime.client.paths import quoted
 from kaiwu_runtime.client.rotation import PERIOD_SECONDS, Rotation
 from kaiwu_runtime.client.transport import JSON
+from kaiwu_runtime.client.warnings import parse_warnings
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIStatusError,
@@ -257,9 +258,8 @@ class HTTPTransport:
     def _hear(self, method: str, response: Response) -> None:
         if self.on_answer is not None:
             self.on_answer(method, response.status)
-        for name, value in response.headers:
-            if name == b"warning":
-                self._warn(value.decode("latin-1"))
+        for text in parse_warnings(response.headers):
+            self._warn(text)
 
     def _refused(self, method: str, path: str, response: Response, body: bytes) -> APIStatusError:
         """Return the error of a refusal, and tell of it."""
@@ -341,11 +341,11 @@ class HTTPTransport:
             self._heads[authorization, content_type, accept] = head
         return head
 
-    def _warn(self, value: str) -> None:
+    def _warn(self, text: str) -> None:
         """Log what the server warns of, a deprecated API for instance, once each."""
-        if value not in self._warned and len(self._warned) < MOST_WARNINGS:
-            self._warned.add(value)
-            logger.warning("The API server warns: %s", value.partition(" - ")[2].strip('"') or value)
+        if text not in self._warned and len(self._warned) < MOST_WARNINGS:
+            self._warned.add(text)
+            logger.warning("The API server warns: %s", text)
 
 
 def _target(path: str, params: Mapping[str, str] | None) -> str:

@@ -240,7 +240,7 @@ class EventSender:
             "Cannot %s events: missing RBAC rule: groups='events.k8s.io' resources='events' verbs=create,patch; "
             "declare it with @rbac and run `make manifests`",
             verb,
-            extra={**_about(series), "error": str(error)},
+            extra={**_about(series), "error": error.message},
         )
 
 

@@ -7,7 +7,6 @@ that its time is over. Here the reason is raised: at the start by `run_manager`,
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -15,14 +14,11 @@ from typing import Any, TypeVar
 from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.errors import APIStatusError, ConfigurationError
 from kaiwu_runtime.manager.manager import Manager
+from kaiwu_runtime.missing_rule import missing_rule
 
 _T = TypeVar("_T")
 
 _POLL = 0.005
-_DENIED = re.compile(
-    r'User "(?P<user>[^"]*)" cannot (?P<verb>[a-z]+) '
-    r'(?:resource "(?P<resource>[^"]+)" in API group "(?P<group>[^"]*)"|path "(?P<path>[^"]+)")'
-)
 
 
 class ManagerRefusedError(ConfigurationError):
@@ -44,8 +40,8 @@ class _Run:
 
     def refused(self, error: APIStatusError) -> None:
         """Take a refusal for a failure when it is one of the RBAC authorizer."""
-        if rule := missing_rule(error):
-            self.fail(ManagerRefusedError(f"{rule} ({error})"))
+        if error.code == 403 and (rule := missing_rule(error.message)):
+            self.fail(ManagerRefusedError(f"{rule} ({error.message})"))
 
     def ended(self, task: asyncio.Task[None]) -> None:
         """Take the end of the manager's task for a failure when it raised."""
@@ -134,24 +130,6 @@ async def fail_with_manager(test: Coroutine[Any, Any, _T]) -> _T:
         if not task.done():
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-
-
-def missing_rule(error: APIStatusError) -> str:
-    """Return which ``@rbac`` a refusal asks for; empty when it is no refusal of the RBAC authorizer."""
-    denied = _DENIED.search(str(error)) if error.code == 403 else None
-    if denied is None:
-        return ""
-    verb = denied["verb"]
-    verbs = '["get", "list", "watch"]' if verb in {"get", "list", "watch"} and denied["resource"] else f'["{verb}"]'
-    about = (
-        f'groups="{denied["group"]}", resources="{denied["resource"]}"'
-        if denied["resource"]
-        else f'urls="{denied["path"]}"'
-    )
-    return (
-        f"missing RBAC rule: add @rbac({about}, verbs={verbs}) to the reconciler (or the webhook) and run "
-        "`make manifests`"
-    )
 
 
 def _listen(manager: Manager, run: _Run) -> None:

@@ -15,8 +15,9 @@ from lightkube.resources.core_v1 import ConfigMap, Secret
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import APIConnectionError, APIError, APIStatusError, ConfigurationError, ForbiddenError
+from kaiwu_runtime.missing_rule import missing_rule
 from kaiwu_runtime.testing import FakeTransport, ManagerRefusedError, run_manager, running
-from kaiwu_runtime.testing.running import fail_with_manager, missing_rule
+from kaiwu_runtime.testing.running import fail_with_manager
 
 
 class Watching(Reconciler):
@@ -143,10 +144,11 @@ async def test_a_test_that_passes_and_one_that_fails_stay_what_they_are() -> Non
     ],
 )
 def test_the_decorator_that_a_refusal_asks_for(message: str, decorator: str) -> None:
-    named = missing_rule(ForbiddenError(message, code=403))
+    named = missing_rule(message)
+    assert str(ForbiddenError(message, code=403)) == (f"{message}; {named}" if named else message)
     assert decorator in named
     assert bool(named) == bool(decorator)
-    assert missing_rule(APIStatusError(message, code=422)) == ""
+    assert str(APIStatusError(message, code=422)) == message
 
 
 class Use(NamedTuple):

@@ -1,0 +1,39 @@
+"""Which RBAC rule a refusal of the API server asks for.
+
+See https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+"""
+
+from __future__ import annotations
+
+import re
+
+_DENIED = re.compile(
+    r'User "[^"]*" cannot (?P<verb>[a-z]+) '
+    r'(?:resource "(?P<resource>[^"]+)" in API group "(?P<group>[^"]*)"|path "(?P<path>[^"]+)")'
+)
+_CURE = "to the reconciler (or the webhook) and run `make manifests`"
+_READ = ("get", "list", "watch")
+
+
+def missing_rule(message: str) -> str:
+    """Return which ``@rbac`` decorator is missing, in one line; empty when the message is another refusal.
+
+    Args:
+        message: The message of an answer 403.
+    """
+    if "cannot set blockOwnerDeletion" in message:
+        return (
+            'missing RBAC rule: add @rbac(groups=..., resources="OWNERS/finalizers", verbs=["update"]) for the '
+            f"owner's resource {_CURE}, or set the owner with block_owner_deletion=False"
+        )
+    denied = _DENIED.search(message)
+    if denied is None:
+        return ""
+    verb = denied["verb"]
+    verbs = ", ".join(f'"{word}"' for word in (_READ if verb in _READ and denied["resource"] else (verb,)))
+    about = (
+        f'groups="{denied["group"]}", resources="{denied["resource"]}"'
+        if denied["resource"]
+        else f'urls="{denied["path"]}"'
+    )
+    return f"missing RBAC rule: add @rbac({about}, verbs=[{verbs}]) {_CURE}"
