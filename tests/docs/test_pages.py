@@ -10,33 +10,18 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
 from kaiwu_runtime.envtest import ControlPlane
 
 from ..templates.generation import environment
+from .page import Page
+from .parts import with_part
 
 pytestmark = [pytest.mark.envtest, pytest.mark.xdist_group("tutorial")]
 
-BLOCK = re.compile(
-    r"^(?:<!-- (?P<note>[^\n]+) -->\n)?```(?P<language>\w+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL
-)
 START_SECONDS = 60.0
-
-
-class Step(NamedTuple):
-    """A block of the page."""
-
-    note: str
-    language: str
-    body: str
-
-
-def steps(page: Path) -> list[Step]:
-    text = page.read_text(encoding="utf-8")
-    return [Step(match["note"] or "", match["language"], match["body"]) for match in BLOCK.finditer(text)]
 
 
 @pytest.fixture
@@ -101,30 +86,36 @@ def appears(expected: str, printed: str) -> bool:
     return re.search(r"[^\n]*\n(?:.*\n)*?[^\n]*".join(lines), normal) is not None
 
 
-@pytest.mark.parametrize("page", ["tutorial-memcached.md", "controllers.md"])
+@pytest.mark.parametrize("page", ["tutorial-memcached.md", "controllers.md", "getting-started.md"])
 def test_the_page_works_as_typed(repository: Path, tmp_path: Path, control_plane: ControlPlane, page: str) -> None:
     variables = environment(
         KUBECONFIG=str(control_plane.kubeconfig),
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     )
     reader = Reader(tmp_path, variables)
-    compared = 0
     try:
-        for step in steps(repository / "docs" / page):
+        for step in Page(repository / "docs" / page).blocks:
             if step.note.startswith("file: "):
                 path = reader.folder / step.note.removeprefix("file: ")
                 assert path.exists(), f"{path}: the page replaces a file that was not scaffolded"
                 path.write_text(step.body, encoding="utf-8")
-            elif step.note == "runs until it is stopped":
-                reader.start(step.body, tmp_path / "run.log")
+            elif step.note.startswith("part of: "):
+                path = reader.folder / step.note.removeprefix("part of: ")
+                path.write_text(with_part(path.read_text(encoding="utf-8"), step.body), encoding="utf-8")
             elif step.note == "prints":
-                compared += 1
                 assert appears(step.body.rstrip("\n"), reader.printed), reader.printed
+            elif step.language == "console":
+                # Builds and pushes an image; `make test-e2e` does that where there is a cluster.
+                assert step.body.startswith("make docker-build docker-push "), step
             else:
                 assert step.language == "sh", step
                 # The control plane runs already: one of the page's own would outlive a test that fails.
-                reader.type(re.sub(r".*kaiwuctl envtest (up|down).*", "", step.body))
-        assert compared
-        reader.type("make lint")
+                script = re.sub(r".*kaiwuctl envtest (up|down).*", "", step.body)
+                before, running, _ = script.partition("make run\n")
+                if before.strip():
+                    reader.type(before)
+                if running:
+                    reader.start(running, tmp_path / "run.log")
+        reader.type("make fmt lint" if page == "getting-started.md" else "make lint")
     finally:
         reader.stop()

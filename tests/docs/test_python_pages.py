@@ -1,0 +1,161 @@
+"""The pages that show Python: executed block by block, and what they define does what the page says."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap
+from lightkube.resources.events_v1 import Event
+
+from kaiwu_runtime import Client, Manager, ManagerOptions, NotFoundError
+from kaiwu_runtime.api.rbac import rbac_rules
+from kaiwu_runtime.cache import selection
+from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.errors import ForbiddenError, InvalidError
+from kaiwu_runtime.generator.crd import build_crds
+from kaiwu_runtime.generator.rbac import build_roles
+from kaiwu_runtime.testing import FakeTransport, run_manager
+from kaiwu_runtime.webhook import AdmissionDenied, AdmissionRequest
+
+from .page import Page
+
+
+@pytest.fixture
+def page(repository: Path) -> Callable[[str], Page]:
+    return lambda name: Page(repository / "docs" / name)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    async with asyncio.timeout(20):
+        while not await condition():  # noqa: ASYNC110 - the fake has no event for it
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.envtest
+async def test_api_types(
+    page: Callable[[str], Page], control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    shown = page("api-types.md")
+    names = shown.execute()
+    database: Any = names["Database"]
+    (crd,) = build_crds([database])
+    (tmp_path / "crd.yaml").write_text(yaml.safe_dump(crd.manifest))
+    control_plane.install_crds(tmp_path / "crd.yaml")
+    async with Client.connect(control_plane.kubeconfig) as client:
+        made = await client.create(database.model_validate({"metadata": {"name": "a", "namespace": namespace}}))
+        assert (made.spec.replicas, made.spec.mode, made.spec.storage) == (3, "cluster", "10Gi")
+        with pytest.raises(InvalidError, match="a standalone database has one replica"):
+            await client.create(
+                database.model_validate(
+                    {"metadata": {"name": "b", "namespace": namespace}, "spec": {"mode": "standalone", "replicas": 3}}
+                )
+            )
+    permissions = shown.execute(names)
+    roles = build_roles(rbac_rules(permissions["DatabaseReconciler"]), role_name="manager-role")  # type: ignore[arg-type]
+    assert {(role["kind"], role["metadata"].get("namespace")) for role in roles} == {
+        ("ClusterRole", None),
+        ("Role", "kube-public"),
+    }
+    shown.finish()
+
+
+async def test_events(page: Callable[[str], Page], caplog: pytest.LogCaptureFixture) -> None:
+    shown = page("events.md")
+    bucket = ConfigMap(metadata=ObjectMeta(name="bucket", namespace="x", uid="u"))
+    reconciler: Any = shown.execute({"Backup": ConfigMap, "bucket": bucket})["BackupReconciler"]
+    runs = 0
+
+    class Counting(reconciler):  # type: ignore[misc]
+        async def reconcile(self, request: Any) -> Any:
+            nonlocal runs
+            runs += 1
+            return await super().reconcile(request)
+
+    client = Client(FakeTransport())
+    manager = Manager(ManagerOptions(health_probe_bind_address="0"), client=client)
+    manager.setup(Counting)
+    with caplog.at_level(logging.WARNING):
+        async with run_manager(manager):
+            await client.create(ConfigMap(metadata=ObjectMeta(name="a", namespace="x")))
+
+            async def written() -> bool:
+                return bool(await client.list(Event, namespace="x"))
+
+            await until(written)
+            before = runs
+            await client.delete(ConfigMap, "a", namespace="x")
+
+            async def seen() -> bool:
+                return runs > before
+
+            await until(seen)
+            await asyncio.sleep(0.3)
+            assert runs == before + 1  # and it is not tried again
+            (event,) = await client.list(Event, namespace="x")
+            assert (event.type, event.reason, event.action) == ("Warning", "NoSpace", "Upload")
+    assert caplog.records == []
+    (condition,) = yaml.safe_load(shown.take("yaml").body)
+    assert (condition["type"], condition["status"], condition["reason"]) == ("Decoded", "False", "DecodeFailed")
+    shown.finish()
+
+
+def test_running(page: Callable[[str], Page]) -> None:
+    shown = page("running.md")
+    (line,) = shown.take("text").body.splitlines()
+    from kaiwu_runtime.api.identity import ResourceIdentity
+
+    deployments = ResourceIdentity("apps", "v1", "Deployment", "deployments", True)
+    said = selection.explain(ForbiddenError("no", code=403), deployments, selection.Selection())
+    assert said.startswith(line)
+    shown.finish()
+
+
+@pytest.mark.envtest
+async def test_webhooks(page: Callable[[str], Page], control_plane: ControlPlane) -> None:
+    shown = page("webhooks.md")
+    names: Any = shown.execute()
+    database, request = names["Database"], AdmissionRequest()
+    obj = database()
+    names["DatabaseDefaults"]().default(obj, request)
+    assert obj.spec.replicas == 3
+    rules = names["DatabaseRules"]()
+    assert rules.validate_create(obj, request) is None
+    with pytest.raises(AdmissionDenied, match="has no majority"):
+        rules.validate_create(database(spec={"replicas": 2}), request)
+    with pytest.raises(AdmissionDenied, match="cannot be changed"):
+        rules.validate_update(obj, database(spec={"engine": "mysql", "replicas": 3}), request)
+    names |= shown.execute(names)
+    old = names["OldDatabase"](spec={"type": "mysql"})
+    assert names["to_v2"](old).spec.engine == "mysql"
+    assert names["from_v2"](names["to_v2"](old)).spec.type == "mysql"
+    names |= shown.execute(names)
+    client = Client(FakeTransport(database))
+    manager = Manager(ManagerOptions(health_probe_bind_address="0"), client=client)
+    manager.setup(names["DatabaseWebhook"])
+    assert manager.webhooks is not None
+    text = shown.file.read_text(encoding="utf-8")
+    for path in ("/mutate-kaiwu-inspur-com-v2-database", "/validate-kaiwu-inspur-com-v2-database", "/convert"):
+        assert f"`{path}`" in text
+    rest = control_plane.rest
+    rest.apply("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "database-system"}})
+    service, configuration = yaml.safe_load_all(shown.take("yaml").body)
+    rest.apply("/api/v1/namespaces/database-system/services", service)
+    collection = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+    rest.apply(collection, configuration)
+    rest.object("DELETE", f"{collection}/{configuration['metadata']['name']}")
+    options = shown.execute(names)["options"]
+    assert isinstance(options, ManagerOptions)
+    configuration["webhooks"][0] |= yaml.safe_load(shown.take("yaml").body)
+    configuration["metadata"]["name"] = "by-url"
+    rest.apply(collection, configuration)
+    rest.object("DELETE", f"{collection}/by-url")
+    with pytest.raises(NotFoundError):
+        rest.object("GET", f"{collection}/by-url")
+    shown.finish()
