@@ -19,8 +19,7 @@ ColumnFormat = Literal["", "int32", "int64", "float", "double", "byte", "date", 
 ResourceScope = Literal["Namespaced", "Cluster"]
 
 _LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_KIND = re.compile(r"[A-Z][A-Za-z0-9]*")
-_VERSION = re.compile(r"v[1-9][0-9]*((alpha|beta)[1-9][0-9]*)?")
+_KIND = re.compile(r"[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?")
 _LABEL_LENGTH = 63
 _GROUP_LENGTH = 253
 
@@ -192,10 +191,10 @@ def _check_names(name: str, group: str, version: str, kind: str, scope: str) -> 
     labels = group.split(".")
     if len(labels) < 2 or len(group) > _GROUP_LENGTH or not all(_is_group_label(label) for label in labels):
         raise DefinitionError(f"{where} group={group!r} is no API group: use a lower-case domain, kaiwu.example.com")
-    if not _VERSION.fullmatch(version):
-        raise DefinitionError(f"{where} version={version!r} is no API version: use v1, v1beta1 or v2alpha3")
+    if not _LABEL.fullmatch(version) or len(version) > _LABEL_LENGTH:
+        raise DefinitionError(f"{where} version={version!r} is not a valid API version: use a DNS label such as v1 or v1beta1")
     if not _KIND.fullmatch(kind) or len(kind) > _LABEL_LENGTH:
-        raise DefinitionError(f"{where} kind={kind!r} is no kind: use CamelCase, as in KaiwuCluster")
+        raise DefinitionError(f"{where} kind={kind!r} is not a valid kind: use CamelCase, as in KaiwuCluster")
     if scope not in get_args(ResourceScope):
         raise DefinitionError(f"{where} scope={scope!r}: use 'Namespaced' or 'Cluster'")
 
@@ -227,9 +226,6 @@ def _check_definition(name: str, definition: ResourceDefinition) -> None:
         )
     for column in definition.columns:
         _check_column(where, column)
-    if len({column.name for column in definition.columns}) != len(definition.columns):
-        twice = _first_duplicate([column.name for column in definition.columns])
-        raise DefinitionError(f"{where} columns: {twice!r} is there twice")
 
 
 def _check_column(where: str, column: PrinterColumn) -> None:

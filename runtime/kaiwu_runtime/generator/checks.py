@@ -15,7 +15,7 @@ from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.cel_checks import budget_error, expression_error, is_typed
 from kaiwu_runtime.generator.instances import violations
 from kaiwu_runtime.generator.paths import PathError, resolve
-from kaiwu_runtime.generator.schema import Schema
+from kaiwu_runtime.generator.schema import Schema, walk
 from kaiwu_runtime.regexp import PatternError, parse
 
 _REASONS = {"FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"}
@@ -36,12 +36,15 @@ _NOT_AT_ROOT = {
 }
 
 
-def check_resource(schema: Schema, *, status: bool) -> None:
+def check_resource(schema: Schema, *, status: bool) -> list[str]:
     """Check the schema of a kind.
 
     Args:
         schema: The whole schema.
         status: Whether the status subresource is on.
+
+    Returns:
+        What the API server takes, but may not mean what it looks like.
 
     Raises:
         DefinitionError: The first thing the API server would refuse.
@@ -56,6 +59,12 @@ def check_resource(schema: Schema, *, status: bool) -> None:
         if hidden:
             raise _error(schema, f"rule {rule['rule']!r}: of metadata only name and generateName are visible to rules")
     _check(schema, _Place())
+    return [
+        f"{node.origin}: pattern {pattern!r}: {note}"
+        for _, node in walk(schema)
+        for pattern in _patterns(node)
+        for note in parse(pattern).notes
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +194,16 @@ def _check_limits(schema: Schema) -> None:
     for least, most in _BOUNDS.items():
         if least in schema and most in schema and schema[least] > schema[most]:
             raise _error(schema, f"{least} {schema[least]} is above {most} {schema[most]}: no value fits")
-    patterns = [schema["pattern"]] if "pattern" in schema else []
-    patterns += [part["pattern"] for part in schema.get("allOf", ()) if "pattern" in part]
-    for pattern in patterns:
+    for pattern in _patterns(schema):
         try:
             parse(pattern)
         except PatternError as error:
             raise _error(schema, f"pattern {pattern!r}: {error}") from None
+
+
+def _patterns(schema: Schema) -> list[str]:
+    patterns = [schema["pattern"]] if "pattern" in schema else []
+    return patterns + [part["pattern"] for part in schema.get("allOf", ()) if "pattern" in part]
 
 
 def _check_rules(schema: Schema, place: _Place) -> None:

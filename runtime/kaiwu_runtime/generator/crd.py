@@ -31,11 +31,12 @@ STORAGE_LIMIT = 1536 * 1024
 
 @dataclass(frozen=True, slots=True)
 class KindVersion:
-    """One version of a kind: the model, what ``@resource`` was given, and the schema."""
+    """One version of a kind: the model, what ``@resource`` was given, the schema, and what deserves a word."""
 
     model: type[CustomResource]
     definition: ResourceDefinition
     schema: Schema
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +111,11 @@ def build_crds(
 
 def _kind_version(model: type[CustomResource], definition: ResourceDefinition, *, check: bool) -> KindVersion:
     schema = resource_schema(model)
+    warnings: list[str] = []
     if check:
-        check_resource(schema, status=definition.status)
-        check_definition(model.__name__, definition, schema)
-    return KindVersion(model, definition, schema)
+        warnings += check_resource(schema, status=definition.status)
+        warnings += check_definition(model.__name__, definition, schema)
+    return KindVersion(model, definition, schema, tuple(warnings))
 
 
 def _merge(versions: Sequence[KindVersion], *, check: bool, max_description: int | None) -> CustomResourceDefinition:
@@ -144,7 +146,9 @@ def _merge(versions: Sequence[KindVersion], *, check: bool, max_description: int
             "versions": [_version(v, v.definition.identity.version in storage, max_description) for v in newest_first],
         },
     }
-    return CustomResourceDefinition(tuple(newest_first), manifest, _check_size(newest_first[0], manifest))
+    warnings = [warning for version in newest_first for warning in version.warnings]
+    warnings += _check_size(newest_first[0], manifest)
+    return CustomResourceDefinition(tuple(newest_first), manifest, tuple(warnings))
 
 
 def _metadata(versions: Sequence[KindVersion]) -> dict[str, Any]:

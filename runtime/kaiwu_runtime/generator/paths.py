@@ -6,8 +6,8 @@ import re
 
 from kaiwu_runtime.generator.schema import Schema
 
-_FIELD_PATH = re.compile(r"(\.[^.\[\]]+|\['(?:[^'\\]|\\.)*'\])+")
-_TOKEN = re.compile(r"\.([^.\[\]]+)|\['((?:[^'\\]|\\.)*)'\]")
+_FIELD_PATH = re.compile(r"(\.(?:[^.\[\]\\]|\\.)+|\['(?:[^'\\]|\\.)*'\])+")
+_TOKEN = re.compile(r"\.((?:[^.\[\]\\]|\\.)+)|\['((?:[^'\\]|\\.)*)'\]")
 
 
 class PathError(ValueError):
@@ -23,11 +23,11 @@ def resolve(schema: Schema, path: str) -> Schema:
         PathError: It is no path, or a field on it does not exist.
     """
     if not _FIELD_PATH.fullmatch(path):
-        raise PathError("is no field path: write .field.field, or ['field'] where a name has a dot")
+        raise PathError("is not a field path: write .field.field, and \\. for a dot inside a name")
     current = schema
     walked = ""
     for token in _TOKEN.finditer(path):
-        name = token[1] if token[1] is not None else re.sub(r"\\(.)", r"\1", token[2])
+        name = re.sub(r"\\(.)", r"\1", token[1] if token[1] is not None else token[2])
         current = _step(current, name, walked)
         walked += token[0]
     return current

@@ -191,16 +191,17 @@ def _one_of(fields: tuple[str, ...], words: str, names: dict[str, str], schema: 
         key = names.get(field) or (field if field in names.values() else "")
         if not key:
             raise DefinitionError(f"{where}: {words} ... names {field!r}, which is not a field of {where}")
-        if words != "at least one of":
-            _check_not_always_set(field, key, words, schema)
         keys.append(key)
+    if words != "at least one of":
+        for key in keys:
+            _check_not_always_set(key, words, schema)
     return {
         "rule": _one_of_rule(words, [f"has(self.{_written(key, where, f'{words} ...')})" for key in keys]),
         "message": f"{words} the fields in [{' '.join(keys)}] must be set",
     }
 
 
-def _check_not_always_set(field: str, key: str, words: str, schema: Schema) -> None:
+def _check_not_always_set(key: str, words: str, schema: Schema) -> None:
     """Refuse a field that is in every object: with it, none of the others could ever be set."""
     child = schema.properties.get(key, Schema())
     reason = ""
@@ -209,7 +210,7 @@ def _check_not_always_set(field: str, key: str, words: str, schema: Schema) -> N
     elif key in schema.get("required", ()) and not child.get("nullable"):
         reason = "which is required and so always has a value"
     if reason:
-        raise DefinitionError(f"{schema.origin}: {words} ... names {field!r}, {reason}: write '| None = None'")
+        raise DefinitionError(f"{schema.origin}: {words} ... names {key!r}, {reason}: write '| None = None'")
 
 
 def _one_of_rule(words: str, tests: list[str]) -> str:

@@ -7,6 +7,7 @@ the subclass only remembers the model and field a node was made from, for messag
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -95,3 +96,14 @@ def plain(value: object) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
+
+
+def walk(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
+    """Yield every node of a schema with its path in the object: ``.spec.ports[].name``."""
+    yield path, schema
+    for name, child in schema.properties.items():
+        yield from walk(child, f"{path}.{name}")
+    if schema.items_schema is not None:
+        yield from walk(schema.items_schema, f"{path}[]")
+    if schema.values_schema is not None:
+        yield from walk(schema.values_schema, f"{path}.*")

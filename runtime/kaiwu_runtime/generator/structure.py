@@ -49,7 +49,7 @@ from kaiwu_runtime.generator.schema import Schema, allow_null
 from kaiwu_runtime.generator.written_form import check_excluded, check_field, check_metadata, check_model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 
 def resource_schema(kind: type[CustomResource]) -> Schema:
@@ -319,14 +319,3 @@ def own_docstring(model: type[Any]) -> str:
     """Return a model's own docstring, never one it inherits."""
     text = model.__dict__.get("__doc__")
     return inspect.cleandoc(text) if text else ""
-
-
-def walk(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
-    """Yield every node of a schema with its path in the object: ``.spec.ports[].name``."""
-    yield path, schema
-    for name, child in schema.properties.items():
-        yield from walk(child, f"{path}.{name}")
-    if schema.items_schema is not None:
-        yield from walk(schema.items_schema, f"{path}[]")
-    if schema.values_schema is not None:
-        yield from walk(schema.values_schema, f"{path}.*")

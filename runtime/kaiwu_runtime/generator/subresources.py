@@ -12,37 +12,45 @@ _MOST_SELECTABLE = 8
 _LONGEST_WARNING = 256
 
 
-def check_definition(name: str, definition: ResourceDefinition, schema: Schema) -> None:
+def check_definition(name: str, definition: ResourceDefinition, schema: Schema) -> list[str]:
     """Check one version's columns, scale, selectable fields and deprecation warning.
 
+    Returns:
+        What the API server takes, but shows or does nothing with.
+
     Raises:
-        DefinitionError: The API server would refuse it, or a path names a field that does not exist.
+        DefinitionError: The API server would refuse it.
     """
     where = f"{name}: @resource"
-    for column in definition.columns:
-        _check_column(where, column, schema)
+    warnings = [found for column in definition.columns for found in _column_warnings(where, column, schema)]
+    headings = [column.name for column in definition.columns]
+    warnings += [f"{where} columns: {n!r} is there twice" for n in dict.fromkeys(headings) if headings.count(n) > 1]
     if definition.scale is not None:
-        _check_scale(where, definition.scale, schema)
+        warnings += _check_scale(where, definition.scale, schema)
     _check_selectable(where, definition.selectable_fields, schema)
     _check_warning(where, definition)
     if definition.status and "status" not in schema.properties:
-        raise DefinitionError(f"{where} status=True, but {name} has no status field")
+        warnings.append(f"{where} status=True, but {name} has no status field: nothing of a status is stored")
+    return warnings
 
 
-def _check_column(where: str, column: PrinterColumn, schema: Schema) -> None:
+def _column_warnings(where: str, column: PrinterColumn, schema: Schema) -> list[str]:
     path = plain_prefix(column.json_path)
     if path in {"", "."} or path.startswith((".metadata", "..")) or "*" in path:
-        return
+        return []
+    at = f"{where} column {column.name!r}: {column.json_path}"
     try:
         found = resolve(schema, path)
     except PathError as error:
-        raise DefinitionError(f"{where} column {column.name!r}: {column.json_path}: {error}") from None
+        return [f"{at}: {error}: the column stays empty"]
     kind = found.get("type")
     if path == column.json_path and kind in {"object", "array"}:
-        raise DefinitionError(f"{where} column {column.name!r}: {column.json_path} is an {kind}, not a value to show")
+        return [f"{at} is an {kind}: kubectl shows it as JSON"]
+    return []
 
 
-def _check_scale(where: str, scale: Scale, schema: Schema) -> None:
+def _check_scale(where: str, scale: Scale, schema: Schema) -> list[str]:
+    warnings: list[str] = []
     for argument, path, roots, kind in (
         ("spec_replicas_path", scale.spec_replicas_path, (".spec.",), "integer"),
         ("status_replicas_path", scale.status_replicas_path, (".status.",), "integer"),
@@ -58,11 +66,11 @@ def _check_scale(where: str, scale: Scale, schema: Schema) -> None:
         try:
             found = resolve(schema, path)
         except PathError as error:
-            raise DefinitionError(f"{at}: {error}") from None
+            warnings.append(f"{at}: {error}: scaling does nothing")
+            continue
         if found.get("type") != kind:
-            raise DefinitionError(
-                f"{at} must lead to a field of type {kind}, and this is {found.get('type', 'untyped')}"
-            )
+            warnings.append(f"{at} leads to {found.get('type', 'a value without a type')}, and should be {kind}")
+    return warnings
 
 
 def _check_selectable(where: str, paths: tuple[str, ...], schema: Schema) -> None:

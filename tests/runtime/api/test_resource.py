@@ -102,15 +102,15 @@ def test_groups(group: str) -> None:
         define(group=group)
 
 
-@pytest.mark.parametrize("version", ["", "1", "v0", "v1.2", "V1", "v1beta", "v1gamma1", "v1beta0", "v01", "latest"])
+@pytest.mark.parametrize("version", ["", "1", "v1.2", "V1", "v1_2", "-v1", "v1-", "v" * 64, "vé"])
 def test_versions(version: str) -> None:
-    with pytest.raises(DefinitionError, match=r"is no API version: use v1, v1beta1 or v2alpha3"):
+    with pytest.raises(DefinitionError, match=r"is not a valid API version: use a DNS label"):
         define(version=version)
 
 
-@pytest.mark.parametrize("kind", ["", "thing", "My-Thing", "1Thing", "T" * 64, "Thing_"])
+@pytest.mark.parametrize("kind", ["", "-Thing", "Thing-", "1Thing", "T" * 64, "Thing_"])
 def test_kinds(kind: str) -> None:
-    with pytest.raises(DefinitionError, match="is no kind: use CamelCase"):
+    with pytest.raises(DefinitionError, match="is not a valid kind: use CamelCase"):
         define(kind=kind)
 
 
@@ -124,7 +124,6 @@ def test_kinds(kind: str) -> None:
         ({"short_names": ["th", "th"]}, "short_names names 'th' twice"),
         ({"plural": "Things"}, "plural='Things': use at most 63 lower-case letters"),
         ({"columns": [("A", ".spec")]}, "is no PrinterColumn"),
-        ({"columns": [PrinterColumn("A", ".spec.size"), PrinterColumn("A", ".spec.size")]}, "columns: 'A' is there twice"),
     ],
 )  # fmt: skip
 def test_mistakes(options: dict[str, Any], message: str) -> None:

@@ -169,7 +169,7 @@ def test_versions_and_groups_in_folders(project: Path) -> None:
         ("api/v1/bad_types.py", "1 / 0\n", "error: api/v1/bad_types.py:1: ZeroDivisionError: division by zero\n"),
         ("api/v1/bad_types.py", "raise SystemExit(3)\n", "error: api/v1/bad_types.py:1: SystemExit: 3\n"),
         ("api/v1-x/bad_types.py", "", "error: api/v1-x/bad_types.py: 'v1-x' is no Python module name"),
-        ("api/v1/bad_types.py", TYPES.format(version="one", kind="Bad"), "Bad: @resource version='one' is no API version: use v1, v1beta1 or v2alpha3\n"),
+        ("api/v1/bad_types.py", TYPES.format(version="One", kind="Bad"), "Bad: @resource version='One' is not a valid API version: use a DNS label such as v1 or v1beta1\n"),
         ("api/v1/bad_types.py", TYPES.replace("size: int = Field(default=1, ge=1)", "size: float = 1").format(version="v1", kind="Bad"), "error: api/v1/bad_types.py: ThingSpec.size: a float may be rounded"),
         ("api/v1/bad_types.py", TYPES.format(version="v1", kind="Thing"), "error: Thing: api.v1.bad_types.Thing and api.v1.thing_types.Thing both define version v1\n"),
         ("controllers/bad_controller.py", "x = 1\n", "error: controllers/bad_controller.py has no Reconciler: define a class with a reconcile method\n"),

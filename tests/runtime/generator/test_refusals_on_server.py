@@ -162,7 +162,7 @@ FIELDS = [
     Row("rule message expression empty", Annotated[int, CEL("self > 0", message_expression=" ")], "has an empty message_expression", "messageExpression must be non-empty if specified"),
     Row("rule reason unknown", Annotated[int, CEL("self > 0", reason="Bad")], "reason 'Bad' of rule 'self > 0' is none of", 'Unsupported value: "Bad"'),  # type: ignore[arg-type]
     Row("rule field path unknown", Annotated[Item, CEL("true", field_path=".nam")], "field_path '.nam' of rule 'true': the object has no field 'nam'", "must be a valid path"),
-    Row("rule field path malformed", Annotated[Item, CEL("true", field_path="name")], "is no field path", "must be a valid path"),
+    Row("rule field path malformed", Annotated[Item, CEL("true", field_path="name")], "is not a field path", "must be a valid path"),
     Row("rule optional old self unused", Annotated[int, CEL("self > 0", optional_old_self=True)], "has optional_old_self but does not use oldSelf", "may not be set if oldSelf is not used in rule"),
     Row("rule unbalanced", Annotated[int, CEL("(self > 0")], "does not parse: it ends too early: ')' expected", "Syntax error"),
     Row("rule closes nothing", Annotated[int, CEL("self > 0)")], "does not parse: unexpected ')' at character 9", "Syntax error"),
@@ -194,8 +194,8 @@ RESOURCES = [
     Row("scope word", Plain, "scope='Namespace': use 'Namespaced' or 'Cluster'", 'supported values: "Cluster", "Namespaced"', options={"scope": "Namespace"}),
     Row("group without a dot", Plain, "group='refused' is no API group", "should be a domain with at least one dot", options={"group": "refused"}),
     Row("group in capitals", Plain, "group='Refused.example.com' is no API group", "a lowercase RFC 1123 subdomain", options={"group": "Refused.example.com"}),
-    Row("version word", Plain, "version='1' is no API version", "a DNS-1035 label", options={"version": "1"}),
-    Row("kind with a dash", Plain, "kind='Re-' is no kind", "may have mixed case, but should otherwise match", options={"kind": "Re-"}),
+    Row("version word", Plain, "version='1' is not a valid API version", "a DNS-1035 label", options={"version": "1"}),
+    Row("kind with a dash", Plain, "kind='Re-' is not a valid kind", "may have mixed case, but should otherwise match", options={"kind": "Re-"}),
     Row("plural in capitals", Plain, "plural='Refuseds': use at most 63 lower-case letters", "a DNS-1035 label", options={"plural": "Refuseds"}),
     Row("singular with a dot", Plain, "singular='a.b': use at most 63", "a DNS-1035 label", options={"singular": "a.b"}),
     Row("short name with a digit first", Plain, "short_names='1a': use at most 63", "a DNS-1035 label", options={"short_names": ["1a"]}),
@@ -321,4 +321,28 @@ def test_what_the_api_server_would_take_to_no_use_is_refused(row: Row) -> None:
 def test_it_would_take_them(row: Row, server: Any) -> None:
     [crd] = build_crds([field_kind(row)], check=False)
     crd.manifest["spec"]["versions"][0]["storage"] = True
+    server.acceptance(crd.manifest)
+
+
+TAKEN = [
+    Row("version word", Plain, "", "", options={"version": "latest"}),
+    Row("version v0", Plain, "", "", options={"version": "v0"}),
+    Row("version with a dash", Plain, "", "", options={"version": "v1-rc1"}),
+    Row("kind in lower case", Plain, "", "", options={"kind": "thing"}),
+    Row("kind with a dash inside", Plain, "", "", options={"kind": "Re-fused"}),
+    Row("status subresource alone", Plain, "", "", options={"status": True}),
+    Row("two columns of one name", Plain, "", "", options={"columns": [PrinterColumn("A", ".spec.engine")] * 2}),
+    Row("column of a list", Plain, "", "", options={"columns": [PrinterColumn("A", ".spec.items")]}),
+    Row("column of an object", Plain, "", "", options={"columns": [PrinterColumn("A", ".spec.ratio")]}),
+    Row("column to nowhere", Plain, "", "", options={"columns": [PrinterColumn("A", ".spec.no.such")]}),
+    Row("column with an escaped dot", Plain, "", "", options={"columns": [PrinterColumn("A", r".spec.ratio.app\.io/x")]}),
+    Row("scale to nowhere", Plain, "", "", options={"scale": Scale(".spec.none", ".status.none", ".status.nothing")}),
+    Row("scale of a string", Plain, "", "", options={"scale": Scale(".spec.engine", ".status.none")}),
+]  # fmt: skip
+
+
+@pytest.mark.envtest
+@pytest.mark.parametrize("row", TAKEN, ids=lambda row: row.name)
+def test_what_the_api_server_takes_is_not_refused(row: Row, server: Any) -> None:
+    [crd] = build_crds([kind_of(row, row.type, row.options)])
     server.acceptance(crd.manifest)

@@ -266,7 +266,7 @@ class OneOfOne(APIModel):
         (TwoAliases, "TwoAliases.other: another field of TwoAliases is called 'aB' in the object too"),
         (ReadAndWritten, "ReadAndWritten.a: it is written as 'y' but read as 'x': use one Field(alias=...)"),
         (Choices, "Choices.a: it is written as 'a' but read as AliasChoices"),
-        (OneOfMissing, "OneOfMissing: at most one of ... names 'missing', which is no field of OneOfMissing"),
+        (OneOfMissing, "OneOfMissing: at most one of ... names 'missing', which is not a field of OneOfMissing"),
         (OneOfOne, "OneOfOne: at most one of ... needs two fields or more"),
     ],
     ids=str,
