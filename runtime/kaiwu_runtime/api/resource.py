@@ -192,7 +192,9 @@ def _check_names(name: str, group: str, version: str, kind: str, scope: str) -> 
     if len(labels) < 2 or len(group) > _GROUP_LENGTH or not all(_is_group_label(label) for label in labels):
         raise DefinitionError(f"{where} group={group!r} is no API group: use a lower-case domain, kaiwu.example.com")
     if not _LABEL.fullmatch(version) or len(version) > _LABEL_LENGTH:
-        raise DefinitionError(f"{where} version={version!r} is not a valid API version: use a DNS label such as v1 or v1beta1")
+        raise DefinitionError(
+            f"{where} version={version!r} is not a valid API version: use a DNS label such as v1 or v1beta1"
+        )
     if not _KIND.fullmatch(kind) or len(kind) > _LABEL_LENGTH:
         raise DefinitionError(f"{where} kind={kind!r} is not a valid kind: use CamelCase, as in KaiwuCluster")
     if scope not in get_args(ResourceScope):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from kaiwu_runtime.errors import ControlPlaneError
+from kaiwu_runtime.manifests import ManifestError, read_manifests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from kaiwu_runtime.envtest.rest import RestClient
 
 _COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_API_VERSION = "apiextensions.k8s.io/v1"
+_SUFFIXES = {".yaml", ".yml", ".json"}
 _POLL = 0.03
 
 
@@ -24,7 +25,7 @@ def install_crds(rest: RestClient, paths: Sequence[Path], *, timeout: float) -> 
 
     Args:
         rest: Client of the API server.
-        paths: YAML files, or directories whose ``*.yaml`` and ``*.yml`` files are read.
+        paths: Files of YAML or JSON, or directories whose ``*.yaml``, ``*.yml`` and ``*.json`` files are read.
         timeout: Seconds to wait for all of them.
 
     Raises:
@@ -44,9 +45,9 @@ def read_crds(path: Path) -> list[dict[str, Any]]:
     """Return the definitions in a file or directory; documents of other kinds are passed over.
 
     Raises:
-        ControlPlaneError: It does not exist, is not YAML, or has no definition.
+        ControlPlaneError: It does not exist, is neither YAML nor JSON, or has no definition.
     """
-    files = sorted(f for f in path.iterdir() if f.suffix in {".yaml", ".yml"}) if path.is_dir() else [path]
+    files = sorted(f for f in path.iterdir() if f.suffix in _SUFFIXES) if path.is_dir() else [path]
     found = [definition for file in files for definition in _definitions(file)]
     if not found:
         raise ControlPlaneError(f"{path} has no CustomResourceDefinition; run `make manifests`, or name another path")
@@ -55,14 +56,26 @@ def read_crds(path: Path) -> list[dict[str, Any]]:
 
 def _definitions(file: Path) -> Iterator[dict[str, Any]]:
     try:
-        documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+        manifests = read_manifests(file.read_bytes())
     except OSError as error:
         raise ControlPlaneError(f"cannot read {file}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ControlPlaneError(f"{file} is not YAML: {error}") from error
-    for document in documents:
-        if isinstance(document, dict) and document.get("kind") == "CustomResourceDefinition":
-            yield document
+    except ManifestError as error:
+        raise ControlPlaneError(f"{file} {error}") from error
+    for manifest in manifests:
+        if manifest.get("kind") == "CustomResourceDefinition":
+            _check(file, manifest)
+            yield manifest
+
+
+def _check(file: Path, definition: dict[str, Any]) -> None:
+    """Refuse what cannot be sent; everything else is for the API server to judge."""
+    metadata = definition.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    if not isinstance(name, str) or not name:
+        raise ControlPlaneError(f"{file}: a CustomResourceDefinition has no metadata.name")
+    version = definition.get("apiVersion")
+    if version != _API_VERSION:
+        raise ControlPlaneError(f"{file}: {name} has apiVersion {version!r}: use {_API_VERSION}")
 
 
 def _wait_until_served(rest: RestClient, definition: dict[str, Any], deadline: float) -> None:

@@ -10,7 +10,6 @@ import pytest
 from kaiwu_runtime.api import (
     APIModel,
     CustomResource,
-    PrinterColumn,
     identify,
     pluralize,
     resource,

@@ -33,7 +33,19 @@ def versions(*models: type[CustomResource]) -> list[tuple[str, bool]]:
 
 
 def test_priority_is_that_of_kubernetes() -> None:
-    expected = ["v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v12alpha1", "v11alpha2", "foo1", "foo10", "latest"]
+    expected = [
+        "v10",
+        "v2",
+        "v1",
+        "v11beta2",
+        "v10beta3",
+        "v3beta1",
+        "v12alpha1",
+        "v11alpha2",
+        "foo1",
+        "foo10",
+        "latest",
+    ]
     shuffled = random.Random(1).sample(expected, len(expected))
     assert sorted(shuffled, key=version_priority, reverse=True) == expected
 
