@@ -126,7 +126,9 @@ class ValidatingHandler(Generic[T]):
         else:
             obj = _decode(self._kind, request, "oldObject")
             warnings = await _call(self._validator.validate_delete, obj, request)
-        if warnings is not None and not isinstance(warnings, list | tuple):
+        if warnings is not None and not (
+            isinstance(warnings, list | tuple) and all(isinstance(warning, str) for warning in warnings)
+        ):
             raise TypeError(
                 f"{type(self._validator).__name__} returned {warnings!r}: return a list of strings, or None"
             )
@@ -235,7 +237,7 @@ def _subject(request: AdmissionRequest) -> str:
         return str(request.key)
     try:
         metadata = _named.decode(request.object or request.old_object).metadata
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return str(request.key)
     return str(ObjectKey(request.namespace, metadata.name or f"{metadata.generate_name or ''}..."))
 

@@ -298,13 +298,14 @@ def test_a_representation_shows_no_object() -> None:
     assert "705ab4f5" in repr(request)
 
 
-async def test_warnings_that_are_no_list_are_a_mistake_of_the_validator() -> None:
+@pytest.mark.parametrize("returned", ["careful", [1], [None], ["a", b"b"], {"a": "b"}, 7])
+async def test_warnings_that_are_no_list_of_strings_are_a_mistake_of_the_validator(returned: Any) -> None:
     class Wrong(Validator[Widget]):
         def validate_create(self, obj: Widget, request: AdmissionRequest) -> list[str]:
-            return "careful"  # type: ignore[return-value]
+            return returned  # type: ignore[no-any-return]
 
     response = await respond(ValidatingHandler(Widget, Wrong()), review(widget()))
-    assert response["status"]["message"] == "TypeError: Wrong returned 'careful': return a list of strings, or None"
+    assert response["status"]["message"] == f"TypeError: Wrong returned {returned!r}: return a list of strings, or None"
 
 
 @pytest.mark.parametrize(
