@@ -54,7 +54,8 @@ def pytest_runtest_call(item: pytest.Item) -> None:
         try:
             return await running.fail_with_manager(test(*arguments, **named))
         except running.ManagerRefusedError as error:
-            pytest.fail(str(error), pytrace=False)
+            reason = str(error)
+        pytest.fail(reason, pytrace=False)
 
     item.obj = watched
 
@@ -65,7 +66,8 @@ def pytest_fixture_setup() -> Generator[None, object, object]:
     try:
         return (yield)
     except ConfigurationError as error:
-        pytest.fail(str(error), pytrace=False)
+        reason = str(error)
+    pytest.fail(reason, pytrace=False)  # outside of the handler, or pytest shows the reason twice
 
 
 @pytest.fixture(scope="session")

@@ -94,3 +94,69 @@ def test_missing_programs_are_one_clear_message(project: Path) -> None:
     assert "run `python -m kaiwu_runtime.envtest setup` once to download or build them" in done.stdout
     assert "Traceback" not in done.stdout
     assert "pytest_plugin.py" not in done.stdout
+
+
+STARTED = """
+import asyncio
+import pytest
+from kaiwu_runtime import Client, Manager, ManagerOptions
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.testing import FakeTransport, ManagerRefusedError, run_manager
+
+class Ends:
+    def __init__(self, error):
+        self.error = error
+    async def run(self):
+        await asyncio.sleep(0.05)
+        raise self.error
+
+def made():
+    return Manager(ManagerOptions(health_probe_bind_address="0"), client=Client(FakeTransport()))
+
+@pytest.fixture
+async def refused():
+    manager = made()
+    manager.add(Ends(ManagerRefusedError("no role grants it")))
+    async with run_manager(manager):
+        yield manager
+
+@pytest.fixture
+async def broken():
+    manager = made()
+    manager.add(Ends(RuntimeError("out of paper")))
+    async with run_manager(manager):
+        yield manager
+
+@pytest.fixture
+async def misconfigured():
+    raise ConfigurationError("two controllers are named 'a'")
+    yield
+
+async def test_refused(refused):
+    await asyncio.Event().wait()
+
+class TestInAClass:
+    async def test_broken(self, broken):
+        await asyncio.Event().wait()
+
+async def test_misconfigured(misconfigured):
+    pass
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_others(number):
+    assert number
+
+def test_without_a_loop():
+    pass
+"""
+
+
+def test_a_manager_that_fails_ends_its_test_at_once_and_in_one_line(project: Path) -> None:
+    (project / "test_it.py").write_text(STARTED)
+    done = run_pytest(project, "-o", "asyncio_mode=auto", "-rA")
+    assert "2 failed, 3 passed, 1 error" in done.stdout, done.stdout
+    assert "\nno role grants it\n" in done.stdout
+    assert "RuntimeError: out of paper" in done.stdout
+    assert done.stdout.count("\ntwo controllers are named 'a'\n") == 1
+    assert "at teardown" not in done.stdout
+    assert "During handling" not in done.stdout
