@@ -84,6 +84,23 @@ def test_it_runs_as_nobody_in_particular(image: str) -> None:
     assert labels["org.opencontainers.image.version"] == "v1"
 
 
+def test_every_user_can_read_it_and_none_can_change_it(project: Project, image: str) -> None:
+    """Whatever the umask of the checkout was: the same image comes of files that only their owner may read."""
+    assert inside(image, "find /app ! -type l ! -perm -a+r -o ! -type l -perm /go+w -o -type d ! -perm -a+x") == ""
+    private = "localhost/kaiwu-e2e-image:private"
+    files = [path for path in project.folder.rglob("*") if ".venv" not in path.parts and not path.is_symlink()]
+    modes = {path: path.stat().st_mode for path in files}
+    try:
+        for path, mode in modes.items():
+            path.chmod(mode & ~0o077)
+        project.make(f"docker-build IMG={private}")
+    finally:
+        for path, mode in modes.items():
+            path.chmod(mode)
+    assert inspect(private)["RootFS"]["Layers"] == inspect(image)["RootFS"]["Layers"]
+    run(f"{TOOL} image rm {private}")
+
+
 def test_every_module_can_be_imported(image: str) -> None:
     """What was cut off the libraries was not needed, and nothing of the project is missing."""
     found = inside(image, f"cd /app && python -c {shlex.quote(IMPORT_EVERYTHING)}")
@@ -96,7 +113,7 @@ def test_it_builds_without_a_network_and_comes_out_equal(project: Project, image
     python = inside(IMAGE, 'python -c "import sys; print(sys.version_info[1])"').strip()
     run(
         f"python -m pip download --quiet --dest {wheels} --only-binary :all: --python-version 3.{python} "
-        f"--find-links vendor -r requirements.txt",
+        f"--require-hashes --no-deps -r requirements.lock",
         project.folder,
     )
     offline = "localhost/kaiwu-e2e-image:offline"

@@ -48,7 +48,7 @@ def sent(ignore_file: str, paths: Iterable[str]) -> list[str]:
 
 # What the Dockerfile names, with a file that is meant by it.
 COPIED = {
-    "requirements.txt": "requirements.txt",
+    "requirements.loc[k]": "requirements.lock",
     "requirements-runtime.txt": "requirements-runtime.txt",
     ".": "webhooks/v1/hook.py",
     "vendor": "vendor/kaiwu_runtime-0.1.0-py3-none-any.whl",

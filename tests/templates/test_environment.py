@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import pytest
 
 from .cases import EXAMPLE
 from .generation import environment, generate
+
+# Of idna-3.7-py3-none-any.whl.
+IDNA = "82fee1fc78add43492d3a1898bfa6d8a904cc97d8427f683ed8e798d07761aa0"
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +82,65 @@ def test_wheel_that_is_missing_is_not_looked_for_elsewhere(fresh: Path, path_of_
     assert result.returncode == 2
     assert wheel.name in result.stdout + result.stderr
     assert not (fresh / ".venv" / ".installed").exists()
+
+
+HASHED = re.compile(r"[a-z0-9][a-z0-9._-]*==[^ ]+( ; .+)? \\\n( +--hash=sha256:[0-9a-f]{64}( \\)?\n)+")
+
+
+def test_everything_is_pinned_with_hashes(fresh: Path, path_of_installer: str) -> None:
+    """Also what a user adds, without a change of the versions that are pinned already; no index is named."""
+    assert make(fresh, path_of_installer, "lock").returncode == 0
+    locks = [fresh / "requirements.lock", fresh / "requirements-dev.lock"]
+    for lock in locks:
+        text = lock.read_text(encoding="utf-8")
+        first, _, rest = text.partition("\n")
+        assert first.startswith("# Written by make lock; do not edit.")
+        assert HASHED.sub("", rest) == ""
+        assert "://" not in text
+        assert "kaiwu" not in rest
+        assert str(fresh) not in text
+    pinned = locks[0].read_text(encoding="utf-8")
+    assert {"aiohttp", "pydantic", "uvloop"} <= set(re.findall(r"^([a-z0-9._-]+)==", pinned, re.MULTILINE))
+
+    older = re.sub(r"(?m)^idna==.*\n(?: +--hash.*\n)+", f"idna==3.7 \\\\\n    --hash=sha256:{IDNA}\n", pinned)
+    assert older != pinned
+    locks[0].write_text(older, encoding="utf-8")
+    with (fresh / "requirements.txt").open("a", encoding="utf-8") as stream:
+        stream.write("funcy==2.0\n")
+    result = make(fresh, path_of_installer, "generate")
+    assert result.returncode == 0, result.stdout + result.stderr
+    again = locks[0].read_text(encoding="utf-8")
+    assert "\nidna==3.7 " in again
+    assert "\nfuncy==2.0 " in again
+    installed = {path.name.partition(".dist-info")[0] for path in (fresh / ".venv").glob("lib/python*/site-packages/*")}
+    assert {"idna-3.7", "funcy-2.0"} <= installed
+    assert sorted(path.name for path in fresh.iterdir() if "lock" in path.name) == sorted(lock.name for lock in locks)
+
+    before = {lock: lock.read_bytes() for lock in locks}
+    assert make(fresh, path_of_installer, "generate").returncode == 0
+    assert {lock: lock.read_bytes() for lock in locks} == before
+
+
+def test_a_file_with_another_hash_is_not_installed(fresh: Path, path_of_installer: str) -> None:
+    assert make(fresh, path_of_installer, "lock").returncode == 0
+    lock = fresh / "requirements.lock"
+    text = lock.read_text(encoding="utf-8")
+    lock.write_text(re.sub(r"(?m)(^idna==.*\n)(?: +--hash.*\n)+", rf"\1    --hash=sha256:{'0' * 64}\n", text), encoding="utf-8")
+    result = make(fresh, path_of_installer, "generate")
+    assert result.returncode == 2
+    assert "hash" in (result.stdout + result.stderr).lower()
+    assert not (fresh / ".venv" / ".installed").exists()
+
+
+def test_without_a_package_index_the_lists_are_installed_with_a_warning(fresh: Path, path_of_installer: str, tmp_path: Path) -> None:
+    """And the image is not built: what it would hold is not known."""
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0"}
+    command = ["make", f"PYTHON={sys.executable}", "generate"]
+    variables = environment(PATH=path_of_installer, **nowhere)
+    result = subprocess.run(command, cwd=fresh, env=variables, capture_output=True, text=True, check=False)
+    assert "warning: requirements.lock cannot be written, so versions are not pinned: run 'make lock'" in result.stderr
+    assert not list(fresh.glob("requirements*.lock*"))
+    command = ["make", f"PYTHON={sys.executable}", "docker-build", "CONTAINER_TOOL=echo built"]
+    result = subprocess.run(command, cwd=fresh, env=variables, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "built" not in result.stdout

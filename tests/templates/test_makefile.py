@@ -15,6 +15,7 @@ TARGETS = [
     "help",
     "generate",
     "manifests",
+    "lock",
     "fmt",
     "lint",
     "test",
@@ -134,8 +135,11 @@ def test_runtime_is_installed_from_its_file_with_its_hash_first(plain: Path) -> 
     recipe = make(plain, "--dry-run", "--always-make", "lint")
     installs = re.findall(r"pip install .*|-m pip install .*", recipe)
     assert "--no-deps --force-reinstall --require-hashes -r requirements-runtime.txt" in installs[0]
-    assert installs[1].endswith("-r requirements.txt -r requirements-dev.txt")
-    assert len(installs) == 2
+    assert "--require-hashes -r requirements.lock -r requirements-dev.lock" in installs[1]
+    # Where there is neither a lock nor a package index.
+    assert installs[2].startswith("pip install") or "-m pip install" in installs[2]
+    assert installs[2].rstrip("; \\").endswith("-r requirements.txt -r requirements-dev.txt")
+    assert len(installs) == 3
     for name in ("requirements.txt", "requirements-dev.txt", "requirements-runtime.txt"):
         lines = (plain / name).read_text(encoding="utf-8").splitlines()
         for line in (line for line in lines if not line.startswith("#")):

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from kaiwu_runtime.manager import ManagerOptions
+
 Manifest = dict[str, Any]
 NAMESPACE = "kaiwu-operator-system"
 DEPLOYMENT = "kaiwu-operator-controller-manager"
 
 # As config/default/kustomization.yaml tells its reader to write it.
-COMPONENTS = "\ncomponents:\n- ../high-availability\n- ../prometheus\n- ../network-policy\n"
+COMPONENTS = "\ncomponents:\n- ../high-availability\n- ../prometheus\n- ../network-policy\n- ../priority-class\n"
 
 
 @cache
@@ -92,9 +94,15 @@ def test_namespace_enforces_the_restricted_standard(objects: tuple[Manifest, ...
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
 
 
-def test_the_manager_has_a_priority_that_exists(objects: tuple[Manifest, ...]) -> None:
-    (priority,) = [each for each in objects if each["kind"] == "PriorityClass"]
-    assert priority["metadata"]["name"] == manager_pod(objects)["spec"]["priorityClassName"]
+def test_the_manager_has_a_priority_only_where_it_is_switched_on(
+    golden: Path, objects: tuple[Manifest, ...], tmp_path: Path
+) -> None:
+    """It evicts other pods."""
+    assert [each for each in objects if each["kind"] == "PriorityClass"] == []
+    assert "priorityClassName" not in manager_pod(objects)["spec"]
+    everything = build(with_components(golden, tmp_path))
+    (priority,) = [each for each in everything if each["kind"] == "PriorityClass"]
+    assert priority["metadata"]["name"] == manager_pod(everything)["spec"]["priorityClassName"]
     assert 0 < priority["value"] <= 1_000_000_000  # more is the cluster's own
 
 
@@ -135,6 +143,11 @@ def test_ports_and_selectors_agree(golden: Path, objects: tuple[Manifest, ...], 
     (rule,) = policy["spec"]["ingress"]
     assert [port["port"] for port in rule["ports"]] == ["metrics"]
 
+    # The API server calls webhooks from no namespace; a policy that selects the pod closes every port it does not name.
+    webhooks = one(everything, "NetworkPolicy", "kaiwu-operator-allow-webhook-traffic")
+    assert webhooks["spec"]["podSelector"] == policy["spec"]["podSelector"]
+    assert webhooks["spec"]["ingress"] == [{"ports": [{"port": ManagerOptions().webhook_port, "protocol": "TCP"}]}]
+
     monitor = one(everything, "ServiceMonitor", "kaiwu-operator-controller-manager-metrics-monitor")
     (endpoint,) = monitor["spec"]["endpoints"]
     assert endpoint["port"] == service_port["name"]
@@ -158,9 +171,12 @@ def test_components_add_what_they_say_and_nothing_else(golden: Path, tmp_path: P
     assert added == {
         ("ServiceMonitor", "kaiwu-operator-controller-manager-metrics-monitor"),
         ("NetworkPolicy", "kaiwu-operator-allow-metrics-traffic"),
+        ("NetworkPolicy", "kaiwu-operator-allow-webhook-traffic"),
+        ("PriorityClass", "kaiwu-operator-controller-manager"),
         ("PodDisruptionBudget", "kaiwu-operator-controller-manager"),
     }
-    assert all(each["metadata"]["namespace"] == NAMESPACE for each in everything if each["kind"] in dict(added))
+    namespaced = {kind for kind, _ in added} - {"PriorityClass"}
+    assert all(each["metadata"]["namespace"] == NAMESPACE for each in everything if each["kind"] in namespaced)
 
 
 def test_names_and_namespaces(objects: tuple[Manifest, ...]) -> None:
