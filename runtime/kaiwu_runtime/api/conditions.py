@@ -97,10 +97,11 @@ def set_condition(
     """
     word = str(status)
     _check(type, word, reason)
-    message = redact(message)
+    found = find_condition(conditions, type)
+    if found is None or found.message != message:
+        message = redact(message)
     message = message if len(message) <= MESSAGE_LENGTH else f"{message[: MESSAGE_LENGTH - 1]}…"
     moment = (now or datetime.now(UTC)).replace(microsecond=0)
-    found = find_condition(conditions, type)
     if found is None:
         conditions.append(
             Condition(
