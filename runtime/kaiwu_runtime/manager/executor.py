@@ -15,6 +15,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
+from kaiwu_runtime import fork
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -80,6 +82,8 @@ def _settle(future: Future[Any], function: Callable[..., Any], args: Any, kwargs
     try:
         result = function(*args, **kwargs)
     except BaseException as error:  # noqa: BLE001 - belongs to the caller
+        fork.leave_child(error)
         future.set_exception(error)
     else:
+        fork.leave_child()
         future.set_result(result)

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from kaiwu_runtime import callback
+from kaiwu_runtime import callback, fork
 
 logger = logging.getLogger(__name__)
 
@@ -59,5 +59,7 @@ class Supervisor:
     async def _watched(self, coroutine: Coroutine[Any, Any, None]) -> None:
         try:
             await callback.wait(coroutine)
+            fork.leave_child()
         except Exception as error:  # noqa: BLE001 - the manager says what ended it
+            fork.leave_child(error)
             self._on_failure(error)

@@ -13,7 +13,7 @@ from kaiwu_runtime import log
 from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.callback import contained, is_delivered
 from kaiwu_runtime.client.codec import decode, encode
-from kaiwu_runtime.controller.failure import describe
+from kaiwu_runtime.controller.failure import describe, find
 from kaiwu_runtime.errors import DecodeError
 from kaiwu_runtime.redaction import redact
 from kaiwu_runtime.webhook.admission import (
@@ -167,10 +167,14 @@ async def answer(
             if is_delivered(raised):
                 raise  # the server stops; otherwise the handler awaited something that was cancelled
             error = contained(raised)
-            if panicked is not None:
-                panicked()
-            logger.error("Webhook error", extra={"object": _subject(request), "error": describe(error)}, exc_info=error)
-            return AdmissionResponse(allowed=False, code=500, message=describe(error))
+            refusals = find(error, AdmissionDenied)  # also in a TaskGroup's ExceptionGroup, and as a cause
+            if not refusals:
+                if panicked is not None:
+                    panicked()
+                text = describe(error)
+                logger.error("Webhook error", extra={"object": _subject(request), "error": text}, exc_info=error)
+                return AdmissionResponse(allowed=False, code=500, message=text)
+            response = _refusal(request, refusals[0])
         logger.debug(
             "Answered an admission request",
             extra={"allowed": response.allowed, "code": response.code, "user": request.user_info.username},

@@ -166,14 +166,16 @@ CHILDREN = {
 }
 
 
-@pytest.mark.parametrize("how", ["def", "async def"])
+@pytest.mark.parametrize("how", ["def reconcile(", "async def reconcile(", "def work("])
 @pytest.mark.parametrize("child", CHILDREN)
 def test_a_child_that_is_forked_is_not_the_operator(child: str, how: str) -> None:
     body, expected = CHILDREN[child]
     status, said = outcome(
         f"""
 class R(Base):
-    {how} reconcile(self, request):{body}
+    async def reconcile(self, request):
+        await asyncio.to_thread(self.work, request)
+    {how}self, request):{body}
         if request.name == "b":
             print("both done", flush=True)
 """,

@@ -7,6 +7,7 @@ import base64
 import json
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -258,6 +259,25 @@ async def test_a_refusal_is_a_status(denied: AdmissionDenied, status: dict[str, 
 def test_a_refusal_with_the_code_of_a_success_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="code 200 is no failure"):
         AdmissionDenied("x", code=200)
+
+
+def group(*errors: Exception) -> Exception:
+    return ExceptionGroup("unhandled errors in a TaskGroup", list(errors))
+
+
+def caused(error: Exception) -> Exception:
+    outer = RuntimeError("cannot check it")
+    outer.__cause__ = error
+    return outer
+
+
+@pytest.mark.parametrize("wrap", [group, lambda denied: group(ValueError("no"), group(denied)), caused])
+async def test_a_refusal_in_a_group_or_as_a_cause_refuses(wrap: Callable[[Exception], Exception]) -> None:
+    handler = ValidatingHandler(Widget, Raising(wrap(AdmissionDenied("no widgets today"))))
+    response = await respond(handler, review(widget(size=1)))
+    assert response["allowed"] is False
+    assert response["status"]["code"] == 403
+    assert response["status"]["message"] == "no widgets today"
 
 
 @pytest.mark.parametrize("error", [RuntimeError("broken\nin two lines"), SystemExit(3), asyncio.CancelledError()])
