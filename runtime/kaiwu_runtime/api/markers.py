@@ -202,7 +202,7 @@ class PreserveUnknownFields(Marker):
     """Fields the schema does not name are kept instead of dropped, by the API server and by the Python model."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return keep_unknown_fields(handler(source), handler.resolve_ref_schema)
+        return keep_unknown_fields(handler(source), handler)
 
 
 @dataclass(frozen=True, slots=True)

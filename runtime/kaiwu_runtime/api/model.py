@@ -10,6 +10,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
+from kaiwu_runtime.api.examples import own_examples
 from kaiwu_runtime.api.field_names import field_name
 from kaiwu_runtime.api.identity import IDENTITY_ATTRIBUTE, ObjectKey, ResourceIdentity
 from kaiwu_runtime.api.json_limits import adapt_limits
@@ -45,7 +46,8 @@ class APIModel(BaseModel):
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler, /) -> CoreSchema:
         try:
-            schema = handler(source)
+            with own_examples(cls):
+                schema = handler(source)
         except PydanticSchemaGenerationError as error:
             raise _unsupported(cls, str(error)) from None
         except (TypeError, ValueError, PydanticUserError) as error:

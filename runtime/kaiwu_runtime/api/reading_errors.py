@@ -21,7 +21,10 @@ def explain(error: BaseException) -> str:
     pydantic = sys.modules.get("pydantic")
     if pydantic is not None and isinstance(error, pydantic.ValidationError):
         return _invalid(error)
-    text = " ".join(line.strip() for line in _lines(error))
+    lines = _lines(error)
+    if lines and type(error).__name__ == "SchemaError":
+        return _schema_error(lines, _model_being_made(error.__traceback__))
+    text = " ".join(line.strip() for line in lines)
     if pydantic is not None and isinstance(
         error, pydantic.errors.PydanticErrorMixin | pydantic.errors.PydanticUserError
     ):
@@ -40,6 +43,14 @@ def _lines(error: BaseException) -> list[str]:
     return lines
 
 
+def _schema_error(lines: list[str], model: str) -> str:
+    """Name the field in pydantic-core's nested explanation, and the innermost reason."""
+    fields = [line.partition('Field "')[2].partition('"')[0] for line in lines if 'Field "' in line]
+    where = ".".join(part for part in (model, *fields) if part)
+    reason = lines[-1].strip().partition(": ")[2] or lines[-1].strip()
+    return f"{where}: {reason}" if where else reason
+
+
 def _invalid(error: Any) -> str:  # noqa: ANN401 - a pydantic.ValidationError
     """Describe values that do not fit; never the values themselves, which may be secret."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
@@ -48,8 +59,8 @@ def _invalid(error: Any) -> str:  # noqa: ANN401 - a pydantic.ValidationError
         names = ", ".join(absent[:_MOST]) + (f" and {len(absent) - _MOST} more" if len(absent) > _MOST else "")
         field = "field" if len(absent) == 1 else "fields"
         return (
-            f"{error.title}() lacks the required {field} {names}: drop '= {error.title}()' where it is a default, "
-            f"or give {names} a default in {error.title}"
+            f"{error.title}() lacks the required {field} {names}: drop the default {error.title}(), or "
+            f"give {names} a default in {error.title}"
         )
     lines = [f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found]
     return (

@@ -6,6 +6,7 @@ the one that is stored, get a new generation, and be written for ever.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 _INT64 = 2.0**63
@@ -14,10 +15,15 @@ _INT64 = 2.0**63
 def whole_numbers(value: Any) -> Any:  # noqa: ANN401 - a JSON value
     """Return a JSON value in which every float that is a whole number of 64 bits is an integer.
 
-    Lists and mappings that hold one are copied; all other values are returned as they are.
+    Lists and mappings are copied; all other values are returned as they are.
+
+    Raises:
+        ValueError: A float is not finite, which JSON has no word for.
     """
     kind = type(value)
     if kind is float:
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is not valid JSON")
         return int(value) if value.is_integer() and -_INT64 <= value < _INT64 else value
     if kind is list:
         return [whole_numbers(item) for item in value]

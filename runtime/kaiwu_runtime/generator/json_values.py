@@ -31,14 +31,16 @@ def json_value(value: object, annotation: Any, what: str) -> Any:  # noqa: ANN40
     Raises:
         DefinitionError: The value cannot be written as JSON.
     """
-    if not _finite(value):
-        raise DefinitionError(f"{what} {value!r} is not valid JSON, which has no NaN and no infinity")
-    content = copy.deepcopy(value) if _is_json(value) else _written(value, annotation, what)
     try:
+        if not _finite(value):
+            raise DefinitionError(f"{what} {value!r} is not valid JSON, which has no NaN and no infinity")
+        content = whole_numbers(value) if _is_json(value) else _written(value, annotation, what)
         json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise DefinitionError(f"{what} {value!r} is not valid: it has half of a surrogate pair") from None
-    return whole_numbers(content)
+    except RecursionError:
+        raise DefinitionError(f"{what} is not valid: it contains itself, or is nested too deep") from None
+    return copy.deepcopy(content)
 
 
 def _written(value: object, annotation: Any, what: str) -> Any:  # noqa: ANN401 - JSON
@@ -48,8 +50,8 @@ def _written(value: object, annotation: Any, what: str) -> Any:  # noqa: ANN401 
             warnings.simplefilter("error")
             return json.loads(dump_model(holder.model_construct(value=copy.deepcopy(value))))["value"]
     except (PydanticSerializationError, UserWarning, TypeError, ValueError, AttributeError, KeyError) as error:
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DefinitionError(f"{what} {value!r} is no JSON that its type writes: {first}") from None
+        reason = " ".join(line.strip() for line in str(error).splitlines()) or type(error).__name__
+        raise DefinitionError(f"{what} {value!r} cannot be written as its type: {reason}") from None
 
 
 def _is_json(value: object) -> bool:

@@ -65,7 +65,17 @@ def resource_schema(kind: type[CustomResource]) -> Schema:
         "metadata": Schema({"type": "object"}, origin=f"{kind.__name__}.metadata"),
     } | schema.properties
     _finish_status(kind, schema)
+    _check_text(schema)
     return schema
+
+
+def _check_text(schema: Schema) -> None:
+    for _, node in walk(schema):
+        for word in ("title", "description"):
+            try:
+                node.get(word, "").encode()
+            except UnicodeEncodeError:
+                raise DefinitionError(f"{node.origin}: its {word} has half of a surrogate pair") from None
 
 
 def _finish_status(kind: type[CustomResource], schema: Schema) -> None:

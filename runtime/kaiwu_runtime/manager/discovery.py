@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from kaiwu_runtime import callback
+from kaiwu_runtime.api.reading_errors import explain
 from kaiwu_runtime.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -149,12 +150,11 @@ def _import(name: str, file: Path) -> ModuleType:
             (
                 f"{frame.filename}:{frame.lineno}"
                 for frame in reversed(traceback.extract_tb(error.__traceback__))
-                if not frame.filename.startswith("<")
+                if not frame.filename.startswith("<") and "site-packages" not in frame.filename
             ),
             str(file),
         )
         if isinstance(error, SyntaxError) and error.filename:
             where = f"{error.filename}:{error.lineno}"
         raised = error.__cause__ if isinstance(error, callback.CallbackError) and error.__cause__ is not None else error
-        text = f"{type(raised).__name__}: {callback.one_line(raised)}"
-        raise ConfigurationError(f"{file} cannot be imported: {text} (at {where})") from error
+        raise ConfigurationError(f"{file} cannot be imported: {explain(raised)} (at {where})") from error

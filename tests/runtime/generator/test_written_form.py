@@ -1,0 +1,292 @@
+# ruff: noqa: E501, RUF012 - rows of a table read better on one line; pydantic copies mutable defaults
+"""A type that would write something else than its annotation says is refused in one line."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+from typing import Annotated, Any, Literal
+
+import pytest
+from lightkube.models.core_v1 import Toleration
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    Base64Str,
+    BeforeValidator,
+    ConfigDict,
+    EncodedStr,
+    Field,
+    Json,
+    PlainSerializer,
+    SerializeAsAny,
+    SkipValidation,
+    WrapSerializer,
+    create_model,
+    field_serializer,
+    field_validator,
+    model_serializer,
+)
+
+from kaiwu_runtime.api import (
+    APIModel,
+    Base64Bytes,
+    CustomResource,
+    Default,
+    Kube,
+    NoDefault,
+    Nullable,
+    PreserveUnknownFields,
+    Required,
+    SchemaType,
+    Time,
+    resource,
+)
+from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.generator import resource_schema
+from kaiwu_runtime.generator.schema import plain
+
+
+class Inner(APIModel):
+    size: int = 1
+
+
+class Encoder:
+    @classmethod
+    def decode(cls, data: bytes) -> bytes:
+        return data
+
+    @classmethod
+    def encode(cls, value: bytes) -> bytes:
+        return value
+
+    @classmethod
+    def get_json_format(cls) -> str:
+        return "x"
+
+
+class OwnSchema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return handler(source)
+
+
+class Permission(enum.IntFlag):
+    READ = 1
+    WRITE = 2
+
+
+class FieldSerializer(APIModel):
+    value: int = 1
+
+    @field_serializer("value")
+    def write(self, value: int) -> str:
+        return str(value)
+
+
+class InheritedSerializer(FieldSerializer):
+    more: int = 1
+
+
+class EverySerializer(APIModel):
+    value: int = 1
+
+    @field_serializer("*")
+    def write(self, value: int) -> str:
+        return str(value)
+
+
+class ModelSerializer(APIModel):
+    value: int = 1
+
+    @model_serializer
+    def write(self) -> dict[str, int]:
+        return {"other": self.value}
+
+
+class Encoders(APIModel):
+    model_config = ConfigDict(json_encoders={int: str})
+    value: int = 1
+
+
+class OtherNames(APIModel):
+    model_config = ConfigDict(validate_by_alias=False, validate_by_name=True)
+    node_count: int = 1
+
+
+class OwnCoreSchema(APIModel):
+    value: int = 1
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any, /) -> Any:
+        return handler(source)
+
+
+def spec_schema(annotation: Any, default: Any = ...) -> Any:
+    spec = create_model("Spec", __base__=APIModel, value=(annotation, default))
+    kind = resource(group="a.example.com", version="v1")(
+        create_model("Thing", __base__=CustomResource, spec=(spec, ...))
+    )
+    return plain(resource_schema(kind))["properties"]["spec"]
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "message"),
+    [
+        (Json[list[int]], ..., "Spec.value: Json may read or write another value than the type says"),
+        (list[Json[int]], ..., "Spec.value[]: Json may read or write another value"),
+        (Annotated[int, PlainSerializer(str)], ..., "Spec.value: PlainSerializer writes another value than the type says"),
+        (dict[str, Annotated[int, PlainSerializer(str)]], ..., "Spec.value[]: PlainSerializer writes another value"),
+        (Annotated[int, WrapSerializer(lambda v, h: h(v))], ..., "Spec.value: WrapSerializer writes another value"),
+        (Base64Str, ..., "Spec.value: EncodedStr may read or write another value"),
+        (Annotated[str, EncodedStr(encoder=Encoder)], ..., "Spec.value: EncodedStr may read or write"),
+        (SerializeAsAny[Inner], ..., "Spec.value: SerializeAsAny may read or write another value"),
+        (SkipValidation[int], ..., "Spec.value: SkipValidation may read or write another value"),
+        (Annotated[int, OwnSchema()], ..., "Spec.value: OwnSchema may read or write another value"),
+        (int, Field(exclude=True), "Spec.value: exclude=True leaves it out of every object, which then cannot be read"),
+        (int, Field(1, alias="a", validation_alias=AliasChoices("a", "b")), "Spec.value: it is written as 'a' but read as AliasChoices"),
+        (FieldSerializer, ..., "FieldSerializer.value: the serializer write writes another value than the type says"),
+        (InheritedSerializer, ..., "InheritedSerializer.value: the serializer write writes another value"),
+        (list[EverySerializer], ..., "EverySerializer.value: the serializer write writes another value"),
+        (ModelSerializer, ..., "ModelSerializer: the model serializer write writes another object than its fields say"),
+        (Encoders, ..., "Encoders: json_encoders in model_config write values otherwise"),
+        (OtherNames, ..., "OtherNames: validate_by_alias=False in model_config reads other names than are written"),
+        (OwnCoreSchema, ..., "OwnCoreSchema: its own __get_pydantic_core_schema__ may read and write another object"),
+        (Permission, ..., "Spec.value: Permission is a Flag, whose combinations are values too"),
+        (Annotated[Kube[Toleration], PreserveUnknownFields()], ..., "Spec.value: Kube[...] reads only the fields of its type"),
+        (int | None, 5, "Spec.value: None is left out of the object, and reads back as the default 5"),
+        (list[int] | None, [], "Spec.value: None is left out of the object, and reads back as the default []"),
+        (Inner | None, Inner(), "Spec.value: None is left out of the object, and reads back as the default Inner(size=1)"),
+        (Inner | None, Field(default_factory=Inner), "Spec.value: None is left out of the object"),
+        (Annotated[int | None, NoDefault()], 5, "Spec.value: None is left out of the object"),
+        (Literal["a", None], "a", "Spec.value: None is left out of the object"),
+        (Annotated[int | None, Required()], None, "Spec.value: None is left out of the object, which Required() refuses"),
+        (Annotated[int, Nullable()], ..., "Spec.value: Nullable() lets the object have null, which its type cannot read"),
+        (list[Annotated[int, Nullable()]], ..., "Spec.value[]: Nullable() lets an item be null, which its type cannot read"),
+        (float, float("nan"), "Spec.value: a float may be rounded"),
+        (list[Any], [float("nan")], "Spec.value: its default [nan] is not valid JSON, which has no NaN"),
+        (dict[str, Any], Field(default_factory=lambda: {"a": float("inf")}), "Spec.value: its default {'a': inf} is not valid JSON"),
+        (Annotated[Any, Default(float("-inf"))], None, "Spec.value: its default -inf is not valid JSON"),
+        (int, Field(1, examples=[float("nan")]), "Spec.value: its example nan is not valid JSON"),
+        (str, "\ud800", "Spec.value: its default '\\ud800' is not valid: it has half of a surrogate pair"),
+        (str, Field("a", description="\ud800"), "Spec.value: its description has half of a surrogate pair"),
+        (int, Field(1, examples=[object()]), "Spec.value: its example <object object"),
+        (int, Field(default_factory=lambda: 1 // 0), "Spec.value: its default cannot be made: ZeroDivisionError"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_it_is_refused(annotation: Any, default: Any, message: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        spec_schema(annotation, default)
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+class Validated(APIModel):
+    value: Annotated[int, AfterValidator(abs), BeforeValidator(int)] = 1
+    epoch: Annotated[Any, PlainSerializer(int), SchemaType("integer")] = None
+    cached: int = Field(default=0, exclude=True)
+
+    @field_validator("value")
+    def check(cls, value: int) -> int:  # noqa: N805 - pydantic makes it a class method
+        return value
+
+    @field_serializer("epoch")
+    def write(self, value: Any) -> int:
+        return int(value)
+
+
+def test_validators_and_types_that_the_project_answers_for_are_no_reason() -> None:
+    found = spec_schema(Validated)["properties"]["value"]["properties"]
+    assert {name: part["type"] for name, part in found.items()} == {"value": "integer", "epoch": "integer"}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "expected"),
+    [
+        (Any, ..., {"x-kubernetes-preserve-unknown-fields": True, "nullable": True}),
+        (Any, None, {"x-kubernetes-preserve-unknown-fields": True}),
+        (Annotated[int | None, Nullable()], 5, {"type": "integer", "format": "int64", "nullable": True, "default": 5}),
+        (Annotated[Literal["a"] | None, Nullable()], None, {"type": "string", "nullable": True, "allOf": [{"enum": ["a"]}]}),
+        (Annotated[Literal["a", None], Nullable()], None, {"type": "string", "nullable": True, "allOf": [{"enum": ["a"]}]}),
+        (Annotated[int, Nullable()] | None, None, {"type": "integer", "format": "int64", "nullable": True}),
+        (Literal["a", None], None, {"type": "string", "enum": ["a"]}),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_null(annotation: Any, default: Any, expected: dict[str, Any]) -> None:
+    assert spec_schema(annotation, default)["properties"]["value"] == expected
+
+
+class Pool(APIModel):
+    zones: list[str] = []
+    labels: dict[str, str] = {}
+    inner: Inner = Inner()
+
+
+def filled() -> Pool:
+    pool = Pool()
+    pool.zones.append("a")
+    pool.labels["a"] = "b"
+    pool.inner.size = 3
+    return pool
+
+
+class Tier(enum.StrEnum):
+    GOLD = "gold"
+
+
+NOON = dt.datetime(2024, 1, 1, 13, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+
+
+@pytest.mark.parametrize(
+    ("annotation", "value", "expected"),
+    [
+        (Pool, filled(), {"zones": ["a"], "labels": {"a": "b"}, "inner": {"size": 3}}),
+        (list[Pool], [filled()], [{"zones": ["a"], "labels": {"a": "b"}, "inner": {"size": 3}}]),
+        (dict[str, Pool], {"a": filled()}, {"a": {"zones": ["a"], "labels": {"a": "b"}, "inner": {"size": 3}}}),
+        (Time, NOON, "2024-01-01T12:00:00Z"),
+        (list[Time], [NOON], ["2024-01-01T12:00:00Z"]),
+        (Base64Bytes, b"\xff\xfe", "//4="),
+        (Tier, Tier.GOLD, "gold"),
+        (Any, {"a": Tier.GOLD, "b": 5.0}, {"a": "gold", "b": 5}),
+        (Kube[Toleration], Toleration(key="a"), {"key": "a"}),
+    ],
+    ids=str,
+)
+def test_defaults_and_examples_are_what_the_field_writes(annotation: Any, value: Any, expected: Any) -> None:
+    found = spec_schema(annotation, Field(default=value, examples=[value]))["properties"]["value"]
+    assert found["default"] == expected
+    assert found["example"] == expected
+    made = spec_schema(Annotated[annotation, Default(value)], Field(default_factory=lambda: value))
+    assert made["properties"]["value"]["default"] == expected
+
+
+class Status(APIModel):
+    phase: str = ""
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "expected"),
+    [
+        (Status | None, None, None),
+        (Status, Status(), None),
+        (Status, Status(phase="New"), None),
+        (Annotated[Status | None, Default({"phase": "Pending"})], None, {"phase": "Pending"}),
+        (Annotated[Status, Default(Status(phase="Pending"))], Status(), {"phase": "Pending"}),
+    ],
+    ids=str,
+)
+def test_a_status_has_the_default_that_is_written(annotation: Any, default: Any, expected: Any) -> None:
+    model = create_model("Thing", __base__=CustomResource, status=(annotation, default))
+    found = plain(resource_schema(resource(group="a.example.com", version="v1")(model)))
+    assert found["properties"]["status"].get("default") == expected
+    assert "required" not in found
+
+
+@pytest.mark.parametrize("annotation", [Status, Annotated[Status | None, Nullable(), Required()]])
+def test_a_required_status_is_refused(annotation: Any) -> None:
+    model = create_model("Thing", __base__=CustomResource, status=(annotation, ...))
+    with pytest.raises(DefinitionError, match=r"^Thing.status: a new object has no status"):
+        resource_schema(resource(group="a.example.com", version="v1")(model))
+    free = create_model("Thing", __base__=CustomResource, status=(annotation, ...))
+    assert "status" in resource_schema(resource(group="a.example.com", version="v1", status=False)(free))["required"]
