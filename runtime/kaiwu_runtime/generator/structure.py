@@ -45,7 +45,7 @@ from kaiwu_runtime.generator.rules import (
     removal_rule,
 )
 from kaiwu_runtime.generator.scalars import int_or_string, quantity, scalar_schema
-from kaiwu_runtime.generator.schema import Schema, allow_null
+from kaiwu_runtime.generator.schema import Schema, allow_null, walk
 from kaiwu_runtime.generator.written_form import check_excluded, check_field, check_metadata, check_model
 
 if TYPE_CHECKING:
