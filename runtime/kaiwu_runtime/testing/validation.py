@@ -16,6 +16,7 @@ from kaiwu_runtime.testing.kinds import FakeKind
 from kaiwu_runtime.testing.refusals import invalid_fields, invalid_options
 
 NAME_LENGTH = 253
+LABEL_LENGTH = 63
 GENERATED_LENGTH = 63
 """A generated name is cut so that it has this length with its suffix."""
 
@@ -24,8 +25,11 @@ _ANNOTATION_BYTES = 256 * 1024
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _DNS_LABEL = re.compile(_LABEL)
-_DNS_1035_LABEL = re.compile(r"[a-z](?:[-a-z0-9]*[a-z0-9])?")
 _QUALIFIED = re.compile(r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+# As Kubernetes 1.37 has it; before 1.36 a Service's name began with a letter.
+_LABEL_KINDS = frozenset({("", "Namespace"), ("", "Service"), ("apps", "StatefulSet")})
+_SHORTER = {("batch", "CronJob"): 52, ("batch", "Job"): 63}
+"""Maximum length of a name, where Pods or Jobs get names from it."""
 _STANDARD_FINALIZERS = frozenset({"foregroundDeletion", "kubernetes", "orphan"})
 _OWNER = ("apiVersion", "kind", "name", "uid")
 
@@ -99,7 +103,7 @@ def _names(kind: FakeKind, metadata: Mapping[str, Any]) -> Iterator[Problem]:
     name = metadata.get("name", "")
     if not name:
         yield Problem("metadata.name", "Required value: name or generateName is required")
-    elif not _is_name(kind, name):
+    elif not _is_name(kind, name) or len(name) > _SHORTER.get((kind.identity.group, kind.identity.kind), len(name)):
         yield Problem("metadata.name", f'Invalid value: "{name}"')
     if metadata.get("generation", 0) < 0:
         yield Problem("metadata.generation", "Invalid value: must be greater than or equal to 0")
@@ -109,10 +113,8 @@ def _is_name(kind: FakeKind, name: str) -> bool:
     identity = kind.identity
     if identity.group == "rbac.authorization.k8s.io":
         return name not in {".", ".."} and "/" not in name and "%" not in name
-    if (identity.group, identity.kind) == ("", "Namespace"):
-        return len(name) <= GENERATED_LENGTH and _DNS_LABEL.fullmatch(name) is not None
-    if (identity.group, identity.kind) == ("", "Service"):
-        return len(name) <= GENERATED_LENGTH and _DNS_1035_LABEL.fullmatch(name) is not None
+    if (identity.group, identity.kind) in _LABEL_KINDS:
+        return len(name) <= LABEL_LENGTH and _DNS_LABEL.fullmatch(name) is not None
     return is_subdomain(name)
 
 
@@ -126,14 +128,14 @@ def is_qualified(name: str) -> bool:
     prefix, slash, rest = name.rpartition("/")
     if slash and not is_subdomain(prefix):
         return False
-    return len(rest) <= GENERATED_LENGTH and _QUALIFIED.fullmatch(rest) is not None
+    return len(rest) <= LABEL_LENGTH and _QUALIFIED.fullmatch(rest) is not None
 
 
 def _maps(metadata: Mapping[str, Any]) -> Iterator[Problem]:
     for key, value in (metadata.get("labels") or {}).items():
         if not is_qualified(key):
             yield Problem("metadata.labels", f'Invalid value: "{key}": not a valid label key')
-        if value and (len(value) > GENERATED_LENGTH or _QUALIFIED.fullmatch(value) is None):
+        if value and (len(value) > LABEL_LENGTH or _QUALIFIED.fullmatch(value) is None):
             yield Problem("metadata.labels", f'Invalid value: "{value}": not a valid label value')
     annotations = metadata.get("annotations") or {}
     for key in annotations:
