@@ -16,6 +16,8 @@ from typing import Any
 import yaml
 
 _MAX_VALUES = 5_000_000
+_MAX_DEPTH = 400
+_INDENTED = re.compile(rf"^[ \-?]{{{_MAX_DEPTH}}}", re.MULTILINE)
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _TAG = "tag:yaml.org,2002:"
@@ -64,6 +66,7 @@ _Loader.add_constructor(_TAG + "bool", _construct_bool)
 _Loader.add_constructor(_TAG + "int", _construct_number)
 _Loader.add_constructor(_TAG + "float", _construct_number)
 _Loader.add_constructor(_TAG + "timestamp", _BASE.construct_yaml_str)
+_Loader.add_constructor(_TAG + "merge", _BASE.construct_yaml_str)  # as a value it is text
 
 
 def read_manifests(data: bytes) -> list[dict[str, Any]]:
@@ -104,8 +107,22 @@ def _documents(text: str) -> Iterator[Any]:
         with contextlib.suppress(json.JSONDecodeError):
             yield from _json_documents(text)
             return
-    # A mark at the beginning, with a comment or without, is not a document of its own.
+    _check_depth(text)
     yield from yaml.load_all(text, _Loader)
+
+
+def _check_depth(text: str) -> None:
+    """Refuse what is nested so deeply that libyaml's composer would end the process; it counts no depth itself."""
+    if text.count("[") + text.count("{") <= _MAX_DEPTH and not _INDENTED.search(text):
+        return
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                raise ManifestError("is nested too deeply")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _json_documents(text: str) -> list[Any]:
