@@ -14,13 +14,13 @@
 
 """What the tests share: a real etcd and kube-apiserver, and the operator running against them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from kaiwu_runtime import Client, Manager, ManagerOptions
 from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.testing import run_manager
 
 import controllers
 
@@ -40,23 +40,27 @@ def installed(control_plane: ControlPlane) -> ControlPlane:
 
 @pytest.fixture
 async def client(installed: ControlPlane) -> AsyncIterator[Client]:
-    """A client that may do everything."""
+    """A client of a cluster administrator, for the tests themselves."""
     async with Client.connect(installed.kubeconfig) as connected:
         yield connected
 
 
+@pytest.fixture(scope="session")
+def service_account(installed: ControlPlane) -> Path:
+    """The kubeconfig of the operator: its ServiceAccount with the roles in config/rbac, as `make deploy` makes it."""
+    return installed.as_service_account(PROJECT / "config/rbac")
+
+
 @pytest.fixture
-async def manager(installed: ControlPlane) -> AsyncIterator[Manager]:
-    """The operator, running as `make run` runs it."""
-    running = Manager(
+async def manager(service_account: Path) -> AsyncIterator[Manager]:
+    """The operator, running with its own permissions; a missing @rbac fails the test."""
+    manager = Manager(
         ManagerOptions(
-            kubeconfig=str(installed.kubeconfig),
+            kubeconfig=str(service_account),
             field_manager="kaiwu-operator",
             health_probe_bind_address="0",
         )
     )
-    running.discover(controllers)
-    task = asyncio.create_task(running.start())
-    yield running
-    running.stop()
-    await task
+    manager.discover(controllers)
+    async with run_manager(manager):
+        yield manager
