@@ -17,19 +17,17 @@ import random
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
 import kaiwu_runtime
-from kaiwu_runtime.client.authentication import Authentication, StaticAuthentication
 from kaiwu_runtime.client.connection import Connection, Response
 from kaiwu_runtime.client.connections import Connections
 from kaiwu_runtime.client.credentials import Credentials
 from kaiwu_runtime.client.failure import CONNECTION_ERRORS, is_broken, pause_before_retry, reason, refusal
 from kaiwu_runtime.client.lines import LineSplitter
 from kaiwu_runtime.client.paths import quoted
-from kaiwu_runtime.client.rotation import PERIOD_SECONDS, Rotation
+from kaiwu_runtime.client.renewal import CredentialRenewal, Sent
 from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.client.warnings import parse_warnings
 from kaiwu_runtime.errors import (
@@ -84,20 +82,14 @@ class HTTPTransport:
     """
 
     def __init__(self, credentials: Credentials, *, limit: int = 100, request_timeout: float = REQUEST_SECONDS) -> None:
-        credentials = replace(credentials)  # changed in place when the files are; another transport has its own
-        self._credentials = credentials
-        self._authentication = _authentication(credentials)
-        self._certificate = self._authentication.certificate
-        self._rotation = Rotation(credentials)
-        self._rotating = asyncio.Lock()
-        self._streams = 0
-        self._looking: asyncio.Task[None] | None = None
+        self._server = credentials.server
         self._route = credentials.route
         self._prefix = self._route.prefix
         self._connections = Connections(self._route, credentials.tls_context())
+        self._heads: dict[tuple[str, str, str], str] = {}
+        self._credentials = CredentialRenewal(credentials, self._connections.use, self._heads.clear)
         self._slots = asyncio.Semaphore(limit)
         self._timeout = request_timeout
-        self._heads: dict[tuple[str, str, str], str] = {}
         self._warned: set[str] = set()
         self.guard: Callable[[], None] | None = None
         self.on_answer: Callable[[str, int], None] | None = None
@@ -106,7 +98,7 @@ class HTTPTransport:
     @property
     def server(self) -> str:
         """The API server's URL."""
-        return self._credentials.server
+        return self._server
 
     async def request(
         self,
@@ -138,7 +130,7 @@ class HTTPTransport:
                 if response.status < 300:
                     return answer
                 refused = refusal(method, path, response, answer)
-                if refused.code == 401 and not renewed and await self._renew_unless(*sent):
+                if refused.code == 401 and not renewed and await self._credentials.after_rejection(sent):
                     renewed = True
                     continue
                 wanted = pause_before_retry(refused)
@@ -158,43 +150,39 @@ class HTTPTransport:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.transport.Transport`."""
         request = _Request("GET", _target(path, params), accept)
         try:
-            sent = await self._authorization()
+            sent = await self._credentials.current()
             try:
-                connection = await self._begin(path, request, sent[0])
+                connection = await self._begin(path, request, sent.authorization)
             except UnauthorizedError:
-                if not await self._renew_unless(*sent):
+                if not await self._credentials.after_rejection(sent):
                     raise
-                connection = await self._begin(path, request, (await self._authorization())[0])
+                connection = await self._begin(path, request, (await self._credentials.current()).authorization)
         except CONNECTION_ERRORS as error:
             raise APIConnectionError(f"watch of {path}: {reason(error)}") from error
-        self._streams += 1
-        if self._looking is None and self._credentials.reload is not None:
-            self._looking = asyncio.create_task(self._look_at_files(), name="renewed credentials")
         try:
             splitter = LineSplitter()
-            async with aclosing(connection.chunks(idle_timeout)) as chunks:
-                async for chunk in chunks:
-                    for line in splitter.feed(chunk):
-                        yield line
+            with self._credentials.watching():
+                async with aclosing(connection.chunks(idle_timeout)) as chunks:
+                    async for chunk in chunks:
+                        for line in splitter.feed(chunk):
+                            yield line
         except CONNECTION_ERRORS as error:
             raise WatchInterruptedError(f"watch of {path}: {reason(error)}") from error
         finally:
-            self._streams -= 1
             self._connections.release(connection)
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._looking is not None:
-            self._looking.cancel()
+        self._credentials.close()
         await self._connections.close()
 
-    async def _send(self, request: _Request) -> tuple[Response, bytes, tuple[str, int]]:
-        """Return an answer's head and body, and the credentials that were sent; see `_authorization`."""
+    async def _send(self, request: _Request) -> tuple[Response, bytes, Sent]:
+        """Return an answer's head and body, and the credentials that were sent."""
         try:
             async with self._slots:
                 # With a slot already: a token may expire while a request waits for its turn.
-                sent = await self._authorization()
-                content = self._encoded(request, sent[0])
+                sent = await self._credentials.current()
+                content = self._encoded(request, sent.authorization)
                 connection = await self._connection()
                 try:
                     if self.guard is not None and request.method != "GET":
@@ -224,26 +212,12 @@ class HTTPTransport:
             raise
         return connection
 
-    async def _authorization(self) -> tuple[str, int]:
-        """Return an Authorization header that is good now, and the generation of what else the server knows us by."""
-        if self._rotation.due():
-            await self._reread(force=False)
-        authorization = self._authentication.authorization()
-        if authorization is None:
-            await self._renew(rejected=False)
-            authorization = self._authentication.authorization() or ""
-        if self._authentication.certificate is not self._certificate:
-            await self._use_certificate()  # another client with the same credentials has renewed them
-        return authorization, self._rotation.generation
-
     async def _connection(self) -> Connection:
         """Return a connection; a certificate that is not trusted may be so by authorities that were replaced."""
         try:
             return await self._connections.acquire()
         except ssl.SSLError:
-            generation = self._rotation.generation
-            await self._reread(force=True)
-            if self._rotation.generation == generation:
+            if not await self._credentials.read_again(force=True):
                 raise
         return await self._connections.acquire()
 
@@ -267,56 +241,6 @@ class HTTPTransport:
         if self.on_refusal is not None:
             self.on_refusal(error)
         return error
-
-    async def _renew_unless(self, rejected: str, generation: int) -> bool:
-        """Renew what the server has rejected, unless the rejection of another request has led to that already."""
-        if self._rotation.generation != generation or self._authentication.authorization() not in {rejected, None}:
-            return True
-        return await self._renew(rejected=True) or await self._reread(force=True)
-
-    async def _renew(self, *, rejected: bool) -> bool:
-        """Renew the credentials; a new client certificate counts for new connections.
-
-        Raises:
-            CredentialsError: They cannot be renewed, for whatever reason.
-        """
-        try:
-            renewed = await self._authentication.renew(rejected=rejected)
-            await self._use_certificate()
-        except CredentialsError:
-            raise
-        except Exception as error:
-            raise CredentialsError(f"cannot renew the credentials: {str(error) or type(error).__name__}") from error
-        return renewed
-
-    async def _look_at_files(self) -> None:
-        """Follow the files while there are watches: a quiet operator sends no request that would."""
-        try:
-            while self._streams:
-                await asyncio.sleep(PERIOD_SECONDS)
-                if self._rotation.due():
-                    await self._reread(force=False)
-        finally:
-            self._looking = None
-
-    async def _use_certificate(self) -> None:
-        """Make new connections with the certificate that the credentials bring now."""
-        certificate = self._authentication.certificate
-        if certificate != self._certificate:
-            self._connections.use(await asyncio.to_thread(self._credentials.tls_context))
-        self._certificate = certificate
-
-    async def _reread(self, *, force: bool) -> bool:
-        """Read the files again that the credentials came from; tell whether anything is new."""
-        async with self._rotating:
-            changed, context = await asyncio.to_thread(self._rotation.read, force=force)
-            if changed:
-                self._authentication = _authentication(self._credentials)
-                self._certificate = self._authentication.certificate
-                self._heads.clear()
-            if context is not None:
-                self._connections.use(context)
-        return changed
 
     def _head(self, authorization: str, content_type: str, accept: str) -> str:
         """Return the headers that many requests share, with the line end before them."""
@@ -356,19 +280,6 @@ def _target(path: str, params: Mapping[str, str] | None) -> str:
 def _query(params: tuple[tuple[str, str], ...]) -> str:
     # Writes come with one of a few: who writes, and how.
     return "&".join(f"{name}={quoted(value)}" for name, value in params)
-
-
-def _authentication(credentials: Credentials) -> Authentication:
-    """Return how requests are authenticated: not at all without TLS, where the network can read it."""
-    authentication = credentials.authentication
-    if credentials.server.startswith("https://"):
-        return authentication
-    anonymous = isinstance(authentication, StaticAuthentication) and not authentication.authorization()
-    if not anonymous or credentials.certificate is not None:
-        logger.warning(
-            "Sending no credentials: the server's URL is http://, not https://", extra={"server": credentials.server}
-        )
-    return StaticAuthentication()
 
 
 def _check_header(name: str, value: str) -> None:

@@ -44,7 +44,8 @@ def select_proxy(server: str, configured: str | None) -> str | None:
 def _is_proxy(proxy: str) -> bool:
     try:
         url = urlsplit(proxy)
-        return url.scheme in {"http", "https", *SOCKS_SCHEMES} and bool(url.hostname) and url.port != 0
+        whole = "@" not in url.path + url.query + url.fragment  # a password that is not quoted would end the host
+        return url.scheme in {"http", "https", *SOCKS_SCHEMES} and bool(url.hostname) and url.port != 0 and whole
     except ValueError:  # brackets that do not match, a port that is not a number
         return False
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from aiohttp import web
 
-from kaiwu_runtime.client import HTTPTransport, http_transport
+from kaiwu_runtime.client import HTTPTransport, renewal
 from kaiwu_runtime.client import rotation as rotation_module
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.rotation import PERIOD_SECONDS, Rotation
@@ -218,9 +218,9 @@ async def test_what_is_still_accepted_is_replaced_within_the_period(
         write(cluster, "new")
         await transport.request("GET", "/x")
         assert cluster.callers == ["old", "old"]
-        transport._rotation._next = 0.0
-        if hasattr(transport._authentication, "_read_at"):
-            transport._authentication._read_at -= PERIOD_SECONDS
+        transport._credentials._rotation._next = 0.0
+        if hasattr(transport._credentials._authentication, "_read_at"):
+            transport._credentials._authentication._read_at -= PERIOD_SECONDS
         await transport.request("GET", "/x")
         assert cluster.callers[-1] == "new"
 
@@ -236,7 +236,7 @@ async def test_a_watch_ends_with_the_certificate_it_was_made_with(
         lines = transport.stream("/x", params={}, idle_timeout=30)
         assert await anext(lines) == b"one"
         write(cluster, "new")
-        transport._rotation._next = 0.0
+        transport._credentials._rotation._next = 0.0
         await transport.request("GET", "/x")
         with pytest.raises(WatchInterruptedError):
             await anext(lines)
@@ -250,7 +250,7 @@ async def test_a_quiet_watch_does_not_outlive_its_certificate(
     cluster: Cluster, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With no request beside it that would look at the files."""
-    monkeypatch.setattr(http_transport, "PERIOD_SECONDS", 0.05)
+    monkeypatch.setattr(renewal, "PERIOD_SECONDS", 0.05)
     monkeypatch.setattr(rotation_module, "PERIOD_SECONDS", 0.02)
     write(cluster, "old")
     cluster.accepted = {"old", "new"}
@@ -350,7 +350,7 @@ async def test_what_cannot_be_used_is_not_taken(
         spoil(cluster)
         with caplog.at_level(logging.WARNING):
             for _ in range(3):
-                transport._rotation._next = 0.0
+                transport._credentials._rotation._next = 0.0
                 await transport.request("GET", "/x")
         assert set(cluster.callers) == {"old"}
         (record,) = caplog.records  # once, however often it is looked at
@@ -358,7 +358,7 @@ async def test_what_cannot_be_used_is_not_taken(
         assert "secret" not in record.error  # type: ignore[attr-defined]
         (cluster.folder / "config").unlink(missing_ok=True)
         certificate_files(cluster, "new")
-        transport._rotation._next = 0.0
+        transport._credentials._rotation._next = 0.0
         await transport.request("GET", "/x")
         assert cluster.callers[-1] == "new"
 
@@ -390,7 +390,7 @@ async def test_another_current_context_is_for_other_programs(cluster: Cluster, m
         content["contexts"].append({"name": "them", "context": {"cluster": "c", "user": "them"}})
         content["current-context"] = "them"
         replaced(path, yaml.safe_dump(content).encode())
-        transport._rotation._next = 0.0
+        transport._credentials._rotation._next = 0.0
         await transport.request("GET", "/x")
     assert cluster.callers == ["mine"]
 
@@ -424,7 +424,7 @@ async def test_a_plugin_is_not_run_because_the_kubeconfig_was_touched(cluster: C
         for _ in range(3):
             await transport.request("GET", "/x")
             kubeconfig(cluster, {"exec": entry})
-            transport._rotation._next = 0.0
+            transport._credentials._rotation._next = 0.0
         assert (tmp_path / "runs").read_text() == "run\n"
     finally:
         await transport.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kaiwu_runtime.client import Client, HTTPTransport
@@ -173,7 +173,7 @@ async def test_no_redirect_is_followed(tls_server: Server, status: int, method: 
 PART = st.text(st.characters(codec="utf-8", exclude_characters="@[]\t\r\n"), min_size=3, max_size=12)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     user=PART,
     password=PART.map(lambda text: f"pw{text}"),
@@ -191,6 +191,9 @@ PART = st.text(st.characters(codec="utf-8", exclude_characters="@[]\t\r\n"), min
         ]
     ),
 )
+@example(user="00#", password="pw000", where="server", shape="https://{}@h:x")
+@example(user="00", password="pw/0", where="server", shape="https://{}@h:x")
+@example(user="a?", password="pw0", where="proxy", shape="http://{}@")
 def test_no_message_about_a_url_shows_its_credentials(
     tmp_path: Path, user: str, password: str, where: str, shape: str
 ) -> None:
