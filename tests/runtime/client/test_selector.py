@@ -12,34 +12,38 @@ from kaiwu_runtime import Client
 from kaiwu_runtime.client.selector import field_selector, label_selector
 from kaiwu_runtime.errors import BadRequestError
 
+WEIGHTS = ("heavy", "light", "odd")
 OBJECTS: dict[str, dict[str, str]] = {
     "plain": {},
     "db": {"app": "db"},
     "old-db": {"app": "db", "old": ""},
     "web": {"app": "web", "example.com/tier": "front"},
+    "heavy": {"weight": "500"},
+    "light": {"weight": "5"},
+    "odd": {"weight": "five"},
     "in": {"in": "notin", "example.com/tier": "back"},
 }
 
 SELECTORS = [
-    pytest.param("", {"plain", "db", "old-db", "web", "in"}, id="empty"),
+    pytest.param("", {*WEIGHTS, "plain", "db", "old-db", "web", "in"}, id="empty"),
     pytest.param("app=db", {"db", "old-db"}, id="equals"),
     pytest.param("app==db", {"db", "old-db"}, id="double equals"),
     pytest.param("app = db", {"db", "old-db"}, id="equals with spaces"),
-    pytest.param("app!=db", {"plain", "web", "in"}, id="not equal holds without the label"),
+    pytest.param("app!=db", {*WEIGHTS, "plain", "web", "in"}, id="not equal holds without the label"),
     pytest.param("app != db,app", {"web"}, id="not equal and present"),
     pytest.param("app in (db)", {"db", "old-db"}, id="in"),
     pytest.param("app in (db,web)", {"db", "old-db", "web"}, id="in several"),
     pytest.param("app in ( db , web )", {"db", "old-db", "web"}, id="in with spaces"),
     pytest.param("app in(db,web)", {"db", "old-db", "web"}, id="in without a space"),
     pytest.param("app  in  (db)", {"db", "old-db"}, id="in with many spaces"),
-    pytest.param("app notin (db,web)", {"plain", "in"}, id="notin holds without the label"),
-    pytest.param("app notin(db)", {"plain", "web", "in"}, id="notin without a space"),
+    pytest.param("app notin (db,web)", {"plain", "in", *WEIGHTS}, id="notin holds without the label"),
+    pytest.param("app notin(db)", {"plain", "web", "in", *WEIGHTS}, id="notin without a space"),
     pytest.param("app", {"db", "old-db", "web"}, id="exists"),
-    pytest.param("!app", {"plain", "in"}, id="does not exist"),
-    pytest.param("! app", {"plain", "in"}, id="does not exist with a space"),
+    pytest.param("!app", {"plain", "in", *WEIGHTS}, id="does not exist"),
+    pytest.param("! app", {"plain", "in", *WEIGHTS}, id="does not exist with a space"),
     pytest.param("old=", {"old-db"}, id="empty value"),
     pytest.param("old in (,x)", {"old-db"}, id="empty value in a set"),
-    pytest.param("old!=", {"plain", "db", "web", "in"}, id="not the empty value"),
+    pytest.param("old!=", {"plain", "db", "web", "in", *WEIGHTS}, id="not the empty value"),
     pytest.param("app=db,!old", {"db"}, id="both"),
     pytest.param(" app=db , !old ", {"db"}, id="both with spaces"),
     pytest.param("app in (db,web),example.com/tier=front", {"web"}, id="comma in a set"),
@@ -47,6 +51,11 @@ SELECTORS = [
     pytest.param("in", {"in"}, id="a key called in"),
     pytest.param("in in (notin)", {"in"}, id="a key called in, in a set"),
     pytest.param("app=db,app=web", set(), id="contradiction"),
+    pytest.param("weight>5", {"heavy"}, id="greater"),
+    pytest.param("weight > 4", {"heavy", "light"}, id="greater with spaces"),
+    pytest.param("weight<6", {"light"}, id="less; a word is neither"),
+    pytest.param("weight>1,weight<1000", {"heavy", "light"}, id="a range"),
+    pytest.param("weight<05", set(), id="leading zero"),
 ]
 
 BROKEN = [
@@ -64,6 +73,17 @@ BROKEN = [
     pytest.param("!", id="not alone"),
     pytest.param("app=d b", id="space in a value"),
     pytest.param("app=(db)", id="parentheses in a value"),
+    pytest.param("weight>", id="greater than nothing"),
+    pytest.param("weight>b", id="greater than a word"),
+    pytest.param("weight>=5", id="greater or equal"),
+    pytest.param("weight>1.5", id="greater than a float"),
+    pytest.param("weight>99999999999999999999", id="greater than an int64"),
+    pytest.param("weight<-1", id="less than a value that is no label"),
+    pytest.param("-app", id="a key that begins with a dash"),
+    pytest.param("example.com/=db", id="a prefix without a name"),
+    pytest.param("app=_db", id="a value that begins with an underscore"),
+    pytest.param("app in (d b)", id="a space in a set"),
+    pytest.param("app=" + "x" * 64, id="a value of 64 characters"),
 ]
 
 
