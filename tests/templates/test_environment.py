@@ -14,8 +14,8 @@ import pytest
 from .cases import EXAMPLE
 from .generation import environment, generate
 
-# Of idna-3.7-py3-none-any.whl.
-IDNA = "82fee1fc78add43492d3a1898bfa6d8a904cc97d8427f683ed8e798d07761aa0"
+# Of attrs-23.2.0-py3-none-any.whl.
+ATTRS = "99b87a485a5820b23b879f04c2305b44b951b502fd64be915879d77a7e8fc6f1"
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_everything_is_pinned_with_hashes(fresh: Path, path_of_installer: str) -
     pinned = locks[0].read_text(encoding="utf-8")
     assert {"aiohttp", "pydantic", "uvloop"} <= set(re.findall(r"^([a-z0-9._-]+)==", pinned, re.MULTILINE))
 
-    older = re.sub(r"(?m)^idna==.*\n(?: +--hash.*\n)+", f"idna==3.7 \\\\\n    --hash=sha256:{IDNA}\n", pinned)
+    older = re.sub(r"(?m)^attrs==.*\n(?: +--hash.*\n)+", f"attrs==23.2.0 \\\\\n    --hash=sha256:{ATTRS}\n", pinned)
     assert older != pinned
     locks[0].write_text(older, encoding="utf-8")
     with (fresh / "requirements.txt").open("a", encoding="utf-8") as stream:
@@ -110,10 +110,10 @@ def test_everything_is_pinned_with_hashes(fresh: Path, path_of_installer: str) -
     result = make(fresh, path_of_installer, "generate")
     assert result.returncode == 0, result.stdout + result.stderr
     again = locks[0].read_text(encoding="utf-8")
-    assert "\nidna==3.7 " in again
+    assert "\nattrs==23.2.0 " in again
     assert "\nfuncy==2.0 " in again
     installed = {path.name.partition(".dist-info")[0] for path in (fresh / ".venv").glob("lib/python*/site-packages/*")}
-    assert {"idna-3.7", "funcy-2.0"} <= installed
+    assert {"attrs-23.2.0", "funcy-2.0"} <= installed
     assert sorted(path.name for path in fresh.iterdir() if "lock" in path.name) == sorted(lock.name for lock in locks)
 
     before = {lock: lock.read_bytes() for lock in locks}
@@ -125,14 +125,18 @@ def test_a_file_with_another_hash_is_not_installed(fresh: Path, path_of_installe
     assert make(fresh, path_of_installer, "lock").returncode == 0
     lock = fresh / "requirements.lock"
     text = lock.read_text(encoding="utf-8")
-    lock.write_text(re.sub(r"(?m)(^idna==.*\n)(?: +--hash.*\n)+", rf"\1    --hash=sha256:{'0' * 64}\n", text), encoding="utf-8")
+    lock.write_text(
+        re.sub(r"(?m)(^idna==.*\n)(?: +--hash.*\n)+", rf"\1    --hash=sha256:{'0' * 64}\n", text), encoding="utf-8"
+    )
     result = make(fresh, path_of_installer, "generate")
     assert result.returncode == 2
     assert "hash" in (result.stdout + result.stderr).lower()
     assert not (fresh / ".venv" / ".installed").exists()
 
 
-def test_without_a_package_index_the_lists_are_installed_with_a_warning(fresh: Path, path_of_installer: str, tmp_path: Path) -> None:
+def test_without_a_package_index_the_lists_are_installed_with_a_warning(
+    fresh: Path, path_of_installer: str, tmp_path: Path
+) -> None:
     """And the image is not built: what it would hold is not known."""
     nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "UV_HTTP_RETRIES": "0"}
     command = ["make", f"PYTHON={sys.executable}", "generate"]

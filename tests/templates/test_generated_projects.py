@@ -151,7 +151,9 @@ def test_a_package_of_ones_own_is_built_and_linted(prepared: dict[str, Project],
     (project.folder / "clock").mkdir()
     (project.folder / "clock/__init__.py").write_text("def tick() -> int:\n    return 1\n", encoding="utf-8")
     main = project.folder / "main.py"
-    text = main.read_text(encoding="utf-8").replace("import controllers\n", "import controllers\nfrom clock import tick\n")
+    text = main.read_text(encoding="utf-8").replace(
+        "import controllers\n", "import controllers\nfrom clock import tick\n"
+    )
     main.write_text(text.replace("    manager.discover", "    tick()\n    manager.discover"), encoding="utf-8")
     project.run("make", "build")
     project.run("make", "lint")

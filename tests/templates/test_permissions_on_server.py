@@ -84,7 +84,8 @@ def granted(folder: Path) -> set[Use]:
     bound = {
         (each["roleRef"]["kind"], each["roleRef"]["name"])
         for each in objects
-        if each["kind"].endswith("Binding") and any(s["name"] == ACCOUNT.split(":")[-1] for s in each["subjects"])
+        if each["kind"].endswith("Binding")
+        and any(s["name"] == ACCOUNT.rsplit(":", maxsplit=1)[-1] for s in each["subjects"])
     }
     rules = [rule for each in objects if (each["kind"], each["metadata"]["name"]) in bound for rule in each["rules"]]
     return {
