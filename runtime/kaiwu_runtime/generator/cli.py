@@ -44,6 +44,11 @@ def parser() -> argparse.ArgumentParser:
     manifests.add_argument(
         "--max-description", type=_length, metavar="N", help="cut descriptions in the CRDs to N characters, 0: none"
     )
+    manifests.add_argument(
+        "--server",
+        action="store_true",
+        help="let the API server of the current kubeconfig check the CRDs by a dry run before they are written",
+    )
     manifests.set_defaults(run=write_manifests)
     generate = commands.add_parser("generate", help="write JSON Schemas for editors and the API reference")
     generate.add_argument("--api", type=Path, help="folder of the *_types.py files (default: api)")
@@ -69,6 +74,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def write_manifests(options: argparse.Namespace) -> list[Written]:
     """Write the CRDs and the roles."""
     crds = _crds(options.api, options.max_description)
+    if options.server:
+        from kaiwu_runtime.generator.server_check import check_on_server  # noqa: PLC0415 - it imports the client
+
+        check_on_server(crds)
     controllers = _folder(options.controllers, _CONTROLLERS, "--controllers")
     rules = find_rules(controllers, Path.cwd()) if controllers else []
     roles = build_roles(rules, role_name=options.role_name, namespaced=options.namespaced)

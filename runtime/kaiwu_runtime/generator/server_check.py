@@ -1,0 +1,50 @@
+"""Asks a real API server whether it would take the CRDs, without storing them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from kaiwu_runtime.errors import APIError, DefinitionError
+from kaiwu_runtime.generator.crd import CustomResourceDefinition
+
+_COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_APPLY = "application/apply-patch+yaml"
+_FIELD_MANAGER = "kaiwu-generator"
+
+
+def check_on_server(crds: Sequence[CustomResourceDefinition]) -> None:
+    """Apply CRDs as a dry run to the cluster that the environment points at.
+
+    What is there already counts: the API server also says whether it would take the change. It needs the
+    permission to patch CRDs.
+
+    Raises:
+        ConfigurationError: No usable kubeconfig.
+        DefinitionError: The API server refuses a CRD, or cannot be asked; the message is one line.
+
+    See https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
+    """
+    if crds:
+        asyncio.run(_check(crds))
+
+
+async def _check(crds: Sequence[CustomResourceDefinition]) -> None:
+    from kaiwu_runtime.client import Client  # noqa: PLC0415 - without --server nothing is sent
+
+    async with Client.connect() as client:
+        for crd in crds:
+            name = crd.manifest["metadata"]["name"]
+            try:
+                await client.transport.request(
+                    "PATCH",
+                    f"{_COLLECTION}/{quote(name)}",
+                    params={"dryRun": "All", "fieldManager": _FIELD_MANAGER, "force": "true"},
+                    body=json.dumps(crd.manifest).encode(),
+                    content_type=_APPLY,
+                )
+            except APIError as error:
+                text = " ".join(str(error).split())
+                raise DefinitionError(f"--server: the API server does not take {name}: {text}") from None
