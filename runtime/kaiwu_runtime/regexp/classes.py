@@ -37,12 +37,14 @@ class ClassReader:
     Attributes:
         notes: What Go reads, but not as other engines do, or only lately.
         posix: Whether a class such as ``[[:alpha:]]`` was read.
+        portable: Whether nothing was read that JavaScript does not know.
     """
 
     def __init__(self, text: str) -> None:
         self._text = text
         self.notes: list[str] = []
         self.posix = False
+        self.portable = True
 
     def set_escape(self, at: int) -> tuple[str, int] | None:
         r"""Return the content of a class for ``\d``, ``\pL`` and the like, and the position behind; None if none."""
@@ -72,6 +74,7 @@ class ClassReader:
         found = unicode_class(name)
         if found is None:
             raise PatternError(f"{show(text[at:after])} is not a Unicode category or script that Go knows")
+        self.portable = False
         actual, lately = found
         if lately:
             self.notes.append(f"{show(text[at:after])} needs an API server built with Go 1.25 or newer")
@@ -92,6 +95,7 @@ class ClassReader:
         if letter < "\x80" and not letter.isalnum():
             return ord(letter), at + 2
         if letter in _CONTROLS:
+            self.portable &= letter != "a"
             return _CONTROLS[letter], at + 2
         if letter == "x":
             return self._hexadecimal(at)
@@ -100,6 +104,7 @@ class ClassReader:
             digits = octal
             while digits and not all("0" <= digit <= "7" for digit in digits):
                 digits = digits[:-1]
+            self.portable = False
             return int(digits, 8), at + 1 + len(digits)
         if letter.isdigit():
             raise PatternError(f"a back reference such as {show(text[at : at + 2])} does not exist in Go")
@@ -109,6 +114,7 @@ class ClassReader:
     def _hexadecimal(self, at: int) -> tuple[int, int]:
         text = self._text
         if text[at + 2 : at + 3] == "{":
+            self.portable = False
             end = text.find("}", at)
             digits, after = text[at + 3 : end if end >= 0 else None], end + 1
             if end < 0:
@@ -149,6 +155,7 @@ class ClassReader:
         if content is None:
             raise PatternError(f"{show(text[at : end + 2])} is not a class: use one of {', '.join(_POSIX)}")
         self.posix = True
+        self.portable = False
         return (f"[^{content}]" if name.startswith("^") else content), end + 2
 
     def _range(self, at: int, start: int) -> tuple[str, int]:

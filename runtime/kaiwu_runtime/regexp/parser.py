@@ -45,12 +45,15 @@ class GoPattern:
         rust: The same for Rust's ``regex``, which pydantic uses.
         notes: What deserves a word: text that looks like a repetition, names that only new API servers know.
         posix_classes: Whether it holds a class such as ``[[:alpha:]]``, which Python reads differently.
+        portable: Whether it holds nothing that JavaScript, and so an editor, does not know: flags, ``\\Q...\\E``,
+            ``\\A``, ``\\z``, ``\\pL``, ``[[:alpha:]]``, ``\\x{10FFFF}``.
     """
 
     source: str
     rust: str
     notes: tuple[str, ...] = ()
     posix_classes: bool = False
+    portable: bool = True
 
 
 @dataclass(slots=True)
@@ -104,7 +107,13 @@ class _Parser:
         if len(self._frames) > 1:
             raise PatternError("a '(' has no closing ')'")
         whole = self._checked(self._frames[0].closed())
-        return GoPattern(self._text, whole.rust, tuple(dict.fromkeys(self._classes.notes)), self._classes.posix)
+        return GoPattern(
+            self._text,
+            whole.rust,
+            tuple(dict.fromkeys(self._classes.notes)),
+            self._classes.posix,
+            self._classes.portable,
+        )
 
     def _element(self) -> None:
         match self._text[self._at]:
@@ -148,6 +157,7 @@ class _Parser:
             self._frames.append(_Frame(self._flags))
             self._at += 1
             return
+        self._classes.portable &= rest.startswith(("(?:", "(?<"))
         named = re.match(r"\(\?P<(?=.)|\(\?<(?=.)", rest, re.DOTALL)
         if named is not None and not rest.startswith(("(?<=", "(?<!")):
             self._open_named(rest, named.end())
@@ -198,6 +208,7 @@ class _Parser:
 
     def _escape(self) -> None:
         text, at = self._text, self._at
+        self._classes.portable &= text[at + 1 : at + 2] not in {"A", "z", "Q"}
         match text[at + 1 : at + 2]:
             case "A":
                 self._push(Fragment(r"\A"), 2)

@@ -114,3 +114,29 @@ def test_what_python_means_otherwise_is_refused(compiled: Any, message: str) -> 
         message = "'[:a:]' is not a class"
     with pytest.raises(PatternError, match=re.escape(message)):
         go_source(compiled)
+
+
+@pytest.mark.parametrize("pattern", ["^[a-z]+$", r"\d{2,}", "(?:a|b)", "(?<n>a)", r"\x41", r"\n\t"])
+def test_what_javascript_knows_is_portable(pattern: str) -> None:
+    assert parse(pattern).portable
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "(?i)a",
+        "(?i:a)",
+        "(?P<n>a)",
+        r"\Aa",
+        r"a\z",
+        r"\Qa\E",
+        r"\pL",
+        r"[\p{Greek}]",
+        "[[:alpha:]]",
+        r"\x{41}",
+        r"\a",
+        r"\101",
+    ],
+)
+def test_what_javascript_does_not_know_is_not(pattern: str) -> None:
+    assert not parse(pattern).portable
