@@ -38,15 +38,15 @@ _SPECIAL = {
 
 @dataclass(frozen=True, slots=True)
 class GoPattern:
-    """A pattern that Go compiles.
+    r"""A pattern that Go compiles.
 
     Attributes:
         source: As it was written.
         rust: The same for Rust's ``regex``, which pydantic uses.
         notes: What deserves a word: text that looks like a repetition, names that only new API servers know.
         posix_classes: Whether it holds a class such as ``[[:alpha:]]``, which Python reads differently.
-        portable: Whether it holds nothing that JavaScript, and so an editor, does not know: flags, ``\\Q...\\E``,
-            ``\\A``, ``\\z``, ``\\pL``, ``[[:alpha:]]``, ``\\x{10FFFF}``.
+        portable: Whether it holds nothing that JavaScript, and so an editor, does not know: flags, ``\Q...\E``,
+            ``\A``, ``\z``, ``\pL``, ``[[:alpha:]]``, ``\x{10FFFF}``.
     """
 
     source: str
