@@ -224,8 +224,9 @@ def test_pod_is_admitted_by_the_namespace(installed: Project) -> None:
 
 @pytest.mark.parametrize("shape", ["plain", "namespaced", "multigroup"])
 def test_its_own_tests_pass(prepared: dict[str, Project], shape: str) -> None:
-    output = prepared[shape].run("make", "test")
-    assert f"{1 + len(prepared[shape].case.apis)} passed" in output
+    project = prepared[shape]
+    files = list((project.folder / "tests").glob("test_*.py"))  # each has one test
+    assert f"{len(files)} passed" in project.run("make", "test")
 
 
 @pytest.mark.parametrize("shape", ["plain", "namespaced"])
