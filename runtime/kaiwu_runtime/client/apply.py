@@ -5,7 +5,7 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -99,37 +99,27 @@ def scale_body(obj: Any) -> dict[str, Any]:  # noqa: ANN401 - see status_body
     return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": metadata, "spec": {"replicas": replicas}}
 
 
-def remove_fields(body: dict[str, Any], paths: Sequence[str]) -> None:
-    """Put nulls into an apply, with which the API server takes fields out of the object.
+def check_removed(body: Mapping[str, Any], paths: Sequence[str]) -> None:
+    """Refuse the removal of a field that an apply sets.
 
     Args:
-        body: The members of the apply; changed in place.
+        body: The apply.
         paths: Names joined by dots.
 
     Raises:
-        ValueError: A path leads through something else than objects, or names a field that is set.
+        ValueError: A path is empty or leads through a list, or the field is set.
     """
+    content: Any = _document.decode(msgspec.json.encode(body))
     for path in paths:
-        parent = body
-        *parents, last = path.strip(".").split(".")
-        for field in parents:
-            inner = parent.get(field, {})
-            if isinstance(inner, msgspec.Raw):
-                inner = _document_of(inner, path)
-            if not isinstance(inner, dict):
-                raise ValueError(f"remove: {path!r} leads through {field!r}, which is not an object")
-            parent[field] = inner
-            parent = inner
-        if parent.get(last) is not None or not last:
-            raise ValueError(f"remove: {path!r} is set in the object that is applied")
-        parent[last] = None
-
-
-def _document_of(raw: msgspec.Raw, path: str) -> dict[str, Any]:
-    try:
-        return _document.decode(raw)
-    except msgspec.ValidationError:
-        raise ValueError(f"remove: {path!r} leads through something that is not an object") from None
+        if not path or "[" in path or "" in path.split("."):
+            raise ValueError(
+                f"remove: invalid path {path!r}: use names joined by dots, as in spec.strategy.rollingUpdate"
+            )
+        found = content
+        for name in path.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is not None:
+            raise ValueError(f"remove: {path} is set in the object that is applied")
 
 
 async def newest_version(transport: Transport, identity: ResourceIdentity, namespace: str, read: ObjectMeta) -> str:

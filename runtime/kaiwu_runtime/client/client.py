@@ -17,16 +17,17 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, overload
 import msgspec
 
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
-from kaiwu_runtime.client.apply import apply_body, newest_version, remove_fields, scale_body, status_body
+from kaiwu_runtime.client.apply import apply_body, check_removed, newest_version, scale_body, status_body
 from kaiwu_runtime.client.codec import ListDecoder, encode
 from kaiwu_runtime.client.credentials import load_credentials
 from kaiwu_runtime.client.http_transport import HTTPTransport
+from kaiwu_runtime.client.leftovers import aliases, claim, forbidden_fields, unowned
 from kaiwu_runtime.client.page import PAGE_SIZE, decode_page
 from kaiwu_runtime.client.paths import collection_path, object_names, object_path
 from kaiwu_runtime.client.request_options import FieldValidation, PropagationPolicy, delete_options, write_params
 from kaiwu_runtime.client.subresources import decode_answer, decode_created, has_status_subresource, target
 from kaiwu_runtime.client.transport import Transport
-from kaiwu_runtime.errors import ConflictError
+from kaiwu_runtime.errors import ConflictError, InvalidError, NotFoundError
 
 if TYPE_CHECKING:
     from lightkube.models.autoscaling_v1 import Scale
@@ -245,9 +246,12 @@ class Client:
         """Create or change an object by server-side apply.
 
         The fields that are set become owned by the field manager; fields it owned before and no longer sends are
-        removed, unless another manager owns them too. Fields that no manager owns, because the API server filled
-        them in, stay: see `remove`. What the server alone writes (managedFields, resourceVersion, ...) is left out of
-        the request, and so is the status where it has a subresource of its own.
+        removed, unless another manager owns them too. What the server alone writes (managedFields, resourceVersion,
+        ...) is left out of the request, and so is the status where it has a subresource of its own.
+
+        Fields that no manager owns, because the API server filled them in, stay. Two kinds are taken out: those for
+        which the server refuses the apply (the default of ``type: RollingUpdate`` beside ``type: Recreate``), and
+        ``serviceAccount``, the old name that would bring ``serviceAccountName`` back. For others see `remove`.
 
         Args:
             obj: The object with the fields that are wanted, and nothing else.
@@ -259,7 +263,8 @@ class Client:
             subresource: With ``scale``, the object's number of replicas is written and a Scale is returned; of a
                 custom resource by a merge patch, for which `force` does not count. See `apply_status` for the status.
             remove: Paths of fields to take out of the object, whoever filled them in and may own them:
-                ``spec.strategy.rollingUpdate``. A path leads through objects, not through lists.
+                ``spec.strategy.rollingUpdate``. A path leads through objects, not through lists. The object is read
+                before each such apply.
 
         Raises:
             ConflictError: Another manager owns a field and `force` is False.
@@ -276,7 +281,9 @@ class Client:
         with_status = bool(subresource) or not has_status_subresource(type(obj))  # type: ignore[arg-type]
         body = apply_body(obj, with_status=with_status)
         if remove:
-            remove_fields(body, remove)
+            check_removed(body, remove)
+            if not dry_run:
+                await self._claim(type(obj), object_names(obj), remove, params["fieldManager"])
         return await self._apply(obj, body, subresource, params, force=force)
 
     async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:
@@ -464,14 +471,48 @@ class Client:
             # which the server would parse the body once more. A tenth of its work for a write, and an encoder writes
             # no key twice.
             params = {"fieldValidation": "Ignore", **params, "force": "true" if force else "false"}
-        answer = await self.transport.request(
-            "PATCH",
-            object_path(identity, self.namespace_for(identity, namespace), name, subresource),
-            params=params,
-            body=_json.encode(body),
-            content_type=patch_type.value,
-        )
+        path = object_path(identity, self.namespace_for(identity, namespace), name, subresource)
+
+        async def send() -> bytes:
+            return await self.transport.request("PATCH", path, params=params, body=sent, content_type=patch_type.value)
+
+        sent = _json.encode(body)
+        if subresource:
+            return decode_answer(kind, subresource, await send())
+        manager = params["fieldManager"]
+        may_claim = "dryRun" not in params
+        try:
+            answer = await send()
+        except InvalidError as error:
+            found = forbidden_fields(error)
+            left = unowned(found, await self.transport.request("GET", path)) if found and may_claim else []
+            if not left or not await self._claim(kind, (namespace, name), left, manager):
+                raise
+            answer = await send()
+        else:
+            left = aliases(identity, sent, answer) if may_claim else []
+            if left and await self._claim(kind, (namespace, name), left, manager):
+                answer = await send()
         return decode_answer(kind, subresource, answer)
+
+    async def _claim(self, kind: type[Any], names: tuple[str, str], fields: Sequence[str], manager: str) -> bool:
+        """Make a manager the owner of fields, so that its next apply takes them out; False when there are none."""
+        identity, (namespace, name) = identify(kind), names
+        path = object_path(identity, self.namespace_for(identity, namespace), name)
+        try:
+            stored = await self.transport.request("GET", path)
+        except NotFoundError:
+            return False
+        patch = claim(stored, fields, manager=manager, api_version=identity.api_version)
+        if patch:
+            await self.transport.request(
+                "PATCH",
+                path,
+                params={"fieldManager": manager},
+                body=_json.encode(patch),
+                content_type=PatchType.JSON.value,
+            )
+        return bool(patch)
 
     def _write_params(
         self, field_manager: str, field_validation: FieldValidation | None, *, dry_run: bool
