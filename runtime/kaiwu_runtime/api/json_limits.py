@@ -93,6 +93,8 @@ def _adapt(schema: dict[str, Any], where: str) -> None:
         _limit_one_type(schema)
     elif kind == "chain":
         _limit_text(schema)
+    elif kind == "lax-or-strict":
+        _refuse_zones(schema)
 
 
 def _check_limit(schema: dict[str, Any], where: str) -> None:
@@ -134,6 +136,22 @@ def _limit_text(schema: dict[str, Any]) -> None:
         schema["steps"] = [first, *(core_schema.no_info_wrap_validator_function(_text_only, step) for step in others)]
     elif INTEGER_OR_TEXT in inner.get("metadata", {}):
         _skip_integers(schema, inner["metadata"][INTEGER_OR_TEXT])
+
+
+def _refuse_zones(schema: dict[str, Any]) -> None:
+    """Let an IPv6Address have no zone such as %eth0: Python takes it, and the API server's format ipv6 does not."""
+    read = schema["strict_schema"].get("python_schema", {}).get("cls")
+    if (getattr(read, "__module__", ""), getattr(read, "__name__", "")) != ("ipaddress", "IPv6Address"):
+        return
+    with_zones = dict(schema)
+    schema.clear()
+    schema.update(core_schema.no_info_after_validator_function(_without_zone, with_zones))
+
+
+def _without_zone(address: Any) -> Any:  # noqa: ANN401 - an IPv6Address
+    if address.scope_id is not None:
+        raise ValueError("an IPv6 address with a zone is not valid in an object")
+    return address
 
 
 def _only(kind: Any, function: Callable[[Any], Any]) -> Callable[[Any], Any]:  # noqa: ANN401 - a type or a union

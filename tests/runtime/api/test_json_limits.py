@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -36,6 +37,8 @@ def model_of(annotation: Any) -> Any:
         (Annotated[int, Field(le=2**70, gt=-(2**70))], {str(2**63 - 1): True, str(2**63): False, str(-(2**63) - 1): False}, {}),
         (Annotated[int, Field(lt=5, ge=2)], {"4": True, "5": False, "1": False}, {}),
         (Int32, {str(2**31 - 1): True, str(2**31): False}, {}),
+        (ipaddress.IPv6Address, {'"fe80::1"': True, '"fe80::1%eth0"': False, '"::ffff:1.2.3.4"': True}, {}),
+        (list[ipaddress.IPv6Address | None], {'["fe80::1", null]': True, '["fe80::1%eth0"]': False}, {}),
         (dict[str, int], {'{"a": 1}': True, f'{{"a": {2**63}}}': False}, {}),
     ],
     ids=str,
