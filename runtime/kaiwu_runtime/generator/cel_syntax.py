@@ -44,7 +44,7 @@ class Node:
         name: Of what is selected, called or meant; of a constant the kind: ``string``, ``number``, ``bool``, ``null``.
         parts: Operands and arguments; the first of a select, has, index, macro or method is what it is taken of.
         method: Whether a call has a target.
-        variable: Of a macro.
+        variable: Of a macro; of a constant of kind ``bool`` its value.
         optional: Whether a selection is one of ``.?`` or ``[?``.
     """
 
@@ -260,7 +260,7 @@ class _Parser:
         absolute = bool(self._take("."))
         name = self._expect_kind("name")
         if name in {"true", "false"}:
-            return Node("const", "bool")
+            return Node("const", "bool", variable=name)
         if name == "null":
             return Node("const", "null")
         if name == "in":

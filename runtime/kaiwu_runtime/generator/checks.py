@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kaiwu_runtime.errors import DefinitionError
-from kaiwu_runtime.generator.cel_checks import budget_error, expression_error, is_typed
+from kaiwu_runtime.generator.cel_checks import expression_error, is_typed
+from kaiwu_runtime.generator.cel_cost import budget_error, holds
 from kaiwu_runtime.generator.instances import violations
 from kaiwu_runtime.generator.paths import PathError, resolve
 from kaiwu_runtime.generator.schema import Schema, walk
@@ -258,9 +259,22 @@ def _check_rule(schema: Schema, rule: dict[str, Any]) -> None:
 def _check_default(schema: Schema) -> None:
     if "default" not in schema:
         return
-    found = next(iter(violations(schema["default"], schema)), "")
+    found = next(iter(violations(schema["default"], schema)), "") or _broken_rule(schema["default"], schema)
     if found:
         raise _error(schema, f"default {schema['default']!r}: {found}")
+
+
+def _broken_rule(value: object, schema: Schema) -> str:
+    """Return the first rule that a default breaks, as far as it can be known; the API server evaluates them all."""
+    for rule in schema.get("x-kubernetes-validations", ()):
+        if holds(rule["rule"], value) is False:
+            return str(rule.get("message") or f"it breaks the rule {rule['rule']!r}")
+    parts: list[tuple[object, Schema | None]] = []
+    if isinstance(value, dict):
+        parts = [(part, schema.properties.get(name) or schema.values_schema) for name, part in value.items()]
+    elif isinstance(value, list):
+        parts = [(part, schema.items_schema) for part in value]
+    return next((found for part, child in parts if child is not None and (found := _broken_rule(part, child))), "")
 
 
 def _without_strings(rule: str) -> str:
