@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -44,6 +45,8 @@ def program(body: str) -> subprocess.Popen[str]:
 def outcome(body: str, *, until: str, within: float = 20.0) -> tuple[int, str]:
     """Run an operator, send it SIGTERM once it printed something, and return its status and what it said."""
     process = program(body)
+    overdue = threading.Timer(60, process.kill)
+    overdue.start()
     try:
         assert process.stdout is not None
         said: list[str] = []
@@ -54,6 +57,7 @@ def outcome(body: str, *, until: str, within: float = 20.0) -> tuple[int, str]:
                 break
         rest, _ = process.communicate(timeout=within)
     finally:
+        overdue.cancel()
         process.kill()
         process.wait(10)
     return process.returncode, "".join([*said, rest])
