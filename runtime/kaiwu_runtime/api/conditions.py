@@ -100,7 +100,7 @@ def set_condition(
     found = find_condition(conditions, type)
     if found is None or found.message != message:
         message = redact(message)
-    message = message if len(message) <= MESSAGE_LENGTH else f"{message[: MESSAGE_LENGTH - 1]}…"
+    message = _storable(message)
     moment = (now or datetime.now(UTC)).replace(microsecond=0)
     if found is None:
         conditions.append(
@@ -122,6 +122,15 @@ def set_condition(
     if observed_generation is not None and found.observedGeneration != observed_generation:
         found.observedGeneration, changed = observed_generation, True
     return changed
+
+
+def _storable(message: str) -> str:
+    """Return a message as the API server stores it: cut, and without halves of characters, as file names may have."""
+    try:
+        message.encode()
+    except UnicodeEncodeError:
+        message = message.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return message if len(message) <= MESSAGE_LENGTH else f"{message[: MESSAGE_LENGTH - 1]}…"
 
 
 def _check(type: str, status: str, reason: str) -> None:  # noqa: A002 - the field's name

@@ -79,9 +79,19 @@ def encode(obj: object) -> bytes:
 
     Raises:
         TypeError: The object is not a Kubernetes resource.
+        ValueError: It holds what JSON cannot, half a character for instance.
 
     See https://kubernetes.io/docs/reference/using-api/server-side-apply/
     """
+    try:
+        return _encoded(obj)
+    except ValueError as error:
+        kind, metadata = type(obj), getattr(obj, "metadata", None)
+        found = _Name(getattr(metadata, "name", "") or "", getattr(metadata, "namespace", "") or "")
+        raise ValueError(f"{_described(kind, found)} cannot be written as JSON: {error}") from None
+
+
+def _encoded(obj: object) -> bytes:
     kind: type[Any] = type(obj)
     if is_model(obj):
         return _with_type_header(kind, dump_model(obj))

@@ -131,3 +131,10 @@ def test_each_status_has_its_own_list() -> None:
     first, second = Status(), Status()
     set_condition(first.conditions, type="A", status=True, reason="B")
     assert second.conditions == []
+
+
+def test_half_a_character_in_a_message_is_replaced_and_changes_nothing_again() -> None:
+    conditions: list[Condition] = []
+    for changed in (True, False):
+        assert changed is set_condition(conditions, type="A", status=True, reason="B", message="a\udcffb \U0001f680")
+    assert conditions[0].message == "a�b \U0001f680"

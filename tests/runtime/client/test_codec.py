@@ -284,3 +284,59 @@ def test_an_object_is_described_without_being_decoded() -> None:
     assert describe(Boat, b'{"metadata":{"name":"a","namespace":"sea"},"spec":7}') == "Boat sea/a"
     assert describe(Boat, b'{"metadata":null}') == "Boat"
     assert describe(Boat, b'{"metadata":{"name":7}}') == "Boat"
+
+
+class Filling(APIModel):
+    tags: list[Any] = Field(default_factory=lambda: [1, 2])
+    limits: dict[str, Any] = Field(default_factory=lambda: {"one": 1, "two": 2})
+
+
+class FilledSpec(Filling):
+    nested: Filling = Field(default_factory=Filling)
+
+
+class Filled(CustomResource):
+    spec: FilledSpec = Field(default_factory=FilledSpec)
+
+
+resource(group="codec.example.com", version="v1")(Filled)
+
+
+@pytest.mark.parametrize("change", ["append", "remove", "clear", "reassign", "number to boolean"])
+@pytest.mark.parametrize("field", ["tags", "limits", "nested"])
+def test_a_default_that_is_changed_in_place_is_sent(field: str, change: str) -> None:
+    obj = Filled(metadata=ObjectMeta(name="a", namespace="b"))
+    spec: Any = obj.spec if field != "nested" else obj.spec.nested
+    held = spec.limits if field == "limits" else spec.tags
+    match change, isinstance(held, dict):
+        case "append", True:
+            held["new"] = 3
+        case "append", False:
+            held.append(3)
+        case "remove", True:
+            del held["one"]
+        case "remove", False:
+            held.remove(1)
+        case "clear", _:
+            held.clear()
+        case "reassign", True:
+            held["one"] = 5
+        case "reassign", False:
+            held[0] = 5
+        case "number to boolean", True:
+            held["one"] = True
+        case "number to boolean", False:
+            held[0] = True
+    written = json.loads(encode(obj))["spec"]
+    written = written["nested"] if field == "nested" else written
+    assert json.dumps(written) == json.dumps({"limits" if field == "limits" else "tags": held})
+
+
+def test_defaults_that_nobody_changed_are_not_sent() -> None:
+    assert "spec" not in json.loads(encode(Filled(metadata=ObjectMeta(name="a", namespace="b"))))
+
+
+@pytest.mark.parametrize("obj", [ConfigMap(metadata=ObjectMeta(name="a", namespace="b"), data={"x": "\ud800"})])
+def test_half_a_character_names_the_object(obj: Any) -> None:
+    with pytest.raises(ValueError, match=r"^ConfigMap b/a cannot be written as JSON: .*surrogates not allowed$"):
+        encode(obj)
