@@ -78,7 +78,7 @@ def _loggable(fields: Mapping[Any, object], depth: int = 0) -> dict[str, object]
 
 
 def _is_plain(value: object) -> bool:
-    """Tell whether a value is none that anything could be done with: a number of tokens is no token."""
+    """Tell whether a value cannot be a credential: a number of tokens, for example."""
     return value is None or isinstance(value, bool | int | float)
 
 

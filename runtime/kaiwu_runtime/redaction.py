@@ -58,7 +58,7 @@ _SECRET_NAME = re.compile(
 _HARMLESS_ENDS = re.compile(
     r"(?:name|names|namespace|ref|refs|reference|type|kind|class|count|id|file|path|mount|version|s?expiry|expires(?:at|in)?|ttl|age|length|size|url|keys)$"
 )
-"""A Secret's name is no secret: secretName, tokenExpiry, passwordFile."""
+"""Fields that name or measure a credential and do not hold it: secretName, tokenExpiry, passwordFile."""
 
 
 def redact(text: str) -> str:

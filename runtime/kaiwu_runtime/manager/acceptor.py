@@ -2,7 +2,7 @@
 
 aiohttp closes a connection that is idle between two requests. What it has no setting for is here: a limit of
 connections, a time limit for TLS handshake and request head, and room for new peers while others hold connections
-that do nothing. A peer that nobody has authenticated yet can cost a port no more than that.
+that do nothing. This is the maximum that an unauthenticated peer can cost a port.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request."""
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass of it
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass of it
         self.deadline = self._acceptor.loop.time() + self._acceptor.limits.header
         self._protocol = self._acceptor.make_protocol()
         self._protocol.connection_made(transport)

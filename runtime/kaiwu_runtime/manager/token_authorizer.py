@@ -134,7 +134,7 @@ class TokenAuthorizer:
     def _asked(self, key: _Key, question: asyncio.Task[int]) -> None:
         del self._asking[key]
         if not question.cancelled():
-            question.exception()  # whoever waited has it; perhaps no request waits any longer
+            question.exception()  # retrieved: the requests that waited for it may be gone
 
     async def _ask(self, token: str, path: str) -> int:
         review = await self._client.create(TokenReview(spec=TokenReviewSpec(token=token)))

@@ -19,7 +19,7 @@ SMALL = 64 * 1024
 MAX_BYTES = 256 * MIB
 _MIN_BYTES = 8 * MIB
 _SHARE = 6
-"""A converted review takes about three times its size for a while, and at most half of the pod's memory is for that."""
+"""A converted review takes about three times its size for a while, and may use half of the pod's memory."""
 
 _LIMIT_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _UNLIMITED = 2**60  # version 1 of cgroups writes a huge number instead of "max"

@@ -1,6 +1,6 @@
 """JSON patches: the operations that turn one document into another.
 
-Takes about linear time and makes a patch of about the document's size at most, whatever the documents hold.
+Takes linear time, and a patch is not much larger than the document, whatever the documents hold.
 
 See https://www.rfc-editor.org/rfc/rfc6902
 """
