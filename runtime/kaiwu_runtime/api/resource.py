@@ -224,7 +224,7 @@ def _check_definition(name: str, definition: ResourceDefinition) -> None:
             raise DefinitionError(f"{where} {argument} names {_first_duplicate(values)!r} twice")
     if not _KIND.fullmatch(definition.list_kind) or definition.list_kind == definition.identity.kind:
         raise DefinitionError(
-            f"{where} list_kind={definition.list_kind!r}: use CamelCase, and another word than the kind"
+            f"{where} list_kind={definition.list_kind!r}: use letters and digits, and another word than the kind"
         )
     for column in definition.columns:
         _check_column(where, column)
