@@ -112,7 +112,7 @@ class HTTPTransport:
     ) -> bytes:
         """Send a request and return the answer; see :class:`~kaiwu_runtime.client.transport.Transport`."""
         if body is not None:
-            body = yaml_body(json_body(body)) if content_type == _APPLY else json_body(body)
+            body = yaml_body(body) if content_type == _APPLY else json_body(body)
         request = _Request(method, _target(path, params), accept, body, content_type if body is not None else "")
         harmless = method == "GET" or content_type == _APPLY
         refusals = reconnects = 0
