@@ -86,7 +86,9 @@ class CredentialRenewal:
             return True
         if self._authentication.authorization() not in {rejected.authorization, None}:
             return True
-        return await self._renew(rejected=True) or await self.read_again(force=True)
+        if await self._renew(rejected=True) or await self.read_again(force=True):
+            return True
+        return self._rotation.generation != rejected.generation
 
     async def read_again(self, *, force: bool) -> bool:
         """Read the files that the credentials came from; tell whether anything is new.
@@ -94,7 +96,10 @@ class CredentialRenewal:
         Args:
             force: Also when they look the same.
         """
+        generation = self._rotation.generation
         async with self._reading:
+            if self._rotation.generation != generation:
+                return True  # another request has read them meanwhile
             changed, context = await asyncio.to_thread(self._rotation.read, force=force)
             if changed:
                 self._authentication = _authentication(self._credentials)
