@@ -107,12 +107,14 @@ def test_every_module_can_be_imported(image: str) -> None:
     assert int(found.splitlines()[-1]) > 80
 
 
-def test_it_builds_without_a_network_and_comes_out_equal(project: Project, image: str) -> None:
+def test_it_builds_without_a_network_and_comes_out_equal(project: Project, image: str, tmp_path: Path) -> None:
     """From wheels, without any layer that is there already: the same bytes, at another time."""
     wheels = project.folder / "wheels"
+    # An environment that uv made, such as the one of these tests may be, has no pip.
+    run(f"python -m venv {tmp_path}/tools")
     python = inside(IMAGE, 'python -c "import sys; print(sys.version_info[1])"').strip()
     run(
-        f"python -m pip download --quiet --dest {wheels} --only-binary :all: --python-version 3.{python} "
+        f"{tmp_path}/tools/bin/pip download --quiet --dest {wheels} --only-binary :all: --python-version 3.{python} "
         f"--require-hashes --no-deps -r requirements.lock",
         project.folder,
     )
