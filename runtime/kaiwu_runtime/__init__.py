@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from kaiwu_runtime import _lightkube
+from kaiwu_runtime.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from kaiwu_runtime.api.rbac import rbac
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from kaiwu_runtime.manager.manager import Manager
     from kaiwu_runtime.manager.options import ManagerOptions
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Client",

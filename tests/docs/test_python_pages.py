@@ -16,7 +16,7 @@ from lightkube.resources.events_v1 import Event
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, NotFoundError
 from kaiwu_runtime.api.rbac import rbac_rules
-from kaiwu_runtime.cache import selection
+from kaiwu_runtime.cache import list_scope as selection
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ForbiddenError, InvalidError
 from kaiwu_runtime.generator.crd import build_crds

@@ -259,7 +259,7 @@ def test_nothing_that_is_shown_elsewhere_has_credentials(leak: tuple[str, str]) 
 
 
 def test_labels_of_metrics_have_no_credentials() -> None:
-    from kaiwu_runtime.manager.metrics import Metrics
+    from kaiwu_runtime.metrics.controllers import Metrics
 
     metrics = Metrics()
     metrics.client("https://ann:S3CR3T@api.example.com:6443")("GET", 200)

@@ -11,18 +11,18 @@ from typing import Any, TypeVar
 from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.cache.index import IndexFunction
 from kaiwu_runtime.cache.informer import Informer
+from kaiwu_runtime.cache.list_scope import Keeping, Selection, Transform
 from kaiwu_runtime.cache.object import CachedObject
-from kaiwu_runtime.cache.selection import Keeping, Selection, Transform
+from kaiwu_runtime.cache.selector import field_selector as parse_field_selector
+from kaiwu_runtime.cache.selector import label_selector as parse_label_selector
 from kaiwu_runtime.client.codec import ListDecoder
-from kaiwu_runtime.client.paths import object_path
-from kaiwu_runtime.client.selector import field_selector as parse_field_selector
-from kaiwu_runtime.client.selector import label_selector as parse_label_selector
-from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import (
     APIConnectionError,
     ConfigurationError,
     NotFoundError,
 )
+from kaiwu_runtime.rest.paths import object_path
+from kaiwu_runtime.rest.transport import Transport
 
 T = TypeVar("T")
 

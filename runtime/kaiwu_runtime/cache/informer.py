@@ -11,12 +11,11 @@ from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.cache.index import IndexFunction
+from kaiwu_runtime.cache.list_scope import Keeping, Selection, explain
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.reflector import Reflector
-from kaiwu_runtime.cache.selection import Keeping, Selection, explain
 from kaiwu_runtime.cache.store import EventType, ObjectEvent, Store
 from kaiwu_runtime.callback import contained
-from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import (
     ConfigurationError,
     CredentialsError,
@@ -25,6 +24,7 @@ from kaiwu_runtime.errors import (
     NotFoundError,
     UnauthorizedError,
 )
+from kaiwu_runtime.rest.transport import Transport
 
 logger = logging.getLogger(__name__)
 

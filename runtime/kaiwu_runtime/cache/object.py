@@ -13,7 +13,7 @@ import msgspec
 
 from kaiwu_runtime.api.identity import ObjectKey
 from kaiwu_runtime.client.codec import decode
-from kaiwu_runtime.client.deep_json import assembled, members
+from kaiwu_runtime.rest.deep_json import assembled, members
 
 T = TypeVar("T")
 

@@ -24,12 +24,10 @@ import msgspec
 
 from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity
 from kaiwu_runtime.back_off import back_off
+from kaiwu_runtime.cache.list_scope import Keeping, Selection, explain
 from kaiwu_runtime.cache.object import CachedObject
-from kaiwu_runtime.cache.selection import Keeping, Selection, explain
-from kaiwu_runtime.cache.watch_line import UNREADABLE, Bookmark, parse_line
+from kaiwu_runtime.cache.watch_event import UNREADABLE, Bookmark, parse_line
 from kaiwu_runtime.callback import contained
-from kaiwu_runtime.client.page import PAGE_SIZE, decode_page
-from kaiwu_runtime.client.transport import JSON, METADATA, METADATA_LIST, Transport
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIError,
@@ -41,6 +39,8 @@ from kaiwu_runtime.errors import (
     KaiwuError,
     WatchInterruptedError,
 )
+from kaiwu_runtime.rest.page import PAGE_SIZE, decode_page
+from kaiwu_runtime.rest.transport import JSON, METADATA, METADATA_LIST, Transport
 
 logger = logging.getLogger(__name__)
 

@@ -1,11 +1,9 @@
-"""The API client: credentials, transport, typed requests, owner references and reads from the cache."""
+"""The API client: typed requests, server-side apply, owner references and finalizers."""
 
-from kaiwu_runtime.client.cached import CachedClient
 from kaiwu_runtime.client.changes import OperationResult, create_or_update, merge_patch, patch_changes
 from kaiwu_runtime.client.client import Client, PatchType
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
-from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.client.metadata import MetadataClient, PartialObjectMetadata
 from kaiwu_runtime.client.namespaced import NamespacedClient
 from kaiwu_runtime.client.owner import (
@@ -18,10 +16,10 @@ from kaiwu_runtime.client.owner import (
 from kaiwu_runtime.client.reader import Reader
 from kaiwu_runtime.client.request_options import FieldValidation, PropagationPolicy
 from kaiwu_runtime.client.scale import get_scale, set_scale
-from kaiwu_runtime.client.transport import Transport
+from kaiwu_runtime.rest.http_transport import HTTPTransport
+from kaiwu_runtime.rest.transport import Transport
 
 __all__ = [
-    "CachedClient",
     "Client",
     "FieldValidation",
     "HTTPTransport",

@@ -12,9 +12,9 @@ import msgspec
 
 from kaiwu_runtime.api.identity import ResourceIdentity, type_meta
 from kaiwu_runtime.client.codec import encode, encode_status
-from kaiwu_runtime.client.paths import object_names, object_path
-from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.errors import ConflictError
+from kaiwu_runtime.rest.paths import object_names, object_path
+from kaiwu_runtime.rest.transport import Transport
 
 if TYPE_CHECKING:
     from lightkube.models.meta_v1 import ObjectMeta

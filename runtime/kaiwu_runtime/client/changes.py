@@ -16,9 +16,9 @@ import msgspec
 
 from kaiwu_runtime.client.client import Client, Patch, PatchType
 from kaiwu_runtime.client.codec import encode
-from kaiwu_runtime.client.paths import object_names
 from kaiwu_runtime.errors import NotFoundError
 from kaiwu_runtime.json_equality import json_equal
+from kaiwu_runtime.rest.paths import object_names
 
 T = TypeVar("T")
 

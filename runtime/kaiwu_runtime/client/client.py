@@ -19,15 +19,15 @@ import msgspec
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
 from kaiwu_runtime.client.apply import apply_body, check_removed, newest_version, scale_body, status_body
 from kaiwu_runtime.client.codec import ListDecoder, encode
-from kaiwu_runtime.client.credentials import load_credentials
-from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.client.leftovers import aliases, claim, forbidden_fields, unowned
-from kaiwu_runtime.client.page import PAGE_SIZE, decode_page
-from kaiwu_runtime.client.paths import collection_path, object_names, object_path
 from kaiwu_runtime.client.request_options import FieldValidation, PropagationPolicy, delete_options, write_params
 from kaiwu_runtime.client.subresources import decode_answer, decode_created, has_status_subresource, target
-from kaiwu_runtime.client.transport import Transport
+from kaiwu_runtime.config.credentials import load_credentials
 from kaiwu_runtime.errors import ConflictError, InvalidError, NotFoundError
+from kaiwu_runtime.rest.http_transport import HTTPTransport
+from kaiwu_runtime.rest.page import PAGE_SIZE, decode_page
+from kaiwu_runtime.rest.paths import collection_path, object_names, object_path
+from kaiwu_runtime.rest.transport import Transport
 
 if TYPE_CHECKING:
     from lightkube.models.autoscaling_v1 import Scale

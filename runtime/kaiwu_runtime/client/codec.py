@@ -19,7 +19,6 @@ import msgspec
 from kaiwu_runtime.api.identity import identify, type_meta
 from kaiwu_runtime.api.times import has_micro_time, to_builtins
 from kaiwu_runtime.callback import CallbackError, contained, one_line
-from kaiwu_runtime.client.deep_json import members
 from kaiwu_runtime.client.empty_fields import without_empty
 from kaiwu_runtime.client.pydantic_models import (
     dump_model,
@@ -29,6 +28,7 @@ from kaiwu_runtime.client.pydantic_models import (
     validate_model,
 )
 from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.rest.deep_json import members
 
 T = TypeVar("T")
 

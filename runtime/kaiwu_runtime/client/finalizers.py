@@ -19,8 +19,8 @@ from typing import Any
 
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.client.object_meta import metadata_of
-from kaiwu_runtime.client.paths import object_names
 from kaiwu_runtime.errors import NotFoundError
+from kaiwu_runtime.rest.paths import object_names
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 

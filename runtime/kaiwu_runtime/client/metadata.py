@@ -12,11 +12,11 @@ from lightkube.models.meta_v1 import ObjectMeta
 
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
 from kaiwu_runtime.client.client import Client, Patch, PatchType
-from kaiwu_runtime.client.page import PAGE_SIZE, decode_page
-from kaiwu_runtime.client.paths import collection_path, object_path
 from kaiwu_runtime.client.request_options import PropagationPolicy, write_params
-from kaiwu_runtime.client.transport import METADATA, METADATA_LIST
 from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.rest.page import PAGE_SIZE, decode_page
+from kaiwu_runtime.rest.paths import collection_path, object_path
+from kaiwu_runtime.rest.transport import METADATA, METADATA_LIST
 
 _encoder = msgspec.json.Encoder()
 

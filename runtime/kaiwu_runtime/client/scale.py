@@ -12,7 +12,7 @@ from lightkube.models.autoscaling_v1 import Scale
 from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.client.codec import decode
-from kaiwu_runtime.client.paths import object_path
+from kaiwu_runtime.rest.paths import object_path
 
 
 async def get_scale(client: Client, kind: type[Any], name: str, *, namespace: str = "") -> Scale:

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.cache.store import ObjectEvent
 from kaiwu_runtime.controller.controller import Controller, ControllerOptions
+from kaiwu_runtime.controller.decode_failures import Undecodable
 from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
 from kaiwu_runtime.controller.predicate import Predicate, PredicateFunction
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request
 from kaiwu_runtime.controller.source import Channel, ChannelSource, Source, itself
-from kaiwu_runtime.controller.undecodable import Undecodable
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.queue import RateLimiter
 

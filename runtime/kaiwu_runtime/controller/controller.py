@@ -18,15 +18,15 @@ from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.callback import contained, is_delivered
 from kaiwu_runtime.client.client import Client
-from kaiwu_runtime.client.threaded import ThreadedClient
 from kaiwu_runtime.controller import failure
 from kaiwu_runtime.controller.blocking import Watched
+from kaiwu_runtime.controller.decode_failures import Undecodable
 from kaiwu_runtime.controller.failure import OUTAGES, describe, is_panic, meaning
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
 from kaiwu_runtime.controller.source import ChannelSource, Source
+from kaiwu_runtime.controller.threaded_client import ThreadedClient
 from kaiwu_runtime.controller.threads import WorkerThreads
-from kaiwu_runtime.controller.undecodable import Undecodable
 from kaiwu_runtime.errors import ConflictError, DecodeError, TerminalError
 from kaiwu_runtime.queue import QueueMetrics, QueueShutDown, RateLimiter, WorkQueue
 

@@ -7,9 +7,9 @@ from abc import abstractmethod
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from kaiwu_runtime.client.threaded import wait_in_thread
 from kaiwu_runtime.component import Component
 from kaiwu_runtime.controller.request import Request, Result
+from kaiwu_runtime.controller.threaded_client import wait_in_thread
 
 T = TypeVar("T")
 

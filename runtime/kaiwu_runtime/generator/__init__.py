@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kaiwu_runtime.generator.crd import CustomResourceDefinition, build_crds
+    from kaiwu_runtime.generator.model_schema import resource_schema
     from kaiwu_runtime.generator.rbac import build_roles
-    from kaiwu_runtime.generator.structure import resource_schema
 
 __all__ = ["CustomResourceDefinition", "build_crds", "build_roles", "resource_schema"]
 

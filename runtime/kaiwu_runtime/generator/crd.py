@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import kaiwu_runtime
 from kaiwu_runtime.api.model import CustomResource
 from kaiwu_runtime.api.reading_errors import explain
 from kaiwu_runtime.api.resource import PrinterColumn, ResourceDefinition, resource_definition
 from kaiwu_runtime.errors import DefinitionError
-from kaiwu_runtime.generator.checks import check_resource
 from kaiwu_runtime.generator.descriptions import trim_descriptions
+from kaiwu_runtime.generator.model_schema import resource_schema
 from kaiwu_runtime.generator.schema import Schema, plain
-from kaiwu_runtime.generator.structure import resource_schema
 from kaiwu_runtime.generator.subresources import check_definition
+from kaiwu_runtime.generator.validation import check_resource
 from kaiwu_runtime.generator.versions import version_priority
+from kaiwu_runtime.version import __version__
 
 VERSION_ANNOTATION = "python.kaiwuctl.io/generator-version"
 
@@ -153,7 +153,7 @@ def _merge(versions: Sequence[KindVersion], *, check: bool, max_description: int
 
 def _metadata(versions: Sequence[KindVersion]) -> dict[str, Any]:
     identity = versions[0].definition.identity
-    annotations: dict[str, str] = {VERSION_ANNOTATION: kaiwu_runtime.__version__}
+    annotations: dict[str, str] = {VERSION_ANNOTATION: __version__}
     labels: dict[str, str] = {}
     for version in reversed(versions):
         annotations |= version.definition.annotations

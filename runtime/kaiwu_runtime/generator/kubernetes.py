@@ -24,7 +24,7 @@ from kaiwu_runtime.api.conditions import (
 from kaiwu_runtime.api.kube import annotation_of, is_kube_model
 from kaiwu_runtime.api.quantity import QUANTITY_ANNOTATION
 from kaiwu_runtime.errors import DefinitionError
-from kaiwu_runtime.generator.kubernetes_facts import kubernetes_facts
+from kaiwu_runtime.generator.kubernetes_types import kubernetes_facts
 from kaiwu_runtime.generator.scalars import int_or_string, quantity
 from kaiwu_runtime.generator.schema import Schema
 

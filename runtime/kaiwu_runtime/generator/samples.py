@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from kaiwu_runtime.generator.crd import CustomResourceDefinition
-from kaiwu_runtime.generator.instances import violations
+from kaiwu_runtime.generator.json_validation import violations
 
 _KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml"})
 _MAX_BYTES = 1024 * 1024

@@ -49,7 +49,7 @@ _PARTS = (
         "Reconciler",
         frozenset({"setup_with_manager", "reconcile"}),
     ),
-    _Part("_webhook", "kaiwu_runtime.webhook.setup", "Webhook", frozenset({"setup_with_manager"})),
+    _Part("_webhook", "kaiwu_runtime.webhook.webhook", "Webhook", frozenset({"setup_with_manager"})),
 )
 
 

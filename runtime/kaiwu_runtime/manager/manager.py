@@ -17,27 +17,27 @@ from typing import TYPE_CHECKING, Protocol
 
 from kaiwu_runtime import fork, log
 from kaiwu_runtime.cache.cache import Cache
-from kaiwu_runtime.client.cached import CachedClient
+from kaiwu_runtime.cache.cached_client import CachedClient
 from kaiwu_runtime.client.client import Client
-from kaiwu_runtime.client.fenced import FencedTransport
-from kaiwu_runtime.client.forwarded import ForwardedTransport
-from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.controller.controller import Controller
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
-from kaiwu_runtime.event import EventRecorder, EventSender
 from kaiwu_runtime.manager.discovery import find
 from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
-from kaiwu_runtime.manager.probes import Check, Probes
 from kaiwu_runtime.manager.process import report, run_to_the_end, unwrapped
 from kaiwu_runtime.manager.signals import stop_on_signal
 from kaiwu_runtime.manager.startup import unless_stopped, wait_until_synced
 from kaiwu_runtime.manager.supervisor import Supervisor
+from kaiwu_runtime.recorder import EventRecorder, EventSender
+from kaiwu_runtime.rest.fenced import FencedTransport
+from kaiwu_runtime.rest.forwarded import ForwardedTransport
+from kaiwu_runtime.rest.http_transport import HTTPTransport
+from kaiwu_runtime.serving.probes import Check, Probes
 
 if TYPE_CHECKING:
     from kaiwu_runtime.component import Component
     from kaiwu_runtime.manager.leader_election import LeaderElector
-    from kaiwu_runtime.manager.metrics import Metrics
-    from kaiwu_runtime.manager.metrics_server import MetricsServer
+    from kaiwu_runtime.metrics.controllers import Metrics
+    from kaiwu_runtime.metrics.server import MetricsServer
     from kaiwu_runtime.webhook.server import WebhookServer
 
 logger = logging.getLogger(__name__)
@@ -411,8 +411,8 @@ class Manager:
         if options.metrics_bind_address == OFF:
             return None
         # Imported here: nobody who serves no metrics pays for them.
-        from kaiwu_runtime.manager.metrics import Metrics  # noqa: PLC0415
-        from kaiwu_runtime.manager.metrics_server import metrics_server  # noqa: PLC0415
+        from kaiwu_runtime.metrics.controllers import Metrics  # noqa: PLC0415
+        from kaiwu_runtime.metrics.server import metrics_server  # noqa: PLC0415
 
         self.metrics = Metrics()
         if isinstance(self.api_reader.transport, HTTPTransport):

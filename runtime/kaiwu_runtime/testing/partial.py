@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from kaiwu_runtime.client.transport import JSON
+from kaiwu_runtime.rest.transport import JSON
 
 _API_VERSION = "meta.k8s.io/v1"
 

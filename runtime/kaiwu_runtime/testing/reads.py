@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kaiwu_runtime.client.selector import label_selector
+from kaiwu_runtime.cache.selector import label_selector
 from kaiwu_runtime.testing.kinds import FakeKind
 from kaiwu_runtime.testing.refusals import refusal
 from kaiwu_runtime.testing.storage import Selects, Storage

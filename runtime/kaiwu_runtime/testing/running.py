@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.errors import APIStatusError, ConfigurationError
 from kaiwu_runtime.manager.manager import Manager
 from kaiwu_runtime.missing_rule import missing_rule
+from kaiwu_runtime.rest.http_transport import HTTPTransport
 
 _T = TypeVar("_T")
 

@@ -32,8 +32,8 @@ from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.client.codec import encode
-from kaiwu_runtime.client.transport import JSON
 from kaiwu_runtime.errors import WatchInterruptedError
+from kaiwu_runtime.rest.transport import JSON
 from kaiwu_runtime.testing.faults import FakeRequest, Faults, Hook, Verb
 from kaiwu_runtime.testing.kinds import FakeKind, Target, built_in, parse_path
 from kaiwu_runtime.testing.partial import accepted, partial_line

@@ -14,7 +14,7 @@ from kaiwu_runtime.webhook.admission import (
 from kaiwu_runtime.webhook.builder import mutate_path, validate_path, webhook_managed_by
 from kaiwu_runtime.webhook.certificate_options import WebhookCertificateOptions
 from kaiwu_runtime.webhook.conversion import Convertible
-from kaiwu_runtime.webhook.setup import Webhook
+from kaiwu_runtime.webhook.webhook import Webhook
 
 __all__ = [
     "AdmissionDenied",

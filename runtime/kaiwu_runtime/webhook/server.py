@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, DecodeError
-from kaiwu_runtime.manager.acceptor import ConnectionLimits
-from kaiwu_runtime.manager.exchange import read_body, writing
-from kaiwu_runtime.manager.listener import Listener
-from kaiwu_runtime.manager.serving_certificate import ServingCertificate
+from kaiwu_runtime.serving.acceptor import ConnectionLimits
+from kaiwu_runtime.serving.exchange import read_body, writing
+from kaiwu_runtime.serving.listener import Listener
+from kaiwu_runtime.serving.serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook.byte_budget import (
     SMALL,
     BudgetExhaustedError,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from kaiwu_runtime.client.client import Client
     from kaiwu_runtime.manager.options import ManagerOptions
-    from kaiwu_runtime.webhook.metrics import WebhookMetrics
+    from kaiwu_runtime.metrics.webhooks import WebhookMetrics
     from kaiwu_runtime.webhook.rotator import CertificateRotator
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class WebhookServer:
 
     def measure(self, registry: CollectorRegistry) -> None:
         """Put metrics of the requests into a registry; before the start."""
-        from kaiwu_runtime.webhook.metrics import WebhookMetrics  # noqa: PLC0415 - for those who serve metrics
+        from kaiwu_runtime.metrics.webhooks import WebhookMetrics  # noqa: PLC0415 - for those who serve metrics
 
         self._metrics = WebhookMetrics(registry)
 

@@ -17,7 +17,8 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace
 
 from kaiwu_runtime.cache import Cache, EventType, Informer, ObjectEvent
 from kaiwu_runtime.cache import reflector as reflector_module
-from kaiwu_runtime.client import CachedClient, Client
+from kaiwu_runtime.cache.cached_client import CachedClient
+from kaiwu_runtime.client import Client
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, NotFoundError
 

@@ -16,7 +16,7 @@ from kaiwu_runtime.cache import Keeping
 from kaiwu_runtime.cache import reflector as module
 from kaiwu_runtime.cache.reflector import Reflector
 from kaiwu_runtime.client import HTTPTransport
-from kaiwu_runtime.client.credentials import Credentials
+from kaiwu_runtime.config.credentials import Credentials
 from kaiwu_runtime.errors import APIConnectionError, KaiwuError, WatchInterruptedError
 
 from .scripted import Recorder, ScriptedTransport, event, item, page

@@ -33,9 +33,9 @@ from kaiwu_runtime import (
 )
 from kaiwu_runtime.api import APIModel, CustomResource, resource
 from kaiwu_runtime.cache import reflector
-from kaiwu_runtime.client.http_transport import HTTPTransport
 from kaiwu_runtime.controller.predicate import GenerationChanged
 from kaiwu_runtime.queue import ExponentialBackoff
+from kaiwu_runtime.rest.http_transport import HTTPTransport
 
 from .fingerprint import fingerprint
 

@@ -17,10 +17,10 @@ from lightkube.resources.core_v1 import ConfigMap, Secret
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
 from kaiwu_runtime.callback import CallbackError
-from kaiwu_runtime.client.http_transport import HTTPTransport
-from kaiwu_runtime.client.transport import Transport
 from kaiwu_runtime.controller import ControllerBuilder
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.rest.http_transport import HTTPTransport
+from kaiwu_runtime.rest.transport import Transport
 from kaiwu_runtime.testing import FakeTransport
 from kaiwu_runtime.webhook import Validator, webhook_managed_by
 

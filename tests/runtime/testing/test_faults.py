@@ -12,7 +12,6 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, Secret
 
 from kaiwu_runtime import Client
 from kaiwu_runtime.cache import Cache, reflector
-from kaiwu_runtime.client.page import decode_page
 from kaiwu_runtime.errors import (
     APIConnectionError,
     ConflictError,
@@ -23,6 +22,7 @@ from kaiwu_runtime.errors import (
     ServerError,
     TooManyRequestsError,
 )
+from kaiwu_runtime.rest.page import decode_page
 from kaiwu_runtime.testing import FakeKind, FakeRequest, FakeTransport
 
 from .api import Gadget

@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kaiwu_runtime.client.tls import make_context, secret_path
+from kaiwu_runtime.config.tls import make_context, secret_path
 from kaiwu_runtime.webhook.certificates import Certificates, read_certificates, renewed
 
 NAMES = ("hooks.team.svc", "hooks.team.svc.cluster.local", "127.0.0.1")

@@ -20,7 +20,7 @@ from kaiwu_runtime.api import CustomResource, resource
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.envtest.ports import free_port
 from kaiwu_runtime.errors import APIStatusError, ConfigurationError, ForbiddenError
-from kaiwu_runtime.manager.serving_certificate import ServingCertificate
+from kaiwu_runtime.serving.serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook import AdmissionRequest, Validator
 from kaiwu_runtime.webhook import server as server_module
 from kaiwu_runtime.webhook.handlers import ValidatingHandler

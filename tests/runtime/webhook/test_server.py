@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from kaiwu_runtime.envtest.certificates import CertificateAuthority
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
-from kaiwu_runtime.manager.serving_certificate import ServingCertificate
+from kaiwu_runtime.serving.serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook import AdmissionRequest, Validator
 from kaiwu_runtime.webhook import server as server_module
 from kaiwu_runtime.webhook.conversion import Spoke

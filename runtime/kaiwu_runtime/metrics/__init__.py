@@ -1,0 +1,1 @@
+"""The metrics of controllers and webhooks, and the server that callers read them from."""

@@ -1,0 +1,67 @@
+"""What a refusal and a broken connection mean: the error they become, and whether to send the request again."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import socket
+import ssl
+from typing import Any
+
+import msgspec
+
+from kaiwu_runtime.client.warnings import parse_warnings
+from kaiwu_runtime.config.route import ProxyError
+from kaiwu_runtime.errors import APIStatusError, error_from_status
+from kaiwu_runtime.rest.connection import BrokenConnectionError, Response
+
+CONNECTION_ERRORS = (BrokenConnectionError, ProxyError, OSError)
+"""What a connection raises."""
+
+_status_decoder = msgspec.json.Decoder(dict[str, Any])
+
+
+def refusal(method: str, path: str, response: Response, body: bytes) -> APIStatusError:
+    """Return the error that an answer of 300 or more stands for; a proxy's page becomes its first words."""
+    try:
+        status = _status_decoder.decode(body)
+    except msgspec.MsgspecError:
+        text = " ".join(body.decode(errors="replace").split())[:300]
+        status = {"message": f"{method} {path}: {text or response.status}"}
+    warnings = parse_warnings(response.headers)
+    return error_from_status(status, code=response.status, retry_after=_retry_after(response), warnings=warnings)
+
+
+def pause_before_retry(error: APIStatusError) -> float | None:
+    """Return the seconds to wait before the request is sent again, or None when it must not be."""
+    if error.retry_after is None or (error.code != 429 and error.code < 500):
+        return None
+    # Jitter, or everybody who was refused together comes back together.
+    return error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311
+
+
+def is_broken(cause: BaseException | None) -> bool:
+    """Tell whether an established connection broke; nobody there, a bad certificate or a time-out is no such case."""
+    return isinstance(cause, BrokenConnectionError)
+
+
+def reason(error: BaseException) -> str:
+    """Return in a few words why there was no answer."""
+    if isinstance(error, TimeoutError):
+        return "timed out"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the server's certificate is not trusted: {error.verify_message or error}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {error.reason or error}"
+    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno)  # "Connection refused"; asyncio's own words are "Connect call failed"
+    return getattr(error, "strerror", "") or str(error) or type(error).__name__
+
+
+def _retry_after(response: Response) -> float | None:
+    try:
+        seconds = float(response.header(b"retry-after") or "")
+    except ValueError:
+        return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None

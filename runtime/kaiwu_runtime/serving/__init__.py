@@ -1,0 +1,1 @@
+"""What a process serves: the ports, their certificates, and the probes."""

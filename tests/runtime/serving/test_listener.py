@@ -1,0 +1,414 @@
+"""What peers can cost a port that nobody has authenticated: each of them stalls or sends nonsense in another way."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import gzip
+import logging
+import os
+import resource
+import socket
+import ssl
+import zlib
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import uvloop
+from aiohttp import web
+
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.serving.acceptor import ConnectionLimits
+from kaiwu_runtime.serving.exchange import read_body
+from kaiwu_runtime.serving.listener import Listener
+from kaiwu_runtime.serving.serving_certificate import ServingCertificate
+
+LIMITS = ConnectionLimits(connections=20, handshake=0.5, header=0.5, body=0.5, write=1.0, idle=1.0)
+LARGE = 64 * 1024 * 1024
+LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+
+Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Scenario = Callable[[Listener, Callable[..., Awaitable[Peer]]], Coroutine[Any, Any, None]]
+
+
+def application() -> web.Application:
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(body=bytes(await read_body(request, 1000, LIMITS.body)))
+
+    async def large(_: web.Request) -> web.Response:
+        return web.Response(body=b"x" * LARGE)
+
+    async def ends(_: web.Request) -> web.Response:
+        raise SystemExit(3)
+
+    async def cancelled(_: web.Request) -> web.Response:
+        raise asyncio.CancelledError
+
+    async def forever(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        return web.Response()
+
+    made = web.Application()
+    made.router.add_post("/echo", echo)
+    made.router.add_get("/large", large)
+    made.router.add_get("/ends", ends)
+    made.router.add_get("/forever", forever)
+    made.router.add_get("/cancelled", cancelled)
+    return made
+
+
+def serve(
+    scenario: Scenario, *, loop: str = "asyncio", secure: bool = False, limits: ConnectionLimits = LIMITS
+) -> None:
+    """Run a scenario against a listener, in an event loop of its own."""
+    client = ssl.create_default_context()
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+
+    async def main() -> None:
+        listener = Listener("127.0.0.1", 0, "--x", limits=limits)
+        await listener.start(application(), context=ServingCertificate(None).context() if secure else None)
+
+        async def connect(*, tls: bool = secure) -> Peer:
+            return await asyncio.open_connection("127.0.0.1", listener.port, ssl=client if tls else None)
+
+        try:
+            async with asyncio.timeout(60):
+                await scenario(listener, connect)
+        finally:
+            await listener.stop()
+
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(main())
+
+
+async def rest(reader: asyncio.StreamReader) -> bytes:
+    """Return what is sent until the connection is closed, whichever way."""
+    received = b""
+    try:
+        while piece := await reader.read(65536):
+            received += piece
+    except ConnectionError:
+        pass
+    return received
+
+
+HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
+STALLED = {
+    "nothing": b"",
+    "a byte": b"P",
+    "half a head": HEAD[:30],
+    "a head without its end": HEAD[:-2],
+    "a head": HEAD,
+    "half a body": HEAD + b"12345",
+    "half a chunk": b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12",
+    "a chunk without the last": b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n12345\r\n",
+    "Expect and no body": HEAD[:-2] + b"Expect: 100-continue\r\n\r\n",
+    "a request, then nothing": HEAD + b"1234567890",
+    "a request, then half a head": HEAD + b"1234567890" + HEAD[:30],
+    "a request, then half a body": HEAD + b"1234567890" + HEAD + b"1",
+    "a body that is not read": HEAD.replace(b"/echo", b"/other") + b"1",
+    "an upgrade, then nothing": b"GET /large HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_a_peer_that_stalls_is_closed(loop: str, secure: bool) -> None:
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        async def stall(sent: bytes) -> None:
+            reader, writer = await connect()
+            writer.write(sent)
+            await rest(reader)
+            writer.close()
+
+        await asyncio.gather(*(stall(sent) for sent in STALLED.values()))
+        assert await answered(connect) == b"HTTP/1.1 200 OK"
+        assert listener.started
+
+    serve(scenario, loop=loop, secure=secure)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("sent", [b"", b"\x16", b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n"])
+def test_a_peer_that_does_not_finish_the_handshake_is_closed(loop: str, sent: bytes) -> None:
+    async def scenario(_: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        reader, writer = await connect(tls=False)
+        writer.write(sent)
+        await rest(reader)
+        writer.close()
+        assert await answered(connect) == b"HTTP/1.1 200 OK"
+
+    serve(scenario, loop=loop, secure=True)
+
+
+async def answered(connect: Callable[..., Awaitable[Peer]], sent: bytes = HEAD + b"1234567890") -> bytes:
+    """Return the first line of the answer to a request."""
+    reader, writer = await connect()
+    writer.write(sent)
+    line = await reader.readline()
+    writer.transport.abort()
+    return line.strip()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_a_peer_that_does_not_read_its_response_is_closed(loop: str, secure: bool) -> None:
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        reader, writer = await connect()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        await asyncio.sleep(LIMITS.write)
+        await until(listener, 0)
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert len(await rest(reader)) < LARGE
+        writer.close()
+
+    serve(scenario, loop=loop, secure=secure)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_connections_that_do_nothing_make_room(loop: str, secure: bool) -> None:
+    limits = ConnectionLimits(connections=10, header=60.0, handshake=60.0)
+
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        held = [await connect(tls=False) for _ in range(limits.connections + 5)]
+        for _, writer in held:
+            writer.write(b"POST /ec" if not secure else b"\x16")
+        assert await answered(connect) == b"HTTP/1.1 200 OK"
+        assert listener.connections <= limits.connections
+        for _, writer in held:
+            writer.close()
+
+    serve(scenario, loop=loop, secure=secure, limits=limits)
+
+
+def test_requests_in_progress_are_not_closed_for_others() -> None:
+    limits = ConnectionLimits(connections=8, idle=60.0, body=60.0)
+
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        busy = [await connect() for _ in range(7)]
+        for _, writer in busy:
+            writer.write(HEAD)
+        await until(listener, len(busy))
+        for _ in range(12):
+            assert await answered(connect) == b"HTTP/1.1 200 OK"
+        for reader, writer in busy:
+            writer.write(b"1234567890")
+            assert (await reader.readline()).strip() == b"HTTP/1.1 200 OK"
+            writer.close()
+
+    serve(scenario, limits=limits)
+
+
+COMPRESSED = zlib.compress(b"\0" * 10_000)
+REQUESTS: dict[str, tuple[bytes, bytes]] = {
+    "not HTTP": (b"\x00\x01\x02\r\n\r\n", b"400"),
+    "TLS to plain HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
+    "a bad version": (b"GET / HTTP/9.9.9\r\n\r\n", b"400"),
+    "an unknown method": (b"FROB /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
+    "another method": (b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
+    "HEAD": (b"HEAD /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
+    "HTTP/1.0": (HEAD.replace(b"1.1", b"1.0") + b"1234567890", b"200"),
+    "another path": (b"GET /%00%ff%0a HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
+    "a long line": (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
+    "a long field": (b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", b"400"),
+    "many fields": (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 1000 + b"\r\n", b"400"),
+    "a bad length": (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
+    "two lengths": (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n12", b"400"),
+    "a length and chunks": (
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"400",
+    ),
+    "a bad chunk": (b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
+    "a field that is not UTF-8": (
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nX: \xff\xfe\r\nContent-Length: 0\r\n\r\n",
+        b"200",
+    ),
+    "a large body": (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n", b"413"),
+    "large chunks": (
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n",
+        b"413",
+    ),
+    "gzip": (HEAD[:-2] + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10], b"415"),
+    "deflate": (
+        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: Deflate\r\nContent-Length: %d\r\n\r\n%s"
+        % (len(COMPRESSED), COMPRESSED),
+        b"415",
+    ),
+    "br on another path": (HEAD.replace(b"/echo", b"/none")[:-2] + b"Content-Encoding: br\r\n\r\n", b"415"),
+    "an unknown expectation": (HEAD[:-2] + b"Expect: wonders\r\n\r\n", b"417"),
+    "Expect: 100-continue": (HEAD[:-2] + b"Expect: 100-continue\r\n\r\n1234567890", b"100"),
+    "a handler that exits": (b"GET /ends HTTP/1.1\r\nHost: x\r\n\r\n", b"500"),
+    "a handler that is cancelled": (b"GET /cancelled HTTP/1.1\r\nHost: x\r\n\r\n", b"500"),
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_every_request_gets_a_status_and_at_most_a_line_at_debug_level(
+    loop: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    found: dict[str, bytes] = {}
+    logged: dict[str, list[logging.LogRecord]] = {}
+
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        for name, (sent, _) in REQUESTS.items():
+            caplog.clear()
+            found[name] = (await answered(connect, sent)).split(b" ")[1]
+            await until(listener, 0)  # the end of a connection may have something to say, too
+            logged[name] = [each for each in caplog.records if each.name != "asyncio" or each.levelno > logging.INFO]
+
+    with caplog.at_level(logging.DEBUG):
+        serve(scenario, loop=loop)
+    assert found == {name: status for name, (_, status) in REQUESTS.items()}
+    for name, records in logged.items():
+        assert len(records) <= 1, name
+        for record in records:
+            assert record.levelno == (logging.ERROR if found[name] == b"500" else logging.DEBUG), name
+            assert bool(record.exc_info) == (found[name] == b"500"), name
+            assert len(str(vars(record))) < 2500, name
+
+
+async def until(listener: Listener, connections: int) -> None:
+    """Wait for a number of connections."""
+    while listener.connections != connections:  # noqa: ASYNC110 - the listener has no event for it
+        await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_peers_that_go_away_are_not_worth_a_line(loop: str, secure: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        caplog.clear()
+        for sent in [*STALLED.values(), b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n", HEAD * 50]:
+            _, writer = await connect()
+            writer.write(sent)
+            await writer.drain()
+            writer.transport.abort()
+        await until(listener, 0)
+
+    with caplog.at_level(logging.INFO):
+        serve(scenario, loop=loop, secure=secure)
+    assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_peer_that_goes_away_leaves_no_work_behind(loop: str) -> None:
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        before = len(asyncio.all_tasks())
+        for _ in range(30):
+            _, writer = await connect()
+            writer.write(b"GET /forever HTTP/1.1\r\nHost: x\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.01)
+            writer.transport.abort()
+        await until(listener, 0)
+        while len(asyncio.all_tasks()) > before:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    serve(scenario, loop=loop)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_an_answer_that_takes_too_long_is_given_up(loop: str) -> None:
+    limits = ConnectionLimits(answer=0.2)
+
+    async def scenario(_: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        assert b" 504 " in await answered(connect, b"GET /forever HTTP/1.1\r\nHost: x\r\n\r\n") + b" "
+
+    serve(scenario, loop=loop, limits=limits)
+
+
+def test_pipelined_requests_are_answered_in_order() -> None:
+    async def scenario(_: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        reader, writer = await connect()
+        writer.write(b"".join(HEAD + b"%010d" % number for number in range(100)))
+        received = b""
+        while received.count(b"HTTP/1.1 200") < 100 or not received.endswith(b"%010d" % 99):
+            received += await reader.read(65536)
+        assert [received.index(b"%010d" % number) for number in range(100)] == sorted(
+            received.index(b"%010d" % number) for number in range(100)
+        )
+        writer.close()
+
+    serve(scenario)
+
+
+def test_a_failed_handshake_leaves_no_memory_behind() -> None:
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(5):
+                reader, writer = await connect(tls=False)
+                writer.write(b"GET / HTTP/1.1\r\n\r\n")
+                await rest(reader)
+                writer.close()
+            await until(listener, 0)
+            await asyncio.sleep(0.1)
+            left = [each for each in gc.get_objects() if type(each).__name__ == "SSLProtocol" and each._server_side]
+            assert left == []
+        finally:
+            gc.enable()
+
+    serve(scenario, secure=True)
+
+
+def test_no_descriptors_is_one_line_and_passes(caplog: pytest.LogCaptureFixture) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def scenario(listener: Listener, _: Callable[..., Awaitable[Peer]]) -> None:
+        with socket.socket() as client, ExitStack() as stack:
+            client.setblocking(False)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (client.fileno() + 1, hard))
+            try:
+                while True:  # those below that are free
+                    try:
+                        stack.callback(os.close, os.dup(0))
+                    except OSError:
+                        break
+                await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", listener.port))
+                await asyncio.sleep(1.0)
+            finally:
+                stack.close()
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            await until(listener, 1)
+
+    with caplog.at_level(logging.WARNING):
+        serve(scenario)
+    assert [record.getMessage() for record in caplog.records] == ["Cannot accept connections"]
+
+
+def test_few_descriptors_mean_few_connections() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+        assert sum(ConnectionLimits(connections=most).bounded_connections() for most in (128, 128, 512)) < 600
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_every_address_of_a_host_is_served_on_one_port() -> None:
+    listener = Listener("", 0, "--x", limits=LIMITS)
+    await listener.start(application())
+    try:
+        for host in ("127.0.0.1", "::1"):
+            try:
+                _, writer = await asyncio.open_connection(host, listener.port)
+            except OSError:
+                if host == "::1":
+                    pytest.skip("no IPv6 here")
+                raise
+            writer.close()
+    finally:
+        await listener.stop()
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+async def test_an_address_that_cannot_be_served_is_one_line(host: str) -> None:
+    listener = Listener(host, 0, f"--x {host}:0")
+    with pytest.raises(ConfigurationError, match=rf"^--x {host}:0: .*; use another, or 0$"):
+        await listener.start(application())
+    assert not listener.started
