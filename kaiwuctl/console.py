@@ -1,4 +1,4 @@
-"""What the user sees: reports on standard output, problems on standard error.
+"""Output for the user: reports on standard output, problems on standard error.
 
 Colours only where a terminal is attached and NO_COLOR is not set (https://no-color.org).
 """
@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kaiwuctl.errors import KaiwuctlError
-    from kaiwuctl.scaffold.plan import Plan
-
-_STYLES = {"create": "green", "change": "yellow", "overwrite": "red", "keep": "dim"}
 
 
 def say(text: str = "") -> None:
@@ -39,29 +36,17 @@ def fail(error: KaiwuctlError) -> None:
 
 
 def is_interactive() -> bool:
-    """Whether somebody can be asked: a terminal on both ends."""
+    """Whether the user can be asked: standard input and output are a terminal."""
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
-def show_plan(plan: Plan, *, diffs: bool, kept: bool) -> None:
-    """Print what a plan does to each file.
+def say_styled(text: str, style: str) -> None:
+    """Print a line on standard output, in colour where that is a terminal.
 
     Args:
-        plan: The plan.
-        diffs: Print the diff below a file that changes.
-        kept: Print also the files that stay as they are.
+        text: The line.
+        style: A style of rich, such as ``green``; empty for none.
     """
-    for file in plan.files:
-        verb = file.action.value
-        if verb == "keep" and not kept:
-            continue
-        _styled(f"  {verb:<10}{file.path}", _STYLES[verb])
-        if diffs:
-            for line in file.diff():
-                _styled(f"    {line}", {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], ""))
-
-
-def _styled(text: str, style: str) -> None:
     if not style or not sys.stdout.isatty() or "NO_COLOR" in os.environ:
         say(text)
         return

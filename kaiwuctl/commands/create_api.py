@@ -64,9 +64,9 @@ def command(
     and the kustomization files. The same command again changes nothing.
     """
     # Help and completion need the flags only.
-    from kaiwuctl.project.api_request import APIRequest  # noqa: PLC0415
     from kaiwuctl.project.file import ProjectFile  # noqa: PLC0415
     from kaiwuctl.scaffold.api import scaffold_api  # noqa: PLC0415
+    from kaiwuctl.scaffold.api_request import APIRequest  # noqa: PLC0415
 
     root = Path.cwd()
     # A folder without a usable PROJECT is reported before anybody is asked anything.

@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kaiwuctl import __version__
 from kaiwuctl.console import say, warn
 from kaiwuctl.names.python import group_module, snake_case
-from kaiwuctl.project.api_request import APIDecision, APIRequest, decide
 from kaiwuctl.project.file import FILE_NAME, ProjectFile
-from kaiwuctl.project.lease import leader_election_id
-from kaiwuctl.project.repository import url_of
-from kaiwuctl.scaffold.carry_out import carry_out
+from kaiwuctl.project.model import Project
+from kaiwuctl.scaffold.api_request import APIDecision, APIRequest, decide
 from kaiwuctl.scaffold.context import APIContext
 from kaiwuctl.scaffold.discovery import undiscovered
+from kaiwuctl.scaffold.execute import execute_plan
+from kaiwuctl.scaffold.files import APIFile, Owner, Policy, files_of
 from kaiwuctl.scaffold.header import current_year, header_of_project
 from kaiwuctl.scaffold.kustomize import add_resources
+from kaiwuctl.scaffold.leader_election import leader_election_id
 from kaiwuctl.scaffold.locate import template_folder, vendored_wheel
 from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Plan
-from kaiwuctl.scaffold.render import render
+from kaiwuctl.scaffold.render import render_file
+from kaiwuctl.scaffold.repository import url_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kaiwuctl.project.model import Project
+    from kaiwuctl.scaffold.render import RenderedFile
 
-_CRD = "config/crd/kustomization.yaml"
-_SAMPLES = "config/samples/kustomization.yaml"
-_RBAC = "config/rbac/kustomization.yaml"
-_DEFAULT = "config/default/kustomization.yaml"
-_MERGED = frozenset({_CRD, _SAMPLES, _RBAC, _DEFAULT, FILE_NAME})
-# Files of a kind rather than of one of its versions.
-_SHARED_FOLDERS = ("config/rbac/", "config/crd/")
+_Decided = tuple[APIDecision, Project]
 
 
 def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dry_run: bool, verbose: bool) -> None:
@@ -49,21 +46,18 @@ def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dr
     Raises:
         KaiwuctlError: It cannot be done; nothing was changed. Or `make` failed, when everything was written.
     """
-    decided: list[tuple[APIDecision, Project]] = []
 
-    def make_plan() -> Plan:
+    def make_plan() -> tuple[Plan, _Decided]:
         project_file = ProjectFile.load(root)
         decision = decide(request, project_file.project)
-        decided.append((decision, project_file.project))
-        return _plan(root, project_file, decision, force=force)
+        return _plan(root, project_file, decision, force=force), (decision, project_file.project)
 
-    def afterwards() -> None:
-        _report(*decided[0], request)
+    def afterwards(decided: _Decided) -> None:
+        _report(*decided, request)
         if make:
             run_make(root)
 
-    carry_out(root, make_plan, afterwards, dry_run=dry_run, verbose=verbose)
-    decision, project = decided[0]
+    decision, project = execute_plan(root, make_plan, afterwards, dry_run=dry_run, verbose=verbose)
     if decision.controller:
         package = project.controller_folder(decision.entry.group).replace("/", ".")
         if problem := undiscovered(root, package):
@@ -71,34 +65,18 @@ def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dr
 
 
 def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force: bool) -> Plan:
-    project = project_file.project
-    context = _context(root, project, decision)
+    context = _context(root, project_file.project, decision)
     plan = Plan(root, force=force)
-    api_recorded = decision.before is not None and decision.before.api
-    controller_recorded = decision.before is not None and decision.controller_name in decision.before.controllers
-    rendered_once: dict[str, bytes] = {}
-    for file in render(template_folder("api"), context.as_data()):
-        if file.path in _MERGED:
-            rendered_once[file.path] = file.content
-            continue
-        if context.controller_module_name in file.path:
-            recorded = controller_recorded
-        elif file.path.startswith(_SHARED_FOLDERS):
-            recorded = api_recorded or bool(decision.other_versions)
+    folder, data = template_folder("api"), context.as_data()
+    files = sorted(files_of(context), key=lambda file: (file.row.policy is Policy.MERGE, file.path))
+    for file in files:
+        template = folder / file.row.template
+        if file.row.policy is Policy.MERGE:
+            start = render_file(template, file.path, data) if file.row.template else None
+            plan.merge(file.path, partial(_add_entries, file, start))
         else:
-            recorded = api_recorded
-        plan.add(file, recorded=recorded)
-    for path, resources in _entries(context).items():
-        start = rendered_once.get(path)
-
-        def edit(
-            text: str | None, path: str = path, resources: list[str] = resources, start: bytes | None = start
-        ) -> str:
-            if text is None and start is not None:
-                text = start.decode()
-            return add_resources(path, text, resources)
-
-        plan.merge(path, edit)
+            recorded = _is_recorded(file.row.owner, decision)
+            plan.add(render_file(template, file.path, data), recorded=recorded, policy=file.row.policy)
 
     def record(text: str | None) -> str:
         if decision.entry == decision.before and text is not None:
@@ -110,17 +88,20 @@ def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force
     return plan
 
 
-def _entries(context: APIContext) -> dict[str, list[str]]:
-    """Return what the kustomization files list because of this API."""
-    if not context.resource:
-        return {}
-    roles = [f"{context.role_prefix}{context.kind_lower}_{role}_role.yaml" for role in ("admin", "editor", "viewer")]
-    return {
-        _CRD: [f"bases/{context.qualified_group}_{context.plural}.yaml"],
-        _SAMPLES: [f"{context.sample_name}.yaml"],
-        _RBAC: roles,
-        _DEFAULT: ["../crd"],
-    }
+def _is_recorded(owner: Owner, decision: APIDecision) -> bool:
+    """Whether PROJECT had a file's owner before."""
+    before = decision.before
+    if owner is Owner.CONTROLLER:
+        return before is not None and decision.controller_name in before.controllers
+    version = before is not None and before.api
+    return version or (owner is Owner.KIND and bool(decision.other_versions))
+
+
+def _add_entries(file: APIFile, start: RenderedFile | None, text: str | None) -> str:
+    """Return a kustomization with the entries of this API; one that does not exist starts from its template."""
+    if text is None and start is not None:
+        text = start.content.decode()
+    return add_resources(file.path, text, file.entries)
 
 
 def _context(root: Path, project: Project, decision: APIDecision) -> APIContext:

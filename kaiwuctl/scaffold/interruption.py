@@ -44,7 +44,7 @@ def stop_cleanly() -> None:
             signal.signal(number, stop)
 
 
-def insist() -> None:
+def raise_if_interrupted() -> None:
     """Raise the interruption again that a library on the way caught and dropped.
 
     A handler's exception comes out of whatever line runs, and ruamel.yaml, for one, has bare `except:` lines

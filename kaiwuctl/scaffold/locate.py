@@ -47,13 +47,16 @@ class RuntimeWheel:
 
 
 def template_folder(name: str) -> Path:
-    """Return the copier template `name`, ``init`` or ``api``.
+    """Return the folder with the templates of a command.
+
+    Args:
+        name: ``init`` or ``api``.
 
     Raises:
         KaiwuctlError: The installation is incomplete.
     """
     for folder in (_PACKAGE / "templates", _CHECKOUT / "templates"):
-        if (folder / name / "copier.yml").is_file():
+        if (folder / name).is_dir():
             return folder / name
     raise KaiwuctlError(f"the template {name} is missing from {_PACKAGE}; install kaiwuctl again")
 

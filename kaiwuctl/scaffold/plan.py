@@ -14,16 +14,13 @@ from typing import TYPE_CHECKING
 
 from kaiwuctl.errors import CollisionError, in_the_way
 from kaiwuctl.project.contents import read_regular
+from kaiwuctl.scaffold.files import Policy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from kaiwuctl.scaffold.render import RenderedFile
-
-# Written when absent and never compared: each has an owner other than the command that creates it.
-_ONCE_NAMES = frozenset({"__init__.py", "conftest.py"})
-_ONCE_PATHS = frozenset({"config/rbac/role.yaml"})
 
 
 class Action(Enum):
@@ -83,12 +80,13 @@ class Plan:
     _collisions: list[str] = field(default_factory=list)
     _obstacles: list[str] = field(default_factory=list)
 
-    def add(self, rendered: RenderedFile, *, recorded: bool) -> None:
+    def add(self, rendered: RenderedFile, *, recorded: bool, policy: Policy = Policy.CREATE) -> None:
         """Plan a rendered file.
 
         Args:
             rendered: The file.
             recorded: PROJECT says that it was scaffolded before: a difference is the user's work and stays.
+            policy: What happens when it exists: CREATE or ONCE.
         """
         mode = 0o755 if rendered.executable else 0o644
         if not self._reachable(rendered.path):
@@ -96,7 +94,7 @@ class Plan:
         before = self._read(rendered.path)
         if before is None:
             action = Action.CREATE
-        elif before == rendered.content or _is_once(rendered.path):
+        elif before == rendered.content or policy is Policy.ONCE:
             action = Action.KEEP
         elif self.force:
             action = Action.OVERWRITE
@@ -175,7 +173,3 @@ class Plan:
             return stat.S_IMODE((self.root / path).stat().st_mode)
         except FileNotFoundError:
             return default
-
-
-def _is_once(path: str) -> bool:
-    return path in _ONCE_PATHS or path.rsplit("/", 1)[-1] in _ONCE_NAMES

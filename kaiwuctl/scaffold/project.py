@@ -19,11 +19,10 @@ from kaiwuctl.names.project import (
 )
 from kaiwuctl.names.rule import check, quoted
 from kaiwuctl.project.file import FILE_NAME, ProjectFile
-from kaiwuctl.project.lease import leader_election_id
 from kaiwuctl.project.model import Project
-from kaiwuctl.project.repository import guess_repo, url_of
-from kaiwuctl.scaffold.carry_out import carry_out
 from kaiwuctl.scaffold.context import InitContext
+from kaiwuctl.scaffold.execute import execute_plan
+from kaiwuctl.scaffold.files import init_policy
 from kaiwuctl.scaffold.header import (
     HEADER_FILE,
     current_year,
@@ -31,9 +30,11 @@ from kaiwuctl.scaffold.header import (
     header_from_file,
     header_of_project,
 )
+from kaiwuctl.scaffold.leader_election import leader_election_id
 from kaiwuctl.scaffold.locate import runtime_wheel, template_folder, vendored_wheel
 from kaiwuctl.scaffold.plan import Plan
-from kaiwuctl.scaffold.render import RenderedFile, render
+from kaiwuctl.scaffold.render import RenderedFile, render_tree
+from kaiwuctl.scaffold.repository import guess_repo, url_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +67,7 @@ def scaffold_project(root: Path, request: InitRequest, *, dry_run: bool, verbose
         KaiwuctlError: It cannot be done; nothing was changed.
     """
 
-    def make_plan() -> Plan:
+    def make_plan() -> tuple[Plan, None]:
         # A link to nothing counts, so that it is reported rather than replaced.
         started = (root / FILE_NAME).exists() or (root / FILE_NAME).is_symlink()
         if started:
@@ -74,12 +75,12 @@ def scaffold_project(root: Path, request: InitRequest, *, dry_run: bool, verbose
             _refuse_other_values(project, request)
         else:
             project = _new_project(root, request)
-        return _plan(root, project, request, _header(root, request, started=started), started=started)
+        return _plan(root, project, request, _header(root, request, started=started), started=started), None
 
-    carry_out(root, make_plan, _next_steps, dry_run=dry_run, verbose=verbose)
+    execute_plan(root, make_plan, _next_steps, dry_run=dry_run, verbose=verbose)
 
 
-def _next_steps() -> None:
+def _next_steps(_: None) -> None:
     say()
     say("Next: define an API, for example with")
     say("  kaiwuctl create api --group kaiwu --version v1 --kind KaiwuCluster")
@@ -186,8 +187,8 @@ def _plan(root: Path, project: Project, request: InitRequest, header: str, *, st
         runtime_sha256=wheel.sha256,
     )
     plan = Plan(root)
-    for file in render(template_folder("init"), context.as_data()):
-        plan.add(file, recorded=started)
+    for file in render_tree(template_folder("init"), context.as_data()):
+        plan.add(file, recorded=started, policy=init_policy(file.path))
     plan.add(RenderedFile(f"vendor/{wheel.name}", wheel.content), recorded=started)
     if not started:
         content = ProjectFile.new(project).dumps().encode()

@@ -1,15 +1,21 @@
-"""Renders a template tree with copier."""
+"""Renders templates: a whole tree with copier, a single file with jinja2."""
 
 from __future__ import annotations
 
 import stat
-import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from kaiwuctl.errors import KaiwuctlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jinja2 import Environment
+
+_SUFFIX: Final = ".jinja"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +33,18 @@ class RenderedFile:
     executable: bool = False
 
 
-def render(template: Path, data: Mapping[str, str | bool]) -> list[RenderedFile]:
+def render_tree(template: Path, data: Mapping[str, str | bool]) -> list[RenderedFile]:
     """Return the files of `template` with its variables filled in, sorted by path.
 
-    Nothing is written but a temporary folder: what becomes of the files is for the plan to say.
+    Nothing is written but a temporary folder: the plan decides what happens to the files.
 
     Args:
         template: A folder with a copier.yml.
         data: The variables.
     """
-    # Copier takes 0.3 s to import, so only a command that renders pays for it.
+    # Copier takes 0.3 s to import, so only the command that renders a tree pays for it.
+    import tempfile  # noqa: PLC0415
+
     import copier  # noqa: PLC0415
     import plumbum  # noqa: PLC0415
 
@@ -65,3 +73,38 @@ def render(template: Path, data: Mapping[str, str | bool]) -> list[RenderedFile]
             for path in sorted(target.rglob("*"))
             if path.is_file()
         ]
+
+
+def render_file(template: Path, path: str, data: Mapping[str, str | bool]) -> RenderedFile:
+    """Return one file, rendered as copier renders the files of a tree.
+
+    Args:
+        template: The template. One whose name does not end in ``.jinja`` is taken as it is.
+        path: What the file is called, relative to the project.
+        data: The variables; an unknown one is an error.
+
+    Raises:
+        KaiwuctlError: The installation is incomplete.
+    """
+    try:
+        content = template.read_bytes()
+        executable = bool(template.stat().st_mode & stat.S_IXUSR)
+    except FileNotFoundError:
+        raise KaiwuctlError(f"the template {template} is missing; install kaiwuctl again") from None
+    if template.name.endswith(_SUFFIX):
+        content = _environment().from_string(content.decode()).render(data).encode()
+    return RenderedFile(path, content, executable)
+
+
+@cache
+def _environment() -> Environment:
+    """Return jinja2 with the settings of templates/init/copier.yml."""
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415  (only a command that renders pays for it)
+
+    return Environment(
+        autoescape=False,  # noqa: S701  (Python and YAML, never HTML)
+        keep_trailing_newline=True,
+        lstrip_blocks=True,
+        trim_blocks=True,
+        undefined=StrictUndefined,
+    )

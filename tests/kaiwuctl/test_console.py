@@ -12,9 +12,9 @@ import pytest
 
 SHOW = """\
 from pathlib import Path
-from kaiwuctl.console import show_plan
 from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.render import RenderedFile
+from kaiwuctl.scaffold.report import show_plan
 plan = Plan(Path.cwd(), force=True)
 for name in ("[bold]new[/bold]", "old", "same"):
     plan.add(RenderedFile(name, b"a\\n"), recorded=False)

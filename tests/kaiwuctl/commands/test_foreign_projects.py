@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaiwuctl.errors import KaiwuctlError
-from kaiwuctl.project.api_request import APIRequest
 from kaiwuctl.scaffold.api import scaffold_api
+from kaiwuctl.scaffold.api_request import APIRequest
 from kaiwuctl.scaffold.journal import FOLDER
 from kaiwuctl.scaffold.write import recover
 

@@ -12,9 +12,9 @@ from kaiwuctl.errors import KaiwuctlError
 from kaiwuctl.scaffold import locate
 
 
-@pytest.mark.parametrize("name", ["init", "api"])
-def test_a_template_is_found(name: str) -> None:
-    assert (locate.template_folder(name) / "copier.yml").is_file()
+@pytest.mark.parametrize(("name", "file"), [("init", "copier.yml"), ("api", "types.py.jinja")])
+def test_a_template_is_found(name: str, file: str) -> None:
+    assert (locate.template_folder(name) / file).is_file()
 
 
 def test_the_wheel_is_the_runtimes() -> None:

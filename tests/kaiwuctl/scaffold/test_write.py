@@ -80,7 +80,7 @@ def plan_for(root: Path) -> Plan:
     return plan
 
 
-def carry_out(root: Path) -> None:
+def execute_plan(root: Path) -> None:
     write(root, list(plan_for(root).changes()))
 
 
@@ -88,7 +88,7 @@ def after(root: Path, tmp_path: Path) -> dict[str, Entry]:
     """Return the tree that an undisturbed write of the same plan gives."""
     copy = tmp_path / "undisturbed"
     shutil.copytree(root, copy)
-    carry_out(copy)
+    execute_plan(copy)
     return tree(copy)
 
 
@@ -140,7 +140,7 @@ def kill(number: int) -> Callable[[], None]:
 
 
 def test_a_write_gives_the_planned_tree(root: Path) -> None:
-    carry_out(root)
+    execute_plan(root)
     result = tree(root)
     assert {path: entry.content for path, entry in result.items() if entry.content is not None} == {
         "PROJECT": b"new\n",
@@ -158,7 +158,7 @@ def test_a_write_gives_the_planned_tree(root: Path) -> None:
 def test_the_umask_does_not_decide_the_modes(root: Path) -> None:
     previous = os.umask(0o077)
     try:
-        carry_out(root)
+        execute_plan(root)
     finally:
         os.umask(previous)
     assert oct((root / "hack/run.sh").stat().st_mode & 0o7777) == "0o755"

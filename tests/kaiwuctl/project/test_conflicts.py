@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from kaiwuctl.errors import UsageError
-from kaiwuctl.project.api_request import APIRequest, decide
 from kaiwuctl.project.model import Project, Resource
+from kaiwuctl.scaffold.api_request import APIRequest, decide
 
 
 def resource(group: str = "kaiwu", kind: str = "KaiwuCluster", version: str = "v1", **others: object) -> Resource:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from kaiwuctl.errors import UsageError
 from kaiwuctl.names import api as rules
 from kaiwuctl.names.builtin import BuiltinKind, find_builtin
-from kaiwuctl.names.conflicts import check_controller, check_group, check_kind
 from kaiwuctl.names.plural import plural_of
 from kaiwuctl.names.python import reconciler_class
 from kaiwuctl.names.rule import check, quoted
+from kaiwuctl.project.conflicts import check_controller, check_group, check_kind
 from kaiwuctl.project.model import Resource
 
 if TYPE_CHECKING:

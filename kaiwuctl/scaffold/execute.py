@@ -1,15 +1,16 @@
-"""Plan, validate, write: what every command that writes does, in this order and under one lock."""
+"""Plan, validate, write: the order in which every command that writes works, under one lock."""
 
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from kaiwuctl.console import say, show_plan, warn
+from kaiwuctl.console import say, warn
 from kaiwuctl.errors import WriteError
-from kaiwuctl.scaffold.interruption import Interruption, deferred, insist
+from kaiwuctl.scaffold.interruption import Interruption, deferred, raise_if_interrupted
 from kaiwuctl.scaffold.journal import FOLDER, Journal
 from kaiwuctl.scaffold.lock import exclusive
+from kaiwuctl.scaffold.report import show_plan
 from kaiwuctl.scaffold.write import recover, write
 
 if TYPE_CHECKING:
@@ -18,23 +19,28 @@ if TYPE_CHECKING:
 
     from kaiwuctl.scaffold.plan import Plan
 
+_Decision = TypeVar("_Decision")
 
-def carry_out(
+
+def execute_plan(
     root: Path,
-    make_plan: Callable[[], Plan],
-    afterwards: Callable[[], None],
+    make_plan: Callable[[], tuple[Plan, _Decision]],
+    afterwards: Callable[[_Decision], None],
     *,
     dry_run: bool,
     verbose: bool,
-) -> None:
-    """Make a plan and carry it out.
+) -> _Decision:
+    """Make a plan and write what it says.
 
     Args:
         root: The project's folder.
-        make_plan: Called when no other run can change the folder any more.
-        afterwards: Called when something was written and other runs may change the folder again.
+        make_plan: Return the plan and what it was made from. Called when no other run can change the folder.
+        afterwards: Called with the latter when something was written and other runs may change the folder again.
         dry_run: Print the plan with its diffs and write nothing.
         verbose: Print the files that stay as they are, too.
+
+    Returns:
+        What the plan was made from.
 
     Raises:
         KaiwuctlError: From the plan, or from writing it; nothing was changed. Or from `afterwards`.
@@ -43,34 +49,34 @@ def carry_out(
     written = False
     try:
         with exclusive(root):
-            plan = _plan(root, make_plan, dry_run=dry_run)
-            insist()
+            _recover(root, dry_run=dry_run)
+            plan, decision = make_plan()
+            plan.check()
+            raise_if_interrupted()
             changes = list(plan.changes())
             if dry_run or not changes:
                 _show_only(plan, len(changes), dry_run=dry_run, verbose=verbose)
-                return
+                return decision
             with deferred() as signal_received:
-                insist()
+                raise_if_interrupted()
                 write(root, changes)
                 written = True
             if number := signal_received():
                 raise Interruption(number, written=True)
             show_plan(plan, diffs=False, kept=verbose)
-        afterwards()
+        afterwards(decision)
     except Interruption as interruption:
         raise Interruption(interruption.signal, written=interruption.written or written) from None
     except KeyboardInterrupt:
         raise Interruption(signal.SIGINT, written=written) from None
+    return decision
 
 
-def _plan(root: Path, make_plan: Callable[[], Plan], *, dry_run: bool) -> Plan:
+def _recover(root: Path, *, dry_run: bool) -> None:
     if dry_run and Journal.left_over(root):
         raise WriteError(f"{FOLDER}: a run was interrupted here; run the command without --dry-run to undo it")
     if not dry_run and (recovered := recover(root)):
         warn(recovered)
-    plan = make_plan()
-    plan.check()
-    return plan
 
 
 def _show_only(plan: Plan, changes: int, *, dry_run: bool, verbose: bool) -> None:

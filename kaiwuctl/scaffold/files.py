@@ -1,0 +1,228 @@
+"""Which files kaiwuctl writes, whose they are, and what happens to those that are there already.
+
+`API_FILES` has a row for each file of `kaiwuctl create api`. The files of `kaiwuctl init` are the tree
+templates/init; `init_policy` says which of them other commands and the user share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kaiwuctl.scaffold.context import APIContext
+
+
+class Owner(Enum):
+    """What a file belongs to: it goes when its owner goes, and is the user's once its owner is recorded in PROJECT."""
+
+    PROJECT = "project"
+    GROUP = "group"
+    KIND = "kind"
+    VERSION = "version"
+    CONTROLLER = "controller"
+
+
+class Policy(Enum):
+    """What happens to a file that exists.
+
+    Attributes:
+        CREATE: One that differs is in the way, unless PROJECT says that it was written before: then it stays.
+        ONCE: It stays; it is not compared, because more than one command or tool writes it.
+        MERGE: Entries are added to it.
+    """
+
+    CREATE = "create"
+    ONCE = "once"
+    MERGE = "merge"
+
+
+def _resource(context: APIContext) -> bool:
+    return context.resource
+
+
+def _controller(context: APIContext) -> bool:
+    return context.controller
+
+
+def _both(context: APIContext) -> bool:
+    return context.resource and context.controller
+
+
+def _group_folder(context: APIContext) -> bool:
+    return context.resource and context.multigroup and context.group_snake != ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRow:
+    """One file of `kaiwuctl create api`.
+
+    Attributes:
+        target: Path in the project, with the variables of APIContext in braces.
+        template: File below templates/api; empty where a file is only merged into. One that ends in ``.jinja`` is
+            rendered, any other is taken as it is.
+        when: Whether the file is written.
+        owner: What it belongs to.
+        policy: What happens to a file that exists.
+        entries: What a kustomization lists because of this API, with variables as in `target`.
+    """
+
+    target: str
+    template: str = ""
+    when: Callable[[APIContext], bool]
+    owner: Owner
+    policy: Policy
+    entries: tuple[str, ...] = ()
+
+
+API_FILES: Final = (
+    FileRow(
+        target="api/{group_snake}/__init__.py",
+        template="group_package.py.jinja",
+        when=_group_folder,
+        owner=Owner.GROUP,
+        policy=Policy.ONCE,
+    ),
+    FileRow(
+        target="{api_folder}/__init__.py",
+        template="version_package.py.jinja",
+        when=_resource,
+        owner=Owner.GROUP,
+        policy=Policy.ONCE,
+    ),
+    FileRow(
+        target="{api_folder}/{kind_lower}_types.py",
+        template="types.py.jinja",
+        when=_resource,
+        owner=Owner.VERSION,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="config/rbac/{role_prefix}{kind_lower}_admin_role.yaml",
+        template="admin_role.yaml.jinja",
+        when=_resource,
+        owner=Owner.KIND,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="config/rbac/{role_prefix}{kind_lower}_editor_role.yaml",
+        template="editor_role.yaml.jinja",
+        when=_resource,
+        owner=Owner.KIND,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="config/rbac/{role_prefix}{kind_lower}_viewer_role.yaml",
+        template="viewer_role.yaml.jinja",
+        when=_resource,
+        owner=Owner.KIND,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="config/samples/{sample_name}.yaml",
+        template="sample.yaml.jinja",
+        when=_resource,
+        owner=Owner.VERSION,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="{controller_folder}/__init__.py",
+        template="controller_package.py.jinja",
+        when=_controller,
+        owner=Owner.GROUP,
+        policy=Policy.ONCE,
+    ),
+    FileRow(
+        target="{controller_folder}/{controller_module_name}.py",
+        template="controller.py.jinja",
+        when=_controller,
+        owner=Owner.CONTROLLER,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="tests/test_{role_prefix}{version}_{kind_lower}.py",
+        template="test_controller.py.jinja",
+        when=_both,
+        owner=Owner.VERSION,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="config/crd/kustomization.yaml",
+        template="crd_kustomization.yaml",
+        when=_resource,
+        owner=Owner.PROJECT,
+        policy=Policy.MERGE,
+        entries=("bases/{qualified_group}_{plural}.yaml",),
+    ),
+    FileRow(
+        target="config/samples/kustomization.yaml",
+        template="samples_kustomization.yaml",
+        when=_resource,
+        owner=Owner.PROJECT,
+        policy=Policy.MERGE,
+        entries=("{sample_name}.yaml",),
+    ),
+    FileRow(
+        target="config/rbac/kustomization.yaml",
+        when=_resource,
+        owner=Owner.PROJECT,
+        policy=Policy.MERGE,
+        entries=(
+            "{role_prefix}{kind_lower}_admin_role.yaml",
+            "{role_prefix}{kind_lower}_editor_role.yaml",
+            "{role_prefix}{kind_lower}_viewer_role.yaml",
+        ),
+    ),
+    FileRow(
+        target="config/default/kustomization.yaml",
+        when=_resource,
+        owner=Owner.PROJECT,
+        policy=Policy.MERGE,
+        entries=("../crd",),
+    ),
+)
+
+# `create api` writes the packages too, the generator writes the role, and people add fixtures.
+_INIT_ONCE: Final = frozenset(
+    {"api/__init__.py", "config/rbac/role.yaml", "controllers/__init__.py", "tests/conftest.py"}
+)
+
+
+def init_policy(path: str) -> Policy:
+    """Return what happens to a file of `kaiwuctl init` that exists.
+
+    Args:
+        path: Relative to the project, with slashes.
+    """
+    return Policy.ONCE if path in _INIT_ONCE else Policy.CREATE
+
+
+@dataclass(frozen=True, slots=True)
+class APIFile:
+    """A row of the table for one API.
+
+    Attributes:
+        path: Relative to the project, with slashes.
+        row: The row.
+        entries: What a kustomization lists.
+    """
+
+    path: str
+    row: FileRow
+    entries: tuple[str, ...]
+
+
+def files_of(context: APIContext) -> Iterator[APIFile]:
+    """Return the files that belong to an API, in the order of the table.
+
+    Args:
+        context: The API, and what of it is scaffolded.
+    """
+    variables = asdict(context)
+    for row in API_FILES:
+        if row.when(context):
+            entries = tuple(entry.format_map(variables) for entry in row.entries)
+            yield APIFile(row.target.format_map(variables), row, entries)

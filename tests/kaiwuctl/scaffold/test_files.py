@@ -1,0 +1,38 @@
+"""The table of files: every template has a row, and every row stands for a file that can be rendered."""
+
+from __future__ import annotations
+
+import dataclasses
+import string
+from pathlib import Path
+
+from kaiwuctl.scaffold.context import APIContext
+from kaiwuctl.scaffold.files import API_FILES, Policy, init_policy
+from kaiwuctl.scaffold.locate import template_folder
+
+
+def test_every_template_has_one_row() -> None:
+    templates = sorted(row.template for row in API_FILES if row.template)
+    assert templates == sorted(path.name for path in template_folder("api").iterdir() if path.is_file())
+
+
+def test_rows_use_variables_of_the_context() -> None:
+    known = {field.name for field in dataclasses.fields(APIContext)}
+    for row in API_FILES:
+        for text in (row.target, *row.entries):
+            used = {name for _, name, _, _ in string.Formatter().parse(text) if name}
+            assert used <= known, row.target
+
+
+def test_only_kustomizations_are_merged() -> None:
+    for row in API_FILES:
+        merged = Path(row.target).name == "kustomization.yaml"
+        assert (row.policy is Policy.MERGE) == merged == bool(row.entries), row.target
+        assert row.template or merged, row.target
+
+
+def test_files_of_init_that_others_write_are_written_once() -> None:
+    tree = template_folder("init")
+    paths = {path.relative_to(tree).as_posix().removesuffix(".jinja") for path in tree.rglob("*") if path.is_file()}
+    once = {path for path in paths if init_policy(path) is Policy.ONCE}
+    assert once == {"api/__init__.py", "config/rbac/role.yaml", "controllers/__init__.py", "tests/conftest.py"}
