@@ -12,7 +12,7 @@ from kaiwu_runtime.api.identity import subresource_of
 from kaiwu_runtime.client.client import Client
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.cache import Cache
+    from kaiwu_runtime.cache.cache import Cache
 
 T = TypeVar("T")
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.store import ObjectEvent
+from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.controller.controller import Controller, ControllerOptions
 from kaiwu_runtime.controller.decode_failures import Undecodable
 from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
@@ -23,10 +25,7 @@ from kaiwu_runtime.controller.request import Request
 from kaiwu_runtime.controller.source import Channel, ChannelSource, Source, itself
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.queue import RateLimiter
-
-if TYPE_CHECKING:
-    from kaiwu_runtime.manager.manager import Manager
-
+from kaiwu_runtime.recorder import EventRecorder
 
 T = TypeVar("T")
 
@@ -34,10 +33,31 @@ Filter = Predicate | Callable[[ObjectEvent], bool]
 """A predicate, or a plain function that is one."""
 
 
+class ControllerManager(Protocol):
+    """What a controller needs of the manager that runs it; :class:`~kaiwu_runtime.Manager` has it."""
+
+    @property
+    def api_reader(self) -> Client:
+        """Reads from and writes to the API server, past the cache."""
+
+    @property
+    def cache(self) -> Cache:
+        """The informers of every kind that is watched or read."""
+
+    def add_controller(self, controller: Controller) -> None:
+        """Run a controller."""
+
+    def check_leadership(self) -> None:
+        """Return when this process may write; a process that has lost its leadership ends."""
+
+    def event_recorder(self, name: str) -> EventRecorder:
+        """Return a recorder of events that names a controller as their source."""
+
+
 class ControllerBuilder:
     """Collects what a controller watches; made by :func:`controller_managed_by`."""
 
-    def __init__(self, manager: Manager) -> None:
+    def __init__(self, manager: ControllerManager) -> None:
         self._manager = manager
         self._name = ""
         self._for: type[Any] | None = None
@@ -176,7 +196,14 @@ class ControllerBuilder:
                 "controller_managed_by(manager).for_(Kind).complete(self)"
             )
         controller = Controller(
-            name, reconciler, sources, self._options, self._channels, undecodable=self._undecodable()
+            name,
+            reconciler,
+            sources,
+            self._manager.cache,
+            self._options,
+            self._channels,
+            fence=self._manager.check_leadership,
+            undecodable=self._undecodable(),
         )
         self._manager.add_controller(controller)
         self._completed = True
@@ -222,6 +249,6 @@ def _all(predicates: tuple[Filter, ...]) -> tuple[Predicate, ...]:
     return tuple(entry if isinstance(entry, Predicate) else PredicateFunction(entry) for entry in predicates)
 
 
-def controller_managed_by(manager: Manager) -> ControllerBuilder:
+def controller_managed_by(manager: ControllerManager) -> ControllerBuilder:
     """Begin a controller that a manager runs."""
     return ControllerBuilder(manager)

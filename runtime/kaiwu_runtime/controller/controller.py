@@ -42,6 +42,13 @@ _MOST_STACKS = 4096
 """Requests whose last stack is remembered; showing one again does no harm."""
 
 
+class MetricsRegistry(Protocol):
+    """Holds the metrics of controllers."""
+
+    def watch(self, controller: Controller) -> None:
+        """Measure a controller and its queue."""
+
+
 class ControllerMetrics(Protocol):
     """Hears of every reconcile."""
 
@@ -91,20 +98,24 @@ class Controller:
         name: For logs and metrics; unique in a manager.
         reconciler: What to run.
         sources: The kinds that wake it.
+        cache: Where they are watched.
         options: How it runs.
         channels: The channels that wake it.
         metrics: Hears of every reconcile.
-        guard: Called before every reconcile; a leader that has lost its lease does not return from it.
+        fence: Called before every reconcile; a leader that has lost its lease does not return from it.
+        needs_leader: Whether it runs on the leader only.
         undecodable: Tells of objects that do not fit their type; None for a controller that is for no kind.
     """
 
     name: str
     reconciler: Reconciler
     sources: Sequence[Source]
+    cache: Cache
     options: ControllerOptions = field(default_factory=ControllerOptions)
     channels: Sequence[ChannelSource[Any]] = ()
     metrics: ControllerMetrics | None = None
-    guard: Callable[[], None] | None = None
+    fence: Callable[[], None] | None = None
+    needs_leader: bool = True
     undecodable: Undecodable | None = None
     queue: WorkQueue[Request] = field(init=False)
     _workers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
@@ -118,16 +129,23 @@ class Controller:
         self._threads = WorkerThreads(f"{self.name} reconciler")
         self._is_async = inspect.iscoroutinefunction(self.reconciler.reconcile)
 
+    def __str__(self) -> str:
+        return type(self.reconciler).__name__
+
+    def measure(self, metrics: MetricsRegistry) -> None:
+        """Report to the metrics of a manager from now on."""
+        metrics.watch(self)
+
     def observe(self, metrics: ControllerMetrics, queue_metrics: QueueMetrics) -> None:
         """Tell somebody of every reconcile and of the queue; called before the controller runs."""
         self.metrics = metrics
         self.queue.metrics = queue_metrics
 
-    def informers(self, cache: Cache) -> list[Informer]:
+    def informers(self) -> list[Informer]:
         """Return the informers of every source, so that a manager starts them before it waits for them."""
-        return [source.informer(cache) for source in self.sources]
+        return [source.informer(self.cache) for source in self.sources]
 
-    async def run(self, cache: Cache) -> None:
+    async def run(self) -> None:
         """Wait until the cache has everything, then work until `stop`.
 
         Raises:
@@ -137,9 +155,9 @@ class Controller:
         logger.info("Starting Controller", extra=fields)
         self._bridge()
         for source in self.sources:
-            source.start(cache, self.queue.add, self.name)
-        for informer in self.informers(cache):
-            await cache.wait_for(informer)
+            source.start(self.cache, self.queue.add, self.name)
+        for informer in self.informers():
+            await self.cache.wait_for(informer)
         for channel in self.channels:
             channel.start(self.queue.add, self.name)
         count = self.options.max_concurrent_reconciles
@@ -203,8 +221,8 @@ class Controller:
             except QueueShutDown:
                 return
             try:
-                if self.guard is not None:
-                    self.guard()
+                if self.fence is not None:
+                    self.fence()
                 await self._process(request)
             finally:
                 self.queue.done(request)

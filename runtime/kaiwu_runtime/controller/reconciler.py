@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable
-from typing import TypeVar
+from typing import Any, ClassVar, TypeVar
 
-from kaiwu_runtime.component import Component
+from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.controller.request import Request, Result
 from kaiwu_runtime.controller.threaded_client import wait_in_thread
 
 T = TypeVar("T")
 
 
-class Reconciler(Component):
-    """Moves the present state of an object towards the desired one; its ``setup_with_manager`` says what it watches."""
+class Reconciler(ABC):
+    """Move the present state of an object towards the desired one.
 
+    In a module ``*_controller.py``, ``Manager.discover`` finds it.
+
+    Args:
+        client: Reads from the cache, writes to the API server.
+    """
+
+    module_suffix: ClassVar[str] = "_controller"
     _event_loop: asyncio.AbstractEventLoop | None = None
     """The manager's; None before it runs."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    @abstractmethod
+    def setup_with_manager(self, manager: Any) -> None:  # noqa: ANN401 - the Manager, which is built on this package
+        """Build the controller: what it watches, and how it runs; called once, before anything runs.
+
+        Args:
+            manager: The :class:`~kaiwu_runtime.Manager` to build it with:
+                ``controller_managed_by(manager).for_(Kind).complete(self)``.
+        """
 
     def wait(self, awaitable: Awaitable[T]) -> T:
         """Return the result of a coroutine, in a `def reconcile`: ``pod = self.wait(self.client.get(Pod, "a"))``.

@@ -5,19 +5,17 @@ A file that should define something and does not, or that cannot be imported, is
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import sys
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 from kaiwu_runtime.api.model import CustomResource
 from kaiwu_runtime.api.rbac import RBACRule, rbac_rules
-from kaiwu_runtime.api.reading_errors import explain
 from kaiwu_runtime.api.resource import resource_definition
 from kaiwu_runtime.errors import ConfigurationError, DefinitionError
+from kaiwu_runtime.project_modules import import_module, shown
 
 
 def find_resources(folder: Path, root: Path) -> list[type[CustomResource]]:
@@ -37,7 +35,7 @@ def find_resources(folder: Path, root: Path) -> list[type[CustomResource]]:
         kinds = [kind for kind in _classes(module) if issubclass(kind, CustomResource) and resource_definition(kind)]
         if not kinds:
             raise DefinitionError(
-                f"{_show(file, root)} has no class decorated with @resource(...): decorate its kind, "
+                f"{shown(file, root)} has no class decorated with @resource(...): decorate its kind, "
                 "or give a module of shared models a name that does not end in _types.py"
             )
         found += kinds
@@ -62,7 +60,7 @@ def find_rules(folder: Path, root: Path) -> list[RBACRule]:
         module = _import(file, root)
         classes = list(_classes(module))
         if file.name.endswith("_controller.py") and not any(callable(getattr(c, "reconcile", None)) for c in classes):
-            raise DefinitionError(f"{_show(file, root)} has no Reconciler: define a class with a reconcile method")
+            raise DefinitionError(f"{shown(file, root)} has no Reconciler: define a class with a reconcile method")
         for each in classes:
             rules += rbac_rules(each)
     return rules
@@ -79,18 +77,12 @@ def _import(file: Path, root: Path) -> ModuleType:
     parts = relative.parts[:-1] if relative.name == "__init__" else relative.parts
     bad = next((part for part in parts if not part.isidentifier()), None)
     if bad is not None:
-        raise ConfigurationError(f"{_show(file, root)}: {bad!r} is no Python module name: use letters, digits and _")
+        raise ConfigurationError(f"{shown(file, root)}: {bad!r} is no Python module name: use letters, digits and _")
     name = ".".join(parts)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     _check_not_hidden(parts[0], file, root)
-    try:
-        module = importlib.import_module(name)
-    except (ConfigurationError, DefinitionError) as error:
-        raise type(error)(f"{_place(error, file, root)}: {error}") from None
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's module may raise anything
-        raise ConfigurationError(f"{_place(error, file, root)}: {explain(error)}") from None
-    return module
+    return import_module(name, file, root)
 
 
 def _check_not_hidden(package: str, file: Path, root: Path) -> None:
@@ -99,26 +91,5 @@ def _check_not_hidden(package: str, file: Path, root: Path) -> None:
     places = {Path(place).resolve() for place in (spec.submodule_search_locations or ())} if spec else set()
     if (root / package).resolve() not in places and spec is not None and (root / package).is_dir():
         raise ConfigurationError(
-            f"{_show(file, root)}: Python has another module called {package!r}: rename the folder {package}/"
+            f"{shown(file, root)}: Python has another module called {package!r}: rename the folder {package}/"
         )
-
-
-def _place(error: BaseException, file: Path, root: Path) -> str:
-    """Return file and line of the project's own code that an error came out of."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{_show(Path(error.filename), root)}:{error.lineno}"
-    own = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith("<")
-        and Path(frame.filename).resolve().is_relative_to(root.resolve())
-        and "site-packages" not in frame.filename
-    ]
-    return f"{_show(Path(own[-1].filename), root)}:{own[-1].lineno}" if own else _show(file, root)
-
-
-def _show(file: Path, root: Path) -> str:
-    try:
-        return str(file.resolve().relative_to(root.resolve()))
-    except ValueError:
-        return str(file)

@@ -1,6 +1,7 @@
 """The manager and what it is told."""
 
-from kaiwu_runtime.manager.manager import Manager, Runnable
+from kaiwu_runtime.manager.manager import Manager
 from kaiwu_runtime.manager.options import ManagerOptions
+from kaiwu_runtime.manager.runnable import ManagedRunnable, Runnable
 
-__all__ = ["Manager", "ManagerOptions", "Runnable"]
+__all__ = ["ManagedRunnable", "Manager", "ManagerOptions", "Runnable"]

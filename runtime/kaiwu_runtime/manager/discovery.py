@@ -7,22 +7,19 @@ What cannot be found is an error that names the file, never silence.
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import pkgutil
-import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from kaiwu_runtime import callback
-from kaiwu_runtime.api.reading_errors import explain
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.project_modules import import_module
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.component import Component
+    from kaiwu_runtime.manager.runnable import Component
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +27,19 @@ class _Part:
     """A part of a project that is found.
 
     Attributes:
-        suffix: How its modules are named.
-        module: Where its base class is; imported only when there is such a module.
-        base: The base class's name.
+        suffix: How its modules are named; the ``module_suffix`` of its base class.
+        base: The base class's name, for errors and for files that are not imported.
         methods: What a complete class defines.
     """
 
     suffix: str
-    module: str
     base: str
     methods: frozenset[str]
 
 
 _PARTS = (
-    _Part(
-        "_controller",
-        "kaiwu_runtime.controller.reconciler",
-        "Reconciler",
-        frozenset({"setup_with_manager", "reconcile"}),
-    ),
-    _Part("_webhook", "kaiwu_runtime.webhook.webhook", "Webhook", frozenset({"setup_with_manager"})),
+    _Part("_controller", "Reconciler", frozenset({"setup_with_manager", "reconcile"})),
+    _Part("_webhook", "Webhook", frozenset({"setup_with_manager"})),
 )
 
 
@@ -61,8 +51,7 @@ def find(package: ModuleType) -> list[type[Component]]:
     """
     found: list[type[Component]] = []
     for name, file, part in _modules(package):
-        base = getattr(importlib.import_module(part.module), part.base)
-        members = [member for member in vars(_import(name, file)).values() if _is_own(member, base, name)]
+        members = [member for member in vars(import_module(name, file)).values() if _is_own(member, part, name)]
         own = [member for member in members if not inspect.isabstract(member)]
         if not own:
             if members:
@@ -76,8 +65,13 @@ def find(package: ModuleType) -> list[type[Component]]:
     return found
 
 
-def _is_own(member: object, base: type, module: str) -> bool:
-    return isinstance(member, type) and issubclass(member, base) and member.__module__ == module
+def _is_own(member: object, part: _Part, module: str) -> bool:
+    """Whether a member is a class of this part, defined in the module itself and not imported into it."""
+    return (
+        isinstance(member, type)
+        and member.__module__ == module
+        and getattr(member, "module_suffix", None) == part.suffix
+    )
 
 
 def _modules(package: ModuleType) -> Iterator[tuple[str, Path, _Part]]:
@@ -137,24 +131,4 @@ def _is_complete(node: ast.ClassDef, part: _Part) -> bool:
 
 
 def _unreadable(name: str) -> None:
-    _import(name, Path(name))
-
-
-def _import(name: str, file: Path) -> ModuleType:
-    try:
-        return callback.call(importlib.import_module, name)
-    except ConfigurationError:
-        raise
-    except Exception as error:
-        where = next(
-            (
-                f"{frame.filename}:{frame.lineno}"
-                for frame in reversed(traceback.extract_tb(error.__traceback__))
-                if not frame.filename.startswith("<") and "site-packages" not in frame.filename
-            ),
-            str(file),
-        )
-        if isinstance(error, SyntaxError) and error.filename:
-            where = f"{error.filename}:{error.lineno}"
-        raised = error.__cause__ if isinstance(error, callback.CallbackError) and error.__cause__ is not None else error
-        raise ConfigurationError(f"{file} cannot be imported: {explain(raised)} (at {where})") from error
+    import_module(name, Path(name))

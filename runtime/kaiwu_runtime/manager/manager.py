@@ -12,17 +12,17 @@ import asyncio
 import logging
 import threading
 from contextlib import suppress
+from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from kaiwu_runtime import fork, log
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.cached_client import CachedClient
 from kaiwu_runtime.client.client import Client
-from kaiwu_runtime.controller.controller import Controller
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.manager.discovery import find
-from kaiwu_runtime.manager.options import OFF, ManagerOptions, parse_address
+from kaiwu_runtime.manager.options import OFF, ManagerOptions
 from kaiwu_runtime.manager.process import report, run_to_the_end, unwrapped
 from kaiwu_runtime.manager.signals import stop_on_signal
 from kaiwu_runtime.manager.startup import unless_stopped, wait_until_synced
@@ -31,26 +31,19 @@ from kaiwu_runtime.recorder import EventRecorder, EventSender
 from kaiwu_runtime.rest.fenced import FencedTransport
 from kaiwu_runtime.rest.forwarded import ForwardedTransport
 from kaiwu_runtime.rest.http_transport import HTTPTransport
+from kaiwu_runtime.serving.address import parse_address
 from kaiwu_runtime.serving.probes import Check, Probes
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.component import Component
     from kaiwu_runtime.manager.leader_election import LeaderElector
+    from kaiwu_runtime.manager.runnable import Component, ManagedRunnable, Runnable, Server
     from kaiwu_runtime.metrics.controllers import Metrics
     from kaiwu_runtime.metrics.server import MetricsServer
-    from kaiwu_runtime.webhook.server import WebhookServer
 
 logger = logging.getLogger(__name__)
 
 _END_SECONDS = 5.0
 """What tasks get to end once they are cancelled; the last events take up to two."""
-
-
-class Runnable(Protocol):
-    """Something that runs as long as the manager does."""
-
-    async def run(self) -> None:
-        """Run until cancelled; a return is fine, an exception stops the manager."""
 
 
 class Manager:
@@ -71,14 +64,15 @@ class Manager:
     def __init__(self, options: ManagerOptions | None = None, *, client: Client | None = None) -> None:
         self.options = options or ManagerOptions()
         self.logger = logger
-        self._controllers: dict[str, Controller] = {}
-        self._runnables: list[Runnable] = []
+        self._controllers: dict[str, ManagedRunnable] = {}
+        self._runnables: list[tuple[Runnable, bool]] = []
         self._events = EventSender(lambda: self.api_reader)
         self._stop = asyncio.Event()
         self._stop_lock = threading.RLock()  # reentrant: a signal handler may call stop() in the middle of it
         self._loop: asyncio.AbstractEventLoop | None = None
         self._started = False
         self._ready = False
+        self._leads = False
         self._stopping = False
         self._tasks: Supervisor | None = None
         self._beside: list[asyncio.Task[None]] = []
@@ -93,7 +87,7 @@ class Manager:
         self.probes = _probes(self.options)
         self.elector: LeaderElector | None = None
         self.metrics: Metrics | None = None
-        self.webhooks: WebhookServer | None = None
+        self.webhooks: Server | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -166,7 +160,7 @@ class Manager:
         except ConfigurationError as error:
             self._set_up_failed(error)
 
-    def add_controller(self, controller: Controller) -> None:
+    def add_controller(self, controller: ManagedRunnable) -> None:
         """Run a controller; :func:`~kaiwu_runtime.controller.controller_managed_by` calls this.
 
         One that is added while the manager runs is started at once.
@@ -178,27 +172,33 @@ class Manager:
         if controller.name in self._controllers:
             raise ConfigurationError(
                 f"two controllers are named {controller.name!r} "
-                f"({type(self._controllers[controller.name].reconciler).__name__} and "
-                f"{type(controller.reconciler).__name__}); give one another name with named()"
+                f"({self._controllers[controller.name]} and {controller}); give one another name with named()"
             )
         self._controllers[controller.name] = controller
         if self.metrics is not None:
-            self.metrics.watch(controller)
-        if self.elector is not None:
-            controller.guard = self.elector.check
-        if self._tasks is not None:
+            controller.measure(self.metrics)
+        if self._is_started(controller.needs_leader) and self._tasks is not None:
             self._run_controller(self._tasks, controller)
 
-    def add(self, runnable: Runnable) -> None:
+    def add(self, runnable: Runnable, *, leader_only: bool = True) -> None:
         """Run something beside the controllers, once the caches are synced; at once when the manager runs already.
+
+        Args:
+            runnable: What to run.
+            leader_only: Wait for the leadership, where leader election is enabled; False runs it on every replica.
 
         Raises:
             ConfigurationError: The manager has stopped.
         """
         self._refuse_after_stop(type(runnable).__name__)
-        self._runnables.append(runnable)
-        if self._tasks is not None:
+        self._runnables.append((runnable, leader_only))
+        if self._is_started(leader_only) and self._tasks is not None:
             self._run_beside(self._tasks, runnable)
+
+    def check_leadership(self) -> None:
+        """Return when this process may write; a process that has lost its leadership ends."""
+        if self.elector is not None:
+            self.elector.check()
 
     def add_healthz_check(self, name: str, check: Check) -> None:
         """Add a check of liveness, whether probes are served or not; see `Probes.add_healthz_check`."""
@@ -318,9 +318,7 @@ class Manager:
 
     async def _run_everything(self) -> None:
         # Every informer exists before the cache runs, so that all of them list at the same time.
-        informers = [
-            informer for controller in self._controllers.values() for informer in controller.informers(self.cache)
-        ]
+        informers = [informer for controller in self._controllers.values() for informer in controller.informers()]
         tasks = Supervisor(self._fail)
         caches = tasks.start(self.cache.run(), "cache")
         grace = 0.0
@@ -328,27 +326,39 @@ class Manager:
         try:
             await wait_until_synced(self.cache, informers, self._stop)
             self._ready = not self._stop.is_set()
+            self._tasks = tasks
+            if not self._stop.is_set():
+                events.append(tasks.start(self._events.run(), "events"))
+                self._run_all(tasks, needs_leader=False)
             await self._until_leader()
             if not self._stop.is_set():
-                for controller in self._controllers.values():
-                    self._run_controller(tasks, controller)
-                events.append(tasks.start(self._events.run(), "events"))
-                for runnable in self._runnables:
-                    self._run_beside(tasks, runnable)
-                self._tasks = tasks
+                self._leads = True
+                self._run_all(tasks, needs_leader=True)
             await self._stop.wait()
             grace = self.options.grace_period
         except Exception as error:  # noqa: BLE001 - raised at the end
             self._fail(error)
         finally:
-            self._ready, self._stopping, self._tasks = False, True, None
+            self._ready, self._leads, self._stopping, self._tasks = False, False, True, None
             await self._end(tasks, caches, events, grace)
         if self._ended_by is not None:
             raise self._ended_by
         logger.info("Stopped")
 
-    def _run_controller(self, tasks: Supervisor, controller: Controller) -> None:
-        tasks.start(controller.run(self.cache), f"controller {controller.name}")
+    def _run_all(self, tasks: Supervisor, *, needs_leader: bool) -> None:
+        for controller in self._controllers.values():
+            if controller.needs_leader == needs_leader:
+                self._run_controller(tasks, controller)
+        for runnable, leader_only in self._runnables:
+            if leader_only == needs_leader:
+                self._run_beside(tasks, runnable)
+
+    def _is_started(self, needs_leader: bool) -> bool:
+        """Whether the others of its sort are started already, where the manager runs."""
+        return self._leads or not needs_leader
+
+    def _run_controller(self, tasks: Supervisor, controller: ManagedRunnable) -> None:
+        tasks.start(controller.run(), f"controller {controller.name}")
 
     def _run_beside(self, tasks: Supervisor, runnable: Runnable) -> None:
         self._beside.append(tasks.start(runnable.run(), type(runnable).__name__))
@@ -396,8 +406,6 @@ class Manager:
         self.elector = elector
         # A reconcile that was in progress when the process was paused goes on when it is resumed.
         self.api_reader.transport.guard = elector.check  # type: ignore[attr-defined]  # see __init__
-        for controller in self._controllers.values():
-            controller.guard = elector.check
         if self.metrics is not None:
             self.metrics.leader.labels(options.leader_election_id).set_function(lambda: float(elector.is_leader))
         await unless_stopped(elector.acquire(), self._stop)
@@ -418,11 +426,16 @@ class Manager:
         if isinstance(self.api_reader.transport, HTTPTransport):
             self.api_reader.transport.on_answer = self.metrics.client(self.api_reader.transport.server)
         for controller in self._controllers.values():
-            self.metrics.watch(controller)
+            controller.measure(self.metrics)
         if self.webhooks is not None:
-            self.webhooks.measure(self.metrics.registry)
-            self.webhooks.certificate.on_read = self.metrics.certificate_read
-        server = metrics_server(options, self.metrics.registry, self.api_reader)
+            self.webhooks.measure(self.metrics)
+        server = metrics_server(
+            options.metrics_bind_address,
+            self.metrics.registry,
+            self.api_reader,
+            secure=options.metrics_secure,
+            folder=Path(options.metrics_cert_path) if options.metrics_cert_path else None,
+        )
         if server.certificate is not None:
             server.certificate.on_read = self.metrics.certificate_read
         return server
@@ -433,7 +446,7 @@ class Manager:
         if self._stop.is_set():
             raise APIConnectionError("stopping")
         # No Service sends conversions to a process that is not ready, and without them the caches may never sync.
-        if not self._ready and not (self.webhooks is not None and self.webhooks.conversions):
+        if not self._ready and not (self.webhooks is not None and self.webhooks.serves_conversions):
             waiting = [str(informer.identity) for informer in self.cache.informers if not informer.has_synced]
             raise APIConnectionError(f"not synced: {', '.join(waiting) or 'not started'}")
 

@@ -12,18 +12,16 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import Any, NoReturn, Self, cast
 
 from kaiwu_runtime import log
 from kaiwu_runtime.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from kaiwu_runtime.webhook.certificate_options import WebhookCertificateOptions
+from kaiwu_runtime.serving.address import parse_address
+from kaiwu_runtime.serving.certificate_options import WebhookCertificateOptions
 
 OFF = "0"
 """Instead of an address: do not serve."""
 
-_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:]*):(?P<port>\d{1,5})")
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _TRUE, _FALSE = ("true", "t", "1", "yes"), ("false", "f", "0", "no")
 
@@ -150,18 +148,6 @@ class ManagerOptions:
             return replace(base, **given)
         except ConfigurationError as error:
             parser.error(str(error))
-
-
-def parse_address(address: str, flag: str) -> tuple[str, int]:
-    """Return host and port of a Go-style bind address; ``:8081`` binds every interface.
-
-    Raises:
-        ConfigurationError: It is no such address.
-    """
-    match = _ADDRESS.fullmatch(address)
-    if match is None or not 0 <= int(match["port"]) <= 65535:
-        raise ConfigurationError(f"{flag} {address!r} is no address: use :8081, 127.0.0.1:8081, or 0 to turn it off")
-    return match["host"].strip("[]"), int(match["port"])
 
 
 def _check_namespaces(names: Sequence[str], source: str) -> None:

@@ -16,8 +16,8 @@ from kaiwu_runtime import callback
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.controller.failure import describe
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.manager.options import ManagerOptions, parse_address
 from kaiwu_runtime.metrics.token_authorizer import TokenAuthorizer, TooManyQuestionsError
+from kaiwu_runtime.serving.address import parse_address
 from kaiwu_runtime.serving.listener import Listener
 from kaiwu_runtime.serving.serving_certificate import ServingCertificate
 
@@ -134,18 +134,24 @@ def _of_the_process() -> bytes:
         return b""
 
 
-def metrics_server(options: ManagerOptions, registry: CollectorRegistry, client: Client) -> MetricsServer:
-    """Return the server that a manager's options ask for.
+def metrics_server(
+    address: str, registry: CollectorRegistry, client: Client, *, secure: bool = True, folder: Path | None = None
+) -> MetricsServer:
+    """Return the server of a manager's metrics.
 
     Args:
-        options: With a metrics_bind_address.
+        address: ``host:port`` to listen on.
         registry: The metrics.
         client: Asked about callers.
+        secure: Serve https, to callers whose token may get the path; False: plain http, to all.
+        folder: Where tls.crt and tls.key are; None makes a self-signed certificate.
+
+    Raises:
+        ConfigurationError: The address is not valid.
     """
-    host, port = parse_address(options.metrics_bind_address, "--metrics-bind-address")
-    if not options.metrics_secure:
+    host, port = parse_address(address, "--metrics-bind-address")
+    if not secure:
         return MetricsServer(registry, host, port)
-    folder = Path(options.metrics_cert_path) if options.metrics_cert_path else None
     return MetricsServer(
         registry, host, port, certificate=ServingCertificate(folder), authorize=TokenAuthorizer(client)
     )

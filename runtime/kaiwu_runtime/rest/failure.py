@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from kaiwu_runtime.client.warnings import parse_warnings
 from kaiwu_runtime.config.route import ProxyError
 from kaiwu_runtime.errors import APIStatusError, error_from_status
 from kaiwu_runtime.rest.connection import BrokenConnectionError, Response
+from kaiwu_runtime.rest.warnings import parse_warnings
 
 CONNECTION_ERRORS = (BrokenConnectionError, ProxyError, OSError)
 """What a connection raises."""

@@ -20,7 +20,6 @@ from contextlib import aclosing
 from functools import lru_cache
 from typing import NamedTuple
 
-from kaiwu_runtime.client.warnings import parse_warnings
 from kaiwu_runtime.config.credentials import Credentials
 from kaiwu_runtime.config.renewal import CredentialRenewal, Sent
 from kaiwu_runtime.errors import (
@@ -37,6 +36,7 @@ from kaiwu_runtime.rest.failure import CONNECTION_ERRORS, is_broken, pause_befor
 from kaiwu_runtime.rest.lines import LineSplitter
 from kaiwu_runtime.rest.paths import quoted
 from kaiwu_runtime.rest.transport import JSON
+from kaiwu_runtime.rest.warnings import parse_warnings
 from kaiwu_runtime.version import __version__
 
 logger = logging.getLogger(__name__)

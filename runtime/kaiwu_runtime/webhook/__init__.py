@@ -1,5 +1,6 @@
 """Admission and conversion webhooks: defaulters, validators, versions, and the server that the API server calls."""
 
+from kaiwu_runtime.serving.certificate_options import WebhookCertificateOptions
 from kaiwu_runtime.webhook.admission import (
     AdmissionDenied,
     AdmissionRequest,
@@ -12,7 +13,6 @@ from kaiwu_runtime.webhook.admission import (
     Warnings,
 )
 from kaiwu_runtime.webhook.builder import mutate_path, validate_path, webhook_managed_by
-from kaiwu_runtime.webhook.certificate_options import WebhookCertificateOptions
 from kaiwu_runtime.webhook.conversion import Convertible
 from kaiwu_runtime.webhook.webhook import Webhook
 

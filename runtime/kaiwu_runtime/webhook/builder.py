@@ -110,11 +110,13 @@ class KindWebhooks(Generic[T]):
                 f"webhook_managed_by(manager).for_({self._kind.__name__}): give it a defaulter, a validator or a spoke"
             )
         # Imported here: the types above are of use without a server, in tests for instance.
-        from kaiwu_runtime.webhook.server import webhook_server  # noqa: PLC0415
+        from kaiwu_runtime.webhook.server import WebhookServer, webhook_server  # noqa: PLC0415
 
-        if self._manager.webhooks is None:
-            self._manager.webhooks = webhook_server(self._manager.options, self._manager.connect)
         server = self._manager.webhooks
+        if server is None:
+            server = self._manager.webhooks = webhook_server(self._manager.options, self._manager.connect)
+        if not isinstance(server, WebhookServer):
+            raise ConfigurationError(f"the manager's webhooks are a {type(server).__name__}: leave them to the builder")
         identity = identify(self._kind)
         if self._defaulter is not None:
             server.register(mutate_path(identity), DefaultingHandler(self._kind, self._defaulter))

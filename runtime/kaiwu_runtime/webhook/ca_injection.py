@@ -18,7 +18,7 @@ from lightkube.resources.apiextensions_v1 import CustomResourceDefinition
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
 from kaiwu_runtime.client.client import Client, PatchType
 from kaiwu_runtime.errors import ConfigurationError, ConflictError, InvalidError
-from kaiwu_runtime.webhook.certificate_options import WebhookCertificateOptions
+from kaiwu_runtime.serving.certificate_options import WebhookCertificateOptions
 
 ATTEMPTS = 5
 """How often a configuration that changes meanwhile is read again."""

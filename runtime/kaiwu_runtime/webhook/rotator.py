@@ -27,8 +27,8 @@ from kaiwu_runtime.errors import (
     KaiwuError,
     NotFoundError,
 )
+from kaiwu_runtime.serving.certificate_options import WebhookCertificateOptions
 from kaiwu_runtime.webhook.ca_injection import Injector
-from kaiwu_runtime.webhook.certificate_options import WebhookCertificateOptions
 from kaiwu_runtime.webhook.certificates import AUTHORITY_KEY, CERTIFICATE, Certificates, read_certificates, renewed
 
 logger = logging.getLogger(__name__)

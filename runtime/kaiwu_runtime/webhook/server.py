@@ -31,10 +31,9 @@ from kaiwu_runtime.webhook.review import decode_review, encode_review
 from kaiwu_runtime.webhook.threads import DEADLINE, ThreadsBusyError
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
-
     from kaiwu_runtime.client.client import Client
     from kaiwu_runtime.manager.options import ManagerOptions
+    from kaiwu_runtime.metrics.controllers import Metrics
     from kaiwu_runtime.metrics.webhooks import WebhookMetrics
     from kaiwu_runtime.webhook.rotator import CertificateRotator
 
@@ -116,11 +115,17 @@ class WebhookServer:
         """What is presented."""
         return self._certificate
 
-    def measure(self, registry: CollectorRegistry) -> None:
-        """Put metrics of the requests into a registry; before the start."""
+    @property
+    def serves_conversions(self) -> bool:
+        """Whether the API server may need this server to list a kind."""
+        return bool(self.conversions)
+
+    def measure(self, metrics: Metrics) -> None:
+        """Put metrics of the requests and of the certificate into a registry; before the start."""
         from kaiwu_runtime.metrics.webhooks import WebhookMetrics  # noqa: PLC0415 - for those who serve metrics
 
-        self._metrics = WebhookMetrics(registry)
+        self._metrics = WebhookMetrics(metrics.registry)
+        self._certificate.on_read = metrics.certificate_read
 
     async def start(self) -> None:
         """Listen.

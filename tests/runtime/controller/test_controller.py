@@ -75,9 +75,9 @@ class Counting:
 @asynccontextmanager
 async def running(reconciler: Reconciler, **options: Any) -> AsyncIterator[tuple[Controller, Counting]]:
     options.setdefault("rate_limiter", ExponentialBackoff(0.001, 0.01))
-    controller = Controller("tested", reconciler, [], ControllerOptions(**options))
+    controller = Controller("tested", reconciler, [], NO_SOURCES, ControllerOptions(**options))
     controller.metrics = metrics = Counting()
-    task = asyncio.create_task(controller.run(NO_SOURCES))
+    task = asyncio.create_task(controller.run())
     try:
         yield controller, metrics
     finally:

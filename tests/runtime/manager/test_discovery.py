@@ -71,12 +71,10 @@ def test_an_empty_package_has_none(make: Make) -> None:
         pytest.param({"a_controller.py": "x = 1"}, r"a_controller\.py: no Reconciler in it", id="none in it"),
         pytest.param(
             {"a_controller.py": "import not_there"},
-            r"a_controller\.py cannot be imported: ModuleNotFoundError.*not_there.*a_controller\.py:1",
+            r"a_controller\.py:1: ModuleNotFoundError.*not_there",
             id="import fails",
         ),
-        pytest.param(
-            {"a_controller.py": "def ("}, r"a_controller\.py cannot be imported: SyntaxError.*:1\)", id="syntax"
-        ),
+        pytest.param({"a_controller.py": "def ("}, r"a_controller\.py:1: SyntaxError", id="syntax"),
         pytest.param(
             {"a_controller.py": "from kaiwu_runtime import Reconciler\nclass A(Reconciler): pass\n"},
             r"a_controller\.py: A lacks reconcile, setup_with_manager",
@@ -110,7 +108,7 @@ def test_an_empty_package_has_none(make: Make) -> None:
         ),
         pytest.param(
             {"group/__init__.py": "import not_there", "group/a_controller.py": RECONCILER.format(name="A")},
-            r"cannot be imported: ModuleNotFoundError",
+            r"group/__init__\.py:1: ModuleNotFoundError",
             id="a package that fails",
         ),
     ],

@@ -8,17 +8,22 @@ import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, ClassVar
 
 import pytest
+from lightkube.models.coordination_v1 import LeaseSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
 from lightkube.resources.core_v1 import ConfigMap, Secret
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
+from kaiwu_runtime.cache import Informer
 from kaiwu_runtime.callback import CallbackError
 from kaiwu_runtime.controller import ControllerBuilder
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.metrics.controllers import Metrics
 from kaiwu_runtime.rest.http_transport import HTTPTransport
 from kaiwu_runtime.rest.transport import Transport
 from kaiwu_runtime.testing import FakeTransport
@@ -298,6 +303,68 @@ async def test_a_client_that_is_given_is_elected_with_and_fenced(make: Callable[
     lease = await Client(fake).get(Lease, "it", namespace="x")
     assert lease.spec is not None
     assert not lease.spec.holderIdentity, "it was given back"
+
+
+async def test_what_needs_no_leader_runs_on_every_replica() -> None:
+    fake = FakeTransport()
+    spec = LeaseSpec(
+        holderIdentity="another", leaseDurationSeconds=3600, acquireTime=datetime.now(UTC), renewTime=datetime.now(UTC)
+    )
+    await Client(fake).create(Lease(metadata=ObjectMeta(name="it", namespace="x"), spec=spec))
+    manager = managed(
+        fake, leader_elect=True, leader_election_id="it", leader_election_namespace="x", kubeconfig="/nowhere"
+    )
+    reconciler = Working(manager.client)
+    reconciler.setup_with_manager(manager)
+    await create(manager, "a")
+    ran: list[str] = []
+
+    def noting(name: str) -> Running:
+        async def work() -> None:
+            ran.append(name)
+            await asyncio.Event().wait()
+
+        return Running(work)
+
+    manager.add(noting("leader"))
+    manager.add(noting("replica"), leader_only=False)
+    async with running(manager):
+        await until(lambda: "replica" in ran)
+        manager.add(noting("late leader"))
+        manager.add(noting("late replica"), leader_only=False)
+        await until(lambda: "late replica" in ran)
+        await until(lambda: manager.elector is not None)
+        assert ran == ["replica", "late replica"]
+        assert not reconciler.begun
+
+
+async def test_a_manager_runs_whatever_has_the_protocol_of_a_controller() -> None:
+    manager = managed()
+
+    class Sweeper:
+        name = "sweeper"
+        needs_leader = True
+        log: ClassVar[list[str]] = []
+
+        def informers(self) -> list[Informer]:
+            return [manager.cache.informer(ConfigMap)]
+
+        async def run(self) -> None:
+            self.log.append("run" if manager.cache.informer(ConfigMap).has_synced else "too early")
+            await asyncio.Event().wait()
+
+        async def stop(self, grace: float) -> None:
+            self.log.append(f"stop within {grace:g} s")
+
+        def measure(self, metrics: Metrics) -> None:
+            self.log.append("measure")
+
+    manager.options = replace(manager.options, metrics_bind_address="127.0.0.1:0", metrics_secure=False)
+    sweeper = Sweeper()
+    manager.add_controller(sweeper)
+    async with running(manager):
+        await until(lambda: "run" in sweeper.log)
+    assert sweeper.log == ["measure", "run", "stop within 5 s"]
 
 
 async def test_checks_are_taken_whether_probes_are_served_or_not() -> None:

@@ -12,6 +12,7 @@ from kaiwu_runtime.api import CustomResource, resource
 from kaiwu_runtime.errors import ConfigurationError, DecodeError
 from kaiwu_runtime.webhook import webhook_managed_by
 from kaiwu_runtime.webhook.conversion import Conversions, Spoke
+from kaiwu_runtime.webhook.server import WebhookServer
 
 from .widgets import GROUP, Widget, WidgetSpec, WidgetV2, WidgetV2Spec
 
@@ -227,7 +228,7 @@ async def test_the_builder_takes_functions_and_methods() -> None:
     manager = Manager()
     builder = webhook_managed_by(manager)
     builder.for_(WidgetV2).with_spoke(Widget, to_v2, from_v2).with_spoke(WidgetV3).complete()
-    assert manager.webhooks is not None
+    assert isinstance(manager.webhooks, WebhookServer)
     found = json.loads(manager.webhooks.conversions.convert(json.dumps(obj(V1, spec={"size": 1})).encode(), V2))
     assert found == obj(V2, spec={"width": 1})
     found = json.loads(manager.webhooks.conversions.convert(json.dumps(obj(V3, note="n")).encode(), V2))

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
 
 from kaiwu_runtime.envtest.certificates import CertificateAuthority
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
+from kaiwu_runtime.metrics.controllers import Metrics
 from kaiwu_runtime.serving.serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook import AdmissionRequest, Validator
 from kaiwu_runtime.webhook import server as server_module
@@ -144,10 +144,11 @@ async def test_requests_are_measured_under_controller_runtimes_names(tmp_path: P
             raise RuntimeError
 
     write_pair(tmp_path, CertificateAuthority())
-    registry = CollectorRegistry()
+    metrics = Metrics()
+    registry = metrics.registry
     server = WebhookServer("127.0.0.1", 0, ServingCertificate(tmp_path))
     server.register(PATH, ValidatingHandler(Widget, Broken()))
-    server.measure(registry)
+    server.measure(metrics)
     await server.start()
     try:
         url = f"https://127.0.0.1:{server.port}{PATH}"

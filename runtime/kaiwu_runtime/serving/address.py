@@ -1,0 +1,21 @@
+"""Bind addresses as Go programs write them."""
+
+from __future__ import annotations
+
+import re
+
+from kaiwu_runtime.errors import ConfigurationError
+
+_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:]*):(?P<port>\d{1,5})")
+
+
+def parse_address(address: str, flag: str) -> tuple[str, int]:
+    """Return host and port of a Go-style bind address; ``:8081`` binds every interface.
+
+    Raises:
+        ConfigurationError: It is no such address.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None or not 0 <= int(match["port"]) <= 65535:
+        raise ConfigurationError(f"{flag} {address!r} is no address: use :8081, 127.0.0.1:8081, or 0 to turn it off")
+    return match["host"].strip("[]"), int(match["port"])
