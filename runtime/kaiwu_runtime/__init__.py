@@ -14,13 +14,15 @@ from kaiwu_runtime import _lightkube
 from kaiwu_runtime.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from kaiwu_runtime.api.identity import ObjectKey
     from kaiwu_runtime.api.rbac import rbac
-    from kaiwu_runtime.client.changes import OperationResult, create_or_update, patch_changes
+    from kaiwu_runtime.client.changes import OperationResult, apply_with_result, create_or_update, patch_changes
     from kaiwu_runtime.client.client import Client, PatchType
     from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
     from kaiwu_runtime.client.metadata import MetadataClient
     from kaiwu_runtime.client.namespaced import NamespacedClient
     from kaiwu_runtime.client.owner import (
+        child_of,
         has_controller_reference,
         has_owner_reference,
         remove_owner_reference,
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from kaiwu_runtime.controller.builder import controller_managed_by
     from kaiwu_runtime.controller.reconciler import Reconciler
     from kaiwu_runtime.controller.request import Request, Result
-    from kaiwu_runtime.errors import ConflictError, KaiwuError, NotFoundError, TerminalError
+    from kaiwu_runtime.errors import ConflictError, KaiwuError, NotFoundError, RetryAfter, TerminalError
     from kaiwu_runtime.manager.manager import Manager
     from kaiwu_runtime.manager.options import ManagerOptions
 
@@ -46,14 +48,18 @@ __all__ = [
     "MetadataClient",
     "NamespacedClient",
     "NotFoundError",
+    "ObjectKey",
     "OperationResult",
     "PatchType",
     "Reader",
     "Reconciler",
     "Request",
     "Result",
+    "RetryAfter",
     "TerminalError",
     "add_finalizer",
+    "apply_with_result",
+    "child_of",
     "controller_managed_by",
     "create_or_update",
     "get_scale",
@@ -78,14 +84,18 @@ _MODULES = {
     "MetadataClient": "client.metadata",
     "NamespacedClient": "client.namespaced",
     "NotFoundError": "errors",
+    "ObjectKey": "api.identity",
     "OperationResult": "client.changes",
     "PatchType": "client.client",
     "Reader": "client.reader",
     "Reconciler": "controller.reconciler",
     "Request": "controller.request",
     "Result": "controller.request",
+    "RetryAfter": "errors",
     "TerminalError": "errors",
     "add_finalizer": "client.finalizers",
+    "apply_with_result": "client.changes",
+    "child_of": "client.owner",
     "controller_managed_by": "controller.builder",
     "create_or_update": "client.changes",
     "get_scale": "client.scale",

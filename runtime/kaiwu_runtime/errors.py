@@ -6,6 +6,7 @@ KaiwuError
 ├── DecodeError               an object that does not fit its type
 ├── ConversionError           an object cannot be converted to another version of its kind
 ├── AdmissionDenied           raised by a webhook that refuses a request; in kaiwu_runtime.webhook
+├── RetryAfter                raised by a reconciler: try again later, without an error
 ├── TerminalError             raised by a reconciler: do not retry until the object changes
 ├── ControlPlaneError         envtest cannot find, start or stop a control plane
 └── APIError                  the API server refused, or could not be reached
@@ -28,7 +29,9 @@ KaiwuError
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -79,6 +82,28 @@ class ConversionError(KaiwuError):
 
 class TerminalError(KaiwuError):
     """Raised by a reconciler whose object cannot succeed until somebody changes it."""
+
+
+class RetryAfter(KaiwuError):  # noqa: N818 - as in HTTP: an instruction, not a failure
+    """Raised by a reconciler that waits for something outside: a service that is down, a job that is not done.
+
+    It is no failure of the operator: one line in the log at level info, no stack, no error in the metrics.
+
+    Args:
+        message: What is waited for: ``the registry answers 503``.
+        seconds: When to reconcile again, in seconds or as a timedelta; it ends the back-off. None, and 0 or less, is
+            with back-off.
+
+    Raises:
+        ValueError: The time is infinite or not a number.
+    """
+
+    def __init__(self, message: str, seconds: float | timedelta | None = None) -> None:
+        super().__init__(message)
+        delay = seconds.total_seconds() if isinstance(seconds, timedelta) else float(seconds or 0)
+        if not math.isfinite(delay):
+            raise ValueError(f"RetryAfter: invalid seconds {delay}: use a finite number")
+        self.seconds = max(delay, 0.0)
 
 
 class ControlPlaneError(KaiwuError):

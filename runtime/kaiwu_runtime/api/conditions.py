@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, MutableSequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from lightkube.models import meta_v1
+from pydantic_core import core_schema
 
 from kaiwu_runtime.api.kube import kube_core_schema
 from kaiwu_runtime.api.markers import ListMapKeys
@@ -53,8 +54,79 @@ class Condition(meta_v1.Condition):
         return {"type": "object"}
 
 
-Conditions = Annotated[list[Condition], ListMapKeys("type")]
-"""The ``conditions`` of a status: one entry per type, merged by type in a server-side apply."""
+class Conditions(list[Condition]):
+    """The ``conditions`` of a status: one entry per type, merged by type in a server-side apply.
+
+    A list, and written as such in a type: ``conditions: Conditions = Conditions()``.
+    """
+
+    __kaiwu_annotation__ = Annotated[list[Condition], ListMapKeys("type")]
+    """What the CRD says of it."""
+
+    def get(self, type: str) -> Condition | None:  # noqa: A002 - the field's name
+        """Return the condition of a type, or None."""
+        return next((condition for condition in self if condition.type == type), None)
+
+    def is_true(self, type: str) -> bool:  # noqa: A002 - the field's name
+        """Tell whether the condition of a type is there with status ``True``."""
+        found = self.get(type)
+        return found is not None and found.status == "True"
+
+    def set(
+        self,
+        type: str,  # noqa: A002 - the field's name
+        status: str | bool,
+        *,
+        reason: str,
+        message: str = "",
+        observed_generation: int | None = None,
+    ) -> bool:
+        """Add or update the condition of a type; ``lastTransitionTime`` moves only when the status changes.
+
+        Args:
+            type: For example ``Ready``.
+            status: ``True``, ``False`` or ``Unknown``; a Python bool is taken for the first two.
+            reason: CamelCase word; never empty.
+            message: Text for a person; cut to the 32768 characters Kubernetes stores.
+            observed_generation: ``metadata.generation`` of the object it was computed from. An ObjectReconciler fills
+                it in.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            ValueError: The API server would refuse the type, the status or the reason.
+        """
+        return set_condition(
+            self,
+            type=type,
+            status=status,
+            reason=reason,
+            message=message,
+            observed_generation=observed_generation,
+        )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(cls, handler.generate_schema(list[Condition]))
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "array", "items": {"type": "object"}}
+
+
+def convert_defaults(schema: CoreSchema) -> None:
+    """Make a default that is a plain list, as in ``conditions: Conditions = []``, become `Conditions` in every object.
+
+    Args:
+        schema: The core schema of a model; changed in place.
+    """
+    if schema["type"] != "model" or schema["schema"]["type"] != "model-fields":
+        return
+    for field in schema["schema"]["fields"].values():
+        inner: Any = field["schema"]
+        if inner["type"] == "default" and inner["schema"].get("function", {}).get("function") is Conditions:
+            inner["validate_default"] = True
 
 
 def find_condition(conditions: Iterable[meta_v1.Condition], type: str) -> meta_v1.Condition | None:  # noqa: A002 - the field's name

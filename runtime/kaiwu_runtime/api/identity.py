@@ -17,13 +17,38 @@ IDENTITY_ATTRIBUTE = "__kaiwu_identity__"
 
 
 class ObjectKey(NamedTuple):
-    """Namespace and name of one object; the namespace of a cluster-scoped object is the empty string."""
+    """Namespace and name of one object: what a reconciler is asked to look at, and what a cache finds an object by.
+
+    It never says what happened to the object: a reconciler acts on the present state.
+
+    Attributes:
+        namespace: Empty for a cluster-scoped object.
+        name: The object's name.
+    """
 
     namespace: str
     name: str
 
+    @property
+    def key(self) -> ObjectKey:
+        """The key itself: a request and a key are the same."""
+        return self
+
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+def key_of(name: str | ObjectKey, namespace: str = "") -> ObjectKey:
+    """Return the key of an object that a caller names by its name and namespace, or by its key.
+
+    Raises:
+        ValueError: A key is given together with another namespace than its own.
+    """
+    if not isinstance(name, ObjectKey):
+        return ObjectKey(namespace, name)
+    if namespace and namespace != name.namespace:
+        raise ValueError(f"object {name}: namespace={namespace!r} contradicts the key: leave it out")
+    return name
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
 
+from kaiwu_runtime.api.conditions import convert_defaults
 from kaiwu_runtime.api.examples import own_examples
 from kaiwu_runtime.api.field_names import field_name
 from kaiwu_runtime.api.identity import IDENTITY_ATTRIBUTE, ObjectKey, ResourceIdentity
@@ -52,6 +53,7 @@ class APIModel(BaseModel):
             raise _unsupported(cls, str(error)) from None
         except (TypeError, ValueError, PydanticUserError) as error:
             raise _unreadable(cls, error) from None
+        convert_defaults(schema)
         apply_patterns(cls, schema, handler)
         adapt_limits(schema, handler.resolve_ref_schema, cls.__qualname__)
         nullable = nullable_fields(cls)

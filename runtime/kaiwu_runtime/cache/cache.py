@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from kaiwu_runtime.api.identity import ObjectKey, identify
+from kaiwu_runtime.api.identity import ObjectKey, identify, key_of
 from kaiwu_runtime.cache.index import IndexFunction
 from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.cache.list_scope import Keeping, Selection, Transform
@@ -206,7 +206,7 @@ class Cache:
         if not informer.has_synced:
             await self._wait(informer, self._sync_timeout)
 
-    async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
+    async def get(self, kind: type[T], name: str | ObjectKey, *, namespace: str = "") -> T:
         """Return a copy of one object; see :class:`~kaiwu_runtime.client.Reader`.
 
         Args:
@@ -220,6 +220,7 @@ class Cache:
         """
         informer = self.informer(kind)
         identity = informer.identity
+        namespace, name = key_of(name, namespace)
         if not name or (identity.namespaced and not namespace):
             object_path(identity, namespace, name)  # raises what the API server's client does
         key = ObjectKey(_watched_namespace(informer, namespace), name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from kaiwu_runtime.api.identity import subresource_of
+from kaiwu_runtime.api.identity import ObjectKey, subresource_of
 from kaiwu_runtime.client.client import Client
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class CachedClient(Client):
         )
         self._cache = cache
 
-    async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
+    async def get(self, kind: type[T], name: str | ObjectKey, *, namespace: str = "") -> T:
         """Return one object from the cache, as a copy that may be changed; see :class:`Reader`.
 
         Subresources are not cached: they are read from the API server.

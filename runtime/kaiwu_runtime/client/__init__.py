@@ -1,12 +1,19 @@
 """The API client: typed requests, server-side apply, owner references and finalizers."""
 
-from kaiwu_runtime.client.changes import OperationResult, create_or_update, merge_patch, patch_changes
+from kaiwu_runtime.client.changes import (
+    OperationResult,
+    apply_with_result,
+    create_or_update,
+    merge_patch,
+    patch_changes,
+)
 from kaiwu_runtime.client.client import Client, PatchType
 from kaiwu_runtime.client.codec import decode, encode
 from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
 from kaiwu_runtime.client.metadata import MetadataClient, PartialObjectMetadata
 from kaiwu_runtime.client.namespaced import NamespacedClient
 from kaiwu_runtime.client.owner import (
+    child_of,
     has_controller_reference,
     has_owner_reference,
     remove_owner_reference,
@@ -32,6 +39,8 @@ __all__ = [
     "Reader",
     "Transport",
     "add_finalizer",
+    "apply_with_result",
+    "child_of",
     "create_or_update",
     "decode",
     "encode",

@@ -13,9 +13,12 @@ from copy import deepcopy
 from typing import Any, TypeVar
 
 import msgspec
+from lightkube.models.meta_v1 import ObjectMeta
 
 from kaiwu_runtime.client.client import Client, Patch, PatchType
 from kaiwu_runtime.client.codec import encode
+from kaiwu_runtime.client.metadata import MetadataClient
+from kaiwu_runtime.client.object_meta import metadata_of
 from kaiwu_runtime.errors import NotFoundError
 from kaiwu_runtime.json_equality import json_equal
 from kaiwu_runtime.rest.paths import object_names
@@ -27,7 +30,7 @@ _NOT_WRITTEN = ("apiVersion", "kind", "status")
 
 
 class OperationResult(enum.Enum):
-    """What `create_or_update` did."""
+    """What `create_or_update` or `apply_with_result` did."""
 
     CREATED = "created"
     UPDATED = "updated"
@@ -154,6 +157,41 @@ async def create_or_update(
     await _mutated(found, mutate)
     stored = await patch_changes(client, found, base, field_manager=field_manager, dry_run=dry_run)
     return stored, OperationResult.UNCHANGED if stored is found else OperationResult.UPDATED
+
+
+async def apply_with_result(
+    client: Client, obj: T, *, force: bool = True, field_manager: str = ""
+) -> tuple[T, OperationResult]:
+    """Apply an object and tell what that changed; see :meth:`Client.apply`.
+
+    The answer to an apply does not say it, so the object's metadata is read from the API server first. Where the
+    result is not needed, `Client.apply` saves that request.
+
+    Args:
+        client: Sends both requests; the read goes past its cache.
+        obj: The object with the fields that are wanted.
+        force: See :meth:`Client.apply`.
+        field_manager: Instead of the client's own.
+
+    Returns:
+        The object as stored, and what was done. A change by another client in between counts as UPDATED.
+
+    Raises:
+        ConflictError: Another manager owns a field and `force` is False.
+        InvalidError: It violates its schema or an admission rule.
+        APIError: Any other failure.
+    """
+    namespace, name = object_names(obj)
+    try:
+        before = (await MetadataClient(client).get(type(obj), name, namespace=namespace)).metadata
+    except NotFoundError:
+        before = ObjectMeta()
+    stored = await client.apply(obj, force=force, field_manager=field_manager)
+    after = metadata_of(stored)
+    if after.uid != before.uid:
+        return stored, OperationResult.CREATED
+    same = after.resourceVersion == before.resourceVersion
+    return stored, OperationResult.UNCHANGED if same else OperationResult.UPDATED
 
 
 async def _mutated(obj: T, mutate: Callable[[T], Awaitable[None] | None]) -> None:

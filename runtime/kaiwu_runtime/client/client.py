@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, overload
 
 import msgspec
 
-from kaiwu_runtime.api.identity import ResourceIdentity, identify
+from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity, identify, key_of
 from kaiwu_runtime.client.apply import apply_body, check_removed, newest_version, scale_body, status_body
 from kaiwu_runtime.client.codec import ListDecoder, encode
 from kaiwu_runtime.client.leftovers import aliases, claim, forbidden_fields, unowned
@@ -143,14 +143,31 @@ class Client:
     ) -> None:
         await self.close()
 
-    async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
+    async def get(self, kind: type[T], name: str | ObjectKey, *, namespace: str = "") -> T:
         """Return one object, or what one of lightkube's subresource classes stands for.
 
         See :class:`~kaiwu_runtime.client.Reader`.
         """
         identity, subresource = target(kind, "get")
+        namespace, name = key_of(name, namespace)
         path = object_path(identity, self.namespace_for(identity, namespace), name, subresource)
         return decode_answer(kind, subresource, await self.transport.request("GET", path))
+
+    async def find(self, kind: type[T], name: str | ObjectKey, *, namespace: str = "") -> T | None:
+        """Return one object as `get` does, or None when there is none of that name.
+
+        Raises:
+            NotFoundError: The API server does not have the kind at all.
+            DecodeError: The object does not fit the type.
+            APIError: Any other failure.
+        """
+        try:
+            return await self.get(kind, name, namespace=namespace)
+        except NotFoundError as error:
+            # A path that the server does not know is answered in plain text, without a reason.
+            if error.reason != "NotFound":
+                raise
+            return None
 
     async def list(
         self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""

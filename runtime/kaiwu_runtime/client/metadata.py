@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from lightkube.models.meta_v1 import ObjectMeta
 
-from kaiwu_runtime.api.identity import ResourceIdentity, identify
+from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity, identify, key_of
 from kaiwu_runtime.client.client import Client, Patch, PatchType
 from kaiwu_runtime.client.request_options import PropagationPolicy, write_params
 from kaiwu_runtime.errors import DecodeError
@@ -48,12 +48,12 @@ class MetadataClient:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def get(self, kind: type[Any], name: str, *, namespace: str = "") -> PartialObjectMetadata:
+    async def get(self, kind: type[Any], name: str | ObjectKey, *, namespace: str = "") -> PartialObjectMetadata:
         """Return the metadata of one object.
 
         Args:
             kind: A project's type or a lightkube kind.
-            name: The object's name.
+            name: The object's name, or its key.
             namespace: Its namespace; empty for a cluster-scoped kind.
 
         Raises:
@@ -61,6 +61,7 @@ class MetadataClient:
             APIError: Any other failure.
         """
         identity = identify(kind)
+        namespace, name = key_of(name, namespace)
         path = object_path(identity, self._client.namespace_for(identity, namespace), name)
         return _decoded(identity, await self._client.transport.request("GET", path, accept=METADATA))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from kaiwu_runtime.api.identity import ResourceIdentity, identify, subresource_of
+from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity, identify, key_of, subresource_of
 from kaiwu_runtime.client.client import Client
 
 T = TypeVar("T")
@@ -46,8 +46,9 @@ class NamespacedClient(Client):
             raise ValueError(f"{identity.kind}: namespace {namespace!r} is not the client's, {self.namespace!r}")
         return self.namespace
 
-    async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
+    async def get(self, kind: type[T], name: str | ObjectKey, *, namespace: str = "") -> T:
         """Return one object; see :class:`~kaiwu_runtime.client.Reader`."""
+        namespace, name = key_of(name, namespace)
         return await self._reader.get(kind, name, namespace=self._place(kind, namespace))
 
     async def list(

@@ -9,12 +9,15 @@ See https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dep
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
-from lightkube.models.meta_v1 import OwnerReference
+from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 
 from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.client.object_meta import metadata_of
+
+T = TypeVar("T")
 
 
 def set_controller_reference(owner: object, controlled: object, *, block_owner_deletion: bool = True) -> None:
@@ -38,6 +41,50 @@ def set_controller_reference(owner: object, controlled: object, *, block_owner_d
                 "use set_owner_reference for a further owner"
             )
     _upsert(controlled, reference)
+
+
+def child_of(
+    owner: object,
+    kind: type[T],
+    *,
+    name: str = "",
+    namespace: str = "",
+    labels: Mapping[str, str] | None = None,
+    annotations: Mapping[str, str] | None = None,
+    **fields: Any,  # noqa: ANN401 - the kind's own
+) -> T:
+    """Return a new object that an owner controls: ``child_of(site, ConfigMap, data={"title": "home"})``.
+
+    Args:
+        owner: An object read from the API server: it needs a uid.
+        kind: A project's type or a lightkube kind.
+        name: Default is the owner's name.
+        namespace: Default is the owner's namespace; a cluster-scoped kind has none.
+        labels: Labels of the object.
+        annotations: Annotations of the object.
+        fields: The kind's own fields, such as ``spec`` or ``data``.
+
+    Raises:
+        ValueError: The owner has no uid or is in another namespace, or a namespaced object has no namespace.
+
+    See https://kubernetes.io/docs/concepts/overview/working-with-objects/owners-dependents/
+    """
+    identity = identify(kind)
+    belongs = metadata_of(owner)
+    name = name or belongs.name or ""
+    namespace = (namespace or belongs.namespace or "") if identity.namespaced else ""
+    if identity.namespaced and not namespace:
+        raise ValueError(f"child_of: {identity.kind} {name} needs namespace=: its owner is cluster-scoped")
+    metadata = ObjectMeta(
+        name=name,
+        namespace=namespace or None,
+        labels=dict(labels) if labels else None,
+        annotations=dict(annotations) if annotations else None,
+    )
+    make: Any = kind
+    child: T = make(metadata=metadata, **fields)
+    set_controller_reference(owner, child)
+    return child
 
 
 def set_owner_reference(owner: object, owned: object, *, block_owner_deletion: bool = False) -> None:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Protocol, TypeVar
 
+from kaiwu_runtime.api.identity import ObjectKey
+
 T = TypeVar("T")
 
 
 class Reader(Protocol):
     """Reads objects, from the API server or from a cache."""
 
-    async def get(self, kind: type[T], name: str, *, namespace: str = "") -> T:
+    async def get(self, kind: type[T], name: str | ObjectKey, *, namespace: str = "") -> T:
         """Return one object.
 
         Args:
             kind: A project's type or a lightkube kind.
-            name: The object's name.
+            name: The object's name, or its key (``ObjectKey``, ``Request``), which has the namespace too.
             namespace: Its namespace; ignored for a cluster-scoped kind.
 
         Raises:

@@ -27,7 +27,7 @@ from kaiwu_runtime.controller.request import Request, Result
 from kaiwu_runtime.controller.source import ChannelSource, Source
 from kaiwu_runtime.controller.threaded_client import ThreadedClient
 from kaiwu_runtime.controller.threads import WorkerThreads
-from kaiwu_runtime.errors import ConflictError, DecodeError, TerminalError
+from kaiwu_runtime.errors import ConflictError, DecodeError, RetryAfter, TerminalError
 from kaiwu_runtime.queue import QueueMetrics, QueueShutDown, RateLimiter, WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -285,6 +285,8 @@ class Controller:
                 exc_info=self._stack(request, error) if error.__cause__ is not None else None,
             )
             return "error"
+        if isinstance(meant, RetryAfter):
+            return self._retry_after(request, meant)
         failures = self.queue.failures(request) + 1
         seconds = self.queue.add_rate_limited(request)
         if isinstance(meant, ConflictError) and failures <= _QUIET_CONFLICTS and not meant.is_ownership:
@@ -299,6 +301,16 @@ class Controller:
             exc_info=None if isinstance(meant, OUTAGES) else self._stack(request, error),
         )
         return "error"
+
+    def _retry_after(self, request: Request, error: RetryAfter) -> str:
+        seconds = error.seconds
+        if seconds > 0:
+            self.queue.forget(request)
+            self.queue.add_after(request, seconds)
+        else:
+            seconds = self.queue.add_rate_limited(request)
+        logger.info("Retrying later", extra={"reason": describe(error), "retry_in": f"{seconds:.3f}s"})
+        return "requeue_after" if error.seconds > 0 else "requeue"
 
     def _stack(self, request: Request, error: BaseException) -> BaseException | None:
         """Return the error when its stack has to be shown: not when it is the one of the last try."""
@@ -317,7 +329,7 @@ class Controller:
             self.queue.forget(request)
             self.queue.add_after(request, result.seconds)
             return "requeue_after"
-        if result is not None and (result.requeue or result.requeue_after is not None):
+        if result is not None and result.requeue_after is not None:
             self.queue.add_rate_limited(request)
             return "requeue"
         self.queue.forget(request)
@@ -329,7 +341,7 @@ class Controller:
             and self.undecodable.is_marked(request)
             and await self.undecodable.unmark(request)
         ):
-            return Result(requeue=True)  # until the cache has it too
+            return Result(requeue_after=0)  # until the cache has it too
         reconcile = self.reconciler.reconcile
         answer: Any = reconcile(request) if self._is_async else await self._in_thread(reconcile, request)
         if inspect.isawaitable(answer):

@@ -207,6 +207,7 @@ def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any annotation
     """Yield an annotation and everything in it: the members of a union, the metadata of an Annotated."""
     yield annotation
     yield from getattr(annotation, "__metadata__", ())
+    yield from getattr(getattr(annotation, "__kaiwu_annotation__", None), "__metadata__", ())
     for argument in get_args(annotation):
         yield from _parts(argument)
 

@@ -17,6 +17,7 @@ from kaiwu_runtime.errors import (
     ConflictError,
     DecodeError,
     KaiwuError,
+    RetryAfter,
     ServerError,
     TerminalError,
     TooManyRequestsError,
@@ -28,7 +29,7 @@ E = TypeVar("E", bound=BaseException)
 OUTAGES = (APIConnectionError, ServerError, TooManyRequestsError)
 """Failures of the server: a stack for each of a thousand objects would say nothing about the reconciler."""
 
-_MEANINGS = (TerminalError, ConflictError, DecodeError, *OUTAGES)
+_MEANINGS = (TerminalError, RetryAfter, ConflictError, DecodeError, *OUTAGES)
 
 _PANICS = (
     ArithmeticError,
@@ -75,7 +76,7 @@ def _meaning(error: BaseException, depth: int) -> BaseException:
             return current
         if isinstance(current, BaseExceptionGroup):
             decided = [_meaning(member, depth - 1) for member in current.exceptions]
-            for kinds in (TerminalError, ConflictError, OUTAGES):
+            for kinds in (TerminalError, RetryAfter, ConflictError, OUTAGES):
                 if all(isinstance(member, kinds) for member in decided):
                     return _loudest(decided)
             return error
@@ -84,7 +85,10 @@ def _meaning(error: BaseException, depth: int) -> BaseException:
 
 
 def _loudest(errors: list[BaseException]) -> BaseException:
-    """Return the one that says most: a conflict about a field's owner before one about a version."""
+    """Return the one that says most: the longest wait, a conflict about a field's owner before one about a version."""
+    waits = [error for error in errors if isinstance(error, RetryAfter)]
+    if waits:
+        return max(waits, key=lambda wait: wait.seconds)
     return next((error for error in errors if isinstance(error, ConflictError) and error.is_ownership), errors[0])
 
 

@@ -69,6 +69,7 @@ class Reconciler(ABC):
             When to come back; None means when something changes.
 
         Raises:
+            RetryAfter: Something outside is not ready; retry after a time, without an error.
             TerminalError: Do not retry until the object changes.
             Exception: Retry with back-off.
         """

@@ -1,4 +1,4 @@
-"""What a reconciler is asked, and what it answers."""
+"""What a reconciler is asked, and what it returns."""
 
 from __future__ import annotations
 
@@ -7,26 +7,8 @@ from datetime import timedelta
 
 from kaiwu_runtime.api.identity import ObjectKey
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """The object to look at. Never what happened to it: a reconciler acts on the present state.
-
-    Attributes:
-        namespace: Empty for a cluster-scoped object.
-        name: The object's name.
-    """
-
-    namespace: str
-    name: str
-
-    @property
-    def key(self) -> ObjectKey:
-        """The same as a key of a cache."""
-        return ObjectKey(self.namespace, self.name)
-
-    def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+Request = ObjectKey
+"""The object to look at; it may be gone by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +16,11 @@ class Result:
     """What happens to a request after a reconcile that raised nothing.
 
     Attributes:
-        requeue: Try again with back-off.
-        requeue_after: Try again after this time: seconds or a timedelta. Wins over `requeue` and ends the back-off.
-            A time that has passed already, so 0 or less, is the same as `requeue`: at once would be a hot loop.
+        requeue_after: Reconcile again after this time, in seconds or as a timedelta; it ends the back-off. None waits
+            for the next change. A time that has passed already, so 0 or less, reconciles again with back-off: at once
+            would be a hot loop.
     """
 
-    requeue: bool = False
     requeue_after: float | timedelta | None = None
 
     @property

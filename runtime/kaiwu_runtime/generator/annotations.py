@@ -146,6 +146,8 @@ def _unwrap(annotation: object, facts: Facts) -> object:
         bare = _unwrap(inner, facts)
         facts.add(metadata)
         return bare
+    if isinstance(annotation, type) and "__kaiwu_annotation__" in vars(annotation):
+        return _unwrap(vars(annotation)["__kaiwu_annotation__"], facts)
     if isinstance(annotation, ALIAS_TYPES):
         return _unwrap(annotation.__value__, facts)
     if isinstance(get_origin(annotation), ALIAS_TYPES):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from pydantic import Field
@@ -22,7 +24,7 @@ LATER = NOON + timedelta(hours=1)
 
 
 class Status(APIModel):
-    conditions: Conditions = Field(default_factory=list)
+    conditions: Conditions = Conditions()
 
 
 def ready(**changes: object) -> Condition:
@@ -138,3 +140,32 @@ def test_half_a_character_in_a_message_is_replaced_and_changes_nothing_again() -
     for changed in (True, False):
         assert changed is set_condition(conditions, type="A", status=True, reason="B", message="a\udcffb \U0001f680")
     assert conditions[0].message == "a�b \U0001f680"
+
+
+class Plain(APIModel):
+    conditions: Conditions = []  # type: ignore[assignment]  # noqa: RUF012 - as projects write it
+
+
+class Made(APIModel):
+    conditions: Conditions = Field(default_factory=list)  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("model", [Status, Plain, Made])
+@pytest.mark.parametrize("document", ["{}", '{"conditions": []}'])
+def test_conditions_can_be_asked_and_set(model: type[Any], document: str) -> None:
+    first, second = model.model_validate_json(document), model.model_validate_json(document)
+    conditions = first.conditions
+    assert (conditions.get("Ready"), conditions.is_true("Ready")) == (None, False)
+    assert conditions.set("Ready", True, reason="Up", observed_generation=3)
+    assert not conditions.set("Ready", True, reason="Up", observed_generation=3)
+    assert conditions.is_true("Ready")
+    assert conditions.get("Ready").observedGeneration == 3
+    assert conditions.set("Ready", False, reason="Down")
+    assert not conditions.is_true("Ready")
+    assert second.conditions == model().conditions == []  # nothing is shared
+    assert json.loads(first.model_dump_json(by_alias=True))["conditions"][0]["reason"] == "Down"
+
+
+def test_a_null_or_another_type_is_refused() -> None:
+    with pytest.raises(ValueError, match="conditions"):
+        Status.model_validate_json('{"conditions": {"type": "Ready"}}')

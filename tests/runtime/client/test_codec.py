@@ -39,7 +39,7 @@ class BoatSpec(APIModel):
 
 class BoatStatus(APIModel):
     phase: str = ""
-    conditions: Conditions = Field(default_factory=list)
+    conditions: Conditions = Conditions()
 
 
 @resource(group="codec.example.com", version="v1beta1")

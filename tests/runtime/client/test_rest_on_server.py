@@ -70,7 +70,7 @@ class ThingSpec(APIModel):
 
 class ThingStatus(APIModel):
     seen: Annotated[dict[str, Any], PreserveUnknownFields()] = Field(default_factory=dict)
-    conditions: Conditions = Field(default_factory=list)
+    conditions: Conditions = Conditions()
 
 
 @resource(group="rest.example.com", version="v1")

@@ -46,7 +46,7 @@ class PosterSpec(APIModel):
 
 class PosterStatus(APIModel):
     texts: list[str] = Field(default_factory=list)
-    conditions: Conditions = Field(default_factory=list)
+    conditions: Conditions = Conditions()
 
 
 @resource(group="text.example.com", version="v1")

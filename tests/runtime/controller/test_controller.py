@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pytest
 
-from kaiwu_runtime import Manager, Reconciler, Request, Result, TerminalError
+from kaiwu_runtime import Manager, ObjectKey, Reconciler, Request, Result, RetryAfter, TerminalError
 from kaiwu_runtime.cache import Cache
 from kaiwu_runtime.controller import Controller, ControllerOptions
 from kaiwu_runtime.controller.failure import describe
@@ -142,10 +142,9 @@ async def test_whatever_a_synchronous_reconciler_raises_the_worker_lives(error: 
     [
         pytest.param(None, "success", False, id="None"),
         pytest.param(Result(), "success", False, id="nothing to do"),
-        pytest.param(Result(requeue=True), "requeue", True, id="requeue"),
         pytest.param(Result(requeue_after=0.001), "requeue_after", True, id="seconds"),
         pytest.param(Result(requeue_after=timedelta(milliseconds=1)), "requeue_after", True, id="timedelta"),
-        pytest.param(Result(requeue=True, requeue_after=3600), "requeue_after", False, id="the time wins"),
+        pytest.param(Result(requeue_after=3600), "requeue_after", False, id="much later"),
         pytest.param(Result(requeue_after=0), "requeue", True, id="at once means with back-off"),
         pytest.param(Result(requeue_after=timedelta(seconds=-5)), "requeue", True, id="passed already"),
     ],
@@ -335,3 +334,57 @@ def test_an_error_that_was_raised_while_another_was_handled_names_both() -> None
     with pytest.raises(RuntimeError) as caught:
         wrapped()
     assert describe(caught.value) == "RuntimeError: cannot roll back; caused by KeyError: 'image'"
+
+
+@pytest.mark.parametrize(
+    ("raised", "outcome", "again"),
+    [
+        pytest.param(RetryAfter("it answers 503", 0.001), "requeue_after", True, id="seconds"),
+        pytest.param(RetryAfter("it answers 503", timedelta(hours=1)), "requeue_after", False, id="timedelta"),
+        pytest.param(RetryAfter("it answers 503"), "requeue", True, id="with back-off"),
+        pytest.param(
+            ExceptionGroup("two", [RetryAfter("a"), RetryAfter("503", 3600)]), "requeue_after", False, id="group"
+        ),
+    ],
+)
+async def test_retry_after_is_no_error(
+    raised: Exception, outcome: str, again: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    async def work(_: Request) -> None:
+        raise raised
+
+    reconciler = Asynchronous(work)
+    async with running(reconciler) as (controller, metrics):
+        controller.queue.add(KEY)
+        await until(lambda: reconciler.runs >= (2 if again else 1))
+        await asyncio.sleep(0.02)
+        assert set(metrics.results) == {outcome}
+        assert again or reconciler.runs == 1
+        assert (metrics.panics, metrics.terminals) == (0, 0)
+    told = [record for record in caplog.records if record.message == "Retrying later"]
+    assert {record.levelname for record in told} == {"INFO"}
+    assert all(record.exc_info is None for record in told)
+    assert "503" in told[0].reason  # type: ignore[attr-defined]
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+async def test_a_group_with_a_mistake_beside_retry_after_is_an_error() -> None:
+    async def work(_: Request) -> None:
+        raise ExceptionGroup("two", [RetryAfter("a", 3600), TypeError("b")])
+
+    async with running(Asynchronous(work)) as (controller, metrics):
+        controller.queue.add(KEY)
+        await until(lambda: metrics.panics > 0)
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("nan")])
+def test_retry_after_takes_a_finite_time(seconds: float) -> None:
+    with pytest.raises(ValueError, match="use a finite number"):
+        RetryAfter("it answers 503", seconds)
+
+
+def test_a_request_is_a_key() -> None:
+    request = Request("team", "x")
+    assert (request, request.key, str(request)) == (ObjectKey("team", "x"), request, "team/x")

@@ -106,7 +106,7 @@ async def test_requeue_after_comes_back_and_requeue_backs_off(rig: Rig) -> None:
         times.append(time.monotonic())
         if len(times) >= 3:
             return Result()
-        return Result(requeue_after=0.2) if request.name == "after" else Result(requeue=True)
+        return Result(requeue_after=0.2) if request.name == "after" else Result(requeue_after=0)
 
     rig.add(work)
     async with rig.running():

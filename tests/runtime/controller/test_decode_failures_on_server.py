@@ -39,7 +39,7 @@ class BoilerSpec(APIModel):
 
 class BoilerStatus(APIModel):
     seen: int = 0
-    conditions: Conditions = Field(default_factory=list)
+    conditions: Conditions = Conditions()
 
 
 @resource(group="undecodable.example.com", version="v1")

@@ -41,7 +41,7 @@ class ShipStatus(APIModel):
     replicas: int = 0
     selector: str = ""
     phase: str = "Docked"
-    conditions: Conditions = Field(default_factory=list)
+    conditions: Conditions = Conditions()
 
 
 @resource(

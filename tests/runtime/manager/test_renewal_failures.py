@@ -194,7 +194,7 @@ class BoatSpec(APIModel):
 
 
 class BoatStatus(APIModel):
-    conditions: Conditions = Field(default_factory=list)
+    conditions: Conditions = Conditions()
 
 
 @resource(group="renewal.example.com", version="v1")

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from pydantic import Field
-
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, ListMapKeys, PreserveUnknownFields, resource
 from kaiwu_runtime.client import Transport
 from kaiwu_runtime.errors import APIStatusError
@@ -61,7 +59,7 @@ class GadgetSpec(APIModel):
 
 class GadgetStatus(APIModel):
     phase: str | None = None
-    conditions: Conditions = Field(default_factory=list)
+    conditions: Conditions = Conditions()
 
 
 @resource(group="testing.example.com", version="v1")

@@ -35,7 +35,7 @@ class BenchStatus(APIModel):
     """The observed state of a Bench."""
 
     observed_generation: int | None = None
-    conditions: Conditions = Field(default_factory=list)
+    conditions: Conditions = Conditions()
 
 
 @resource(group="bench.inspur.com", version="v1", plural="benches")
