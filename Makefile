@@ -56,10 +56,11 @@ dev: $(VENV)/.tools ## Install both distributions editable, for quick `pytest` r
 	@rm -f $(VENV)/.wheels
 
 .PHONY: lint
-lint: $(VENV)/.wheels ## Run ruff and mypy.
+lint: $(VENV)/.wheels ## Run ruff, mypy and the import contracts.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
 
 .PHONY: fmt
 fmt: $(VENV)/.tools ## Format and fix what ruff can.
