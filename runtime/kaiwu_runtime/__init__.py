@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     )
     from kaiwu_runtime.client.reader import Reader
     from kaiwu_runtime.client.scale import get_scale, set_scale
-    from kaiwu_runtime.controller.builder import controller_managed_by
+    from kaiwu_runtime.controller.builder import ControllerBuilder, controller_managed_by
+    from kaiwu_runtime.controller.object_reconciler import ObjectReconciler
     from kaiwu_runtime.controller.reconciler import Reconciler
     from kaiwu_runtime.controller.request import Request, Result
     from kaiwu_runtime.errors import ConflictError, KaiwuError, NotFoundError, RetryAfter, TerminalError
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Client",
     "ConflictError",
+    "ControllerBuilder",
     "KaiwuError",
     "Manager",
     "ManagerOptions",
@@ -49,6 +51,7 @@ __all__ = [
     "NamespacedClient",
     "NotFoundError",
     "ObjectKey",
+    "ObjectReconciler",
     "OperationResult",
     "PatchType",
     "Reader",
@@ -78,6 +81,7 @@ __all__ = [
 _MODULES = {
     "Client": "client.client",
     "ConflictError": "errors",
+    "ControllerBuilder": "controller.builder",
     "KaiwuError": "errors",
     "Manager": "manager.manager",
     "ManagerOptions": "manager.options",
@@ -85,6 +89,7 @@ _MODULES = {
     "NamespacedClient": "client.namespaced",
     "NotFoundError": "errors",
     "ObjectKey": "api.identity",
+    "ObjectReconciler": "controller.object_reconciler",
     "OperationResult": "client.changes",
     "PatchType": "client.client",
     "Reader": "client.reader",

@@ -60,6 +60,9 @@ class Conditions(list[Condition]):
     A list, and written as such in a type: ``conditions: Conditions = Conditions()``.
     """
 
+    generation: int | None = None
+    """``metadata.generation`` of the object being reconciled; conditions that are set are computed from it."""
+
     __kaiwu_annotation__ = Annotated[list[Condition], ListMapKeys("type")]
     """What the CRD says of it."""
 
@@ -168,6 +171,8 @@ def set_condition(
         ValueError: The API server would refuse the type, the status or the reason.
     """
     word = str(status)
+    if observed_generation is None and isinstance(conditions, Conditions):
+        observed_generation = conditions.generation
     _check(type, word, reason)
     found = find_condition(conditions, type)
     if found is None or found.message != message:

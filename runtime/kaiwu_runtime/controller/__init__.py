@@ -3,6 +3,7 @@
 from kaiwu_runtime.controller.builder import ControllerBuilder, controller_managed_by
 from kaiwu_runtime.controller.controller import Controller, ControllerMetrics, ControllerOptions
 from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
+from kaiwu_runtime.controller.object_reconciler import ObjectReconciler
 from kaiwu_runtime.controller.predicate import (
     AnnotationChanged,
     GenerationChanged,
@@ -26,6 +27,7 @@ __all__ = [
     "GenerationChanged",
     "LabelChanged",
     "MapFunction",
+    "ObjectReconciler",
     "Predicate",
     "PredicateFunction",
     "Reconciler",

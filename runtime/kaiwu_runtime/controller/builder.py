@@ -68,6 +68,16 @@ class ControllerBuilder:
         self._channels: list[ChannelSource[Any]] = []
         self._options = ControllerOptions()
 
+    @property
+    def kind(self) -> type[Any] | None:
+        """The kind that the controller is for; None before `for_`."""
+        return self._for
+
+    @property
+    def is_metadata_only(self) -> bool:
+        """Whether only the metadata of that kind is watched."""
+        return self._for_metadata_only
+
     def named(self, name: str) -> Self:
         """Name the controller in logs and metrics; default is the lower-case kind of `for_`."""
         self._refuse_after_complete("named()")
@@ -203,7 +213,7 @@ class ControllerBuilder:
             self._options,
             self._channels,
             fence=self._manager.check_leadership,
-            undecodable=self._undecodable(),
+            undecodable=None if reconciler.reads_object else self.decode_failures(),
         )
         self._manager.add_controller(controller)
         self._completed = True
@@ -213,7 +223,8 @@ class ControllerBuilder:
         if self._completed:
             raise ConfigurationError(f"{what} comes after complete(): the controller is built; call it before")
 
-    def _undecodable(self) -> Undecodable | None:
+    def decode_failures(self) -> Undecodable | None:
+        """Return what tells of objects that do not fit the controller's kind; None for a controller of no kind."""
         kind, manager = self._for, self._manager
         if kind is None:
             return None

@@ -130,7 +130,7 @@ class Controller:
         self._is_async = inspect.iscoroutinefunction(self.reconciler.reconcile)
 
     def __str__(self) -> str:
-        return type(self.reconciler).__name__
+        return self.reconciler.described
 
     def measure(self, metrics: MetricsRegistry) -> None:
         """Report to the metrics of a manager from now on."""
@@ -350,7 +350,7 @@ class Controller:
             answer = await (watched if limit is None else self._within(limit, watched))
         fork.leave_child()
         if answer is not None and not isinstance(answer, Result):
-            raise TypeError(f"{type(self.reconciler).__name__}.reconcile returned {answer!r}; it must return a Result")
+            raise TypeError(f"{self.reconciler.described}.reconcile returned {answer!r}; it must return a Result")
         return answer
 
     async def _within(self, limit: float, reconcile: Awaitable[Any]) -> Any:  # noqa: ANN401 - checked by the caller

@@ -24,11 +24,18 @@ class Reconciler(ABC):
     """
 
     module_suffix: ClassVar[str] = "_controller"
+    reads_object: ClassVar[bool] = False
+    """Whether `reconcile` reads and decodes the object itself, decode failures included."""
     _event_loop: asyncio.AbstractEventLoop | None = None
     """The manager's; None before it runs."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
+
+    @property
+    def described(self) -> str:
+        """The name of the class, for messages."""
+        return type(self).__name__
 
     @abstractmethod
     def setup_with_manager(self, manager: Any) -> None:  # noqa: ANN401 - the Manager, which is built on this package

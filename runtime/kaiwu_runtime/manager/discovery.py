@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import inspect
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -28,18 +28,26 @@ class _Part:
 
     Attributes:
         suffix: How its modules are named; the ``module_suffix`` of its base class.
-        base: The base class's name, for errors and for files that are not imported.
-        methods: What a complete class defines.
+        base: What it is called in errors.
+        methods: The names of the base classes, and what a complete class of each defines; for files that are not
+            imported.
     """
 
     suffix: str
     base: str
-    methods: frozenset[str]
+    methods: Mapping[str, frozenset[str]]
 
 
 _PARTS = (
-    _Part("_controller", "Reconciler", frozenset({"setup_with_manager", "reconcile"})),
-    _Part("_webhook", "Webhook", frozenset({"setup_with_manager"})),
+    _Part(
+        "_controller",
+        "Reconciler",
+        {
+            "Reconciler": frozenset({"setup_with_manager", "reconcile"}),
+            "ObjectReconciler": frozenset({"reconcile"}),
+        },
+    ),
+    _Part("_webhook", "Webhook", {"Webhook": frozenset({"setup_with_manager"})}),
 )
 
 
@@ -125,9 +133,15 @@ def _check_names(root: Path) -> None:
 
 def _is_complete(node: ast.ClassDef, part: _Part) -> bool:
     """Whether a class inherits from a base by name and defines what one must; a base class lacks one of them."""
-    bases = {base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "") for base in node.bases}
     methods = {entry.name for entry in node.body if isinstance(entry, ast.FunctionDef | ast.AsyncFunctionDef)}
-    return part.base in bases and part.methods <= methods
+    return any(needed <= methods for base in node.bases if (needed := part.methods.get(_name(base))) is not None)
+
+
+def _name(base: ast.expr) -> str:
+    """Return the last name of a base class, which may be in a module or have brackets: ``runtime.Base[Kind]``."""
+    if isinstance(base, ast.Subscript):
+        base = base.value
+    return base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
 
 
 def _unreadable(name: str) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 from kaiwu_runtime.api.identity import ObjectKey
 from kaiwu_runtime.testing.kinds import FakeKind
 
+COMPACT = (",", ":")
+"""Separators of JSON as the API server writes it: the cache looks for some members in the bytes."""
+
 FIRST_VERSION = 1000
 """Versions begin where those of numbers in a test do not: nobody compares them with a count by mistake."""
 
@@ -145,8 +148,8 @@ def watch_event(change: Change, selects: Selects) -> bytes | None:
     was = change.before is not None and selects(change.before)
     now = change.after is not None and selects(change.after)
     if now:
-        return json.dumps({"type": "MODIFIED" if was else "ADDED", "object": change.after}).encode()
+        return json.dumps({"type": "MODIFIED" if was else "ADDED", "object": change.after}, separators=COMPACT).encode()
     if was and change.before is not None:
         gone = {**change.before, "metadata": {**change.before["metadata"], "resourceVersion": str(change.version)}}
-        return json.dumps({"type": "DELETED", "object": gone}).encode()
+        return json.dumps({"type": "DELETED", "object": gone}, separators=COMPACT).encode()
     return None

@@ -41,7 +41,7 @@ from kaiwu_runtime.testing.patches import PatchError, json_patch, merge_patch
 from kaiwu_runtime.testing.reads import list_page, selection
 from kaiwu_runtime.testing.refusals import not_found, not_served, refusal
 from kaiwu_runtime.testing.rules import WriteOptions
-from kaiwu_runtime.testing.storage import Storage, watch_event
+from kaiwu_runtime.testing.storage import COMPACT, Storage, watch_event
 from kaiwu_runtime.testing.validation import check_options
 from kaiwu_runtime.testing.writes import Writer
 
@@ -177,7 +177,9 @@ class FakeTransport:
         request = await self._received(verb, kind, target, body or b"")
         if error := self._faults.next_failure(request, stored=False):
             raise error
-        answer = json.dumps(accepted(self._answer(kind, request, params or {}, content_type), accept)).encode()
+        answer = json.dumps(
+            accepted(self._answer(kind, request, params or {}, content_type), accept), separators=COMPACT
+        ).encode()
         if error := self._faults.next_failure(request, stored=True):
             raise error
         return answer

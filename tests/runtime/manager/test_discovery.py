@@ -19,6 +19,13 @@ class {name}(Reconciler):
     async def reconcile(self, request): return Result()
 """
 
+OBJECT_RECONCILER = """
+from lightkube.resources.core_v1 import ConfigMap
+from kaiwu_runtime import ObjectReconciler
+class A(ObjectReconciler[ConfigMap]):
+    async def reconcile(self, obj): return None
+"""
+
 WEBHOOK = """
 from kaiwu_runtime.webhook import Webhook
 class {name}(Webhook):
@@ -37,6 +44,16 @@ def test_reconcilers_are_found_in_order_and_in_packages_below(make: Make) -> Non
         }
     )
     assert [kind.__name__ for kind in find(package)] == ["A", "B", "C"]
+
+
+def test_object_reconcilers_are_found_too(make: Make) -> None:
+    package = make({"a_controller.py": OBJECT_RECONCILER})
+    assert [kind.__name__ for kind in find(package)] == ["A"]
+
+
+def test_an_object_reconciler_elsewhere_is_named(make: Make) -> None:
+    with pytest.raises(ConfigurationError, match=r"other\.py: A is a Reconciler that is not found there"):
+        find(make({"other.py": OBJECT_RECONCILER}))
 
 
 def test_webhooks_are_found_beside_them(make: Make) -> None:
