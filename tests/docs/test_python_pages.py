@@ -16,7 +16,7 @@ from lightkube.resources.events_v1 import Event
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, NotFoundError
 from kaiwu_runtime.api.rbac import rbac_rules
-from kaiwu_runtime.cache import list_scope as selection
+from kaiwu_runtime.cache import list_scope
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ForbiddenError, InvalidError
 from kaiwu_runtime.generator.crd import build_crds
@@ -112,7 +112,7 @@ def test_running(page: Callable[[str], Page]) -> None:
     from kaiwu_runtime.api.identity import ResourceIdentity
 
     deployments = ResourceIdentity("apps", "v1", "Deployment", "deployments", True)
-    said = selection.explain(ForbiddenError("no", code=403), deployments, selection.Selection())
+    said = list_scope.explain(ForbiddenError("no", code=403), deployments, list_scope.ListScope())
     assert said.startswith(line)
     shown.finish()
 

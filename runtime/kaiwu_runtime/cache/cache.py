@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from kaiwu_runtime.api.identity import ObjectKey, identify, key_of
 from kaiwu_runtime.cache.index import IndexFunction
 from kaiwu_runtime.cache.informer import Informer
-from kaiwu_runtime.cache.list_scope import Keeping, Selection, Transform
+from kaiwu_runtime.cache.list_scope import CacheOptions, ListScope, Transform
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.selector import field_selector as parse_field_selector
 from kaiwu_runtime.cache.selector import label_selector as parse_label_selector
@@ -51,7 +51,7 @@ class Cache:
         transport: Sends the requests.
         namespaces: Watch these only; empty for all. Cluster-scoped kinds are watched whole in any case.
         sync_timeout: Seconds a read waits for a kind to be synced.
-        streaming_list: See :class:`Keeping`.
+        streaming_list: See :class:`CacheOptions`.
     """
 
     def __init__(
@@ -130,12 +130,12 @@ class Cache:
         if informer is None:
             watched = self._watched.get(kind, _Watched())
             chosen = self._namespaces if watched.namespaces is None else watched.namespaces
-            selections = [
-                Selection(namespace, watched.label_selector, watched.field_selector)
+            scopes = [
+                ListScope(namespace, watched.label_selector, watched.field_selector)
                 for namespace in (chosen if identify(kind).namespaced else ()) or ("",)
             ]
-            keeping = Keeping(metadata_only, watched.transform, self._streaming_list)
-            informer = Informer(self._transport, kind, selections, keeping)
+            options = CacheOptions(metadata_only, watched.transform, self._streaming_list)
+            informer = Informer(self._transport, kind, scopes, options)
             for field, function in ({} if metadata_only else self._indexes.get(kind, {})).items():
                 informer.add_index(field, function)
             self._informers[kind, metadata_only] = informer

@@ -11,7 +11,7 @@ from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.cache.index import IndexFunction
-from kaiwu_runtime.cache.list_scope import Keeping, Selection, explain
+from kaiwu_runtime.cache.list_scope import CacheOptions, ListScope, explain
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.reflector import Reflector
 from kaiwu_runtime.cache.store import EventType, ObjectEvent, Store
@@ -42,16 +42,16 @@ class Informer:
     Args:
         transport: Sends the requests.
         kind: A project's type or a lightkube kind.
-        selections: Which objects; one reflector each.
-        keeping: What is kept of each object.
+        scopes: Which objects; one reflector each.
+        options: What is kept of each object.
     """
 
     def __init__(
         self,
         transport: Transport,
         kind: type[Any],
-        selections: Sequence[Selection] = (Selection(),),
-        keeping: Keeping | None = None,
+        scopes: Sequence[ListScope] = (ListScope(),),
+        options: CacheOptions | None = None,
     ) -> None:
         self.kind = kind
         self.identity = identify(kind)
@@ -59,11 +59,9 @@ class Informer:
         self._handlers: list[EventHandler] = []
         self._synced = asyncio.Event()
         self._listed: set[str] = set()
-        self._selections = tuple(selections)
-        self._namespaces = tuple(filter(None, (selection.namespace for selection in self._selections)))
-        self._reflectors = [
-            Reflector(transport, self.identity, self, selection, keeping) for selection in self._selections
-        ]
+        self._scopes = tuple(scopes)
+        self._namespaces = tuple(filter(None, (scope.namespace for scope in self._scopes)))
+        self._reflectors = [Reflector(transport, self.identity, self, scope, options) for scope in self._scopes]
 
     @property
     def has_synced(self) -> bool:
@@ -78,14 +76,14 @@ class Informer:
     @property
     def selectors(self) -> str:
         """What else limits the objects that are watched, for a message; empty when nothing does."""
-        return self._selections[0].described()
+        return self._scopes[0].described()
 
     @property
     def last_error(self) -> str:
         """Why the store is not current at the moment, in one line; empty while it is."""
-        for reflector, selection in zip(self._reflectors, self._selections, strict=True):
+        for reflector, scope in zip(self._reflectors, self._scopes, strict=True):
             if reflector.last_error is not None:
-                return explain(reflector.last_error, self.identity, selection)
+                return explain(reflector.last_error, self.identity, scope)
         return ""
 
     @property
@@ -158,7 +156,7 @@ class Informer:
         with _collector_paused() if first else nullcontext():
             self._emit(self.store.replace(objects, namespace=namespace, initial=first))
         self._listed.add(namespace)
-        if len(self._listed) == len(self._selections):
+        if len(self._listed) == len(self._scopes):
             self._synced.set()
 
     def put(self, obj: CachedObject) -> None:

@@ -14,7 +14,7 @@ Transform = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ListScope:
     """Which objects of a kind are wanted.
 
     Attributes:
@@ -40,7 +40,7 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class CacheOptions:
     """What an informer keeps of each object.
 
     Attributes:
@@ -58,10 +58,10 @@ class Keeping:
     streaming_list: bool = False
 
 
-def explain(error: KaiwuError, identity: ResourceIdentity, selection: Selection) -> str:
+def explain(error: KaiwuError, identity: ResourceIdentity, scope: ListScope) -> str:
     """Return what is wrong with a list or watch and what to do about it, in one line."""
     if isinstance(error, ForbiddenError):
-        where = f" in namespace {selection.namespace}" if selection.namespace else ""
+        where = f" in namespace {scope.namespace}" if scope.namespace else ""
         return (
             f"missing RBAC rule: groups={identity.group!r} resources={identity.plural!r} "
             f"verbs=list,watch{where}; declare it with @rbac and run `make manifests` ({error.message})"

@@ -24,7 +24,7 @@ import msgspec
 
 from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity
 from kaiwu_runtime.back_off import back_off
-from kaiwu_runtime.cache.list_scope import Keeping, Selection, explain
+from kaiwu_runtime.cache.list_scope import CacheOptions, ListScope, explain
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.watch_event import UNREADABLE, Bookmark, parse_line
 from kaiwu_runtime.callback import contained
@@ -53,7 +53,7 @@ what is between, a half-open connection or a load balancer whose other side died
 API without bookmarks has its watch resumed that often, from the same version."""
 
 FIRST_BACKOFF_SECONDS = 0.8
-MOST_BACKOFF_SECONDS = 30.0
+MAX_BACKOFF_SECONDS = 30.0
 HEALTHY_SECONDS = 60.0
 
 SHORT_WATCH_SECONDS = 0.75
@@ -64,7 +64,7 @@ RELIST_AFTER_FAILURES = 3
 """After so many refusals in a row of a watch the version it starts from is given up."""
 
 
-class Sink(Protocol):
+class ReflectorStore(Protocol):
     """Takes what a reflector finds."""
 
     def known(self, obj: CachedObject) -> CachedObject:
@@ -90,9 +90,9 @@ class Reflector:
     Args:
         transport: Sends the requests.
         identity: The resource.
-        sink: Takes the objects.
-        selection: Namespace and selectors.
-        keeping: What is kept of each object.
+        store: Takes the objects.
+        scope: Namespace and selectors.
+        options: What is kept of each object.
         page_size: Objects per page of a list.
     """
 
@@ -100,22 +100,22 @@ class Reflector:
         self,
         transport: Transport,
         identity: ResourceIdentity,
-        sink: Sink,
-        selection: Selection | None = None,
-        keeping: Keeping | None = None,
+        store: ReflectorStore,
+        scope: ListScope | None = None,
+        options: CacheOptions | None = None,
         *,
         page_size: int = PAGE_SIZE,
     ) -> None:
         self._transport = transport
         self._identity = identity
-        self._sink = sink
-        self._selection = selection or Selection()
-        self._keeping = keeping or Keeping()
-        self._streaming = self._keeping.streaming_list
+        self._store = store
+        self._scope = scope or ListScope()
+        self._options = options or CacheOptions()
+        self._streaming = self._options.streaming_list
         self._initial: dict[ObjectKey, CachedObject] | None = None
         """What a streaming list has brought so far; None when there is none."""
         self._page_size = page_size
-        self._path = identity.path(self._selection.namespace)
+        self._path = identity.path(self._scope.namespace)
         self._version = ""
         self._failures = 0
         self._gone = False
@@ -171,8 +171,8 @@ class Reflector:
 
     async def _list(self) -> None:
         """Read every page, then hand the whole list over at once: half a list would look like deletions."""
-        params = {**self._selection.params(), "limit": str(self._page_size)}
-        accept = METADATA_LIST if self._keeping.metadata_only else JSON
+        params = {**self._scope.params(), "limit": str(self._page_size)}
+        accept = METADATA_LIST if self._options.metadata_only else JSON
         objects: list[CachedObject] = []
         while True:
             try:
@@ -182,19 +182,19 @@ class Reflector:
                 if "continue" not in params:
                     raise
                 # The snapshot that the pages come from has been compacted: one page with everything cannot age.
-                params = self._selection.params()
+                params = self._scope.params()
                 objects.clear()
                 continue
             except msgspec.MsgspecError as error:
                 raise APIConnectionError(f"list of {self._path}: not a list of objects ({error})") from error
             # Most of a list that is read again is known: a second copy of everything would stay in the heap as holes.
-            objects.extend(map(self._sink.known, self._parsed(page.items or ())))
+            objects.extend(map(self._store.known, self._parsed(page.items or ())))
             metadata = page.metadata
             del answer, page  # before the next one comes
             if not metadata.continue_:
                 break
             params["continue"] = metadata.continue_
-        self._sink.replace(objects, self._selection.namespace)
+        self._store.replace(objects, self._scope.namespace)
         self._version = metadata.resource_version
         self.last_error = None  # but the failures count until a watch brings something: see run
 
@@ -202,7 +202,7 @@ class Reflector:
         """Follow one watch to its end."""
         seconds = random.uniform(*WATCH_SECONDS)  # noqa: S311
         params = {
-            **self._selection.params(),
+            **self._scope.params(),
             "watch": "1",
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(int(seconds)),
@@ -217,7 +217,7 @@ class Reflector:
             self._path,
             params=params,
             idle_timeout=IDLE_SECONDS,
-            accept=METADATA if self._keeping.metadata_only else JSON,
+            accept=METADATA if self._options.metadata_only else JSON,
         )
         async with aclosing(lines):  # or a line that is refused would leave the connection open, and filling
             async for line in lines:
@@ -245,12 +245,12 @@ class Reflector:
                 if event.type == "DELETED":
                     self._initial.pop(obj.key, None)
                 else:
-                    self._initial[obj.key] = self._sink.known(obj)
+                    self._initial[obj.key] = self._store.known(obj)
                 continue
             if event.type == "DELETED":
-                self._sink.remove(obj)
+                self._store.remove(obj)
             else:
-                self._sink.put(obj)
+                self._store.put(obj)
             # Only now: an event counts as seen when the sink has it.
             self._version = obj.resource_version
             self._recovered()
@@ -259,7 +259,7 @@ class Reflector:
         if self._initial is not None:
             if not bookmark.ends_initial_events:
                 return
-            self._sink.replace(self._initial.values(), self._selection.namespace)
+            self._store.replace(self._initial.values(), self._scope.namespace)
             self._initial = None
         self._version = bookmark.version or self._version
         self._recovered()
@@ -268,7 +268,7 @@ class Reflector:
         for item in items:
             raw = bytes(item)
             try:
-                yield CachedObject.parse(raw) if self._keeping.transform is None else self._transformed(raw)
+                yield CachedObject.parse(raw) if self._options.transform is None else self._transformed(raw)
             except UNREADABLE as error:
                 logger.error(
                     "Ignoring an object whose metadata cannot be read",
@@ -277,7 +277,7 @@ class Reflector:
 
     def _transformed(self, raw: bytes) -> CachedObject:
         whole = CachedObject.parse(raw)
-        transform = self._keeping.transform
+        transform = self._options.transform
         if transform is None:
             return whole
         try:
@@ -302,7 +302,7 @@ class Reflector:
 
     async def _back_off(self, error: KaiwuError) -> None:
         self.last_error = error
-        pause = back_off(self._failures, first=FIRST_BACKOFF_SECONDS, most=MOST_BACKOFF_SECONDS)
+        pause = back_off(self._failures, first=FIRST_BACKOFF_SECONDS, max_delay=MAX_BACKOFF_SECONDS)
         self._failures += 1
         if isinstance(error, APIStatusError) and error.retry_after is not None:
             pause = max(pause, error.retry_after)
@@ -310,7 +310,7 @@ class Reflector:
             "Cannot list or watch; trying again",
             extra={
                 **self._fields(),
-                "error": explain(error, self._identity, self._selection),
+                "error": explain(error, self._identity, self._scope),
                 "seconds": round(pause, 1),
             },
         )
@@ -318,7 +318,7 @@ class Reflector:
 
     def _fields(self) -> dict[str, str]:
         fields = {"kind": self._identity.kind, "group": self._identity.group}
-        return {**fields, "namespace": self._selection.namespace} if self._selection.namespace else fields
+        return {**fields, "namespace": self._scope.namespace} if self._scope.namespace else fields
 
 
 def _blames_the_version(error: KaiwuError) -> bool:

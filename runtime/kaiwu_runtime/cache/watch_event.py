@@ -15,7 +15,7 @@ from kaiwu_runtime.rest.deep_json import members
 _END_OF_INITIAL_EVENTS = "k8s.io/initial-events-end"
 
 
-class WatchLine(msgspec.Struct):
+class WatchEvent(msgspec.Struct):
     """An event as it is sent.
 
     Attributes:
@@ -62,10 +62,10 @@ class _BookmarkObject(msgspec.Struct):
 UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 """What reading raises when the bytes are not what the API server's documentation says."""
 
-_parse_line = msgspec.json.Decoder(WatchLine).decode
+_parse_line = msgspec.json.Decoder(WatchEvent).decode
 
 
-def parse_line(line: bytes) -> WatchLine:
+def parse_line(line: bytes) -> WatchEvent:
     """Read a line, however deep its object is nested.
 
     Raises:
@@ -75,7 +75,7 @@ def parse_line(line: bytes) -> WatchLine:
         return _parse_line(line)
     except RecursionError:
         parts = members(line)
-        return WatchLine(
+        return WatchEvent(
             msgspec.json.decode(parts.get("type", b'""'), type=str), msgspec.Raw(parts.get("object", b"null"))
         )
 

@@ -43,7 +43,7 @@ class Credentials:
         server: Base URL, without a slash at the end.
         namespace: Namespace that the kubeconfig's context or the pod is in.
         authentication: Source of the Authorization header.
-        authority: PEM of the authorities to trust; None trusts the system's.
+        ca_bundle: PEM of the authorities to trust; None trusts the system's.
         certificate: Client certificate, or None; one that ``authentication`` brings wins.
         verify: False accepts any server certificate.
         server_name: Name to expect in the server's certificate; None expects the URL's host.
@@ -56,7 +56,7 @@ class Credentials:
     server: str
     namespace: str = "default"
     authentication: Authentication = field(default_factory=StaticAuthentication)
-    authority: bytes | None = field(default=None, repr=False)
+    ca_bundle: bytes | None = field(default=None, repr=False)
     certificate: ClientCertificate | None = None
     verify: bool = True
     server_name: str | None = None
@@ -82,7 +82,7 @@ class Credentials:
     @property
     def trust(self) -> object:
         """What new connections depend on."""
-        return self.authority, self.certificate, self.verify
+        return self.ca_bundle, self.certificate, self.verify
 
     @property
     def identity(self) -> object:
@@ -98,7 +98,7 @@ class Credentials:
 
     def adopt(self, fresh: Credentials) -> None:
         """Take the identity and the trust of what was read again."""
-        self.authority, self.certificate, self.verify = fresh.authority, fresh.certificate, fresh.verify
+        self.ca_bundle, self.certificate, self.verify = fresh.ca_bundle, fresh.certificate, fresh.verify
         self.headers, self.authentication, self.files = fresh.headers, fresh.authentication, fresh.files
 
     def tls_context(self) -> ssl.SSLContext | None:
@@ -110,7 +110,7 @@ class Credentials:
         if not self.server.startswith("https://"):
             return None
         certificate = self.authentication.certificate or self.certificate
-        return make_context(authority=self.authority, certificate=certificate, verify=self.verify)
+        return make_context(ca_bundle=self.ca_bundle, certificate=certificate, verify=self.verify)
 
 
 def load_credentials(
@@ -177,7 +177,7 @@ def _from_service_account(folder: Path) -> Credentials | None:
         server=server,
         namespace=namespace.read_text(encoding="utf-8").strip() if namespace.exists() else "default",
         authentication=authentication,
-        authority=read_pem(str(folder / "ca.crt"), "service account"),
+        ca_bundle=read_pem(str(folder / "ca.crt"), "service account"),
         proxy=select_proxy(server, None),
         files=(folder / "ca.crt",),
         reload=reload,
@@ -194,7 +194,7 @@ def _from_context(chosen: KubeContext) -> Credentials:
         server=server,
         namespace=chosen.namespace,
         authentication=_authentication(cluster, user, chosen),
-        authority=_authority(cluster),
+        ca_bundle=_authority(cluster),
         certificate=_certificate(user),
         verify=not cluster.insecure,
         server_name=cluster.tls_server_name,

@@ -77,12 +77,12 @@ def secret_path(data: bytes) -> Iterator[str]:
 
 
 def make_context(
-    *, authority: bytes | None, certificate: ClientCertificate | None = None, verify: bool = True
+    *, ca_bundle: bytes | None, certificate: ClientCertificate | None = None, verify: bool = True
 ) -> ssl.SSLContext:
     """Return a TLS client context.
 
     Args:
-        authority: PEM of the certificate authorities to trust; None trusts the system's.
+        ca_bundle: PEM of the certificate authorities to trust; None trusts the system's.
         certificate: Client certificate to present, or None.
         verify: False accepts any server certificate; what ``insecure-skip-tls-verify`` asks for.
 
@@ -98,11 +98,11 @@ def make_context(
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    elif authority is None:
+    elif ca_bundle is None:
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     else:
         try:
-            context.load_verify_locations(cadata=authority.decode("ascii"))
+            context.load_verify_locations(cadata=ca_bundle.decode("ascii"))
         except (ssl.SSLError, UnicodeDecodeError, ValueError) as error:
             raise ConfigurationError(f"certificate-authority: no usable PEM certificate: {error}") from error
     if certificate is not None:

@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-class Watched(Generic[T]):
+class BlockingDetector(Generic[T]):
     """Awaits something and measures each step between two suspensions.
 
     The warning carries the fields that are bound at the time, so the object's name.

@@ -17,12 +17,12 @@ from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.store import ObjectEvent
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.controller.controller import Controller, ControllerOptions
-from kaiwu_runtime.controller.decode_failures import Undecodable
+from kaiwu_runtime.controller.decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
 from kaiwu_runtime.controller.predicate import Predicate, PredicateFunction
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request
-from kaiwu_runtime.controller.source import Channel, ChannelSource, Source, itself
+from kaiwu_runtime.controller.source import Channel, ChannelSource, Source, passthrough
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.queue import RateLimiter
 from kaiwu_runtime.recorder import EventRecorder
@@ -168,7 +168,7 @@ class ControllerBuilder:
         self._refuse_after_complete("watches_channel(...)")
         if function is not None:
             _check_plain(function, "watches_channel(...)")
-        chosen: Callable[[Any], Iterable[Request]] = function or itself
+        chosen: Callable[[Any], Iterable[Request]] = function or passthrough
         self._channels.append(ChannelSource(channel, chosen))
         return self
 
@@ -178,7 +178,7 @@ class ControllerBuilder:
         max_concurrent_reconciles: int | None = None,
         reconcile_timeout: float | None = None,
         rate_limiter: RateLimiter | None = None,
-        slow_reconcile: float | None = None,
+        blocking_threshold: float | None = None,
     ) -> Self:
         """Say how the controller runs; see :class:`ControllerOptions`. What is not given stays as it is."""
         self._refuse_after_complete("with_options(...)")
@@ -186,7 +186,7 @@ class ControllerBuilder:
             "max_concurrent_reconciles": max_concurrent_reconciles,
             "reconcile_timeout": reconcile_timeout,
             "rate_limiter": rate_limiter,
-            "slow_reconcile": slow_reconcile,
+            "blocking_threshold": blocking_threshold,
         }
         self._options = replace(self._options, **{name: value for name, value in given.items() if value is not None})
         return self
@@ -213,7 +213,7 @@ class ControllerBuilder:
             self._options,
             self._channels,
             fence=self._manager.check_leadership,
-            undecodable=None if reconciler.reads_object else self.decode_failures(),
+            decode_failures=None if reconciler.reads_object else self.decode_failures(),
         )
         self._manager.add_controller(controller)
         self._completed = True
@@ -223,14 +223,14 @@ class ControllerBuilder:
         if self._completed:
             raise ConfigurationError(f"{what} comes after complete(): the controller is built; call it before")
 
-    def decode_failures(self) -> Undecodable | None:
+    def decode_failures(self) -> DecodeFailureReporter | None:
         """Return what tells of objects that do not fit the controller's kind; None for a controller of no kind."""
         kind, manager = self._for, self._manager
         if kind is None:
             return None
         recorder = manager.event_recorder(f"{identify(kind).kind.lower()}-controller")
         metadata_only = self._for_metadata_only
-        return Undecodable(
+        return DecodeFailureReporter(
             kind,
             lambda: manager.cache.informer(kind, metadata_only=metadata_only),
             lambda: manager.api_reader,

@@ -19,8 +19,8 @@ from kaiwu_runtime.cache.informer import Informer
 from kaiwu_runtime.callback import contained, is_delivered
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.controller import failure
-from kaiwu_runtime.controller.blocking import Watched
-from kaiwu_runtime.controller.decode_failures import Undecodable
+from kaiwu_runtime.controller.blocking import BlockingDetector
+from kaiwu_runtime.controller.decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller.failure import OUTAGES, describe, is_panic, meaning
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
@@ -77,13 +77,13 @@ class ControllerOptions:
         reconcile_timeout: Seconds after which a reconcile is cancelled and retried; None for no limit. A synchronous
             one cannot be cancelled: it is waited for.
         rate_limiter: Back-off of failed requests; default is client-go's.
-        slow_reconcile: Seconds of blocking the event loop after which a warning names the object.
+        blocking_threshold: Seconds of blocking the event loop after which a warning names the object.
     """
 
     max_concurrent_reconciles: int = 1
     reconcile_timeout: float | None = None
     rate_limiter: RateLimiter | None = None
-    slow_reconcile: float = 0.5
+    blocking_threshold: float = 0.5
 
     def __post_init__(self) -> None:
         if self.max_concurrent_reconciles < 1:
@@ -104,7 +104,7 @@ class Controller:
         metrics: Hears of every reconcile.
         fence: Called before every reconcile; a leader that has lost its lease does not return from it.
         needs_leader: Whether it runs on the leader only.
-        undecodable: Tells of objects that do not fit their type; None for a controller that is for no kind.
+        decode_failures: Tells of objects that do not fit their type; None for a controller that is for no kind.
     """
 
     name: str
@@ -116,7 +116,7 @@ class Controller:
     metrics: ControllerMetrics | None = None
     fence: Callable[[], None] | None = None
     needs_leader: bool = True
-    undecodable: Undecodable | None = None
+    decode_failures: DecodeFailureReporter | None = None
     queue: WorkQueue[Request] = field(init=False)
     _workers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
     _left_behind: set[asyncio.Task[None]] = field(init=False, default_factory=set)
@@ -250,19 +250,19 @@ class Controller:
 
     async def _told(self, request: Request, error: BaseException) -> str | None:
         """Tell of an object that does not fit its type, and leave it until it changes; None for any other failure."""
-        undecodable = self.undecodable
-        if undecodable is None:
+        decode_failures = self.decode_failures
+        if decode_failures is None:
             return None
         found = next(
-            (entry for entry in failure.find(error, DecodeError) if undecodable.concerns(request, entry)), None
+            (entry for entry in failure.find(error, DecodeError) if decode_failures.concerns(request, entry)), None
         )
         if found is None:
             return None
-        if undecodable.knows(request, found):
+        if decode_failures.knows(request, found):
             self.queue.forget(request)
             return "error"
         try:
-            told = await undecodable.tell(request, found)
+            told = await decode_failures.tell(request, found)
         except Exception:
             # A failed report must not end the worker.
             logger.exception("Cannot report an object that does not fit its type")
@@ -337,15 +337,15 @@ class Controller:
 
     async def _reconcile(self, request: Request) -> Result | None:
         if (
-            self.undecodable is not None
-            and self.undecodable.is_marked(request)
-            and await self.undecodable.unmark(request)
+            self.decode_failures is not None
+            and self.decode_failures.is_marked(request)
+            and await self.decode_failures.unmark(request)
         ):
             return Result(requeue_after=0)  # until the cache has it too
         reconcile = self.reconciler.reconcile
         answer: Any = reconcile(request) if self._is_async else await self._in_thread(reconcile, request)
         if inspect.isawaitable(answer):
-            watched = Watched(answer, self.options.slow_reconcile)
+            watched = BlockingDetector(answer, self.options.blocking_threshold)
             limit = self.options.reconcile_timeout
             answer = await (watched if limit is None else self._within(limit, watched))
         fork.leave_child()

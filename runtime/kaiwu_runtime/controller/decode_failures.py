@@ -62,7 +62,7 @@ _mark = msgspec.json.Decoder(_Mark)
 _condition = msgspec.json.Decoder(Condition)
 
 
-class Undecodable:
+class DecodeFailureReporter:
     """Tells of the objects of one kind that cannot be decoded.
 
     The condition is ``Decoded=False`` with reason ``DecodeFailed``, written by a field manager of its own, and only

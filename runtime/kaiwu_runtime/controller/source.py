@@ -86,12 +86,12 @@ class Channel(Generic[T]):
     Every controller gets every event. What is sent before a controller runs waits for it.
 
     Args:
-        most: Maximum number of events that wait for each controller; older ones make room. Reconciling is by level, so
-            the last ones count.
+        max_pending: Maximum number of events that wait for each controller; older ones make room. Reconciling is by
+            level, so the last ones count.
     """
 
-    def __init__(self, most: int = 1024) -> None:
-        self._early: deque[T] = deque(maxlen=most)
+    def __init__(self, max_pending: int = 1024) -> None:
+        self._early: deque[T] = deque(maxlen=max_pending)
         """Events from before the first controller ran, for those that are still to subscribe."""
         self._subscriptions: list[Subscription[T]] = []
         self._lock = threading.RLock()
@@ -219,6 +219,6 @@ class ChannelSource(Generic[T]):
         self._subscription.close()
 
 
-def itself(request: Request) -> Iterable[Request]:
+def passthrough(request: Request) -> Iterable[Request]:
     """Return what was sent: a channel of requests."""
     return (request,)

@@ -267,7 +267,7 @@ class ControlPlane:
         Gone; the API server's watch cache still serves recent ones until it is restarted.
         """
         pki = self.directory / "pki"
-        client = RestClient(self._etcd_port, authority=pki / "etcd-ca.crt", certificate=pki / "etcd.pem")
+        client = RestClient(self._etcd_port, ca_bundle=pki / "etcd-ca.crt", certificate=pki / "etcd.pem")
         revision = int(client.object("POST", "/v3/kv/range", {"key": "AA=="})["header"]["revision"])
         client.object("POST", "/v3/kv/compaction", {"revision": revision, "physical": True})
         return revision
@@ -288,7 +288,7 @@ class ControlPlane:
         processes.start(ETCD, flags.etcd(binaries, directory, self._etcd_port), self.log(ETCD))
         self._launch_api_server()
         pki = directory / "pki"
-        self._rest = RestClient(self._port, authority=pki / "ca.crt", certificate=pki / "admin.pem")
+        self._rest = RestClient(self._port, ca_bundle=pki / "ca.crt", certificate=pki / "admin.pem")
         self._wait_until_ready()
         write_kubeconfig(self.kubeconfig, self._config(admin, "admin"))
         if self._with_manager:

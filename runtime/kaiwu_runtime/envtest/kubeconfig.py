@@ -25,7 +25,7 @@ _LISTS = ("clusters", "contexts", "users")
 
 def kubeconfig(
     server: str,
-    authority: bytes,
+    ca_bundle: bytes,
     *,
     credentials: KeyPair | str,
     name: str = "kaiwu-envtest",
@@ -36,7 +36,7 @@ def kubeconfig(
 
     Args:
         server: URL of the API server.
-        authority: PEM certificate that signed the server's.
+        ca_bundle: PEM certificate that signed the server's.
         credentials: A client certificate, or a bearer token.
         name: Name of the cluster and of the context.
         user: Name of the user; the entry is called ``<name>-<user>``.
@@ -50,7 +50,7 @@ def kubeconfig(
             "client-key-data": base64.b64encode(credentials.key).decode(),
         }
     entry = f"{name}-{user}"
-    cluster = {"server": server, "certificate-authority-data": base64.b64encode(authority).decode()}
+    cluster = {"server": server, "certificate-authority-data": base64.b64encode(ca_bundle).decode()}
     return {
         "apiVersion": "v1",
         "kind": "Config",

@@ -24,15 +24,15 @@ class RestClient:
 
     Args:
         port: Port on 127.0.0.1.
-        authority: PEM file of the authority that signed the server's certificate.
+        ca_bundle: PEM file of the authority that signed the server's certificate.
         certificate: PEM file with the client's certificate and key.
         timeout: Seconds one request may take.
     """
 
-    def __init__(self, port: int, *, authority: Path, certificate: Path, timeout: float = 30.0) -> None:
+    def __init__(self, port: int, *, ca_bundle: Path, certificate: Path, timeout: float = 30.0) -> None:
         self._port = port
         self._timeout = timeout
-        self._context = ssl.create_default_context(cafile=str(authority))
+        self._context = ssl.create_default_context(cafile=str(ca_bundle))
         self._context.load_cert_chain(str(certificate))
 
     def request(

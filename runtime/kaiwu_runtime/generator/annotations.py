@@ -121,7 +121,7 @@ class Facts:
         self.patterns += other.patterns
 
 
-def take_apart(annotation: object, metadata: Iterable[object] = ()) -> tuple[object, Facts]:
+def unwrap_annotation(annotation: object, metadata: Iterable[object] = ()) -> tuple[object, Facts]:
     """Return the bare type of an annotation and what is said about it.
 
     ``Annotated``, type aliases, ``NewType`` and ``| None`` are unwrapped; outer metadata follows inner

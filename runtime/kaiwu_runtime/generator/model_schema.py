@@ -31,7 +31,7 @@ from kaiwu_runtime.api.quantity import QuantityType
 from kaiwu_runtime.api.resource import resource_definition
 from kaiwu_runtime.api.scalars import IntOrStringType
 from kaiwu_runtime.errors import DefinitionError
-from kaiwu_runtime.generator.annotations import Facts, take_apart
+from kaiwu_runtime.generator.annotations import Facts, unwrap_annotation
 from kaiwu_runtime.generator.cel_checks import is_typed
 from kaiwu_runtime.generator.constraints import (
     apply_limits,
@@ -91,7 +91,7 @@ def _finish_status(kind: type[CustomResource], schema: Schema) -> None:
         )
     for name, field in kind.model_fields.items():
         if json_name(name, field, kind.__name__) == "status":
-            _, facts = take_apart(field.annotation, field.metadata)
+            _, facts = unwrap_annotation(field.annotation, field.metadata)
             if facts.find(Default) is None:
                 status.pop("default", None)
 
@@ -192,7 +192,7 @@ def _finish_model(
 
 
 def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[Schema, Facts]:
-    bare, facts = take_apart(field.annotation, field.metadata)
+    bare, facts = unwrap_annotation(field.annotation, field.metadata)
     _check_none(field, facts, where)
     facts.title = field.title or facts.title
     facts.description = field.description or facts.description
@@ -233,7 +233,7 @@ def _check_none(field: FieldInfo, facts: Facts, where: str) -> None:
 
 
 def _is_open(facts: Facts, annotation: object) -> bool:
-    return take_apart(annotation)[0] is Any or facts.find(Schemaless) is not None
+    return unwrap_annotation(annotation)[0] is Any or facts.find(Schemaless) is not None
 
 
 def _value(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...]) -> Schema:
@@ -296,7 +296,7 @@ def _nested(model: type[BaseModel], where: str, outer: tuple[type[Any], ...]) ->
 
 
 def _inner(arguments: tuple[object, ...], index: int, where: str, outer: tuple[type[Any], ...]) -> Schema:
-    bare, facts = take_apart(arguments[index] if arguments else Any)
+    bare, facts = unwrap_annotation(arguments[index] if arguments else Any)
     if facts.find(Immutable) is not None:
         raise DefinitionError(f"{where}: Immutable() belongs on a field, not on the items of one")
     check_metadata(facts, f"{where}[]")
@@ -313,7 +313,7 @@ def _inner(arguments: tuple[object, ...], index: int, where: str, outer: tuple[t
 
 def _mapping(arguments: tuple[object, ...], where: str, outer: tuple[type[Any], ...]) -> Schema:
     if arguments:
-        key, key_facts = take_apart(arguments[0])
+        key, key_facts = unwrap_annotation(arguments[0])
         limited = key_facts.patterns or key_facts.min_length or key_facts.max_length is not None
         if key is not str or limited:
             raise DefinitionError(

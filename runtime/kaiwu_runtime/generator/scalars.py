@@ -20,7 +20,7 @@ from kaiwu_runtime.api.markers import AllowFloat, Format, SchemaType
 from kaiwu_runtime.api.quantity import QUANTITY_PATTERN
 from kaiwu_runtime.api.scalars import BytesType
 from kaiwu_runtime.errors import DefinitionError
-from kaiwu_runtime.generator.annotations import Facts, members, take_apart
+from kaiwu_runtime.generator.annotations import Facts, members, unwrap_annotation
 from kaiwu_runtime.generator.schema import Schema
 
 _FORMATS: dict[object, str] = {
@@ -169,7 +169,7 @@ def _is_storable(value: object) -> bool:
 
 def _union(bare: object, facts: Facts, where: str) -> Schema:
     """Return the schema of a union of integers and strings, or of enumerations; the field gets its members' limits."""
-    parts = [take_apart(member) for member in members(bare)]
+    parts = [unwrap_annotation(member) for member in members(bare)]
     if all(_is_enumeration(kind) for kind, _ in parts):
         return _enumeration([value for kind, _ in parts for value in _values(kind, where)], where)
     numbers = [inner for kind, inner in parts if kind is int]

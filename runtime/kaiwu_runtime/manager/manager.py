@@ -53,7 +53,7 @@ class Manager:
         options: How; default reads nothing but the environment's kubeconfig.
         client: Instead of one that the options lead to, for instance one on a
             :class:`~kaiwu_runtime.testing.FakeTransport`; closed when the manager stops. It is used for the Lease and
-            the webhooks' certificates too, and with leader election its writes are fenced: a `guard` is set on its
+            the webhooks' certificates too, and with leader election its writes are fenced: a `fence` is set on its
             transport, which is wrapped where it has no such attribute.
 
     Attributes:
@@ -78,7 +78,7 @@ class Manager:
         self._beside: list[asyncio.Task[None]] = []
         self._failure: ConfigurationError | None = None
         self._ended_by: BaseException | None = None
-        if client is not None and self.options.leader_elect and not hasattr(client.transport, "guard"):
+        if client is not None and self.options.leader_elect and not hasattr(client.transport, "fence"):
             client.transport = FencedTransport(client.transport)
         self._given = client
         self._api_reader = client
@@ -405,7 +405,7 @@ class Manager:
         )
         self.elector = elector
         # A reconcile that was in progress when the process was paused goes on when it is resumed.
-        self.api_reader.transport.guard = elector.check  # type: ignore[attr-defined]  # see __init__
+        self.api_reader.transport.fence = elector.check  # type: ignore[attr-defined]  # see __init__
         if self.metrics is not None:
             self.metrics.leader.labels(options.leader_election_id).set_function(lambda: float(elector.is_leader))
         await unless_stopped(elector.acquire(), self._stop)
@@ -424,7 +424,7 @@ class Manager:
 
         self.metrics = Metrics()
         if isinstance(self.api_reader.transport, HTTPTransport):
-            self.api_reader.transport.on_answer = self.metrics.client(self.api_reader.transport.server)
+            self.api_reader.transport.on_response = self.metrics.client(self.api_reader.transport.server)
         for controller in self._controllers.values():
             controller.measure(self.metrics)
         if self.webhooks is not None:

@@ -30,13 +30,13 @@ class ExponentialBackoff:
 
     Args:
         base: Seconds after the first failure.
-        most: Seconds that are never exceeded.
+        max_delay: Seconds that are never exceeded.
         jitter: Part of the wait that is random, so that keys that failed together do not return together.
     """
 
-    def __init__(self, base: float = 0.005, most: float = 1000.0, *, jitter: float = 0.1) -> None:
+    def __init__(self, base: float = 0.005, max_delay: float = 1000.0, *, jitter: float = 0.1) -> None:
         self._base = base
-        self._most = most
+        self._max_delay = max_delay
         self._jitter = jitter
         self._failures: dict[Hashable, int] = {}
 
@@ -45,7 +45,7 @@ class ExponentialBackoff:
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
         # 2**64 times anything is over every cap; beyond that the power itself would not fit a float.
-        wait = min(self._most, self._base * 2.0 ** min(failures, 64))
+        wait = min(self._max_delay, self._base * 2.0 ** min(failures, 64))
         return wait * random.uniform(1.0 - self._jitter, 1.0)  # noqa: S311
 
     def forget(self, key: Hashable) -> None:

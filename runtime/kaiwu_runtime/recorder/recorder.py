@@ -17,7 +17,7 @@ from kaiwu_runtime.redaction import redact
 if TYPE_CHECKING:
     from kaiwu_runtime.recorder.sender import EventSender
 
-EventType = Literal["Normal", "Warning"]
+RecordedEventType = Literal["Normal", "Warning"]
 
 WORD_BYTES = 128
 """Most bytes of a reason, an action and a reporting instance."""
@@ -62,7 +62,7 @@ class EventRecorder:
         self,
         regarding: object,
         *,
-        type: EventType = "Normal",  # noqa: A002 - the field's name
+        type: RecordedEventType = "Normal",  # noqa: A002 - the field's name
         reason: str,
         action: str,
         note: str,
@@ -85,7 +85,7 @@ class EventRecorder:
         Raises:
             ValueError: An argument is wrong; the message names it. The API server's failures raise nothing.
         """
-        if type not in get_args(EventType):
+        if type not in get_args(RecordedEventType):
             raise ValueError(f"type {type!r}: use 'Normal' or 'Warning'")
         if not isinstance(note, str):
             raise ValueError(f"note {note!r} is no string")

@@ -49,7 +49,7 @@ class EventTimings:
         end: Without a repetition, after which a series ends and the same event is a new one.
         sweep: Between two looks for what is due.
         back_off: After the first failure; doubled with each further one.
-        most_back_off: The longest pause between two tries.
+        max_back_off: The longest pause between two tries.
         drain: For what is left when the manager stops.
     """
 
@@ -57,7 +57,7 @@ class EventTimings:
     end: float = END_SECONDS
     sweep: float = 5.0
     back_off: float = 0.5
-    most_back_off: float = 30.0
+    max_back_off: float = 30.0
     drain: float = 2.0
 
 
@@ -211,9 +211,9 @@ class EventSender:
     def _postpone(self, series: Series, error: KaiwuError) -> float:
         """Queue a series again, and return the seconds until the next try of any."""
         self._memory.put_back(series)
-        pause = back_off(self._failures, first=self._timings.back_off, most=self._timings.most_back_off)
+        pause = back_off(self._failures, first=self._timings.back_off, max_delay=self._timings.max_back_off)
         if isinstance(error, APIStatusError) and error.retry_after is not None:
-            pause = max(pause, min(error.retry_after, self._timings.most_back_off))
+            pause = max(pause, min(error.retry_after, self._timings.max_back_off))
         if not self._failures:
             logger.warning("Cannot write events; trying again", extra={"error": str(error)})
         self._failures += 1

@@ -13,7 +13,7 @@ KEEPALIVE_SECONDS = 75.0
 """How long an unused connection is kept: less than the API server's 90 s, so that it is never the one to close."""
 
 
-class Connections:
+class ConnectionPool:
     """Idle connections, the one used last first.
 
     Args:

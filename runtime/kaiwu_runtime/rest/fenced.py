@@ -8,19 +8,19 @@ from kaiwu_runtime.rest.transport import JSON, Transport
 
 
 class FencedTransport:
-    """Passes requests on to another transport, and asks a guard before each write.
+    """Passes requests on to another transport, and calls its fence before each write.
 
     Args:
         inner: Sends the requests.
 
     Attributes:
         inner: See above.
-        guard: Called right before each write; what it raises is raised. None while there is no fence.
+        fence: Called right before each write; what it raises is raised. None while there is no fence.
     """
 
     def __init__(self, inner: Transport) -> None:
         self.inner = inner
-        self.guard: Callable[[], None] | None = None
+        self.fence: Callable[[], None] | None = None
 
     async def request(
         self,
@@ -33,8 +33,8 @@ class FencedTransport:
         accept: str = JSON,
     ) -> bytes:
         """Send a request and return the answer; see :class:`~kaiwu_runtime.rest.transport.Transport`."""
-        if self.guard is not None and method != "GET":
-            self.guard()
+        if self.fence is not None and method != "GET":
+            self.fence()
         return await self.inner.request(
             method, path, params=params, body=body, content_type=content_type, accept=accept
         )

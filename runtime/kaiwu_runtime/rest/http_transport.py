@@ -31,7 +31,7 @@ from kaiwu_runtime.errors import (
 )
 from kaiwu_runtime.request_body import json_body, yaml_body
 from kaiwu_runtime.rest.connection import Connection, Response
-from kaiwu_runtime.rest.connection_pool import Connections
+from kaiwu_runtime.rest.connection_pool import ConnectionPool
 from kaiwu_runtime.rest.failure import CONNECTION_ERRORS, is_broken, pause_before_retry, reason, refusal
 from kaiwu_runtime.rest.lines import LineSplitter
 from kaiwu_runtime.rest.paths import quoted
@@ -51,7 +51,7 @@ RETRY_BUDGET_SECONDS = 60.0
 """How long one request waits on the server's behalf altogether before its refusal is reported."""
 
 RECONNECTS = 3
-"""How often a harmless request is sent again because the connection broke."""
+"""How often an idempotent request is sent again because the connection broke."""
 
 MOST_WARNINGS = 1000
 
@@ -75,9 +75,9 @@ class HTTPTransport:
         request_timeout: Seconds an answer may take.
 
     Attributes:
-        guard: Called right before each write is sent, repetitions included; what it raises is raised. A leader that
+        fence: Called right before each write is sent, repetitions included; what it raises is raised. A leader that
             has lost its lease does not return from it.
-        on_answer: Called with method and status of each answer, for metrics.
+        on_response: Called with method and status of each answer, for metrics.
         on_refusal: Called with each refusal that is about to be raised, for tests.
     """
 
@@ -85,14 +85,14 @@ class HTTPTransport:
         self._server = credentials.server
         self._route = credentials.route
         self._prefix = self._route.prefix
-        self._connections = Connections(self._route, credentials.tls_context())
+        self._connections = ConnectionPool(self._route, credentials.tls_context())
         self._heads: dict[tuple[str, str, str], str] = {}
         self._credentials = CredentialRenewal(credentials, self._connections.use, self._heads.clear)
         self._slots = asyncio.Semaphore(limit)
         self._timeout = request_timeout
         self._warned: set[str] = set()
-        self.guard: Callable[[], None] | None = None
-        self.on_answer: Callable[[str, int], None] | None = None
+        self.fence: Callable[[], None] | None = None
+        self.on_response: Callable[[str, int], None] | None = None
         self.on_refusal: Callable[[APIStatusError], None] | None = None
 
     @property
@@ -114,7 +114,7 @@ class HTTPTransport:
         if body is not None:
             body = yaml_body(body) if content_type == _APPLY else json_body(body)
         request = _Request(method, _target(path, params), accept, body, content_type if body is not None else "")
-        harmless = method == "GET" or content_type == _APPLY
+        idempotent = method == "GET" or content_type == _APPLY
         refusals = reconnects = 0
         waited = 0.0
         renewed = False
@@ -123,7 +123,7 @@ class HTTPTransport:
                 response, answer, sent = await self._send(request)
             except APIConnectionError as error:
                 reconnects += 1
-                if not harmless or reconnects > RECONNECTS or not is_broken(error.__cause__):
+                if not idempotent or reconnects > RECONNECTS or not is_broken(error.__cause__):
                     raise
                 pause = random.uniform(0.0, 0.05 * 2**reconnects)  # noqa: S311
             else:
@@ -185,8 +185,8 @@ class HTTPTransport:
                 content = self._encoded(request, sent.authorization)
                 connection = await self._connection()
                 try:
-                    if self.guard is not None and request.method != "GET":
-                        self.guard()
+                    if self.fence is not None and request.method != "GET":
+                        self.fence()
                     response = await connection.begin(content, self._timeout, streaming=False)
                     answer = connection.body()
                 finally:
@@ -230,8 +230,8 @@ class HTTPTransport:
         return f"{head}Content-Length: {len(request.body)}\r\n\r\n".encode() + request.body
 
     def _hear(self, method: str, response: Response) -> None:
-        if self.on_answer is not None:
-            self.on_answer(method, response.status)
+        if self.on_response is not None:
+            self.on_response(method, response.status)
         for text in parse_warnings(response.headers):
             self._warn(text)
 

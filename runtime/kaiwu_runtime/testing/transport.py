@@ -63,7 +63,7 @@ class FakeTransport:
 
     Attributes:
         requests: Every request so far, those that failed included.
-        guard: Called before each write, as a manager's leader election has it; what it raises is raised.
+        fence: Called before each write, as a manager's leader election has it; what it raises is raised.
 
     Raises:
         InvalidError: The API server would not have stored one of the objects.
@@ -82,7 +82,7 @@ class FakeTransport:
         self._writer = Writer(self._storage, wall)
         self._faults = Faults()
         self.requests: list[FakeRequest] = []
-        self.guard: Callable[[], None] | None = None
+        self.fence: Callable[[], None] | None = None
         for kind in kinds:
             known = kind if isinstance(kind, FakeKind) else FakeKind.of(kind)
             identity = known.identity
@@ -167,8 +167,8 @@ class FakeTransport:
         """Answer a request; see :class:`~kaiwu_runtime.client.Transport`."""
         await asyncio.sleep(0)  # other tasks go on meanwhile, as with a server
         kind, target = self._resolve(path)
-        if self.guard is not None and method != "GET":
-            self.guard()
+        if self.fence is not None and method != "GET":
+            self.fence()
         verb = _VERBS.get(method, method)
         if method == "GET":
             verb = "get" if target.name else "list"

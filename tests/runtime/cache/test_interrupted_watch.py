@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime.api import identify
-from kaiwu_runtime.cache import Keeping
+from kaiwu_runtime.cache import CacheOptions
 from kaiwu_runtime.cache import reflector as module
 from kaiwu_runtime.cache.reflector import Reflector
 from kaiwu_runtime.client import HTTPTransport
@@ -184,7 +184,7 @@ async def test_no_event_is_lost_or_seen_twice(watches: list[tuple[int, KaiwuErro
     transport, sink = ScriptedTransport([page("10")], script), Recorder()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "FIRST_BACKOFF_SECONDS", 0.0001)
-        patch.setattr(module, "MOST_BACKOFF_SECONDS", 0.001)
+        patch.setattr(module, "MAX_BACKOFF_SECONDS", 0.001)
         running = asyncio.create_task(Reflector(transport, identify(ConfigMap), sink).run())
         async with asyncio.timeout(10):
             await transport.done.wait()
@@ -199,7 +199,7 @@ async def test_half_a_streaming_list_that_is_always_cut_is_not_asked_for_without
     monkeypatch.setattr(module, "SHORT_WATCH_SECONDS", 0.0)
     half: list[bytes | Exception] = [event("ADDED", item("a", "1")), WatchInterruptedError("reset")]
     transport = ScriptedTransport([], [half, half, half])
-    reflector = Reflector(transport, identify(ConfigMap), Recorder(), keeping=Keeping(streaming_list=True))
+    reflector = Reflector(transport, identify(ConfigMap), Recorder(), options=CacheOptions(streaming_list=True))
     running = asyncio.create_task(reflector.run())
     async with asyncio.timeout(10):
         await transport.done.wait()

@@ -9,7 +9,7 @@ import pytest
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime.api import identify
-from kaiwu_runtime.cache import Keeping, Selection
+from kaiwu_runtime.cache import CacheOptions, ListScope
 from kaiwu_runtime.cache import reflector as module
 from kaiwu_runtime.cache.reflector import Reflector
 from kaiwu_runtime.errors import (
@@ -122,8 +122,8 @@ async def test_one_object_without_metadata_poisons_nothing() -> None:
 
 
 async def test_selectors_go_with_every_request() -> None:
-    selection = Selection(namespace="a", label_selector="app=db", field_selector="metadata.name=x")
-    transport, _ = await play([page("5")], [], selection=selection)
+    scope = ListScope(namespace="a", label_selector="app=db", field_selector="metadata.name=x")
+    transport, _ = await play([page("5")], [], scope=scope)
     for request in transport.requests:
         assert request["labelSelector"] == "app=db"
         assert request["fieldSelector"] == "metadata.name=x"
@@ -181,7 +181,7 @@ async def test_credentials_that_cannot_be_renewed_are_waited_for() -> None:
     assert sink.calls == [("replace", []), ("put", "a")]
 
 
-STREAMING = Keeping(streaming_list=True)
+STREAMING = CacheOptions(streaming_list=True)
 
 
 def bookmark(version: str, *, end: bool = False) -> bytes:
@@ -199,7 +199,7 @@ async def test_a_streaming_list_is_handed_over_when_it_is_complete() -> None:
         bookmark("5", end=True),
         event("ADDED", item("c", "6")),
     ]
-    transport, sink = await play([], [first, []], keeping=STREAMING)
+    transport, sink = await play([], [first, []], options=STREAMING)
     assert sink.calls == [("replace", ["a"]), ("put", "c")]
     initial, resumed = transport.requests[0], transport.requests[1]
     assert (initial["sendInitialEvents"], initial["resourceVersionMatch"]) == ("true", "NotOlderThan")
@@ -213,7 +213,7 @@ async def test_half_a_streaming_list_is_dropped(end: bytes | Exception | None) -
     """Handed over, it would look as if all that had not come yet were deleted."""
     half: list[bytes | Exception] = [event("ADDED", item("a", "1")), *([end] if end is not None else [])]
     whole: list[bytes | Exception] = [event("ADDED", item("b", "2")), bookmark("2", end=True)]
-    transport, sink = await play([], [half, whole], keeping=STREAMING)
+    transport, sink = await play([], [half, whole], options=STREAMING)
     assert sink.calls == [("replace", ["b"])]
     assert "sendInitialEvents" in transport.requests[1]
 
@@ -221,7 +221,7 @@ async def test_half_a_streaming_list_is_dropped(end: bytes | Exception | None) -
 @pytest.mark.parametrize("kind", [BadRequestError, InvalidError])
 async def test_a_server_without_streaming_lists_is_listed(kind: type[APIStatusError]) -> None:
     refusal = kind("sendInitialEvents is forbidden for watch", code=422)
-    transport, sink = await play([page("5", item("a", "1"))], [[refusal]], keeping=STREAMING)
+    transport, sink = await play([page("5", item("a", "1"))], [[refusal]], options=STREAMING)
     assert sink.calls == [("replace", ["a"])]
     assert transport.requests[2]["resourceVersion"] == "5"
 
@@ -233,6 +233,6 @@ async def test_a_transform_that_fails_keeps_the_object(caplog: pytest.LogCapture
         return obj
 
     listed = page("5", item("bad", "1"), item("good", "2"))
-    _, sink = await play([listed], [], keeping=Keeping(transform=transform))
+    _, sink = await play([listed], [], options=CacheOptions(transform=transform))
     assert sink.calls == [("replace", ["bad", "good"])]
     assert "A transform function failed" in caplog.text

@@ -64,7 +64,7 @@ def test_one_file(tmp_path: Path) -> None:
         write(tmp_path / "config", config("one", cluster={"tls-server-name": "api", "proxy-url": "http://p:1"}))
     )
     assert (found.server, found.namespace, found.server_name) == ("https://one:6443", "one-space", "api")
-    assert (found.proxy, found.verify, found.authority, found.certificate) == ("http://p:1", True, None, None)
+    assert (found.proxy, found.verify, found.ca_bundle, found.certificate) == ("http://p:1", True, None, None)
     assert found.authentication.authorization() == "Bearer one-token"
 
 
@@ -117,7 +117,7 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path, monkeypa
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join(["clusters/config", "users/config"]))
     found = load()
     monkeypatch.chdir("/")
-    assert found.authority == b"authority"
+    assert found.ca_bundle == b"authority"
     assert found.certificate is not None
     assert (found.certificate.certificate, found.certificate.key) == (b"chain", b"key")
     assert found.authentication.authorization() == "Bearer secret"
@@ -136,7 +136,7 @@ def test_inline_data_wins_over_files(tmp_path: Path) -> None:
     }
     authority = {"certificate-authority": "missing", "certificate-authority-data": inline("authority")}
     found = load(write(tmp_path / "config", config("one", user=user, cluster=authority)))
-    assert found.authority == b"authority"
+    assert found.ca_bundle == b"authority"
     assert found.certificate is not None
     assert (found.certificate.certificate, found.certificate.key) == (b"chain", b"key")
 
@@ -205,7 +205,7 @@ def test_the_service_account_of_the_pod(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, server: str
 ) -> None:
     found = load(account=pod(tmp_path / "account", monkeypatch, host=host))
-    assert (found.server, found.namespace, found.authority) == (server, "pods", b"authority")
+    assert (found.server, found.namespace, found.ca_bundle) == (server, "pods", b"authority")
     assert isinstance(found.authentication, TokenFileAuthentication)
     assert found.authentication.authorization() == "Bearer pod-token"
 

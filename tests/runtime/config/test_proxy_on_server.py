@@ -94,9 +94,9 @@ async def test_a_tunnel_through_a_proxy_that_speaks_tls(control_plane: ControlPl
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     credentials = through(control_plane, f"https://127.0.0.1:{port}")
-    assert credentials.authority is not None
+    assert credentials.ca_bundle is not None
     untrusted = Client(HTTPTransport(credentials))
-    trusted = Client(HTTPTransport(replace(credentials, authority=credentials.authority + authority.certificate)))
+    trusted = Client(HTTPTransport(replace(credentials, ca_bundle=credentials.ca_bundle + authority.certificate)))
     try:
         with pytest.raises(APIConnectionError, match="certificate is not trusted"):
             await untrusted.get(Namespace, "default")

@@ -137,7 +137,7 @@ async def test_credentials_that_a_program_makes_go_nowhere_else_either(tmp_path:
 async def test_user_name_and_password_in_the_url_of_a_tls_server_are_sent_and_not_shown(tls_server: Server) -> None:
     tls_server.answers = [answer(), answer(500, ""), answer(500, "")]
     url = tls_server.url.replace("https://", "https://me:p%40ss@")
-    credentials = Credentials(url, authority=tls_server.authority)
+    credentials = Credentials(url, ca_bundle=tls_server.authority)
     transport = HTTPTransport(credentials)
     try:
         await transport.request("GET", "/x")

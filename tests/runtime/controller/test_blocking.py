@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from kaiwu_runtime.controller.blocking import Watched
+from kaiwu_runtime.controller.blocking import BlockingDetector
 
 
 class FailureError(Exception):
@@ -32,7 +32,7 @@ async def fails() -> None:
 
 async def failure() -> weakref.ref[BaseException]:
     try:
-        await Watched(fails(), 1.0)
+        await BlockingDetector(fails(), 1.0)
     except RuntimeError as error:
         return weakref.ref(error.__cause__ or error)
     pytest.fail("it did not fail")

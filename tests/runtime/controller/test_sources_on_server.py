@@ -129,7 +129,7 @@ async def test_a_channel_brings_events_from_outside(rig: Rig) -> None:
 
 
 async def test_a_full_channel_keeps_the_newest() -> None:
-    channel: Channel[int] = Channel(most=2)
+    channel: Channel[int] = Channel(max_pending=2)
     for number in range(5):
         channel.send(number)
     seen: list[int] = []

@@ -201,12 +201,12 @@ def test_a_crd_that_is_never_served_says_why(plane: ControlPlane, tmp_path: Path
 def test_etcd_serves_only_the_api_server(plane: ControlPlane) -> None:
     pki = plane.directory / "pki"
     assert (
-        RestClient(plane._etcd_port, authority=pki / "etcd-ca.crt", certificate=pki / "etcd.pem").request(
+        RestClient(plane._etcd_port, ca_bundle=pki / "etcd-ca.crt", certificate=pki / "etcd.pem").request(
             "GET", "/version"
         )[0]
         == 200
     )
-    admin = RestClient(plane._etcd_port, authority=pki / "etcd-ca.crt", certificate=pki / "admin.pem")
+    admin = RestClient(plane._etcd_port, ca_bundle=pki / "etcd-ca.crt", certificate=pki / "admin.pem")
     with pytest.raises(APIConnectionError):
         admin.request("GET", "/version")
 
@@ -238,9 +238,9 @@ def test_every_port_of_etcd_wants_its_certificate(plane: ControlPlane) -> None:
     assert plane._etcd_port in ports
     assert len(ports) == 2
     for port in ports:
-        trusted = RestClient(port, authority=pki / "etcd-ca.crt", certificate=pki / "etcd.pem")
+        trusted = RestClient(port, ca_bundle=pki / "etcd-ca.crt", certificate=pki / "etcd.pem")
         assert trusted.request("GET", "/version")[0] == 200
-        stranger = RestClient(port, authority=pki / "etcd-ca.crt", certificate=pki / "admin.pem")
+        stranger = RestClient(port, ca_bundle=pki / "etcd-ca.crt", certificate=pki / "admin.pem")
         with pytest.raises(APIConnectionError):
             stranger.request("GET", "/version")
         with pytest.raises(OSError, match=r"closed|reset|certificate"):
@@ -301,7 +301,7 @@ def test_a_paused_api_server_does_not_answer(faulty: ControlPlane) -> None:
     pki = faulty.directory / "pki"
     hasty = RestClient(
         int(faulty.url.rpartition(":")[2]),
-        authority=pki / "ca.crt",
+        ca_bundle=pki / "ca.crt",
         certificate=pki / "admin.pem",
         timeout=0.5,
     )

@@ -77,7 +77,7 @@ class WidgetReconciler(Reconciler):
             .named("widget")
             .for_(Widget, GenerationChanged())
             .owns(ConfigMap)
-            .with_options(max_concurrent_reconciles=8, rate_limiter=ExponentialBackoff(most=most) if most else None)
+            .with_options(max_concurrent_reconciles=8, rate_limiter=ExponentialBackoff(0.005, most) if most else None)
             .complete(self)
         )
 

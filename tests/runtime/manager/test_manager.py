@@ -295,7 +295,7 @@ async def test_a_client_that_is_given_is_elected_with_and_fenced(make: Callable[
         assert lease.spec.holderIdentity == manager.elector.identity
         checks: list[int] = []
         assert not isinstance(manager.client.transport, HTTPTransport)
-        manager.client.transport.guard = lambda: checks.append(1)  # type: ignore[attr-defined]
+        manager.client.transport.fence = lambda: checks.append(1)  # type: ignore[attr-defined]
         await manager.client.get(ConfigMap, "a", namespace="x")
         assert not checks
         await create(manager, "b")

@@ -8,7 +8,7 @@ from kaiwu_runtime.queue import ExponentialBackoff, MaxOf, TokenBucket
 
 
 def test_each_failure_of_a_key_doubles_its_wait() -> None:
-    limiter = ExponentialBackoff(base=1.0, most=1000.0, jitter=0.0)
+    limiter = ExponentialBackoff(base=1.0, max_delay=1000.0, jitter=0.0)
     assert [limiter.when("a") for _ in range(4)] == [1.0, 2.0, 4.0, 8.0]
     assert limiter.when("b") == 1.0
     assert limiter.failures("a") == 4
@@ -24,14 +24,14 @@ def test_success_starts_a_key_afresh() -> None:
 
 
 def test_the_wait_is_capped_however_many_failures() -> None:
-    limiter = ExponentialBackoff(base=0.005, most=10.0, jitter=0.0)
+    limiter = ExponentialBackoff(base=0.005, max_delay=10.0, jitter=0.0)
     waits = [limiter.when("a") for _ in range(2000)]
     assert max(waits) == 10.0
     assert waits[-1] == 10.0
 
 
 def test_jitter_only_shortens() -> None:
-    limiter = ExponentialBackoff(base=1.0, most=1.0, jitter=0.5)
+    limiter = ExponentialBackoff(base=1.0, max_delay=1.0, jitter=0.5)
     waits = {limiter.when("a") for _ in range(200)}
     assert len(waits) > 100
     assert min(waits) >= 0.5

@@ -14,7 +14,7 @@ from kaiwu_runtime.queue import ExponentialBackoff, Priority, QueueShutDown, Wor
 
 
 def limiter(base: float = 0.01) -> ExponentialBackoff:
-    return ExponentialBackoff(base=base, most=1.0, jitter=0.0)
+    return ExponentialBackoff(base=base, max_delay=1.0, jitter=0.0)
 
 
 async def drain(queue: WorkQueue[str]) -> list[str]:
@@ -202,7 +202,7 @@ def test_whatever_happens_no_key_runs_twice_at_once_and_none_is_lost(seed: int, 
 
     async def main() -> None:
         choose = random.Random(seed)
-        queue: WorkQueue[int] = WorkQueue(ExponentialBackoff(base=0.0005, most=0.002))
+        queue: WorkQueue[int] = WorkQueue(ExponentialBackoff(base=0.0005, max_delay=0.002))
         clock = 0
         added: dict[int, int] = {}
         ran: dict[int, int] = {}

@@ -17,7 +17,7 @@ from kaiwu_runtime import Client
 from kaiwu_runtime.api import CustomResource, resource
 from kaiwu_runtime.recorder import EventRecorder, EventSender, EventTimings
 
-QUICK = EventTimings(sweep=0.05, back_off=0.05, most_back_off=0.2)
+QUICK = EventTimings(sweep=0.05, back_off=0.05, max_back_off=0.2)
 
 
 BACKUP: dict[str, Any] = {"reason": "BackedUp", "action": "Backup", "note": "3 files"}

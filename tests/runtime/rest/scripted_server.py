@@ -65,7 +65,7 @@ class Server:
         self.authority: bytes | None = None
 
     def credentials(self, authentication: Authentication) -> Credentials:
-        return Credentials(self.url, authentication=authentication, authority=self.authority)
+        return Credentials(self.url, authentication=authentication, ca_bundle=self.authority)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.times.append(time.monotonic())

@@ -139,7 +139,7 @@ async def test_one_good_address_is_enough(
     port = int(named.url.rpartition(":")[2])
     hosts = (FIRST, SECOND)[: len(kinds)]
     resolve_to(monkeypatch, *hosts, GOOD)
-    transport = HTTPTransport(Credentials(named.url, authority=named.authority))
+    transport = HTTPTransport(Credentials(named.url, ca_bundle=named.authority))
     async with contextlib.AsyncExitStack() as stack:
         for host, kind in zip(hosts, kinds, strict=True):
             await stack.enter_async_context(opened(BAD[kind], host, port))
@@ -160,7 +160,7 @@ async def test_an_address_that_did_not_answer_is_tried_last_the_next_time(
 
     monkeypatch.setattr(module, "CONNECT_SECONDS", 2.0)
     resolve_to(monkeypatch, FIRST, GOOD)
-    transport = HTTPTransport(Credentials(named.url, authority=named.authority))
+    transport = HTTPTransport(Credentials(named.url, ca_bundle=named.authority))
     async with opened(accepting(counted), FIRST, int(named.url.rpartition(":")[2])):
         try:
             for _ in range(3):
@@ -179,7 +179,7 @@ async def test_no_good_address_is_one_line_in_time(
     monkeypatch.setattr(module, "CONNECT_SECONDS", 1.0)
     port = int(named.url.rpartition(":")[2])
     resolve_to(monkeypatch, FIRST, SECOND)
-    transport = HTTPTransport(Credentials(named.url, authority=named.authority))
+    transport = HTTPTransport(Credentials(named.url, ca_bundle=named.authority))
     async with contextlib.AsyncExitStack() as stack, asyncio.timeout(10):
         for host, kind in zip((FIRST, SECOND), kinds, strict=True):
             await stack.enter_async_context(opened(BAD[kind], host, port))
@@ -193,7 +193,7 @@ async def test_a_certificate_for_another_name_is_no_reason_to_try_another_addres
     named: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resolve_to(monkeypatch, GOOD, FIRST)
-    transport = HTTPTransport(Credentials(named.url, authority=CertificateAuthority().certificate))
+    transport = HTTPTransport(Credentials(named.url, ca_bundle=CertificateAuthority().certificate))
     try:
         with pytest.raises(APIConnectionError, match="certificate is not trusted"):
             await transport.request("GET", "/x")
@@ -263,7 +263,7 @@ async def through(proxy: SocksProxy, server: Server, url: str) -> AsyncIterator[
     listening = await asyncio.start_server(proxy.serve, GOOD, 0)
     proxy.port = listening.sockets[0].getsockname()[1]
     chosen = select_proxy(server.url, url.format(port=proxy.port))
-    transport = HTTPTransport(Credentials(server.url, authority=server.authority, proxy=chosen))
+    transport = HTTPTransport(Credentials(server.url, ca_bundle=server.authority, proxy=chosen))
     try:
         yield transport
     finally:

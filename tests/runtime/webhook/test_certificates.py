@@ -39,7 +39,7 @@ def verifies(bundle: Certificates, presented: Certificates, name: str = "hooks.t
     with secret_path(presented.certificate) as chain, secret_path(presented.key) as key:
         server_context.load_cert_chain(chain, key)
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client_context = make_context(authority=bundle.authorities)
+    client_context = make_context(ca_bundle=bundle.authorities)
     client = client_context.wrap_bio(to_client, to_server, server_hostname=name)
     server = server_context.wrap_bio(to_server, to_client, server_side=True)
     for _ in range(4):
