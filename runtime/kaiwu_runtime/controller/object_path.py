@@ -16,7 +16,7 @@ from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.client.codec import encode_status
 from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
-from kaiwu_runtime.controller.decode_failures import Undecodable
+from kaiwu_runtime.controller.decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
 from kaiwu_runtime.errors import ConfigurationError, ConflictError, DecodeError, NotFoundError, TerminalError
@@ -55,7 +55,7 @@ class ObjectPath(Reconciler):
     reads_object = True
 
     def __init__(
-        self, work: ObjectWork, *, informer: Informer, client: Client, decode_failures: Undecodable | None
+        self, work: ObjectWork, *, informer: Informer, client: Client, decode_failures: DecodeFailureReporter | None
     ) -> None:
         super().__init__(client)
         self._work = work
@@ -160,7 +160,7 @@ class ObjectPath(Reconciler):
             logger.warning("Cannot write the status", extra={"error": str(failure)})
 
 
-async def _report(failures: Undecodable, request: Request, error: DecodeError) -> Result | None:
+async def _report(failures: DecodeFailureReporter, request: Request, error: DecodeError) -> Result | None:
     """Tell of an object that does not fit its type, once for each of its states."""
     if failures.knows(request, error):
         return None
