@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from kaiwuctl.commands import COMMANDS, GROUPS, Row
 from kaiwuctl.errors import UsageError
 from kaiwuctl.names.rule import quoted
-from kaiwuctl.options import COMPLETION_VARIABLE, CONTEXT, Command
+from kaiwuctl.options import COMPLETION_VARIABLE, CONTEXT, Command, skip_coercion
 
 
 class Group(TyperGroup):
@@ -35,6 +35,11 @@ class Group(TyperGroup):
         if entry is None:
             return None
         return _group(entry) if isinstance(entry, tuple) else load(entry)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401
+        """Parse the flags in front of the command."""
+        skip_coercion(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401
         """Find the command; one that does not exist is reported with the nearest that does."""

@@ -11,7 +11,6 @@ import io
 import os
 import signal
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _run(words)
     except KeyboardInterrupt as error:
         if verbose:
-            traceback.print_exc()
+            _print_traceback()
         written = getattr(error, "written", False)
-        _complain("interrupted after everything was written" if written else "interrupted; nothing was changed")
+        _print_error("interrupted after everything was written" if written else "interrupted; nothing was changed")
         return 128 + int(getattr(error, "signal", signal.SIGINT))
     except BrokenPipeError:
         # Whoever read the output has seen enough; nor may the interpreter complain when it flushes.
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:  # noqa: BLE001  (the boundary)
         if verbose:
-            traceback.print_exc()
+            _print_traceback()
         return _report(error)
 
 
@@ -77,13 +76,13 @@ def _report(error: Exception) -> int:
         console.fail(errors.UsageError(_usage(error)))
         return int(error.exit_code)
     if isinstance(error, importlib.import_module("typer").Abort):
-        _complain("interrupted; nothing was changed")
+        _print_error("interrupted; nothing was changed")
         return 128 + signal.SIGINT
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        _complain(f"{where}{error.strerror or error}; correct that and run the command again")
+        _print_error(f"{where}{error.strerror or error}; correct that and run the command again")
         return 1
-    _complain(f"this is a bug in kaiwuctl, please report it with the output of --verbose: {error!r}")
+    _print_error(f"this is a bug in kaiwuctl, please report it with the output of --verbose: {error!r}")
     return 1
 
 
@@ -100,7 +99,11 @@ def _usage(error: Exception) -> str:
     return f"{message[:1].lower()}{message[1:]}; `{command} --help` shows what it takes"
 
 
-def _complain(text: str) -> None:
+def _print_traceback() -> None:
+    importlib.import_module("traceback").print_exc()
+
+
+def _print_error(text: str) -> None:
     sys.stderr.write(f"error: {text}\n")
 
 

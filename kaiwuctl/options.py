@@ -16,7 +16,7 @@ from kaiwuctl.errors import UsageError
 from kaiwuctl.names.rule import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 COMPLETION_VARIABLE = "_KAIWUCTL_COMPLETE"
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -41,7 +41,31 @@ class Command(TyperCommand):
         known = {*booleans, *booleans.values(), *valued, *ctx.help_option_names}
         if not ctx.resilient_parsing:
             args = rewrite(args, booleans=booleans, valued=valued, known=known)
+        skip_coercion(self.get_params(ctx))
         return super().parse_args(ctx, args)
+
+
+class _Unconverted:
+    """What typer converts a value with: here, nothing."""
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:  # noqa: ANN401, ARG002
+        return value
+
+
+def skip_coercion(parameters: Sequence[Any]) -> None:
+    """Let typer take texts and booleans as they were parsed.
+
+    It converts every value with pydantic, which takes longer to import than a refused flag takes to report, and
+    values of these two types need no conversion.
+
+    Args:
+        parameters: Those of a command, the one of ``--help`` included.
+    """
+    for parameter in parameters:
+        descriptor = getattr(parameter, "type_descriptor", None)
+        if getattr(descriptor, "annotation", None) in {str, bool}:
+            # A typer that does not know the method does not convert that way either.
+            parameter.get_runtime_param = _Unconverted
 
 
 def rewrite(args: list[str], *, booleans: Mapping[str, str], valued: set[str], known: set[str]) -> list[str]:

@@ -64,13 +64,12 @@ def command(
     and the kustomization files. The same command again changes nothing.
     """
     # Help and completion need the flags only.
-    from kaiwuctl.project.file import ProjectFile  # noqa: PLC0415
-    from kaiwuctl.scaffold.api import scaffold_api  # noqa: PLC0415
+    from kaiwuctl.project.presence import require_project  # noqa: PLC0415
     from kaiwuctl.scaffold.api_request import APIRequest  # noqa: PLC0415
 
     root = Path.cwd()
-    # A folder without a usable PROJECT is reported before anybody is asked anything.
-    ProjectFile.load(root)
+    # A folder without a PROJECT is reported before the user is asked anything.
+    require_project(root)
     request = APIRequest(
         group=_needed("--group", group, "kaiwu"),
         version=_needed("--version", version, "v1"),
@@ -81,11 +80,15 @@ def command(
         controller=controller,
         controller_name=None if controller_name is None else controller_name.strip(),
     )
+    request.check()
+    # A flag that is refused needs nothing of what reads and writes the project.
+    from kaiwuctl.scaffold.api import scaffold_api  # noqa: PLC0415
+
     scaffold_api(root, request, force=force, make=make, dry_run=dry_run, verbose=verbose)
 
 
 def _needed(flag: str, value: str | None, example: str) -> str:
-    """Return the value of a flag, asking for it when there is somebody to ask."""
+    """Return the value of a flag, asking for it where a terminal is attached."""
     if value is None:
         if not is_interactive():
             extra = ' (or --group "" for the domain itself)' if flag == "--group" else ""

@@ -71,7 +71,7 @@ def command(
     """
     _check_version_and_plugins(project_version, plugins)
     # Help and completion need the flags only.
-    from kaiwuctl.scaffold.project import InitRequest, scaffold_project  # noqa: PLC0415
+    from kaiwuctl.scaffold.init_request import InitRequest  # noqa: PLC0415
 
     request = InitRequest(
         domain=None if domain is None else domain.strip(),
@@ -83,6 +83,10 @@ def command(
         multigroup=multigroup,
         namespaced=namespaced,
     )
+    request.check()
+    # A flag that is refused needs nothing of what writes the project.
+    from kaiwuctl.scaffold.project import scaffold_project  # noqa: PLC0415
+
     scaffold_project(Path.cwd(), request, dry_run=dry_run, verbose=verbose)
 
 

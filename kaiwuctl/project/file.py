@@ -9,13 +9,13 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from kaiwuctl.errors import ContentError, ProjectFileError, in_the_way
 from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 from kaiwuctl.project.model import Project, Resource
+from kaiwuctl.project.presence import FILE_NAME, require_project
 from kaiwuctl.project.reading import read_project
 from kaiwuctl.roundtrip import Document, InvalidYAMLError, append
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-FILE_NAME = "PROJECT"
 _CRD_VERSION = "v1"
 _NEW = """\
 # What has been scaffolded, kept by kaiwuctl. Its commands edit this file; comments and other keys survive.
@@ -50,7 +50,8 @@ class ProjectFile:
                 raise in_the_way([f"{FILE_NAME} is a symbolic link"]) from None
             raise ProjectFileError(error.message) from None
         if content is None:
-            raise ProjectFileError(_missing(folder))
+            require_project(folder)
+            raise ProjectFileError("PROJECT: was removed meanwhile; run the command again")
         try:
             text = content.decode()
         except UnicodeDecodeError:
@@ -155,10 +156,3 @@ def _merge(entry: CommentedMap, key: str, value: object) -> None:
         entry.insert(position, key, value)
     elif entry[key] != value:
         entry[key] = value
-
-
-def _missing(folder: Path) -> str:
-    for parent in folder.absolute().parents:
-        if (parent / FILE_NAME).is_file():
-            return f"PROJECT: not found in this folder, but in {parent}; run the command there"
-    return "PROJECT: not found in this folder; start a project with `kaiwuctl init`, or change to its folder"

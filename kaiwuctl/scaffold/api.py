@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from kaiwuctl import __version__
 from kaiwuctl.console import say, warn
 from kaiwuctl.names.python import group_module, snake_case
-from kaiwuctl.project.file import FILE_NAME, ProjectFile
+from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.model import Project
-from kaiwuctl.scaffold.api_request import APIDecision, APIRequest, decide
+from kaiwuctl.project.presence import FILE_NAME
 from kaiwuctl.scaffold.context import APIContext
+from kaiwuctl.scaffold.decision import APIDecision, decide
 from kaiwuctl.scaffold.discovery import undiscovered
 from kaiwuctl.scaffold.execute import execute_plan
 from kaiwuctl.scaffold.files import APIFile, Owner, Policy, files_of
@@ -27,6 +28,7 @@ from kaiwuctl.scaffold.repository import url_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kaiwuctl.scaffold.api_request import APIRequest
     from kaiwuctl.scaffold.render import RenderedFile
 
 _Decided = tuple[APIDecision, Project]

@@ -1,21 +1,15 @@
-"""From what `kaiwuctl create api` was told, and what PROJECT says, to one decided resource."""
+"""What `kaiwuctl create api` is asked for, checked as far as that needs no project."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import Final
 
 from kaiwuctl.errors import UsageError
 from kaiwuctl.names import api as rules
-from kaiwuctl.names.builtin import BuiltinKind, find_builtin
-from kaiwuctl.names.plural import plural_of
-from kaiwuctl.names.python import reconciler_class
-from kaiwuctl.names.rule import check, quoted
-from kaiwuctl.project.conflicts import check_controller, check_group, check_kind
-from kaiwuctl.project.model import Resource
+from kaiwuctl.names.rule import check
 
-if TYPE_CHECKING:
-    from kaiwuctl.project.model import Project
+NOTHING_LEFT: Final = "--resource=false --controller=false: nothing is left to scaffold; leave one of them out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,162 +25,20 @@ class APIRequest:
     controller: bool | None = None
     controller_name: str | None = None
 
+    def check(self) -> None:
+        """Refuse what is wrong whatever PROJECT says.
 
-@dataclass(frozen=True, slots=True)
-class APIDecision:
-    """What is to be scaffolded.
-
-    Attributes:
-        entry: The entry PROJECT gets.
-        before: The entry it has; None when it has none.
-        resource: Whether the API type is scaffolded.
-        controller: Whether a controller is scaffolded.
-        controller_name: Of that controller; of the kind's own when none is.
-        reconciler: Its class.
-        other_versions: Versions of the kind that PROJECT has beside this one.
-        storage: Whether this version is the stored one: the first that was scaffolded.
-    """
-
-    entry: Resource
-    before: Resource | None
-    resource: bool
-    controller: bool
-    controller_name: str
-    reconciler: str
-    other_versions: tuple[str, ...]
-    storage: bool
-
-
-def decide(request: APIRequest, project: Project) -> APIDecision:
-    """Check a request against the rules and the project, and fill in what was not given.
-
-    Raises:
-        UsageError: A name breaks a rule, or the request contradicts PROJECT or itself.
-    """
-    check(request.group, rules.GROUP_RULES, what="--group")
-    check(request.version, rules.VERSION_RULES, what="--version")
-    check(request.kind, rules.KIND_RULES, what="--kind")
-    before = project.find(request.group, request.version, request.kind)
-    versions = [entry for entry in project.versions_of(request.group, request.kind) if entry != before]
-    resource = not (before is not None and before.core) if request.resource is None else request.resource
-    controller = _wants_controller(request, before, versions)
-    if not resource and not controller:
-        raise UsageError("--resource=false --controller=false: nothing is left to scaffold; leave one of them out")
-    if resource:
-        entry = _own_entry(request, project, before, versions)
-        check_group(project, request.group)
-        check_kind(project, entry)
-    else:
-        entry = _foreign_entry(request, before)
-    name, reconciler = _names_of_controller(request, project, entry)
-    if controller:
-        check_controller(project, entry, name)
-        if name not in entry.controllers:
-            entry = replace(entry, controllers=(*entry.controllers, name))
-    return APIDecision(
-        entry=entry,
-        before=before,
-        resource=resource,
-        controller=controller,
-        controller_name=name,
-        reconciler=reconciler,
-        other_versions=tuple(other.version for other in versions),
-        storage=not versions or before == next(iter(project.versions_of(request.group, request.kind))),
-    )
-
-
-def _wants_controller(request: APIRequest, before: Resource | None, versions: list[Resource]) -> bool:
-    if request.controller is False:
-        if request.controller_name is not None:
-            raise UsageError("--controller-name: contradicts --controller=false; leave one of them out")
-        return False
-    if request.controller_name is not None or (before is not None and before.controllers):
-        return True
-    for other in versions:
-        if other.controllers and request.controller:
-            raise UsageError(
-                f"--controller: {other.kind} {other.version} has the controller {quoted(other.controllers[0])}, and "
-                "one controller serves all versions of a kind; write --controller=false, or name a second one with "
-                "--controller-name"
-            )
-    return not any(other.controllers for other in versions)
-
-
-def _own_entry(request: APIRequest, project: Project, before: Resource | None, versions: list[Resource]) -> Resource:
-    """Return the entry of a type that is scaffolded here."""
-    if before is not None and before.core:
-        raise UsageError(
-            f"--resource: PROJECT has {request.kind} {request.version} as a kind of Kubernetes itself; write "
-            "--resource=false, or another --group"
-        )
-    recorded = before if before is not None and before.api else next(iter(versions), None)
-    domain = project.domain if recorded is None else recorded.domain
-    qualified = rules.qualified_group(request.group, domain)
-    plural = request.plural or (recorded.plural if recorded else plural_of(request.kind))
-    check(plural, rules.PLURAL_RULES, what="--plural")
-    rules.check_file_names(qualified, request.version, request.kind, plural)
-    namespaced = request.namespaced
-    if namespaced is None:
-        namespaced = recorded.namespaced if recorded else True
-    return Resource(
-        group=request.group,
-        domain=domain,
-        version=request.version,
-        kind=request.kind,
-        plural=plural,
-        path=project.api_folder(request.group, request.version),
-        api=True,
-        namespaced=namespaced,
-        controllers=before.controllers if before else (),
-    )
-
-
-def _foreign_entry(request: APIRequest, before: Resource | None) -> Resource:
-    """Return the entry of a type that exists already: in this project, or in Kubernetes."""
-    entry = before
-    if entry is None or entry.core:
-        builtin = find_builtin(request.group, request.version, request.kind)
-        if builtin is None:
-            raise UsageError(
-                f"--resource=false: PROJECT has no {request.kind} of "
-                f"{request.group or 'the empty group'}/{request.version}, and Kubernetes has none either; leave "
-                "--resource=false out to scaffold the type, or copy its type into the project with --resource=true "
-                "--controller=false first"
-            )
-        entry = replace(_builtin_entry(request, builtin), controllers=before.controllers if before else ())
-    if request.plural not in {None, entry.plural}:
-        raise UsageError(f"--plural {quoted(request.plural or '')}: {entry.kind} has the plural {entry.plural}")
-    if request.namespaced not in {None, entry.namespaced}:
-        scope = "namespaced" if entry.namespaced else "cluster-scoped"
-        raise UsageError(f"--namespaced: {entry.kind} is {scope}; leave the flag out")
-    return entry
-
-
-def _builtin_entry(request: APIRequest, builtin: BuiltinKind) -> Resource:
-    return Resource(
-        group=request.group,
-        domain=builtin.group.removeprefix(request.group).lstrip("."),
-        version=builtin.version,
-        kind=builtin.kind,
-        plural=builtin.plural,
-        path=builtin.module,
-        api=False,
-        namespaced=builtin.namespaced,
-        core=True,
-    )
-
-
-def _names_of_controller(request: APIRequest, project: Project, entry: Resource) -> tuple[str, str]:
-    """Return the controller's name and class."""
-    default = project.default_controller_name(entry.group, entry.kind)
-    if request.controller_name is None or request.controller_name == default:
-        if request.controller is not False and entry.controllers and default not in entry.controllers:
-            names = ", ".join(entry.controllers)
-            raise UsageError(
-                f"--controller: {entry.kind} {entry.version} has the controller {names}; say which one you mean, or "
-                "name another, with --controller-name, or write --controller=false"
-            )
-        check(default, rules.CONTROLLER_NAME_RULES, what="--controller-name")
-        return default, f"{entry.kind}Reconciler"
-    check(request.controller_name, rules.CONTROLLER_NAME_RULES, what="--controller-name")
-    return request.controller_name, reconciler_class(request.controller_name)
+        Raises:
+            UsageError: A name breaks a rule, or the request contradicts itself.
+        """
+        check(self.group, rules.GROUP_RULES, what="--group")
+        check(self.version, rules.VERSION_RULES, what="--version")
+        check(self.kind, rules.KIND_RULES, what="--kind")
+        if self.plural and self.resource is not False:
+            check(self.plural, rules.PLURAL_RULES, what="--plural")
+        if self.controller_name is not None:
+            check(self.controller_name, rules.CONTROLLER_NAME_RULES, what="--controller-name")
+            if self.controller is False:
+                raise UsageError("--controller-name: contradicts --controller=false; leave one of them out")
+        if self.resource is False and self.controller is False:
+            raise UsageError(NOTHING_LEFT)

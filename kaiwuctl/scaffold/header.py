@@ -26,6 +26,19 @@ def current_year() -> str:
     return time.strftime("%Y", time.gmtime(int(epoch) if epoch.isdigit() else None))
 
 
+def check_license(license_name: str) -> None:
+    """Refuse a licence that kaiwuctl has no header for.
+
+    Raises:
+        UsageError: Lists those it has.
+    """
+    if license_name not in LICENSES:
+        raise UsageError(
+            f"--license {quoted(license_name)}: must be {' or '.join(LICENSES)}; "
+            "for another one write its header to a file and pass --license-file"
+        )
+
+
 def header_for(license_name: str, owner: str, year: str) -> str:
     """Return the header of a licence as comment lines, without a newline at the end.
 
@@ -35,13 +48,9 @@ def header_for(license_name: str, owner: str, year: str) -> str:
         year: Of the copyright.
 
     Raises:
-        UsageError: There is no such licence.
+        UsageError: kaiwuctl has no header for the licence.
     """
-    if license_name not in LICENSES:
-        raise UsageError(
-            f"--license {quoted(license_name)}: there are {' and '.join(LICENSES)}; "
-            "for another one write its header to a file and pass --license-file"
-        )
+    check_license(license_name)
     copyright_line = f"Copyright {year} {owner}".rstrip() + "."
     if license_name == "none":
         return as_comment(copyright_line) if owner else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kaiwuctl import __version__
@@ -11,15 +10,14 @@ from kaiwuctl.console import say
 from kaiwuctl.errors import UsageError
 from kaiwuctl.names.project import (
     DEFAULT_DOMAIN,
-    DOMAIN_RULES,
-    OWNER_RULES,
     PROJECT_NAME_RULES,
     REPO_RULES,
     suggest_project_name,
 )
 from kaiwuctl.names.rule import check, quoted
-from kaiwuctl.project.file import FILE_NAME, ProjectFile
+from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.model import Project
+from kaiwuctl.project.presence import FILE_NAME, is_started
 from kaiwuctl.scaffold.context import InitContext
 from kaiwuctl.scaffold.execute import execute_plan
 from kaiwuctl.scaffold.files import init_policy
@@ -39,19 +37,7 @@ from kaiwuctl.scaffold.repository import guess_repo, url_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InitRequest:
-    """The flags of `kaiwuctl init`; None where one was not given."""
-
-    domain: str | None = None
-    project_name: str | None = None
-    repo: str | None = None
-    owner: str | None = None
-    license_name: str | None = None
-    license_file: str | None = None
-    multigroup: bool | None = None
-    namespaced: bool | None = None
+    from kaiwuctl.scaffold.init_request import InitRequest
 
 
 def scaffold_project(root: Path, request: InitRequest, *, dry_run: bool, verbose: bool) -> None:
@@ -66,10 +52,10 @@ def scaffold_project(root: Path, request: InitRequest, *, dry_run: bool, verbose
     Raises:
         KaiwuctlError: It cannot be done; nothing was changed.
     """
+    request.check()
 
     def make_plan() -> tuple[Plan, None]:
-        # A link to nothing counts, so that it is reported rather than replaced.
-        started = (root / FILE_NAME).exists() or (root / FILE_NAME).is_symlink()
+        started = is_started(root)
         if started:
             project = ProjectFile.load(root).project
             _refuse_other_values(project, request)
@@ -90,7 +76,6 @@ def _new_project(root: Path, request: InitRequest) -> Project:
     name = _name_of_folder(root) if request.project_name is None else request.project_name
     check(name, PROJECT_NAME_RULES, what="--project-name")
     domain = DEFAULT_DOMAIN if request.domain is None else request.domain
-    check(domain, DOMAIN_RULES, what="--domain")
     repo = guess_repo(root, f"{domain or DEFAULT_DOMAIN}/{name}") if request.repo is None else request.repo
     check(repo, REPO_RULES, what="--repo")
     return Project(
@@ -145,8 +130,6 @@ def _refuse_other_values(project: Project, request: InitRequest) -> None:
 
 
 def _header(root: Path, request: InitRequest, *, started: bool) -> str:
-    if request.owner is not None:
-        check(request.owner, OWNER_RULES, what="--owner")
     if request.license_file is not None:
         header = header_from_file(request.license_file)
     else:

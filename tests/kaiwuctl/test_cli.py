@@ -11,10 +11,11 @@ import pytest
 from kaiwuctl.application import load
 from kaiwuctl.commands import COMMANDS, GROUPS
 
+from .commands.command_line import CREATE_ONLY, CommandLine
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from .commands.command_line import CommandLine
 
 HELP = [(), ("create",), ("envtest",), *(row.path for row in COMMANDS)]
 
@@ -80,7 +81,7 @@ USAGE = [
     ),
     (("init", "--project-version", "2"), 'error: --project-version "2": must be 3; leave it out\n'),
     (("init", "--plugins", "go/v4"), 'error: --plugins "go/v4": kaiwuctl makes Python projects only; '),
-    (("init", "--license", "mit"), 'error: --license "mit": there are apache2 and none; '),
+    (("init", "--license", "mit"), 'error: --license "mit": must be apache2 or none; '),
     (("init", "--license-file", "nowhere"), 'error: --license-file "nowhere": no such file or directory; '),
     (("init", "--domain", "Foo"), 'error: --domain "Foo": must be lower-case DNS labels'),
     (
@@ -155,6 +156,9 @@ def test_bash_completes(empty: CommandLine, words: str, expected: list[str]) -> 
     assert result.stdout.split() == expected
 
 
+ONLY_FOR_WRITING = {"copier", "rich", "jinja2", "ruamel.yaml", "pydantic", "kaiwu_runtime", "lightkube"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "absent"),
     [
@@ -162,13 +166,22 @@ def test_bash_completes(empty: CommandLine, words: str, expected: list[str]) -> 
         (("completion", "bash"), {"copier", "rich", "jinja2", "ruamel.yaml", "kaiwu_runtime", "lightkube"}),
         (("init", "--help"), {"copier", "rich", "jinja2", "kaiwu_runtime", "lightkube"}),
         (("create", "api", "--help"), {"copier", "rich", "jinja2", "kaiwu_runtime", "lightkube"}),
+        (("init", "--domain", "Inspur", "--repo", "example.com/a"), ONLY_FOR_WRITING),
+        (("init", "--unknown"), ONLY_FOR_WRITING),
+        ((*CREATE_ONLY[:-2], "kaiwu-cluster"), ONLY_FOR_WRITING),
+        ((*CREATE_ONLY, "--controller-name", "Not_A_Name"), ONLY_FOR_WRITING),
+        ((*CREATE_ONLY, "--make=perhaps"), ONLY_FOR_WRITING),
+        (CREATE_ONLY, {"copier", "plumbum", "pydantic", "rich", "aiohttp", "lightkube.core"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_what_is_slow_to_import_is_not_imported(arguments: tuple[str, ...], absent: set[str]) -> None:
+def test_what_is_slow_to_import_is_not_imported(
+    project: CommandLine, arguments: tuple[str, ...], absent: set[str]
+) -> None:
     call = f"main({list(arguments)!r})"
     code = f"import sys; from kaiwuctl.cli import main; {call}; print(*sys.modules, file=sys.stderr)"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=True)
     assert absent.isdisjoint(result.stderr.split())
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from kaiwuctl.errors import UsageError
 from kaiwuctl.project.model import Project, Resource
-from kaiwuctl.scaffold.api_request import APIRequest, decide
+from kaiwuctl.scaffold.api_request import APIRequest
+from kaiwuctl.scaffold.decision import decide
 
 
 def resource(group: str = "kaiwu", kind: str = "KaiwuCluster", version: str = "v1", **others: object) -> Resource:
