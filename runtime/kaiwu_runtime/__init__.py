@@ -15,7 +15,7 @@ from kaiwu_runtime.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from kaiwu_runtime.api.identity import ObjectKey
-    from kaiwu_runtime.api.rbac import rbac
+    from kaiwu_runtime.api.rbac import READ, WRITE, rbac
     from kaiwu_runtime.client.changes import OperationResult, apply_with_result, create_or_update, patch_changes
     from kaiwu_runtime.client.client import Client, PatchType
     from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from kaiwu_runtime.client.reader import Reader
     from kaiwu_runtime.client.scale import get_scale, set_scale
+    from kaiwu_runtime.clock import Clock
     from kaiwu_runtime.controller.builder import ControllerBuilder, controller_managed_by
     from kaiwu_runtime.controller.object_reconciler import ObjectReconciler
     from kaiwu_runtime.controller.reconciler import Reconciler
@@ -38,12 +39,17 @@ if TYPE_CHECKING:
     from kaiwu_runtime.errors import ConflictError, KaiwuError, NotFoundError, RetryAfter, TerminalError
     from kaiwu_runtime.manager.manager import Manager
     from kaiwu_runtime.manager.options import ManagerOptions
+    from kaiwu_runtime.recorder.recorder import EventRecorder
 
 
 __all__ = [
+    "READ",
+    "WRITE",
     "Client",
+    "Clock",
     "ConflictError",
     "ControllerBuilder",
+    "EventRecorder",
     "KaiwuError",
     "Manager",
     "ManagerOptions",
@@ -79,6 +85,10 @@ __all__ = [
 ]
 
 _MODULES = {
+    "Clock": "clock",
+    "EventRecorder": "recorder.recorder",
+    "READ": "api.rbac",
+    "WRITE": "api.rbac",
     "Client": "client.client",
     "ConflictError": "errors",
     "ControllerBuilder": "controller.builder",

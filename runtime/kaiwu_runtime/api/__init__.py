@@ -40,13 +40,15 @@ from kaiwu_runtime.api.markers import (
 )
 from kaiwu_runtime.api.model import APIModel, CustomResource
 from kaiwu_runtime.api.quantity import Quantity, compare_quantities, parse_quantity
-from kaiwu_runtime.api.rbac import RBACRule, rbac, rbac_rules
+from kaiwu_runtime.api.rbac import READ, WRITE, RBACRule, rbac, rbac_rules
 from kaiwu_runtime.api.resource import PrinterColumn, ResourceDefinition, Scale, resource, resource_definition
 from kaiwu_runtime.api.scalars import Base64Bytes, Float, Int32, IntOrString, Time
 from kaiwu_runtime.plural import pluralize
 
 __all__ = [
     "CEL",
+    "READ",
+    "WRITE",
     "APIModel",
     "AllowFloat",
     "AtLeastOneOf",

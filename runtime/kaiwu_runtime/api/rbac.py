@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.errors import DefinitionError
+
+READ = ("get", "list", "watch")
+"""The verbs of a client that reads from the cache or past it."""
+
+WRITE = ("create", "patch")
+"""The verbs of a server-side apply."""
 
 RBAC_ATTRIBUTE = "__kaiwu_rbac__"
 
@@ -47,8 +54,11 @@ class RBACRule:
 
 
 def rbac(
+    kind: type[Any] | None = None,
+    /,
     *,
     verbs: str | Sequence[str],
+    subresource: str = "",
     groups: str | Sequence[str] = (),
     resources: str | Sequence[str] = (),
     resource_names: str | Sequence[str] = (),
@@ -58,7 +68,18 @@ def rbac(
 ) -> Callable[[type[_T]], type[_T]]:
     """Declare a permission of a reconciler; repeat the decorator for each rule.
 
+    ::
+
+        @rbac(ConfigMap, verbs=WRITE)
+        @rbac(Pod, subresource="exec", verbs=["create", "get"])
+        @rbac(groups="apps", resources=["deployments"], verbs=["get"])
+
+    What an ObjectReconciler needs for its own kind, and for what its ``build`` owns and watches, is declared by the
+    class itself.
+
     Args:
+        kind: A project's type or a lightkube kind, instead of ``groups`` and ``resources``.
+        subresource: Of the kind, for example ``log``.
         verbs: For example ``["get", "list", "watch"]``.
         groups: API groups of the resources; ``""`` is the core group.
         resources: Plural names, subresources as ``"deployments/status"``.
@@ -75,9 +96,16 @@ def rbac(
 
     def declare(reconciler: type[_T]) -> type[_T]:
         name = reconciler.__qualname__
+        api_groups, plurals = groups, resources
+        if kind is not None:
+            if groups or resources or urls:
+                raise DefinitionError(f"{name}: @rbac has a kind and groups, resources or urls: use one of both")
+            api_groups, plurals = _resource_of(name, kind, subresource)
+        elif subresource:
+            raise DefinitionError(f"{name}: @rbac subresource={subresource!r} needs a kind, as in @rbac(Pod, ...)")
         rule = RBACRule(
-            groups=_words(name, "groups", groups),
-            resources=_words(name, "resources", resources),
+            groups=_words(name, "groups", api_groups),
+            resources=_words(name, "resources", plurals),
             verbs=_words(name, "verbs", verbs),
             resource_names=_words(name, "resource_names", resource_names),
             urls=_words(name, "urls", urls),
@@ -95,11 +123,27 @@ def rbac(
 
 
 def rbac_rules(reconciler: type[Any]) -> tuple[RBACRule, ...]:
-    """Return the rules a class declares, its bases' rules included."""
-    rules: list[RBACRule] = []
+    """Return the rules a class declares, its bases' rules included, and those it needs by itself.
+
+    Raises:
+        DefinitionError: What the class needs cannot be found out; see `ObjectReconciler.required_rules`.
+    """
+    required = getattr(reconciler, "required_rules", None)
+    rules: list[RBACRule] = list(required()) if required is not None else []
     for base in reversed(reconciler.__mro__):
         rules.extend(rule for rule in base.__dict__.get(RBAC_ATTRIBUTE, ()) if rule not in rules)
     return tuple(rules)
+
+
+def _resource_of(owner: str, kind: type[Any], subresource: str) -> tuple[str, str]:
+    try:
+        identity = identify(kind)
+    except (TypeError, AttributeError):
+        raise DefinitionError(
+            f"{owner}: @rbac({getattr(kind, '__name__', kind)!s}): not a kind: use a type with @resource(...), or one "
+            "from lightkube.resources"
+        ) from None
+    return identity.group, f"{identity.plural}/{subresource}" if subresource else identity.plural
 
 
 def _words(owner: str, argument: str, value: str | Sequence[str]) -> tuple[str, ...]:

@@ -74,6 +74,16 @@ class ControllerBuilder:
         return self._for
 
     @property
+    def owned_kinds(self) -> list[type[Any]]:
+        """The kinds that `owns` was called for."""
+        return [kind for kind, *_ in self._owned]
+
+    @property
+    def watched_kinds(self) -> list[type[Any]]:
+        """The kinds that `for_` and `watches` were called for."""
+        return [source.kind for source in self._sources]
+
+    @property
     def is_metadata_only(self) -> bool:
         """Whether only the metadata of that kind is watched."""
         return self._for_metadata_only

@@ -7,9 +7,11 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.api.rbac import RBACRule
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.controller.builder import ControllerBuilder, ControllerManager
 from kaiwu_runtime.controller.object_path import ObjectPath
+from kaiwu_runtime.controller.permissions import required_rules
 from kaiwu_runtime.controller.request import Result
 from kaiwu_runtime.errors import ConfigurationError
 
@@ -60,6 +62,11 @@ class ObjectReconciler(ABC, Generic[K]):
             origin, arguments = get_origin(base), get_args(base)
             if isinstance(origin, type) and issubclass(origin, ObjectReconciler) and isinstance(arguments[0], type):
                 cls.kind = arguments[0]
+
+    @classmethod
+    def required_rules(cls) -> tuple[RBACRule, ...]:
+        """Return the permissions that need no ``@rbac``: for the kind, and for what `build` names."""
+        return required_rules(cls)
 
     def build(self, controller: ControllerBuilder) -> ControllerBuilder:
         """Name what the controller watches beside its kind, and how it runs; called once, before anything runs.

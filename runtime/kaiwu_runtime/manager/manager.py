@@ -14,13 +14,14 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kaiwu_runtime import fork, log
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.cached_client import CachedClient
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
+from kaiwu_runtime.manager.constructor import construct, own_values
 from kaiwu_runtime.manager.discovery import find
 from kaiwu_runtime.manager.options import OFF, ManagerOptions
 from kaiwu_runtime.manager.process import report, run_to_the_end, unwrapped
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from kaiwu_runtime.metrics.server import MetricsServer
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _END_SECONDS = 5.0
 """What tasks get to end once they are cancelled; the last events take up to two."""
@@ -63,6 +66,7 @@ class Manager:
 
     def __init__(self, options: ManagerOptions | None = None, *, client: Client | None = None) -> None:
         self.options = options or ManagerOptions()
+        self._values = own_values(self)
         self.logger = logger
         self._controllers: dict[str, ManagedRunnable] = {}
         self._runnables: list[tuple[Runnable, bool]] = []
@@ -149,16 +153,29 @@ class Manager:
         A mistake in one of them, or a missing kubeconfig, is reported by `run`, as one line and status 1.
 
         Args:
-            kinds: Classes whose only argument is the client.
+            kinds: Classes whose constructors take what the manager has: by their annotations Client, Reader (past the
+                cache), Cache, EventRecorder, Clock, Manager, and the types of `provide`.
 
         Raises:
             ConfigurationError: A mistake in one of them, when the manager runs already.
         """
         try:
             for kind in kinds:
-                kind(self.client).setup_with_manager(self)
+                construct(kind, self._values).setup_with_manager(self)
         except ConfigurationError as error:
             self._set_up_failed(error)
+
+    def provide(self, kind: type[T], value: T) -> None:
+        """Let constructors have a value for their parameters of a type; call it before `discover` and `setup`.
+
+        ``manager.provide(Registry, registry)`` gives it to ``def __init__(self, client: Client, registry: Registry)``.
+
+        Args:
+            kind: The type that parameters are annotated with.
+            value: What they get; the same for each class. A value for Client, Clock and the like replaces the
+                manager's own.
+        """
+        self._values[kind] = lambda _: value
 
     def add_controller(self, controller: ManagedRunnable) -> None:
         """Run a controller; :func:`~kaiwu_runtime.controller.controller_managed_by` calls this.

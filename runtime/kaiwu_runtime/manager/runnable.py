@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from kaiwu_runtime.cache.informer import Informer
-from kaiwu_runtime.client.client import Client
 
 if TYPE_CHECKING:
     from kaiwu_runtime.metrics.controllers import Metrics
@@ -72,8 +71,6 @@ class Component(Protocol):
     """
 
     module_suffix: ClassVar[str]
-
-    def __init__(self, client: Client) -> None: ...
 
     def setup_with_manager(self, manager: Any) -> None:  # noqa: ANN401 - the Manager, which imports this module
         """Build what this part needs; called once, before anything runs."""
