@@ -38,6 +38,11 @@ test: $(VENV)/.wheels ## Run every test, the ones against a real API server incl
 	$(BIN)/kaiwuctl envtest setup
 	KAIWU_TEST_WHEEL=1 $(BIN)/pytest $(PYTEST_ARGS)
 
+.PHONY: coverage
+coverage: $(VENV)/.wheels ## Run every test and report which lines of the runtime none of them reaches; fails below the floor.
+	$(BIN)/kaiwuctl envtest setup
+	KAIWU_TEST_WHEEL=1 $(BIN)/pytest --cov=kaiwu_runtime --cov-report=term:skip-covered $(PYTEST_ARGS)
+
 ##@ On a cluster: the current kubeconfig's, see CONTRIBUTING.md
 
 .PHONY: e2e-seed
