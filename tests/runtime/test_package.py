@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import subprocess
 import sys
 
 import pytest
 
 import kaiwu_runtime
+
+
+PACKAGES = [
+    name
+    for _, name, is_package in pkgutil.walk_packages(kaiwu_runtime.__path__, "kaiwu_runtime.")
+    if is_package and name != "kaiwu_runtime.envtest.modules"
+]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_name_of_every_face_is_there(package: str) -> None:
+    """Some are imported from a module that is named in a string, when they are asked for."""
+    face = importlib.import_module(package)
+    assert all(getattr(face, name) is not None for name in getattr(face, "__all__", ()))
 
 
 @pytest.mark.parametrize("name", kaiwu_runtime.__all__)

@@ -19,7 +19,7 @@ _MODULES = {
     "CustomResourceDefinition": "crd",
     "build_crds": "crd",
     "build_roles": "rbac",
-    "resource_schema": "structure",
+    "resource_schema": "model_schema",
 }
 
 
