@@ -11,7 +11,6 @@ import pytest
 
 import kaiwu_runtime
 
-
 PACKAGES = [
     name
     for _, name, is_package in pkgutil.walk_packages(kaiwu_runtime.__path__, "kaiwu_runtime.")
