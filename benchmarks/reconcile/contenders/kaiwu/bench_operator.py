@@ -7,19 +7,11 @@ import sys
 from kaiwu_runtime import Manager, ManagerOptions
 
 # isort: split
-from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 from pydantic import Field
 
-from kaiwu_runtime import (
-    NotFoundError,
-    Reconciler,
-    Request,
-    Result,
-    controller_managed_by,
-    set_controller_reference,
-)
-from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource, set_condition
+from kaiwu_runtime import ControllerBuilder, ObjectReconciler, child_of
+from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource
 from kaiwu_runtime.cache import EventType, ObjectEvent
 from kaiwu_runtime.controller.predicate import GenerationChanged
 
@@ -43,7 +35,7 @@ class Bench(CustomResource):
     """What every contender reconciles."""
 
     spec: BenchSpec
-    status: BenchStatus | None = None
+    status: BenchStatus = BenchStatus()
 
 
 def is_deletion(event: ObjectEvent) -> bool:
@@ -51,56 +43,30 @@ def is_deletion(event: ObjectEvent) -> bool:
     return event.type is EventType.DELETED
 
 
-class BenchReconciler(Reconciler):
+class BenchReconciler(ObjectReconciler[Bench]):
     """Keeps one ConfigMap per Bench."""
 
-    def setup_with_manager(self, manager: Manager) -> None:
-        """Watch Benches and their ConfigMaps."""
-        (
-            controller_managed_by(manager)
-            .named("bench")
-            .for_(Bench, GenerationChanged())
+    def build(self, controller: ControllerBuilder) -> ControllerBuilder:
+        """Watch the specs of Benches and the loss of their ConfigMaps."""
+        workers = int(os.environ["BENCH_WORKERS"])
+        return (
+            controller.for_(Bench, GenerationChanged())
             .owns(ConfigMap, is_deletion)
-            .with_options(max_concurrent_reconciles=int(os.environ["BENCH_WORKERS"]))
-            .complete(self)
+            .with_options(max_concurrent_reconciles=workers)
         )
 
-    async def reconcile(self, request: Request) -> Result:
-        """Apply the ConfigMap, then write the status."""
-        try:
-            bench = await self.client.get(Bench, request.name, namespace=request.namespace)
-        except NotFoundError:
-            return Result()
-
-        config_map = ConfigMap(
-            metadata=ObjectMeta(name=request.name, namespace=request.namespace),
-            data={**bench.spec.settings, "message": bench.spec.message},
-        )
-        set_controller_reference(bench, config_map)
-        await self.client.apply(config_map)
-
-        generation = bench.metadata.generation
-        status = bench.status or BenchStatus()
-        changed = set_condition(
-            status.conditions,
-            type="Ready",
-            status=True,
-            reason="Applied",
-            message="the ConfigMap is as the spec asks",
-            observed_generation=generation,
-        )
-        if changed or status.observed_generation != generation:
-            status.observed_generation = generation
-            bench.status = status
-            await self.client.apply_status(bench)
-        return Result()
+    async def reconcile(self, bench: Bench) -> None:
+        """Apply the ConfigMap, then set the condition."""
+        data = {**bench.spec.settings, "message": bench.spec.message}
+        await self.client.apply(child_of(bench, ConfigMap, data=data))
+        bench.status.conditions.set("Ready", True, reason="Applied", message="the ConfigMap is as the spec asks")
 
 
 def main() -> int:
     """Run until SIGTERM and return the exit status."""
     options = ManagerOptions.from_args(field_manager="bench", health_probe_bind_address="0")
     manager = Manager(options)
-    BenchReconciler(manager.client).setup_with_manager(manager)
+    manager.setup(BenchReconciler)
     return manager.run()
 
 
