@@ -14,7 +14,8 @@ def with_part(source: str, part: str) -> str:
         part: Imports, and a class, a method of the module's class, or a decorator for that class.
     """
     if part.startswith("@") and len(part.splitlines()) == 1:
-        line = _first_class(source).decorator_list[0].lineno
+        shown_class = _first_class(source)
+        line = min([shown_class.lineno, *(each.lineno for each in shown_class.decorator_list)])
         return _inserted(source, line, part)
     tree = ast.parse(part)
     imports = [node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)]

@@ -61,3 +61,7 @@ def test_blocks_of_a_page() -> None:
         ("text", "", 16),
     ]
     assert commands(found[0]) == ["a b"]
+
+
+def test_a_decorator_goes_to_a_class_that_has_none() -> None:
+    assert "\n\n@mark(0)\nclass One:" in with_part(MODULE, "@mark(0)\n")
