@@ -10,7 +10,7 @@ from kaiwuctl.errors import WriteError
 from kaiwuctl.scaffold.interruption import Interruption, deferred, raise_if_interrupted
 from kaiwuctl.scaffold.journal import FOLDER, Journal
 from kaiwuctl.scaffold.lock import exclusive
-from kaiwuctl.scaffold.report import show_plan
+from kaiwuctl.scaffold.report import show_plan, summary
 from kaiwuctl.scaffold.write import recover, write
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def execute_plan(
             raise_if_interrupted()
             changes = list(plan.changes())
             if dry_run or not changes:
-                _show_only(plan, len(changes), dry_run=dry_run, verbose=verbose)
+                _show_only(plan, dry_run=dry_run, verbose=verbose)
                 return decision
             with deferred() as signal_received:
                 raise_if_interrupted()
@@ -79,13 +79,9 @@ def _recover(root: Path, *, dry_run: bool) -> None:
         warn(recovered)
 
 
-def _show_only(plan: Plan, changes: int, *, dry_run: bool, verbose: bool) -> None:
+def _show_only(plan: Plan, *, dry_run: bool, verbose: bool) -> None:
     show_plan(plan, diffs=dry_run, kept=dry_run or verbose)
-    if not changes:
-        say("Nothing to do: everything is there already.")
+    if any(plan.changes()):
+        say(f"Dry run: {summary(plan)}.")
     else:
-        say(f"Dry run: {_count(changes)} would be written.")
-
-
-def _count(number: int) -> str:
-    return "1 file" if number == 1 else f"{number} files"
+        say("Nothing to do: everything is there already.")

@@ -1,8 +1,8 @@
 """What has to be put back when a write does not finish.
 
-Before the first file is touched, a folder in the project gets a hard link to every file that will be
-replaced, and a list of all files and folders that will appear. Undoing goes by that list, never by memory:
-the process that undoes may be the next one, after a crash. Once the list is removed, the new state counts.
+Before the first file is touched, a folder in the project gets a hard link to every file that will be replaced or
+deleted, and a list of all files and folders that will appear or go. Undoing goes by that list, never by memory: the
+process that undoes may be the next one, after a crash. Once the list is removed, the new state counts.
 
 The folder may also have come with the project, from a stranger. So the list is sealed (see
 :mod:`kaiwuctl.scaffold.seal`) together with the path of the project, and undoing follows no link.
@@ -44,15 +44,15 @@ class Entry:
 
     Attributes:
         path: Relative to the project.
-        temporary: Where its content is staged, relative to the project.
-        after: Digest of the content that the file gets.
+        temporary: Where its content is staged, relative to the project; None when it is deleted.
+        after: Digest of the content that the file gets; None when it is deleted.
         backup: Name of the old file in the journal's folder; None when there was none.
         before: Digest of the old file; None when there was none.
     """
 
     path: str
-    temporary: str
-    after: str
+    temporary: str | None
+    after: str | None
     backup: str | None
     before: str | None
 
@@ -62,13 +62,17 @@ class Journal:
 
     Attributes:
         entries: In the order of the plan.
+        emptied: The folders that the deletions leave empty with their permission bits, the innermost first.
     """
 
-    def __init__(self, root: Path, entries: Sequence[Entry], folders: Sequence[str]) -> None:
+    def __init__(
+        self, root: Path, entries: Sequence[Entry], folders: Sequence[str], emptied: Sequence[tuple[str, int]] = ()
+    ) -> None:
         self._root = root
         self._folder = root / FOLDER
         self.entries = list(entries)
         self._folders = list(folders)
+        self.emptied = [(path, mode) for path, mode in emptied]
 
     @classmethod
     def begin(cls, root: Path, files: Sequence[PlannedFile]) -> Journal:
@@ -79,11 +83,14 @@ class Journal:
         """
         entries = []
         for index, file in enumerate(files):
-            parent = file.path.rpartition("/")[0]
-            temporary = f"{parent}/.kaiwuctl-{index}.tmp" if parent else f".kaiwuctl-{index}.tmp"
             backup, before = (None, None) if file.before is None else (str(index), _digest(file.before))
-            entries.append(Entry(file.path, temporary, _digest(file.content), backup, before))
-        journal = cls(root, entries, _missing_folders(root, files))
+            temporary, after = None, None
+            if file.content is not None:
+                parent = file.path.rpartition("/")[0]
+                temporary = f"{parent}/.kaiwuctl-{index}.tmp" if parent else f".kaiwuctl-{index}.tmp"
+                after = _digest(file.content)
+            entries.append(Entry(file.path, temporary, after, backup, before))
+        journal = cls(root, entries, _missing_folders(root, files), _emptied_folders(root, files))
         journal._folder.mkdir(mode=0o700)
         try:
             journal._write()
@@ -140,7 +147,8 @@ class Journal:
                 f"{FOLDER}: was left by kaiwuctl in another folder, {journal['root']}, so nothing was undone; remove "
                 "it, and restore the project from version control if a file is missing"
             )
-        return cls(root, [Entry(**entry) for entry in journal["files"]], journal["folders"]).undo()
+        entries = [Entry(**entry) for entry in journal["files"]]
+        return cls(root, entries, journal["folders"], journal.get("emptied", ())).undo()
 
     def undo(self) -> list[str]:
         """Put everything back as it was.
@@ -152,18 +160,13 @@ class Journal:
             OSError: Something could not be put back; the list stays, and the next run tries again.
         """
         foreign = []
+        for folder, mode in reversed(self.emptied):
+            self._restore_folder(folder, mode)
         for entry in self.entries:
             # Asked first: in a read-only folder even a file that is not there cannot be unlinked.
-            if is_plain(self._root, entry.temporary):
+            if entry.temporary is not None and is_plain(self._root, entry.temporary):
                 (self._root / entry.temporary).unlink()
-            target = self._root / entry.path
-            if not os.path.lexists(target):
-                continue
-            present = self._digest_of(entry.path)
-            if present == entry.after:
-                if not self._put_back(entry, target):
-                    foreign.append(entry.path)
-            elif present is None or not self._is_untouched(entry, present):
+            if not self._is_restored(entry):
                 foreign.append(entry.path)
         for folder in reversed(self._folders):
             try:
@@ -183,6 +186,32 @@ class Journal:
         (self._folder / _LIST).unlink(missing_ok=True)
         with contextlib.suppress(OSError, WriteError):
             _remove(self._folder)
+
+    def _restore_folder(self, path: str, mode: int) -> None:
+        """Make a folder again that was removed because it was empty."""
+        folder = self._root / path
+        parent = path.rpartition("/")[0]
+        if not _is_plain_folder(self._root, parent):
+            return
+        if not os.path.lexists(folder):
+            folder.mkdir()
+        found = folder.lstat().st_mode
+        if stat.S_ISDIR(found) and stat.S_IMODE(found) != mode:
+            folder.chmod(mode)
+
+    def _is_restored(self, entry: Entry) -> bool:
+        """Put a file back; return False when it is neither as before nor as written, and stays."""
+        target = self._root / entry.path
+        if not os.path.lexists(target):
+            if entry.after is not None or entry.backup is None:
+                return True
+            return _is_plain_folder(self._root, entry.path.rpartition("/")[0]) and self._put_back(entry, target)
+        present = self._digest_of(entry.path)
+        if present is None:
+            return False
+        if present == entry.after:
+            return self._put_back(entry, target)
+        return self._is_untouched(entry, present)
 
     def _digest_of(self, path: str) -> str | None:
         """Return the digest of a file; None when it is a link, below a link, or not a regular file."""
@@ -228,6 +257,7 @@ class Journal:
                 "root": os.path.realpath(self._root),
                 "files": [asdict(entry) for entry in self.entries],
                 "folders": self._folders,
+                "emptied": self.emptied,
             }
         ).encode()
         temporary = self._folder / _DRAFT
@@ -284,7 +314,38 @@ def _link_or_copy(source: Path, target: Path) -> None:
 def _missing_folders(root: Path, files: Sequence[PlannedFile]) -> list[str]:
     missing: dict[str, None] = {}
     for file in files:
+        if file.content is None:
+            continue
         for parent in reversed(Path(file.path).parents[:-1]):
             if not (root / parent).exists():
                 missing[parent.as_posix()] = None
     return list(missing)
+
+
+def _emptied_folders(root: Path, files: Sequence[PlannedFile]) -> list[tuple[str, int]]:
+    """Return the folders with nothing in them but what is deleted, the innermost first, with their modes."""
+    gone = {file.path for file in files if file.content is None}
+    written = [file.path for file in files if file.content is not None]
+    parents = {parent for path in gone for parent in Path(path).parents[:-1]}
+    emptied = []
+    for folder in sorted(parents, key=lambda parent: (-len(parent.parts), parent)):
+        path = folder.as_posix()
+        if any(name.startswith(f"{path}/") for name in written):
+            continue
+        if all(f"{path}/{entry.name}" in gone for entry in os.scandir(root / folder)):
+            gone.add(path)
+            emptied.append((path, stat.S_IMODE((root / folder).stat().st_mode)))
+    return emptied
+
+
+def _is_plain_folder(root: Path, path: str) -> bool:
+    """Whether `path` exists below `root` as a folder, and no part of it is a link."""
+    folder = root
+    for part in path.split("/") if path else ():
+        folder /= part
+        try:
+            if not stat.S_ISDIR(folder.lstat().st_mode):
+                return False
+        except OSError:
+            return False
+    return True

@@ -1,12 +1,13 @@
 """What a command would do to every file, before it does anything.
 
-A file is created, changed (PROJECT and kustomization files are merged), kept, or overwritten with --force.
-A file that is in the way is a collision, and with one collision nothing at all is written.
+A file is created, changed (PROJECT and kustomization files are merged), kept, moved, deleted, or overwritten with
+--force. A file that is in the way is a collision, and with one collision nothing at all is written.
 """
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import stat
 from dataclasses import dataclass, field
 from enum import Enum
@@ -30,6 +31,8 @@ class Action(Enum):
     CHANGE = "change"
     OVERWRITE = "overwrite"
     KEEP = "keep"
+    MOVE = "move"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,29 +40,40 @@ class PlannedFile:
     """One file of a plan.
 
     Attributes:
-        path: Relative to the project, with slashes.
+        path: Relative to the project, with slashes; where a file is moved to.
         action: What happens to it.
-        content: What it will contain.
-        before: What it contains now; None when it does not exist.
+        content: What it will contain; None when it will not exist.
+        before: What it contains now, or the file that is moved here; None when it does not exist.
         mode: The permission bits it gets.
+        source: Where a file is moved from; empty for every other action.
     """
 
     path: str
     action: Action
-    content: bytes
+    content: bytes | None
     before: bytes | None
     mode: int
+    source: str = ""
+
+    def steps(self) -> tuple[PlannedFile, ...]:
+        """Return the writes and deletions that carry the action out: a move is one of each."""
+        if self.action is not Action.MOVE:
+            return (self,)
+        return (
+            PlannedFile(self.path, Action.CREATE, self.content, None, self.mode),
+            PlannedFile(self.source, Action.DELETE, None, self.before, self.mode),
+        )
 
     def diff(self) -> list[str]:
-        """Return the unified diff of a change or overwrite, without the line endings."""
-        if self.before is None or self.before == self.content:
+        """Return the unified diff of what a file contains now and afterwards, without the line endings."""
+        if self.before is None or self.content is None or self.before == self.content:
             return []
         try:
             before, after = self.before.decode(), self.content.decode()
         except UnicodeDecodeError:
             return [f"{self.path}: binary"]
         lines = difflib.unified_diff(
-            before.splitlines(), after.splitlines(), f"a/{self.path}", f"b/{self.path}", lineterm=""
+            before.splitlines(), after.splitlines(), f"a/{self.source or self.path}", f"b/{self.path}", lineterm=""
         )
         return list(lines)
 
@@ -78,6 +92,7 @@ class Plan:
     force: bool = False
     files: list[PlannedFile] = field(default_factory=list)
     _collisions: list[str] = field(default_factory=list)
+    _changed: list[str] = field(default_factory=list)
     _obstacles: list[str] = field(default_factory=list)
 
     def add(self, rendered: RenderedFile, *, recorded: bool, policy: Policy = Policy.CREATE) -> None:
@@ -125,6 +140,52 @@ class Plan:
         action = Action.KEEP if content == before else changed
         self.files.append(PlannedFile(path, action, content, before, self._mode(path, 0o644)))
 
+    def delete(self, path: str, *, recorded: str | None) -> None:
+        """Plan the removal of a file, and of the folders that it leaves empty; one that does not exist is no row.
+
+        Args:
+            path: The file, relative to the project.
+            recorded: SHA-256 of what kaiwuctl wrote there, in hexadecimal digits; None where that is not known. Other
+                content is the user's work: it is in the way unless the plan has `force`.
+        """
+        if not self._reachable(path):
+            return
+        before = self._read(path)
+        if before is None:
+            return
+        if not self.force and hashlib.sha256(before).hexdigest() != recorded:
+            self._changed.append(path)
+            return
+        self.files.append(PlannedFile(path, Action.DELETE, None, before, self._mode(path, 0o644)))
+
+    def move(self, source: str, target: str, edit: Callable[[bytes], bytes] | None = None) -> None:
+        """Plan that a file gets another path, with its permissions; one that does not exist is no row.
+
+        A target that exists with other content is in the way unless the plan has `force`; where it has the content
+        that it would get, the source is deleted.
+
+        Args:
+            source: The file, relative to the project.
+            target: Its new path.
+            edit: Gets the content and returns what the file contains afterwards; None leaves it as it is.
+        """
+        if not (self._reachable(source) and self._reachable(target)):
+            return
+        before = self._read(source)
+        if before is None:
+            return
+        content = before if edit is None else edit(before)
+        mode, present = self._mode(source, 0o644), self._read(target)
+        if present is None:
+            self.files.append(PlannedFile(target, Action.MOVE, content, before, mode, source))
+            return
+        if present != content and not self.force:
+            self._collisions.append(target)
+            return
+        action = Action.KEEP if present == content else Action.OVERWRITE
+        self.files.append(PlannedFile(target, action, content, present, self._mode(target, mode)))
+        self.files.append(PlannedFile(source, Action.DELETE, None, before, mode))
+
     def check(self) -> None:
         """Refuse the plan when a file is in the way.
 
@@ -141,8 +202,16 @@ class Plan:
                 details=sorted(self._collisions),
             )
 
+        if self._changed:
+            count = len(self._changed)
+            files = "1 file has changes" if count == 1 else f"{count} files have changes"
+            raise CollisionError(
+                f"nothing was written, because {files} that kaiwuctl did not write; pass --force to delete:",
+                details=sorted(self._changed),
+            )
+
     def changes(self) -> Iterator[PlannedFile]:
-        """Return the files that would be written."""
+        """Return the files that would be written, moved or deleted."""
         return (file for file in self.files if file.action is not Action.KEEP)
 
     def _read(self, path: str) -> bytes | None:

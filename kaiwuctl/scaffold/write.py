@@ -57,7 +57,7 @@ def recover(root: Path) -> str:
 
 
 def write(root: Path, files: Sequence[PlannedFile]) -> None:
-    """Write `files` below `root`; the caller holds the folder's lock.
+    """Write, move and delete `files` below `root`; the caller holds the folder's lock.
 
     Raises:
         WriteError: The disk or a permission was in the way; everything is as before.
@@ -65,13 +65,14 @@ def write(root: Path, files: Sequence[PlannedFile]) -> None:
     """
     if not files:
         return
+    steps = [step for file in files for step in file.steps()]
     with deferred() as signal_received:
         try:
-            journal = Journal.begin(root, files)
+            journal = Journal.begin(root, steps)
         except OSError as error:
             raise _failure(root, error, "nothing was changed") from None
         try:
-            _stage_and_rename(root, journal, files, signal_received)
+            _stage_and_rename(root, journal, steps, signal_received)
             journal.close()
         except OSError as error:
             raise _failure(root, error, _undone(journal)) from None
@@ -91,11 +92,13 @@ def _stage_and_rename(
         if number := signal_received():
             raise Interruption(number, written=False)
 
+    steps = list(zip(journal.entries, files, strict=True))
     descriptors: list[int] = []
     try:
-        for entry, file in zip(journal.entries, files, strict=True):
+        for entry, file in steps:
             pause()
-            descriptors.append(_stage(root / entry.temporary, file))
+            if entry.temporary is not None:
+                descriptors.append(_stage(root / entry.temporary, file))
         for descriptor in descriptors:
             pause()
             os.fsync(descriptor)
@@ -103,15 +106,35 @@ def _stage_and_rename(
         for descriptor in descriptors:
             os.close(descriptor)
     folders: dict[Path, None] = {}
-    for entry, file in zip(journal.entries, files, strict=True):
+    # First what is written: a file that is moved is never missing at both places.
+    for entry, file in sorted(steps, key=lambda step: step[0].temporary is None):
         pause()
         target = root / entry.path
         _check_unchanged(root, file)
-        (root / entry.temporary).rename(target)
+        if entry.temporary is None:
+            target.unlink()
+        else:
+            (root / entry.temporary).rename(target)
         folders[target.parent] = None
+    for path, _ in journal.emptied:
+        pause()
+        if _is_removed(root / path):
+            folders.pop(root / path, None)
+            folders[(root / path).parent] = None
     for folder in folders:
         pause()
         sync_folder(folder)
+
+
+def _is_removed(folder: Path) -> bool:
+    """Remove an empty folder; return False when another program has put a file there, and it stays."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno in {errno.ENOTEMPTY, errno.EEXIST}:
+            return False
+        raise
+    return True
 
 
 def _check_unchanged(root: Path, file: PlannedFile) -> None:
@@ -129,7 +152,7 @@ def _stage(temporary: Path, file: PlannedFile) -> int:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     descriptor = os.open(temporary, flags, 0o600)
     try:
-        remaining = memoryview(file.content)
+        remaining = memoryview(file.content or b"")
         while remaining:
             remaining = remaining[os.write(descriptor, remaining) :]
         os.fchmod(descriptor, file.mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ from kaiwuctl.errors import CollisionError
 from kaiwuctl.scaffold.files import Policy
 from kaiwuctl.scaffold.plan import Action, Plan
 from kaiwuctl.scaffold.render import RenderedFile
+from kaiwuctl.scaffold.report import show_plan, summary
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,3 +143,87 @@ def test_diff(tmp_path: Path) -> None:
     assert text.diff() == ["--- a/text", "+++ b/text", "@@ -1,2 +1,2 @@", " a", "-b", "+c"]
     assert binary.diff() == ["binary: binary"]
     assert new.diff() == []
+
+
+def test_a_deletion(tmp_path: Path) -> None:
+    put(tmp_path, "ours", b"a\n")
+    put(tmp_path, "changed", b"b\n")
+    put(tmp_path, "unknown", b"c\n")
+    written = hashlib.sha256(b"a\n").hexdigest()
+
+    def plan(force: bool) -> Plan:
+        plan = Plan(tmp_path, force=force)
+        for path, recorded in (("ours", written), ("changed", written), ("unknown", None), ("absent", written)):
+            plan.delete(path, recorded=recorded)
+        return plan
+
+    careful = plan(force=False)
+    assert [(file.path, file.action, file.content) for file in careful.files] == [("ours", Action.DELETE, None)]
+    with pytest.raises(CollisionError, match="because 2 files have changes that kaiwuctl did not write") as caught:
+        careful.check()
+    assert caught.value.details == ("changed", "unknown")
+    forced = plan(force=True)
+    forced.check()
+    assert [file.path for file in forced.changes()] == ["ours", "changed", "unknown"]
+
+
+@pytest.mark.parametrize(
+    ("present", "force", "actions"),
+    [
+        (None, False, [("to", Action.MOVE)]),
+        (b"a\n", False, [("to", Action.KEEP), ("from", Action.DELETE)]),
+        (b"b\n", True, [("to", Action.OVERWRITE), ("from", Action.DELETE)]),
+        (b"b\n", False, []),
+    ],
+)
+def test_a_move(tmp_path: Path, present: bytes | None, force: bool, actions: list[tuple[str, Action]]) -> None:
+    put(tmp_path, "from", b"a\n")
+    if present is not None:
+        put(tmp_path, "to", present)
+    plan = Plan(tmp_path, force=force)
+    plan.move("from", "to")
+    plan.move("absent", "elsewhere")
+    assert [(file.path, file.action) for file in plan.files] == actions
+    if not actions:
+        with pytest.raises(CollisionError, match="1 file exists and differs"):
+            plan.check()
+
+
+@pytest.mark.parametrize("path", ["linked", "linked/file", "folder"])
+def test_only_a_regular_file_is_deleted_or_moved(tmp_path: Path, path: str) -> None:
+    put(tmp_path, "folder/file", b"a\n")
+    (tmp_path / "linked").symlink_to("folder")
+    for action in (Action.DELETE, Action.MOVE):
+        plan = Plan(tmp_path, force=True)
+        if action is Action.DELETE:
+            plan.delete(path, recorded=None)
+        else:
+            plan.move(path, "new")
+        assert plan.files == []
+        with pytest.raises(CollisionError, match="something other than a file or folder is in the way"):
+            plan.check()
+
+
+def test_a_plan_with_all_actions_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    put(tmp_path, "from", b"a\n")
+    put(tmp_path, "gone", b"b\n")
+    plan = Plan(tmp_path, force=True)
+    plan.add(RenderedFile("new", b"n\n"), recorded=False)
+    plan.move("from", "to", lambda content: content + b"c\n")
+    plan.delete("gone", recorded=None)
+    show_plan(plan, diffs=True, kept=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "  create    new",
+        "  move      from -> to",
+        "    --- a/from",
+        "    +++ b/to",
+        "    @@ -1 +1,2 @@",
+        "     a",
+        "    +c",
+        "  delete    gone",
+    ]
+    assert summary(plan) == "1 file would be written, 1 moved, 1 deleted"
+    only = Plan(tmp_path, force=True)
+    only.delete("gone", recorded=None)
+    only.delete("from", recorded=None)
+    assert summary(only) == "2 files would be deleted"

@@ -64,6 +64,13 @@ def root(tmp_path: Path) -> Path:
     (root / "config/crd/mine.yaml").write_text("mine\n")
     (root / "PROJECT").write_text("old\n")
     (root / "PROJECT").chmod(0o600)
+    (root / "api/v2/deep").mkdir(parents=True)
+    (root / "api/v2/deep/old_types.py").write_text("old types\n")
+    (root / "api/v2/deep").chmod(0o750)
+    (root / "docs").mkdir()
+    (root / "docs/page.md").write_text("page\n")
+    (root / "hooks.sh").write_text("#!/bin/sh\n")
+    (root / "hooks.sh").chmod(0o755)
     return root
 
 
@@ -76,6 +83,10 @@ def plan_for(root: Path) -> Plan:
     plan.add(RenderedFile("config/crd/mine.yaml", b"theirs\n"), recorded=False)
     plan.merge("config/crd/kustomization.yaml", lambda text: f"{text}- b\n")
     plan.merge("PROJECT", lambda _: "new\n")
+    plan.delete("api/v2/deep/old_types.py", recorded=None)
+    plan.delete("api/v2/deep/absent.py", recorded=None)
+    plan.move("docs/page.md", "docs/reference/page.md", lambda content: content + b"moved\n")
+    plan.move("hooks.sh", "hack/hooks.sh")
     plan.check()
     return plan
 
@@ -148,8 +159,14 @@ def test_a_write_gives_the_planned_tree(root: Path) -> None:
         "api/v1/kaiwu_types.py": b"types\n" * 2000,
         "config/crd/kustomization.yaml": b"resources:\n- a\n- b\n",
         "config/crd/mine.yaml": b"theirs\n",
+        "docs/reference/page.md": b"page\nmoved\n",
+        "hack/hooks.sh": b"#!/bin/sh\n",
         "hack/run.sh": b"#!/bin/sh\n",
     }
+    # The folder that a deletion leaves empty goes; one in which something is written stays.
+    assert "api/v2" not in result
+    assert "docs" in result
+    assert oct(result["hack/hooks.sh"].mode & 0o7777) == "0o755"
     assert oct(result["api/v1/kaiwu_types.py"].mode & 0o7777) == "0o644"
     assert oct(result["hack/run.sh"].mode & 0o7777) == "0o755"
     assert oct(result["PROJECT"].mode & 0o7777) == "0o600"
@@ -278,7 +295,7 @@ def test_what_a_killed_run_left_is_reported(root: Path) -> None:
     assert recover(root).endswith("; changed since and kept: hack/run.sh, PROJECT")
     assert (root / "hack/run.sh").read_text() == "edited since\n"
     assert (root / "PROJECT").read_text() == "edited since\n"
-    assert not (root / "api").exists()
+    assert not (root / "api/v1").exists()
 
 
 def test_an_unreadable_list_is_reported(root: Path) -> None:
@@ -305,6 +322,68 @@ def test_a_file_created_meanwhile_is_not_replaced(root: Path) -> None:
     with pytest.raises(WriteError, match=r"^hack/run\.sh: was changed by another program"):
         write(root, changes)
     assert tree(root) == before
+
+
+def test_a_file_saved_before_it_is_deleted_stays(root: Path) -> None:
+    changes = list(plan_for(root).changes())
+    (root / "api/v2/deep/old_types.py").write_text("saved by an editor\n")
+    before = tree(root)
+    with pytest.raises(WriteError, match=r"^api/v2/deep/old_types\.py: was changed by another program"):
+        write(root, changes)
+    assert tree(root) == before
+
+
+def test_a_folder_that_got_a_file_meanwhile_stays(root: Path) -> None:
+    changes = list(plan_for(root).changes())
+
+    def hook(event: str, arguments: tuple[object, ...]) -> None:
+        if event == "os.rmdir" and str(arguments[0]).endswith("deep"):
+            (root / "api/v2/deep/new.py").write_text("new\n")
+
+    def body() -> None:
+        sys.addaudithook(hook)
+        write(root, changes)
+        os._exit(0)
+
+    assert in_child(body) == 0
+    assert [path.name for path in (root / "api/v2/deep").iterdir()] == ["new.py"]
+    assert recover(root) == ""
+
+
+def killed_at_the_end(root: Path) -> None:
+    """Write the plan and die before the list is removed."""
+
+    def body() -> None:
+        changes = list(plan_for(root).changes())
+
+        def hook(event: str, arguments: tuple[object, ...]) -> None:
+            if event == "os.remove" and str(arguments[0]).endswith("journal.json"):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        write(root, changes)
+
+    assert in_child(body) == -signal.SIGKILL
+
+
+def test_what_was_put_where_a_file_was_deleted_is_kept(root: Path) -> None:
+    killed_at_the_end(root)
+    assert not (root / "api/v2").exists()
+    (root / "api/v2/deep").mkdir(parents=True)
+    (root / "api/v2/deep/old_types.py").write_text("written since\n")
+    assert recover(root).endswith("; changed since and kept: api/v2/deep/old_types.py")
+    assert (root / "api/v2/deep/old_types.py").read_text() == "written since\n"
+    assert (root / "hooks.sh").read_text() == "#!/bin/sh\n"
+    assert not (root / "hack/hooks.sh").exists()
+
+
+def test_a_deleted_file_is_not_restored_through_a_link(root: Path, tmp_path: Path) -> None:
+    killed_at_the_end(root)
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "deep").mkdir(parents=True)
+    (root / "api/v2").symlink_to(elsewhere)
+    assert "kept: api/v2/deep/old_types.py" in recover(root)
+    assert list((elsewhere / "deep").iterdir()) == []
 
 
 def test_a_limit_on_file_sizes(root: Path) -> None:
