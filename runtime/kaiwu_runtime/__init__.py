@@ -7,10 +7,10 @@ The names are imported when they are first used, so that a program which needs o
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 from kaiwu_runtime import _lightkube
+from kaiwu_runtime.lazy_names import lazy_names
 from kaiwu_runtime.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -128,14 +128,7 @@ _MODULES = {
 
 _lightkube.defer()
 
-
-def __getattr__(name: str) -> object:
-    module = _MODULES.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazy_names(__name__, _MODULES)
 
 
 def __dir__() -> list[str]:

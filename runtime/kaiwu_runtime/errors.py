@@ -37,6 +37,33 @@ from typing import Any
 
 from kaiwu_runtime.missing_rule import missing_rule
 
+__all__ = [
+    "APIConnectionError",
+    "APIError",
+    "APIStatusError",
+    "AlreadyExistsError",
+    "BadRequestError",
+    "ConfigurationError",
+    "ConflictError",
+    "ControlPlaneError",
+    "ConversionError",
+    "CredentialsError",
+    "DecodeError",
+    "DefinitionError",
+    "ForbiddenError",
+    "GoneError",
+    "InvalidError",
+    "KaiwuError",
+    "MethodNotAllowedError",
+    "NotFoundError",
+    "RetryAfter",
+    "ServerError",
+    "TerminalError",
+    "TooManyRequestsError",
+    "UnauthorizedError",
+    "WatchInterruptedError",
+]
+
 
 class KaiwuError(Exception):
     """Base of every error of kaiwu-runtime."""

@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 _HOPELESS = (NotFoundError, ForbiddenError, UnauthorizedError, ConfigurationError)
 
 EventHandler = Callable[[ObjectEvent], None]
+"""Called for every change of an object in the cache, in the event loop; it must not block."""
 
 
 class Informer:

@@ -12,6 +12,7 @@ from kaiwu_runtime.controller.request import Request
 
 EventHandlerFunction = Callable[[ObjectEvent], Iterable[Request]]
 MapFunction = Callable[[CachedObject], Iterable[Request]]
+"""From an object that changed to the requests that it wakes; called for every change, it must not block."""
 
 
 def enqueue_object(event: ObjectEvent) -> Iterable[Request]:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from kaiwu_runtime.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from kaiwu_runtime.generator.crd import CustomResourceDefinition, build_crds
@@ -15,16 +16,12 @@ if TYPE_CHECKING:
 
 __all__ = ["CustomResourceDefinition", "build_crds", "build_roles", "resource_schema"]
 
-_MODULES = {
-    "CustomResourceDefinition": "crd",
-    "build_crds": "crd",
-    "build_roles": "rbac",
-    "resource_schema": "model_schema",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Import a name when it is first asked for, so that one module of the package does not load them all."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CustomResourceDefinition": "crd",
+        "build_crds": "crd",
+        "build_roles": "rbac",
+        "resource_schema": "model_schema",
+    },
+)

@@ -1,1 +1,24 @@
 """Requests to an API server: the transport protocol, its HTTP implementation, connections, pages and paths."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaiwu_runtime.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.rest.http_transport import HTTPTransport
+    from kaiwu_runtime.rest.transport import Transport
+
+__all__ = [
+    "HTTPTransport",
+    "Transport",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "HTTPTransport": "http_transport",
+        "Transport": "transport",
+    },
+)

@@ -1,1 +1,26 @@
 """What a process serves: the ports, their certificates, and the probes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaiwu_runtime.lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.serving.certificate_options import WebhookCertificateOptions
+    from kaiwu_runtime.serving.probes import Check, Probes
+
+__all__ = [
+    "Check",
+    "Probes",
+    "WebhookCertificateOptions",
+]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Check": "probes",
+        "Probes": "probes",
+        "WebhookCertificateOptions": "certificate_options",
+    },
+)
