@@ -93,7 +93,7 @@ def is_described(name: str) -> bool:
     """Whether the package or a module of it assigns the name and puts a string below."""
     package, _, last = name.rpartition(".")
     folder = Path(str(importlib.import_module(package).__file__)).parent
-    for file in sorted(folder.glob("*.py")):
+    for file in sorted(folder.rglob("*.py")):
         body = ast.parse(file.read_text()).body
         for node, following in zip(body, [*body[1:], None], strict=True):
             targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]

@@ -8,7 +8,7 @@ See https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, ClassVar, Protocol, Self, cast
 
 from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.api.rbac import READ, RBACRule
@@ -16,8 +16,14 @@ from kaiwu_runtime.api.resource import resource_definition
 from kaiwu_runtime.controller.builder import ControllerBuilder
 from kaiwu_runtime.errors import DefinitionError
 
-if TYPE_CHECKING:
-    from kaiwu_runtime.controller.object_reconciler import ObjectReconciler
+
+class Buildable(Protocol):
+    """What the rules of a reconciler are found from; an ObjectReconciler has it, and `kind`."""
+
+    finalizer: ClassVar[str]
+
+    def build(self, controller: ControllerBuilder) -> ControllerBuilder:
+        """Name what the controller watches beside its kind."""
 
 
 class _Anything:
@@ -39,7 +45,7 @@ class _Recorder(ControllerBuilder):
         return self
 
 
-def required_rules(reconciler: type[ObjectReconciler[Any]]) -> tuple[RBACRule, ...]:
+def required_rules(reconciler: type[Buildable]) -> tuple[RBACRule, ...]:
     """Return the rules for a reconciler's own kind, its status, finalizers and events, and for what it watches.
 
     Args:
@@ -71,7 +77,7 @@ def required_rules(reconciler: type[ObjectReconciler[Any]]) -> tuple[RBACRule, .
     return tuple(rules)
 
 
-def _watched(reconciler: type[ObjectReconciler[Any]]) -> tuple[list[type[Any]], list[type[Any]]]:
+def _watched(reconciler: type[Buildable]) -> tuple[list[type[Any]], list[type[Any]]]:
     """Return the kinds that a reconciler owns, and those that it watches."""
     stand_in = type(reconciler.__name__, (reconciler,), {"__getattr__": lambda _, name: getattr(_Anything(), name)})
     builder = _Recorder(cast("Any", _Anything()))

@@ -6,7 +6,7 @@ import inspect
 import sys
 import types
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, Union, get_args, get_origin
+from typing import Any, Protocol, TypeVar, Union, get_args, get_origin
 
 from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.cache.cache import Cache
@@ -15,9 +15,6 @@ from kaiwu_runtime.client.reader import Reader
 from kaiwu_runtime.clock import Clock
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.recorder import EventRecorder
-
-if TYPE_CHECKING:
-    from kaiwu_runtime.manager.manager import Manager
 
 T = TypeVar("T")
 
@@ -28,7 +25,26 @@ Values = dict[type[Any], Callable[[type[Any]], object]]
 """For each type, what returns its value for a class that is made."""
 
 
-def own_values(manager: Manager) -> Values:
+class Provider(Protocol):
+    """What a manager has for the constructors of a project's classes."""
+
+    @property
+    def client(self) -> Client:
+        """Reads from the cache, writes to the API server."""
+
+    @property
+    def api_reader(self) -> Client:
+        """Reads from and writes to the API server, past the cache."""
+
+    @property
+    def cache(self) -> Cache:
+        """The informers of every kind that is watched or read."""
+
+    def event_recorder(self, name: str) -> EventRecorder:
+        """Return a recorder of events that names a controller as their source."""
+
+
+def own_values(manager: Provider) -> Values:
     """Return what a manager has for constructors by itself."""
     return {
         Client: lambda _: manager.client,
