@@ -1,20 +1,20 @@
-"""How long somebody waits who was refused or found nobody: longer each time, and never together with the others."""
+"""Exponential back-off with jitter, for retries of requests that were rejected or got no response."""
 
 from __future__ import annotations
 
 import random
 
 _MOST_DOUBLINGS = 32
-"""More is over every cap, and in the end no float: a night without an API server has a thousand failures."""
+"""Maximum exponent: larger powers exceed every cap and finally the range of a float."""
 
 
 def back_off(failures: int, *, first: float, max_delay: float) -> float:
-    """Return the seconds to wait, between half of what is due and all of it.
+    """Return the seconds to wait, at random between half of the delay and all of it.
 
     Args:
-        failures: How many there were before this one.
-        first: Seconds that are due after the first; doubled with each further one.
-        max_delay: Seconds that are never exceeded.
+        failures: Number of failures before this one.
+        first: Delay in seconds after the first failure; doubled with each further one.
+        max_delay: Maximum delay in seconds.
     """
     due = min(max_delay, first * 2.0 ** min(failures, _MOST_DOUBLINGS))
     return random.uniform(due / 2, due)  # noqa: S311

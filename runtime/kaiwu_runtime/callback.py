@@ -1,9 +1,9 @@
-"""Calling code that a user wrote: predicates, map functions, indexes, transforms, checks, webhooks, validators.
+"""Call code that a user wrote: predicates, map functions, indexes, transforms, checks, webhooks, validators.
 
-An asyncio program gives some exceptions a meaning of its own: SystemExit and KeyboardInterrupt leave the event loop at
-once, CancelledError and GeneratorExit end the task they arrive in, without a word. Raised by a callback they would end
-the operator, or the watch that happened to call it. So every callback runs in one of the ways below: whatever it
-raises is an ``Exception`` to the caller, who decides what one failure costs.
+Some exceptions have a special meaning in asyncio: SystemExit and KeyboardInterrupt leave the event loop at once,
+CancelledError and GeneratorExit silently end the task that they reach. Raised by a callback they would end the
+operator, or the watch that called it. So every callback is called by one of the functions below, which convert
+whatever it raises to an ``Exception``; the caller decides how to handle it.
 
 See https://docs.python.org/3/library/exceptions.html#BaseException
 """
@@ -21,14 +21,14 @@ R = TypeVar("R")
 
 
 class CallbackError(Exception):
-    """A callback raised an exception that ends tasks or processes; the cause says which."""
+    """A callback raised an exception that ends tasks or processes; ``__cause__`` is that exception."""
 
 
 def contained(error: BaseException) -> Exception:
-    """Return what a callback raised as an exception that ends neither the task nor the process.
+    """Convert what a callback raised to an exception that does not end the task or the process.
 
     Args:
-        error: What the callback raised; an ``Exception`` is returned as it is.
+        error: What the callback raised; an ``Exception`` is returned unchanged.
     """
     if isinstance(error, Exception):
         return error
@@ -40,10 +40,10 @@ def contained(error: BaseException) -> Exception:
 
 
 def is_delivered(error: BaseException) -> bool:
-    """Tell whether asyncio raised an exception in the present task from outside, and no callback did.
+    """Return whether asyncio, and not a callback, raised an exception in the current task.
 
-    A task that is being cancelled, and a coroutine that is closed, must end. A callback that awaits a cancelled future,
-    on the other hand, has failed like any other.
+    A task that is being cancelled, and a coroutine that is closed, must end. In contrast, a callback that awaits a
+    cancelled future has failed like any other.
     """
     if isinstance(error, asyncio.CancelledError):
         task = _current_task()
@@ -55,7 +55,7 @@ def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Call a plain function of a user.
 
     Raises:
-        Exception: Whatever the function raised; :class:`CallbackError` in the place of what is no ``Exception``.
+        Exception: What the function raised; :class:`CallbackError` for exceptions that are not an ``Exception``.
     """
     try:
         return function(*args, **kwargs)
@@ -67,7 +67,7 @@ def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
 
 
 async def wait(awaitable: Awaitable[R]) -> R:
-    """Await what a user's function returned.
+    """Await the result of a user's function.
 
     Raises:
         Exception: See `call`.
@@ -87,12 +87,12 @@ async def wait(awaitable: Awaitable[R]) -> R:
 def _current_task() -> asyncio.Task[object] | None:
     try:
         return asyncio.current_task()
-    except RuntimeError:  # no event loop: the interpreter closes what is left
+    except RuntimeError:  # no event loop: the interpreter is closing coroutines at exit
         return None
 
 
 def one_line(error: BaseException) -> str:
-    """Return the text of an exception in one line; empty when its class cannot give one."""
+    """Return the text of an exception in one line; empty if its class fails to give one."""
     try:
         return " ".join(str(error).split())
     except BaseException:  # noqa: BLE001 - an exception class of the user's

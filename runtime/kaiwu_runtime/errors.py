@@ -1,19 +1,19 @@
-"""Every error kaiwu-runtime raises.
+"""The exceptions that kaiwu-runtime raises.
 
 KaiwuError
 ├── ConfigurationError        no usable kubeconfig, credentials, flag or project file
 ├── DefinitionError           an API type or an RBAC rule that cannot become a valid manifest
 ├── DecodeError               an object that does not fit its type
 ├── ConversionError           an object cannot be converted to another version of its kind
-├── AdmissionDenied           raised by a webhook that refuses a request; in kaiwu_runtime.webhook
+├── AdmissionDenied           raised by a webhook that rejects a request; in kaiwu_runtime.webhook
 ├── RetryAfter                raised by a reconciler: try again later, without an error
 ├── TerminalError             raised by a reconciler: do not retry until the object changes
 ├── ControlPlaneError         envtest cannot find, start or stop a control plane
-└── APIError                  the API server refused, or could not be reached
-    ├── APIConnectionError    no answer: refused, reset, timed out
+└── APIError                  the API server rejected a request, or could not be reached
+    ├── APIConnectionError    no response: refused, reset, timed out
     │   ├── CredentialsError      no credentials at the moment; also a ConfigurationError
-    │   └── WatchInterruptedError a watch that had begun broke or fell silent
-    └── APIStatusError        an answer with a Status object
+    │   └── WatchInterruptedError an established watch broke or became silent
+    └── APIStatusError        a response with a Status object
         ├── BadRequestError       400
         ├── UnauthorizedError     401
         ├── ForbiddenError        403
@@ -66,25 +66,25 @@ __all__ = [
 
 
 class KaiwuError(Exception):
-    """Base of every error of kaiwu-runtime."""
+    """Base class of all exceptions of kaiwu-runtime."""
 
 
 class ConfigurationError(KaiwuError):
-    """The configuration names something that is missing, unreadable or contradictory."""
+    """The configuration is missing, unreadable or contradictory."""
 
 
 class DefinitionError(KaiwuError):
-    """An API type or an RBAC rule that the API server would refuse; names the model and the field."""
+    """The API server would reject an API type or an RBAC rule; the message names the model and the field."""
 
 
 class DecodeError(KaiwuError):
-    """An object from the API server does not fit the type it was asked for as.
+    """An object from the API server does not fit the requested type.
 
     Attributes:
-        kind: The type; None for what is no object.
-        namespace: The object's namespace; empty when it has none or its metadata is unreadable.
-        name: Its name, likewise.
-        decoded: Of a list, the objects that do fit.
+        kind: The type; None if the data is not an object.
+        namespace: The object's namespace; empty if it has none or its metadata is unreadable.
+        name: The object's name; empty if its metadata is unreadable.
+        decoded: For a list, the objects that fit.
     """
 
     def __init__(
@@ -108,17 +108,17 @@ class ConversionError(KaiwuError):
 
 
 class TerminalError(KaiwuError):
-    """Raised by a reconciler whose object cannot succeed until somebody changes it."""
+    """Raised by a reconciler if its object cannot succeed until it is changed."""
 
 
 class RetryAfter(KaiwuError):  # noqa: N818 - as in HTTP: an instruction, not a failure
-    """Raised by a reconciler that waits for something outside: a service that is down, a job that is not done.
+    """Raised by a reconciler that waits for something external: a service that is down, a job that is not done.
 
-    It is no failure of the operator: one line in the log at level info, no stack, no error in the metrics.
+    It is not a failure of the operator: one line in the log at level info, no stack trace, no error in the metrics.
 
     Args:
-        message: What is waited for: ``the registry answers 503``.
-        seconds: When to reconcile again, in seconds or as a timedelta; it ends the back-off. None, and 0 or less, is
+        message: The reason for the wait: ``the registry answers 503``.
+        seconds: When to reconcile again, in seconds or as a timedelta; it resets the back-off. None, and 0 or less:
             with back-off.
 
     Raises:
@@ -142,38 +142,38 @@ class APIError(KaiwuError):
 
     @property
     def may_pass(self) -> bool:
-        """Whether the same request may succeed later, with nobody changing anything for it."""
+        """Whether the same request may succeed later without any change."""
         return True
 
 
 class APIConnectionError(APIError):
-    """The API server gave no complete answer; the request may or may not have taken effect."""
+    """The API server gave no complete response; the request may or may not have taken effect."""
 
 
 class CredentialsError(APIConnectionError, ConfigurationError):
     """The credentials could not be renewed, so the request was not sent.
 
-    An exec plugin fails when its identity provider is down, and a token file is empty while it is replaced: the same
-    request may succeed later. Code that retries an :class:`APIError` retries this one, too.
+    An exec plugin fails while its identity provider is down, and a token file may be empty while it is replaced: the
+    same request may succeed later. Code that retries an :class:`APIError` also retries this error.
     """
 
 
 class WatchInterruptedError(APIConnectionError):
-    """A watch that the server had accepted broke or fell silent; it can be resumed at once."""
+    """A watch that the server had accepted broke or became silent; it can be resumed at once."""
 
 
 class APIStatusError(APIError):
-    """The API server answered with a failure.
+    """The API server responded with a failure.
 
-    As text it is the server's message, with the missing ``@rbac`` decorator and the server's warnings after it.
+    Its text is the server's message, followed by the missing ``@rbac`` decorator and the server's warnings.
 
     Attributes:
         message: The server's message.
         code: HTTP status code.
-        reason: Machine-readable reason of the Status object, for example ``NotFound``; empty when there was none.
-        details: ``details`` of the Status object; empty when there was none.
-        retry_after: Seconds the server asked to wait, or None.
-        warnings: What the server warned of beside the refusal, an unknown field for instance.
+        reason: Machine-readable reason of the Status object, for example ``NotFound``; empty if there was none.
+        details: ``details`` of the Status object; empty if there was none.
+        retry_after: Seconds that the server asked to wait, or None.
+        warnings: Warnings that the server sent with the failure, for instance about an unknown field.
 
     See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
     """
@@ -204,11 +204,11 @@ class APIStatusError(APIError):
 
     @property
     def may_pass(self) -> bool:
-        """See :class:`APIError`: the server is not well, is busy, or does not know us yet."""
+        """See :class:`APIError`: the server is failing or busy, or has not accepted new credentials yet."""
         return self.code in {401, 429} or self.code >= 500
 
     def has_cause(self, reason: str) -> bool:
-        """Tell whether one of the causes in `details` has a reason, for example ``NamespaceTerminating``."""
+        """Return whether one of the causes in `details` has a reason, for example ``NamespaceTerminating``."""
         return any(cause.get("reason") == reason for cause in self.details.get("causes") or ())
 
 
@@ -237,12 +237,12 @@ class ConflictError(APIStatusError):
 
     @property
     def is_ownership(self) -> bool:
-        """Whether another field manager owns a field: trying again does not help, until somebody forces it."""
+        """Whether another field manager owns a field: a retry fails again unless it is forced."""
         return self.has_cause("FieldManagerConflict")
 
     @property
     def may_pass(self) -> bool:
-        """See :class:`APIError`: somebody else wrote in between, who may be done by then."""
+        """See :class:`APIError`: another client changed the object in between, and a retry may succeed."""
         return not self.is_ownership
 
 
@@ -259,7 +259,7 @@ class InvalidError(APIStatusError):
 
 
 class TooManyRequestsError(APIStatusError):
-    """429: slow down; ``retry_after`` says how long."""
+    """429: too many requests; ``retry_after`` is the time to wait."""
 
 
 class ServerError(APIStatusError):
@@ -284,7 +284,7 @@ REASONS: Mapping[int, str] = MappingProxyType(
         504: "Timeout",
     }
 )
-"""The reason that a Status object usually has with a status code."""
+"""The usual reason of a Status object for each status code."""
 
 _BY_CODE: dict[int, type[APIStatusError]] = {
     400: BadRequestError,
@@ -302,10 +302,10 @@ _BY_CODE: dict[int, type[APIStatusError]] = {
 def error_from_status(
     status: dict[str, Any], *, code: int, retry_after: float | None = None, warnings: Sequence[str] = ()
 ) -> APIStatusError:
-    """Return the typed error for a Status object, or for what a proxy answered instead of one.
+    """Return the typed error for a Status object, or for a proxy's response without one.
 
     Args:
-        status: The decoded Status; an empty dictionary when the body was none.
+        status: The decoded Status; an empty dictionary if the body was not a Status.
         code: HTTP status code of the response, or the Status's own code for an ERROR event of a watch.
         retry_after: Seconds from the Retry-After header, or None.
         warnings: Texts of the Warning headers.
@@ -319,5 +319,5 @@ def error_from_status(
     else:
         kind = _BY_CODE.get(code, ServerError if code >= 500 else APIStatusError)
     details = status.get("details")
-    known = details if isinstance(details, dict) else None  # a proxy's JSON may have anything there
+    known = details if isinstance(details, dict) else None  # JSON from a proxy may have any value there
     return kind(message, code=code, reason=reason, details=known, retry_after=retry_after, warnings=warnings)

@@ -1,7 +1,7 @@
-"""Children that a user's code forks: they are not the operator, whatever they have inherited of it.
+"""End child processes that a user's code forks before they continue as a second operator.
 
-When a child returns from the callback that forked it, or calls ``sys.exit()`` there, it would go on as a second
-operator on the same connections. The signals of a child are the subject of
+A child that returns from the callback that forked it, or calls ``sys.exit()`` there, would otherwise continue as a
+second operator on the same connections. The signals of a child are the subject of
 :mod:`~kaiwu_runtime.manager.signals`.
 
 See https://docs.python.org/3/library/os.html#os.register_at_fork
@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _running = 0
-"""Managers that run in this process."""
+"""Number of managers that run in this process."""
 
 _is_child = False
 """Whether this process was forked while a manager ran, and has not started one of its own."""
@@ -24,7 +24,7 @@ _is_child = False
 
 @contextmanager
 def operator() -> Iterator[None]:
-    """Say that a manager runs in this process as long as the block does."""
+    """Count a manager as running in this process while the block runs."""
     global _running, _is_child  # noqa: PLW0603 - a fact about the process
     _running += 1
     _is_child = False
@@ -35,9 +35,9 @@ def operator() -> Iterator[None]:
 
 
 def leave_child(error: BaseException | None = None) -> None:
-    """End the process when it is a child of the operator's; else do nothing.
+    """End the process if it is a forked child of the operator; otherwise do nothing.
 
-    Called when a user's code has returned or raised, where an operator goes on with its own work.
+    Called after a user's code has returned or raised, before the operator continues with its own work.
 
     Args:
         error: What the code raised; None when it returned.
@@ -57,7 +57,7 @@ def leave_child(error: BaseException | None = None) -> None:
             stream.flush()
         except (OSError, ValueError, AttributeError):
             continue
-    # Not sys.exit(): what would be closed and joined on the way belongs to the parent.
+    # Not sys.exit(): it would close and join objects that belong to the parent.
     os._exit(status & 0xFF)
 
 

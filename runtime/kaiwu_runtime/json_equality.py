@@ -17,7 +17,7 @@ def json_equal(one: Any, other: Any) -> bool:  # noqa: ANN401 - any JSON value
 
     Args:
         one: A value as a JSON decoder returns it; tuples count as lists.
-        other: Another one.
+        other: The value to compare with.
     """
     pending = [(one, other)]
     while pending:

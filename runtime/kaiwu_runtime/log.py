@@ -1,7 +1,7 @@
-"""Structured logs: JSON in a cluster, readable lines on a terminal, with the object at hand on every line.
+"""Structured logs: JSON in a cluster, readable lines on a terminal, with the current object on every line.
 
-Everything goes through the standard ``logging`` module. ``extra={"replicas": 3}`` adds fields to a line, and the
-fields of :func:`bound` are on every line inside its block, also in the code of a reconciler that knows nothing of it.
+All lines go through the standard ``logging`` module. ``extra={"replicas": 3}`` adds fields to a line, and the fields of
+:func:`bound` are added to every line inside its block, including lines of the reconciler and of libraries.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 
 _bound: ContextVar[Mapping[str, object]] = ContextVar("kaiwu_log_fields", default=MappingProxyType({}))
 _STANDARD = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {"message", "asctime", "taskName"}
-# What a terminal, or a program that reads lines, takes for more than a character: controls, other line ends, marks that
-# turn the direction of text, and halves of characters, which no file can hold.
+# Characters with a special meaning for a terminal or for a program that reads lines: controls, other line ends, marks
+# that change the direction of text, and lone surrogates, which cannot be encoded.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _DEPTH = 8
-"""Levels of collections in a field that are shown."""
+"""Maximum depth of nested collections that is shown in a field."""
 
 _COLOURS = {"DEBUG": "\x1b[2m", "WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[31;1m"}
 _RESET = "\x1b[0m"
 
 
 class bound:  # noqa: N801 - used like a function
-    """Put fields on every line that is logged inside the block, by this task and the threads it starts.
+    """Add fields to every line that is logged inside the block, by this task and the threads it starts.
 
-    A class because each reconcile enters it: what contextlib makes of a generator costs three times as much.
+    This is a class because each reconcile enters it: a generator with contextlib costs three times as much.
     """
 
     __slots__ = ("_fields", "_token")
@@ -56,10 +56,10 @@ class bound:  # noqa: N801 - used like a function
 
 
 def fields_of(record: logging.LogRecord) -> dict[str, object]:
-    """Return the fields of a line: those bound around it, then its own; a secret's value is never among them."""
+    """Return the fields of a line: first the bound ones, then its own; values of secrets are hidden."""
     own = {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
     nested = own.pop("fields", None)
-    if isinstance(nested, Mapping):  # for names that logging keeps for itself, such as "name"
+    if isinstance(nested, Mapping):  # for names that logging reserves, such as "name"
         own.update(nested)
     return _loggable({**_bound.get(), **own})
 
@@ -78,12 +78,12 @@ def _loggable(fields: Mapping[Any, object], depth: int = 0) -> dict[str, object]
 
 
 def _is_plain(value: object) -> bool:
-    """Tell whether a value cannot be a credential: a number of tokens, for example."""
+    """Return whether a value cannot be a credential: a number of tokens, for example."""
     return value is None or isinstance(value, bool | int | float)
 
 
 def _value(value: object, depth: int = 0) -> object:
-    """Return what a line shows of a value: of an object its name only, for it may be a Secret."""
+    """Return the loggable form of a value: only the name of an object, because it may be a Secret."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
@@ -106,7 +106,7 @@ def _value(value: object, depth: int = 0) -> object:
 
 
 def _is_record(value: object) -> bool:
-    """Tell whether the text of an object would be all of its fields: a model, a struct, a dataclass."""
+    """Return whether the text of an object would contain all of its fields: a model, a struct, a dataclass."""
     kind = type(value)
     if hasattr(kind, "__pydantic_fields__") or hasattr(kind, "__struct_fields__") or hasattr(kind, "__attrs_attrs__"):
         return True
@@ -114,7 +114,7 @@ def _is_record(value: object) -> bool:
 
 
 def _has_own_text(value: object) -> bool:
-    """Tell whether the class of a collection says how it is shown, as ObjectKey does."""
+    """Return whether the class of a collection defines its own text, as ObjectKey does."""
     return type(value).__str__ is not object.__str__
 
 
@@ -126,7 +126,7 @@ def _text(value: object) -> str:
 
 
 def _message(record: logging.LogRecord) -> str:
-    """Return the message, in which objects are shown as fields show them."""
+    """Return the message, with objects in the same form as in fields."""
     text = record.msg if isinstance(record.msg, str) else str(_value(record.msg))
     if not record.args:
         return text
@@ -136,7 +136,7 @@ def _message(record: logging.LogRecord) -> str:
             return text % _loggable(arguments)
         return text % tuple(_argument(value) for value in arguments)
     except (TypeError, ValueError, KeyError):
-        # A mistake in the call; logging itself would write a stack to standard error for each.
+        # An invalid call; logging itself would write a stack trace to standard error each time.
         return f"{text} {_value(tuple(arguments))}"
 
 
@@ -146,9 +146,9 @@ def _argument(value: object) -> object:
 
 
 def identifier() -> str:
-    """Return a random UUID, for a reconcile's lines or a process's name; see :class:`Identifier`.
+    """Return a random UUID, for the lines of a reconcile or the name of a process; see :class:`Identifier`.
 
-    The uuid module would ask which platform this is, for the sake of other kinds of UUID.
+    The uuid module is slow to import, because it detects the platform for other kinds of UUID.
 
     See https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-4
     """
@@ -158,7 +158,7 @@ def identifier() -> str:
 
 
 class Identifier:
-    """An :func:`identifier` that is made when a line shows it for the first time: most reconciles log nothing."""
+    """An :func:`identifier` that is created when a line first shows it, because most reconciles log nothing."""
 
     __slots__ = ("_text",)
 
@@ -172,7 +172,7 @@ class Identifier:
 
 
 class JSONFormatter(logging.Formatter):
-    """One JSON object per line, with the names controller-runtime's logs have."""
+    """Format lines as JSON objects, with the field names of controller-runtime's logs."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
@@ -189,7 +189,7 @@ class JSONFormatter(logging.Formatter):
 
 
 class ConsoleFormatter(logging.Formatter):
-    """A line for a person: time, level, message, then the fields.
+    """Format lines for people: time, level, message, then the fields.
 
     Args:
         colour: Whether levels are coloured.
@@ -208,7 +208,7 @@ class ConsoleFormatter(logging.Formatter):
         fields = " ".join(f"{_printable(name)}={_shown(value)}" for name, value in fields_of(record).items())
         line = f"{time} {level} {_printable(_message(record))}" + (f"  {fields}" if fields else "")
         if record.exc_info:
-            # Indented, so that no line of it can be taken for a line of the log.
+            # Indented, so that its lines cannot be mistaken for lines of the log.
             stack = self.formatException(record.exc_info).split("\n")
             line = "\n".join([line, *(f"    {_printable(part)}" for part in stack)])
         return redact(line)
@@ -239,12 +239,12 @@ def _console_escape(found: re.Match[str]) -> str:
 
 
 def configure(*, level: str = "info", format: LogFormat = "auto", stream: TextIO | None = None) -> None:  # noqa: A002
-    """Send every log line to one stream.
+    """Send all log lines to one stream.
 
     Args:
-        level: ``debug``, ``info``, ``warning`` or ``error``.
-        format: ``console``, ``json``, or ``auto``: console when the stream is a terminal.
-        stream: Default is standard error.
+        level: Minimum level: ``debug``, ``info``, ``warning`` or ``error``.
+        format: ``console``, ``json``, or ``auto``: console if the stream is a terminal.
+        stream: Default: standard error.
     """
     stream = stream or sys.stderr
     terminal = stream.isatty()

@@ -1,4 +1,4 @@
-"""Reads manifests as kubectl does: YAML or JSON, several documents, lists of objects.
+"""Read manifests as kubectl does: YAML or JSON, several documents, lists of objects.
 
 kubectl reads YAML with a parser that knows YAML 1.1's booleans (``yes``, ``on``), but neither its dates nor its ``=``,
 and numbers as Go writes them (``1e3``, ``0o17``); PyYAML differs in all of these.
@@ -30,7 +30,7 @@ _FLOAT = re.compile(
 
 
 class ManifestError(ValueError):
-    """A text that holds no manifests; the message is one line that follows the name of the file."""
+    """A text does not contain manifests; the message is one line that follows the name of the file."""
 
 
 class _Loader(_BASE):  # type: ignore[misc]  # libyaml's loader where PyYAML was built with it
@@ -70,14 +70,14 @@ _Loader.add_constructor(_TAG + "merge", _BASE.construct_yaml_str)  # as a value 
 
 
 def read_manifests(data: bytes) -> list[dict[str, Any]]:
-    """Return the objects in a file's content, those of lists one by one; empty documents are passed over.
+    """Return the objects in a file's content, including the items of lists; skip empty documents.
 
     Args:
         data: UTF-8, or UTF-16 with a byte order mark.
 
     Raises:
-        ManifestError: It is neither YAML nor JSON, holds what JSON cannot hold, or grows beyond 5 million values by
-            its aliases.
+        ManifestError: It is not YAML or JSON, contains values that JSON cannot represent, or has more than 5 million
+            values through its aliases.
     """
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data.startswith(mark)), "utf-8")
     try:
@@ -112,7 +112,7 @@ def _documents(text: str) -> Iterator[Any]:
 
 
 def _check_depth(text: str) -> None:
-    """Refuse what is nested so deeply that libyaml's composer would end the process; it counts no depth itself."""
+    """Reject documents so deeply nested that libyaml's composer, which has no limit, would crash the process."""
     if text.count("[") + text.count("{") <= _MAX_DEPTH and not _INDENTED.search(text):
         return
     depth = 0
@@ -139,7 +139,7 @@ def _json_documents(text: str) -> list[Any]:
 
 
 def _check_size(document: object) -> None:
-    """Refuse a document that would be huge when written out: aliases make it so, of a few lines."""
+    """Reject a short document whose aliases expand to a huge one."""
     sizes: dict[int, int] = {}
 
     def size(value: object) -> int:
@@ -147,7 +147,7 @@ def _check_size(document: object) -> None:
             return 1
         known = sizes.get(id(value))
         if known is None:
-            sizes[id(value)] = _MAX_VALUES  # a value inside itself
+            sizes[id(value)] = _MAX_VALUES  # a value that contains itself
             parts = value.values() if isinstance(value, dict) else value
             known = 1 + sum(size(part) for part in parts)
             sizes[id(value)] = known

@@ -1,4 +1,4 @@
-"""Which RBAC rule a refusal of the API server asks for.
+"""Find the missing RBAC rule from an error of the API server.
 
 See https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 """
@@ -16,10 +16,10 @@ _READ = ("get", "list", "watch")
 
 
 def missing_rule(message: str) -> str:
-    """Return which ``@rbac`` decorator is missing, in one line; empty when the message is another refusal.
+    """Return the missing ``@rbac`` decorator in one line; empty if the message has another cause.
 
     Args:
-        message: The message of an answer 403.
+        message: The message of a 403 response.
     """
     if "cannot set blockOwnerDeletion" in message:
         return (

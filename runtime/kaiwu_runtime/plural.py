@@ -1,19 +1,19 @@
 """The plural of a kind.
 
-Kubernetes has a rule of its own, not English at large: what its REST mapper guesses when it knows nothing else.
-Tools that guess the same way agree about ``kubectl get <plural>``; a dictionary would not.
+The rule is not English grammar, but that of Kubernetes' REST mapper, so that the result is the plural that other
+Kubernetes tools expect.
 """
 
 from __future__ import annotations
 
-# The one word the REST mapper leaves alone.
+# The only word that the REST mapper does not change.
 _SAME_IN_PLURAL = "endpoints"
 
 
 def pluralize(kind: str) -> str:
     """Return the lower-case plural of a kind: Policy gives policies, Ingress ingresses, Cluster clusters.
 
-    Gateway gives gatewaies, which is what ``kaiwuctl create api --plural`` and ``resource(plural=...)`` are for.
+    Gateway gives gatewaies; use ``kaiwuctl create api --plural`` and ``resource(plural=...)`` in such a case.
 
     Args:
         kind: CamelCase kind.

@@ -1,7 +1,7 @@
-"""Credentials in texts that people see: logs, errors, events, conditions, answers of webhooks and probes.
+"""Hide credentials in texts that people see: logs, errors, events, conditions, responses of webhooks and probes.
 
-A message is mostly another library's, with the URL or the header it was busy with. What looks like a credential is
-replaced, wherever the text came from; and a field whose name says that it holds one is not shown at all.
+Messages often come from other libraries and contain a URL or a header. Text that looks like a credential is replaced,
+whatever its origin, and a field whose name indicates a credential is not shown at all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 _HEADER = _pattern(r"(?P<keep>\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}")
 
 _JSON_WEB_TOKEN = _pattern(r"(?<![\w-])(?P<keep>)eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*")
-"""As service accounts have. The look behind keeps the search linear."""
+"""JSON Web Tokens, such as those of service accounts. The lookbehind keeps the search linear."""
 
 _PRIVATE_KEY = _pattern(
     r"(?P<keep>)-----BEGIN [A-Z ]*PRIVATE KEY-----[\w+/=\s\\]*(?:-----END [A-Z ]*PRIVATE KEY-----)?"
@@ -32,10 +32,10 @@ _PRIVATE_KEY = _pattern(
 _PASSWORD = _pattern(
     r"(?P<keep>://)[^/\s:@\"'?#]*:(?:[^/\s\"'<>]*(?=@)|(?!\d{1,5}[/?#])[^\s\"'<>]{0,512}(?=@))(?=@[\w.\[-])"
 )
-"""User and password of a URL, which may hold what they should not: "@", and "/" where no port can be meant."""
+"""User and password of a URL, also with an unescaped "@", or a "/" that cannot follow a port."""
 
 _USER = _pattern(r"(?P<keep>\b(?:https?|wss?|socks\w{0,2})://)[^/\s:@\"'?#]+(?=@)")
-"""A user alone may be a token; those of ssh and git are not."""
+"""A user without a password may be a token, except in ssh and git URLs."""
 
 _PARAMETER = _pattern(
     r"(?P<keep>(?:[?&;]|%3F|%26)[\w.\[-]{0,64}"
@@ -47,7 +47,7 @@ _PARAMETER = _pattern(
 )
 
 _MEMBER = _pattern(rf"(?P<keep>\\?[\"'](?:{_WORDS})\\?[\"']:\s?\\?[\"'])[^\"'\\]+")
-"""A member of a JSON object, perhaps in a string of JSON."""
+"""A member of a JSON object, also inside a JSON string."""
 
 _SECRET_PARTS = ("token", "passw", "passp", "pwd", "secret", "key", "sig", "cred", "auth", "code", "pass=", "jwt")
 
@@ -58,14 +58,16 @@ _SECRET_NAME = re.compile(
 _HARMLESS_ENDS = re.compile(
     r"(?:name|names|namespace|ref|refs|reference|type|kind|class|count|id|file|path|mount|version|s?expiry|expires(?:at|in)?|ttl|age|length|size|url|keys)$"
 )
-"""Fields that name or measure a credential and do not hold it: secretName, tokenExpiry, passwordFile."""
+"""Fields that name or describe a credential but do not contain it: secretName, tokenExpiry, passwordFile."""
 
 
 def redact(text: str) -> str:
-    """Return a text with what looks like a credential replaced by ``(hidden)``.
+    """Replace everything that looks like a credential in a text by ``(hidden)``.
+
+    Takes linear time, and little time for a text without credentials.
 
     Args:
-        text: Of any origin; takes linear time, and little for a text without credentials.
+        text: A text of any origin.
     """
     lowered = text.lower()
     if "bearer" in lowered or "basic" in lowered:
@@ -89,7 +91,7 @@ def _replacement(found: re.Match[str]) -> str:
 
 
 def is_secret_name(name: str) -> bool:
-    """Tell whether a field of that name holds a credential; ``secretName`` and ``tokenCount`` do not.
+    """Return whether the name of a field indicates a credential; ``secretName`` and ``tokenCount`` do not.
 
     Args:
         name: In any notation: ``clientSecret``, ``client_secret``, ``CLIENT-SECRET``.

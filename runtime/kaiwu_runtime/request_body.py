@@ -1,10 +1,10 @@
-"""Bodies that the API server reads as what they are.
+"""Encode request bodies so that the API server reads exactly the intended values.
 
-It keeps ``-0.0`` as a float that never equals the ``0`` it reads back, so that each write of it is a change.
+The API server keeps ``-0.0`` as a float that never equals the ``0`` it reads back, so each write of it is a change.
 
-It reads the body of an apply as YAML, which differs from JSON in what a string may hold unescaped (U+2028 and U+0085
-are line breaks, control characters and noncharacters are refused), and in that the key of a mapping ends within 1024
-characters unless it is marked as a key.
+It reads the body of an apply as YAML, in which some characters must be escaped that JSON allows in a string (U+2028
+and U+0085 are line breaks, control characters and noncharacters are rejected), and in which the key of a mapping ends
+within 1024 characters unless it is marked as a key.
 
 See https://yaml.org/spec/1.1/#id868524 and https://yaml.org/spec/1.1/#simple%20key/
 """
@@ -23,7 +23,7 @@ _NEGATIVE_ZERO = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|-0\.0(?![0-9eE])', re.
 
 
 def json_body(body: bytes) -> bytes:
-    """Return a JSON document with ``0`` in the place of ``-0.0``.
+    """Replace ``-0.0`` by ``0`` in a JSON document.
 
     Args:
         body: JSON in UTF-8.
@@ -34,11 +34,11 @@ def json_body(body: bytes) -> bytes:
 
 
 def yaml_body(body: bytes) -> bytes:
-    """Return a JSON document as one that is the same value to a YAML parser.
+    """Convert a JSON document to one that a YAML parser reads as the same value.
 
     Args:
-        body: JSON in UTF-8, without blanks, in which characters beyond ASCII are not escaped. What does not begin as
-            an object does stays as it is: it may be YAML already.
+        body: JSON in UTF-8, without blanks, in which characters beyond ASCII are not escaped. A body that does not
+            begin as a JSON object is returned unchanged: it may be YAML already.
     """
     if not body.startswith(b"{"):
         return body
@@ -50,7 +50,7 @@ def yaml_body(body: bytes) -> bytes:
 
 
 def _may_have_long_strings(body: bytes) -> bool:
-    # Each string of that length covers one of these windows: that takes a fraction of the time of looking at each.
+    # Each string of that length covers one of these windows: checking the windows is much faster than checking strings.
     windows = range(0, len(body), _WINDOW)
     return any(body.find(b'"', start, start + _WINDOW) < 0 for start in windows) or b'\\"' in body
 

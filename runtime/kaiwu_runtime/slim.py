@@ -1,8 +1,8 @@
-"""Makes an installation smaller without changing what it does: `python -m kaiwu_runtime.slim FOLDER`.
+"""Make an installation smaller without changing its behaviour: `python -m kaiwu_runtime.slim FOLDER`.
 
-Compiled modules come with symbol tables that only a debugger reads, often larger than the code: in an operator's
-image they are a third of what it adds to its base. The loader needs none of them, so a file is cut off where the last
-thing ends that it does need. A container image for Python has no `strip`, hence this.
+Compiled modules contain symbol tables that only debuggers read and that are often larger than the code: they are a
+third of what an operator's image adds to its base. The loader does not need them, so each file is truncated after the
+last part that it needs. Container images for Python do not have `strip`.
 
 See https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html
 """
@@ -14,22 +14,22 @@ import struct
 import sys
 from pathlib import Path
 
-_IDENT = b"\x7fELF\x02\x01"  # 64 bits, little-endian: what amd64 and arm64 are
+_IDENT = b"\x7fELF\x02\x01"  # 64 bits, little-endian, as on amd64 and arm64
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SEGMENT = struct.Struct("<IIQQQQQQ")
 
 
 def strip(path: Path) -> int:
-    """Cut the symbol tables off a shared library.
+    """Remove the symbol tables of a shared library.
 
     Args:
-        path: The file; one that is no 64-bit little-endian ELF file stays as it is.
+        path: The file; not changed if it is not a 64-bit little-endian ELF file.
 
     Returns:
-        How many bytes it is smaller now.
+        The number of bytes removed.
 
     Raises:
-        OSError: It cannot be read or written; it is as before then.
+        OSError: The file cannot be read or written; it is unchanged.
     """
     content = path.read_bytes()
     if not content.startswith(_IDENT) or len(content) < _HEADER.size:
@@ -44,7 +44,7 @@ def strip(path: Path) -> int:
         end = max(end, segment[2] + segment[5])
     if end >= len(content):
         return 0
-    # The section headers are behind the end, and what they say is for linkers and debuggers.
+    # The section headers are removed too: only linkers and debuggers read them.
     header[6] = header[12] = header[13] = 0
     smaller = _HEADER.pack(*header) + content[_HEADER.size : end]
     temporary = path.with_name(f"{path.name}.slim")
@@ -58,7 +58,7 @@ def strip(path: Path) -> int:
 
 
 def slim(folder: Path) -> int:
-    """Strip every shared library below a folder, and return how many bytes that saved.
+    """Strip all shared libraries below a folder, and return the number of bytes saved.
 
     Args:
         folder: A virtual environment, for example.
@@ -70,13 +70,13 @@ def slim(folder: Path) -> int:
 
 
 def main(arguments: list[str]) -> int:
-    """Slim the folders that are named and say what it brought; 1 when one cannot be, 2 when none is named."""
+    """Strip the given folders and print the saved size; return 1 after a failure, 2 without a folder."""
     if not arguments or arguments[0].startswith("-"):
         sys.stderr.write("usage: python -m kaiwu_runtime.slim FOLDER...\n")
         return 2
     for name in arguments:
         if not Path(name).is_dir():
-            sys.stderr.write(f"error: {name} is no folder\n")
+            sys.stderr.write(f"error: {name} is not a folder\n")
             return 1
         try:
             saved = slim(Path(name))

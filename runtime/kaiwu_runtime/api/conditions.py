@@ -71,7 +71,7 @@ class Conditions(list[Condition]):
         return next((condition for condition in self if condition.type == type), None)
 
     def is_true(self, type: str) -> bool:  # noqa: A002 - the field's name
-        """Tell whether the condition of a type is there with status ``True``."""
+        """Return whether the condition of a type is there with status ``True``."""
         found = self.get(type)
         return found is not None and found.status == "True"
 
@@ -138,7 +138,7 @@ def find_condition(conditions: Iterable[meta_v1.Condition], type: str) -> meta_v
 
 
 def is_condition_true(conditions: Iterable[meta_v1.Condition], type: str) -> bool:  # noqa: A002 - the field's name
-    """Tell whether the condition of a type is there with status ``True``."""
+    """Return whether the condition of a type is there with status ``True``."""
     found = find_condition(conditions, type)
     return found is not None and found.status == "True"
 
@@ -214,11 +214,11 @@ def _check(type: str, status: str, reason: str) -> None:  # noqa: A002 - the fie
     if not type or not reason:
         raise ValueError(f"condition {type or '(no type)'}: type and reason must not be empty")
     if status not in {"True", "False", "Unknown"}:
-        raise ValueError(f"condition {type}: status {status!r} is none of True, False, Unknown")
+        raise ValueError(f"condition {type}: status {status!r} is not one of True, False, Unknown")
     if not re.fullmatch(TYPE_PATTERN, type):
-        raise ValueError(f"condition: type {type!r} is no CamelCase word, with or without a domain and '/'")
+        raise ValueError(f"condition: type {type!r} is not a CamelCase word, with or without a domain and '/'")
     if not re.fullmatch(REASON_PATTERN, reason) or len(reason) > REASON_LENGTH:
-        raise ValueError(f"condition {type}: reason {reason!r} is no CamelCase word")
+        raise ValueError(f"condition {type}: reason {reason!r} is not a CamelCase word")
 
 
 def remove_condition(conditions: MutableSequence[Condition], type: str) -> bool:  # noqa: A002 - the field's name

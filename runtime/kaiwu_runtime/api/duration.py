@@ -43,7 +43,7 @@ def parse_duration(duration: object) -> timedelta:
             ``1h30m``.
 
     Raises:
-        ValueError: It is no duration, or is longer than the 292 years an int64 of nanoseconds holds.
+        ValueError: It is not a valid duration, or is longer than the 292 years an int64 of nanoseconds holds.
     """
     if not isinstance(duration, str) or not _DURATION.fullmatch(duration):
         raise ValueError(_explanation(duration))
@@ -81,7 +81,7 @@ def _shortest(number: Fraction) -> str:
 
 
 def _explanation(value: object) -> str:
-    return f"{value!r} is no duration: write numbers with units h, m, s, ms, us or ns, such as 1h30m or 250ms"
+    return f"{value!r} is not a valid duration: write numbers with units h, m, s, ms, us or ns, such as 1h30m or 250ms"
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def _adapt(schema: dict[str, Any], where: str) -> None:
 
 
 def _check_limit(schema: dict[str, Any], where: str) -> None:
-    """Refuse what pydantic would refuse later, naming neither model nor field."""
+    """Reject what pydantic would refuse later, naming neither model nor field."""
     alone = {key: value for key, value in schema.items() if key in {"type", *_LIMITED[schema["type"]]}}
     try:
         SchemaValidator(alone)

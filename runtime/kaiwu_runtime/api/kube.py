@@ -31,7 +31,7 @@ class KubeModel:
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         if not (isinstance(source, type) and is_kube_model(source)):
-            raise DefinitionError(f"Kube[{_name(source)}]: {_name(source)} is no model from lightkube.models")
+            raise DefinitionError(f"Kube[{_name(source)}]: {_name(source)} is not a model from lightkube.models")
         return kube_core_schema(source)
 
     def __get_pydantic_json_schema__(
@@ -45,7 +45,7 @@ Kube = Annotated[T, KubeModel()]
 
 
 def is_kube_model(source: object) -> bool:
-    """Tell whether a type is a lightkube model (a msgspec struct)."""
+    """Return whether a type is a lightkube model (a msgspec struct)."""
     return isinstance(source, type) and issubclass(source, msgspec.Struct)
 
 

@@ -245,7 +245,7 @@ def schema(*markers: Marker) -> Callable[[type[_T]], type[_T]]:
             PreserveUnknownFields, EmbeddedResource, Title, Example, ExternalDocs.
 
     Raises:
-        DefinitionError: Something that is no marker.
+        DefinitionError: A value that is not a marker.
     """
 
     def mark(model: type[_T]) -> type[_T]:

@@ -24,7 +24,7 @@ ALIAS_TYPES: tuple[type[Any], ...] = tuple(
 
 
 def null_is_a_value(field: FieldInfo) -> bool:
-    """Tell whether None in a field is written as null.
+    """Return whether None in a field is written as null.
 
     It is where the field says ``Nullable()``, and where it is ``Any`` and would read back as something else or be
     refused if it were left out.

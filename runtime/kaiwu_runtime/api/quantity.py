@@ -56,7 +56,7 @@ def parse_quantity(quantity: str | int) -> Decimal:
             an exponent such as ``e3``.
 
     Raises:
-        ValueError: It is no quantity.
+        ValueError: It is not a valid quantity.
     """
     text = str(quantity)
     match = _AMOUNT.fullmatch(text) if _QUANTITY.fullmatch(text) else None
@@ -74,14 +74,14 @@ def compare_quantities(left: str | int, right: str | int) -> int:
     ``1Gi`` equals ``1024Mi``, although the strings differ.
 
     Raises:
-        ValueError: One of them is no quantity.
+        ValueError: One of them is not a valid quantity.
     """
     first, second = parse_quantity(left), parse_quantity(right)
     return (first > second) - (first < second)
 
 
 def _explanation(text: str) -> str:
-    return f"{text!r} is no quantity: write a number with an optional suffix, such as 500m, 1.5 or 10Gi"
+    return f"{text!r} is not a valid quantity: write a number with an optional suffix, such as 500m, 1.5 or 10Gi"
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,9 @@ def _check(rule: RBACRule) -> None:
         raise DefinitionError(f'{where} needs verbs, for example verbs=["get", "list", "watch"]')
     for verb in rule.verbs:
         if verb != "*" and (verb != verb.lower() or not verb.isalpha()):
-            raise DefinitionError(f"{where} verb {verb!r} is no verb: use a lower-case word such as 'get', or '*'")
+            raise DefinitionError(
+                f"{where} verb {verb!r} is not a valid verb: use a lower-case word such as 'get', or '*'"
+            )
     if rule.namespace and (not _NAMESPACE.fullmatch(rule.namespace) or len(rule.namespace) > _NAMESPACE_LENGTH):
         raise DefinitionError(
             f"{where} namespace={rule.namespace!r} is not a valid namespace: use at most {_NAMESPACE_LENGTH} "

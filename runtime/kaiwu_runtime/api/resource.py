@@ -190,7 +190,9 @@ def _check_names(name: str, group: str, version: str, kind: str, scope: str) -> 
     where = f"{name}: @resource"
     labels = group.split(".")
     if len(labels) < 2 or len(group) > _GROUP_LENGTH or not all(_is_group_label(label) for label in labels):
-        raise DefinitionError(f"{where} group={group!r} is no API group: use a lower-case domain, kaiwu.example.com")
+        raise DefinitionError(
+            f"{where} group={group!r} is not a valid API group: use a lower-case domain, kaiwu.example.com"
+        )
     if not _LABEL.fullmatch(version) or len(version) > _LABEL_LENGTH:
         raise DefinitionError(
             f"{where} version={version!r} is not a valid API version: use a DNS label such as v1 or v1beta1"
@@ -232,15 +234,15 @@ def _check_definition(name: str, definition: ResourceDefinition) -> None:
 
 def _check_column(where: str, column: PrinterColumn) -> None:
     if not isinstance(column, PrinterColumn):
-        raise DefinitionError(f"{where} columns: {column!r} is no PrinterColumn")
+        raise DefinitionError(f"{where} columns: {column!r} is not a PrinterColumn")
     if not column.name:
         raise DefinitionError(f"{where} columns: a column has no name")
     if column.type not in get_args(ColumnType):
         words = ", ".join(get_args(ColumnType))
-        raise DefinitionError(f"{where} column {column.name!r}: type {column.type!r} is none of {words}")
+        raise DefinitionError(f"{where} column {column.name!r}: type {column.type!r} is not one of {words}")
     if column.format not in get_args(ColumnFormat):
         words = ", ".join(word for word in get_args(ColumnFormat) if word)
-        raise DefinitionError(f"{where} column {column.name!r}: format {column.format!r} is none of {words}")
+        raise DefinitionError(f"{where} column {column.name!r}: format {column.format!r} is not one of {words}")
     if not column.json_path.startswith("."):
         raise DefinitionError(f"{where} column {column.name!r}: json_path {column.json_path!r} must start with '.'")
 

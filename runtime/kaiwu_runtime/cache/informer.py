@@ -112,7 +112,7 @@ class Informer:
         """Call a function no longer.
 
         Raises:
-            ValueError: It is no handler of this informer.
+            ValueError: It is not a handler of this informer.
         """
         self._handlers.remove(handler)
 

@@ -110,7 +110,7 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
         )
 
     def is_state_of(self, other: CachedObject) -> bool:
-        """Tell whether both are the same object at the same version."""
+        """Return whether both are the same object at the same version."""
         return self.resource_version == other.resource_version and self.uid == other.uid
 
     def decode(self, kind: type[T]) -> T:

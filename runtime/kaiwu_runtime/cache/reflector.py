@@ -163,7 +163,7 @@ class Reflector:
                     self._version = ""
 
     def _resumable(self, lived: float) -> bool:
-        """Tell whether a watch that was cut after some seconds can go on without a pause.
+        """Return whether a watch that was cut after some seconds can go on without a pause.
 
         Half a streaming list cannot: everything would be sent again, for as long as it is cut at the same place.
         """
@@ -322,7 +322,7 @@ class Reflector:
 
 
 def _blames_the_version(error: KaiwuError) -> bool:
-    """Tell whether a fresh list may cure a failure: not one about rights or load, nor a server out of reach.
+    """Return whether a fresh list may cure a failure: not one about rights or load, nor a server out of reach.
 
     An API server whose etcd was restored from a backup, for instance, refuses versions that it has not reached yet.
     """

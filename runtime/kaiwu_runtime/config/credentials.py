@@ -209,7 +209,7 @@ def _is_url(server: str) -> bool:
         # A password with a / or a # in it would end the host, and be shown as a part of the path.
         whole = not (url.query or url.fragment or "@" in url.path)
         return url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0 and whole
-    except ValueError:  # brackets that do not match, a port that is no number
+    except ValueError:  # brackets that do not match, a port that is not a number
         return False
 
 

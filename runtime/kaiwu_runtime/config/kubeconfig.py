@@ -163,7 +163,7 @@ def _read(path: Path) -> dict[str, Any]:
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise ConfigurationError(f"{path}: not a kubeconfig: the document is no mapping")
+        raise ConfigurationError(f"{path}: not a kubeconfig: the document is not a mapping")
     return document
 
 

@@ -45,7 +45,7 @@ class Rotation:
         """How often the credentials have changed."""
 
     def due(self) -> bool:
-        """Tell whether it is time to look at the files; true for one caller each minute."""
+        """Return whether it is time to look at the files; true for one caller each minute."""
         now = self._clock()
         if now < self._next:
             return False

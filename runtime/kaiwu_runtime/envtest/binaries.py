@@ -111,7 +111,9 @@ def requested_version(version: str | None) -> str | None:
         return None
     if _VERSION.fullmatch(text) is None:
         source = "--version" if version else "KAIWU_ENVTEST_VERSION"
-        raise ControlPlaneError(f"{source} {text!r} is no Kubernetes version; write for example 1.37.2 or 1.37")
+        raise ControlPlaneError(
+            f"{source} {text!r} is not a valid Kubernetes version; write for example 1.37.2 or 1.37"
+        )
     return text.removeprefix("v")
 
 

@@ -68,7 +68,7 @@ def _definitions(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _check(file: Path, definition: dict[str, Any]) -> None:
-    """Refuse what cannot be sent; everything else is for the API server to judge."""
+    """Reject what cannot be sent; everything else is for the API server to judge."""
     metadata = definition.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str) or not name:

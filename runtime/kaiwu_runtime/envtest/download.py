@@ -150,7 +150,7 @@ def _choose(releases: dict[str, object], index: str, wanted: str | None) -> tupl
 
 
 def _check_step(before: str, after: str, what: str) -> None:
-    """Refuse to go on from an encrypted address to another, or from the network to a file of this machine."""
+    """Reject to go on from an encrypted address to another, or from the network to a file of this machine."""
     if after == before or (before, after) in {("http", "https"), ("file", "https"), ("file", "http")}:
         return
     if (before, after) == ("https", "http"):

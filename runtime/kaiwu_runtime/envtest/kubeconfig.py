@@ -90,7 +90,7 @@ def merge_kubeconfig(path: Path, config: dict[str, Any]) -> str:
         The context that was the current one before; empty when there was none.
 
     Raises:
-        ControlPlaneError: The file is no kubeconfig, or cannot be written.
+        ControlPlaneError: The file is not a kubeconfig, or cannot be written.
     """
     merged = read_kubeconfig(path)
     before = str(merged.get("current-context") or "")
@@ -111,7 +111,7 @@ def remove_from_kubeconfig(path: Path, config: dict[str, Any], before: str) -> N
         before: Context to return to when the current one goes.
 
     Raises:
-        ControlPlaneError: The file is no kubeconfig, or cannot be written.
+        ControlPlaneError: The file is not a kubeconfig, or cannot be written.
     """
     if not path.exists():
         return
@@ -131,7 +131,7 @@ def read_kubeconfig(path: Path) -> dict[str, Any]:
     """Return the content of a kubeconfig file, empty when there is none.
 
     Raises:
-        ControlPlaneError: It cannot be read, or is no kubeconfig.
+        ControlPlaneError: It cannot be read, or is not a kubeconfig.
     """
     try:
         text = path.read_text(encoding="utf-8")

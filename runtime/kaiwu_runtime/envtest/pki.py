@@ -22,7 +22,7 @@ def write_pki(directory: Path, authority: CertificateAuthority) -> KeyPair:
     Returns:
         The client certificate of a user in the group ``system:masters``.
     """
-    # etcd trusts an authority of its own: a user of the API server is no user of etcd.
+    # etcd trusts an authority of its own: a user of the API server is not a user of etcd.
     etcd_authority = CertificateAuthority("kaiwu-envtest-etcd")
     etcd = etcd_authority.server("etcd", ["127.0.0.1", "localhost"])
     server = authority.server("kube-apiserver", API_SERVER_NAMES)

@@ -1,4 +1,4 @@
-"""Makes CRDs, roles, JSON Schemas and an API reference from a project's types and decorators.
+"""Generate CRDs, roles, JSON Schemas and an API reference from a project's types and decorators.
 
 ``python -m kaiwu_runtime.generator manifests`` and ``generate`` are its command line.
 """

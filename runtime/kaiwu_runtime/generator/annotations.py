@@ -1,4 +1,4 @@
-"""Takes a field's annotation apart: the bare type, whether it may be None, and everything said about it."""
+"""Parse a field's annotation: the bare type, whether it may be None, and its metadata."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _M = TypeVar("_M", bound=Marker)
 
 @dataclass(slots=True)
 class Facts:
-    """What the annotation and its metadata say, apart from the type.
+    """The annotation of a field and its metadata, without the type.
 
     Attributes:
         markers: Markers in the order they are written.
-        other: Metadata that is no marker: Kube, Quantity, pydantic validators.
-        minimum, maximum: Bounds with their exclusiveness.
+        other: Metadata that is not a marker: Kube, Quantity, pydantic validators.
+        minimum, maximum: Bounds, and whether they are exclusive.
     """
 
     markers: list[Marker] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Facts:
         return [marker for marker in self.markers if isinstance(marker, kind)]
 
     def carries(self, kind: type[Any]) -> bool:
-        """Tell whether metadata of a class is there."""
+        """Return whether there is metadata of a class."""
         return any(isinstance(item, kind) for item in self.other)
 
     def add(self, metadata: Iterable[object]) -> None:
@@ -107,7 +107,7 @@ class Facts:
         self.maximum = candidate
 
     def absorb(self, other: Facts) -> None:
-        """Take the limits of a member of a union over; where both have one, the stricter stays."""
+        """Merge the limits of a member of a union; if both have a limit, the stricter one is kept."""
         if other.minimum is not None:
             self._at_least(other.minimum[0], exclusive=other.minimum[1])
         if other.maximum is not None:
@@ -122,7 +122,7 @@ class Facts:
 
 
 def unwrap_annotation(annotation: object, metadata: Iterable[object] = ()) -> tuple[object, Facts]:
-    """Return the bare type of an annotation and what is said about it.
+    """Return the bare type of an annotation and its metadata.
 
     ``Annotated``, type aliases, ``NewType`` and ``| None`` are unwrapped; outer metadata follows inner
     metadata.
@@ -180,7 +180,7 @@ def _flatten(metadata: Iterable[object]) -> Iterator[object]:
 
 
 def _number(bound: Any) -> Any:  # noqa: ANN401 - what pydantic compares with the value
-    """Return a bound as an int where it is one: ``1`` reads better than ``1.0``. What is no number stays as it is."""
+    """Return a whole bound as an int: ``1`` reads better than ``1.0``. Values that are not numbers are unchanged."""
     if isinstance(bound, decimal.Decimal):
         bound = float(bound)
     if isinstance(bound, int):

@@ -1,6 +1,6 @@
-"""What can be known about a CEL rule before the API server compiles it: syntax, fields, and cost of simple rules.
+"""Check a CEL rule before the API server compiles it: syntax, fields, and the cost of simple rules.
 
-What cannot be known passes: types, functions and the cost of calls are the API server's to check.
+Types, functions and the cost of calls are not checked here: only the API server can check them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _EMBEDDED = {
 
 
 def expression_error(text: str, schema: Schema, *, optional_old: bool = False) -> str:
-    """Return why the API server would refuse an expression, as far as it can be known; the empty string if not.
+    """Return why the API server would reject an expression, as far as it can be known, or an empty string.
 
     Args:
         text: The expression.
-        schema: Of the value it is about.
+        schema: The schema of the value ``self``.
         optional_old: Whether ``oldSelf`` is an optional.
     """
     try:
@@ -82,7 +82,7 @@ def _field(schema: Schema, name: str) -> Schema | None:
         return schema.values_schema
     fields = schema.properties
     if schema.get("x-kubernetes-embedded-resource") or fields.get("metadata") == {"type": "object"}:
-        # A whole object: of its metadata the names are all that rules see, whatever its schema says.
+        # A whole object: rules see only the names in its metadata, whatever its schema is.
         fields = fields | _EMBEDDED
     for key, child in fields.items():
         if name in {key, cel_name(key)}:
@@ -97,7 +97,7 @@ def _field(schema: Schema, name: str) -> Schema | None:
 
 
 def is_typed(schema: Schema) -> bool:
-    """Tell whether CEL knows a type for a value: not for what may be anything, nor for lists and mappings of it."""
+    """Return whether CEL has a type for a value: not for arbitrary values, or lists and mappings of them."""
     if schema.get("x-kubernetes-int-or-string"):
         return True
     match schema.get("type"):

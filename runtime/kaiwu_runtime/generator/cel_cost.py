@@ -1,4 +1,4 @@
-"""Estimates what a CEL rule costs, as the API server does, for rules of which it can be known.
+"""Estimate the cost of simple CEL rules, as the API server does.
 
 See https://kubernetes.io/docs/reference/using-api/cel/#resource-constraints
 """
@@ -47,11 +47,11 @@ def smallest_size(schema: Schema) -> int:
 def expression_cost(text: str, schema: Schema) -> int | None:
     """Return the largest cost of evaluating an expression once; None where it is not known.
 
-    Known are fields, ``has``, constants, the logical operators, the ternary one, and ``self == oldSelf``.
+    Supported are fields, ``has``, constants, the logical operators, the ternary operator, and ``self == oldSelf``.
 
     Args:
         text: The expression.
-        schema: Of the value it is about.
+        schema: The schema of the value ``self``.
     """
     try:
         return _cost(parse_cel(text), schema)
@@ -91,7 +91,7 @@ def _cost(node: Node, schema: Schema) -> int | None:
 
 
 def _largest_size(schema: Schema) -> int | None:
-    """Return what counts as the size of a value that is compared; None where it is not known."""
+    """Return the size that the API server assumes for a compared value; None if it is not known."""
     if schema.get("x-kubernetes-int-or-string") or (schema.get("type") == "string" and "format" not in schema):
         if "enum" in schema:
             return None
@@ -106,7 +106,7 @@ def _largest_size(schema: Schema) -> int | None:
 
 
 def _is_count(node: Node) -> bool:
-    """Tell whether a part is a number: a constant, a choice of constants, or a sum of such."""
+    """Return whether a part is a number: a constant, a choice of constants, or a sum of such."""
     if node.kind == "const":
         return node.name == "number"
     choices = node.parts[1:] if node.name == "?:" else node.parts if node.name == "+" else ()
@@ -118,8 +118,8 @@ def budget_error(text: str, schema: Schema, cardinality: int | None, within: str
 
     Args:
         text: The rule.
-        schema: Of the value it is about.
-        cardinality: How many such values an object may hold; None if a list or mapping around it has no maximum.
+        schema: The schema of the value ``self``.
+        cardinality: Maximum number of such values in an object; None if a list or mapping around it has no maximum.
         within: The list or mapping that holds them.
     """
     cost = expression_cost(text, schema)
@@ -135,7 +135,7 @@ def budget_error(text: str, schema: Schema, cardinality: int | None, within: str
 
 
 def holds(text: str, value: object) -> bool | None:
-    """Tell whether a rule about which fields are set holds for a value; None where that is not known."""
+    """Return whether a rule about which fields are set holds for a value; None where that is not known."""
     try:
         found = _evaluate(parse_cel(text), value)
     except (CelSyntaxError, TooDeepError, RecursionError):

@@ -107,7 +107,7 @@ def _string_end(text: str, opening: str, at: int) -> int:
             at = escape.end()
         else:
             at += 1
-    raise CelSyntaxError(f"the string that begins at character {start + 1} is never closed")
+    raise CelSyntaxError(f"the string that begins at character {start + 1} is not terminated")
 
 
 class _Parser:

@@ -40,26 +40,29 @@ def parser() -> argparse.ArgumentParser:
         default=Path("config/default/role_namespaces.yaml"),
         help="kustomize transformers for roles in other namespaces (default: %(default)s)",
     )
-    manifests.add_argument("--namespaced", action="store_true", help="make a Role instead of a ClusterRole")
+    manifests.add_argument("--namespaced", action="store_true", help="write a Role instead of a ClusterRole")
     manifests.add_argument(
-        "--max-description", type=_length, metavar="N", help="cut descriptions in the CRDs to N characters, 0: none"
+        "--max-description",
+        type=_length,
+        metavar="N",
+        help="truncate descriptions in the CRDs to N characters (0: leave them out)",
     )
     manifests.add_argument(
         "--server",
         action="store_true",
-        help="let the API server of the current kubeconfig check the CRDs by a dry run before they are written",
+        help="validate the CRDs with a dry run on the API server of the current kubeconfig before writing them",
     )
     manifests.set_defaults(run=write_manifests)
     generate = commands.add_parser("generate", help="write JSON Schemas for editors and the API reference")
     generate.add_argument("--api", type=Path, help="folder of the *_types.py files (default: api)")
     generate.add_argument("--output", type=Path, default=Path("docs/api"), help="default: %(default)s")
-    generate.add_argument("--header-file", type=Path, help="file with the licence header to put on top")
+    generate.add_argument("--header-file", type=Path, help="file with the licence header for generated files")
     generate.set_defaults(run=write_documents)
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, 1 for a failure, 2 for wrong use."""
+    """Run the command line and return its exit status: 0, 1 for a failure, 2 for wrong usage."""
     options = parser().parse_args(arguments)
     try:
         written: list[Written] = options.run(options)
@@ -163,7 +166,7 @@ def _folder(given: Path | None, default: Path, flag: str) -> Path | None:
     folder = given or default
     if folder.is_dir():
         if not folder.resolve().is_relative_to(Path.cwd()):
-            raise ConfigurationError(f"{flag} {folder}: run this in the project's root, above that folder")
+            raise ConfigurationError(f"{flag} {folder}: run this in the root of the project")
         return folder
     if given is not None:
         raise ConfigurationError(f"{flag} {folder}: there is no such folder")

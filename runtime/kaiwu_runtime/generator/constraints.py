@@ -1,4 +1,4 @@
-"""Limits, markers and CEL rules, written into a schema in the API server's words."""
+"""Limits, markers and CEL rules, written into a schema with the API server's keywords."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def apply_limits(schema: Schema, facts: Facts, where: str) -> None:
     """Write bounds, lengths and patterns.
 
     Raises:
-        DefinitionError: A limit that says nothing about a value of this type.
+        DefinitionError: A limit that does not apply to values of this type.
     """
     kind = schema.get("type", "")
     numeric = facts.minimum is not None or facts.maximum is not None or facts.multiple_of is not None
     if numeric and kind not in {"integer", "number"} and not schema.get("x-kubernetes-int-or-string"):
-        raise DefinitionError(f"{where}: ge, gt, le, lt and multiple_of limit numbers, and this is {_spell(schema)}")
+        raise DefinitionError(f"{where}: ge, gt, le, lt and multiple_of apply to numbers, and this is {_spell(schema)}")
     if facts.minimum is not None:
         schema["minimum"] = facts.minimum[0]
         if facts.minimum[1]:
@@ -67,7 +67,7 @@ def apply_limits(schema: Schema, facts: Facts, where: str) -> None:
         if schema.get("x-kubernetes-int-or-string"):
             kind = "string"
         if kind not in _LENGTHS:
-            raise DefinitionError(f"{where}: min_length and max_length say nothing about {_spell(schema)}")
+            raise DefinitionError(f"{where}: min_length and max_length do not apply to {_spell(schema)}")
         least, most = _LENGTHS[kind]
         if facts.min_length is not None:
             schema[least] = facts.min_length
@@ -80,7 +80,7 @@ def _apply_patterns(schema: Schema, facts: Facts, where: str) -> None:
     if not facts.patterns:
         return
     if schema.get("type") != "string" and not schema.get("x-kubernetes-int-or-string"):
-        raise DefinitionError(f"{where}: a pattern limits strings, and this is {_spell(schema)}")
+        raise DefinitionError(f"{where}: a pattern applies to strings, and this is {_spell(schema)}")
     patterns = [schema["pattern"]] if "pattern" in schema else []
     for pattern in facts.patterns:
         try:
@@ -93,7 +93,7 @@ def _apply_patterns(schema: Schema, facts: Facts, where: str) -> None:
 
 
 def apply_markers(schema: Schema, facts: Facts, where: str) -> None:
-    """Write every marker but the rules.
+    """Write all markers except the rules.
 
     Raises:
         DefinitionError: Two markers contradict each other.
@@ -142,12 +142,12 @@ def model_rules(facts: Facts, names: dict[str, str], schema: Schema) -> list[dic
     """Return the CEL rules of a model or a field.
 
     Args:
-        facts: What is said about it.
+        facts: The metadata of the model or field.
         names: The model's fields, by Python name; empty for a field.
-        schema: Of the model, with its fields, or of the field.
+        schema: The schema of the model, with its fields, or of the field.
 
     Raises:
-        DefinitionError: A rule names a field that is not there, that CEL cannot write, or that is always set.
+        DefinitionError: A rule names a field that does not exist, whose name CEL cannot write, or that is always set.
     """
     rules: list[dict[str, Any]] = []
     for marker in facts.markers:
@@ -202,7 +202,7 @@ def _one_of(fields: tuple[str, ...], words: str, names: dict[str, str], schema: 
 
 
 def _check_not_always_set(key: str, words: str, schema: Schema) -> None:
-    """Refuse a field that is in every object: with it, none of the others could ever be set."""
+    """Reject a field that is set in every object, because the other fields could then never be set."""
     child = schema.properties.get(key, Schema())
     reason = ""
     if child.get("default") is not None:
@@ -214,12 +214,12 @@ def _check_not_always_set(key: str, words: str, schema: Schema) -> None:
 
 
 def _one_of_rule(words: str, tests: list[str]) -> str:
-    """Return the cheapest rule: inside a list without a maximum the API server lets a rule name eight fields."""
+    """Return the rule with the lowest cost: inside a list without a maximum a rule may name at most eight fields."""
     if words == "at least one of":
         return " || ".join(tests)
     exactly = words == "exactly one of"
     if len(tests) > _PAIRWISE:
-        # Choices grow with the square of their number; what is not in such a list can afford to count.
+        # Nested choices grow with the square of their number; outside of such a list counting is cheap enough.
         count = " + ".join(f"({test} ? 1 : 0)" for test in tests)
         return f"{count} {'==' if exactly else '<='} 1"
     rule = tests[-1] if exactly else "true"

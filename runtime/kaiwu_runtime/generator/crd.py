@@ -23,15 +23,15 @@ from kaiwu_runtime.version import __version__
 VERSION_ANNOTATION = "python.kaiwuctl.io/generator-version"
 
 ANNOTATION_LIMIT = 256 * 1024
-"""``kubectl apply`` without ``--server-side`` keeps a copy in an annotation, which holds this many bytes."""
+"""Maximum size in bytes of the annotation in which ``kubectl apply`` without ``--server-side`` keeps a copy."""
 
 STORAGE_LIMIT = 1536 * 1024
-"""etcd takes no request above this many bytes (its default)."""
+"""Maximum size in bytes of a request to etcd (its default)."""
 
 
 @dataclass(frozen=True, slots=True)
 class KindVersion:
-    """One version of a kind: the model, what ``@resource`` was given, the schema, and what deserves a word."""
+    """One version of a kind: the model, the arguments of ``@resource``, the schema, and the warnings."""
 
     model: type[CustomResource]
     definition: ResourceDefinition
@@ -46,7 +46,7 @@ class CustomResourceDefinition:
     Attributes:
         versions: Newest first.
         manifest: The object itself.
-        warnings: What works but deserves a word.
+        warnings: Definitions that the API server accepts but that may be mistakes.
     """
 
     versions: tuple[KindVersion, ...]
@@ -81,11 +81,12 @@ def build_crds(
     Args:
         models: Classes decorated with ``@resource``.
         check: False leaves the checks to the API server; for tests of the checks.
-        max_description: Characters a description may have in the CRD; 0 leaves all of them out, None none.
-        source: Names the file a model is defined in, which then precedes a message about it.
+        max_description: Maximum number of characters of a description in the CRD; 0 leaves descriptions out, None keeps
+            them whole.
+        source: Returns the file in which a model is defined; it then precedes messages about the model.
 
     Raises:
-        DefinitionError: A type the API server would refuse; the message names model and field.
+        DefinitionError: The API server would reject a type; the message names model and field.
     """
     kinds: dict[tuple[str, str], list[KindVersion]] = defaultdict(list)
     for model in models:
@@ -98,7 +99,7 @@ def build_crds(
             if source is None:
                 raise
             raise DefinitionError(f"{source(model)}: {error}") from None
-        except Exception as error:  # a library's own error, or one out of the project's code
+        except Exception as error:  # an error of a library, or of the project's code
             if source is None:
                 raise
             raise DefinitionError(f"{source(model)}: {model.__qualname__}: {explain(error)}") from error
@@ -278,13 +279,13 @@ def _check_size(newest: KindVersion, manifest: dict[str, Any]) -> tuple[str, ...
     kind = newest.definition.identity.kind
     if size > STORAGE_LIMIT:
         raise DefinitionError(
-            f"{kind}: its CRD has {size // 1024} KiB, and etcd stores {STORAGE_LIMIT // 1024}: "
+            f"{kind}: its CRD has {size // 1024} KiB, and etcd stores at most {STORAGE_LIMIT // 1024}: "
             "embed fewer Kubernetes types, or declare them as Annotated[dict[str, Any], PreserveUnknownFields()]"
         )
     if size > ANNOTATION_LIMIT:
         limit = ANNOTATION_LIMIT // 1024
         warning = (
-            f"{kind}: its CRD has {size // 1024} KiB, and plain 'kubectl apply' takes {limit}; "
+            f"{kind}: its CRD has {size // 1024} KiB, and plain 'kubectl apply' accepts at most {limit}; "
             "'make install' is not affected: it uses server-side apply"
         )
         return (warning,)

@@ -1,4 +1,4 @@
-"""What the API server fills in for a field that is left out."""
+"""The values that the API server fills in for absent fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kaiwu_runtime.generator.schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class SchemaDefault:
-    """A default, told apart from no default at all: ``null`` is a value."""
+    """A default, distinguished from the absence of a default: ``null`` is a value."""
 
     value: Any
 
@@ -27,11 +27,11 @@ class SchemaDefault:
 def schema_default(field: FieldInfo, facts: Facts, where: str) -> SchemaDefault | None:
     """Return the default of a field's schema, or None.
 
-    None, an empty list and an empty mapping are Python's way to say that nothing is there, so they are no
-    defaults; ``Default(...)`` says that they are meant.
+    None, an empty list and an empty mapping mean in Python that the field is absent, so they are not defaults of the
+    schema; ``Default(...)`` makes them defaults.
 
     Raises:
-        DefinitionError: A default that differs from call to call, or that is no JSON.
+        DefinitionError: A default that differs from call to call, or that is not JSON.
     """
     marked = facts.find(Default)
     if marked is not None:
@@ -46,15 +46,15 @@ def schema_default(field: FieldInfo, facts: Facts, where: str) -> SchemaDefault 
 
 
 def check_none(field: FieldInfo, where: str) -> None:
-    """Refuse a field that may be None beside another default.
+    """Reject a field that may be None and has another default.
 
-    None is left out of the object, and what is left out is read as the default.
+    None is left out of the object, and an absent field is read as the default.
 
     Raises:
         DefinitionError: The default is not None.
     """
     made_from_others = field.default_factory is not None and field.default_factory_takes_validated_data
-    value = "made from other fields" if made_from_others else _call(field, where)
+    value = "computed from other fields" if made_from_others else _call(field, where)
     if value is not None:
         raise DefinitionError(
             f"{where}: None is left out of the object, and reads back as the default {value!r}: "
@@ -86,10 +86,12 @@ def _python_default(field: FieldInfo, where: str) -> object:
     if field.default_factory is None:
         return field.default
     if field.default_factory_takes_validated_data:
-        raise DefinitionError(f"{where}: a default made from other fields is no schema default: add NoDefault()")
+        raise DefinitionError(
+            f"{where}: a default computed from other fields cannot be a schema default: add NoDefault()"
+        )
     first = _call(field, where)
     if first != _call(field, where):
-        raise DefinitionError(f"{where}: its default differs every time it is made: add NoDefault()")
+        raise DefinitionError(f"{where}: its default differs every time it is computed: add NoDefault()")
     return first
 
 
@@ -97,4 +99,4 @@ def _call(field: FieldInfo, where: str) -> object:
     try:
         return field.get_default(call_default_factory=True)
     except Exception as error:  # noqa: BLE001 - the project's factory may raise anything
-        raise DefinitionError(f"{where}: its default cannot be made: {explain(error)}") from None
+        raise DefinitionError(f"{where}: its default cannot be created: {explain(error)}") from None

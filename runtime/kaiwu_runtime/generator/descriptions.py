@@ -1,4 +1,4 @@
-"""Shortens the descriptions of a schema, for kinds whose CRD would otherwise be too large."""
+"""Truncate the descriptions of a schema, for kinds whose CRD would otherwise be too large."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s|$)")
 
 
 def trim_descriptions(schema: Schema, length: int) -> Schema:
-    """Return a copy whose descriptions have at most this many characters, cut after a sentence where one ends.
+    """Return a copy with truncated descriptions, cut at the end of a sentence where possible.
 
     Args:
-        schema: Left as it is.
-        length: 0 leaves the descriptions out.
+        schema: The schema; not changed.
+        length: Maximum number of characters of a description; 0 leaves the descriptions out.
     """
     trimmed = copy.deepcopy(schema)
     _trim(trimmed, length)

@@ -1,6 +1,6 @@
-"""Finds a project's API types and reconcilers by importing its modules.
+"""Find a project's API types and reconcilers by importing its modules.
 
-A file that should define something and does not, or that cannot be imported, is an error that names it.
+A file that lacks the expected definition, or that cannot be imported, causes an error that names the file.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def _import(file: Path, root: Path) -> ModuleType:
     parts = relative.parts[:-1] if relative.name == "__init__" else relative.parts
     bad = next((part for part in parts if not part.isidentifier()), None)
     if bad is not None:
-        raise ConfigurationError(f"{shown(file, root)}: {bad!r} is no Python module name: use letters, digits and _")
+        raise ConfigurationError(
+            f"{shown(file, root)}: {bad!r} is not a valid Python module name: use letters, digits and _"
+        )
     name = ".".join(parts)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
@@ -86,7 +88,7 @@ def _import(file: Path, root: Path) -> ModuleType:
 
 
 def _check_not_hidden(package: str, file: Path, root: Path) -> None:
-    """Refuse a top folder whose name Python gives to something else, such as ``json``."""
+    """Reject a top-level folder with the name of another Python module, such as ``json``."""
     spec = importlib.util.find_spec(package)
     places = {Path(place).resolve() for place in (spec.submodule_search_locations or ())} if spec else set()
     if (root / package).resolve() not in places and spec is not None and (root / package).is_dir():

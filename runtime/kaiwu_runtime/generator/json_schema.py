@@ -1,7 +1,7 @@
 """JSON Schemas of a project's kinds, for editors that complete and check custom resources.
 
-Draft 7, which the YAML language servers read. What only the API server knows is translated: int-or-string,
-nullable, list sets, exclusive bounds; CEL rules become part of the description.
+The schemas are draft 7, which YAML language servers read. Extensions of the API server are translated: int-or-string,
+nullable, list sets, exclusive bounds. CEL rules are added to the description.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def editor_schema(definition: ResourceDefinition, schema: Schema, *, header: str
     """Return the JSON Schema document of one version of a kind.
 
     Args:
-        definition: What ``@resource`` was given.
+        definition: The arguments of ``@resource``.
         schema: The structural schema.
         header: Licence text for ``$comment``.
     """
@@ -65,7 +65,7 @@ def _translate(schema: Schema) -> dict[str, Any]:
         if schema.values_schema is not None:
             result["additionalProperties"] = _translate(schema.values_schema)
         elif schema.properties:
-            # The API server drops fields it does not know; an editor should point at them.
+            # The API server drops unknown fields; an editor should report them.
             open_ended = schema.preserves_unknown or bool(schema.get("x-kubernetes-embedded-resource"))
             result["additionalProperties"] = open_ended
     if schema.items_schema is not None:
@@ -86,7 +86,7 @@ def _translate(schema: Schema) -> dict[str, Any]:
 
 
 def _drop_foreign_patterns(result: dict[str, Any]) -> None:
-    """Leave out the patterns that an editor, which reads them as JavaScript does, would not compile."""
+    """Remove the patterns that an editor cannot compile, because it reads them as JavaScript does."""
     if "pattern" in result and not parse(result["pattern"]).portable:
         del result["pattern"]
     if "allOf" in result:

@@ -1,6 +1,6 @@
-"""Checks a JSON value against a structural schema, as the API server does for defaults and objects.
+"""Check a JSON value against a structural schema, as the API server does for defaults and objects.
 
-Only the words a generated schema has are known. Formats and CEL rules are the API server's to check.
+Only the keywords of generated schemas are supported. The API server checks formats and CEL rules.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 
 
 def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON
-    """Yield what is wrong with a value, each as one clause that begins with the path inside the value."""
+    """Yield a clause for each mistake in a value; it begins with the path inside the value."""
     at = f"{path}: " if path else ""
     if value is None:
         if not schema.get("nullable") and not (schema.preserves_unknown and "type" not in schema):
@@ -35,11 +35,11 @@ def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:  # 
             yield f"{at}it is neither an integer nor a string"
             return
     elif "type" in schema and not _is(value, schema["type"]):
-        yield f"{at}it is no {schema['type']}"
+        yield f"{at}it is not of type {schema['type']}"
         return
     allowed = enumerated(schema)
     if allowed is not None and not any(json_equal(value, one) for one in allowed):
-        yield f"{at}it is none of {', '.join(repr(one) for one in allowed)}"
+        yield f"{at}it is not one of {', '.join(repr(one) for one in allowed)}"
     if isinstance(value, str):
         yield from _string(value, schema, at)
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -89,7 +89,7 @@ def _number(value: float, schema: Schema, at: str) -> Iterator[str]:
         elif value > schema["maximum"]:
             yield f"{at}it is above {schema['maximum']}"
     if "multipleOf" in schema and Decimal(str(value)) % Decimal(str(schema["multipleOf"])) != 0:
-        yield f"{at}it is no multiple of {schema['multipleOf']}"
+        yield f"{at}it is not a multiple of {schema['multipleOf']}"
 
 
 def _array(value: list[Any], schema: Schema, path: str, at: str) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _array(value: list[Any], schema: Schema, path: str, at: str) -> Iterator[str
         for index, item in enumerate(value):
             yield from violations(item, schema.items_schema, f"{path}[{index}]")
     if schema.get("x-kubernetes-list-type") == "set" and any(item in value[:index] for index, item in enumerate(value)):
-        yield f"{at}an item is there twice"
+        yield f"{at}an item is duplicated"
     keys = schema.get("x-kubernetes-list-map-keys")
     if keys:
         identities = [[item.get(key) for key in keys] for item in value if isinstance(item, dict)]
@@ -122,4 +122,4 @@ def _object(value: dict[str, Any], schema: Schema, path: str, at: str) -> Iterat
         if child is not None:
             yield from violations(item, child, f"{path}.{name}")
         elif not schema.preserves_unknown:
-            yield f"{at}{name} is no known field"
+            yield f"{at}{name} is not a known field"

@@ -55,7 +55,7 @@ def _written(value: object, annotation: Any, what: str) -> Any:  # noqa: ANN401 
 
 
 def _is_json(value: object) -> bool:
-    """Tell whether a value is JSON as it stands. A number or a string of a class of its own is not."""
+    """Return whether a value is JSON as it stands. A number or a string of a class of its own is not."""
     if isinstance(value, list):
         return type(value) is list and all(_is_json(item) for item in value)
     if isinstance(value, dict):

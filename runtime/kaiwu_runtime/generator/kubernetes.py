@@ -1,6 +1,6 @@
-"""Structural schemas of Kubernetes' own types, from lightkube's models and the facts those lack.
+"""Structural schemas of Kubernetes' own types, from lightkube's models and the facts that the models lack.
 
-Descriptions are left out: a PodTemplateSpec with them is larger than what ``kubectl apply`` can annotate.
+Descriptions are left out: a PodTemplateSpec with descriptions is too large for the annotation of ``kubectl apply``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CONDITION: dict[str, dict[str, Any]] = {
 """The limits of metav1.Condition; the API server's OpenAPI documents leave them out."""
 
 _EMBEDDED_METADATA = ("annotations", "finalizers", "generateName", "labels", "name", "namespace")
-"""What a template may say about the metadata of objects made from it; the API server fills in the rest."""
+"""The metadata fields that a template may set for its objects; the API server fills in the rest."""
 
 _SCALARS: dict[object, dict[str, Any]] = {
     str: {"type": "string"},
@@ -59,7 +59,7 @@ def kube_schema(model: object, where: str) -> Schema:
         where: ``Model.field`` it is embedded in, for messages.
 
     Raises:
-        DefinitionError: The model contains itself, or a mapping of which nobody knows the values.
+        DefinitionError: The model contains itself, or a mapping whose value type is not known.
     """
     try:
         return copy.deepcopy(_schema(model))
@@ -76,7 +76,7 @@ def _build(model: type[msgspec.Struct], outer: tuple[type[Any], ...]) -> Schema:
     name = model_name(model)
     if model in outer:
         raise DefinitionError(
-            f"{name.partition('.')[2]} contains itself, which no CRD can express: "
+            f"{name.partition('.')[2]} contains itself, which a CRD cannot express: "
             "use Annotated[dict[str, Any], PreserveUnknownFields()]"
         )
     facts = kubernetes_facts().get(name, {})
@@ -114,7 +114,7 @@ def _field(annotation: object, spelled: str, fact: dict[str, Any], outer: tuple[
 
 
 def _drop_optional_keys(schema: Schema) -> None:
-    """Make a list atomic whose map keys are optional: built-in types may have such lists, CRDs may not."""
+    """Make a list with optional map keys atomic: built-in types may have such lists, CRDs may not."""
     items = schema.items_schema
     for key in schema.get("x-kubernetes-list-map-keys", ()):
         if items is None or not (key in items.get("required", ()) or "default" in items.properties[key]):
@@ -128,7 +128,7 @@ def _typed(annotation: object, spelled: str, fact: dict[str, Any], outer: tuple[
         if set(some) == {int, str}:
             return int_or_string()
         if len(some) != 1:
-            raise DefinitionError(f"{where} is a union, which no CRD can express")
+            raise DefinitionError(f"{where} is a union, which a CRD cannot express")
         return _typed(some[0], spelled, fact, outer, where)
     if get_origin(annotation) is list:
         items = _field(get_args(annotation)[0], spelled, fact.get("items", {}), outer, where)
@@ -146,7 +146,7 @@ def _typed(annotation: object, spelled: str, fact: dict[str, Any], outer: tuple[
     if get_origin(annotation) is dict:
         # typing.Dict without arguments is lightkube's spelling of a raw extension: any object at all.
         return Schema({"type": "object", "x-kubernetes-preserve-unknown-fields": True})
-    raise DefinitionError(f"{where}: lightkube does not tell the type of this field")
+    raise DefinitionError(f"{where}: lightkube does not declare the type of this field")
 
 
 def _values(fact: dict[str, Any], outer: tuple[type[Any], ...], where: str) -> Schema:
@@ -156,7 +156,7 @@ def _values(fact: dict[str, Any], outer: tuple[type[Any], ...], where: str) -> S
         return _build(getattr(importlib.import_module(_MODELS + module), name), outer)
     if known is None:
         raise DefinitionError(
-            f"{where} is a mapping of which lightkube does not tell the values: "
+            f"{where} is a mapping whose value type lightkube does not declare: "
             "use Annotated[dict[str, Any], PreserveUnknownFields()]"
         )
     return _value(known)

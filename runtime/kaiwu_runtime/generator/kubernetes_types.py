@@ -1,8 +1,8 @@
-"""What lightkube's models do not say about Kubernetes' types, from an API server's OpenAPI documents.
+"""Facts about Kubernetes' types that lightkube's models lack, from an API server's OpenAPI documents.
 
-lightkube keeps a field's type; integer formats, the value types of mappings, list-map keys, atomic objects
-and defaults are lost on the way. ``kubernetes_facts.json`` has them for every stable API group. To refresh it
-for a new Kubernetes version, hand the documents of ``/openapi/v3`` to this module::
+lightkube keeps a field's type, but not integer formats, the value types of mappings, list-map keys, atomic objects
+and defaults. ``kubernetes_facts.json`` has them for every stable API group. To refresh it
+for a new Kubernetes version, pass the documents of ``/openapi/v3`` to this module::
 
     python -m kaiwu_runtime.generator.kubernetes_types api__v1.json apis__apps__v1.json ... >
     kubernetes_facts.json
@@ -53,7 +53,7 @@ _DECLARED_ZEROS = frozenset(
         "core_v1.SecretProjection.name",
     }
 )
-"""Defaults that Kubernetes' types declare although they are Go's zero values; every other zero is only left over."""
+"""Defaults that Kubernetes' types declare although they are Go's zero values; other zero values are not defaults."""
 
 
 @cache
@@ -83,10 +83,10 @@ def facts_from_openapi(documents: Iterable[Mapping[str, Any]]) -> Facts:
 
 
 def is_default(model: str, field: str, default: object) -> bool:
-    """Tell whether a default in an OpenAPI document is one of Kubernetes, and not Go's zero value.
+    """Return whether a default in an OpenAPI document is declared by Kubernetes, and not only Go's zero value.
 
-    The document has a zero for every field that is no pointer. A CRD with it would store it, and fill, for example,
-    the status of a podFailurePolicy's condition with a string that Kubernetes refuses.
+    The document has a zero value for every field that is not a pointer. A CRD with such a default would store it, and
+    set, for example, the status of a podFailurePolicy's condition to a string that Kubernetes rejects.
     """
     return bool(default) or (default is not None and f"{model}.{field}" in _DECLARED_ZEROS)
 

@@ -1,4 +1,4 @@
-"""Which limits a type can have: those that count the same in Python and in the object."""
+"""The limits that a type can have: those with the same meaning in Python and in the object."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def check_limits(bare: object, facts: Facts, where: str) -> None:
 
     Raises:
         DefinitionError: pydantic would apply a limit to the Python value where the API server sees another one, or
-            the limit is no number.
+            the limit is not a number.
     """
     _check_numbers(facts, where)
     allowed = _allowed(bare, facts)
@@ -113,7 +113,7 @@ def _is_number(bound: object) -> bool:
 
 
 def apply_byte_lengths(schema: Schema, facts: Facts) -> None:
-    """Write limits in bytes as limits of the base64 text, which has four characters for every three bytes begun."""
+    """Convert limits in bytes to limits of the base64 text, which has four characters per three bytes, rounded up."""
     rules: list[dict[str, Any]] = []
     least, most = facts.min_length, facts.max_length
     if least:

@@ -1,8 +1,8 @@
 """From a pydantic model to a structural schema.
 
 See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
-What cannot be said in one is refused here, naming model and field; what can be said but is wrong is refused
-by :mod:`kaiwu_runtime.generator.validation`.
+This module rejects what such a schema cannot express, and names model and field;
+:mod:`kaiwu_runtime.generator.validation` rejects invalid schemas.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _check_text(schema: Schema) -> None:
 
 
 def _finish_status(kind: type[CustomResource], schema: Schema) -> None:
-    """Leave the status out of what a new object needs or gets: it means that nothing was observed yet."""
+    """Make the status optional and remove its default: a new object has no status, because nothing was observed yet."""
     status = schema.properties.get("status")
     if status is None:
         return
@@ -158,7 +158,7 @@ def _complete(model: type[BaseModel]) -> None:
 
 
 def _immutable(schema: Schema, key: str, facts: Facts, where: str, *, removable: bool) -> list[dict[str, Any]]:
-    """Put the rule of an immutable field on it; return the rule its model needs, if it could be removed."""
+    """Add the rule of an immutable field to it; return the rule that its model needs if the field can be removed."""
     marker = facts.find(Immutable)
     if marker is None:
         return []
@@ -173,7 +173,7 @@ def _immutable(schema: Schema, key: str, facts: Facts, where: str, *, removable:
 def _finish_model(
     schema: Schema, model: type[BaseModel], names: dict[str, str], parent_rules: list[dict[str, Any]]
 ) -> None:
-    """Write what is said about the model itself: its docstring, its markers, its rules."""
+    """Write the model's own docstring, markers and rules."""
     description = own_docstring(model)
     if description:
         schema["description"] = description
@@ -237,7 +237,7 @@ def _is_open(facts: Facts, annotation: object) -> bool:
 
 
 def _value(bare: object, facts: Facts, where: str, outer: tuple[type[Any], ...]) -> Schema:
-    """Return the schema of a value: its type first, then limits, then markers, then what documents it."""
+    """Return the schema of a value: first its type, then limits, then markers, then documentation."""
     schema = _typed(bare, facts, where, outer)
     schema.origin = where
     check_limits(bare, facts, where)
@@ -286,10 +286,10 @@ def _nested(model: type[BaseModel], where: str, outer: tuple[type[Any], ...]) ->
     if not issubclass(model, APIModel):
         raise DefinitionError(f"{where}: {model.__name__} must be derived from APIModel, not from pydantic's BaseModel")
     if issubclass(model, CustomResource):
-        raise DefinitionError(f"{where}: {model.__name__} is a kind of its own: refer to it by name instead")
+        raise DefinitionError(f"{where}: {model.__name__} is a separate kind: refer to it by name instead")
     if model in outer:
         raise DefinitionError(
-            f"{where}: {model.__name__} contains itself, which no CRD can express: "
+            f"{where}: {model.__name__} contains itself, which a CRD cannot express: "
             "mark the field Schemaless() and PreserveUnknownFields(), or write one model for each level"
         )
     return _model(model, outer)
@@ -326,6 +326,6 @@ def _mapping(arguments: tuple[object, ...], where: str, outer: tuple[type[Any], 
 
 
 def own_docstring(model: type[Any]) -> str:
-    """Return a model's own docstring, never one it inherits."""
+    """Return a model's own docstring, not an inherited one."""
     text = model.__dict__.get("__doc__")
     return inspect.cleandoc(text) if text else ""

@@ -1,4 +1,4 @@
-"""Writes generated files: all or none of the content is made first, each file is replaced in one step."""
+"""Write generated files: all content is generated first, and each file is replaced in one step."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from kaiwu_runtime.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of one file: ``wrote``, ``unchanged`` or ``removed``."""
+    """The result for one file: ``wrote``, ``unchanged`` or ``removed``."""
 
     path: Path
     action: str
 
 
 def write_files(files: Mapping[Path, str]) -> list[Written]:
-    """Write files that differ from what is there; a reader sees the old content or the new, never a part.
+    """Write the files that differ from the present ones; a reader sees the old or the new content, never a part.
 
     Raises:
         ConfigurationError: A file cannot be written; the message names it and the reason.
@@ -44,7 +44,7 @@ def write_files(files: Mapping[Path, str]) -> list[Written]:
 
 
 def remove_stale(folder: Path, pattern: str, keep: Iterable[Path], mark: str) -> list[Written]:
-    """Remove files of kinds that are gone: those that match the pattern, are not kept, and carry our mark.
+    """Remove the files of removed kinds: those that match the pattern, are not in `keep`, and carry our mark.
 
     Raises:
         ConfigurationError: A file cannot be read or removed.

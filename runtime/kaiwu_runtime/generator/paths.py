@@ -1,4 +1,4 @@
-"""Paths into an object, as printer columns, scale, selectable fields and CEL rules write them."""
+"""Paths into an object, in the notation of printer columns, scale, selectable fields and CEL rules."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _TOKEN = re.compile(r"\.((?:[^.\[\]\\]|\\.)+)|\['((?:[^'\\]|\\.)*)'\]")
 
 
 class PathError(ValueError):
-    """A path that leads nowhere; the message says where it stops."""
+    """A path does not lead to a field; the message names the part that does not exist."""
 
 
 def resolve(schema: Schema, path: str) -> Schema:
     """Return the schema a path such as ``.spec.replicas`` or ``.labels['app']`` leads to.
 
-    Where anything may be (preserved unknown fields), the result is a schema without a type.
+    Inside preserved unknown fields the result is a schema without a type.
 
     Raises:
-        PathError: It is no path, or a field on it does not exist.
+        PathError: It is not a path, or a field on it does not exist.
     """
     if not _FIELD_PATH.fullmatch(path):
         raise PathError("is not a field path: write .field.field, and \\. for a dot inside a name")

@@ -25,14 +25,14 @@ SERVICE_ACCOUNT = "controller-manager"
 def build_roles(rules: Iterable[RBACRule], *, role_name: str, namespaced: bool = False) -> list[dict[str, Any]]:
     """Return the roles, sorted: the ClusterRoles, then the Roles of namespaces.
 
-    The role called ``role_name`` is always there, with no rules if nothing was declared: a binding refers to
+    The role called ``role_name`` is always returned, without rules if nothing was declared, because a binding refers to
     it. A Role in a namespace is called ``ROLE-NAMESPACE``, unless ``@rbac(role_name=)`` names it and no other
-    namespace has a role of that name: kustomize needs a name of its own for each.
+    namespace has a role of that name: kustomize needs a unique name for each.
 
     Args:
         rules: Rules of all reconcilers.
-        role_name: Name of the role of rules that name none.
-        namespaced: Makes a Role instead of the ClusterRole, for an operator that watches its own namespace.
+        role_name: Name of the role for rules without a role name.
+        namespaced: Return a Role instead of the ClusterRole, for an operator that watches its own namespace.
 
     Raises:
         DefinitionError: A rule that a Role cannot hold, or two roles of one name.
@@ -44,7 +44,7 @@ def build_roles(rules: Iterable[RBACRule], *, role_name: str, namespaced: bool =
         if namespaced and rule.urls:
             raise DefinitionError(
                 f"{rule.declared_on}: @rbac urls={list(rule.urls)!r} needs a ClusterRole, and this project "
-                "is namespaced: drop the rule, or make the project without --namespaced"
+                "is namespaced: drop the rule, or create the project without --namespaced"
             )
         grouped[rule.namespace or own, rule.role_name or role_name].append(rule)
     roles: list[dict[str, Any]] = []
@@ -65,7 +65,7 @@ def build_roles(rules: Iterable[RBACRule], *, role_name: str, namespaced: bool =
 
 
 def _renamed(namespace: str, name: str, role_name: str, alike: set[str], own: str) -> bool:
-    """Tell whether the namespace becomes a part of the role's name."""
+    """Return whether the namespace is part of the role's name."""
     if not namespace or namespace == own:
         return False
     return name == role_name or len(alike) > 1
@@ -75,8 +75,8 @@ def build_bindings(roles: Iterable[dict[str, Any]], *, role_name: str) -> list[d
     """Return the bindings that grant roles to the operator's ServiceAccount.
 
     Args:
-        roles: What :func:`build_roles` returned.
-        role_name: The role that is left out: config/rbac/role_binding.yaml binds it.
+        roles: The result of :func:`build_roles`.
+        role_name: The role to leave out: config/rbac/role_binding.yaml binds it.
     """
     bindings: list[dict[str, Any]] = []
     for role in roles:
@@ -96,10 +96,10 @@ def build_bindings(roles: Iterable[dict[str, Any]], *, role_name: str) -> list[d
 
 
 def namespace_transformers(roles: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the kustomize transformers that put the Roles of other namespaces back into them.
+    """Return the kustomize transformers that move the Roles of other namespaces back into them.
 
-    ``namespace:`` in a kustomization moves every object, so these run after it. What they move no longer has
-    its subject resolved by kustomize, which is therefore copied from the ServiceAccount.
+    ``namespace:`` in a kustomization moves every object, so these run after it. kustomize does not resolve the subject
+    of the bindings they move, so the subject is copied from the ServiceAccount.
 
     See https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/transformers/
     """

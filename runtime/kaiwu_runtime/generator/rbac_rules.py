@@ -1,4 +1,4 @@
-"""The fewest rules of a role that grant the same: equal ones joined, covered ones dropped.
+"""Minimise the rules of a role: join equal rules and drop covered ones.
 
 See https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources
 """
@@ -18,11 +18,11 @@ _FIELDS = ("resources", "groups", "urls", "resource_names", "verbs")
 
 
 def normalize_rules(rules: Iterable[RBACRule]) -> list[RBACRule]:
-    """Return the fewest rules that grant the same, in a fixed order.
+    """Return the smallest number of rules that grant the same, in a fixed order.
 
-    Rules about the same things share their verbs; rules with the same verbs then share resources, groups and
-    paths; what another rule grants already is dropped. A ``*`` among verbs, groups or resources stands for all
-    of them; ``core`` is the core group.
+    Rules for the same resources are joined with all their verbs; rules with the same verbs are then joined with all
+    their resources, groups and paths; rules that another rule covers are dropped. A ``*`` among verbs, groups or
+    resources stands for all of them; ``core`` is the core group.
     """
     current = sorted({_sorted(rule) for rule in rules}, key=_order)
     while True:
@@ -86,7 +86,7 @@ def _any(covers: Callable[[str, str], bool], words: Iterable[str], wanted: str) 
 
 
 def _breadth(rule: RBACRule) -> tuple[int, tuple[tuple[str, ...], ...]]:
-    """Return a key by which narrow rules come first: what two rules grant stays in the broader one."""
+    """Return a sort key that puts narrow rules first: what two rules grant stays in the broader one."""
     size = len(rule.groups or " ") * len(rule.resources or rule.urls) * len(rule.verbs)
     return size, _order(rule)
 
@@ -106,7 +106,7 @@ def _sorted(rule: RBACRule) -> RBACRule:
 
 
 def _words(field: str, words: Iterable[str]) -> tuple[str, ...]:
-    """Return the words of a field, sorted, without those that a wildcard among them stands for."""
+    """Return the words of a field, sorted, without those that a wildcard among them covers."""
     unique = set(words)
     if field == "resource_names":
         return tuple(sorted(unique))
@@ -133,7 +133,7 @@ def _merge(rules: Sequence[RBACRule], field: str) -> list[RBACRule]:
     merged: list[RBACRule] = []
     for rule in rules:
         if not getattr(rule, field):
-            # No names mean every name: what has none is joined with nothing.
+            # A rule without names applies to every name, so it is not joined with others.
             merged.append(rule)
             continue
         others: dict[str, Any] = {field: ()}

@@ -56,7 +56,7 @@ def api_reference(crds: Sequence[CustomResourceDefinition], *, header: str = "")
 
 
 def _anchor(version: KindVersion, model: str = "") -> str:
-    """Return an identifier of a section that no other version or kind has."""
+    """Return an identifier of a section that is unique among versions and kinds."""
     identity = version.definition.identity
     parts = [identity.group, identity.version, identity.kind, model]
     return "-".join(part for part in parts if part).replace(".", "-").lower()
@@ -90,7 +90,7 @@ def _kind(version: KindVersion) -> Iterator[str]:
 
 
 def _models(schema: Schema) -> list[Schema]:
-    """Return the project's own models in a schema, each once, in the order a reader meets them."""
+    """Return the project's own models in a schema, each once, in the order of their first appearance."""
     found: dict[str, Schema] = {}
 
     def visit(node: Schema) -> None:

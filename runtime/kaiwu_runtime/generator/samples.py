@@ -1,4 +1,4 @@
-"""Checks the samples of a project against the schemas of its types, so that a stale sample is noticed early.
+"""Check the samples of a project against the schemas of its types, so that an outdated sample is noticed early.
 
 CEL rules and formats are left to the API server: ``kubectl apply -k config/samples --dry-run=server``.
 """
@@ -24,8 +24,8 @@ def sample_problems(folder: Path, crds: Iterable[CustomResourceDefinition]) -> I
     """Yield a line for each mistake in the samples: the file, the object, the field and what is wrong with it.
 
     Args:
-        folder: For example ``config/samples``; one that does not exist has no samples.
-        crds: The definitions of the project. Objects of other groups are not looked at.
+        folder: For example ``config/samples``; it need not exist.
+        crds: The definitions of the project. Objects of other groups are ignored.
     """
     kinds = {
         (version.definition.identity.api_version, version.definition.identity.kind): version.schema
@@ -60,7 +60,7 @@ def _documents(file: Path) -> list[Any]:
     if file.stat().st_size > _MAX_BYTES:
         raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
     text = file.read_text(encoding="utf-8")
-    # An alias costs nothing when it is read, and a thousandfold when what it stands for is walked through.
+    # Reading an alias costs nothing, but walking through its content may cost a thousand times as much.
     if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_LOADER)) > _MAX_ALIASES:
         raise ValueError(f"it has more than {_MAX_ALIASES} YAML aliases")
     return list(yaml.load_all(text, Loader=_LOADER))

@@ -41,8 +41,8 @@ _INSTEAD: dict[object, str] = {
     dt.time: "a str with Field(pattern=...)",
     decimal.Decimal: "Quantity",
     pathlib.Path: "str",
-    SecretStr: "a reference to a Secret; a secret does not belong into a custom resource",
-    SecretBytes: "a reference to a Secret; a secret does not belong into a custom resource",
+    SecretStr: "a reference to a Secret; a secret does not belong in a custom resource",
+    SecretBytes: "a reference to a Secret; a secret does not belong in a custom resource",
     set: 'Annotated[list[...], ListType("set")]',
     frozenset: 'Annotated[list[...], ListType("set")]',
     tuple: "list[...]",
@@ -56,12 +56,12 @@ def quantity() -> Schema:
 
 
 def base64_text() -> Schema:
-    """Return the schema of bytes in base64; the API server takes no empty string for ``format: byte`` alone."""
+    """Return the schema of bytes in base64; with ``format: byte`` alone the API server would reject an empty string."""
     return Schema({"type": "string", "anyOf": [{"format": "byte"}, {"maxLength": 0}]})
 
 
 def int_or_string() -> Schema:
-    """Return the schema of a number or a string, in the one form the API server takes."""
+    """Return the schema of a number or a string, in the only form that the API server accepts."""
     return Schema({"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": True})
 
 
@@ -156,7 +156,7 @@ def _enumeration(values: list[object], where: str) -> Schema:
 
 
 def _scalar_base(value: object) -> type | None:
-    """Return which JSON scalar a value of a class of its own is, None for no scalar."""
+    """Return the JSON scalar of a value of a custom class, or None if it is not a scalar."""
     return next((kind for kind in _ENUMERATED if isinstance(value, kind)), None)
 
 
@@ -183,13 +183,13 @@ def _union(bare: object, facts: Facts, where: str) -> Schema:
             facts.patterns.append(f"^({'|'.join(_quote(str(word)) for word in words)})$")
         return int_or_string()
     raise DefinitionError(
-        f"{where}: {_spell(bare)} has no schema: a CRD knows no union but of integers and strings; "
+        f"{where}: {_spell(bare)} has no schema: a CRD supports only unions of integers and strings; "
         "use a model of optional fields with ExactlyOneOf(...), or Any with PreserveUnknownFields()"
     )
 
 
 def _only_limits(facts: Facts) -> bool:
-    """Tell whether everything said about a member of a union can be said about the whole union."""
+    """Return whether the metadata of a member of a union can apply to the whole union."""
     return all(isinstance(item, Format) for item in facts.markers) and all(isinstance(o, Strict) for o in facts.other)
 
 
@@ -210,7 +210,7 @@ def _advice(bare: object) -> str:
         return f"use {instead}"
     if "Url" in _spell(bare):
         return 'use Annotated[str, Format("uri")]; pydantic rewrites URLs it reads'
-    return "use a scalar, a list, a dict, an APIModel or Kube[...], or say its JSON type with SchemaType(...)"
+    return "use a scalar, a list, a dict, an APIModel or Kube[...], or set its JSON type with SchemaType(...)"
 
 
 def _derived(bare: type, kind: object) -> bool:

@@ -1,7 +1,7 @@
 """A node of a structural schema, and where it came from.
 
-Schemas are plain dictionaries in the API server's own words, so that nothing is translated on the way out;
-the subclass only remembers the model and field a node was made from, for messages that name them.
+Schemas are plain dictionaries with the API server's own keywords, so the output needs no translation; the subclass
+only records the model and field of a node, for messages that name them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Schema(dict[str, Any]):
     """One JSONSchemaProps.
 
     Attributes:
-        origin: ``Model.field`` the node was made from.
+        origin: ``Model.field`` of the node.
         model: Name of the model, when the node is a whole model.
         kubernetes: Whether that model is one of Kubernetes' own.
     """
@@ -68,10 +68,10 @@ class Schema(dict[str, Any]):
 
 
 def allow_null(schema: Schema) -> None:
-    """Let null be a value beside the others.
+    """Allow null as a value.
 
-    The API server compares null with no value of an ``enum``, one of them null or not; those inside ``allOf`` it does
-    not ask about null.
+    The API server never accepts null for an ``enum`` beside the type, even if null is one of its values; it does not
+    check null against an ``enum`` inside ``allOf``.
     """
     schema["nullable"] = True
     if "enum" in schema:
@@ -79,13 +79,13 @@ def allow_null(schema: Schema) -> None:
 
 
 def enumerated(schema: Schema) -> list[Any] | None:
-    """Return the values of an enumeration, null not among them; None when any value is allowed."""
+    """Return the values of an enumeration without null; None if any value is allowed."""
     parts = [schema, *schema.get("allOf", ())]
     return next((list(part["enum"]) for part in parts if "enum" in part), None)
 
 
 def is_base64(schema: Schema) -> bool:
-    """Tell whether a schema is that of ``Base64Bytes``."""
+    """Return whether a schema is that of ``Base64Bytes``."""
     return {"format": "byte"} in schema.get("anyOf", ())
 
 

@@ -1,4 +1,4 @@
-"""Asks a real API server whether it would take the CRDs, without storing them."""
+"""Validate the CRDs with a real API server, without storing them."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ _FIELD_MANAGER = "kaiwu-generator"
 
 
 def check_on_server(crds: Sequence[CustomResourceDefinition]) -> None:
-    """Apply CRDs as a dry run to the cluster that the environment points at.
+    """Apply CRDs with a dry run to the cluster of the current kubeconfig.
 
-    What is there already counts: the API server also says whether it would take the change. It needs the
-    permission to patch CRDs.
+    If a CRD exists already, the API server also validates the change. Requires the permission to patch CRDs.
 
     Raises:
-        ConfigurationError: No usable kubeconfig.
-        DefinitionError: The API server refuses a CRD, or cannot be asked; the message is one line.
+        ConfigurationError: There is no usable kubeconfig.
+        DefinitionError: The API server rejects a CRD, or cannot be reached; the message is one line.
 
     See https://kubernetes.io/docs/reference/using-api/api-concepts/#dry-run
     """
@@ -47,4 +46,4 @@ async def _check(crds: Sequence[CustomResourceDefinition]) -> None:
                 )
             except APIError as error:
                 text = " ".join(str(error).split())
-                raise DefinitionError(f"--server: the API server does not take {name}: {text}") from None
+                raise DefinitionError(f"--server: the API server rejects {name}: {text}") from None

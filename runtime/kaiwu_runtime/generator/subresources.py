@@ -1,4 +1,4 @@
-"""Checks what ``@resource`` says against the schema: columns, scale, selectable fields, warnings."""
+"""Check the arguments of ``@resource`` against the schema: columns, scale, selectable fields, warnings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def check_definition(name: str, definition: ResourceDefinition, schema: Schema) 
     """Check one version's columns, scale, selectable fields and deprecation warning.
 
     Returns:
-        What the API server takes, but shows or does nothing with.
+        Warnings about definitions that the API server accepts but that have no effect.
 
     Raises:
         DefinitionError: The API server would refuse it.
@@ -24,13 +24,13 @@ def check_definition(name: str, definition: ResourceDefinition, schema: Schema) 
     where = f"{name}: @resource"
     warnings = [found for column in definition.columns for found in _column_warnings(where, column, schema)]
     headings = [column.name for column in definition.columns]
-    warnings += [f"{where} columns: {n!r} is there twice" for n in dict.fromkeys(headings) if headings.count(n) > 1]
+    warnings += [f"{where} columns: {n!r} is listed twice" for n in dict.fromkeys(headings) if headings.count(n) > 1]
     if definition.scale is not None:
         warnings += _check_scale(where, definition.scale, schema)
     _check_selectable(where, definition.selectable_fields, schema)
     _check_warning(where, definition)
     if definition.status and "status" not in schema.properties:
-        warnings.append(f"{where} status=True, but {name} has no status field: nothing of a status is stored")
+        warnings.append(f"{where} status=True, but {name} has no status field: the status is not stored")
     return warnings
 
 
@@ -87,7 +87,7 @@ def _check_selectable(where: str, paths: tuple[str, ...], schema: Schema) -> Non
         if found.get("type") not in _SELECTABLE_TYPES:
             raise DefinitionError(f"{at} must be a string, a boolean or an integer")
         if path in paths[:index]:
-            raise DefinitionError(f"{at} is there twice")
+            raise DefinitionError(f"{at} is listed twice")
     if len(paths) > _MOST_SELECTABLE:
         raise DefinitionError(f"{where} selectable_fields: {len(paths)} are more than the {_MOST_SELECTABLE} allowed")
 

@@ -1,7 +1,7 @@
-"""What the API server would refuse in a schema, refused before it is asked, naming model and field.
+"""Reject schemas that the API server would reject, and name model and field.
 
 Each rule is one of the API server's own (validation of structural schemas and of CustomResourceDefinitions);
-a test shows for each that a real API server refuses the same schema.
+a test shows for each that a real API server rejects the same schema.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ def check_resource(schema: Schema, *, status: bool) -> list[str]:
         status: Whether the status subresource is on.
 
     Returns:
-        What the API server takes, but may not mean what it looks like.
+        Warnings about definitions that the API server accepts but that may not mean what they seem to mean.
 
     Raises:
-        DefinitionError: The first thing the API server would refuse.
+        DefinitionError: The API server would reject the schema; the message names the first reason.
     """
     if schema.get("nullable"):
         raise _error(schema, "the kind itself cannot be nullable")
@@ -70,12 +70,12 @@ def check_resource(schema: Schema, *, status: bool) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a value stands.
+    """The place of a value in an object.
 
     Attributes:
-        uncorrelated: The list whose parts cannot be matched with the old ones; empty if there is none around it.
-        cardinality: How many such values an object may hold; None without a maximum.
-        within: The innermost list or mapping around it; the one without a maximum where there is one.
+        uncorrelated: The surrounding list whose items cannot be matched with the old ones; empty if there is none.
+        cardinality: Maximum number of such values in an object; None without a maximum.
+        within: The innermost surrounding list or mapping; the one without a maximum if there is one.
     """
 
     uncorrelated: str = ""
@@ -143,7 +143,7 @@ def _check_list(schema: Schema) -> None:
     if kind is None:
         return
     if kind not in {"atomic", "set", "map"}:
-        raise _error(schema, f"list type {kind!r} is none of atomic, set, map")
+        raise _error(schema, f"list type {kind!r} is not one of atomic, set, map")
     if schema.get("type") != "array":
         raise _error(schema, "ListType and ListMapKeys belong on a list")
     items = schema.items_schema or Schema()
@@ -170,7 +170,9 @@ def _check_map_keys(schema: Schema, items: Schema) -> None:
         found = items.properties.get(key)
         if found is None:
             known = ", ".join(sorted(items.properties))
-            raise _error(schema, f"list map key {key!r} is no field of {items.model or 'its items'} (it has {known})")
+            raise _error(
+                schema, f"list map key {key!r} is not a field of {items.model or 'its items'} (it has {known})"
+            )
         if found.get("type") in {"array", "object"}:
             raise _error(schema, f"list map key {key!r} must be a scalar")
         if found.get("nullable"):
@@ -186,7 +188,7 @@ def _check_map(schema: Schema) -> None:
     if kind is None:
         return
     if kind not in {"granular", "atomic"}:
-        raise _error(schema, f"map type {kind!r} is none of granular, atomic")
+        raise _error(schema, f"map type {kind!r} is not one of granular, atomic")
     if schema.get("type") != "object":
         raise _error(schema, "MapType and StructType belong on a mapping or a model")
 
@@ -244,7 +246,7 @@ def _check_rule(schema: Schema, rule: dict[str, Any]) -> None:
     if "messageExpression" in rule and not rule["messageExpression"].strip():
         raise _error(schema, f"rule {text!r} has an empty message_expression")
     if "reason" in rule and rule["reason"] not in _REASONS:
-        raise _error(schema, f"reason {rule['reason']!r} of rule {text!r} is none of {', '.join(sorted(_REASONS))}")
+        raise _error(schema, f"reason {rule['reason']!r} of rule {text!r} is not one of {', '.join(sorted(_REASONS))}")
     if "fieldPath" in rule:
         try:
             resolve(schema, rule["fieldPath"])
@@ -265,10 +267,10 @@ def _check_default(schema: Schema) -> None:
 
 
 def _broken_rule(value: object, schema: Schema) -> str:
-    """Return the first rule that a default breaks, as far as it can be known; the API server evaluates them all."""
+    """Return the first rule that a default violates, as far as it can be known; the API server evaluates all rules."""
     for rule in schema.get("x-kubernetes-validations", ()):
         if holds(rule["rule"], value) is False:
-            return str(rule.get("message") or f"it breaks the rule {rule['rule']!r}")
+            return str(rule.get("message") or f"it violates the rule {rule['rule']!r}")
     parts: list[tuple[object, Schema | None]] = []
     if isinstance(value, dict):
         parts = [(part, schema.properties.get(name) or schema.values_schema) for name, part in value.items()]

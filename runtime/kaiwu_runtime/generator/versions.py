@@ -13,7 +13,7 @@ _OTHER = -1
 
 
 def version_priority(version: str) -> tuple[int, ...]:
-    """Return a key by which the newest and most stable version sorts last, and other names in reverse before all."""
+    """Return a sort key that puts the newest and most stable version last, and other names first, in reverse order."""
     match = _VERSION.fullmatch(version)
     if match is None:
         return _OTHER, *(-ord(character) for character in version), 1

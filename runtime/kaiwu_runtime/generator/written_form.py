@@ -1,4 +1,4 @@
-"""Refuses what makes pydantic read or write a field otherwise than its annotation, and so its schema, says."""
+"""Reject metadata that makes pydantic read or write a field differently from its annotation, and so from its schema."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ _HARMLESS = (
     pydantic.Strict, pydantic.FailFast, pydantic.AllowInfNan, pydantic.WithJsonSchema, pydantic.Tag,
     annotated_types.BaseMetadata,
 )  # fmt: skip
-"""Metadata with which a field is still written as its type is; validators give values of that type."""
+"""Metadata with which a field is still written in the form of its type; validators return values of that type."""
 
 _SERIALIZERS = (pydantic.PlainSerializer, pydantic.WrapSerializer)
 _CURE = "write the type that the object has, and convert it in Python with a property"
 
 
 def check_model(model: type[BaseModel]) -> None:
-    """Check what is said for a whole model.
+    """Check the metadata of a whole model.
 
     Raises:
-        DefinitionError: Its objects would not look as its annotations say.
+        DefinitionError: Its objects would not match its annotations.
     """
     name = model.__name__
     if model.model_computed_fields:
         computed = next(iter(model.model_computed_fields))
-        raise DefinitionError(f"{name}.{computed}: a computed field is no part of the API: make it a property")
+        raise DefinitionError(f"{name}.{computed}: a computed field is not part of the API: make it a property")
     for function in model.__pydantic_decorators__.model_serializers:
         raise DefinitionError(
-            f"{name}: the model serializer {function} writes another object than its fields say: {_CURE}"
+            f"{name}: the model serializer {function} writes an object that does not match its fields: {_CURE}"
         )
     own = getattr(model.__get_pydantic_core_schema__, "__func__", None)
     if issubclass(model, APIModel) and own is not APIModel.__get_pydantic_core_schema__.__func__:  # type: ignore[attr-defined]
@@ -57,15 +57,15 @@ def check_model(model: type[BaseModel]) -> None:
         raise DefinitionError(f"{name}: ser_json_temporal in model_config writes dates as numbers: drop it")
     if config.get("validate_by_alias") is False:
         raise DefinitionError(
-            f"{name}: validate_by_alias=False in model_config reads other names than are written: drop it"
+            f"{name}: validate_by_alias=False in model_config reads names that differ from the written ones: drop it"
         )
 
 
 def check_field(model: type[BaseModel], name: str, field: FieldInfo, facts: Facts, where: str) -> None:
-    """Check what is said about a field.
+    """Check the metadata of a field.
 
     Raises:
-        DefinitionError: What the field writes is not what its annotation says.
+        DefinitionError: The field would not be written as its annotation declares.
     """
     if getattr(field, "exclude_if", None) is not None:
         raise DefinitionError(
@@ -77,7 +77,7 @@ def check_field(model: type[BaseModel], name: str, field: FieldInfo, facts: Fact
     for function, decorator in model.__pydantic_decorators__.field_serializers.items():
         if name in decorator.info.fields or "*" in decorator.info.fields:
             raise DefinitionError(
-                f"{where}: the serializer {function} writes another value than the type says: {_CURE}"
+                f"{where}: the serializer {function} writes a value that does not match its type: {_CURE}"
             )
 
 
@@ -94,16 +94,16 @@ def check_metadata(facts: Facts, where: str) -> None:
             continue
         kind = item if isinstance(item, type) else type(item)
         if issubclass(kind, _SERIALIZERS):
-            raise DefinitionError(f"{where}: {kind.__name__} writes another value than the type says: {_CURE}")
+            raise DefinitionError(f"{where}: {kind.__name__} writes a value that does not match its type: {_CURE}")
         if hasattr(item, "__get_pydantic_core_schema__") and not issubclass(kind, _HARMLESS):
             raise DefinitionError(
-                f"{where}: {kind.__name__} may read or write another value than the type says: {_CURE}, "
-                "or say its JSON type with SchemaType(...)"
+                f"{where}: {kind.__name__} may read or write a value that does not match its type: {_CURE}, "
+                "or set its JSON type with SchemaType(...)"
             )
 
 
 def check_excluded(field: FieldInfo, where: str) -> None:
-    """Check a field that is no part of the object.
+    """Check a field that is not part of the object.
 
     Raises:
         DefinitionError: Objects without it could not be read.
@@ -115,5 +115,5 @@ def check_excluded(field: FieldInfo, where: str) -> None:
 
 
 def _is_asserted(facts: Facts) -> bool:
-    """Tell whether the project itself answers for the JSON type."""
+    """Return whether the project itself declares the JSON type."""
     return facts.find(SchemaType) is not None or facts.find(Schemaless) is not None

@@ -12,7 +12,7 @@ from kaiwu_runtime.image.check import check
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit status: 0, 1 when something is missing, 2 for wrong use."""
+    """Run the command line and return its exit status: 0, 1 when something is missing, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m kaiwu_runtime.image", description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="the project (default: this folder)")
     try:

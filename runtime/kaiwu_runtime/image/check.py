@@ -107,7 +107,7 @@ class _Check:
                 self._visit(file, where)
 
     def _is_own(self, top: str) -> bool:
-        """Tell whether a module is one of the project's, as Python would: before any other of its name."""
+        """Return whether a module is one of the project's, as Python would: before any other of its name."""
         if top in sys.builtin_module_names:
             return False
         if any(True for _ in _module(self._root, top)):

@@ -252,7 +252,7 @@ class Manager:
         """Return a recorder of events that names a controller as their source.
 
         Raises:
-            ValueError: The name is no name of a controller.
+            ValueError: The name is not a valid controller name.
         """
         return EventRecorder(self._events, name)
 

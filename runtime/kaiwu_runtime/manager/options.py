@@ -1,6 +1,6 @@
-"""What a manager is told on its command line and by its environment.
+"""The options of a manager, from the command line and the environment.
 
-The flags are controller-runtime's and kubebuilder's, so that Deployments and habits carry over.
+The flags are those of controller-runtime and kubebuilder, so that existing Deployments work.
 """
 
 from __future__ import annotations
@@ -31,27 +31,28 @@ class ManagerOptions:
     """How a manager runs.
 
     Attributes:
-        kubeconfig: File to use; empty looks in KUBECONFIG, the pod, ``~/.kube/config``.
+        kubeconfig: Kubeconfig file; if empty, KUBECONFIG, the pod's service account and ``~/.kube/config`` are tried.
         context: Context of the kubeconfig; empty for the current one.
         namespaces: Namespaces to watch; empty for all. Default is WATCH_NAMESPACE, a comma-separated list.
         field_manager: Name under which server-side apply records what this operator owns.
-        metrics_bind_address: ``host:port`` of /metrics; ``0`` serves none.
-        metrics_secure: Serve metrics over https, to callers whose token may get /metrics; False: plain http, to all.
-        metrics_cert_path: Folder with tls.crt and tls.key; empty makes a self-signed certificate.
-        health_probe_bind_address: ``host:port`` of /healthz and /readyz; ``0`` serves none.
-        webhook_host: Address the webhooks are served on; empty for every interface.
-        webhook_port: Their port.
+        metrics_bind_address: ``host:port`` of /metrics; ``0`` turns it off.
+        metrics_secure: Serve metrics over https, to callers whose token may get /metrics; False: http, without
+            authentication.
+        metrics_cert_path: Folder with tls.crt and tls.key; if empty, a self-signed certificate is used.
+        health_probe_bind_address: ``host:port`` of /healthz and /readyz; ``0`` turns them off.
+        webhook_host: Bind address of the webhook server; empty for every interface.
+        webhook_port: Port of the webhook server.
         webhook_cert_path: Folder with tls.crt and tls.key of the webhook server.
-        webhook_self_signed: Make and renew the webhook server's certificate instead; no flag sets it.
-        leader_elect: Let only one of several replicas run controllers.
+        webhook_self_signed: Create and renew the webhook server's certificate instead; there is no flag for it.
+        leader_elect: Run the controllers in only one of several replicas.
         leader_election_id: Name of the Lease.
-        leader_election_namespace: Its namespace; empty for the pod's or the context's.
-        lease_duration: Seconds that other replicas wait after the last renewal they saw.
-        renew_deadline: Seconds that the leader tries to renew before it gives up; less than `lease_duration`.
-        retry_period: Seconds between two tries to acquire or renew; less than `renew_deadline`.
-        grace_period: Seconds that reconciles in progress get at the end.
-        cache_sync_timeout: Seconds the caches may take at the start.
-        streaming_list: Begin a watch with everything there is instead of listing pages; Kubernetes 1.32 and later.
+        leader_election_namespace: Namespace of the Lease; empty for the pod's or the context's.
+        lease_duration: Seconds that other replicas wait after the last renewal they observed.
+        renew_deadline: Seconds that the leader retries a renewal before it gives up; less than `lease_duration`.
+        retry_period: Seconds between attempts to acquire or renew the Lease; less than `renew_deadline`.
+        grace_period: Seconds that reconciles in progress may take at shutdown.
+        cache_sync_timeout: Seconds to wait for the caches to sync at startup.
+        streaming_list: Begin each watch with all objects instead of listing pages; Kubernetes 1.32 and later.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``console``, ``json`` or ``auto``.
     """
@@ -81,10 +82,10 @@ class ManagerOptions:
     log_format: log.LogFormat = "auto"
 
     def __post_init__(self) -> None:
-        """Check what only a running manager would notice.
+        """Validate the options.
 
         Raises:
-            ConfigurationError: A value that cannot work.
+            ConfigurationError: A value is not valid.
         """
         for flag, address in (
             ("--metrics-bind-address", self.metrics_bind_address),
@@ -93,7 +94,7 @@ class ManagerOptions:
             if address != OFF:
                 parse_address(address, flag)
         if not 0 <= self.webhook_port <= 65535:
-            raise ConfigurationError(f"--webhook-port {self.webhook_port} is no port: use 1 to 65535")
+            raise ConfigurationError(f"--webhook-port: invalid port {self.webhook_port}: use 1 to 65535")
         if self.leader_elect and not self.leader_election_id:
             raise ConfigurationError("--leader-elect needs --leader-election-id: the name of the Lease")
         if self.metrics_cert_path and (self.metrics_bind_address == OFF or not self.metrics_secure):
@@ -105,7 +106,7 @@ class ManagerOptions:
             ("--cache-sync-timeout", self.cache_sync_timeout),
         ):
             if not 0 <= seconds < math.inf:  # which also refuses nan
-                raise ConfigurationError(f"{flag} {seconds:g} is no number of seconds: use 0 or more")
+                raise ConfigurationError(f"{flag}: invalid number of seconds {seconds:g}: use 0 or more")
         if (
             not (math.inf > self.lease_duration > self.renew_deadline > self.retry_period > 0)
             or self.lease_duration < 1
@@ -125,7 +126,7 @@ class ManagerOptions:
         environment: Mapping[str, str] | None = None,
         **defaults: Any,  # noqa: ANN401
     ) -> Self:
-        """Read the command line; a wrong one is explained and ends the process with status 2.
+        """Parse the command line; an invalid one prints an error and ends the process with status 2.
 
         Args:
             argv: Arguments without the program's name; default is the process's.
@@ -153,7 +154,7 @@ class ManagerOptions:
 def _check_namespaces(names: Sequence[str], source: str) -> None:
     for name in names:
         if not _NAMESPACE.fullmatch(name):
-            raise ConfigurationError(f"{source} {name!r} is no namespace: use a DNS label, as in team-a")
+            raise ConfigurationError(f"{source}: invalid namespace {name!r}: use a DNS label, as in team-a")
 
 
 def _split(text: str) -> tuple[str, ...]:
@@ -166,26 +167,26 @@ def _boolean(text: str) -> bool:
         return True
     if lowered in _FALSE:
         return False
-    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a valid boolean: use true or false")
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong in one line."""
+        """Print the error in one line and exit with status 2."""
         sys.stderr.write(f"error: {message}; --help lists the flags\n")
         raise SystemExit(2)
 
 
 def _parser(base: ManagerOptions) -> argparse.ArgumentParser:
     parser = _Parser(
-        description="Runs the operator.",
+        description="Run the operator.",
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,
     )
 
-    def text(flag: str, name: str, summary: str) -> None:
-        value = getattr(base, name)
-        parser.add_argument(flag, dest=name, metavar="VALUE", help=f"{summary} (default: {value or 'none'})")
+    def text(flag: str, name: str, summary: str, empty: str = "none") -> None:
+        value = getattr(base, name) or empty
+        parser.add_argument(flag, dest=name, metavar="VALUE", help=f"{summary} (default: {value})")
 
     def seconds(flag: str, name: str, summary: str) -> None:
         parser.add_argument(
@@ -205,32 +206,48 @@ def _parser(base: ManagerOptions) -> argparse.ArgumentParser:
         dest="namespaces",
         action="append",
         metavar="NAMES",
-        help="namespaces to watch, comma-separated; all without it (default: $WATCH_NAMESPACE)",
+        help="namespaces to watch, comma-separated (default: $WATCH_NAMESPACE, else all)",
     )
-    text("--metrics-bind-address", "metrics_bind_address", "address of /metrics, 0 for none")
-    switch("--metrics-secure", "metrics_secure", "serve metrics over https, to authorised callers only")
+    text("--metrics-bind-address", "metrics_bind_address", "metrics bind address, 0 to turn it off")
+    switch("--metrics-secure", "metrics_secure", "serve metrics over https, only to authorised callers")
     text("--metrics-cert-path", "metrics_cert_path", "folder with tls.crt and tls.key of the metrics server")
-    text("--health-probe-bind-address", "health_probe_bind_address", "address of /healthz and /readyz, 0 for none")
-    text("--webhook-host", "webhook_host", "address of the webhook server, all without it")
+    text("--health-probe-bind-address", "health_probe_bind_address", "health probe bind address, 0 to turn it off")
+    text("--webhook-host", "webhook_host", "webhook server bind address", empty="all interfaces")
     parser.add_argument(
-        "--webhook-port", dest="webhook_port", type=int, metavar="PORT", help=f"its port (default: {base.webhook_port})"
+        "--webhook-port",
+        dest="webhook_port",
+        type=int,
+        metavar="PORT",
+        help=f"webhook server port (default: {base.webhook_port})",
     )
     text("--webhook-cert-path", "webhook_cert_path", "folder with tls.crt and tls.key of the webhook server")
-    switch("--leader-elect", "leader_elect", "let only one of several replicas run controllers")
+    switch("--leader-elect", "leader_elect", "run the controllers in only one of several replicas")
     text("--leader-election-id", "leader_election_id", "name of the Lease")
     text("--leader-election-namespace", "leader_election_namespace", "namespace of the Lease")
-    seconds("--leader-elect-lease-duration", "lease_duration", "time other replicas wait after the last renewal")
-    seconds("--leader-elect-renew-deadline", "renew_deadline", "time the leader tries to renew before it gives up")
-    seconds("--leader-elect-retry-period", "retry_period", "time between two tries to acquire or renew")
-    seconds("--grace-period", "grace_period", "time that reconciles in progress get at the end")
-    seconds("--cache-sync-timeout", "cache_sync_timeout", "time the caches may take at the start")
+    seconds(
+        "--leader-elect-lease-duration",
+        "lease_duration",
+        "how long other replicas wait after the last renewal",
+    )
+    seconds(
+        "--leader-elect-renew-deadline",
+        "renew_deadline",
+        "how long the leader retries a renewal before it gives up",
+    )
+    seconds(
+        "--leader-elect-retry-period",
+        "retry_period",
+        "how long to wait between attempts to acquire or renew the Lease",
+    )
+    seconds("--grace-period", "grace_period", "how long to wait for reconciles in progress at shutdown")
+    seconds("--cache-sync-timeout", "cache_sync_timeout", "how long to wait for the caches to sync")
     parser.add_argument(
-        "--log-level", dest="log_level", choices=list(log.LEVELS), help=f"least level (default: {base.log_level})"
+        "--log-level", dest="log_level", choices=list(log.LEVELS), help=f"minimum log level (default: {base.log_level})"
     )
     parser.add_argument(
         "--log-format",
         dest="log_format",
         choices=cast("list[str]", ["auto", "console", "json"]),
-        help="auto: console on a terminal, JSON elsewhere (default: auto)",
+        help="log format; auto: console on a terminal, JSON elsewhere (default: auto)",
     )
     return parser

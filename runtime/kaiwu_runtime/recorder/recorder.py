@@ -45,13 +45,13 @@ class EventRecorder:
         instance: Which process it is; default is the name with the host's name, in a cluster the pod's.
 
     Raises:
-        ValueError: The name is no qualified name, or the instance is too long.
+        ValueError: The name is not a qualified name, or the instance is too long.
     """
 
     def __init__(self, sender: EventSender, name: str, *, instance: str = "") -> None:
         if not isinstance(name, str) or not _QUALIFIED_NAME.fullmatch(name):
             raise ValueError(
-                f"name {name!r} is no name of a controller: use at most 63 letters, digits, '-', '_' and '.', "
+                f"name {name!r} is not a valid controller name: use at most 63 letters, digits, '-', '_' and '.', "
                 "with a domain and '/' before it if you like"
             )
         self._sender = sender
@@ -88,7 +88,7 @@ class EventRecorder:
         if type not in get_args(RecordedEventType):
             raise ValueError(f"type {type!r}: use 'Normal' or 'Warning'")
         if not isinstance(note, str):
-            raise ValueError(f"note {note!r} is no string")
+            raise ValueError(f"note {note!r} is not a string")
         about, version = _reference("regarding", regarding)
         other, other_version = _reference("related", related) if related is not None else (None, "")
         key = EventKey(

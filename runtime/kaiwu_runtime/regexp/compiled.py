@@ -38,6 +38,6 @@ def go_source(pattern: str | re.Pattern[str]) -> str:
 
 
 def _set_inside(text: str, letter: str) -> bool:
-    """Tell whether the pattern sets a flag itself: ``re.compile("(?i)a")`` reports it among its flags."""
+    """Return whether the pattern sets a flag itself: ``re.compile("(?i)a")`` reports it among its flags."""
     inside = re.match(r"\(\?([a-zA-Z]+)\)", text)
     return inside is not None and letter in inside[1]

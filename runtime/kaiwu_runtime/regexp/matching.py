@@ -10,7 +10,7 @@ from kaiwu_runtime.regexp.parser import parse
 
 
 def matches(pattern: str, text: str) -> bool | None:
-    """Tell whether a pattern, as Go reads it, is found in a text; None if it is too large to be compiled here.
+    """Return whether a pattern, as Go reads it, is found in a text; None if it is too large to be compiled here.
 
     Raises:
         PatternError: Go does not compile the pattern.

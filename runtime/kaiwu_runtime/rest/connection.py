@@ -102,7 +102,7 @@ class Connection(asyncio.Protocol):
             streaming: False returns only when the body is complete, which saves waking up for its parts.
 
         Raises:
-            BrokenConnectionError: The connection ended, or what came is no HTTP.
+            BrokenConnectionError: The connection ended, or the response is not valid HTTP.
             TimeoutError: It took too long.
         """
         self._busy, self._complete, self._streaming = True, False, streaming

@@ -42,7 +42,7 @@ def pause_before_retry(error: APIStatusError) -> float | None:
 
 
 def is_broken(cause: BaseException | None) -> bool:
-    """Tell whether an established connection broke; nobody there, a bad certificate or a time-out is no such case."""
+    """Return whether an established connection broke; nobody there, a bad certificate or a time-out is no such case."""
     return isinstance(cause, BrokenConnectionError)
 
 

@@ -283,7 +283,7 @@ def _query(params: tuple[tuple[str, str], ...]) -> str:
 
 
 def _check_header(name: str, value: str) -> None:
-    """Refuse what would end the header early, a token with a line break for instance."""
+    """Reject what would end the header early, a token with a line break for instance."""
     try:
         (name + value).encode("ascii" if name == "Authorization" else "utf-8")
     except UnicodeEncodeError:

@@ -22,7 +22,7 @@ def _segment(name: str, field: str) -> str:
     See https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
     """
     if name in {".", ".."} or "/" in name or "%" in name:
-        raise ValueError(f"{field} {name!r} is no name: it may not be . or .. and may not contain / or %")
+        raise ValueError(f"{field} {name!r} is not a valid name: it must not be . or .. and may not contain / or %")
     return name if _PLAIN(name) else quote(name, safe=":@!$&'()*+,;=")
 
 
@@ -30,7 +30,7 @@ def collection_path(identity: ResourceIdentity, namespace: str) -> str:
     """Return the path of a collection; an empty namespace means all of them.
 
     Raises:
-        ValueError: The namespace is no name.
+        ValueError: The namespace is not a valid name.
     """
     return identity.path(_segment(namespace, "metadata.namespace"))
 

@@ -17,5 +17,5 @@ def parse_address(address: str, flag: str) -> tuple[str, int]:
     """
     match = _ADDRESS.fullmatch(address)
     if match is None or not 0 <= int(match["port"]) <= 65535:
-        raise ConfigurationError(f"{flag} {address!r} is no address: use :8081, 127.0.0.1:8081, or 0 to turn it off")
+        raise ConfigurationError(f"{flag}: invalid address {address!r}: use :8081, 127.0.0.1:8081, or 0 to turn it off")
     return match["host"].strip("[]"), int(match["port"])

@@ -75,12 +75,12 @@ def item_elements(path: Path, value: list[Any]) -> list[str] | None:
 
 
 def is_atomic_map(path: Path) -> bool:
-    """Tell whether an object at a path is replaced as a whole."""
+    """Return whether an object at a path is replaced as a whole."""
     return bool(path) and (path[-1] in _ATOMIC_MAPS or (path[-1].startswith("k:") and path[-2] in _ATOMIC_ITEMS))
 
 
 def is_atomic(path: Path, value: object) -> bool:
-    """Tell whether a value is owned as a whole: a scalar, an atomic list, an empty object."""
+    """Return whether a value is owned as a whole: a scalar, an atomic list, an empty object."""
     if isinstance(value, dict):
         return not value or is_atomic_map(path)
     return not isinstance(value, list) or item_elements(path, value) is None

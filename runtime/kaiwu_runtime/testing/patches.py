@@ -38,7 +38,7 @@ def json_patch(value: object, operations: Sequence[Any]) -> Any:  # noqa: ANN401
     document = {"": deepcopy(value)}  # so that the whole document is a member too
     for operation in operations:
         if not isinstance(operation, dict) or "op" not in operation or "path" not in operation:
-            raise PatchError(f"{operation!r} is no operation")
+            raise PatchError(f"{operation!r} is not a valid operation")
         _carry_out(document, operation)
     return document[""]
 
@@ -61,7 +61,7 @@ def _carry_out(document: dict[str, Any], operation: dict[str, Any]) -> None:
         if not json_equal(_get(document, path), operation["value"]):
             raise PatchError(f"testing path {operation['path']}: test failed")
     else:
-        raise PatchError(f"{word!r} is no operation")
+        raise PatchError(f"{word!r} is not a valid operation")
 
 
 def _split(pointer: object) -> list[str]:
@@ -70,7 +70,7 @@ def _split(pointer: object) -> list[str]:
     See https://www.rfc-editor.org/rfc/rfc6901
     """
     if not isinstance(pointer, str) or (pointer and not pointer.startswith("/")):
-        raise PatchError(f"{pointer!r} is no JSON pointer")
+        raise PatchError(f"{pointer!r} is not a valid JSON pointer")
     return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")]
 
 

@@ -41,14 +41,14 @@ class WriteOptions(NamedTuple):
 
 
 def check_type(kind: FakeKind, obj: Mapping[str, Any]) -> None:
-    """Refuse an object of another kind than its path says."""
+    """Reject an object of another kind than its path says."""
     identity = kind.identity
     if (obj.get("apiVersion"), obj.get("kind")) != (identity.api_version, identity.kind):
         raise refusal(400, f"the object is a {obj.get('kind')} of {obj.get('apiVersion')}; {identity} was expected")
 
 
 def check_versions(kind: FakeKind, old: Object, sent: Mapping[str, Any], options: WriteOptions) -> None:
-    """Refuse a write whose metadata names another uid or an older resourceVersion than the object has."""
+    """Reject a write whose metadata names another uid or an older resourceVersion than the object has."""
     uid, version = sent.get("uid"), sent.get("resourceVersion")
     _check_version(kind, old, version)
     # The metadata of a custom resource that comes with its status is not looked at, but for its version.
@@ -57,13 +57,13 @@ def check_versions(kind: FakeKind, old: Object, sent: Mapping[str, Any], options
 
 
 def check_version_form(version: str | None) -> None:
-    """Refuse a resourceVersion that is not a number."""
+    """Reject a resourceVersion that is not a number."""
     if version and not version.isdecimal():
         raise refusal(500, f'strconv.ParseUint: parsing "{version}": invalid syntax', reason="")
 
 
 def check_duplicates(config: Mapping[str, Any]) -> None:
-    """Refuse an applied configuration in which two items of a list have the same key, or a set has a value twice."""
+    """Reject an applied configuration in which two items of a list have the same key, or a set has a value twice."""
 
     def visit(path: Path, value: object) -> None:
         elements = item_elements(path, value) if isinstance(value, list) else None
@@ -89,7 +89,7 @@ def _check_version(kind: FakeKind, old: Object, version: str | None) -> None:
 
 
 def check_nulls(kind: FakeKind, old: Object, new: Object) -> None:
-    """Refuse what an API server refuses too: an object or list of a custom resource that an apply has emptied.
+    """Reject what an API server refuses too: an object or list of a custom resource that an apply has emptied.
 
     A manager that sends it empty, and owned what was in it, leaves a null there, which no schema allows.
     """
@@ -131,7 +131,7 @@ def constrained(kind: FakeKind, old: Object, wanted: Object, options: WriteOptio
 
 
 def _check_deletion(kind: FakeKind, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Refuse to mark an object as deleted by a write, or to change how; a mark that is left out stays."""
+    """Reject to mark an object as deleted by a write, or to change how; a mark that is left out stays."""
     for name in DELETION:
         value = wanted.get(name)
         if value is not None and value != before.get(name) and not (name in before and name == DELETION[0]):

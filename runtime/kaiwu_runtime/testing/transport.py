@@ -294,7 +294,7 @@ def _patch(content_type: str, sent: Any) -> Callable[[dict[str, Any]], dict[str,
         except PatchError as error:
             raise refusal(422, str(error)) from None
         if not isinstance(patched, dict):
-            raise refusal(400, "the patched object is no object")
+            raise refusal(400, "the patched object is not a JSON object")
         return patched
 
     if content_type not in {"application/merge-patch+json", "application/json-patch+json"}:

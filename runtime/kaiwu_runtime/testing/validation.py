@@ -47,7 +47,7 @@ class Problem(NamedTuple):
 
 
 def check_options(options: str, params: Mapping[str, str], *, apply: bool) -> None:
-    """Refuse options of a write that the API server refuses.
+    """Reject options of a write that the API server refuses.
 
     Args:
         options: ``CreateOptions`` or ``PatchOptions``.
@@ -80,7 +80,7 @@ def _options(options: str, params: Mapping[str, str], *, apply: bool) -> Iterato
 
 
 def check_metadata(kind: FakeKind, obj: Mapping[str, Any], *, new: bool) -> None:
-    """Refuse an object whose metadata the API server refuses.
+    """Reject an object whose metadata the API server refuses.
 
     Args:
         kind: The resource.
@@ -119,12 +119,12 @@ def _is_name(kind: FakeKind, name: str) -> bool:
 
 
 def is_subdomain(name: str) -> bool:
-    """Tell whether a name is a DNS subdomain of RFC 1123."""
+    """Return whether a name is a DNS subdomain of RFC 1123."""
     return len(name) <= NAME_LENGTH and _SUBDOMAIN.fullmatch(name) is not None
 
 
 def is_qualified(name: str) -> bool:
-    """Tell whether a name is one as keys of labels have it: ``name`` or ``prefix/name``."""
+    """Return whether a name is one as keys of labels have it: ``name`` or ``prefix/name``."""
     prefix, slash, rest = name.rpartition("/")
     if slash and not is_subdomain(prefix):
         return False

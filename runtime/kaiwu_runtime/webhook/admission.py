@@ -142,7 +142,9 @@ class AdmissionDenied(KaiwuError):  # noqa: N818 - a refusal is an answer, not a
         super().__init__(message)
         self.code = code or (422 if causes else 403)
         if not 400 <= self.code <= 599:
-            raise ValueError(f"AdmissionDenied: code {code} is no failure: use 403, or 422 for an invalid object")
+            raise ValueError(
+                f"AdmissionDenied: code {code} is not an error code: use 403, or 422 for an invalid object"
+            )
         self.causes = tuple(causes)
         self.reason = reason
         self.details = dict(details or {})

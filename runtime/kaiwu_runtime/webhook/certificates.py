@@ -131,7 +131,7 @@ def _signed(found: Certificates, now: datetime, names: Sequence[str], lifetime: 
     """Return the certificates with a serving certificate that the newest authority has signed."""
     authority_key = serialization.load_pem_private_key(found.authority_key, password=None)
     if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
-        raise TypeError("the key of the certificate authority is no EC key")
+        raise TypeError("the key of the certificate authority is not an EC key")
     authority = Authority(x509.load_pem_x509_certificates(found.authorities)[0], authority_key)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
     certificate, key = authority.sign(subject, lifetime, usages=[SERVER], names=names, now=now)

@@ -125,7 +125,7 @@ class Conversions:
         for spoke in spokes:
             other = identify(spoke.kind)
             if (other.group, other.kind) != key:
-                raise ConfigurationError(f"{other} is no version of {identity}: group and kind must be the same")
+                raise ConfigurationError(f"{other} is not a version of {identity}: group and kind must be the same")
             if other.version == identity.version or other.api_version in versions.spokes:
                 raise ConfigurationError(f"{identity.kind}: two types are version {other.version}")
             versions.spokes[other.api_version] = spoke

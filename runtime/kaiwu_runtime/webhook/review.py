@@ -110,7 +110,7 @@ def open_review(body: bytes | bytearray, api_version: str, kind: str) -> msgspec
     try:
         header = _header_decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the body is no {kind}: {error}") from error
+        raise DecodeError(f"the body is not a valid {kind}: {error}") from error
     if (header.api_version, header.kind) != (api_version, kind):
         raise DecodeError(
             f"the body is {header.kind or 'an object without kind'} ({header.api_version or 'no apiVersion'}): "

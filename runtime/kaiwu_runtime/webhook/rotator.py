@@ -71,7 +71,7 @@ class CertificateRotator:
         """Make or read the certificate and present it; called before the server listens.
 
         Raises:
-            ConfigurationError: The Secret belongs to somebody else.
+            ConfigurationError: The Secret belongs to another program.
             APIError: The API server refused, or cannot be reached.
         """
         deadline = time.monotonic() + UNREACHABLE_SECONDS
@@ -109,7 +109,7 @@ class CertificateRotator:
         """Look once: renew what is due, present the certificate, write the authorities where they are missing.
 
         Raises:
-            ConfigurationError: The Secret belongs to somebody else.
+            ConfigurationError: The Secret belongs to another program.
             APIError: The Secret could not be read or written. A failure with a configuration is only logged: it may
                 not be there yet.
         """

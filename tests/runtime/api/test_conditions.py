@@ -97,10 +97,10 @@ def test_a_long_message_is_cut_to_what_kubernetes_stores() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"type": "A", "status": "true", "reason": "B"}, "status 'true' is none of True, False, Unknown"),
+        ({"type": "A", "status": "true", "reason": "B"}, "status 'true' is not one of True, False, Unknown"),
         ({"type": "A", "status": "True", "reason": ""}, "type and reason must not be empty"),
         ({"type": "", "status": "True", "reason": "B"}, "type and reason must not be empty"),
-        ({"type": "A", "status": "True", "reason": "two words"}, "reason 'two words' is no CamelCase word"),
+        ({"type": "A", "status": "True", "reason": "two words"}, "reason 'two words' is not a CamelCase word"),
         ({"type": "a b", "status": "True", "reason": "B"}, "type 'a b' is no"),
     ],
 )

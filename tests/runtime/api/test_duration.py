@@ -44,9 +44,9 @@ def test_spans(text: str, span: timedelta) -> None:
 
 @pytest.mark.parametrize("text", ["", "1", "1 h", "h", "1d", "1h-1m", "1h 1m", "one", "1H", "٣s", "1h\n", ".s", "1ss"])
 def test_not_a_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="is no duration: write numbers with units"):
+    with pytest.raises(ValueError, match="is not a valid duration: write numbers with units"):
         parse_duration(text)
-    with pytest.raises(ValidationError, match="is no duration"):
+    with pytest.raises(ValidationError, match="is not a valid duration"):
         Timeouts(start=text)
 
 

@@ -139,7 +139,7 @@ class TestKube:
         assert found.pod.volumes[0].emptyDir.sizeLimit == "5"
 
     def test_what_is_no_kube_model_is_refused(self) -> None:
-        with pytest.raises(DefinitionError, match=r"Kube\[int\]: int is no model from lightkube.models"):
+        with pytest.raises(DefinitionError, match=r"Kube\[int\]: int is not a model from lightkube.models"):
             create_model("Model", __base__=APIModel, value=(Kube[int], ...))
 
     def test_json_schema_of_pydantic_still_works(self) -> None:

@@ -59,9 +59,9 @@ def test_amounts(text: str, amount: str) -> None:
     ["", " ", "1 Gi", "Gi", "1gi", "1K", "1mi", "one", "1e", "1e1.5", "1e1000", "--1", "1.2.3", "1Gi\n", "٣", "inf", "nan", "."],
 )  # fmt: skip
 def test_not_a_quantity(text: str) -> None:
-    with pytest.raises(ValueError, match="is no quantity: write a number with an optional suffix"):
+    with pytest.raises(ValueError, match="is not a valid quantity: write a number with an optional suffix"):
         parse_quantity(text)
-    with pytest.raises(ValidationError, match="is no quantity"):
+    with pytest.raises(ValidationError, match="is not a valid quantity"):
         Disk(size=text)
 
 

@@ -50,7 +50,7 @@ def test_a_class_without_rules() -> None:
         ({"groups": "apps", "resources": "pods", "verbs": ()}, "@rbac needs verbs"),
         ({"groups": "apps", "resources": "pods", "verbs": "get;list"}, "verbs='get;list': write several as a list, verbs=['get', 'list']"),
         ({"groups": "apps,batch", "resources": "pods", "verbs": "get"}, "groups=['apps', 'batch']"),
-        ({"groups": "apps", "resources": "pods", "verbs": "Get"}, "verb 'Get' is no verb"),
+        ({"groups": "apps", "resources": "pods", "verbs": "Get"}, "verb 'Get' is not a valid verb"),
         ({"groups": "apps", "resources": "Deployment", "verbs": "get"}, "resource 'Deployment' is a kind: use its plural"),
         ({"groups": "apps", "verbs": "get"}, "needs resources (or urls)"),
         ({"resources": "pods", "verbs": "get"}, 'needs groups; the core group is groups=""'),

@@ -96,7 +96,7 @@ def test_names_can_be_given() -> None:
 )
 def test_groups(group: str) -> None:
     with pytest.raises(
-        DefinitionError, match=r"^[\w.<>]*Thing: @resource group=.* is no API group: use a lower-case domain"
+        DefinitionError, match=r"^[\w.<>]*Thing: @resource group=.* is not a valid API group: use a lower-case domain"
     ):
         define(group=group)
 
@@ -122,7 +122,7 @@ def test_kinds(kind: str) -> None:
         ({"selectable_fields": ".spec.size"}, "selectable_fields='.spec.size' is a string"),
         ({"short_names": ["th", "th"]}, "short_names names 'th' twice"),
         ({"plural": "Things"}, "plural='Things': use at most 63 lower-case letters"),
-        ({"columns": [("A", ".spec")]}, "is no PrinterColumn"),
+        ({"columns": [("A", ".spec")]}, "is not a PrinterColumn"),
     ],
 )  # fmt: skip
 def test_mistakes(options: dict[str, Any], message: str) -> None:

@@ -241,7 +241,7 @@ V1 = "client.authentication.k8s.io/v1"
     [
         pytest.param("a: [", "not YAML: ", id="broken YAML"),
         pytest.param("a: \x00", "not YAML: ", id="control character"),
-        pytest.param("- a", "the document is no mapping", id="list"),
+        pytest.param("- a", "the document is not a mapping", id="list"),
         pytest.param("", "no current-context", id="empty"),
         pytest.param(changed(**{"current-context": ""}), "no current-context; choose one", id="no context"),
         pytest.param(changed(**{"current-context": "x"}), "context 'x' is not defined; defined: one", id="context"),

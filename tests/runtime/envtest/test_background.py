@@ -213,7 +213,7 @@ def test_a_failed_start_leaves_nothing(directory: Path, real_binaries: Binaries,
     [
         ((), 2, "the following arguments are required: command"),
         (("start",), 2, "invalid choice: 'start'"),
-        (("setup", "--version", "latest"), 1, "error: --version 'latest' is no Kubernetes version"),
+        (("setup", "--version", "latest"), 1, "error: --version 'latest' is not a valid Kubernetes version"),
         (("path", "--version", "1.2"), 1, "has Kubernetes"),
     ],
 )

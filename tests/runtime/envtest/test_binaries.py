@@ -120,7 +120,7 @@ def test_version_from_the_environment_and_the_argument(
     assert locate().version == "1.35.0"
     assert locate(version="1.36").version == "1.36.0"
     monkeypatch.setenv("KAIWU_ENVTEST_VERSION", "latest")
-    with pytest.raises(ControlPlaneError, match=r"^KAIWU_ENVTEST_VERSION 'latest' is no Kubernetes version"):
+    with pytest.raises(ControlPlaneError, match=r"^KAIWU_ENVTEST_VERSION 'latest' is not a valid Kubernetes version"):
         locate()
 
 

@@ -114,7 +114,7 @@ def test_mistakes(models: Any, message: str) -> None:
         (lambda: thing(columns=[PrinterColumn("A", ".spec.siz")]), "Thing: @resource column 'A': .spec.siz: .spec has no field 'siz' (it has items, name, size): the column stays empty"),
         (lambda: thing(columns=[PrinterColumn("A", ".spec.items")]), "column 'A': .spec.items is an array: kubectl shows it as JSON"),
         (lambda: thing(columns=[PrinterColumn("A", ".stat.conditions[0].x")]), "the object has no field 'stat'"),
-        (lambda: thing(columns=[PrinterColumn("A", ".spec.size"), PrinterColumn("A", ".spec.name")]), "Thing: @resource columns: 'A' is there twice"),
+        (lambda: thing(columns=[PrinterColumn("A", ".spec.size"), PrinterColumn("A", ".spec.name")]), "Thing: @resource columns: 'A' is listed twice"),
         (lambda: thing(scale=Scale(".spec.name", ".status.size")), "spec_replicas_path='.spec.name' leads to string, and should be integer"),
         (lambda: thing(scale=Scale(".spec.replicas")), "scale: spec_replicas_path='.spec.replicas': .spec has no field 'replicas'"),
         (lambda: resource(group="a.example.com", version="v1", status=True)(create_model("Bare", __base__=CustomResource, spec=(Spec, ...))), "Bare: @resource status=True, but Bare has no status field"),
@@ -168,5 +168,5 @@ def test_a_large_crd_is_a_warning() -> None:
 
 
 def test_a_crd_etcd_would_not_take_is_an_error() -> None:
-    with pytest.raises(DefinitionError, match=r"^Big: its CRD has \d+ KiB, and etcd stores 1536: embed fewer"):
+    with pytest.raises(DefinitionError, match=r"^Big: its CRD has \d+ KiB, and etcd stores at most 1536: embed fewer"):
         build_crds([big(60)])

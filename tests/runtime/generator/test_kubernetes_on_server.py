@@ -242,7 +242,7 @@ def test_common_models_are_installed(key: str, server: Any) -> None:
 
 @pytest.mark.parametrize("key", sorted(UNREADABLE))
 def test_a_type_lightkube_hides_is_refused(key: str) -> None:
-    with pytest.raises(DefinitionError, match="lightkube does not tell the type of this field"):
+    with pytest.raises(DefinitionError, match="lightkube does not declare the type of this field"):
         kube_schema(dict(MODELS)[key], "Test.field")
 
 

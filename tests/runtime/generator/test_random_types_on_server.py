@@ -44,7 +44,7 @@ def kind_of(name: str, fields: dict[str, Any]) -> type[CustomResource]:
 
 
 def accepted(annotation: Any, default: Any) -> bool:
-    """Tell whether the generator takes a type; fail when it refuses it in any way but one line."""
+    """Return whether the generator takes a type; fail when it refuses it in any way but one line."""
     refusal = ""
     try:
         build_crds([kind_of("Single", {"value": (annotation, default)})])

@@ -115,7 +115,7 @@ class Status(APIModel):
 FIELDS = [
     Row("list map without keys", Annotated[list[Item], ListType("map")], "Spec.value: a list of type map needs keys", "x-kubernetes-list-map-keys: Required value"),
     Row("list map keys empty", Annotated[list[Item], ListMapKeys()], "Spec.value: a list of type map needs keys", "x-kubernetes-list-map-keys: Required value"),
-    Row("list map unknown key", Annotated[list[Item], ListMapKeys("nam")], "Spec.value: list map key 'nam' is no field of Item (it has name, note, port, tags, zone)", "entries must all be names of item properties"),
+    Row("list map unknown key", Annotated[list[Item], ListMapKeys("nam")], "Spec.value: list map key 'nam' is not a field of Item (it has name, note, port, tags, zone)", "entries must all be names of item properties"),
     Row("list map optional key", Annotated[list[Item], ListMapKeys("note")], "Spec.value: list map key 'note' must be required or have a default in Item", "it must have a default or be a required property"),
     Row("list map list key", Annotated[list[Item], ListMapKeys("tags")], "Spec.value: list map key 'tags' must be a scalar", "must be a scalar type"),
     Row("list map nullable key", Annotated[list[NullableKey], ListMapKeys("name")], "Spec.value: list map key 'name' cannot be nullable", "so it cannot be nullable"),
@@ -126,9 +126,9 @@ FIELDS = [
     Row("list set of sets", Annotated[list[Annotated[list[str], ListType("set")]], ListType("set")], "Spec.value: the items of a list of type set must be scalars", "must be atomic as item of a list"),
     Row("list set nullable items", Annotated[list[Annotated[str | None, Nullable()]], ListType("set")], "Spec.value: the items of a list of type set cannot be nullable", "cannot be nullable when x-kubernetes-list-type is set"),
     Row("list type on a string", Annotated[str, ListType("set")], "Spec.value: ListType and ListMapKeys belong on a list", "must be array if x-kubernetes-list-type is specified"),
-    Row("list type unknown", Annotated[list[str], ListType("bag")], "Spec.value: list type 'bag' is none of atomic, set, map", 'supported values: "atomic", "set", "map"'),  # type: ignore[arg-type]
+    Row("list type unknown", Annotated[list[str], ListType("bag")], "Spec.value: list type 'bag' is not one of atomic, set, map", 'supported values: "atomic", "set", "map"'),  # type: ignore[arg-type]
     Row("map type on a list", Annotated[list[str], MapType("atomic")], "Spec.value: MapType and StructType belong on a mapping", "must be object if x-kubernetes-map-type is specified"),
-    Row("map type unknown", Annotated[dict[str, str], MapType("loose")], "Spec.value: map type 'loose' is none of granular, atomic", 'supported values: "atomic", "granular"'),  # type: ignore[arg-type]
+    Row("map type unknown", Annotated[dict[str, str], MapType("loose")], "Spec.value: map type 'loose' is not one of granular, atomic", 'supported values: "atomic", "granular"'),  # type: ignore[arg-type]
     Row("no type", Annotated[str, Schemaless()], "Spec.value: it has no type", "must not be empty for specified object fields"),
     Row("int or string preserving", Annotated[IntOrString, PreserveUnknownFields()], "Spec.value: an int-or-string cannot preserve unknown fields", "must be false if x-kubernetes-int-or-string is true"),
     Row("int or string embedded", Annotated[IntOrString, EmbeddedResource()], "Spec.value: an int-or-string cannot be an embedded resource", "must be false if x-kubernetes-int-or-string is true"),
@@ -138,16 +138,16 @@ FIELDS = [
     Row("embedded mapping", Annotated[dict[str, int], EmbeddedResource()], "Spec.value: an embedded resource cannot be a mapping with typed values", "must not be used if x-kubernetes-embedded-resource is set"),
     Row("embedded without fields", Bare, "Spec.value: an embedded resource without fields needs PreserveUnknownFields()", "must not be empty if x-kubernetes-embedded-resource is true"),
     Row("embedded apiVersion", WrongMetadata, "Spec.value: the apiVersion of an embedded resource must be a string", "[apiVersion].type: Invalid value: \"integer\": must be string"),
-    Row("default of another type", Annotated[int, Default("x")], "Spec.value: default 'x': it is no integer", 'must be of type integer: "string"', default=1),
+    Row("default of another type", Annotated[int, Default("x")], "Spec.value: default 'x': it is not of type integer", 'must be of type integer: "string"', default=1),
     Row("default below minimum", Annotated[int, Field(ge=3)], "Spec.value: default 1: it is below 3", "should be greater than or equal to 3", default=1),
     Row("default above maximum", Annotated[int, Field(lt=3)], "Spec.value: default 3: it is not below 3", "should be less than 3", default=3),
-    Row("default no multiple", Annotated[int, Field(multiple_of=3)], "Spec.value: default 4: it is no multiple of 3", "should be a multiple of 3", default=4),
+    Row("default no multiple", Annotated[int, Field(multiple_of=3)], "Spec.value: default 4: it is not a multiple of 3", "should be a multiple of 3", default=4),
     Row("default too long", Annotated[str, Field(max_length=2)], "Spec.value: default 'abc': it is longer than 2", "may not be more than 2", default="abc"),
     Row("default against pattern", Annotated[str, Field(pattern="^a")], "Spec.value: default 'b': it does not match '^a'", "should match '^a'", default="b"),
     Row("default with newline against pattern", Annotated[str, Field(pattern="^a$")], "Spec.value: default 'a\\n': it does not match '^a$'", "should match '^a$'", default="a\n"),
     Row("default with foreign digits", Annotated[str, Field(pattern=r"^\d$")], "it does not match", "should match", default="٣"),
-    Row("default outside enum", Annotated[Literal["a", "b"], Default("c")], "Spec.value: default 'c': it is none of 'a', 'b'", "Unsupported value: \"c\"", default="a"),
-    Row("default with unknown field", Annotated[Item, Default({"name": "a", "other": 1})], "other is no known field", "must not have unknown fields", default=None),
+    Row("default outside enum", Annotated[Literal["a", "b"], Default("c")], "Spec.value: default 'c': it is not one of 'a', 'b'", "Unsupported value: \"c\"", default="a"),
+    Row("default with unknown field", Annotated[Item, Default({"name": "a", "other": 1})], "other is not a known field", "must not have unknown fields", default=None),
     Row("default without required field", Annotated[Item, Default({"port": 1})], "name is required", "name: Required value", default=None),
     Row("default with too few items", Annotated[list[int], Field(min_length=2)], "Spec.value: default [1]: it has fewer than 2 items", "should have at least 2 items", default=[1]),
     Row("pattern with look ahead", LookAhead, "LookAhead.value: pattern 'a(?=b)': look-around does not exist in Go", "must be a valid regular expression"),
@@ -160,7 +160,7 @@ FIELDS = [
     Row("rule message of two lines", Annotated[int, CEL("self > 0", message="a\nb")], "must be one line", "must not contain line breaks"),
     Row("rule of two lines without message", Annotated[int, CEL("self > 0\n&& self < 3")], "has several lines, so it needs a message", "message must be specified if rule contains line breaks"),
     Row("rule message expression empty", Annotated[int, CEL("self > 0", message_expression=" ")], "has an empty message_expression", "messageExpression must be non-empty if specified"),
-    Row("rule reason unknown", Annotated[int, CEL("self > 0", reason="Bad")], "reason 'Bad' of rule 'self > 0' is none of", 'Unsupported value: "Bad"'),  # type: ignore[arg-type]
+    Row("rule reason unknown", Annotated[int, CEL("self > 0", reason="Bad")], "reason 'Bad' of rule 'self > 0' is not one of", 'Unsupported value: "Bad"'),  # type: ignore[arg-type]
     Row("rule field path unknown", Annotated[Item, CEL("true", field_path=".nam")], "field_path '.nam' of rule 'true': the object has no field 'nam'", "must be a valid path"),
     Row("rule field path malformed", Annotated[Item, CEL("true", field_path="name")], "is not a field path", "must be a valid path"),
     Row("rule optional old self unused", Annotated[int, CEL("self > 0", optional_old_self=True)], "has optional_old_self but does not use oldSelf", "may not be set if oldSelf is not used in rule"),
@@ -179,8 +179,8 @@ class Plain(APIModel):
 
 
 RESOURCES = [
-    Row("column of unknown type", Plain, "column 'X': type 'text' is none of", "must be one of boolean,date,integer,number,string", options={"columns": [PrinterColumn("X", ".spec.engine", type="text")]}),  # type: ignore[arg-type]
-    Row("column of unknown format", Plain, "column 'X': format 'hex' is none of", "must be one of byte,date,date-time", options={"columns": [PrinterColumn("X", ".spec.engine", format="hex")]}),  # type: ignore[arg-type]
+    Row("column of unknown type", Plain, "column 'X': type 'text' is not one of", "must be one of boolean,date,integer,number,string", options={"columns": [PrinterColumn("X", ".spec.engine", type="text")]}),  # type: ignore[arg-type]
+    Row("column of unknown format", Plain, "column 'X': format 'hex' is not one of", "must be one of byte,date,date-time", options={"columns": [PrinterColumn("X", ".spec.engine", format="hex")]}),  # type: ignore[arg-type]
     Row("column without a dot", Plain, "column 'X': json_path 'spec.engine' must start with '.'", "must be a simple json path starting with .", options={"columns": [PrinterColumn("X", "spec.engine")]}),
     Row("column without name", Plain, "a column has no name", "name: Required value", options={"columns": [PrinterColumn("", ".spec.engine")]}),
     Row("scale path outside spec", Plain, "scale: spec_replicas_path='.status.replicas' must begin with .spec.", "should be a json path under .spec", options={"scale": Scale(".status.replicas")}),
@@ -190,10 +190,10 @@ RESOURCES = [
     Row("selectable list", Plain, "selectable_fields: '.spec.items' must be a string, a boolean or an integer", "must point to a field of type string, boolean or integer", options={"selectable_fields": [".spec.items"]}),
     Row("selectable metadata", Plain, "fields of metadata are selectable without it", "selectableFields[0].jsonPath", options={"selectable_fields": [".metadata.name"]}),
     Row("selectable array notation", Plain, "array notation is not allowed", "array notation is not allowed", options={"selectable_fields": [".spec['engine']"]}),
-    Row("selectable twice", Plain, "'.spec.engine' is there twice", "Duplicate value", options={"selectable_fields": [".spec.engine", ".spec.engine"]}),
+    Row("selectable twice", Plain, "'.spec.engine' is listed twice", "Duplicate value", options={"selectable_fields": [".spec.engine", ".spec.engine"]}),
     Row("scope word", Plain, "scope='Namespace': use 'Namespaced' or 'Cluster'", 'supported values: "Cluster", "Namespaced"', options={"scope": "Namespace"}),
-    Row("group without a dot", Plain, "group='refused' is no API group", "should be a domain with at least one dot", options={"group": "refused"}),
-    Row("group in capitals", Plain, "group='Refused.example.com' is no API group", "a lowercase RFC 1123 subdomain", options={"group": "Refused.example.com"}),
+    Row("group without a dot", Plain, "group='refused' is not a valid API group", "should be a domain with at least one dot", options={"group": "refused"}),
+    Row("group in capitals", Plain, "group='Refused.example.com' is not a valid API group", "a lowercase RFC 1123 subdomain", options={"group": "Refused.example.com"}),
     Row("version word", Plain, "version='1' is not a valid API version", "a DNS-1035 label", options={"version": "1"}),
     Row("kind with a dash", Plain, "kind='Re-' is not a valid kind", "may have mixed case, but should otherwise match", options={"kind": "Re-"}),
     Row("plural in capitals", Plain, "plural='Refuseds': use at most 63 lower-case letters", "a DNS-1035 label", options={"plural": "Refuseds"}),
@@ -303,7 +303,7 @@ def test_duplicate_versions_and_storage_versions(server: Any) -> None:
 
 STRICTER = [
     Row("default null", Annotated[int | None, Default(None)], "default None: null is not allowed: mark the field Nullable()", "", default=None),
-    Row("default set with duplicates", Annotated[list[int], ListType("set")], "Spec.value: default [1, 1]: an item is there twice", "", default=[1, 1]),
+    Row("default set with duplicates", Annotated[list[int], ListType("set")], "Spec.value: default [1, 1]: an item is duplicated", "", default=[1, 1]),
     Row("no value fits", Annotated[int, Field(ge=3, le=2)], "Spec.value: minimum 3 is above maximum 2: no value fits", ""),
     Row("no length fits", Annotated[str, Field(min_length=3, max_length=2)], "minLength 3 is above maxLength 2", ""),
 ]  # fmt: skip

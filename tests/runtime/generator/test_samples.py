@@ -60,12 +60,12 @@ def problems(folder: Path, spec: Any, **parts: Any) -> list[str]:
     ("change", "problem"),
     [
         ({"image": None}, "spec.image: null is not allowed"),
-        ({"image": 5}, "spec.image: it is no string"),
-        ({"color": "green"}, "spec.color: it is none of 'red', 'blue'"),
-        ({"foo": "bar"}, "spec: foo is no known field"),
+        ({"image": 5}, "spec.image: it is not of type string"),
+        ({"color": "green"}, "spec.color: it is not one of 'red', 'blue'"),
+        ({"foo": "bar"}, "spec: foo is not a known field"),
         ({"parts": [{"size": 2}]}, "spec.parts[0]: name is required"),
         ({"parts": [{"name": "a", "size": 0}]}, "spec.parts[0].size: it is below 1"),
-        ({"labels": {"a": 1}}, "spec.labels.a: it is no string"),
+        ({"labels": {"a": 1}}, "spec.labels.a: it is not of type string"),
     ],
 )
 def test_file_object_and_field_are_named(tmp_path: Path, change: dict[str, Any], problem: str) -> None:

@@ -66,17 +66,17 @@ def test_defaults_of_the_project_can_be_overridden() -> None:
     ("arguments", "message"),
     [
         (["--bogus"], "unrecognized arguments: --bogus"),
-        (["--metrics-bind-address=8443"], "--metrics-bind-address '8443' is no address"),
-        (["--health-probe-bind-address=:99999"], "--health-probe-bind-address ':99999' is no address"),
+        (["--metrics-bind-address=8443"], "--metrics-bind-address: invalid address '8443'"),
+        (["--health-probe-bind-address=:99999"], "--health-probe-bind-address: invalid address ':99999'"),
         (["--leader-elect"], "--leader-elect needs --leader-election-id"),
-        (["--leader-elect=perhaps"], "'perhaps' is neither true nor false"),
-        (["--namespace=Upper"], "--namespace 'Upper' is no namespace"),
+        (["--leader-elect=perhaps"], "'perhaps' is not a valid boolean: use true or false"),
+        (["--namespace=Upper"], "--namespace: invalid namespace 'Upper'"),
         (["--log-level=loud"], "invalid choice: 'loud'"),
-        (["--webhook-port=70000"], "--webhook-port 70000 is no port: use 1 to 65535"),
+        (["--webhook-port=70000"], "--webhook-port: invalid port 70000: use 1 to 65535"),
         (["--webhook-port=https"], "invalid int value: 'https'"),
         (["--grace-period=soon"], "invalid float value: 'soon'"),
-        (["--grace-period=-1"], "--grace-period -1 is no number of seconds"),
-        (["--cache-sync-timeout=nan"], "--cache-sync-timeout nan is no number of seconds"),
+        (["--grace-period=-1"], "--grace-period: invalid number of seconds -1"),
+        (["--cache-sync-timeout=nan"], "--cache-sync-timeout: invalid number of seconds nan"),
         (["--metrics-cert-path=/certs"], "--metrics-cert-path is for metrics over https"),
         (
             ["--metrics-bind-address=:1", "--metrics-secure=false", "--metrics-cert-path=/certs"],
@@ -101,7 +101,7 @@ def test_a_wrong_environment_is_one_line_and_status_2(watch: str, capsys: pytest
         options(watch=watch)
     assert ended.value.code == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: WATCH_NAMESPACE ")
+    assert error.startswith("error: WATCH_NAMESPACE: ")
     assert error.count("\n") == 1
 
 
@@ -122,7 +122,7 @@ def test_addresses(address: str, parts: tuple[str, int]) -> None:
 
 
 def test_a_wrong_address_names_the_flag() -> None:
-    with pytest.raises(ConfigurationError, match="--flag 'x' is no address"):
+    with pytest.raises(ConfigurationError, match="--flag: invalid address 'x'"):
         parse_address("x", "--flag")
 
 

@@ -168,7 +168,7 @@ async def test_a_projects_own_metrics_are_served_with_them(
         _, text = await get(f"http://{address}/metrics")
     assert parse(text)["backups_total", (("result", "made"),)] == 3.0
     families = [line for line in text.splitlines() if line.startswith("# TYPE ")]
-    assert len(families) == len(set(families)), "a scraper refuses a family that is there twice"
+    assert len(families) == len(set(families)), "a scraper refuses a family that is listed twice"
 
 
 class Broken(Collector):

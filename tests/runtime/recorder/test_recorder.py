@@ -70,7 +70,7 @@ def test_words_may_be_as_long_as_the_server_takes(word: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "has space", "-a", "a" * 64, "Upper.example/a", "a/b/c", "a\n"])
 def test_a_name_that_the_server_would_refuse(name: str) -> None:
-    with pytest.raises(ValueError, match="is no name of a controller"):
+    with pytest.raises(ValueError, match="is not a valid controller name"):
         recorder(name)
 
 

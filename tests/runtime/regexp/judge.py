@@ -35,7 +35,7 @@ class Judge:
 
     @staticmethod
     def available() -> bool:
-        """Tell whether there is a Go toolchain of at least 1.25, whose names of Unicode classes are the newest."""
+        """Return whether there is a Go toolchain of at least 1.25, whose names of Unicode classes are the newest."""
         if shutil.which("go") is None:
             return False
         environment = os.environ | {"GOTOOLCHAIN": "local"}

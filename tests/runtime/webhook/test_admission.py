@@ -121,11 +121,11 @@ def test_what_a_request_leaves_out_is_empty() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        pytest.param(b"", "the body is no AdmissionReview: Input data was truncated", id="empty"),
-        pytest.param(b"{", "the body is no AdmissionReview", id="no JSON"),
-        pytest.param(b"\xff\xfe", "the body is no AdmissionReview", id="no UTF-8"),
-        pytest.param(b'{"request":' + b"[" * 100_000, "the body is no AdmissionReview", id="deep"),
-        pytest.param(b"[]", "the body is no AdmissionReview: Expected `object`, got `array`", id="a list"),
+        pytest.param(b"", "the body is not a valid AdmissionReview: Input data was truncated", id="empty"),
+        pytest.param(b"{", "the body is not a valid AdmissionReview", id="no JSON"),
+        pytest.param(b"\xff\xfe", "the body is not a valid AdmissionReview", id="no UTF-8"),
+        pytest.param(b'{"request":' + b"[" * 100_000, "the body is not a valid AdmissionReview", id="deep"),
+        pytest.param(b"[]", "the body is not a valid AdmissionReview: Expected `object`, got `array`", id="a list"),
         pytest.param(b"{}", r"an object without kind \(no apiVersion\)", id="nothing in it"),
         pytest.param(
             b'{"apiVersion":"admission.k8s.io/v1beta1","kind":"AdmissionReview"}',
@@ -257,7 +257,7 @@ async def test_a_refusal_is_a_status(denied: AdmissionDenied, status: dict[str, 
 
 
 def test_a_refusal_with_the_code_of_a_success_is_a_mistake() -> None:
-    with pytest.raises(ValueError, match="code 200 is no failure"):
+    with pytest.raises(ValueError, match="code 200 is not an error code"):
         AdmissionDenied("x", code=200)
 
 

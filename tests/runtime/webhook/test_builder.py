@@ -96,5 +96,5 @@ def test_certificate_options_that_cannot_work(values: dict[str, object], message
 
 
 def test_a_port_that_cannot_work() -> None:
-    with pytest.raises(ConfigurationError, match="--webhook-port 70000 is no port"):
+    with pytest.raises(ConfigurationError, match="--webhook-port: invalid port 70000"):
         ManagerOptions(webhook_port=70000)

@@ -185,7 +185,7 @@ async def test_a_function_that_returns_another_type_is_named() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        (b"{", "the body is no ConversionReview"),
+        (b"{", "the body is not a valid ConversionReview"),
         (b'{"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","request":{}}', "missing required field"),
         (b'{"apiVersion":"apiextensions.k8s.io/v1beta1","kind":"ConversionReview"}', "is answered here"),
     ],

@@ -73,7 +73,9 @@ async def test_a_review_is_answered(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "content_type", "expected"),
     [
-        pytest.param(PATH, b"{", "application/json", (400, "the body is no AdmissionReview: Input data"), id="no JSON"),
+        pytest.param(
+            PATH, b"{", "application/json", (400, "the body is not a valid AdmissionReview: Input data"), id="no JSON"
+        ),
         pytest.param(PATH, b"{}", "application/json", (400, "an object without kind"), id="wrong kind"),
         pytest.param("/convert", b"{}", "application/json", (400, "ConversionReview (apiext"), id="no conversion"),
         pytest.param(PATH, review(), "text/plain", (415, "Content-Type text/plain is not supported"), id="text"),
