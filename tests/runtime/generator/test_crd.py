@@ -164,7 +164,7 @@ def test_a_large_crd_is_a_warning() -> None:
     [crd] = build_crds([big(8)])
     [warning] = crd.warnings
     assert warning.startswith("Big: its CRD has ")
-    assert "plain 'kubectl apply' takes 256; 'make install' is not affected" in warning
+    assert "plain 'kubectl apply' accepts at most 256; 'make install' is not affected" in warning
 
 
 def test_a_crd_etcd_would_not_take_is_an_error() -> None:
