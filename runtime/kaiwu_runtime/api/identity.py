@@ -29,6 +29,12 @@ class ObjectKey(NamedTuple):
     namespace: str
     name: str
 
+    @classmethod
+    def of(cls, obj: Any) -> ObjectKey:  # noqa: ANN401 - a pydantic model or a lightkube kind
+        """Return the key of an object."""
+        metadata = obj.metadata
+        return cls("", "") if metadata is None else cls(metadata.namespace or "", metadata.name or "")
+
     @property
     def key(self) -> ObjectKey:
         """The key itself: a request and a key are the same."""

@@ -63,7 +63,7 @@ class MetadataClient:
         identity = identify(kind)
         namespace, name = key_of(name, namespace)
         path = object_path(identity, self._client.namespace_for(identity, namespace), name)
-        return _decoded(identity, await self._client.transport.request("GET", path, accept=METADATA))
+        return decode_metadata(identity, await self._client.transport.request("GET", path, accept=METADATA))
 
     async def list(
         self, kind: type[Any], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
@@ -76,7 +76,7 @@ class MetadataClient:
         found: list[PartialObjectMetadata] = []
         while True:
             page = decode_page(await self._client.transport.request("GET", path, params=params, accept=METADATA_LIST))
-            found += [_decoded(identity, bytes(item)) for item in page.items or ()]
+            found += [decode_metadata(identity, bytes(item)) for item in page.items or ()]
             if not page.metadata.continue_:
                 return found
             params["continue"] = page.metadata.continue_
@@ -106,7 +106,7 @@ class MetadataClient:
             content_type=patch_type.value,
             accept=METADATA,
         )
-        return _decoded(identity, answer)
+        return decode_metadata(identity, answer)
 
     async def delete(
         self,
@@ -131,7 +131,12 @@ class MetadataClient:
         )
 
 
-def _decoded(identity: ResourceIdentity, data: bytes) -> PartialObjectMetadata:
+def decode_metadata(identity: ResourceIdentity, data: bytes) -> PartialObjectMetadata:
+    """Return the metadata of an object from its JSON.
+
+    Raises:
+        DecodeError: It has no metadata of a Kubernetes object.
+    """
     try:
         found = _decoder.decode(data)
     except msgspec.MsgspecError as error:

@@ -18,7 +18,7 @@ from kaiwu_runtime.cache.store import ObjectEvent
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.controller.controller import Controller, ControllerOptions
 from kaiwu_runtime.controller.decode_failures import DecodeFailureReporter
-from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
+from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner, map_typed
 from kaiwu_runtime.controller.predicate import Predicate, PredicateFunction
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request
@@ -153,16 +153,18 @@ class ControllerBuilder:
 
         Args:
             kind: A project's type or a lightkube kind.
-            function: From an object to requests; a plain function, called for every change.
+            function: From an object to requests; a plain function, called for every change. It gets a typed copy of
+                the object; one whose parameter is annotated with CachedObject gets the cached form.
             predicates: All must let a change through.
-            metadata_only: Watch nothing but the objects' metadata; the function sees no more.
+            metadata_only: Watch nothing but the objects' metadata; the function gets a PartialObjectMetadata.
 
         Raises:
             ConfigurationError: The function is a coroutine function.
         """
         self._refuse_after_complete(f"watches({kind.__name__}, ...)")
         _check_plain(function, f"watches({kind.__name__}, ...)")
-        self._sources.append(Source(kind, enqueue_mapped(function), _all(predicates), metadata_only))
+        mapped = map_typed(kind, function, metadata_only=metadata_only)
+        self._sources.append(Source(kind, enqueue_mapped(mapped), _all(predicates), metadata_only))
         return self
 
     def watches_channel(self, channel: Channel[T], function: Callable[[T], Iterable[Request]] | None = None) -> Self:

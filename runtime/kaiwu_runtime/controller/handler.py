@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
-from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity
+from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity, identify
 from kaiwu_runtime.cache.object import CachedObject
 from kaiwu_runtime.cache.store import EventType, ObjectEvent
 from kaiwu_runtime.callback import contained
+from kaiwu_runtime.client.metadata import decode_metadata
 from kaiwu_runtime.controller.request import Request
 
 EventHandlerFunction = Callable[[ObjectEvent], Iterable[Request]]
-MapFunction = Callable[[CachedObject], Iterable[Request]]
+MapFunction = Callable[[Any], Iterable[Request]]
 """From an object that changed to the requests that it wakes; called for every change, it must not block."""
+
+
+def map_typed(kind: type[Any], function: MapFunction, *, metadata_only: bool = False) -> MapFunction:
+    """Return a function of cached objects that gives a typed copy to a function of the project.
+
+    Args:
+        kind: The type of the objects.
+        function: Takes an object of the kind, or a PartialObjectMetadata. A parameter annotated with CachedObject gets
+            the cached form instead, which costs no decoding.
+        metadata_only: Whether the cache has metadata only.
+    """
+    if _takes_cached(function):
+        return function
+    if metadata_only:
+        identity = identify(kind)
+        return lambda obj: function(decode_metadata(identity, obj.raw))
+    return lambda obj: function(obj.decode(kind))
+
+
+def _takes_cached(function: MapFunction) -> bool:
+    try:
+        first = next(iter(inspect.signature(function).parameters.values()), None)
+    except (TypeError, ValueError):  # a function of C code has no signature
+        return False
+    annotation = first.annotation if first is not None else None
+    return annotation is CachedObject or (
+        isinstance(annotation, str) and annotation.strip("'\"").rpartition(".")[2] == "CachedObject"
+    )
 
 
 def enqueue_object(event: ObjectEvent) -> Iterable[Request]:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn, Self, cast
 
 from kaiwu_runtime import log
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.manager.flags import BASE, add_flags
 from kaiwu_runtime.serving.address import parse_address
 from kaiwu_runtime.serving.certificate_options import WebhookCertificateOptions
 
@@ -23,7 +24,6 @@ OFF = "0"
 """Instead of an address: do not serve."""
 
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_TRUE, _FALSE = ("true", "t", "1", "yes"), ("false", "f", "0", "no")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,13 +140,63 @@ class ManagerOptions:
             base = replace(cls(), **{"namespaces": watched, **defaults})
         except ConfigurationError as error:
             _Parser().error(str(error))
-        parser = _parser(base)
-        given = vars(parser.parse_args(argv))
-        namespaces = given.pop("namespaces", None)
-        if namespaces is not None:
-            given["namespaces"] = tuple(name for text in namespaces for name in _split(text))
+        parser = _Parser(description="Run the operator.", allow_abbrev=False)
+        add_flags(parser, base)
+        return cls.from_arguments(parser.parse_args(argv))
+
+    @classmethod
+    def add_arguments(
+        cls,
+        parser: argparse.ArgumentParser,
+        *,
+        environment: Mapping[str, str] | None = None,
+        **defaults: Any,  # noqa: ANN401
+    ) -> None:
+        """Add the flags of a manager to a parser that has the project's own; see `from_arguments`.
+
+        ::
+
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--registry")
+            ManagerOptions.add_arguments(parser, field_manager="site-operator")
+            arguments = parser.parse_args()
+            manager = Manager(ManagerOptions.from_arguments(arguments))
+
+        Args:
+            parser: Gets the flags, in groups.
+            environment: Default is the process's.
+            defaults: Values that the command line can override, by attribute name.
+
+        Raises:
+            ConfigurationError: A default, or WATCH_NAMESPACE, is not valid.
+        """
+        environment = os.environ if environment is None else environment
+        watched = _split(environment.get("WATCH_NAMESPACE", ""))
+        _check_namespaces(watched, "WATCH_NAMESPACE")
+        add_flags(parser, replace(cls(), **{"namespaces": watched, **defaults}))
+
+    @classmethod
+    def from_arguments(cls, arguments: argparse.Namespace) -> Self:
+        """Return the options of a command line that a parser with `add_arguments` has read.
+
+        Values that cannot work are explained by the parser, which ends the process with status 2.
+
+        Args:
+            arguments: What ``parser.parse_args()`` returned.
+
+        Raises:
+            ValueError: The parser was not given to `add_arguments`.
+        """
+        all_given = vars(arguments)
+        if BASE not in all_given:
+            raise ValueError("from_arguments: call ManagerOptions.add_arguments(parser) before parser.parse_args()")
+        parser: argparse.ArgumentParser
+        base, parser = all_given[BASE]
+        given = {name: all_given[name] for name in cls.__dataclass_fields__ if name in all_given}
+        if "namespaces" in given:
+            given["namespaces"] = tuple(name for text in given["namespaces"] for name in _split(text))
         try:
-            return replace(base, **given)
+            return cast("Self", replace(base, **given))
         except ConfigurationError as error:
             parser.error(str(error))
 
@@ -161,93 +211,8 @@ def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
-def _boolean(text: str) -> bool:
-    lowered = text.lower()
-    if lowered in _TRUE:
-        return True
-    if lowered in _FALSE:
-        return False
-    raise argparse.ArgumentTypeError(f"{text!r} is not a valid boolean: use true or false")
-
-
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the error in one line and exit with status 2."""
         sys.stderr.write(f"error: {message}; --help lists the flags\n")
         raise SystemExit(2)
-
-
-def _parser(base: ManagerOptions) -> argparse.ArgumentParser:
-    parser = _Parser(
-        description="Run the operator.",
-        allow_abbrev=False,
-        argument_default=argparse.SUPPRESS,
-    )
-
-    def text(flag: str, name: str, summary: str, empty: str = "none") -> None:
-        value = getattr(base, name) or empty
-        parser.add_argument(flag, dest=name, metavar="VALUE", help=f"{summary} (default: {value})")
-
-    def seconds(flag: str, name: str, summary: str) -> None:
-        parser.add_argument(
-            flag, dest=name, type=float, metavar="SECONDS", help=f"{summary} (default: {getattr(base, name):g})"
-        )
-
-    def switch(flag: str, name: str, summary: str) -> None:
-        value = str(getattr(base, name)).lower()
-        parser.add_argument(
-            flag, dest=name, nargs="?", const=True, type=_boolean, metavar="BOOL", help=f"{summary} (default: {value})"
-        )
-
-    text("--kubeconfig", "kubeconfig", "kubeconfig file")
-    text("--context", "context", "context of the kubeconfig")
-    parser.add_argument(
-        "--namespace",
-        dest="namespaces",
-        action="append",
-        metavar="NAMES",
-        help="namespaces to watch, comma-separated (default: $WATCH_NAMESPACE, else all)",
-    )
-    text("--metrics-bind-address", "metrics_bind_address", "metrics bind address, 0 to turn it off")
-    switch("--metrics-secure", "metrics_secure", "serve metrics over https, only to authorised callers")
-    text("--metrics-cert-path", "metrics_cert_path", "folder with tls.crt and tls.key of the metrics server")
-    text("--health-probe-bind-address", "health_probe_bind_address", "health probe bind address, 0 to turn it off")
-    text("--webhook-host", "webhook_host", "webhook server bind address", empty="all interfaces")
-    parser.add_argument(
-        "--webhook-port",
-        dest="webhook_port",
-        type=int,
-        metavar="PORT",
-        help=f"webhook server port (default: {base.webhook_port})",
-    )
-    text("--webhook-cert-path", "webhook_cert_path", "folder with tls.crt and tls.key of the webhook server")
-    switch("--leader-elect", "leader_elect", "run the controllers in only one of several replicas")
-    text("--leader-election-id", "leader_election_id", "name of the Lease")
-    text("--leader-election-namespace", "leader_election_namespace", "namespace of the Lease")
-    seconds(
-        "--leader-elect-lease-duration",
-        "lease_duration",
-        "how long other replicas wait after the last renewal",
-    )
-    seconds(
-        "--leader-elect-renew-deadline",
-        "renew_deadline",
-        "how long the leader retries a renewal before it gives up",
-    )
-    seconds(
-        "--leader-elect-retry-period",
-        "retry_period",
-        "how long to wait between attempts to acquire or renew the Lease",
-    )
-    seconds("--grace-period", "grace_period", "how long to wait for reconciles in progress at shutdown")
-    seconds("--cache-sync-timeout", "cache_sync_timeout", "how long to wait for the caches to sync")
-    parser.add_argument(
-        "--log-level", dest="log_level", choices=list(log.LEVELS), help=f"minimum log level (default: {base.log_level})"
-    )
-    parser.add_argument(
-        "--log-format",
-        dest="log_format",
-        choices=cast("list[str]", ["auto", "console", "json"]),
-        help="log format; auto: console on a terminal, JSON elsewhere (default: auto)",
-    )
-    return parser

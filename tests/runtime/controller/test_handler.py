@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import Namespace
+from lightkube.resources.core_v1 import ConfigMap, Namespace
 
 from kaiwu_runtime import Request
 from kaiwu_runtime.api import ObjectKey, identify
 from kaiwu_runtime.cache import CachedObject, EventType, ObjectEvent
-from kaiwu_runtime.controller import enqueue_mapped, enqueue_object, enqueue_owner
+from kaiwu_runtime.controller import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
+from kaiwu_runtime.controller.handler import map_typed
 
 
 def obj(name: str = "child", namespace: str = "a", uid: str = "c", **metadata: Any) -> CachedObject:
@@ -93,3 +94,31 @@ def test_a_map_function_names_each_request_once() -> None:
     handle = enqueue_mapped(lambda found: [Request("a", found.labels["to"]), Request("a", "always")])
     event = ObjectEvent(EventType.MODIFIED, obj(labels={"to": "new"}), obj(labels={"to": "old"}))
     assert list(handle(event)) == [Request("a", "new"), Request("a", "always"), Request("a", "old")]
+
+
+def by_cached(obj: CachedObject) -> list[Request]:
+    return [Request(obj.key.namespace, type(obj).__name__)]
+
+
+def by_quoted(obj: "cache.CachedObject") -> list[Request]:  # type: ignore[name-defined]  # noqa: F821, UP037
+    return [Request(obj.key.namespace, type(obj).__name__)]
+
+
+def by_type(obj: Any) -> list[Request]:
+    key = ObjectKey.of(obj)
+    return [Request(key.namespace, f"{key.name}-{type(obj).__name__}-{getattr(obj, 'data', None)}")]
+
+
+@pytest.mark.parametrize(
+    ("function", "metadata_only", "name"),
+    [
+        (by_cached, False, "CachedObject"),
+        (by_quoted, False, "CachedObject"),
+        (by_type, False, "a-ConfigMap-{'x': 'y'}"),
+        (by_type, True, "a-PartialObjectMetadata-None"),
+    ],
+)
+def test_a_map_function_gets_the_object_in_its_type(function: MapFunction, metadata_only: bool, name: str) -> None:
+    raw = b'{"metadata":{"name":"a","namespace":"n","uid":"u","resourceVersion":"1"},"data":{"x":"y"}}'
+    mapped = map_typed(ConfigMap, function, metadata_only=metadata_only)
+    assert list(mapped(CachedObject.parse(raw))) == [Request("n", name)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
 from kaiwu_runtime import ManagerOptions
@@ -162,3 +164,51 @@ def test_the_times_of_the_lease(
         options(*flags)
     assert ended.value.code == 2
     assert "each must be greater than the next" in capsys.readouterr().err
+
+
+def parser(**defaults: object) -> argparse.ArgumentParser:
+    """Return a project's own parser."""
+    made = argparse.ArgumentParser()
+    made.add_argument("--registry", default="none")
+    ManagerOptions.add_arguments(made, environment={"WATCH_NAMESPACE": "a,b"}, **defaults)
+    return made
+
+
+def test_a_projects_flags_stand_beside_the_managers() -> None:
+    read = parser(field_manager="own", leader_election_id="x").parse_args(
+        ["--registry=r", "--leader-elect", "--namespace=c", "--webhook-port=1"]
+    )
+    found = ManagerOptions.from_arguments(read)
+    assert read.registry == "r"
+    assert (found.field_manager, found.leader_elect, found.namespaces, found.webhook_port) == ("own", True, ("c",), 1)
+    assert ManagerOptions.from_arguments(parser().parse_args([])).namespaces == ("a", "b")
+
+
+def test_the_flags_are_grouped_in_the_help() -> None:
+    shown = parser().format_help()
+    places = [
+        shown.index(title)
+        for title in (
+            "--registry REGISTRY",
+            "API server:",
+            "metrics and probes:",
+            "webhook server:",
+            "leader election:",
+        )
+    ]
+    assert places == sorted(places)
+
+
+def test_values_that_cannot_work_end_a_projects_parser(capsys: pytest.CaptureFixture[str]) -> None:
+    made = parser()
+    with pytest.raises(SystemExit) as ended:
+        ManagerOptions.from_arguments(made.parse_args(["--leader-elect"]))
+    assert ended.value.code == 2
+    assert "--leader-elect needs --leader-election-id" in capsys.readouterr().err
+    with pytest.raises(ConfigurationError, match="WATCH_NAMESPACE"):
+        ManagerOptions.add_arguments(argparse.ArgumentParser(), environment={"WATCH_NAMESPACE": "A_"})
+
+
+def test_arguments_of_another_parser_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"call ManagerOptions\.add_arguments"):
+        ManagerOptions.from_arguments(argparse.Namespace())
