@@ -15,6 +15,7 @@ from pydantic_core import core_schema
 
 from kaiwu_runtime.api.kube import kube_core_schema
 from kaiwu_runtime.api.markers import ListMapKeys
+from kaiwu_runtime.names import DNS_SUBDOMAIN, PLAIN_NAME
 from kaiwu_runtime.redaction import redact
 
 if TYPE_CHECKING:
@@ -27,10 +28,7 @@ MESSAGE_LENGTH = 32768
 REASON_LENGTH = 1024
 TYPE_LENGTH = 316
 REASON_PATTERN = "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"
-TYPE_PATTERN = (
-    r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?"
-    r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
-)
+TYPE_PATTERN = f"^({DNS_SUBDOMAIN}/)?({PLAIN_NAME})$"
 
 
 class Condition(meta_v1.Condition):

@@ -6,13 +6,13 @@ See https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from kaiwu_runtime.api.identity import identify
 from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.names import LABEL_LENGTH, is_dns_label
 
 READ = ("get", "list", "watch")
 """The verbs of a client that reads from the cache or past it."""
@@ -21,9 +21,6 @@ WRITE = ("create", "patch")
 """The verbs of a server-side apply."""
 
 RBAC_ATTRIBUTE = "__kaiwu_rbac__"
-
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
-_NAMESPACE_LENGTH = 63
 
 _T = TypeVar("_T")
 
@@ -168,9 +165,9 @@ def _check(rule: RBACRule) -> None:
             raise DefinitionError(
                 f"{where} verb {verb!r} is not a valid verb: use a lower-case word such as 'get', or '*'"
             )
-    if rule.namespace and (not _NAMESPACE.fullmatch(rule.namespace) or len(rule.namespace) > _NAMESPACE_LENGTH):
+    if rule.namespace and not is_dns_label(rule.namespace):
         raise DefinitionError(
-            f"{where} namespace={rule.namespace!r} is not a valid namespace: use at most {_NAMESPACE_LENGTH} "
+            f"{where} namespace={rule.namespace!r} is not a valid namespace: use at most {LABEL_LENGTH} "
             "lower-case letters, digits and '-'"
         )
     if rule.role_name in {".", ".."} or "/" in rule.role_name or "%" in rule.role_name:

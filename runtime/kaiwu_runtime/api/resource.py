@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args
@@ -10,6 +9,7 @@ from typing import Any, Literal, TypeVar, get_args
 from kaiwu_runtime.api.identity import IDENTITY_ATTRIBUTE, ResourceIdentity
 from kaiwu_runtime.api.model import CustomResource
 from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.names import SUBDOMAIN_LENGTH, is_dns_1035_label, is_dns_label, is_kind
 from kaiwu_runtime.plural import pluralize
 
 DEFINITION_ATTRIBUTE = "__kaiwu_resource__"
@@ -18,10 +18,6 @@ ColumnType = Literal["string", "integer", "number", "boolean", "date"]
 ColumnFormat = Literal["", "int32", "int64", "float", "double", "byte", "date", "date-time", "password"]
 ResourceScope = Literal["Namespaced", "Cluster"]
 
-_LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
-_KIND = re.compile(r"[A-Za-z]([-A-Za-z0-9]*[A-Za-z0-9])?")
-_LABEL_LENGTH = 63
-_GROUP_LENGTH = 253
 
 _C = TypeVar("_C", bound=CustomResource)
 
@@ -189,22 +185,18 @@ def _strings(owner: str, argument: str, value: Sequence[str]) -> tuple[str, ...]
 def _check_names(name: str, group: str, version: str, kind: str, scope: str) -> None:
     where = f"{name}: @resource"
     labels = group.split(".")
-    if len(labels) < 2 or len(group) > _GROUP_LENGTH or not all(_is_group_label(label) for label in labels):
+    if len(labels) < 2 or len(group) > SUBDOMAIN_LENGTH or not all(map(is_dns_label, labels)):
         raise DefinitionError(
             f"{where} group={group!r} is not a valid API group: use a lower-case domain, kaiwu.example.com"
         )
-    if not _LABEL.fullmatch(version) or len(version) > _LABEL_LENGTH:
+    if not is_dns_1035_label(version):
         raise DefinitionError(
             f"{where} version={version!r} is not a valid API version: use a DNS label such as v1 or v1beta1"
         )
-    if not _KIND.fullmatch(kind) or len(kind) > _LABEL_LENGTH:
+    if not is_kind(kind):
         raise DefinitionError(f"{where} kind={kind!r} is not a valid kind: use CamelCase, as in KaiwuCluster")
     if scope not in get_args(ResourceScope):
         raise DefinitionError(f"{where} scope={scope!r}: use 'Namespaced' or 'Cluster'")
-
-
-def _is_group_label(label: str) -> bool:
-    return len(label) <= _LABEL_LENGTH and re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", label) is not None
 
 
 def _check_definition(name: str, definition: ResourceDefinition) -> None:
@@ -217,14 +209,14 @@ def _check_definition(name: str, definition: ResourceDefinition) -> None:
     }
     for argument, values in words.items():
         for value in values:
-            if not _LABEL.fullmatch(value) or len(value) > _LABEL_LENGTH:
+            if not is_dns_1035_label(value):
                 raise DefinitionError(
                     f"{where} {argument}={value!r}: use at most 63 lower-case letters, digits and '-', "
                     "and begin with a letter"
                 )
         if len(set(values)) != len(values):
             raise DefinitionError(f"{where} {argument} names {_first_duplicate(values)!r} twice")
-    if not _KIND.fullmatch(definition.list_kind) or definition.list_kind == definition.identity.kind:
+    if not is_kind(definition.list_kind) or definition.list_kind == definition.identity.kind:
         raise DefinitionError(
             f"{where} list_kind={definition.list_kind!r}: use letters and digits, and another word than the kind"
         )

@@ -10,14 +10,13 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from kaiwu_runtime.names import is_label_value, is_qualified_name
+
 Matches = Callable[[Mapping[str, str]], bool]
 
 _SET = re.compile(r"(?P<key>[^\s=!<>(),]+)\s+(?P<word>in|notin)\s*\(\s*(?P<values>[^()]*)\)")
 _EQUALITY = re.compile(r"(?P<key>[^\s=!<>(),]+)\s*(?P<sign>==|=|!=|>|<)\s*(?P<value>[^\s=!<>(),]*)")
 _EXISTS = re.compile(r"(?P<no>!?)\s*(?P<key>[^\s=!<>(),]+)")
-_DOMAIN = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
-_KEY = re.compile(rf"(?:(?={_DOMAIN}/)[^/]{{1,253}}/)?[A-Za-z0-9](?:[-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?", re.ASCII)
-_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
 _INTEGER = re.compile(r"[-+]?[0-9]{1,63}", re.ASCII)
 _REQUIREMENTS = re.compile(r",(?![^()]*\))")
 _FIELDS = re.compile(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL)
@@ -84,7 +83,7 @@ def _int64(text: str) -> int | None:
 
 
 def _checked_key(key: str, selector: str) -> str:
-    if not _KEY.fullmatch(key):
+    if not is_qualified_name(key):
         raise ValueError(
             f"invalid label selector {selector!r}: {key!r} is not a valid label key: use app or example.com/app"
         )
@@ -92,7 +91,7 @@ def _checked_key(key: str, selector: str) -> str:
 
 
 def _checked_value(value: str, selector: str) -> str:
-    if not _VALUE.fullmatch(value):
+    if not is_label_value(value):
         raise ValueError(
             f"invalid label selector {selector!r}: {value!r} is not a valid label value: use at most 63 letters, "
             "digits, '-', '_' and '.'"

@@ -14,15 +14,13 @@ See https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.client.object_meta import metadata_of
 from kaiwu_runtime.errors import NotFoundError
+from kaiwu_runtime.names import is_qualified_name
 from kaiwu_runtime.rest.paths import object_names
-
-_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 def has_finalizer(obj: Any, finalizer: str) -> bool:  # noqa: ANN401 - a pydantic model or a lightkube kind
@@ -48,7 +46,7 @@ async def add_finalizer(client: Client, obj: Any, finalizer: str) -> bool:  # no
         InvalidError: It is being deleted: then the server takes no new finalizers.
         APIError: Any other failure.
     """
-    if not _NAME.fullmatch(finalizer):
+    if "/" not in finalizer or not is_qualified_name(finalizer):
         raise ValueError(f"finalizer {finalizer!r}: write a domain, a slash and a name, as in example.com/cleanup")
     if has_finalizer(obj, finalizer):
         return False

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 
-_VERSION = re.compile(r"v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?")
+from kaiwu_runtime.names import API_VERSION
+
+_VERSION = re.compile(API_VERSION)
 _STABILITY = {"alpha": 0, "beta": 1, None: 2}
 _OTHER = -1
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,13 +16,13 @@ from typing import Any, NoReturn, Self, cast
 from kaiwu_runtime import log
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager.flags import BASE, add_flags
+from kaiwu_runtime.names import is_dns_label
 from kaiwu_runtime.serving.address import parse_address
 from kaiwu_runtime.serving.certificate_options import WebhookCertificateOptions
 
 OFF = "0"
 """Instead of an address: do not serve."""
 
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +202,7 @@ class ManagerOptions:
 
 def _check_namespaces(names: Sequence[str], source: str) -> None:
     for name in names:
-        if not _NAMESPACE.fullmatch(name):
+        if not is_dns_label(name):
             raise ConfigurationError(f"{source}: invalid namespace {name!r}: use a DNS label, as in team-a")
 
 

@@ -11,6 +11,7 @@ import socket
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.names import is_qualified_name
 from kaiwu_runtime.recorder.series import EventKey, Reference
 from kaiwu_runtime.redaction import redact
 
@@ -28,9 +29,6 @@ NOTE_BYTES = 1024
 CLUSTER_NAMESPACE = "default"
 """Where the events of cluster-scoped objects are."""
 
-_QUALIFIED_NAME = re.compile(
-    r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?", re.ASCII
-)
 _NAME_BYTES = 253
 
 
@@ -49,7 +47,7 @@ class EventRecorder:
     """
 
     def __init__(self, sender: EventSender, name: str, *, instance: str = "") -> None:
-        if not isinstance(name, str) or not _QUALIFIED_NAME.fullmatch(name):
+        if not isinstance(name, str) or not is_qualified_name(name):
             raise ValueError(
                 f"name {name!r} is not a valid controller name: use at most 63 letters, digits, '-', '_' and '.', "
                 "with a domain and '/' before it if you like"

@@ -7,25 +7,19 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from kaiwu_runtime.errors import APIStatusError
+from kaiwu_runtime.names import is_dns_label, is_dns_subdomain, is_label_value, is_qualified_name
 from kaiwu_runtime.testing.kinds import FakeKind
 from kaiwu_runtime.testing.refusals import invalid_fields, invalid_options
 
-NAME_LENGTH = 253
-LABEL_LENGTH = 63
 GENERATED_LENGTH = 63
 """A generated name is cut so that it has this length with its suffix."""
 
 _MANAGER_BYTES = 128
 _ANNOTATION_BYTES = 256 * 1024
-_LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
-_DNS_LABEL = re.compile(_LABEL)
-_QUALIFIED = re.compile(r"(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
 # As Kubernetes 1.37 has it; before 1.36 a Service's name began with a letter.
 _LABEL_KINDS = frozenset({("", "Namespace"), ("", "Service"), ("apps", "StatefulSet")})
 _SHORTER = {("batch", "CronJob"): 52, ("batch", "Job"): 63}
@@ -114,32 +108,19 @@ def _is_name(kind: FakeKind, name: str) -> bool:
     if identity.group == "rbac.authorization.k8s.io":
         return name not in {".", ".."} and "/" not in name and "%" not in name
     if (identity.group, identity.kind) in _LABEL_KINDS:
-        return len(name) <= LABEL_LENGTH and _DNS_LABEL.fullmatch(name) is not None
-    return is_subdomain(name)
-
-
-def is_subdomain(name: str) -> bool:
-    """Return whether a name is a DNS subdomain of RFC 1123."""
-    return len(name) <= NAME_LENGTH and _SUBDOMAIN.fullmatch(name) is not None
-
-
-def is_qualified(name: str) -> bool:
-    """Return whether a name is one as keys of labels have it: ``name`` or ``prefix/name``."""
-    prefix, slash, rest = name.rpartition("/")
-    if slash and not is_subdomain(prefix):
-        return False
-    return len(rest) <= LABEL_LENGTH and _QUALIFIED.fullmatch(rest) is not None
+        return is_dns_label(name)
+    return is_dns_subdomain(name)
 
 
 def _maps(metadata: Mapping[str, Any]) -> Iterator[Problem]:
     for key, value in (metadata.get("labels") or {}).items():
-        if not is_qualified(key):
+        if not is_qualified_name(key):
             yield Problem("metadata.labels", f'Invalid value: "{key}": not a valid label key')
-        if value and (len(value) > LABEL_LENGTH or _QUALIFIED.fullmatch(value) is None):
+        if value and not is_label_value(value):
             yield Problem("metadata.labels", f'Invalid value: "{value}": not a valid label value')
     annotations = metadata.get("annotations") or {}
     for key in annotations:
-        if not is_qualified(key.lower()):
+        if not is_qualified_name(key.lower()):
             yield Problem("metadata.annotations", f'Invalid value: "{key}": not a valid annotation key')
     if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > _ANNOTATION_BYTES:
         yield Problem("metadata.annotations", f"Too long: may not be more than {_ANNOTATION_BYTES} bytes")
@@ -148,7 +129,7 @@ def _maps(metadata: Mapping[str, Any]) -> Iterator[Problem]:
 def _finalizers(kind: FakeKind, metadata: Mapping[str, Any]) -> Iterator[Problem]:
     finalizers = metadata.get("finalizers") or ()
     for index, name in enumerate(finalizers):
-        if not is_qualified(name):
+        if not is_qualified_name(name):
             yield Problem("metadata.finalizers", f'Invalid value: "{name}": not a valid finalizer name')
         elif not kind.custom and "/" not in name and name not in _STANDARD_FINALIZERS:
             text = "name is neither a standard finalizer name nor is it fully qualified"
