@@ -6,12 +6,9 @@ The names are controller-runtime's and kubebuilder's, so that Deployments and ha
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from kaiwu_runtime import log
-
-if TYPE_CHECKING:
-    from kaiwu_runtime.manager.options import ManagerOptions
 
 BASE = "_kaiwu_runtime"
 """The parser's default that has the options which the flags override, and the parser."""
@@ -28,10 +25,22 @@ def _boolean(text: str) -> bool:
     raise argparse.ArgumentTypeError(f"{text!r} is not a valid boolean: use true or false")
 
 
+class Defaults(Protocol):
+    """Options that flags override: an attribute for each flag's name, of which these are used by name."""
+
+    @property
+    def log_level(self) -> str:
+        """The minimum log level."""
+
+    @property
+    def webhook_port(self) -> int:
+        """The port of the webhook server."""
+
+
 class _Group:
     """A group of flags in ``--help``; a flag that is not given leaves no trace in the parsed arguments."""
 
-    def __init__(self, parser: argparse.ArgumentParser, base: ManagerOptions, title: str) -> None:
+    def __init__(self, parser: argparse.ArgumentParser, base: Defaults, title: str) -> None:
         self._group = parser.add_argument_group(title)
         self._base = base
 
@@ -53,7 +62,7 @@ class _Group:
         self.add(flag, name, f"{summary} (default: {value})", nargs="?", const=True, type=_boolean, metavar="BOOL")
 
 
-def add_flags(parser: argparse.ArgumentParser, base: ManagerOptions) -> None:
+def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
     """Add the flags to a parser.
 
     Args:

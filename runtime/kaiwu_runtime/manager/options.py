@@ -24,7 +24,6 @@ OFF = "0"
 """Instead of an address: do not serve."""
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagerOptions:
     """How a manager runs.
