@@ -110,7 +110,7 @@ def _encoded(obj: object) -> bytes:
 def encode_status(obj: object) -> msgspec.Raw:
     """Return the JSON of an object's status alone, ``{}`` when it has none. See `encode`."""
     if is_model(obj):
-        return _members.decode(dump_status(obj)).get("status", _EMPTY)
+        return msgspec.Raw(dump_status(obj))
     if isinstance(obj, dict):  # lightkube's generic resources
         status: object = obj.get("status")
     else:

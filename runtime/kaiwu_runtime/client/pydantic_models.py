@@ -11,6 +11,8 @@ from copy import deepcopy
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+import msgspec
+
 from kaiwu_runtime.json_equality import json_equal
 
 if TYPE_CHECKING:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 T = TypeVar("T")
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def is_model(value: object) -> TypeIs[BaseModel | type[BaseModel]]:
@@ -116,11 +120,19 @@ def dump_model(model: BaseModel | type[BaseModel]) -> bytes:
 
 
 def dump_status(model: BaseModel | type[BaseModel]) -> bytes:
-    """Return the JSON of a model with its status alone: ``{}`` when none was set."""
+    """Return the JSON of a model's status: ``{}`` when none was set."""
+    # Not of the whole model with its status alone: spec and metadata would be walked at each write of a status.
     instance = cast("BaseModel", model)
+    for name in _fields(type(instance)).status:
+        status = instance.__dict__.get(name)
+        if is_model(status):
+            _claim(status)
+            written = cast("BaseModel", status)
+            return written.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True).encode()
     _claim(instance)
     include = set(_fields(type(instance)).status)
-    return instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, include=include).encode()
+    whole = instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, include=include)
+    return bytes(_members.decode(whole).get("status", b"{}"))
 
 
 def validate_model(kind: type[T], data: bytes) -> T:
