@@ -101,7 +101,7 @@ def _quantities_as_strings(value: object, model: type[Any]) -> object:
 
 
 def annotation_of(model: type[Any], field: str) -> str:
-    """Return a field's annotation as lightkube spells it: a quantity is only told from a string there."""
+    """Return a field's annotation as lightkube writes it: only this text distinguishes a quantity from a string."""
     for base in model.__mro__:
         annotations = inspect.get_annotations(base)
         if field in annotations:

@@ -79,9 +79,9 @@ class CEL(Marker):
 
     Attributes:
         rule: Expression that must be true; ``self`` is the value, ``oldSelf`` the value before an update.
-        message: Shown when it is false.
-        message_expression: Expression that makes the message; wins over ``message``.
-        reason: Machine-readable reason in the API server's answer.
+        message: The error message if the rule is false.
+        message_expression: Expression that computes the message; takes precedence over ``message``.
+        reason: Machine-readable reason in the API server's response.
         field_path: Path, relative to the value, that the failure is reported at, for example ``.replicas``.
         optional_old_self: Evaluate a rule with ``oldSelf`` on creation as well; ``oldSelf`` is then an
             optional.
@@ -99,10 +99,10 @@ class CEL(Marker):
 
 @dataclass(frozen=True, slots=True)
 class Immutable(Marker):
-    """The field cannot be changed, nor removed, once it has a value.
+    """The field cannot be changed or removed once it has a value.
 
     Attributes:
-        message: Shown when somebody tries.
+        message: The error message when a change is rejected.
     """
 
     message: str = ""
@@ -150,7 +150,7 @@ class Required(Marker):
 
 @dataclass(frozen=True, slots=True)
 class Default(Marker):
-    """The default the API server fills in, when it is not the Python field's own.
+    """The default that the API server fills in, if it differs from the Python default.
 
     Attributes:
         value: A JSON value.
@@ -161,7 +161,7 @@ class Default(Marker):
 
 @dataclass(frozen=True, slots=True)
 class NoDefault(Marker):
-    """The Python default stays in Python: the API server fills nothing in."""
+    """The default is used only in Python: the API server does not fill it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,21 +173,21 @@ class Format(Marker):
 
 @dataclass(frozen=True, slots=True)
 class SchemaType(Marker):
-    """The JSON type of a value, for a Python type the generator cannot see into."""
+    """The JSON type of a value, for a Python type that the generator does not know."""
 
     type: Literal["string", "integer", "number", "boolean", "object", "array"]
 
 
 @dataclass(frozen=True, slots=True)
 class MinProperties(Marker):
-    """On a model: the least number of fields that must be set. Mappings use ``Field(min_length=)``."""
+    """On a model: minimum number of fields that must be set. Mappings use ``Field(min_length=)``."""
 
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class MaxProperties(Marker):
-    """On a model: the largest number of fields that may be set. Mappings use ``Field(max_length=)``."""
+    """On a model: maximum number of fields that may be set. Mappings use ``Field(max_length=)``."""
 
     count: int
 
@@ -207,12 +207,12 @@ class PreserveUnknownFields(Marker):
 
 @dataclass(frozen=True, slots=True)
 class Schemaless(Marker):
-    """Nothing of the Python type goes into the schema; only the other markers of the field do."""
+    """The schema contains only the other markers of the field, and nothing of its Python type."""
 
 
 @dataclass(frozen=True, slots=True)
 class AllowFloat(Marker):
-    """A float is meant: it may be rounded on its way through other languages. See :data:`Float`."""
+    """The field is a float on purpose, although other languages may round it. See :data:`Float`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ class Example(Marker):
 
 @dataclass(frozen=True, slots=True)
 class ExternalDocs(Marker):
-    """Where more is written about a field or a model."""
+    """A link to further documentation of a field or a model."""
 
     url: str
     description: str = ""

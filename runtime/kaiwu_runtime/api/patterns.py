@@ -1,7 +1,7 @@
-"""Patterns of a model's fields, read as the API server reads them.
+"""Patterns of a model's fields, with the meaning that they have for the API server.
 
-pydantic compiles patterns with Rust's ``regex``, the API server with Go's. What is written is Go's syntax, as it stands
-in the CRD; the model gets the same in Rust's words, so that both accept the same strings.
+pydantic compiles patterns with Rust's ``regex``, the API server with Go's. Patterns have Go's syntax, as in the CRD;
+for the model they are translated to Rust's syntax, so that both accept the same strings.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _DONE = "kaiwu_go_pattern"
 
 
 def apply_patterns(model: type[BaseModel], schema: core_schema.CoreSchema, handler: GetCoreSchemaHandler) -> None:
-    """Replace every pattern in a model's schema by one that means what it means to Go.
+    """Replace every pattern in a model's schema by one with the same meaning as in Go.
 
-    A pattern that Go does not compile stays as it is: the generator refuses it when the model is part of a CRD.
+    A pattern that Go does not compile is unchanged: the generator rejects it if the model is part of a CRD.
 
     Raises:
         DefinitionError: Neither Go nor the model's engine compiles it; the message names model and field.
@@ -85,7 +85,7 @@ def _replace(node: Any, handler: GetCoreSchemaHandler, seen: set[str]) -> None: 
     if node.get("type") == "str" and "pattern" in node:
         _translate(node)
     for key, part in node.items():
-        # A nested model has replaced its own; metadata and defaults are no schemas.
+        # A nested model has replaced its own; metadata and defaults are not schemas.
         if key not in {"metadata", "default"} and not (isinstance(part, dict) and part.get("type") == "model"):
             _replace(part, handler, seen)
 

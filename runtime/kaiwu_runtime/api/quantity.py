@@ -1,8 +1,8 @@
 """Quantity: an amount such as ``500m``, ``1.5`` or ``10Gi``, kept as the string that was written.
 
 Follows https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-A quantity is a plain ``str`` in Python, as in lightkube's models, so it can be handed to them as it is;
-:func:`parse_quantity` and :func:`compare_quantities` look at the amount.
+A quantity is a plain ``str`` in Python, as in lightkube's models, so it can be passed to them unchanged;
+:func:`parse_quantity` and :func:`compare_quantities` evaluate the amount.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ QUANTITY_ANNOTATION = "resource.Quantity"
 """How lightkube's models spell a quantity in their annotations; the type itself is only ``str``."""
 
 QUANTITY_PATTERN = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,3})?$"
-"""What a quantity looks like; every string that matches is one, and none other."""
+"""The syntax of a quantity; it matches exactly the valid strings."""
 
 _QUANTITY = re.compile(QUANTITY_PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
 _AMOUNT = re.compile(r"(?P<number>[-+]?[0-9.]+)(?P<suffix>.*)")

@@ -88,7 +88,7 @@ def rbac(
             bound to the operator's ServiceAccount like the other.
 
     Raises:
-        DefinitionError: The rule is one the API server would refuse.
+        DefinitionError: The API server would reject the rule.
     """
 
     def declare(reconciler: type[_T]) -> type[_T]:

@@ -1,4 +1,4 @@
-"""One line about what went wrong while Python read a type: the model, the field, and what to write instead."""
+"""Explain in one line why Python could not read a type: the model, the field, and what to write instead."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MODEL_CLASS = "pydantic._internal._model_construction"
 
 
 def explain(error: BaseException) -> str:
-    """Return what an exception of a project's module says, in one line.
+    """Describe an exception of a project's module in one line.
 
     Args:
-        error: Of any kind; for pydantic's own the line names model and field.
+        error: Any exception; for those of pydantic the line names model and field.
     """
     pydantic = sys.modules.get("pydantic")
     if pydantic is not None and isinstance(error, pydantic.ValidationError):
@@ -52,7 +52,7 @@ def _schema_error(lines: list[str], model: str) -> str:
 
 
 def _invalid(error: Any) -> str:  # noqa: ANN401 - a pydantic.ValidationError
-    """Describe values that do not fit; never the values themselves, which may be secret."""
+    """Describe values that do not fit, without the values themselves, which may be secret."""
     found = error.errors(include_url=False, include_input=False, include_context=False)
     absent = [".".join(str(part) for part in item["loc"]) for item in found if item["type"] == "missing"]
     if len(absent) == len(found):

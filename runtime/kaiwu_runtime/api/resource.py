@@ -1,4 +1,4 @@
-"""The ``resource`` decorator: what makes a model a kind of the API server."""
+"""The ``resource`` decorator, which makes a model a kind of the API server."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class PrinterColumn:
     """A column of ``kubectl get``.
 
     Attributes:
-        name: Its heading.
-        json_path: Where the value is, for example ``.status.readyReplicas``.
+        name: Heading of the column.
+        json_path: Path of the value, for example ``.status.readyReplicas``.
         type: OpenAPI type of the value; ``date`` is shown as an age.
         format: ``int32``, ``int64``, ``float``, ``double``, ``byte``, ``date``, ``date-time`` or
             ``password``.
@@ -61,7 +61,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class ResourceDefinition:
-    """Everything ``@resource`` was given, with defaults filled in; the generator makes the CRD from it."""
+    """The arguments of ``@resource`` with defaults filled in, from which the generator writes the CRD."""
 
     identity: ResourceIdentity
     singular: str
@@ -125,7 +125,7 @@ def resource(
         annotations: Annotations of the CRD object.
 
     Raises:
-        DefinitionError: A name or a word the API server would refuse.
+        DefinitionError: The API server would reject a name or a value.
     """
 
     def define(model: type[_C]) -> type[_C]:
@@ -171,7 +171,7 @@ def resource(
 
 
 def resource_definition(model: type[Any]) -> ResourceDefinition | None:
-    """Return what ``@resource`` was given on this very class, or None."""
+    """Return the arguments of ``@resource`` on this class itself, or None."""
     definition = model.__dict__.get(DEFINITION_ATTRIBUTE)
     return definition if isinstance(definition, ResourceDefinition) else None
 

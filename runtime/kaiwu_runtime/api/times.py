@@ -23,7 +23,7 @@ _SECONDS = len("2026-01-02T03:04:05")
 
 
 def micro_time(moment: datetime) -> str:
-    """Return a time as a MicroTime: the API server insists on six digits after the point.
+    """Return a time as a MicroTime: the API server requires six digits after the point.
 
     Args:
         moment: With a time zone.

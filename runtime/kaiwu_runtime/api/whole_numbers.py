@@ -1,7 +1,7 @@
 """Floats as the API server stores them.
 
-It keeps ``5.0`` as ``5``, and reads that as an integer: an object that is written with ``5.0`` again would differ from
-the one that is stored, get a new generation, and be written for ever.
+It stores ``5.0`` as ``5``, and reads that as an integer: an object that is written with ``5.0`` again would differ from
+the stored one, get a new generation, and be written forever.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def whole_numbers(value: Any) -> Any:  # noqa: ANN401 - a JSON value
     Lists and mappings are copied; all other values are returned as they are.
 
     Raises:
-        ValueError: A float is not finite, which JSON has no word for.
+        ValueError: A float is not finite, which JSON cannot represent.
     """
     kind = type(value)
     if kind is float:

@@ -90,19 +90,19 @@ class Cache:
         namespaces: Sequence[str] | None = None,
         transform: Transform | None = None,
     ) -> None:
-        """Say which objects of a kind are watched, and what is kept of them; before the kind is first asked for.
+        """Configure which objects of a kind are watched, and what is kept of them; before the first use of the kind.
 
-        Whoever reads the kind from the cache sees these objects only, in this form.
+        All readers of the kind from the cache see only these objects, in this form.
 
         Args:
             kind: A project's type or a lightkube kind.
             label_selector: For example ``app=db``; evaluated by the API server.
-            field_selector: For example ``status.phase=Running``; the API server knows few fields of each kind.
-            namespaces: Instead of the cache's own; empty for all.
+            field_selector: For example ``status.phase=Running``; the API server supports few fields of each kind.
+            namespaces: Namespaces to watch instead of the cache's own; empty for all.
             transform: See :data:`Transform`.
 
         Raises:
-            ConfigurationError: The kind is watched already, in another way.
+            ConfigurationError: The kind is watched already, with other options.
         """
         wanted = _Watched(
             label_selector, field_selector, None if namespaces is None else tuple(dict.fromkeys(namespaces)), transform
@@ -112,16 +112,16 @@ class Cache:
         if wanted != (present or _Watched()) and (present is not None or watched):
             raise ConfigurationError(
                 f"{identify(kind)} is watched already, with other selectors, namespaces or another transform; "
-                "a kind has one cache, so say it once, before the first use"
+                "a kind has one cache, so configure it once, before the first use"
             )
         self._watched[kind] = wanted
 
     def informer(self, kind: type[Any], *, metadata_only: bool = False) -> Informer:
-        """Return the informer of a kind; the first call makes it, and starts it when the cache runs.
+        """Return the informer of a kind; the first call creates it, and starts it if the cache runs.
 
         Args:
             kind: A project's type or a lightkube kind.
-            metadata_only: Another informer, which keeps the objects' metadata and nothing else.
+            metadata_only: Return a separate informer, which keeps only the objects' metadata.
 
         Raises:
             TypeError: The type is not a Kubernetes resource.
@@ -148,16 +148,16 @@ class Cache:
 
         Args:
             kind: A project's type or a lightkube kind.
-            field: Its name in selectors, by custom its path.
-            function: Returns the values an object is found by; it may return none. What it raises is logged, and the
+            field: Name of the field in selectors, usually its path.
+            function: Returns the values by which an object is found; may be empty. An exception is logged, and the
                 object is not found by this field.
 
         Raises:
-            ValueError: The field is indexed already, or is none that a selector can have.
+            ValueError: The field is indexed already, or is not a valid field of a selector.
         """
         if field in _KEY_FIELDS or not _FIELD.fullmatch(field):
             raise ValueError(
-                f"index of {identify(kind)}: {field!r} can be no field's name; use its path, as in spec.secret"
+                f"index of {identify(kind)}: {field!r} is not a valid field name: use its path, as in spec.secret"
             )
         present = self._informers.get((kind, False))
         indexes = self._indexes.setdefault(kind, {})
@@ -168,7 +168,7 @@ class Cache:
             present.add_index(field, indexes[field])
 
     async def run(self) -> None:
-        """Run every informer, those that are made later included, until cancelled.
+        """Run all informers, including those created later, until cancelled.
 
         Raises:
             RuntimeError: The cache runs already.
@@ -185,23 +185,23 @@ class Cache:
                 self._group = None
 
     async def wait_for_sync(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - says why it gave up
-        """Return when every informer there is has synced.
+        """Wait until all present informers have synced.
 
         Args:
-            timeout: Seconds; default is the cache's own.
+            timeout: Seconds to wait; default: the cache's own timeout.
 
         Raises:
-            APIConnectionError: They did not in time; the message says which and why.
+            APIConnectionError: An informer did not sync in time; the message names it and the reason.
         """
         for informer in self.informers:
             await self._wait(informer, self._sync_timeout if timeout is None else timeout)
 
     async def wait_for(self, informer: Informer) -> None:
-        """Return when one informer has synced.
+        """Wait until one informer has synced.
 
         Raises:
-            ConfigurationError: It cannot until somebody does something; the message says what.
-            APIConnectionError: It did not within the cache's time; the message says why.
+            ConfigurationError: It cannot sync without a change; the message names the change.
+            APIConnectionError: It did not sync within the cache's timeout; the message has the reason.
         """
         if not informer.has_synced:
             await self._wait(informer, self._sync_timeout)
@@ -215,7 +215,7 @@ class Cache:
             namespace: Its namespace; ignored for a cluster-scoped kind, as the API server's client does.
 
         Raises:
-            ConfigurationError: The namespace is not watched, so that nothing is known of it.
+            ConfigurationError: The namespace is not watched, so the cache has no data for it.
             ValueError: The name or the namespace is missing.
         """
         informer = self.informer(kind)
@@ -246,8 +246,8 @@ class Cache:
         Raises:
             ConfigurationError: The namespace is not watched.
             DecodeError: An object does not fit its type; `decoded` has the others.
-            ValueError: A selector is malformed, or selects by a field that is neither the object's name or namespace
-                nor indexed.
+            ValueError: A selector is malformed, or selects by a field that is not indexed and is not the object's name
+                or namespace.
         """
         informer = self.informer(kind)
         namespace = _watched_namespace(informer, namespace)
@@ -278,10 +278,10 @@ class Cache:
 
 
 def _watched_namespace(informer: Informer, namespace: str) -> str:
-    """Return the namespace to look in: none for a cluster-scoped kind.
+    """Return the namespace to search: empty for a cluster-scoped kind.
 
     Raises:
-        ConfigurationError: It is not watched: an answer would say that nothing is there.
+        ConfigurationError: The namespace is not watched: an empty result would be wrong.
     """
     if not informer.identity.namespaced:
         return ""

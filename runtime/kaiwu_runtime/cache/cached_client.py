@@ -1,7 +1,7 @@
 """The client of a reconciler: reads come from the cache, writes go to the API server.
 
 Right after a write the cache may still hold the state before it. That is safe for a level-based reconciler whose
-writes are server-side apply with names it can compute: running again does no harm.
+writes are server-side apply with names it can compute: running again changes nothing.
 """
 
 from __future__ import annotations

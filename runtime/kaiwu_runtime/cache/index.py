@@ -1,4 +1,4 @@
-"""An index: objects by what a function finds in them."""
+"""An index: objects by the values that a function returns for them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ IndexFunction = Callable[[CachedObject], Iterable[str]]
 class Index:
     """The objects that have a value, by value.
 
-    A function that fails for an object costs that object its entries, and no other object anything.
+    If the function fails for an object, only that object is missing from the index.
 
     Args:
         name: For the log.

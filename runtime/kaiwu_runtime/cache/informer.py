@@ -1,4 +1,4 @@
-"""An informer: the store of one kind, kept current by reflectors, with handlers that hear of every change."""
+"""An informer: the store of one kind, kept current by reflectors, which calls handlers for every change."""
 
 from __future__ import annotations
 
@@ -93,23 +93,23 @@ class Informer:
         return next((reflector.last_error for reflector in self._reflectors if reflector.last_error), None)
 
     def raise_if_hopeless(self) -> None:
-        """Raise what waiting does not mend; the informer goes on trying, so it syncs once somebody has mended it.
+        """Raise a failure that waiting does not solve; the informer keeps trying, and syncs once it is solved.
 
         Raises:
             ConfigurationError: A CRD or a rule is missing, or the credentials are bad; the message says which.
         """
-        # Credentials that cannot be had now may be had later: an identity provider comes back.
+        # Credentials that are not available now may be later: an identity provider may recover.
         if isinstance(self.error, _HOPELESS) and not isinstance(self.error, CredentialsError):
             raise ConfigurationError(self.last_error)
 
     def add_event_handler(self, handler: EventHandler) -> None:
-        """Call a function for every change from now on, and once for each object that is there already."""
+        """Call a function for every change from now on, and once for each present object."""
         for obj in self.store:
             self._call(handler, ObjectEvent(EventType.ADDED, obj, initial=True))
         self._handlers.append(handler)
 
     def remove_event_handler(self, handler: EventHandler) -> None:
-        """Call a function no longer.
+        """Stop calling a function.
 
         Raises:
             ValueError: It is not a handler of this informer.
@@ -177,7 +177,7 @@ class Informer:
         try:
             handler(event)
         except BaseException as error:
-            # One handler's mistake must neither stop the watch nor keep the event from the others.
+            # A failing handler must not stop the watch, and other handlers must still get the event.
             logger.error(
                 "An event handler failed",
                 extra={"kind": self.identity.kind, "object": str(event.object.key)},

@@ -46,7 +46,7 @@ class CacheOptions:
     Attributes:
         metadata_only: The server sends nothing but the metadata: a fraction of the memory where only labels or owners
             matter.
-        transform: Drops what nobody reads before it is kept; None keeps all but managedFields.
+        transform: Removes fields that are not needed before an object is kept; None removes only managedFields.
         streaming_list: Begin with a watch that sends everything there is, instead of pages. The API server offers it
             from Kubernetes 1.32 on; one that refuses is listed.
 

@@ -98,8 +98,8 @@ class Store:
     def put(self, obj: CachedObject, *, initial: bool = False) -> Events:
         """Take in an object's present state.
 
-        An object of the same name with another uid was deleted and created again while nobody looked: both are
-        reported.
+        An object of the same name with another uid was deleted and created again in between: both events are
+        returned.
         """
         old = self._objects.get(obj.key)
         if old is not None and old.is_state_of(obj):

@@ -1,4 +1,4 @@
-"""Where an API server is and who asks: kubeconfig files, credentials, exec plugins, TLS, proxies."""
+"""The configuration of a connection to an API server: kubeconfig files, credentials, exec plugins, TLS, proxies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who a request says it comes from: nobody, a fixed header, or a token file that is replaced while we run."""
+"""Authentication of requests: none, a fixed header, or a token file that is replaced while the process runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN_PERIOD = 60.0
 
 
 class Authentication(Protocol):
-    """Where a request's Authorization header comes from."""
+    """The source of the Authorization header of requests."""
 
     @property
     def certificate(self) -> ClientCertificate | None:
@@ -41,10 +41,10 @@ class Authentication(Protocol):
             rejected: The API server answered 401 to the present ones.
 
         Returns:
-            Whether there is anything new, so that trying again makes sense.
+            Whether the credentials changed, so that a retry may succeed.
 
         Raises:
-            CredentialsError: No credentials can be had at the moment.
+            CredentialsError: No credentials are available at the moment.
         """
         ...
 
@@ -82,10 +82,10 @@ class StaticAuthentication:
 
 
 class TokenFileAuthentication:
-    """A bearer token in a file that somebody else replaces: the kubelet, for a service account.
+    """A bearer token in a file that another process replaces, such as the kubelet for a service account.
 
-    The file is read again every minute, long before the kubelet's tokens end, and at once when the API server
-    refuses the token.
+    The file is reloaded every minute, long before the kubelet's tokens expire, and at once if the API server rejects
+    the token.
 
     Args:
         path: The token file.

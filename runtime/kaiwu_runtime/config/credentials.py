@@ -1,6 +1,6 @@
-"""Where the API server is, and who we are: everything that is known before the first request.
+"""The API server and the credentials for it, as known before the first request.
 
-Looked for as controller-runtime does: an explicit kubeconfig, the KUBECONFIG variable, the service account of the
+The sources are those of controller-runtime: an explicit kubeconfig, the KUBECONFIG variable, the service account of the
 pod, ``~/.kube/config``.
 """
 
@@ -127,7 +127,7 @@ def load_credentials(
         service_account: Folder where a pod finds its token; another one is for tests.
 
     Raises:
-        ConfigurationError: There are none, or what there is cannot be used.
+        ConfigurationError: There are no credentials, or they cannot be used.
     """
     if kubeconfig is None and not os.environ.get("KUBECONFIG") and context is None:
         in_cluster = _from_service_account(service_account)

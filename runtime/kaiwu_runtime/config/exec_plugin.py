@@ -40,14 +40,14 @@ class _ExecCredential(msgspec.Struct):
 
 
 class ExecAuthentication:
-    """Runs a command for a token, a client certificate or both, and again when they end or are refused.
+    """Run a command for a token, a client certificate or both, and again when they expire or are rejected.
 
-    However many requests and clients of this process need the same credentials, one command runs; a request that is
-    cancelled meanwhile does not end it, so that a slow login is not started over and over again.
+    The command runs once for all requests and clients of this process that need the same credentials. A cancelled
+    request does not stop it, so that a slow login is not started again and again.
 
     Args:
         entry: ``user.exec`` of the kubeconfig.
-        cluster: The cluster the credentials are for; told to the plugin if it asks.
+        cluster: The cluster of the credentials; passed to the plugin if it requests it.
         folder: Folder of the kubeconfig file; a command with a slash in it is relative to it.
         timeout: Seconds the command may take. Default: 60 when it is not interactive (``Never``), else
             300, in which a person can log in.

@@ -46,7 +46,7 @@ class ExecEntry(UserExec, omit_defaults=True):
 class ClusterEntry(Cluster, omit_defaults=True):
     """``cluster``: where the API server is and how to know it."""
 
-    server: str = ""  # lightkube's default is a server on localhost that nobody has asked for
+    server: str = ""  # lightkube's default is a server on localhost, which is not wanted here
     tls_server_name: str | None = msgspec.field(name="tls-server-name", default=None)
     proxy_url: str | None = msgspec.field(name="proxy-url", default=None)
     extensions: list[Extension] | None = None

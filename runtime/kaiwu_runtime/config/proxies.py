@@ -1,4 +1,4 @@
-"""Which proxy a server is reached through: the kubeconfig's, else the environment's, by Go's rules."""
+"""Select the proxy for a server: the kubeconfig's, else the environment's, by Go's rules."""
 
 from __future__ import annotations
 

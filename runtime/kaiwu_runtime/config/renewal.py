@@ -1,4 +1,4 @@
-"""The credentials of one transport: what is sent with a request, and what is done when it is no longer good."""
+"""The credentials of one transport: the headers of requests, and their renewal when the server rejects them."""
 
 from __future__ import annotations
 

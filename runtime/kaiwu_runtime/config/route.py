@@ -1,4 +1,4 @@
-"""How an API server is reached: its URL, the proxy before it, and the name in its certificate."""
+"""The route to an API server: its URL, the proxy in front of it, and the name in its certificate."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def proxy_authorization(proxy: SplitResult) -> tuple[tuple[str, str], ...]:
 def without_credentials(url: str) -> str:
     """Return a URL as messages show it: without its user name and password.
 
-    Also of what is not a URL: a password with a slash, or a scheme that was forgotten, is why there is a message.
+    The URL may be invalid, for example with a slash in the password or without a scheme: messages report it.
     """
     return _USER_INFO.sub("", url)
 

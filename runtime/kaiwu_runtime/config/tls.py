@@ -91,7 +91,7 @@ def make_context(
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_alpn_protocols(["http/1.1"])
-    # Go, and so every other Kubernetes client, trusts an intermediate that is listed, and does not insist on the
+    # Go, and so every other Kubernetes client, trusts an intermediate that is listed, and does not require the
     # extensions that Python 3.13 began to require and that self-made cluster authorities often lack.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

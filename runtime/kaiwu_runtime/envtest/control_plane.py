@@ -38,7 +38,7 @@ class ControlPlane:
 
     Args:
         controller_manager: Also run kube-controller-manager: namespaces are then really deleted, owned
-            objects garbage-collected, Deployments turned into ReplicaSets and Pods (that nobody runs).
+            objects garbage-collected, Deployments turned into ReplicaSets and Pods (which are never run).
         version: Kubernetes version such as ``1.37``; default the one found.
         binaries: The programs; default what :func:`~kaiwu_runtime.envtest.locate` finds.
         api_server_flags: Flags appended to kube-apiserver's command line.
@@ -210,7 +210,7 @@ class ControlPlane:
         return self._write_user(f"{account.namespace}-{account.name}", token, account.namespace)
 
     def create_namespace(self, prefix: str = "test-") -> str:
-        """Create a namespace with a name nobody used before and return the name."""
+        """Create a namespace with a new unique name and return the name."""
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": prefix}}
         return str(self.rest.object("POST", "/api/v1/namespaces", body)["metadata"]["name"])
 

@@ -1,7 +1,7 @@
 """Directories that other users of the machine cannot change, whatever the umask is.
 
 A control plane's directory holds the keys of its administrator, and the cache holds programs that are run:
-whoever may write there acts as the user.
+every user who may write there can act as this user.
 """
 
 from __future__ import annotations

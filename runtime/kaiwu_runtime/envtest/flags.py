@@ -72,7 +72,7 @@ def api_server(
         directory: Directory of the control plane.
         port: Port to serve on.
         etcd_port: Port etcd serves on.
-        service_accounts: Whether pods need a service account. Without the controller manager nobody creates
+        service_accounts: Whether pods need a service account. Without the controller manager nothing creates
             the ``default`` account of a namespace, and the admission plugin would refuse every pod.
         extra: Flags appended last, so that they win.
     """

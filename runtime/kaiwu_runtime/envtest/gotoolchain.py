@@ -64,7 +64,7 @@ def find_go(progress: Progress) -> Toolchain:
         with contextlib.suppress(OSError):
             private.rmdir()  # unless an interrupted build has left its caches there
         raise ControlPlaneError(f"{reason}; {error}") from error
-    # Somebody without Go has no use for its caches afterwards; kept until then, they let a build that was
+    # A user without Go does not need its caches afterwards; until then they let a build that was
     # interrupted go on where it was.
     places = {"GOPATH": "path", "GOMODCACHE": "modules", "GOCACHE": "build"}
     environment = _environment() | {name: str(private / folder) for name, folder in places.items()}

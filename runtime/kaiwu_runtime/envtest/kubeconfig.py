@@ -107,7 +107,7 @@ def remove_from_kubeconfig(path: Path, config: dict[str, Any], before: str) -> N
 
     Args:
         path: The file.
-        config: What was merged into it; an entry somebody has changed since is left alone.
+        config: The config that was merged into it; an entry that has been changed since is kept.
         before: Context to return to when the current one goes.
 
     Raises:

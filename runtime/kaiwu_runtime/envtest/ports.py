@@ -14,7 +14,7 @@ _ATTEMPTS = 200
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that nobody listens on at this moment.
+    """Return a TCP port of 127.0.0.1 that is free at this moment.
 
     The port lies below the range the system takes the source ports of outgoing connections from: with a port
     from that range, a client that retries while the server is down can be given the very same port as its

@@ -70,7 +70,7 @@ def setup(
     if found is not None:
         return found
     with exclusive(cache_directory(), progress):
-        # Somebody else may have put them there while this process waited.
+        # Another process may have put them there while this process waited.
         found = find_cached(Attempts(), wanted, controller_manager=controller_manager)
         if found is not None:
             return found

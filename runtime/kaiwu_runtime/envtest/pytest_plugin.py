@@ -99,7 +99,7 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     """Name of a namespace made for this test."""
     name = control_plane.create_namespace()
     yield name
-    # A test may have stopped the API server, and nobody else uses the namespace.
+    # A test may have stopped the API server, and only this test uses the namespace.
     with contextlib.suppress(APIError, ControlPlaneError):
         control_plane.delete_namespace(name)
 

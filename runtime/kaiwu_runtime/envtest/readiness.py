@@ -21,7 +21,7 @@ _TAIL = 12
 
 
 class PortTakenError(Exception):
-    """Somebody took the port between the choice and the use of it."""
+    """Another process took the port after it was chosen."""
 
 
 def wait_until(rest: RestClient, path: str, processes: Processes, logs: Path, *, who: str, timeout: float) -> None:

@@ -58,7 +58,7 @@ def exclusive(directory: Path, progress: Progress) -> Iterator[None]:
 def unfinished() -> Iterator[Path]:
     """Give an empty directory on the cache's file system, removed at the end; needs the lock of the cache."""
     cache = cache_directory()
-    # Whoever holds the lock is the only one at work: what is left over belongs to a process that was killed.
+    # Only the process that holds the lock works here: leftovers belong to a process that was killed.
     for leftover in cache.glob(f"{_TEMPORARY}*"):
         shutil.rmtree(leftover, ignore_errors=True)
     path = Path(tempfile.mkdtemp(dir=cache, prefix=_TEMPORARY))

@@ -1,4 +1,4 @@
-"""Checks that an image will hold every module that the operator imports, before a pod ends with ModuleNotFoundError.
+"""Check that an image will contain every module that the operator imports, before a pod fails with ModuleNotFoundError.
 
 Follows the imports of main.py, and of the controllers, webhooks and types that are found by the names of their files.
 """

@@ -42,7 +42,9 @@ class Metrics:
         )
         self.errors = self._counter("controller_runtime_reconcile_errors", "Reconciles that failed.", by_controller)
         self.terminal = self._counter(
-            "controller_runtime_terminal_reconcile_errors", "Reconciles that failed for good.", by_controller
+            "controller_runtime_terminal_reconcile_errors",
+            "Reconciles that failed with a terminal error.",
+            by_controller,
         )
         self.panics = self._counter(
             "controller_runtime_reconcile_panics", "Reconciles that raised what no request raises.", by_controller

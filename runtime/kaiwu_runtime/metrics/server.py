@@ -1,4 +1,4 @@
-"""Serves /metrics: over https to callers whose token may get the path, or plain when that is asked for."""
+"""Serve /metrics: over https to callers whose token may get the path, or over http if configured."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class MetricsServer:
         host: Empty for every interface.
         port: 0 takes a free one.
         certificate: For https; None serves plain http.
-        authorize: Asked about every caller; None lets everybody in.
+        authorize: Called for every caller; None allows all callers.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class MetricsServer:
         return web.Response(body=body, headers={"Content-Type": _CONTENT_TYPE})
 
     def _complain(self, message: str) -> None:
-        """Log a failure of the API server; the same one not more often than once in a while: each scrape meets it."""
+        """Log a failure of the API server, the same failure only once in a while, because each scrape may cause it."""
         now = time.monotonic()
         if message != self._complaint[0] or now - self._complaint[1] >= COMPLAIN_SECONDS:
             logger.warning("Cannot tell whether a caller may read the metrics", extra={"error": message})
@@ -143,8 +143,8 @@ def metrics_server(
         address: ``host:port`` to listen on.
         registry: The metrics.
         client: Asked about callers.
-        secure: Serve https, to callers whose token may get the path; False: plain http, to all.
-        folder: Where tls.crt and tls.key are; None makes a self-signed certificate.
+        secure: Serve https, to callers whose token may get the path; False: http, without authentication.
+        folder: Folder of tls.crt and tls.key; None: a self-signed certificate.
 
     Raises:
         ConfigurationError: The address is not valid.

@@ -1,7 +1,8 @@
-"""Who may read the metrics: the API server is asked about bearer tokens, and its answers are remembered for a while.
+"""Authorise readers of the metrics: the API server reviews bearer tokens, and its decisions are cached.
 
-A TokenReview says whose a token is, a SubjectAccessReview whether its owner may ``get`` the path. Peers that are not
-authenticated yet can cause a bounded number of questions only, and those that were let in before do not wait for them.
+A TokenReview returns the user of a token, a SubjectAccessReview whether that user may ``get`` the path. Peers that are
+not authenticated yet can cause only a limited rate of reviews, and callers that were authorised before do not wait for
+them.
 
 See https://kubernetes.io/docs/reference/access-authn-authz/webhook/
 """

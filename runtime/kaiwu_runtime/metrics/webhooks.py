@@ -48,7 +48,7 @@ class WebhookMetrics:
         )
 
     def panicked(self) -> None:
-        """Count a defaulter or validator that raised what is no refusal."""
+        """Count a defaulter or validator that raised an exception other than a rejection."""
         self._panics.inc()
 
     def measured(self, path: str, handle: Handle) -> Handle:

@@ -1,4 +1,4 @@
-"""How long a key waits before it is tried again.
+"""Delays before a key is retried.
 
 The values are client-go's: 5 ms doubled per failure up to 1000 s, and ten keys a second with bursts of a hundred
 over all keys together.
@@ -13,13 +13,13 @@ from typing import Protocol
 
 
 class RateLimiter(Protocol):
-    """Says when a key may be tried again."""
+    """Decides when a key may be retried."""
 
     def when(self, key: Hashable) -> float:
-        """Return the seconds to wait before the next try, and count it as a failure."""
+        """Return the seconds to wait before the next attempt, and count a failure."""
 
     def forget(self, key: Hashable) -> None:
-        """Start a key afresh: it succeeded."""
+        """Reset the failures of a key: it succeeded."""
 
     def failures(self, key: Hashable) -> int:
         """Return how often `when` was asked for a key since it was last forgotten."""
@@ -58,7 +58,7 @@ class ExponentialBackoff:
 
 
 class TokenBucket:
-    """Lets through so many keys a second, whichever they are.
+    """Limit the rate of all keys together (token bucket).
 
     Args:
         rate: Keys per second.
@@ -90,7 +90,7 @@ class TokenBucket:
 
 
 class MaxOf:
-    """Waits as long as the strictest of several limiters says.
+    """Return the longest delay of several limiters.
 
     Args:
         limiters: The limiters.

@@ -35,7 +35,7 @@ _LOW_EVERY = 8
 """While both lines are waited in, one key in so many comes from the second."""
 
 _EVENT_FLOOR = 1.0
-"""Seconds after a failure that even an event waits for, once the back-off itself is longer."""
+"""Minimum seconds between a failure and the next attempt after an event, if the back-off is longer than that."""
 
 
 class Priority(enum.IntEnum):
@@ -49,7 +49,7 @@ class Priority(enum.IntEnum):
 
 
 class QueueMetrics(Protocol):
-    """Hears what the queue does; the names follow client-go's workqueue metrics."""
+    """Observe the queue; the names follow client-go's workqueue metrics."""
 
     def added(self) -> None:
         """A key was added to those that wait for a worker."""
@@ -65,7 +65,7 @@ class QueueMetrics(Protocol):
 
 
 class QueueShutDown(Exception):  # noqa: N818 - no error: the end of the queue
-    """The queue gives out no more keys."""
+    """The queue is shut down and returns no more keys."""
 
 
 class WorkQueue(Generic[K]):

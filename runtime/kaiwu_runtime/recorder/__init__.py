@@ -1,4 +1,4 @@
-"""Events: what a controller tells the people who run ``kubectl describe`` on its objects."""
+"""Kubernetes Events, which ``kubectl describe`` shows for the objects of a controller."""
 
 from kaiwu_runtime.recorder.recorder import EventRecorder
 from kaiwu_runtime.recorder.sender import EventSender, EventTimings

@@ -1,4 +1,4 @@
-"""The recorder that a reconciler is given: checks what it is told, and never waits for the API server.
+"""The event recorder of a controller: validates events, and never waits for the API server.
 
 See https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
 """
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 RecordedEventType = Literal["Normal", "Warning"]
 
 WORD_BYTES = 128
-"""Most bytes of a reason, an action and a reporting instance."""
+"""Maximum length in bytes of a reason, an action and a reporting instance."""
 
 NOTE_BYTES = 1024
-"""Most bytes of a note; a longer one is cut."""
+"""Maximum length in bytes of a note; a longer one is truncated."""
 
 CLUSTER_NAMESPACE = "default"
-"""Where the events of cluster-scoped objects are."""
+"""The namespace of events of cluster-scoped objects."""
 
 _NAME_BYTES = 253
 
 
 class EventRecorder:
-    """Records what happens to objects, as one controller; made by ``Manager.event_recorder``.
+    """Record events of objects for one controller; created by ``Manager.event_recorder``.
 
-    The same event again is counted, not written: it becomes a series of the first one.
+    A repeated event is counted and not written again: it becomes a series of the first one.
 
     Args:
         sender: Writes the events.
         name: The controller's name, for example ``kaiwucluster-controller`` or ``example.com/backup``.
-        instance: Which process it is; default is the name with the host's name, in a cluster the pod's.
+        instance: Identifies the process; default: the name and the host name, which is the pod's name in a cluster.
 
     Raises:
         ValueError: The name is not a qualified name, or the instance is too long.
@@ -75,13 +75,13 @@ class EventRecorder:
             regarding: The object it is about: a project's type or a lightkube kind, as read from the API server, or
                 a reference to one.
             type: ``Normal`` or ``Warning``.
-            reason: Why, as one CamelCase word for programs, at most 128 bytes: ``BackupFailed``.
-            action: What the controller did or tried, likewise: ``Backup``.
-            note: The sentence for people; what exceeds 1024 bytes is cut off.
-            related: Another object that has to do with it.
+            reason: The reason, as one CamelCase word for programs, at most 128 bytes: ``BackupFailed``.
+            action: What the controller did or tried, as one such word: ``Backup``.
+            note: A sentence for people; truncated to 1024 bytes.
+            related: Another object that is involved.
 
         Raises:
-            ValueError: An argument is wrong; the message names it. The API server's failures raise nothing.
+            ValueError: An argument is not valid; the message names it. Failures of the API server are not raised.
         """
         if type not in get_args(RecordedEventType):
             raise ValueError(f"type {type!r}: use 'Normal' or 'Warning'")
@@ -118,9 +118,11 @@ class EventRecorder:
 
 def _word(argument: str, value: str) -> str:
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{argument} {value!r}: an event needs a word here")
+        raise ValueError(f"{argument} {value!r}: must not be empty")
     if len(value.encode("utf-8", "replace")) > WORD_BYTES:
-        raise ValueError(f"{argument} {value[:40]!r}... is longer than {WORD_BYTES} bytes; the note has room for text")
+        raise ValueError(
+            f"{argument} {value[:40]!r}... is longer than {WORD_BYTES} bytes; use the note for longer text"
+        )
     return value
 
 

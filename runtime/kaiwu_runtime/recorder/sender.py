@@ -1,4 +1,4 @@
-"""Writes events in the background: in order, again after an outage, and never at the cost of the controllers."""
+"""Write events in the background: in order, with retries after an outage, without delaying the controllers."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class EventSender:
             fields: The Event object without times and series.
         """
         if self._memory.observe(key, fields, self._wall(), self._clock()) and self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody writes any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: events are no longer written
                 self._loop.call_soon_threadsafe(self._wake.set)
 
     async def run(self) -> None:
@@ -138,7 +138,7 @@ class EventSender:
             logger.warning("Dropped events: too many wait to be written", extra={"dropped": dropped})
 
     async def _drain(self) -> None:
-        """Write what is left; one failure ends it, for nobody waits for the next try."""
+        """Write the remaining events; stop at the first failure, since there is no time for a retry."""
         self._memory.finish()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._timings.drain):
@@ -215,7 +215,7 @@ class EventSender:
         if isinstance(error, APIStatusError) and error.retry_after is not None:
             pause = max(pause, min(error.retry_after, self._timings.max_back_off))
         if not self._failures:
-            logger.warning("Cannot write events; trying again", extra={"error": str(error)})
+            logger.warning("Cannot write events; retrying", extra={"error": str(error)})
         self._failures += 1
         return pause
 
@@ -226,9 +226,9 @@ class EventSender:
                 self._memory.written(series, series.written, self._clock())
                 return
         elif isinstance(error, ForbiddenError | NotFoundError):
-            logger.debug("Dropped an event: its namespace ends", extra=_about(series))
+            logger.debug("Dropped an event: its namespace is terminating", extra=_about(series))
         else:
-            logger.error("Dropped an event: the API server refuses it", extra={**_about(series), "error": str(error)})
+            logger.error("Dropped an event: the API server rejected it", extra={**_about(series), "error": str(error)})
         self._memory.forget(series)
 
     def _explain_once(self, series: Series, error: ForbiddenError) -> None:

@@ -1,4 +1,4 @@
-"""Which events are the same, how often they happened, and what of it the API server does not know yet.
+"""Series of equal events: how often they happened, and which counts the API server does not have yet.
 
 Two events are the same when everything but note and time is. The first becomes an Event; the second makes it a
 series at once; what comes then is counted here and written now and then, and the series ends when nothing came for

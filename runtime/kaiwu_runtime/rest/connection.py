@@ -1,7 +1,7 @@
-"""One HTTP/1.1 connection: a request out, its answer in, nothing else at the same time.
+"""One HTTP/1.1 connection, which sends one request at a time and reads its response.
 
-Framing is llhttp's (by way of httptools). A general HTTP client costs twice the CPU of the whole request, and what
-it offers beyond this, cookies, redirects, compression, is what a client of an API server must not do.
+Framing is llhttp's (through httptools). A general HTTP client costs twice the CPU of the whole request, and a client of
+an API server must not use its further features: cookies, redirects and compression.
 
 See https://www.rfc-editor.org/rfc/rfc9112
 """
@@ -78,7 +78,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def timed_out(self) -> bool:
-        """Whether it was silent for longer than somebody would wait."""
+        """Whether it was silent for longer than a request may wait."""
         return isinstance(self._error, TimeoutError)
 
     @property
@@ -150,21 +150,21 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
-        # Not before: nobody ends a connection that was never made, and so nobody would take the parser off it.
+        # Not before: a connection that was never made is never closed, so the parser would not be freed.
         self._parser = httptools.HttpResponseParser(self)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; anything between two answers is an error."""
         if not self._busy or self._complete:
-            self._fail("the server sent what nobody asked for")
+            self._fail("the server sent data without a request")
             return
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(f"not an HTTP answer: {error}")
+            self._fail(f"not an HTTP response: {error}")
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell whoever waits."""
+        """Wake up the waiting request."""
         self.closed = True
         if not self.lost.done():
             self.lost.set_result(None)
@@ -202,7 +202,7 @@ class Connection(asyncio.Protocol):
                 self._wake()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a part of the body, and let the server wait when nobody takes it."""
+        """Keep a part of the body, and make the server wait if it is not read."""
         self._chunks.append(body)
         if self._streaming:
             self._waiting_bytes += len(body)

@@ -1,4 +1,4 @@
-"""JSON that is nested deeper than the parsers go, taken apart without recursion.
+"""Split JSON that is nested too deeply for the parsers, without recursion.
 
 The API server takes ten thousand levels, msgspec as many as Python's recursion limit has (about 1,000 in Python 3.11,
 1,500 in 3.12), and skips values in the same way as it reads them. One such object must not cost the others of its

@@ -1,4 +1,4 @@
-"""What a refusal and a broken connection mean: the error they become, and whether to send the request again."""
+"""Convert failed responses and broken connections to errors, and decide whether to retry the request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _status_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 def refusal(method: str, path: str, response: Response, body: bytes) -> APIStatusError:
-    """Return the error that an answer of 300 or more stands for; a proxy's page becomes its first words."""
+    """Return the error for a response of 300 or more; of a proxy's page it has the first words."""
     try:
         status = _status_decoder.decode(body)
     except msgspec.MsgspecError:
@@ -34,20 +34,20 @@ def refusal(method: str, path: str, response: Response, body: bytes) -> APIStatu
 
 
 def pause_before_retry(error: APIStatusError) -> float | None:
-    """Return the seconds to wait before the request is sent again, or None when it must not be."""
+    """Return the seconds to wait before the request is retried, or None if it must not be retried."""
     if error.retry_after is None or (error.code != 429 and error.code < 500):
         return None
-    # Jitter, or everybody who was refused together comes back together.
+    # With jitter, so that clients that were rejected together do not return together.
     return error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311
 
 
 def is_broken(cause: BaseException | None) -> bool:
-    """Return whether an established connection broke; nobody there, a bad certificate or a time-out is no such case."""
+    """Return whether an established connection broke, unlike a refused connection, a bad certificate or a time-out."""
     return isinstance(cause, BrokenConnectionError)
 
 
 def reason(error: BaseException) -> str:
-    """Return in a few words why there was no answer."""
+    """Return in a few words why there was no response."""
     if isinstance(error, TimeoutError):
         return "timed out"
     if isinstance(error, ssl.SSLCertVerificationError):

@@ -1,4 +1,4 @@
-"""A fence for a transport that has none of its own: a process that lost its lease must not write."""
+"""A fence for a transport without one: a process that lost its lease must not write."""
 
 from __future__ import annotations
 

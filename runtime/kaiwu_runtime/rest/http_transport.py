@@ -1,12 +1,12 @@
-"""The transport: kept connections, credentials that renew themselves, and retries.
+"""The HTTP transport: persistent connections, credentials that are renewed, and retries.
 
-What is sent again, and when:
+These requests are retried:
 
-- 401, once, with renewed credentials;
-- 429 and 5xx that name a Retry-After: the server says that it has not done it and when to come back;
-- a connection that broke before the answer, for requests that do no harm twice: reads and server-side apply.
+- after 401, once, with renewed credentials;
+- after 429 and 5xx with a Retry-After header: the server did not process the request and names the time to wait;
+- after a connection that broke before the response, if the request is idempotent: reads and server-side apply.
 
-Everything else is the caller's to decide; a reconciler is run again anyway.
+The caller decides about all other failures; a reconciler is run again anyway.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class HTTPTransport:
 
     Args:
         credentials: Server and identity.
-        limit: Most requests at once; further ones wait. Watches do not count.
-        request_timeout: Seconds an answer may take.
+        limit: Maximum number of concurrent requests; further ones wait. Watches do not count.
+        request_timeout: Maximum seconds for a response.
 
     Attributes:
         fence: Called right before each write is sent, repetitions included; what it raises is raised. A leader that

@@ -1,4 +1,4 @@
-"""Names of objects, which come from users, and request paths of them, which may lead nowhere else."""
+"""Request paths of objects: names come from users, and must not change the rest of the path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def quoted(text: str) -> str:
 
 
 def _segment(name: str, field: str) -> str:
-    """Return a name as a segment of a request path, which it must not be able to leave.
+    """Return a name as one segment of a request path.
 
     See https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
     """
@@ -39,7 +39,7 @@ def object_path(identity: ResourceIdentity, namespace: str, name: str, subresour
     """Return the path of an object or of one of its subresources.
 
     Raises:
-        ValueError: A name is missing, or is none.
+        ValueError: A name is missing or not valid.
     """
     if not name:
         raise ValueError(f"{identity.kind}: metadata.name is not set")

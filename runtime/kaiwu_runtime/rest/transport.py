@@ -1,7 +1,7 @@
-"""What the client and the cache need of a connection: bytes out, bytes in, failures as typed errors.
+"""The transport protocol of the client and the cache: they send and receive bytes, and failures are typed errors.
 
-Everything above speaks of objects; connections, credentials and retries are below. A test can put something else
-in the place of :class:`~kaiwu_runtime.rest.http_transport.HTTPTransport`.
+The layers above handle objects; the layers below handle connections, credentials and retries. A test can replace
+:class:`~kaiwu_runtime.rest.http_transport.HTTPTransport` by another implementation.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Transport(Protocol):
             accept: Media type of the answer.
 
         Raises:
-            APIStatusError: The server refused; the subclass tells why.
-            APIConnectionError: No complete answer.
-            CredentialsError: Credentials that had to be renewed cannot be; an APIConnectionError, too.
+            APIStatusError: The server rejected the request; the subclass is the reason.
+            APIConnectionError: There was no complete response.
+            CredentialsError: The credentials could not be renewed; a subclass of APIConnectionError.
         """
 
     def stream(
@@ -61,10 +61,10 @@ class Transport(Protocol):
             accept: Media type of the objects.
 
         Raises:
-            APIStatusError: The server refused.
+            APIStatusError: The server rejected the watch.
             WatchInterruptedError: The connection broke or stayed silent after the server had accepted the watch.
-            APIConnectionError: No answer.
-            CredentialsError: Credentials that had to be renewed cannot be; an APIConnectionError, too.
+            APIConnectionError: There was no response.
+            CredentialsError: The credentials could not be renewed; a subclass of APIConnectionError.
         """
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the API server warns of beside its answer.
+"""Warnings that the API server sends with a response.
 
 See https://kubernetes.io/blog/2020/09/03/warnings/ and https://www.rfc-editor.org/rfc/rfc7234#section-5.5
 """

@@ -1,4 +1,4 @@
-"""What a process serves: the ports, their certificates, and the probes."""
+"""The servers of a process: listeners, certificates, and probes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Accepts the connections of one port: a bounded number, none of which waits for its peer for long.
+"""Accept the connections of one port, with limits on their number and on the time they wait for the peer.
 
-aiohttp closes a connection that is idle between two requests. What it has no setting for is here: a limit of
-connections, a time limit for TLS handshake and request head, and room for new peers while others hold connections
-that do nothing. This is the maximum that an unauthenticated peer can cost a port.
+aiohttp closes a connection that is idle between two requests. This module adds what aiohttp has no setting for: a limit
+of connections, a time limit for TLS handshake and request head, and the closing of idle connections in favour of new
+peers. The limits bound the resources that an unauthenticated peer can use.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _EXHAUSTED_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """What one port grants its peers, which nothing has authenticated yet.
+    """Limits of one port for its peers, which are not authenticated yet.
 
     Attributes:
         connections: Maximum number of connections; fewer where the process may open few files.

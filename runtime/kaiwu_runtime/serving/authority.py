@@ -1,4 +1,4 @@
-"""A certificate authority: what makes certificates for webhooks and for the control planes of tests.
+"""A certificate authority, which signs the certificates of webhooks and of the control planes of tests.
 
 See https://www.rfc-editor.org/rfc/rfc5280#section-4.2 for the extensions.
 """

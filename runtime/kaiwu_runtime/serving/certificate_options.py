@@ -1,4 +1,4 @@
-"""Where a self-signed webhook certificate is kept, and who has to trust it."""
+"""Options of a self-signed webhook certificate: where it is stored, and which configurations trust it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ LIFETIME = timedelta(days=365)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookCertificateOptions:
-    """How a manager makes the certificate of its webhook server, for clusters without cert-manager.
+    """How a manager creates the certificate of its webhook server, for clusters without cert-manager.
 
-    The configurations that are named get the certificate authority into every ``clientConfig`` that points to the
+    The certificate authority is written into every ``clientConfig`` of the named configurations that points to the
     service, or to a URL.
 
     Attributes:
         service_name: Service through which the API server reaches the webhooks.
         namespace: Namespace of service and Secret; empty for the pod's own or the context's.
-        secret_name: Secret of type kubernetes.io/tls that holds certificates and keys; made when it is not there.
+        secret_name: Secret of type kubernetes.io/tls with certificates and keys; created if it does not exist.
         validating: Names of ValidatingWebhookConfigurations.
         mutating: Names of MutatingWebhookConfigurations.
         crds: Names of CustomResourceDefinitions with a conversion webhook.
         extra_names: Further DNS names and IP addresses of the certificate, for webhooks called by URL.
-        ca_lifetime: Of the certificate authority, which is renewed after two thirds of it.
-        lifetime: Of the serving certificate, which is renewed after two thirds of it.
-        overlap: How long a new certificate authority is trusted before it signs the certificate that is presented;
-            longer than all replicas and API servers need to see it.
-        interval: Seconds between two looks at the Secret and the configurations.
+        ca_lifetime: Lifetime of the certificate authority, which is renewed after two thirds of it.
+        lifetime: Lifetime of the serving certificate, which is renewed after two thirds of it.
+        overlap: How long a new certificate authority is trusted before it signs the serving certificate; must be longer
+            than all replicas and API servers need to read it.
+        interval: Seconds between two checks of the Secret and the configurations.
     """
 
     service_name: str
@@ -46,10 +46,10 @@ class WebhookCertificateOptions:
     interval: float = 30.0
 
     def __post_init__(self) -> None:
-        """Check what would only show when the certificate is renewed.
+        """Validate the options, so that a mistake does not show only when the certificate is renewed.
 
         Raises:
-            ConfigurationError: A value that cannot work.
+            ConfigurationError: A value is not valid.
         """
         if not self.service_name:
             raise ConfigurationError("webhook certificates: service_name is empty; name the Service of the webhooks")

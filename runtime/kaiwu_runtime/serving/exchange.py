@@ -1,4 +1,4 @@
-"""One request and its response on a port: time limits, statuses for what is not valid HTTP, and what is logged.
+"""One request and its response on a port: time limits, responses to invalid HTTP, and logging.
 
 See https://www.rfc-editor.org/rfc/rfc9110#name-status-codes
 """

@@ -1,4 +1,4 @@
-"""One HTTP server of a manager: probes, metrics and webhooks listen in the same way."""
+"""An HTTP server of a manager, used for probes, metrics and webhooks."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Listener:
         Args:
             application: Answers the requests.
             context: For https; None serves plain http.
-            instead: What the message of a failure advises.
+            instead: The advice in the error message.
 
         Raises:
             ConfigurationError: The address is taken or not allowed.

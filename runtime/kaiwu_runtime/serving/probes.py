@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Check = Callable[[], Awaitable[None] | None]
-"""Raises when something is wrong; the message is shown. A plain function must not block."""
+"""A check, which fails by raising an exception; its message is shown. A plain function must not block."""
 
 
 class Probes:
@@ -32,7 +32,7 @@ class Probes:
     Args:
         host: Empty for every interface.
         port: 0 takes a free one.
-        served: Whether `start` listens; without it the checks are kept, and nothing asks for them.
+        served: Whether `start` listens; otherwise checks can be added but are never run.
     """
 
     def __init__(self, host: str = "", port: int = 0, *, served: bool = True) -> None:

@@ -1,4 +1,4 @@
-"""The certificate of an https server: from files that somebody else renews, or self-signed."""
+"""The certificate of an https server: from files that another program renews, or self-signed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults on request: failures instead of answers, lost answers, and something that happens just before a request."""
+"""Fault injection: failures instead of responses, lost responses, and functions that run before a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which resources a fake API server serves, and what is particular to each."""
+"""The resources that a fake API server serves, and their properties."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def _merge_lists(live: list[Any], applied: list[Any], path: Path) -> list[Any]:
 
 
 def prune(merged: dict[str, Any], last: Fields, owned: Fields) -> dict[str, Any]:
-    """Return an object without what a manager sends no longer, unless somebody owns it.
+    """Return an object without the fields that a manager no longer sends and no other manager owns.
 
     An item of a list goes as a whole: what others own inside it is kept only where they own the item too. An object or
     list that is left with nothing becomes null, as an API server has it.

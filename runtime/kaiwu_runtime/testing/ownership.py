@@ -1,4 +1,4 @@
-"""Who owns which field: managedFields, as server-side apply and every other write change them.
+"""Ownership of fields: managedFields, as server-side apply and every other write change them.
 
 See https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
 """
@@ -85,7 +85,7 @@ def write_owners(obj: dict[str, Any], owners: Owners, old: Mapping[str, Any], no
 
 
 def after_update(old: Mapping[str, Any], new: Mapping[str, Any], manager: Manager) -> Owners:
-    """Return who owns what after a write other than an apply: the writer owns what it changed, and nobody else does.
+    """Return the owners after a write other than an apply: only the writer owns the fields that it changed.
 
     Args:
         old: The object before; empty for one that is created.

@@ -1,4 +1,4 @@
-"""Answers with nothing but metadata, for whoever asks for no more.
+"""Metadata-only responses, for clients that request them.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
 """

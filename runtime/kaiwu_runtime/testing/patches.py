@@ -93,7 +93,7 @@ def _add(document: dict[str, Any], path: list[str], value: object) -> None:
 
 def _replace(document: dict[str, Any], path: list[str], value: object) -> None:
     parent = _get(document, path[:-1])
-    # A member need not be there: an API server does not insist on that part of the standard.
+    # The member may be absent: an API server does not enforce that part of the standard.
     parent[path[-1] if isinstance(parent, dict) else _existing(parent, path[-1], path)] = value
 
 

@@ -1,7 +1,7 @@
-"""A manager that runs while a test does, and fails the test when it fails.
+"""Run a manager during a test, and fail the test if the manager fails.
 
-A manager in a task of its own fails in silence: the test waits for something that never comes, and says no more than
-that its time is over. Here the reason is raised: at the start by `run_manager`, later by the test itself.
+A manager in a separate task fails silently: the test waits for a result that never comes, and fails with a timeout.
+`run_manager` raises the reason at startup, and later in the test itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _POLL = 0.005
 
 
 class ManagerRefusedError(ConfigurationError):
-    """The API server refused a request of a manager in a test, because no role grants it."""
+    """The API server denied a request of a manager in a test, because no role grants it."""
 
 
 class _Run:
@@ -63,7 +63,7 @@ def _notify() -> None:
 async def run_manager(manager: Manager, *, allow_forbidden: bool = False) -> AsyncIterator[Manager]:
     """Run a manager, from the moment its caches are synced until the block ends.
 
-    With the pytest plugin of :mod:`kaiwu_runtime.envtest`, a test whose manager fails is ended at once with the
+    With the pytest plugin of :mod:`kaiwu_runtime.envtest`, a test whose manager fails is stopped at once with the
     reason; without the plugin the reason is raised at the end of the block.
 
     Args:
@@ -73,7 +73,7 @@ async def run_manager(manager: Manager, *, allow_forbidden: bool = False) -> Asy
 
     Raises:
         ManagerRefusedError: A role lacks a rule; the message has the ``@rbac`` decorator to add.
-        Exception: What else ended the manager.
+        Exception: Another failure of the manager.
     """
     run = _Run()
     task = asyncio.create_task(manager.start(), name="manager")

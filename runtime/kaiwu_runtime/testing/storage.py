@@ -19,7 +19,7 @@ COMPACT = (",", ":")
 """Separators of JSON as the API server writes it: the cache looks for some members in the bytes."""
 
 FIRST_VERSION = 1000
-"""Versions begin where those of numbers in a test do not: nobody compares them with a count by mistake."""
+"""The first version; a large number, so that a test does not confuse versions with counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """An API server in memory behind the :class:`~kaiwu_runtime.client.Transport` protocol.
 
-What it does as a real one does, and is compared with one by its own tests:
+It supports the following, and its tests compare it with a real API server:
 
 - create (with generateName), get, list (label selectors, ``metadata.name`` and ``metadata.namespace``, pages), delete
   (preconditions, finalizers), merge patch, JSON patch, server-side apply, dry run, and the status subresource;
@@ -14,10 +14,10 @@ Server-side apply has no schema here. Lists are atomic, but for these, which are
 ``type``, ``metadata.ownerReferences`` by ``uid``; ``metadata.finalizers`` is a set. ``selector`` and ``nodeSelector``
 are atomic maps. A custom resource behaves so when its schema has the list type ``map`` for such a list.
 
-What it does not do: schemas, defaults, pruning, admission, RBAC; namespaces need not exist, and their deletion deletes
-nothing; no controllers, so no garbage collection and no pod ever runs; no strategic merge patch, PUT, deletecollection,
-scale, or conversion between versions; a list is always of the newest version, and no watch begins with one
-(sendInitialEvents); a write to ``status`` ignores metadata. For these take `kaiwu_runtime.envtest`.
+It does not support: schemas, defaults, pruning, admission, RBAC; controllers, so there is no garbage collection and
+pods never run; strategic merge patch, PUT, deletecollection, scale, conversion between versions. Namespaces need not
+exist, and their deletion deletes nothing; a list is always of the newest version, and a watch cannot begin with one
+(sendInitialEvents); a write to ``status`` ignores metadata. For these use `kaiwu_runtime.envtest`.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
@@ -112,7 +112,7 @@ class FakeTransport:
             kind: Requests for this kind; None for any.
             error: What the client raises: an exception, or the HTTP status of a refusal.
             times: How many requests fail.
-            stored: Let them take effect first: only the answer gets lost.
+            stored: Let them take effect first: only the response is lost.
 
         Raises:
             ValueError: There is no such verb, or `times` is less than 1.
@@ -121,7 +121,7 @@ class FakeTransport:
         self._faults.fail(verb, identify(kind) if kind is not None else None, raised, times, stored=stored)
 
     def before(self, verb: Verb, kind: type[Any] | None, function: Hook) -> None:
-        """Call a function before every such request is looked at.
+        """Call a function before every such request is processed.
 
         Args:
             verb: See `fail`.
@@ -308,7 +308,7 @@ def _refuse_streaming_list(params: Mapping[str, str]) -> None:
 
 
 def _bookmark(kind: FakeKind, version: int) -> bytes:
-    # With the null that older API servers write, for whoever takes it for an object.
+    # With the null that older API servers write, so that clients are tested with it.
     obj = {
         "apiVersion": kind.identity.api_version,
         "kind": kind.identity.kind,

@@ -82,7 +82,7 @@ async def test_what_the_server_refuses_is_logged_and_dropped(
         recorder.event(about, **BACKUP | {"reason": "Later"})
         await eventually(client, namespace, counts(1, 1))
     (line,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
-    assert line.message == "Dropped an event: the API server refuses it"
+    assert line.message == "Dropped an event: the API server rejected it"
     assert "type" in line.__dict__["error"]
     assert line.__dict__["object"] == f"ConfigMap {namespace}/settings"
 
@@ -102,7 +102,7 @@ async def test_events_of_an_outage_are_written_after_it(
         proxy.refusing = False
         await eventually(client, namespace, counts(5, 4))
     lines = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
-    assert lines == ["Cannot write events; trying again"]
+    assert lines == ["Cannot write events; retrying"]
 
 
 async def test_an_answer_that_gets_lost_makes_no_second_event(

@@ -126,7 +126,7 @@ def test_what_may_pass_is_tried_again_with_longer_pauses(error: Exception, caplo
     pauses = [later - earlier for earlier, later in pairwise(moments)]
     for number, pause in enumerate(pauses):
         assert 0.25 * 2**number <= pause <= 0.5 * 2**number
-    assert [line.message for line in warnings(caplog)] == ["Cannot write events; trying again"]
+    assert [line.message for line in warnings(caplog)] == ["Cannot write events; retrying"]
 
 
 def test_the_server_may_ask_for_a_longer_pause() -> None:
@@ -154,7 +154,7 @@ def test_only_refusals_are_given_up(error: Exception, lost: int, caplog: pytest.
 
     play(store, scene)
     assert store.counts == {**({} if lost else {"First": 1}), "Second": 1}
-    assert sum(line.message == "Dropped an event: the API server refuses it" for line in warnings(caplog)) == lost
+    assert sum(line.message == "Dropped an event: the API server rejected it" for line in warnings(caplog)) == lost
 
 
 def test_one_event_that_fails_does_not_hold_up_the_others() -> None:
@@ -217,7 +217,7 @@ def test_after_a_success_the_pauses_are_short_again(caplog: pytest.LogCaptureFix
     play(store, scene)
     moments = [moment for moment, _, _ in store.sent]
     assert moments[7] - moments[6] <= 0.5
-    assert [line.message for line in warnings(caplog)] == ["Cannot write events; trying again"] * 2
+    assert [line.message for line in warnings(caplog)] == ["Cannot write events; retrying"] * 2
 
 
 def test_the_queue_is_bounded_and_says_what_it_dropped(caplog: pytest.LogCaptureFixture) -> None:

@@ -118,8 +118,8 @@ async def test_a_server_that_does_not_keep_the_connection(peer: Peer, connection
         pytest.param([b"HTTP/1.1 200 OK\r\nContent-", None], "the server closed the connection", id="half a head"),
         pytest.param([HELLO[:-1], None], "the server closed the connection", id="a length"),
         pytest.param([CHUNKED, b"9\r\nhalf", None], "the server closed the connection", id="chunks"),
-        pytest.param([b"SSH-2.0-OpenSSH_9\r\n"], "not an HTTP answer: ", id="another protocol"),
-        pytest.param([CHUNKED, b"zz\r\n"], "not an HTTP answer: ", id="a bad chunk"),
+        pytest.param([b"SSH-2.0-OpenSSH_9\r\n"], "not an HTTP response: ", id="another protocol"),
+        pytest.param([CHUNKED, b"zz\r\n"], "not an HTTP response: ", id="a bad chunk"),
     ],
 )
 async def test_an_answer_that_breaks_off(
