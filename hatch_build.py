@@ -1,7 +1,7 @@
 """Puts the kaiwu-runtime wheel into the kaiwuctl wheel.
 
 `kaiwuctl init` copies that file into a project's vendor/ folder. It has to be the file itself:
-kaiwu-runtime is on no package index, and a name that nobody holds there could be claimed by anybody.
+kaiwu-runtime is not on a package index, and an unregistered name there could be claimed by an attacker.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def percentile(values: Sequence[float], share: float) -> float:
         share: 0 to 1.
 
     Raises:
-        ValueError: There are no values, or the share is no share.
+        ValueError: There are no values, or the share is not between 0 and 1.
     """
     if not values or not 0 <= share <= 1:
         raise ValueError(f"no percentile {share} of {len(values)} values")

@@ -1,4 +1,4 @@
-"""The benchmarks are no installed package: the checkout has to be importable."""
+"""The benchmarks are not an installed package: the checkout must be importable."""
 
 from __future__ import annotations
 

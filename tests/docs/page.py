@@ -72,7 +72,7 @@ def blocks(text: str) -> list[Block]:
         Block(match["note"] or "", match["language"] or "text", match["body"], _line(text, match.start("body")))
         for match in _FENCED.finditer(text)
     ]
-    # What is between fences is no indented block, and neither is the continuation of a list.
+    # Text between fences is not an indented block, and neither is the continuation of a list.
     outside = _FENCED.sub(lambda match: re.sub(r"[^\n]", "", match[0]), text)
     lines = outside.split("\n")
     number = 0

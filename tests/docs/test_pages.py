@@ -32,7 +32,7 @@ def control_plane() -> Iterator[ControlPlane]:
 
 
 class Reader:
-    """Somebody who follows the page."""
+    """A reader who follows the page."""
 
     def __init__(self, folder: Path, variables: dict[str, str]) -> None:
         self.folder = folder

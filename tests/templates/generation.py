@@ -93,7 +93,7 @@ def generate(case: Case, parent: Path, *, twice: bool = False) -> tuple[Path, li
 def contents(folder: Path) -> dict[str, tuple[bytes, bool]]:
     """Return the files below a folder by relative path, with their bytes and whether they are executable.
 
-    What tools leave in a project that somebody has worked in is left out.
+    Files that tools leave in a project are left out.
     """
     return {
         path.relative_to(folder).as_posix(): (path.read_bytes(), bool(path.stat().st_mode & 0o111))

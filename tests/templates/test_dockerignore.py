@@ -99,7 +99,7 @@ def test_dockerfile_copies_what_is_sent(golden: Path) -> None:
         ("!a\n**", "a", False),
         ("a.b", "axb", True),
         ("**\n!a/**/*.py", "a/b.py", True),
-        ("**\n!a/**/*.py", "a/b/c.py", False),  # nobody enters a/b
+        ("**\n!a/**/*.py", "a/b/c.py", False),  # a/b is not entered
         ("*\n!a\n**/*.key", "a/b/c.py", True),
         ("*\n!a\n**/*.key", "a/b/c.key", False),
     ],

@@ -13,7 +13,7 @@ from .cases import EXAMPLE
 from .generation import kaiwuctl
 from .shell import POSIX_SHELL
 
-# Documentation, the licence, and where Kubernetes' projects live. A package index is never named: whoever runs a
+# Documentation, the licence, and where Kubernetes' projects live. A package index is never named: the user who runs a
 # project says which one to use.
 HOSTS = {"www.apache.org", "github.com", "json-schema.org"}
 

@@ -131,7 +131,7 @@ def test_python_that_is_too_old_is_refused(plain: Path) -> None:
 
 
 def test_runtime_is_installed_from_its_file_with_its_hash_first(plain: Path) -> None:
-    """By name it could be anybody's."""
+    """A package of that name could belong to an attacker."""
     recipe = make(plain, "--dry-run", "--always-make", "lint")
     installs = re.findall(r"pip install .*|-m pip install .*", recipe)
     assert "--no-deps --force-reinstall --require-hashes -r requirements-runtime.txt" in installs[0]

@@ -180,7 +180,7 @@ async def change_fast(plane: ControlPlane, audit: Audit) -> None:
 
 
 def scrape_with_a_stranger(plane: ControlPlane, port: int) -> None:
-    """Let somebody ask for the metrics, whom the manager then asks the API server about."""
+    """Request the metrics with a token, which the manager then has reviewed by the API server."""
 
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

@@ -1,4 +1,4 @@
-"""The GitHub workflows may do as little as they need, and run actions that nobody can exchange."""
+"""The GitHub workflows may do as little as they need, and run actions that cannot be exchanged."""
 
 from __future__ import annotations
 

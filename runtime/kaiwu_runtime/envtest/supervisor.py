@@ -154,7 +154,7 @@ class Supervisor:
             shutil.rmtree(self._directory, ignore_errors=True)
 
     def _keep_logs(self) -> None:
-    """Save the logs from the end of the directory: the test process is gone and cannot read why it exited."""
+        """Save the logs from the end of the directory: nothing else can read why the program exited."""
         kept = self._directory.with_name(self._directory.name + ".logs")
         with contextlib.suppress(OSError):
             shutil.rmtree(kept, ignore_errors=True)

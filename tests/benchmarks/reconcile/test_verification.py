@@ -31,7 +31,9 @@ def test_all_is_well() -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        pytest.param(lambda b, c: b["metadata"].update(generation=3), "its generation is 3", id="somebody changed it"),
+        pytest.param(
+            lambda b, c: b["metadata"].update(generation=3), "its generation is 3", id="another client changed it"
+        ),
         pytest.param(lambda b, c: b.pop("status"), "observedGeneration is None", id="no status"),
         pytest.param(lambda b, c: b["status"].update(observedGeneration=1), "is 1, not 2", id="an old status"),
         pytest.param(lambda b, c: b["status"].update(conditions=[]), "no Ready condition", id="no condition"),

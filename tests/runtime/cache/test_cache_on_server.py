@@ -211,8 +211,8 @@ async def test_a_streaming_list_gives_what_a_list_gives(client: Client, namespac
 
 async def test_a_read_of_what_is_forbidden_or_absent_fails_at_once(control_plane: ControlPlane, namespace: str) -> None:
     """Not after the cache's two minutes; and never as if the object did not exist."""
-    nobody = control_plane.add_user("nobody", [])
-    async with Client.connect(nobody) as forbidden, running(forbidden, namespace) as cache:
+    stranger = control_plane.add_user("stranger", [])
+    async with Client.connect(stranger) as forbidden, running(forbidden, namespace) as cache:
         with pytest.raises(ConfigurationError, match=r"missing RBAC rule: .*configmaps"):
             await asyncio.wait_for(cache.get(ConfigMap, "x", namespace=namespace), 5)
     absent = create_namespaced_resource("absent.example.com", "v1", "Absent", "absents")

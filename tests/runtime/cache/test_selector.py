@@ -78,7 +78,7 @@ BROKEN = [
     pytest.param("weight>=5", id="greater or equal"),
     pytest.param("weight>1.5", id="greater than a float"),
     pytest.param("weight>99999999999999999999", id="greater than an int64"),
-    pytest.param("weight<-1", id="less than a value that is no label"),
+    pytest.param("weight<-1", id="less than a value that is not a label"),
     pytest.param("-app", id="a key that begins with a dash"),
     pytest.param("example.com/=db", id="a prefix without a name"),
     pytest.param("app=_db", id="a value that begins with an underscore"),

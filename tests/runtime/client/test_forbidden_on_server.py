@@ -23,10 +23,10 @@ pytestmark = pytest.mark.envtest
 
 
 @pytest.fixture
-async def nobody(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Client]:
+async def stranger(control_plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Client]:
     """A client of a user that may do nothing."""
     content = yaml.safe_load(control_plane.kubeconfig.read_text())
-    content["users"][0]["user"]["as"] = "nobody"
+    content["users"][0]["user"]["as"] = "stranger"
     file = tmp_path / "kubeconfig"
     file.write_text(json.dumps(content))
     async with Client.connect(file) as client:
@@ -58,10 +58,10 @@ CALLS: dict[str, tuple[Callable[[Client, str], Awaitable[Any]], str, str, str]] 
 
 
 @pytest.mark.parametrize("what", CALLS)
-async def test_the_decorator_is_named(nobody: Client, namespace: str, what: str) -> None:
+async def test_the_decorator_is_named(stranger: Client, namespace: str, what: str) -> None:
     call, group, resource, verb = CALLS[what]
     with pytest.raises(ForbiddenError) as caught:
-        await call(nobody, namespace)
+        await call(stranger, namespace)
     text = str(caught.value)
     assert f'missing RBAC rule: add @rbac(groups="{group}", resources="{resource}", verbs=[' in text
     assert f'"{verb}"' in text.partition("verbs=")[2]

@@ -1,4 +1,4 @@
-"""What an apply leaves because nobody owns it, and how it is taken out."""
+"""Fields without an owner, which an apply leaves, and how they are removed."""
 
 from __future__ import annotations
 

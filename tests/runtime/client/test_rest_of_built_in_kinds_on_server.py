@@ -1,4 +1,4 @@
-"""Built-in kinds come to rest too: what the API server fills in, normalises and converts is no reason for a write."""
+"""Built-in kinds come to rest too: what the API server fills in, normalises and converts does not cause a write."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of credentials against a real API server, and what is said when they are no good."""
+"""Every kind of credentials against a real API server, and the errors for invalid ones."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ async def test_a_plugin_runs_again_when_its_credentials_are_about_to_end(setup: 
 
 
 async def test_credentials_that_look_expired_are_tried(setup: Setup) -> None:
-    """This machine's clock may be wrong; without them the request would come from nobody."""
+    """This machine's clock may be wrong; without them the request would be anonymous."""
     setup.answer(token=setup.token("late"), expirationTimestamp=ends_in(-60))
     assert await ask(setup.write(setup.plugin())) == "system:serviceaccount:default:late"
 

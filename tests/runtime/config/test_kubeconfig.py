@@ -144,7 +144,7 @@ def test_inline_data_wins_over_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("user", "kind", "header"),
     [
-        pytest.param({}, StaticAuthentication, "", id="nobody"),
+        pytest.param({}, StaticAuthentication, "", id="anonymous"),
         pytest.param({"token": "t"}, StaticAuthentication, "Bearer t", id="token"),
         pytest.param({"username": "u", "password": "p"}, StaticAuthentication, "Basic dTpw", id="password"),
         pytest.param({"token": "t", "tokenFile": "token"}, TokenFileAuthentication, "Bearer filed", id="file wins"),

@@ -95,5 +95,5 @@ class Rig:
 
 async def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - the condition is somebody else's state
+        while not condition():  # noqa: ASYNC110 - the condition is state of another task
             await asyncio.sleep(0.01)

@@ -88,7 +88,7 @@ async def running(reconciler: Reconciler, **options: Any) -> AsyncIterator[tuple
 
 async def until(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the condition is somebody else's state
+        while not condition():  # noqa: ASYNC110 - the condition is state of another task
             await asyncio.sleep(0.002)
 
 
@@ -250,9 +250,9 @@ STALE = ConflictError("the object has been modified", code=409, reason="Conflict
 @pytest.mark.parametrize(
     ("error", "runs", "loud"),
     [
-        pytest.param(STALE, 3, 0, id="a few conflicts are nobody's business"),
+        pytest.param(STALE, 3, 0, id="a few conflicts are not errors"),
         pytest.param(STALE, 7, 2, id="conflicts without end are"),
-        pytest.param(OWNED, 3, 3, id="a field that somebody else owns is a mistake from the first"),
+        pytest.param(OWNED, 3, 3, id="a field of another owner is an error from the first conflict on"),
     ],
 )
 async def test_which_conflicts_are_told(

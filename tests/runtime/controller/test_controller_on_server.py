@@ -89,7 +89,7 @@ async def test_a_conflict_is_a_quiet_retry(rig: Rig, caplog: pytest.LogCaptureFi
         if request.name == "x":
             tries += 1
             if tries < 3:
-                raise ConflictError("somebody else wrote", code=409, reason="Conflict")
+                raise ConflictError("another client wrote", code=409, reason="Conflict")
 
     rig.add(work)
     async with rig.running():

@@ -40,7 +40,7 @@ def test_the_object_itself() -> None:
         pytest.param(owner(apiVersion="apps/v1beta2"), [Request("a", "parent")], id="another version"),
         pytest.param(owner(apiVersion="extensions/v1"), [], id="another group"),
         pytest.param(owner(kind="StatefulSet"), [], id="another kind"),
-        pytest.param(owner(controller=False), [], id="an owner that is no controller"),
+        pytest.param(owner(controller=False), [], id="an owner that is not a controller"),
         pytest.param(owner(controller=None), [], id="controller not said"),
     ],
 )

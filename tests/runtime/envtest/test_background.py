@@ -67,7 +67,7 @@ def test_up_and_down_from_a_shell_twice(directory: Path) -> None:
 
 def test_it_outlives_the_command_and_its_terminal(directory: Path) -> None:
     process = command("up", background=True)
-    process.communicate(timeout=60)  # returns only when nobody holds its output open
+    process.communicate(timeout=60)  # returns only when no process holds its output open
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, signal.SIGHUP)
     found = status()
@@ -121,7 +121,7 @@ def test_a_damaged_state_file_harms_nothing(content: str, directory: Path) -> No
 
 
 def test_what_a_reboot_leaves_is_cleared(directory: Path) -> None:
-    """After a reboot the files are there, the lock is not, and the process id may be somebody else's."""
+    """After a reboot the files are there, the lock is not, and the process id may belong to another process."""
     run_directory = directory / "run"
     (run_directory / "etcd").mkdir(parents=True)
     (run_directory / "supervisor.lock").write_text(str(os.getpid()))

@@ -106,7 +106,7 @@ def test_it_is_ready_in_time(plane: ControlPlane, real_binaries: Binaries) -> No
 
 
 def test_rbac_decides_what_a_user_may_do(plane: ControlPlane) -> None:
-    nobody, staff = plane.add_user("nobody"), plane.add_user("ann", ["staff"])
+    stranger, staff = plane.add_user("stranger"), plane.add_user("ann", ["staff"])
     role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "look"}}
     rules = [{"apiGroups": [""], "resources": ["namespaces"], "verbs": ["list"]}]
     reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "look"}
@@ -116,9 +116,9 @@ def test_rbac_decides_what_a_user_may_do(plane: ControlPlane) -> None:
     binding = role | {"kind": "ClusterRoleBinding", "roleRef": reference, "subjects": [subject]}
     plane.rest.apply(f"{base}/clusterrolebindings", binding)
 
-    code, status = as_user(nobody, "GET", "/api/v1/namespaces")
+    code, status = as_user(stranger, "GET", "/api/v1/namespaces")
     assert (code, status["reason"]) == (403, "Forbidden")
-    assert 'User "nobody" cannot list resource "namespaces"' in status["message"]
+    assert 'User "stranger" cannot list resource "namespaces"' in status["message"]
     wait_for(lambda: as_user(staff, "GET", "/api/v1/namespaces")[0] == 200, "the role binding takes effect")
     assert as_user(staff, "GET", "/api/v1/pods")[0] == 403
 

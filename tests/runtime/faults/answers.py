@@ -104,7 +104,7 @@ class Delay:
 
 @dataclass(frozen=True)
 class Lose:
-    """Lets the server do what is asked and breaks the connection instead of answering: nobody knows what was done."""
+    """Let the server process the request, then break the connection: the client does not know what was done."""
 
     async def answer(self, request: web.BaseRequest, pass_on: PassOn) -> web.StreamResponse:
         """Break the connection."""

@@ -103,7 +103,7 @@ def repeated(step: Callable[[HTTPFaultProxy], None], times: int = 4) -> Callable
 
 
 async def unreachable(scene: Scene) -> int:
-    """Nobody listens for a while."""
+    """The port is closed for a while."""
     hits = Hits(scene.proxy)
     await scene.proxy.refuse()
     await asyncio.sleep(scene.seconds)
@@ -164,7 +164,7 @@ async def stepped(scene: Scene) -> int:
 
 FAULTS: Sequence[Fault] = (
     Fault("connections dropped", repeated(lambda proxy: proxy.drop())),
-    Fault("nobody listens", unreachable),
+    Fault("the port is closed", unreachable),
     Fault("delayed", answering(Delay(0.4), share=0.7)),
     Fault("watches cut in a line", repeated(lambda proxy: proxy.cut_watches())),
     Fault("watches end in a line", repeated(lambda proxy: proxy.cut_watches(complete=True))),

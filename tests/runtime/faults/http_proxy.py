@@ -123,7 +123,7 @@ class HTTPFaultProxy:
             transport.abort()
 
     async def refuse(self) -> None:
-        """Break every connection and let nobody connect, until `listen`."""
+        """Break every connection and refuse new ones, until `listen`."""
         if self._site is not None:
             await self._site.stop()
             self._site = None

@@ -1,8 +1,8 @@
 """An operator as a process of its own, for tests that put faults between it and the API server.
 
 Run as ``python -m tests.runtime.faults.operator``. It keeps one ConfigMap per Widget, deletes the ConfigMap of a Widget
-that is gone, and tells whoever connects to its debug port what its cache holds. It writes only where the cache differs
-from what is wanted: an event that was lost stays visible as a difference.
+that is gone, and sends the content of its cache to every client of its debug port. It writes only where the cache
+differs from what is wanted: an event that was lost stays visible as a difference.
 
 After a write it looks again until the cache shows it. What is created and deleted while no watch runs is in neither
 list, so no informer reports it: an operator that trusts a write it has not seen would never hear of its loss.
@@ -126,7 +126,7 @@ class WidgetReconciler(Reconciler):
 
 
 class DebugPort:
-    """Sends everything in the cache to whoever connects."""
+    """Send everything in the cache to every client."""
 
     def __init__(self, manager: Manager, reconciler: WidgetReconciler) -> None:
         self._cache = manager.cache

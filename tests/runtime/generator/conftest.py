@@ -35,7 +35,7 @@ class Server:
         try:
             return code, json.loads(data or b"null")
         except ValueError:
-            return code, data.decode()  # a path nobody serves is answered in plain text
+            return code, data.decode()  # the response for an unknown path is plain text
 
     def install(self, models: Iterable[type[CustomResource]], directory: Path) -> None:
         """Install the kinds' CRDs as `make manifests` would write them."""

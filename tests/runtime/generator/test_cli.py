@@ -50,7 +50,7 @@ class ThingReconciler:
 def project(tmp_path: Path) -> Path:
     write(tmp_path / "api/v1/thing_types.py", TYPES.format(version="v1", kind="Thing"))
     write(tmp_path / "controllers/thing_controller.py", CONTROLLER)
-    write(tmp_path / "hack/boilerplate.py.txt", "# Copyright 2026 Somebody.\n#\n# All rights.")
+    write(tmp_path / "hack/boilerplate.py.txt", "# Copyright 2026 The Authors.\n#\n# All rights.")
     return tmp_path
 
 
@@ -111,8 +111,8 @@ def test_documents(project: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
     assert sorted(files(project)) == ["docs/api/a.example.com_v1_thing.schema.json", "docs/api/reference.md"]
     document = json.loads((project / "docs/api/a.example.com_v1_thing.schema.json").read_text())
-    assert document["$comment"].endswith("Copyright 2026 Somebody.\n\nAll rights.")
-    assert "Copyright 2026 Somebody." in (project / "docs/api/reference.md").read_text()
+    assert document["$comment"].endswith("Copyright 2026 The Authors.\n\nAll rights.")
+    assert "Copyright 2026 The Authors." in (project / "docs/api/reference.md").read_text()
 
 
 def test_folders_can_be_named(project: Path) -> None:

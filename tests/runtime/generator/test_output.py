@@ -1,4 +1,4 @@
-"""Files are replaced whole or not at all, and nobody else's file is removed."""
+"""Files are replaced whole or not at all, and files of others are not removed."""
 
 from __future__ import annotations
 

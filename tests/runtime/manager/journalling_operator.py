@@ -49,7 +49,7 @@ class Journalling(Reconciler):
         while MISTAKE == "blocks the loop":
             pass
         await asyncio.sleep(SECONDS)
-        # What a process does in its own memory when it is resumed after a pause nobody can prevent; its writes are.
+        # What a process does in its own memory when it is resumed after a pause cannot be prevented; its writes are.
         done = ConfigMap(metadata=ObjectMeta(name="done", namespace=request.namespace))
         await self.client.apply(done)
         note("end")

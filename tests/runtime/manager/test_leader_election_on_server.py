@@ -92,7 +92,7 @@ async def test_a_release_hands_over_at_once_and_counts_a_transition(candidates: 
     await first.release()
     assert not first.is_leader
     await asyncio.wait_for(waiting, 10)
-    assert time.monotonic() - began < QUICK.lease, "nobody had to wait for it to run out"
+    assert time.monotonic() - began < QUICK.lease, "the next leader did not have to wait for it to run out"
     spec = await candidates.spec()
     assert (spec.holderIdentity, spec.leaseTransitions) == ("b", 1), "as client-go counts"
     assert candidates.lost == []
@@ -130,13 +130,13 @@ async def test_of_many_candidates_one_leads(candidates: Candidates) -> None:
 async def test_a_leader_whose_lease_was_taken_stops_leading(candidates: Candidates) -> None:
     elector = candidates.candidate("a")
     await asyncio.wait_for(elector.acquire(), 10)
-    await candidates.take_by_hand("somebody else")
+    await candidates.take_by_hand("another process")
     began = time.monotonic()
     async with asyncio.timeout(10):
         while not candidates.lost:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     assert candidates.lost[0][1] - began <= QUICK.renew + 1.0
-    assert (await candidates.spec()).holderIdentity == "somebody else", "it took nothing back"
+    assert (await candidates.spec()).holderIdentity == "another process", "it took nothing back"
 
 
 @pytest.mark.parametrize("fault", ["cut off", "half open"])
@@ -155,7 +155,7 @@ async def test_a_leader_that_cannot_renew_gives_up_before_another_may_lead(
             proxy.stall()
         await asyncio.wait_for(waiting, 15)
         taken = time.monotonic()
-        assert candidates.lost, "nobody told the first one"
+        assert candidates.lost, "the first one was not notified"
         assert candidates.lost[0][1] - began <= QUICK.renew + 0.5
         assert taken - candidates.lost[0][1] >= QUICK.lease - QUICK.renew - 1.0
         assert not elector.is_leader

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.envtest
 
 
 class Slow(Reconciler):
-    """Takes as long as somebody lets it."""
+    """Runs until it is released."""
 
     def __init__(self, client: Client) -> None:
         super().__init__(client)

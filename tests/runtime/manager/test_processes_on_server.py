@@ -111,7 +111,7 @@ def test_every_line_of_a_reconcile_names_controller_and_object(
     ("kubeconfig", "message"),
     [
         pytest.param("absent", "no Kubernetes credentials", id="no kubeconfig"),
-        pytest.param("refused", "the API server gives no answer: ", id="nobody there"),
+        pytest.param("refused", "the API server gives no answer: ", id="connection refused"),
         pytest.param("stranger", "missing RBAC rule: groups='' resources='configmaps'", id="no permission"),
     ],
 )
@@ -141,7 +141,9 @@ def test_a_stopped_leader_hands_over_at_once(processes: Processes, control_plane
             assert first.wait(timeout=20) == 0
             began = time.monotonic()
             wait_until(lambda: processes.runs(second.pid), why=lambda: processes.log("b"))
-            assert time.monotonic() - began < LEASE_SECONDS / 2, "the lease was released, nobody has to wait for it"
+            assert time.monotonic() - began < LEASE_SECONDS / 2, (
+                "the lease was released, the next leader does not have to wait for it"
+            )
             assert on_server(control_plane, namespace, "holder")
     assert processes.overlaps() == []
 

@@ -71,7 +71,7 @@ async def manager(control_plane: ControlPlane, namespace: str, **options: object
 
 
 async def get(url: str, token: str = "") -> tuple[int, str]:
-    """Scrape, as soon as somebody listens."""
+    """Scrape, as soon as the port is open."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with aiohttp.ClientSession() as session, asyncio.timeout(15):
         while True:
@@ -194,7 +194,7 @@ async def test_a_projects_broken_collector_does_not_hide_the_others(
 
 @pytest.fixture(scope="module")
 def reader(control_plane: ControlPlane) -> str:
-    """The token of somebody who may read metrics."""
+    """The token of a user who may read metrics."""
     token = control_plane.service_account_token("metrics-reader")
 
     async def grant() -> None:
@@ -226,7 +226,7 @@ def test_secure_metrics_are_for_callers_whom_the_api_server_vouches_for(
         async with manager(control_plane, namespace) as address:
             url = f"https://{address}/metrics"
             statuses = {
-                "nobody": (await get(url))[0],
+                "anonymous": (await get(url))[0],
                 "a made-up token": (await get(url, "made-up"))[0],
                 "a stranger": (await get(url, stranger))[0],
                 "again": (await get(url, stranger))[0],
@@ -236,7 +236,7 @@ def test_secure_metrics_are_for_callers_whom_the_api_server_vouches_for(
             return {**statuses, "a reader": status}
 
     assert asyncio.run(main()) == {
-        "nobody": 401,
+        "anonymous": 401,
         "a made-up token": 401,
         "a stranger": 403,
         "again": 403,

@@ -41,7 +41,7 @@ async def test_added_while_processing_means_exactly_one_more_run() -> None:
     assert await queue.get() == "a"
     queue.add("a")
     queue.add("a")
-    assert len(queue) == 0, "nobody else may get it while it is being worked on"
+    assert len(queue) == 0, "no other worker may get it while it is being worked on"
     queue.done("a")
     assert await drain(queue) == ["a"]
 

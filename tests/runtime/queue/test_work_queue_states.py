@@ -64,7 +64,7 @@ class WorkQueueMachine(RuleBasedStateMachine):
     def take(self) -> None:
         key = self.call(self.queue.get)
         assert key not in self.running, "two workers have one key"
-        assert key in self.wanted, "nobody asked for it again"
+        assert key in self.wanted, "it was not requested again"
         assert self.wanted[key] <= self.loop.time() + 1e-5, "too early"
         self.running.add(key)
         del self.wanted[key]
@@ -89,7 +89,7 @@ class WorkQueueMachine(RuleBasedStateMachine):
         assert self.call(self.queue.add_rate_limited, key) == expected
         now = self.loop.time()
         self.floor[key] = now + min(expected, FLOOR)
-        # What events asked for meanwhile waits for the floor; what nobody asked for waits for the whole back-off.
+        # Keys with events in the meantime wait for the minimum; all others wait for the whole back-off.
         asked = self.wanted.get(key)
         self.wanted[key] = now + expected if asked is None else min(max(asked, self.floor[key]), now + expected)
 

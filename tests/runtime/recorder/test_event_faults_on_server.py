@@ -61,7 +61,7 @@ async def test_a_namespace_that_ends_or_is_gone_is_quiet(
 ) -> None:
     ending = control_plane.create_namespace()
     about = await config_map(client, ending)
-    control_plane.delete_namespace(ending)  # it stays Terminating: nobody is here to empty it
+    control_plane.delete_namespace(ending)  # it stays Terminating: no controller empties it
     async with recording(control_plane.kubeconfig) as recorder:
         recorder.event(about, **BACKUP)
         recorder.event(ConfigMap(metadata=ObjectMeta(name="a", namespace="never-there")), **BACKUP)

@@ -73,7 +73,7 @@ async def test_events_of_cluster_scoped_objects_are_in_default(
     role = await client.create(ClusterRole(metadata=ObjectMeta(name=f"system:Odd {namespace}")))
     async with recording(control_plane.kubeconfig) as recorder:
         recorder.event(await client.get(Namespace, namespace), reason=reason, action="Look", note="")
-        recorder.event(role, reason=reason, action="Look", note="a name that is no DNS name")
+        recorder.event(role, reason=reason, action="Look", note="a name that is not a DNS name")
     found = await events(client, "default", reason)
     assert [str(event.regarding and event.regarding.kind) for event in found] == ["Namespace", "ClusterRole"]
     assert all(event.regarding is not None and not event.regarding.namespace for event in found)

@@ -279,7 +279,7 @@ def test_a_series_that_is_forgotten_or_succeeded_is_written_to_its_last_count() 
         assert store.counts == {"A": 5, "B": 1, "C": 2}
         record(recorder, "C", times=3)
         await asyncio.sleep(400)
-        record(recorder, "C")  # ended, though nobody looked
+        record(recorder, "C")  # ended without a sweep
         await asyncio.sleep(1)
         assert [event["series"]["count"] for event in store.events.values() if "series" in event] == [5, 5]
         assert [event["reason"] for event in store.events.values()] == ["A", "B", "C", "C"]
@@ -356,7 +356,7 @@ async def test_events_come_from_any_thread_and_before_the_start() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert store.counts == {"Early": 1, "Threaded": 4000}
-    record(recorder, "Late")  # nobody writes it, and nobody is hurt
+    record(recorder, "Late")  # not written, and without an error
 
 
 def test_recording_after_the_loop_is_closed_raises_nothing() -> None:

@@ -1,4 +1,4 @@
-"""What peers can cost a port that nobody has authenticated: each of them stalls or sends nonsense in another way."""
+"""Unauthenticated peers of a port: each of them stalls or sends nonsense in another way."""
 
 from __future__ import annotations
 

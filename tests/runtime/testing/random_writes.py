@@ -1,4 +1,4 @@
-"""Writes by chance: what nobody thought of when the scenarios were written."""
+"""Random writes: cases that the scenarios do not contain."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ async def test_the_authority_reaches_everybody_who_is_named_and_nobody_else(
         converted = (await raw(client, "GET", f"{CRDS}/widgets.injected.example.com"))["spec"]["conversion"]["webhook"]
         assert base64.b64decode(converted["clientConfig"]["caBundle"]) == authorities
 
-        # Somebody installs the manifests again.
+        # The manifests are installed again.
         document = await raw(client, "GET", paths["Mutating"])
         for entry in document["webhooks"]:
             entry["clientConfig"].pop("caBundle", None)

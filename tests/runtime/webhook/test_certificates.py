@@ -112,16 +112,16 @@ def test_a_new_authority_is_published_before_it_signs() -> None:
     old = step(old, real - timedelta(days=30))
     assert len(authorities(old)) == 1
     published = step(old, real)
-    assert published.certificate == old.certificate, "nobody may know the new authority yet"
+    assert published.certificate == old.certificate, "the new authority may not be known yet"
     assert len(authorities(published)) == 2
     assert authorities(published)[1] == authorities(old)[0]
-    assert step(published, real) is published, "however often anybody looks"
+    assert step(published, real) is published, "however often it is read"
 
     signed = step(published, real + timedelta(minutes=5), trusted=True)
     assert signed.authorities == published.authorities
     serving(signed).verify_directly_issued_by(authorities(published)[0])
 
-    # Whoever has seen nothing or everything of the first step can verify, and so in the second.
+    # A client that has seen nothing or everything of the first step can verify, and so in the second.
     assert verifies(old, old)
     assert verifies(old, published)
     assert verifies(published, published)

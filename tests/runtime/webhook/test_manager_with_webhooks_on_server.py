@@ -59,7 +59,7 @@ class Never(Validator[Widget]):
 
 
 class Slow(Reconciler):
-    """Takes as long as somebody lets it."""
+    """Runs until it is released."""
 
     began = asyncio.Event()
     go_on = asyncio.Event()

@@ -306,7 +306,7 @@ async def test_an_empty_or_broken_secret_is_filled(
 
 
 async def test_a_missing_permission_is_named(control_plane: ControlPlane, namespace: str, clock: Clock) -> None:
-    kubeconfig = control_plane.add_user("nobody-of-rotation")
+    kubeconfig = control_plane.add_user("user-of-rotation")
     rotator = CertificateRotator(
         options(namespace), lambda: Client.connect(kubeconfig), lambda certificate, key: None, clock=clock
     )
