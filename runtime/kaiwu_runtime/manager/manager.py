@@ -23,6 +23,7 @@ from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.manager.constructor import construct, own_values
 from kaiwu_runtime.manager.discovery import find
+from kaiwu_runtime.manager.last_resort import Deadline
 from kaiwu_runtime.manager.options import OFF, ManagerOptions
 from kaiwu_runtime.manager.process import report, run_to_the_end, unwrapped
 from kaiwu_runtime.manager.signals import stop_on_signal
@@ -47,6 +48,9 @@ T = TypeVar("T")
 
 _END_SECONDS = 5.0
 """What tasks get to end once they are cancelled; the last events take up to two."""
+
+_LAST_SECONDS = 9.0
+"""How long after the grace period a blocked event loop keeps the process: the kubelet would kill it a second later."""
 
 
 class Manager:
@@ -81,6 +85,7 @@ class Manager:
         self._tasks: Supervisor | None = None
         self._beside: list[asyncio.Task[None]] = []
         self._failure: ConfigurationError | None = None
+        self._deadline: Deadline | None = None
         self._ended_by: BaseException | None = None
         if client is not None and self.options.leader_elect and not hasattr(client.transport, "fence"):
             client.transport = FencedTransport(client.transport)
@@ -330,7 +335,9 @@ class Manager:
     async def _main(self) -> None:
         if self._failure is not None:
             raise self._failure  # before anything that needs a loop in the main thread
-        with stop_on_signal(self.stop):
+        seconds = self.options.grace_period + _LAST_SECONDS
+        self._deadline = Deadline(seconds, "The manager does not stop; ending the process")
+        with stop_on_signal(self.stop, self._deadline):
             await self.start()
 
     async def _run_everything(self) -> None:
@@ -396,6 +403,8 @@ class Manager:
         if self._ended_by is None:
             self._ended_by = reason
         report(reason)
+        if self._deadline is not None:
+            self._deadline.start()
         self._stop.set()
 
     def _set_up_failed(self, error: ConfigurationError) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from kaiwu_runtime import fork
 from kaiwu_runtime.errors import KaiwuError
 from kaiwu_runtime.manager.executor import DaemonExecutor
+from kaiwu_runtime.manager.last_resort import exit_with
 from kaiwu_runtime.manager.startup import explain
 
 logger = logging.getLogger(__name__)
@@ -35,16 +36,19 @@ def run_to_the_end(
         is_reported: Tells which failures are in the log already.
 
     Returns:
-        0 when it returned; 1 when it raised, with the reason in the log.
+        0 when it returned; 1 when it raised, with the reason in the log. Once the main thread has returned, the process
+        ends with it after a few seconds, whatever threads there are.
     """
     raise_descriptor_limit()
+    status = 0
     try:
         _run(main)
     except BaseException as error:  # noqa: BLE001 - the process ends here, and says why
         if not is_reported(error):
             report(error)
-        return 1
-    return 0
+        status = 1
+    exit_with(status)
+    return status
 
 
 def report(error: BaseException) -> None:
@@ -88,8 +92,10 @@ def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         _complete(loop, task)
         task.result()
     finally:
-        stuck = _cancel_the_rest(loop)
-        loop.run_until_complete(loop.shutdown_asyncgens())
+        stuck = _left_behind(loop, asyncio.all_tasks(loop))
+        # As a task too: an asynchronous generator may wait forever in its `finally`.
+        closing = loop.create_task(loop.shutdown_asyncgens(), name="asynchronous generators")
+        stuck |= _left_behind(loop, {closing}, cancel=False)
         loop.run_until_complete(loop.shutdown_default_executor())
         asyncio.set_event_loop(None)
         if not stuck:
@@ -110,16 +116,21 @@ def _complete(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None
             logger.error("A task of the event loop tried to end the process; going on", exc_info=error)
 
 
-def _cancel_the_rest(loop: asyncio.AbstractEventLoop) -> bool:
-    """Cancel what tasks there are; tell whether some do not end, which must not keep the process."""
-    rest = asyncio.all_tasks(loop)
-    if not rest:
+def _left_behind(loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[Any]], *, cancel: bool = True) -> bool:
+    """Wait for tasks, which must not keep the process; tell whether some do not end.
+
+    Args:
+        loop: Their event loop, which does not run.
+        tasks: The tasks.
+        cancel: Cancel them first.
+    """
+    if not tasks:
         return False
-    for task in rest:
-        task.cancel()
-    waiting = loop.create_task(asyncio.wait(rest, timeout=_LEFT_SECONDS))
-    _complete(loop, waiting)  # type: ignore[arg-type]
-    stuck = {task for task in rest if not task.done()}
+    if cancel:
+        for task in tasks:
+            task.cancel()
+    _complete(loop, loop.create_task(asyncio.wait(tasks, timeout=_LEFT_SECONDS)))  # type: ignore[arg-type]
+    stuck = {task for task in tasks if not task.done()}
     if stuck:
         names = ", ".join(sorted(task.get_name() for task in stuck))
         logger.warning("Tasks do not end although they are cancelled; leaving them behind", extra={"tasks": names})

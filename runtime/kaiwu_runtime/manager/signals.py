@@ -14,7 +14,10 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.manager.last_resort import Deadline
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +28,13 @@ _before: dict[signal.Signals, Any] = {}
 
 
 @contextmanager
-def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
+def stop_on_signal(stop: Callable[[], None], deadline: Deadline | None = None) -> Iterator[None]:
     """Call `stop` for the first signal inside the block; the second ends the process with status 1.
+
+    Args:
+        stop: Called in the event loop.
+        deadline: Started by the first signal, also while the event loop is blocked, and cancelled by the end of the
+            block.
 
     Each signal is received twice, because neither way is enough. Python's handlers run in the main thread, which hears
     of nothing while a reconciler blocks it or the kernel gives the signal to another thread. The descriptor that
@@ -35,8 +43,12 @@ def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
     A child that is forked inside the block has the signal handling from before it: neither does its own SIGTERM stop
     the operator, nor is it deaf to it.
 
-    Needs a running event loop in the main thread.
+    Needs a running event loop. In another thread than the main one there are no signals: the block does nothing.
     """
+    if threading.current_thread() is not threading.main_thread():
+        logger.info("Not in the main thread: signals do not stop the manager, but stop() does")
+        yield
+        return
     loop = asyncio.get_running_loop()
     inbox, outbox = socket.socketpair()
     outbox.setblocking(False)
@@ -56,6 +68,8 @@ def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
             # Nothing is logged here: the thread that is blocked may hold the log's lock.
             if next(received) > 1:
                 os._exit(1)
+            if deadline is not None:
+                deadline.start()
             with suppress(RuntimeError):  # the loop is closed: it has stopped anyway
                 loop.call_soon_threadsafe(announce, signal.Signals(number).name)
 
@@ -77,6 +91,8 @@ def stop_on_signal(stop: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     finally:
+        if deadline is not None:
+            deadline.cancel()
         _restore()
         if (other := signal.set_wakeup_fd(wakeup)) != outbox.fileno():
             signal.set_wakeup_fd(other)
