@@ -70,8 +70,13 @@ def exit_with(status: int) -> None:
         with suppress(RuntimeError):  # the interpreter is ending
             register(ending.set)
     else:
-        threading.Thread(target=lambda: (threading.main_thread().join(), ending.set()), daemon=True).start()
+        threading.Thread(target=_tell, args=(ending,), daemon=True).start()
     threading.Thread(target=_end_after, args=(ending,), name="exit", daemon=True).start()
+
+
+def _tell(ending: threading.Event) -> None:
+    threading.main_thread().join()
+    ending.set()
 
 
 def _end_after(ending: threading.Event) -> None:
