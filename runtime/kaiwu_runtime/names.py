@@ -36,31 +36,31 @@ _PLAIN_NAME = re.compile(PLAIN_NAME)
 
 
 def is_dns_label(name: str) -> bool:
-    """Tell whether a name is a DNS label of RFC 1123, as the names of namespaces are."""
+    """Return whether a name is a DNS label of RFC 1123, as the names of namespaces are."""
     return len(name) <= LABEL_LENGTH and _DNS_LABEL.fullmatch(name) is not None
 
 
 def is_dns_1035_label(name: str) -> bool:
-    """Tell whether a name is a DNS label of RFC 1035, as the plurals of resources are."""
+    """Return whether a name is a DNS label of RFC 1035, as the plurals of resources are."""
     return len(name) <= LABEL_LENGTH and _DNS_1035_LABEL.fullmatch(name) is not None
 
 
 def is_dns_subdomain(name: str) -> bool:
-    """Tell whether a name is a DNS subdomain of RFC 1123, as the names of most objects are."""
+    """Return whether a name is a DNS subdomain of RFC 1123, as the names of most objects are."""
     return len(name) <= SUBDOMAIN_LENGTH and _DNS_SUBDOMAIN.fullmatch(name) is not None
 
 
 def is_kind(name: str) -> bool:
-    """Tell whether a name is one of a kind: in lower case, a DNS label of RFC 1035."""
+    """Return whether a name is one of a kind: in lower case, a DNS label of RFC 1035."""
     return name.isascii() and is_dns_1035_label(name.lower())
 
 
 def is_label_value(value: str) -> bool:
-    """Tell whether a text may be the value of a label; it may be empty."""
+    """Return whether a text may be the value of a label; it may be empty."""
     return not value or (len(value) <= LABEL_LENGTH and _PLAIN_NAME.fullmatch(value) is not None)
 
 
 def is_qualified_name(name: str) -> bool:
-    """Tell whether a name is qualified, as the keys of labels and finalizers are: ``name`` or ``domain/name``."""
+    """Return whether a name is qualified, as the keys of labels and finalizers are: ``name`` or ``domain/name``."""
     domain, slash, last = name.rpartition("/")
     return bool(last) and is_label_value(last) and (not slash or is_dns_subdomain(domain))

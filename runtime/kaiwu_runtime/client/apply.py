@@ -1,4 +1,4 @@
-"""What is sent in a server-side apply: what the caller wants, and nothing that the server alone writes.
+"""The body of a server-side apply: the fields of the caller, without fields that only the server writes.
 
 See https://kubernetes.io/docs/reference/using-api/server-side-apply/
 """
@@ -100,7 +100,7 @@ def scale_body(obj: Any) -> dict[str, Any]:  # noqa: ANN401 - see status_body
 
 
 def check_removed(body: Mapping[str, Any], paths: Sequence[str]) -> None:
-    """Refuse the removal of a field that an apply sets.
+    """Reject the removal of a field that an apply sets.
 
     Args:
         body: The apply.

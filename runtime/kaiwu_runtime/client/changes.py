@@ -1,4 +1,4 @@
-"""Writes of what differs and of nothing else: for objects that somebody else owns, where an apply would be wrong.
+"""Write only the fields that differ, for objects that another program owns, for which an apply would be wrong.
 
 An object that the controller itself defines is better written by server-side apply (:meth:`Client.apply`), which
 needs no read before it.
@@ -65,7 +65,7 @@ async def patch_changes(
     field_manager: str = "",
     dry_run: bool = False,
 ) -> T:
-    """Send what differs between an object and what it was; without a difference nothing is sent.
+    """Send the difference between an object and its former state; send nothing without a difference.
 
     The status is not written: use :meth:`Client.apply_status`. Fields that the type does not know stay, but for those
     inside a list that changed: the list is sent as the type knows it.
@@ -129,7 +129,7 @@ async def create_or_update(
     field_manager: str = "",
     dry_run: bool = False,
 ) -> tuple[T, OperationResult]:
-    """Bring an object into a state: create it, or send what has to change.
+    """Create an object, or update the present one by sending the difference.
 
     Args:
         client: Reads and writes; a client that reads from the cache is fine.
@@ -143,8 +143,8 @@ async def create_or_update(
 
     Raises:
         ValueError: `mutate` changed the name or namespace.
-        ConflictError: It changed between the read and the write; reconciling again is the answer.
-        AlreadyExistsError: Somebody else created it meanwhile; reconciling again is the answer.
+        ConflictError: It changed between the read and the write; reconcile again.
+        AlreadyExistsError: Another client created it in the meantime; reconcile again.
         APIError: Any other failure.
     """
     namespace, name = object_names(obj)
@@ -207,7 +207,7 @@ def _members(obj: object) -> dict[str, Any]:
     members = {name: value for name, value in _decoder.decode(encode(obj)).items() if name not in _NOT_WRITTEN}
     metadata = members.get("metadata")
     if isinstance(metadata, dict):
-        # The API server stores no empty labels, annotations or owners: they are no difference.
+        # The API server does not store empty labels, annotations or owners: they are not a difference.
         members["metadata"] = {name: value for name, value in metadata.items() if value not in ({}, [])}
     return members
 

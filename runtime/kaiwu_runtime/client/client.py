@@ -272,16 +272,15 @@ class Client:
 
         Args:
             obj: The object with the fields that are wanted, and nothing else.
-            force: Take over fields that another manager owns; False raises ConflictError for them. A controller
-                uses True: it is meant to win.
+            force: Take over fields that another manager owns; False raises ConflictError for them. Controllers
+                should use True.
             field_manager: Instead of the client's own.
             field_validation: Instead of the client's own. An apply is refused for unknown fields in any case.
             dry_run: Let the server check and merge it without storing it.
             subresource: With ``scale``, the object's number of replicas is written and a Scale is returned; of a
                 custom resource by a merge patch, for which `force` does not count. See `apply_status` for the status.
-            remove: Paths of fields to take out of the object, whoever filled them in and may own them:
-                ``spec.strategy.rollingUpdate``. A path leads through objects, not through lists. The object is read
-                before each such apply.
+            remove: Paths of fields to remove from the object, whatever their owner: ``spec.strategy.rollingUpdate``.
+                A path leads through objects, not through lists. The object is read before each such apply.
 
         Raises:
             ConflictError: Another manager owns a field and `force` is False.

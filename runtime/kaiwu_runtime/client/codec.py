@@ -251,7 +251,7 @@ def _reason(error: Exception) -> str:
 
 
 def _raised(error: Exception) -> str:
-    """Say what a validator raised that is no refusal, and where."""
+    """Describe an unexpected exception of a validator, and where it was raised."""
     origin = error.__cause__ if isinstance(error, CallbackError) and error.__cause__ is not None else error
     # pydantic puts the value into this text; it may be a secret.
     text = _SUPPLIED_VALUE.sub("the value for schema", one_line(origin))

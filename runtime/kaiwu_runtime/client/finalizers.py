@@ -1,4 +1,4 @@
-"""Finalizers: names on an object that keep it from vanishing until a controller has cleaned up.
+"""Finalizers: names on an object that delay its deletion until a controller has cleaned up.
 
 ::
 
@@ -24,7 +24,7 @@ from kaiwu_runtime.rest.paths import object_names
 
 
 def has_finalizer(obj: Any, finalizer: str) -> bool:  # noqa: ANN401 - a pydantic model or a lightkube kind
-    """Tell whether an object has a finalizer."""
+    """Return whether an object has a finalizer."""
     return obj.metadata is not None and finalizer in (obj.metadata.finalizers or ())
 
 
@@ -41,9 +41,9 @@ async def add_finalizer(client: Client, obj: Any, finalizer: str) -> bool:  # no
 
     Raises:
         ValueError: The finalizer has no such form.
-        ConflictError: The object has changed since it was read; reconciling again is the answer.
+        ConflictError: The object has changed since it was read; reconcile again.
         NotFoundError: It is gone.
-        InvalidError: It is being deleted: then the server takes no new finalizers.
+        InvalidError: It is being deleted: then the server does not accept new finalizers.
         APIError: Any other failure.
     """
     if "/" not in finalizer or not is_qualified_name(finalizer):
@@ -55,7 +55,7 @@ async def add_finalizer(client: Client, obj: Any, finalizer: str) -> bool:  # no
 
 
 async def remove_finalizer(client: Client, obj: Any, finalizer: str) -> bool:  # noqa: ANN401
-    """Remove a finalizer from an object, which may be the end of it; the object is changed in place as well.
+    """Remove a finalizer from an object, which may delete the object; `obj` is changed in place as well.
 
     Args:
         client: Writes it, if the finalizer is there.
@@ -66,7 +66,7 @@ async def remove_finalizer(client: Client, obj: Any, finalizer: str) -> bool:  #
         Whether anything was written; False too when the object is gone already.
 
     Raises:
-        ConflictError: The object has changed since it was read; reconciling again is the answer.
+        ConflictError: The object has changed since it was read; reconcile again.
         APIError: Any other failure.
     """
     if not has_finalizer(obj, finalizer):

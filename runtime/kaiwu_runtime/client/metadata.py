@@ -1,4 +1,4 @@
-"""Objects without anything but their metadata, for those who need names, labels and owners of many or large objects.
+"""Metadata-only requests, for controllers that need only names, labels and owners of many or large objects.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
 """

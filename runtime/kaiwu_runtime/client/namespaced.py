@@ -1,4 +1,4 @@
-"""A client of one namespace: what it reads and writes is there, and nowhere else."""
+"""A client that reads and writes only one namespace."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def is_model(value: object) -> TypeIs[BaseModel | type[BaseModel]]:
-    """Tell whether a value is a pydantic model or model class, without importing pydantic where nobody uses it."""
+    """Return whether a value is a pydantic model or model class, without importing pydantic if it is not used."""
     pydantic = sys.modules.get("pydantic")
     if pydantic is None:
         return False
@@ -35,7 +35,7 @@ def is_model(value: object) -> TypeIs[BaseModel | type[BaseModel]]:
 
 
 def is_validation_error(error: BaseException) -> TypeIs[ValidationError]:
-    """Tell whether an exception is pydantic's own list of what does not fit."""
+    """Return whether an exception is pydantic's own list of what does not fit."""
     pydantic = sys.modules.get("pydantic")
     return pydantic is not None and isinstance(error, pydantic.ValidationError)
 
@@ -61,7 +61,7 @@ def _fields(kind: type[BaseModel]) -> _Fields:
 
 
 def _default(field: FieldInfo) -> object:
-    """Return what a field holds that nobody touched. Once per field: pydantic inspects the factory at each call."""
+    """Return the default value of a field. Once per field, because pydantic inspects the factory at each call."""
     try:
         return deepcopy(field.get_default(call_default_factory=True, validated_data={}))
     except BaseException:  # noqa: BLE001 - a factory of the user's, or one that needs the other fields; what it made counts as set

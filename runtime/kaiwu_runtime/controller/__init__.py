@@ -1,4 +1,4 @@
-"""Controllers: what wakes a reconciler, and how it is run."""
+"""Controllers: the sources that trigger a reconciler, and how it is run."""
 
 from kaiwu_runtime.controller.builder import ControllerBuilder, controller_managed_by
 from kaiwu_runtime.controller.controller import Controller, ControllerMetrics, ControllerOptions

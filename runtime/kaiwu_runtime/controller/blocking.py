@@ -1,4 +1,4 @@
-"""Tells a reconciler that blocks the event loop, by name: a blocked loop serves no watch, probe or other object."""
+"""Detect reconcilers that block the event loop: a blocked loop does not serve watches, probes or other objects."""
 
 from __future__ import annotations
 

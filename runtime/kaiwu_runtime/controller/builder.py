@@ -1,4 +1,4 @@
-"""Builds a controller in a sentence.
+"""Build a controller with a chain of calls.
 
 ::
 
@@ -105,12 +105,12 @@ class ControllerBuilder:
     ) -> Self:
         """Reconcile objects of a kind.
 
-        Selectors and namespaces are those of the kind's cache: whoever reads the kind sees these objects only. For
-        the other kinds of a controller say them with ``manager.cache.configure``.
+        Selectors and namespaces apply to the cache of the kind: all its readers see only these objects. For the
+        other kinds of a controller set them with ``manager.cache.configure``.
 
         Args:
             kind: A project's type or a lightkube kind.
-            predicates: All must let a change through.
+            predicates: A change must pass all of them.
             label_selector: Only objects whose labels match; evaluated by the API server.
             field_selector: Only objects whose fields match; evaluated by the API server.
             namespaces: Instead of the manager's; empty for all.
@@ -136,20 +136,20 @@ class ControllerBuilder:
     def owns(
         self, kind: type[Any], *predicates: Filter, only_controller: bool = True, metadata_only: bool = False
     ) -> Self:
-        """Reconcile the owner when an object of a kind changes that it owns.
+        """Reconcile the owner when an owned object of a kind changes.
 
         Args:
             kind: A project's type or a lightkube kind.
             predicates: All must let a change through.
             only_controller: The owner must be the object's controller.
-            metadata_only: Watch nothing but the objects' metadata; enough to hear of them, not to read them.
+            metadata_only: Watch nothing but the objects' metadata; enough to react to changes, not to read the objects.
         """
         self._refuse_after_complete(f"owns({kind.__name__})")
         self._owned.append((kind, _all(predicates), only_controller, metadata_only))
         return self
 
     def watches(self, kind: type[Any], function: MapFunction, *predicates: Filter, metadata_only: bool = False) -> Self:
-        """Reconcile what a function names when an object of a kind changes.
+        """Reconcile the requests that a function returns when an object of a kind changes.
 
         Args:
             kind: A project's type or a lightkube kind.
@@ -168,11 +168,11 @@ class ControllerBuilder:
         return self
 
     def watches_channel(self, channel: Channel[T], function: Callable[[T], Iterable[Request]] | None = None) -> Self:
-        """Reconcile what events from outside the cluster name.
+        """Reconcile the requests of events from outside the cluster.
 
         Args:
-            channel: Events arrive by its `send`.
-            function: From an event to requests; default None takes the events for requests.
+            channel: The channel; events are sent with its `send`.
+            function: Maps an event to requests; None (default): the events are requests.
 
         Raises:
             ConfigurationError: The function is a coroutine function.
@@ -192,7 +192,7 @@ class ControllerBuilder:
         rate_limiter: RateLimiter | None = None,
         blocking_threshold: float | None = None,
     ) -> Self:
-        """Say how the controller runs; see :class:`ControllerOptions`. What is not given stays as it is."""
+        """Set options of the controller; see :class:`ControllerOptions`. Options that are not given are unchanged."""
         self._refuse_after_complete("with_options(...)")
         given: dict[str, Any] = {
             "max_concurrent_reconciles": max_concurrent_reconciles,
@@ -204,7 +204,7 @@ class ControllerBuilder:
         return self
 
     def complete(self, reconciler: Reconciler) -> Controller:
-        """Build the controller and give it to the manager.
+        """Build the controller and add it to the manager.
 
         Raises:
             ConfigurationError: It watches nothing, `owns` has no `for_`, or its name is taken.
@@ -273,5 +273,5 @@ def _all(predicates: tuple[Filter, ...]) -> tuple[Predicate, ...]:
 
 
 def controller_managed_by(manager: ControllerManager) -> ControllerBuilder:
-    """Begin a controller that a manager runs."""
+    """Start to build a controller that a manager runs."""
     return ControllerBuilder(manager)

@@ -33,10 +33,10 @@ from kaiwu_runtime.queue import QueueMetrics, QueueShutDown, RateLimiter, WorkQu
 logger = logging.getLogger(__name__)
 
 _QUIET_CONFLICTS = 5
-"""So many conflicts in a row are bad luck; more are a mistake that should be reported."""
+"""Maximum number of conflicts in a row that are not reported as an error."""
 
 _STOP_SECONDS = 1.0
-"""What a reconcile gets to end once it is cancelled; one that swallows its cancellation is left behind."""
+"""Seconds for a reconcile to end after its cancellation; one that ignores its cancellation is abandoned."""
 
 _MOST_STACKS = 4096
 """Requests whose last stack is remembered; showing one again does no harm."""
@@ -50,7 +50,7 @@ class MetricsRegistry(Protocol):
 
 
 class ControllerMetrics(Protocol):
-    """Hears of every reconcile."""
+    """Observe every reconcile."""
 
     def started(self) -> None:
         """A worker begins."""
@@ -59,10 +59,10 @@ class ControllerMetrics(Protocol):
         """A worker is done; the result is ``success``, ``error``, ``requeue`` or ``requeue_after``."""
 
     def terminal(self) -> None:
-        """A reconcile failed for good."""
+        """A reconcile failed with a terminal error."""
 
     def panicked(self) -> None:
-        """A reconcile raised what Python raises for a mistake in the code; see :func:`failure.is_panic`."""
+        """A reconcile raised an exception for a programming error; see :func:`failure.is_panic`."""
 
     def timed_out(self) -> None:
         """A reconcile was cancelled for its timeout."""
@@ -73,9 +73,9 @@ class ControllerOptions:
     """How a controller runs.
 
     Attributes:
-        max_concurrent_reconciles: Workers; each works on another object.
+        max_concurrent_reconciles: Number of workers; each works on another object.
         reconcile_timeout: Seconds after which a reconcile is cancelled and retried; None for no limit. A synchronous
-            one cannot be cancelled: it is waited for.
+            reconcile cannot be cancelled, so the controller waits for it.
         rate_limiter: Back-off of failed requests; default is client-go's.
         blocking_threshold: Seconds of blocking the event loop after which a warning names the object.
     """
@@ -137,7 +137,7 @@ class Controller:
         metrics.watch(self)
 
     def observe(self, metrics: ControllerMetrics, queue_metrics: QueueMetrics) -> None:
-        """Tell somebody of every reconcile and of the queue; called before the controller runs."""
+        """Set the observer of reconciles and of the queue; called before the controller runs."""
         self.metrics = metrics
         self.queue.metrics = queue_metrics
 
@@ -291,7 +291,7 @@ class Controller:
         seconds = self.queue.add_rate_limited(request)
         if isinstance(meant, ConflictError) and failures <= _QUIET_CONFLICTS and not meant.is_ownership:
             # Another client wrote in between; the next try sees its write.
-            logger.debug("The object changed meanwhile; trying again", extra={"error": describe(error)})
+            logger.debug("The object changed in the meantime; retrying", extra={"error": describe(error)})
             return "requeue"
         if self.metrics is not None and is_panic(error):
             self.metrics.panicked()

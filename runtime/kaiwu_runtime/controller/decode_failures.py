@@ -1,7 +1,7 @@
-"""Objects that do not fit their type: told of by an event and a condition, and left alone until they change.
+"""Report objects that do not fit their type by an event and a condition, and ignore them until they change.
 
-A type's own validation may be stricter than the schema of its CRD, or older than the object. Trying again does not
-help, and to whoever wrote the object an operator that only logs would look as if it did nothing.
+A type's own validation may be stricter than the schema of its CRD, or older than the object. A retry does not help, and
+to the author of the object an operator that only logs would seem to do nothing.
 """
 
 from __future__ import annotations
@@ -95,11 +95,11 @@ class DecodeFailureReporter:
         self._told: dict[Request, tuple[str, int, str]] = {}
 
     def concerns(self, request: Request, error: DecodeError) -> bool:
-        """Tell whether an error is about the very object of a request, and not about another one it needs."""
+        """Return whether an error is about the very object of a request, and not about another one it needs."""
         return error.kind is self._kind and (error.namespace, error.name) == request.key
 
     def knows(self, request: Request, error: DecodeError) -> bool:
-        """Tell whether this very failure has been told of: the condition itself wakes the controller once more."""
+        """Return whether this very failure has been told of: the condition itself wakes the controller once more."""
         obj = self._find(request)
         return obj is not None and self._told.get(request) == _failure(obj, error)
 
@@ -125,7 +125,7 @@ class DecodeFailureReporter:
         return True
 
     def is_marked(self, request: Request) -> bool:
-        """Tell whether the condition may be on an object."""
+        """Return whether the condition may be on an object."""
         # Each reconcile asks: the bytes answer in less time than it takes to decode them.
         obj = self._find(request) if self._has_conditions else None
         return obj is not None and _MARK in obj.raw
@@ -144,7 +144,7 @@ class DecodeFailureReporter:
         except DecodeError:
             return False
         self._told.pop(request, None)
-        # By a patch, and not by giving up the field: whoever wrote a whole status since would own the entry too.
+        # By a patch, and not by giving up the field: a client that wrote a whole status since would own the entry too.
         patch = {"metadata": {"resourceVersion": obj.resource_version}, "status": {"conditions": others}}
         try:
             await self._write(obj.key, patch, PatchType.MERGE, {"fieldManager": self._manager})
@@ -191,7 +191,7 @@ class DecodeFailureReporter:
 
 
 def has_conditions(kind: type[Any]) -> bool:
-    """Tell whether a kind's status has conditions that several writers can share: a list merged by type."""
+    """Return whether a kind's status has conditions that several writers can share: a list merged by type."""
     definition = resource_definition(kind)
     if definition is None or not definition.status:
         return False

@@ -1,4 +1,4 @@
-"""What an exception that a reconcile raised means, wherever in it the meaning is.
+"""Classify the exceptions of a reconcile, also inside causes and groups.
 
 Python wraps exceptions in two ways: ``raise ... from cause`` and groups, as a TaskGroup raises them. Go's ``errors.Is``
 looks through both, so a TerminalError stays one in them.
@@ -49,7 +49,7 @@ _PANICS = (
 of libraries that inherit from these are not among them: they were raised on purpose."""
 
 _DEPTH = 16
-"""Causes and groups that are looked into; more is a cycle, or a traceback that somebody built."""
+"""Maximum depth of causes and groups; more indicates a cycle or an artificial exception."""
 
 
 def find(error: BaseException, kind: type[E]) -> list[E]:
@@ -93,10 +93,10 @@ def _loudest(errors: list[BaseException]) -> BaseException:
 
 
 def is_panic(error: BaseException) -> bool:
-    """Tell whether an exception shows a mistake in the code, of which alerts on panics should hear.
+    """Return whether an exception indicates a programming error, which alerts on panics should report.
 
     A failure that the code raises on purpose, in whatever class, is an error. One that ends processes or tasks
-    (SystemExit, a CancelledError that nobody sent) is a panic, and so is one in a group.
+    (SystemExit, a CancelledError without a cancellation) is a panic, and so is one in a group.
     """
     if isinstance(error, BaseExceptionGroup):
         return any(is_panic(member) for member in error.exceptions)
@@ -131,7 +131,7 @@ def describe(error: BaseException, *, depth: int = 3) -> str:
 
 
 def fingerprint(error: BaseException) -> int:
-    """Return what is equal for exceptions that were raised at the same place in the same way, whatever they say."""
+    """Return a value that is equal for exceptions raised at the same place in the same way, whatever their text."""
     return hash(tuple((type(entry), *_frames(entry)) for entry in _walk(error)))
 
 

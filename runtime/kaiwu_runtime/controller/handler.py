@@ -1,4 +1,4 @@
-"""From an event of an object to the requests it causes."""
+"""Handlers: map an event of an object to requests."""
 
 from __future__ import annotations
 

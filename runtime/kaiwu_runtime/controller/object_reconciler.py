@@ -145,7 +145,7 @@ class ObjectReconciler(ABC, Generic[K]):
 
 
 def check_class(reconciler: type[ObjectReconciler[Any]]) -> None:
-    """Refuse a class that cannot work.
+    """Reject a class that cannot work.
 
     Raises:
         ConfigurationError: See `ObjectReconciler.setup_with_manager`.

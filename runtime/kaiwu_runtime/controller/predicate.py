@@ -1,4 +1,4 @@
-"""Predicates: which changes of an object concern a controller.
+"""Predicates: filter the events of a controller.
 
 They combine with ``&``, ``|`` and ``~``::
 
@@ -17,7 +17,7 @@ class Predicate:
     """Decides whether an event concerns a controller; a subclass overrides `matches`."""
 
     def matches(self, event: ObjectEvent) -> bool:  # noqa: ARG002 - for subclasses
-        """Return True to let the event through."""
+        """Return whether the event passes."""
         return True
 
     def __and__(self, other: Predicate) -> Predicate:
@@ -34,7 +34,7 @@ class PredicateFunction(Predicate):
     """A function of an event as a predicate.
 
     Args:
-        function: Returns True to let the event through.
+        function: Returns whether the event passes.
     """
 
     def __init__(self, function: Callable[[ObjectEvent], bool]) -> None:
@@ -46,7 +46,7 @@ class PredicateFunction(Predicate):
 
 
 class _Changed(Predicate):
-    """Looks at modifications only; additions and deletions pass."""
+    """Filter modifications only; additions and deletions pass."""
 
     _attribute: ClassVar[str]
     """The attribute of :class:`~kaiwu_runtime.cache.CachedObject` that has to differ."""
@@ -61,7 +61,7 @@ class _Changed(Predicate):
 class GenerationChanged(_Changed):
     """Lets a modification through when ``metadata.generation`` moved, so when the spec did.
 
-    A controller that writes the status of its own kind is not woken by that. Additions and deletions pass. Changes of
+    So a controller is not triggered by its own writes of the status. Additions and deletions pass. Changes of
     metadata do not move the generation; the beginning of a deletion does.
     """
 

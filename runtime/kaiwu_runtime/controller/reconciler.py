@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Reconciler(ABC):
-    """Move the present state of an object towards the desired one.
+    """Move the current state of an object towards the desired state.
 
     In a module ``*_controller.py``, ``Manager.discover`` finds it.
 

@@ -1,4 +1,4 @@
-"""What a reconciler is asked, and what it returns."""
+"""The request and the result of a reconcile."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ class Channel(Generic[T]):
                 subscription.put(item)
 
     def subscribe(self) -> Subscription[T]:
-        """Keep events, from now on, for somebody who will listen later; those from before any listener too."""
+        """Keep events from now on for a future listener, including those sent before there was any listener."""
         with self._lock:
             self._subscriptions = [present for present in self._subscriptions if not present.is_over]
             subscription = Subscription(self._early, self._lock)

@@ -1,4 +1,4 @@
-"""The manager and what it is told."""
+"""The manager and its options."""
 
 from kaiwu_runtime.manager.manager import Manager
 from kaiwu_runtime.manager.options import ManagerOptions

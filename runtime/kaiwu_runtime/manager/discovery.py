@@ -1,7 +1,7 @@
-"""Finds the controllers and webhooks of a project, so that nothing has to be registered by hand.
+"""Discover the controllers and webhooks of a project, so that they need not be registered by hand.
 
 Every module ``*_controller.py`` below a package must hold a reconciler, and every module ``*_webhook.py`` a webhook.
-What cannot be found is an error that names the file, never silence.
+A file without one causes an error that names the file.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _check_packages(root: Path) -> None:
 
 
 def _check_names(root: Path) -> None:
-    """A reconciler or webhook in a file of another name would never run, and nobody would be told.
+    """A reconciler or webhook in a file of another name would never run, without any message.
 
     The files are parsed, not imported: what they do when they are imported is not known here.
     """
@@ -121,7 +121,7 @@ def _check_names(root: Path) -> None:
         try:
             tree = ast.parse(file.read_bytes())
         except (SyntaxError, ValueError, OSError):
-            continue  # whoever imports it will hear of that
+            continue  # importing it reports the error
         for node in (node for node in tree.body if isinstance(node, ast.ClassDef)):
             for part in others:
                 if _is_complete(node, part):

@@ -1,6 +1,6 @@
 """The flags of a manager, for a parser of its own or a project's.
 
-The names are controller-runtime's and kubebuilder's, so that Deployments and habits carry over.
+The names are those of controller-runtime and kubebuilder, so that existing Deployments work.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def _end_after(ending: threading.Event) -> None:
 def _exit(message: str, status: int | None) -> None:
     said = threading.Thread(target=logger.warning, args=("%s", message), daemon=True)
     try:
-        # In a thread of its own: whoever is stuck may hold the log's lock.
+        # In a separate thread: the blocked thread may hold the log's lock.
         said.start()
         said.join(1.0)
     except RuntimeError:  # no thread can be started so late

@@ -1,9 +1,9 @@
-"""Leader election on a Lease: of several replicas one runs controllers, and never two.
+"""Leader election on a Lease: at most one of several replicas runs the controllers.
 
 The rules and timings are client-go's. A candidate trusts no clock but its own: it remembers when it last saw the
 Lease change, and takes it over when that is longer ago than the lease's duration. The leader renews from a thread
 with an event loop of its own, so that a reconciler which blocks the manager's loop does not cost the leadership; and
-when it cannot renew in time the process ends, before anybody else may act.
+when it cannot renew in time the process ends, before another replica may act.
 
 See https://kubernetes.io/docs/concepts/architecture/leases/
 """
@@ -42,9 +42,9 @@ class LeaseTimings:
     """How fast leadership moves, in seconds.
 
     Attributes:
-        lease: How long others wait after the last renewal they saw.
-        renew: How long the leader tries to renew before it gives up; shorter than `lease`.
-        retry: Pause between two tries.
+        lease: How long others wait after the last renewal they observed.
+        renew: How long the leader retries a renewal before it gives up; shorter than `lease`.
+        retry: Pause between two attempts.
     """
 
     lease: float = 15.0
@@ -60,7 +60,7 @@ class LeaseTimings:
 
 
 class LeaderElector:
-    """Acquires a Lease, keeps it, and gives it back.
+    """Acquire a Lease, renew it, and release it.
 
     Args:
         connect: Makes a client for the thread's own event loop.
@@ -196,7 +196,7 @@ class LeaderElector:
             async with asyncio.timeout(seconds):
                 held = await self._write(client)
         except (ConflictError, AlreadyExistsError):
-            return False  # somebody else was faster; the next try sees who
+            return False  # another process was faster; the next attempt reads its Lease
         except ForbiddenError as error:
             logger.error("No permission for the Lease", extra={**self._fields(), "error": str(error)})
             return False

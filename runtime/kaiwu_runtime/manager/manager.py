@@ -54,11 +54,11 @@ _LAST_SECONDS = 9.0
 
 
 class Manager:
-    """Runs controllers.
+    """Run controllers and webhooks.
 
     Args:
-        options: How; default reads nothing but the environment's kubeconfig.
-        client: Instead of one that the options lead to, for instance one on a
+        options: The options; by default only the environment's kubeconfig is read.
+        client: A client to use instead of one for the options' kubeconfig, for instance one on a
             :class:`~kaiwu_runtime.testing.FakeTransport`; closed when the manager stops. It is used for the Lease and
             the webhooks' certificates too, and with leader election its writes are fenced: a `fence` is set on its
             transport, which is wrapped where it has no such attribute.
@@ -140,7 +140,7 @@ class Manager:
     def discover(self, *packages: ModuleType) -> None:
         """Set up every reconciler in the ``*_controller.py`` and every webhook in the ``*_webhook.py`` modules.
 
-        A mistake in one of them is reported by `run`, as one line and status 1.
+        `run` reports an error in one of them, as one line and status 1.
 
         Args:
             packages: For example ``controllers``, imported; packages below are searched too.
@@ -203,11 +203,11 @@ class Manager:
             self._run_controller(self._tasks, controller)
 
     def add(self, runnable: Runnable, *, leader_only: bool = True) -> None:
-        """Run something beside the controllers, once the caches are synced; at once when the manager runs already.
+        """Add a runnable, which runs once the caches are synced; at once if the manager runs already.
 
         Args:
-            runnable: What to run.
-            leader_only: Wait for the leadership, where leader election is enabled; False runs it on every replica.
+            runnable: The runnable.
+            leader_only: Wait for the leadership if leader election is enabled; False: run on every replica.
 
         Raises:
             ConfigurationError: The manager has stopped.
@@ -280,7 +280,7 @@ class Manager:
         Uses uvloop where it is installed.
 
         Returns:
-            0 after an orderly stop; 1 when something failed, with the reason as one line in the log.
+            0 after an orderly stop; 1 after a failure, with the reason as one line in the log.
         """
         log.configure(level=self.options.log_level, format=self.options.log_format)
         return run_to_the_end(self._main, is_reported=lambda error: error is self._ended_by)
@@ -444,7 +444,7 @@ class Manager:
         options = self.options
         if options.metrics_bind_address == OFF:
             return None
-        # Imported here: nobody who serves no metrics pays for them.
+        # Imported here: a manager without metrics does not pay for them.
         from kaiwu_runtime.metrics.controllers import Metrics  # noqa: PLC0415
         from kaiwu_runtime.metrics.server import metrics_server  # noqa: PLC0415
 
@@ -467,7 +467,7 @@ class Manager:
         return server
 
     def _check_caches(self) -> None:
-        # Once ready it stays so until the stop: a kind that is read for the first time later on is no reason to take
+        # Once ready it stays so until the stop: a kind that is first read later on must not take
         # the webhooks of this process out of service.
         if self._stop.is_set():
             raise APIConnectionError("stopping")

@@ -38,7 +38,7 @@ def stop_on_signal(stop: Callable[[], None], deadline: Deadline | None = None) -
 
     Each signal is received twice, because neither way is enough. Python's handlers run in the main thread, which hears
     of nothing while a reconciler blocks it or the kernel gives the signal to another thread. The descriptor that
-    signals are written to, read by a thread here, belongs to whoever set it last, as a handler of the loop does.
+    signals are written to, read by a thread here, belongs to the code that set it last, as a handler of the loop does.
 
     A child that is forked inside the block has the signal handling from before it: neither does its own SIGTERM stop
     the operator, nor is it deaf to it.

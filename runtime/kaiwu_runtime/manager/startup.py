@@ -30,7 +30,7 @@ async def wait_until_synced(cache: Cache, informers: Sequence[Informer], stop: a
         stop: Ends the wait.
 
     Raises:
-        ConfigurationError: Somebody has to do something first; the message says what.
+        ConfigurationError: A change is needed first; the message names it.
         APIConnectionError: The API server cannot be reached, or the cache's time is over.
     """
     if not informers:

@@ -31,7 +31,7 @@ class Supervisor:
         """Run a coroutine as a task.
 
         Args:
-            coroutine: What to run; it may return, and a cancellation that nobody asked for is a failure.
+            coroutine: What to run; it may return, and a cancellation that was not requested is a failure.
             name: The task's.
         """
         task = asyncio.create_task(self._watched(coroutine), name=name)

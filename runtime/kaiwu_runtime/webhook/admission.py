@@ -1,4 +1,4 @@
-"""What a project implements: defaulters and validators, the request they see and the refusal they raise.
+"""The interfaces that a project implements: defaulters and validators, their request and the exception for a denial.
 
 See https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/
 """
@@ -42,11 +42,11 @@ _NO_KIND, _NO_RESOURCE = GroupVersionKind(), GroupVersionResource()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserInfo:
-    """Who sent the request.
+    """The user who sent the request.
 
     Attributes:
         username: For example ``system:serviceaccount:default:builder``.
-        uid: Tells two users of one name in the course of time apart; may be empty.
+        uid: Distinguishes users of the same name over time; may be empty.
         groups: For example ``system:authenticated``.
         extra: What the authenticator adds.
     """
@@ -59,11 +59,11 @@ class UserInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionRequest:
-    """A write that the API server asks about; the objects, which may be Secrets, never show in a representation.
+    """A write to be admitted; the objects, which may be Secrets, are not shown in its representation.
 
     Attributes:
-        uid: Names this question; the answer repeats it.
-        operation: What is done.
+        uid: Identifies the request; the response repeats it.
+        operation: The operation.
         namespace: The object's namespace; empty for a cluster-scoped one.
         name: The object's name; empty while ``generateName`` has not been applied.
         kind: Kind and version of the objects below.
@@ -72,7 +72,7 @@ class AdmissionRequest:
         request_kind: What the client sent, when the API server converted it for this webhook.
         request_resource: The same for the resource.
         request_sub_resource: The same for the subresource.
-        user_info: Who asks.
+        user_info: The user who sent the request.
         dry_run: Nothing will be stored, so a webhook must have no side effects.
         object: JSON of the new object; empty for DELETE.
         old_object: JSON of the object as it is stored; empty for CREATE.
@@ -103,7 +103,7 @@ class AdmissionRequest:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason of a refusal; kubectl prints a line for each.
+    """One cause of a denial; kubectl prints a line for each.
 
     Attributes:
         field: Path of the field, for example ``spec.replicas``.
@@ -117,17 +117,17 @@ class Cause:
 
 
 class AdmissionDenied(KaiwuError):  # noqa: N818 - a refusal is an answer, not a failure
-    """Raised by a defaulter or validator that refuses the request.
+    """Raised by a defaulter or validator to deny the request.
 
     Args:
-        message: What kubectl prints.
+        message: The message that kubectl prints.
         code: HTTP status, 400 to 599; default is 422 when there are causes and 403 otherwise.
         causes: One for each wrong field.
         reason: A word for programs; default follows from the code, ``Forbidden`` for 403 for instance.
         details: Further members of the Status object's ``details``.
 
     Raises:
-        ValueError: The code is none of a failure.
+        ValueError: The code is not an error code.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class AdmissionDenied(KaiwuError):  # noqa: N818 - a refusal is an answer, not a
 
 
 class Defaulter(ABC, Generic[T]):
-    """Fills in what the author of an object left out.
+    """Fill in fields that the author of an object left out.
 
     Written as ``async def`` a method runs on the event loop and must not block it; written as ``def`` it runs in a
     thread.
@@ -165,59 +165,59 @@ class Defaulter(ABC, Generic[T]):
 
         Args:
             obj: The new object.
-            request: Who does what.
+            request: The admission request.
 
         Raises:
-            AdmissionDenied: Refuse the request.
+            AdmissionDenied: Deny the request.
         """
 
 
 class Validator(Generic[T]):
-    """Says which writes are allowed; a method that is not overridden lets everything pass, unread.
+    """Decide which writes are allowed; a method that is not overridden allows all requests without reading them.
 
     Written as ``async def`` a method runs on the event loop and must not block it; written as ``def`` it runs in a
     thread.
     """
 
     def validate_create(self, obj: T, request: AdmissionRequest) -> Awaitable[Warnings] | Warnings:
-        """Look at an object that is about to be created.
+        """Validate an object that is about to be created.
 
         Args:
             obj: The object, with defaults.
-            request: Who does it.
+            request: The admission request.
 
         Returns:
             Warnings for the user, or None.
 
         Raises:
-            AdmissionDenied: Refuse the request.
+            AdmissionDenied: Deny the request.
         """
 
     def validate_update(self, old: T, new: T, request: AdmissionRequest) -> Awaitable[Warnings] | Warnings:
-        """Look at an object that is about to be changed; removing a finalizer is an update, too.
+        """Validate an update of an object; removing a finalizer is also an update.
 
         Args:
             old: The object as it is stored.
             new: The object as it would be stored.
-            request: Who does it, and to which subresource.
+            request: The admission request, with its subresource.
 
         Returns:
             Warnings for the user, or None.
 
         Raises:
-            AdmissionDenied: Refuse the request.
+            AdmissionDenied: Deny the request.
         """
 
     def validate_delete(self, obj: T, request: AdmissionRequest) -> Awaitable[Warnings] | Warnings:
-        """Look at an object that is about to be deleted.
+        """Validate the deletion of an object.
 
         Args:
             obj: The object as it is stored.
-            request: Who does it.
+            request: The admission request.
 
         Returns:
             Warnings for the user, or None.
 
         Raises:
-            AdmissionDenied: Refuse the request.
+            AdmissionDenied: Deny the request.
         """

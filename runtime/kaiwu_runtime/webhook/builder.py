@@ -1,4 +1,4 @@
-"""Builds the webhooks of a kind in a sentence.
+"""Build the webhooks of a kind with a chain of calls.
 
 ::
 
@@ -55,7 +55,7 @@ class KindWebhooks(Generic[T]):
         return self
 
     def with_validator(self, validator: Validator[T]) -> Self:
-        """Let a validator say which writes are allowed."""
+        """Let a validator decide which writes are allowed."""
         self._validator = validator
         return self
 
@@ -94,7 +94,7 @@ class KindWebhooks(Generic[T]):
         return self
 
     def complete(self) -> None:
-        """Give the webhooks to the manager, which serves them from its start on.
+        """Add the webhooks to the manager, which serves them from its start on.
 
         Raises:
             ConfigurationError: There is nothing to serve, the kind has such a webhook already, or the manager has
@@ -133,18 +133,18 @@ class WebhookBuilder:
         self._manager = manager
 
     def for_(self, kind: type[T]) -> KindWebhooks[T]:
-        """Say which kind the webhooks are for.
+        """Set the kind of the webhooks.
 
         Args:
             kind: A project's type or a lightkube kind; with spokes, the hub version.
 
         Raises:
-            TypeError: The type stands for no resource.
+            TypeError: The type is not a Kubernetes resource.
         """
         identify(kind)
         return KindWebhooks(self._manager, kind)
 
 
 def webhook_managed_by(manager: Manager) -> WebhookBuilder:
-    """Begin the webhooks of a kind that a manager serves."""
+    """Start to build the webhooks of a kind that a manager serves."""
     return WebhookBuilder(manager)

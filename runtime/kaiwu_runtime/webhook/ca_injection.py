@@ -1,7 +1,7 @@
-"""Puts certificate authorities into webhook configurations and CustomResourceDefinitions.
+"""Write certificate authorities into webhook configurations and CustomResourceDefinitions.
 
 Neither server-side apply nor a merge patch can write one field of a list item without the others, so the changes are
-JSON patches whose ``test`` operations make sure that nobody changed the item meanwhile.
+JSON patches whose ``test`` operations make sure that the item has not changed in the meantime.
 
 See https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#contacting-the-webhook
 """

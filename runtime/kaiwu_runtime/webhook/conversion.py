@@ -1,4 +1,4 @@
-"""Converts custom resources between the versions of a kind: every version to and from one hub.
+"""Convert custom resources between the versions of a kind: every version to and from one hub.
 
 See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/
 """

@@ -1,4 +1,4 @@
-"""Runs a project's defaulters and validators for one request, and turns whatever happens into an answer."""
+"""Run a project's defaulters and validators for one request, and convert every outcome to a response."""
 
 from __future__ import annotations
 

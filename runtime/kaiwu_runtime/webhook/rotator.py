@@ -1,7 +1,7 @@
-"""Keeps a webhook server's self-signed certificate in a Secret, and everybody's trust in it current.
+"""Keep a webhook server's self-signed certificate in a Secret, and the configurations that trust it up to date.
 
 Every replica does the same: read the Secret, renew what is due, present the certificate, write the authorities into
-the webhook configurations. Who writes the Secret first wins; the others read it again.
+the webhook configurations. The first replica to write the Secret wins; the others read it again.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ class CertificateRotator:
             except KaiwuError as error:
                 self._complain("certificate", str(error))
             except Exception:
-                # Were the loop to end here, nobody would notice until the certificate expires.
+                # If the loop ended here, the failure would show only when the certificate expires.
                 logger.exception("Webhook certificates: the look at them failed")
             else:
                 self._complain("certificate", "")

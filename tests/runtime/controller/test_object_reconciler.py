@@ -187,7 +187,7 @@ async def test_the_status_is_there_and_is_written_once(rig: Rig) -> None:
 
 async def test_an_object_that_is_gone_never_reaches_the_method(rig: Rig) -> None:
     async with rig.run(LampReconciler, light):
-        await rig.client.create(ConfigMap(metadata=ObjectMeta(name="nobody", namespace=rig.namespace)))
+        await rig.client.create(ConfigMap(metadata=ObjectMeta(name="unrelated", namespace=rig.namespace)))
         await rig.create()
         await becomes(rig.status, lambda found: found.lit == 2)
         await rig.client.delete(Lamp, "a", namespace=rig.namespace)
