@@ -28,6 +28,7 @@ from kaiwu_runtime.api.markers import (
 from kaiwu_runtime.api.scalars import BytesType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator.annotations import Facts
+from kaiwu_runtime.generator.bounds import apply_bounds
 from kaiwu_runtime.generator.cel_names import cel_name
 from kaiwu_runtime.generator.limits import apply_byte_lengths
 from kaiwu_runtime.generator.schema import Schema
@@ -51,16 +52,8 @@ def apply_limits(schema: Schema, facts: Facts, where: str) -> None:
     numeric = facts.minimum is not None or facts.maximum is not None or facts.multiple_of is not None
     if numeric and kind not in {"integer", "number"} and not schema.get("x-kubernetes-int-or-string"):
         raise DefinitionError(f"{where}: ge, gt, le, lt and multiple_of apply to numbers, and this is {_spell(schema)}")
-    if facts.minimum is not None:
-        schema["minimum"] = facts.minimum[0]
-        if facts.minimum[1]:
-            schema["exclusiveMinimum"] = True
-    if facts.maximum is not None:
-        schema["maximum"] = facts.maximum[0]
-        if facts.maximum[1]:
-            schema["exclusiveMaximum"] = True
-    if facts.multiple_of is not None:
-        schema["multipleOf"] = facts.multiple_of
+    if numeric:
+        apply_bounds(schema, facts, where)
     if facts.carries(BytesType):
         apply_byte_lengths(schema, facts)
     elif facts.min_length is not None or facts.max_length is not None:

@@ -1,6 +1,7 @@
 """Check a JSON value against a structural schema, as the API server does for defaults and objects.
 
-Only the keywords of generated schemas are supported. The API server checks formats and CEL rules.
+Only the keywords of generated schemas are supported, and the formats of this package's types. The API server checks CEL
+rules.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from kaiwu_runtime.generator.schema import Schema, enumerated
+from kaiwu_runtime.generator.formats import fits
+from kaiwu_runtime.generator.schema import Schema, enumerated, is_base64
 from kaiwu_runtime.json_equality import json_equal
 from kaiwu_runtime.regexp import PatternError, matches
 
@@ -63,6 +65,9 @@ def _string(value: str, schema: Schema, at: str) -> Iterator[str]:
         yield f"{at}it is shorter than {schema['minLength']}"
     if "maxLength" in schema and len(value) > schema["maxLength"]:
         yield f"{at}it is longer than {schema['maxLength']}"
+    name = schema.get("format", "byte" if value and is_base64(schema) else "")
+    if not fits(name, value):
+        yield f"{at}{value!r} is no {name}"
     patterns = [schema["pattern"]] if "pattern" in schema else []
     patterns += [part["pattern"] for part in schema.get("allOf", ()) if "pattern" in part]
     for pattern in patterns:

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import AwareDatetime
 
 from kaiwu_runtime.api.duration import DurationType
+from kaiwu_runtime.api.json_limits import INT64_MAX
 from kaiwu_runtime.api.kube import KubeModel, is_kube_model
 from kaiwu_runtime.api.markers import Schemaless, SchemaType
 from kaiwu_runtime.api.quantity import QuantityType
@@ -99,8 +100,8 @@ def _check_numbers(facts: Facts, where: str) -> None:
     if step is not None and not (_is_number(step) and step > 0):
         raise DefinitionError(f"{where}: multiple_of={step!r} is not valid: use a number above 0")
     for name, length in (("min_length", facts.min_length), ("max_length", facts.max_length)):
-        if length is not None and (isinstance(length, bool) or not isinstance(length, int) or length < 0):
-            raise DefinitionError(f"{where}: {name}={length!r} is not valid: use an integer that is not negative")
+        if length is not None and (type(length) is not int or not 0 <= length <= INT64_MAX):
+            raise DefinitionError(f"{where}: {name}={length!r} is not valid: use an integer from 0 to 2**63 - 1")
 
 
 def _bounds(facts: Facts) -> list[tuple[str, object]]:
