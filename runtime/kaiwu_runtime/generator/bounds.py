@@ -41,7 +41,7 @@ def apply_bounds(schema: Schema, facts: Facts, where: str) -> None:
         if number:
             _bound_number(schema, word, *bound)
         else:
-            _bound_integer(schema, word, *bound, _range(facts), where)
+            _bound_integer(schema, word, bound, _range(facts), where)
     if facts.multiple_of is not None:
         schema["multipleOf"] = _step(facts.multiple_of, where)
 
@@ -51,9 +51,8 @@ def _range(facts: Facts) -> tuple[int, int]:
     return _INT32 if declared is not None and declared.format == "int32" else (INT64_MIN, INT64_MAX)
 
 
-def _bound_integer(
-    schema: Schema, word: str, bound: float, exclusive: bool, range_: tuple[int, int], where: str
-) -> None:
+def _bound_integer(schema: Schema, word: str, limit: tuple[float, bool], range_: tuple[int, int], where: str) -> None:
+    bound, exclusive = limit
     lower = word == "minimum"
     if isinstance(bound, float):
         bound, exclusive = math.ceil(bound) if lower else math.floor(bound), False

@@ -1,7 +1,7 @@
 """Formats of strings, checked as the API server checks them.
 
-It takes more than Python: an ``ipv4`` is every address with a dot in it, leading zeros included, and a ``uuid`` needs no
-dashes. ``duration`` and the formats that no type of this package has are left to it.
+It takes more than Python: an ``ipv4`` is every address with a dot in it, leading zeros included, and a ``uuid`` needs
+no dashes. ``duration`` and the formats that no type of this package has are left to it.
 
 See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation
 """
