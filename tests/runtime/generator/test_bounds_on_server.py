@@ -26,14 +26,14 @@ BOUNDS: list[Any] = [
     -(2**63),
     2**64,
 ]
-INTEGERS: list[float] = [bound for bound in BOUNDS if isinstance(bound, int) and -(2**63) <= bound < 2**63] + [
+INTEGERS: list[Any] = [bound for bound in BOUNDS if isinstance(bound, int) and -(2**63) <= bound < 2**63] + [
     1,
     -1,
     2,
     -2,
 ]
-SMALL: list[float] = [value for value in INTEGERS if -(2**31) <= value < 2**31]
-FLOATS: list[float] = [value for value in INTEGERS if abs(value) <= 2**53] + [
+SMALL: list[Any] = [value for value in INTEGERS if -(2**31) <= value < 2**31]
+FLOATS: list[Any] = [value for value in INTEGERS if abs(value) <= 2**53] + [
     0.5,
     -0.5,
     1.5,
