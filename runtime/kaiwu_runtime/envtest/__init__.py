@@ -1,4 +1,4 @@
-"""A real Kubernetes API server for tests and for trying things out, without a cluster, a container or root.
+"""A real Kubernetes API server for tests and experiments, without a cluster, containers or root.
 
     from kaiwu_runtime.envtest import ControlPlane
 
@@ -12,12 +12,12 @@
         control_plane.kill_apiserver()               # and stop_apiserver, pause, resume, compact_etcd
         control_plane.start_apiserver()              # on the same port
 
-In a test suite, ``pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]`` gives the fixtures
+In a test suite, ``pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]`` provides the fixtures
 ``control_plane``, ``kubeconfig``, ``namespace`` and ``install_crds``. From a shell,
 ``python -m kaiwu_runtime.envtest`` has ``setup``, ``path``, ``up`` and ``down``.
 
-The programs are looked for in KUBEBUILDER_ASSETS, on PATH and in the cache; ``setup`` downloads or builds
-them once.
+The programs are searched for in KUBEBUILDER_ASSETS, on PATH and in the cache; ``setup`` downloads or builds them
+once.
 """
 
 from kaiwu_runtime.envtest.background import Background, down, status, up

@@ -75,7 +75,7 @@ def up(
         progress: Receives what is being done.
 
     Raises:
-        ControlPlaneError: It cannot be started, or one runs that is not what is asked for.
+        ControlPlaneError: It cannot be started, or one with other options runs already.
     """
     directory = _directory()
     _make_private(directory)
@@ -127,7 +127,7 @@ def status() -> Background | None:
 
 
 def _make_private(directory: Path) -> None:
-    """Close the directory to other users: what lies in it is obeyed by the next command."""
+    """Close the directory to other users, because the next command trusts its content."""
     try:
         make_private(directory)
     except OSError as error:

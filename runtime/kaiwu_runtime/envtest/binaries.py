@@ -1,7 +1,7 @@
-"""The programs of a control plane, and where they are looked for without changing anything.
+"""Find the programs of a control plane on this machine, without changing anything.
 
-The order is ``KUBEBUILDER_ASSETS``, ``PATH``, the cache. What is in none of them is obtained by
-:mod:`kaiwu_runtime.envtest.setup`.
+The order is ``KUBEBUILDER_ASSETS``, ``PATH``, the cache. Missing programs are obtained by
+:mod:`kaiwu_runtime.envtest.provision`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Binaries:
 
 @dataclass(slots=True)
 class Attempts:
-    """Every place that was tried, and why it did not do."""
+    """All sources that were tried, and the reason why each failed."""
 
     rows: list[tuple[str, str]] = field(default_factory=list)
 
@@ -71,8 +71,8 @@ class Attempts:
         """Return the error that lists everything.
 
         Args:
-            wanted: What was looked for.
-            advice: What the user can do.
+            wanted: The missing programs.
+            advice: How the user can solve the problem.
         """
         width = max((len(place) for place, _ in self.rows), default=0)
         lines = [f"  {place.ljust(width)}  {reason}" for place, reason in self.rows]
@@ -83,7 +83,7 @@ def system() -> str:
     """Return this machine's name in an envtest archive, for example ``linux-amd64``.
 
     Raises:
-        ControlPlaneError: There is no Kubernetes for this machine.
+        ControlPlaneError: Kubernetes is not available for this machine.
     """
     name, machine = platform.system().lower(), platform.machine().lower()
     if name not in {"linux", "darwin"} or machine not in _ARCHITECTURES:
@@ -187,7 +187,7 @@ def locate(*, version: str | None = None, controller_manager: bool = False) -> B
         controller_manager: Whether kube-controller-manager is needed too.
 
     Raises:
-        ControlPlaneError: They are in none of the places; the message lists them.
+        ControlPlaneError: No source has them; the message lists the sources.
     """
     attempts, wanted = Attempts(), requested_version(version)
     found = find(attempts, wanted, controller_manager=controller_manager)

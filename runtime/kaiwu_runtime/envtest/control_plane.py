@@ -1,4 +1,4 @@
-"""A Kubernetes control plane for tests: etcd, kube-apiserver and, when asked for, kube-controller-manager."""
+"""A Kubernetes control plane for tests: etcd, kube-apiserver and, optionally, kube-controller-manager."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _TOKEN_SECONDS = 24 * 3600  # longer than a debugger is left open
 
 
 class ControlPlane:
-    """etcd and kube-apiserver on free ports of loopback; several control planes can run at once.
+    """Run etcd and kube-apiserver on free ports of loopback; several control planes can run at once.
 
-    A context manager. Everything ends with :meth:`stop`, or when this process ends, however it ends.
+    A context manager. :meth:`stop` stops all programs, and so does the end of this process, however it ends.
 
     Args:
         controller_manager: Also run kube-controller-manager: namespaces are then really deleted, owned
@@ -42,7 +42,7 @@ class ControlPlane:
         version: Kubernetes version such as ``1.37``; default the one found.
         binaries: The programs; default what :func:`~kaiwu_runtime.envtest.locate` finds.
         api_server_flags: Flags appended to kube-apiserver's command line.
-        start_timeout: Seconds until a control plane that does not get ready is given up.
+        start_timeout: Maximum seconds to wait until the control plane is ready.
         directory: An empty or missing directory to work in, closed to other users and removed at the end;
             default a new temporary one.
 
@@ -109,7 +109,7 @@ class ControlPlane:
             shutil.rmtree(directory, ignore_errors=True)
 
     def detach(self) -> int:
-        """Let the control plane outlive this process, and return the process id whose SIGTERM ends it."""
+        """Let the control plane outlive this process, and return the id of the process to stop with SIGTERM."""
         processes = self._running()
         processes.detach()
         return processes.pid
@@ -171,7 +171,7 @@ class ControlPlane:
         Args:
             name: Name of the service account.
             namespace: Its namespace, which must exist.
-            audiences: Who is to accept the token; default the API server.
+            audiences: Audiences of the token; default: the API server.
             seconds: Lifetime; the API server accepts 600 and above.
 
         Raises:
@@ -191,8 +191,8 @@ class ControlPlane:
         """Return a kubeconfig for the service account of a project, with the roles it is deployed with.
 
         Applies the ServiceAccount, the Roles, ClusterRoles and bindings of a kustomization that are about it, as
-        ``make deploy`` does, and waits until the API server grants them. So a test runs an operator with nothing but
-        the permissions that its manifests declare.
+        ``make deploy`` does, and waits until the API server grants them. So a test runs an operator with exactly the
+        permissions that its manifests declare.
 
         Args:
             path: Folder of the kustomization, for example ``config/rbac``, or a YAML file.
@@ -215,7 +215,7 @@ class ControlPlane:
         return str(self.rest.object("POST", "/api/v1/namespaces", body)["metadata"]["name"])
 
     def delete_namespace(self, name: str) -> None:
-        """Ask for the deletion of a namespace; it takes the controller manager to empty and remove it."""
+        """Request the deletion of a namespace; only the controller manager empties and removes it."""
         self.rest.object("DELETE", f"/api/v1/namespaces/{name}")
 
     def install_crds(self, *paths: str | Path, timeout: float = 30.0) -> list[str]:

@@ -1,4 +1,4 @@
-"""Installs CustomResourceDefinitions and waits until they are served."""
+"""Install CustomResourceDefinitions and wait until they are served."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _definitions(file: Path) -> Iterator[dict[str, Any]]:
 
 
 def _check(file: Path, definition: dict[str, Any]) -> None:
-    """Reject what cannot be sent; everything else is for the API server to judge."""
+    """Reject definitions that cannot be sent; the API server validates all others."""
     metadata = definition.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     if not isinstance(name, str) or not name:

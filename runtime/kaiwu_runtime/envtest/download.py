@@ -1,4 +1,4 @@
-"""Downloads the official envtest archive, whose index gives every archive's address and SHA-512.
+"""Download the official envtest archive, whose index has the address and SHA-512 of every archive.
 
 The index is envtest-releases.yaml of kubernetes-sigs/controller-tools, the one that setup-envtest reads.
 See https://book.kubebuilder.io/reference/envtest
@@ -62,7 +62,7 @@ _Result = TypeVar("_Result")
 
 
 class _NetworkError(ControlPlaneError):
-    """Something that another attempt may not meet."""
+    """A failure that another attempt may not have."""
 
 
 def download(index: str, wanted: str | None, directory: Path, progress: Progress) -> tuple[str, list[Path]]:
@@ -79,7 +79,7 @@ def download(index: str, wanted: str | None, directory: Path, progress: Progress
         The version, and the paths of the programs, which have been seen to run.
 
     Raises:
-        ControlPlaneError: There is no such archive, or it could not be had, or it is not what the index says.
+        ControlPlaneError: There is no such archive, it cannot be downloaded, or it does not match the index.
     """
     progress(Step(f"reading the index of envtest archives {_shown(index)}"))
     version, url, sha512 = _choose(_read_index(index), index, wanted)

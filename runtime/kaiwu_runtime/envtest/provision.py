@@ -1,4 +1,4 @@
-"""Obtains the programs when they are not on this machine: a download first, a build second."""
+"""Obtain the programs if they are not on this machine: by a download, else by a build."""
 
 from __future__ import annotations
 
@@ -61,8 +61,7 @@ def setup(
         The programs; their ``place`` says where they came from.
 
     Raises:
-        ControlPlaneError: They could not be had; the message lists every place, why it failed, and what to
-            do.
+        ControlPlaneError: All sources failed; the message lists each source, its reason, and what to do.
     """
     wanted = requested_version(version)
     attempts = Attempts()

@@ -62,7 +62,7 @@ def pytest_runtest_call(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_fixture_setup() -> Generator[None, object, object]:
-    """Report a mistake in the project that a fixture meets, for example a manager that cannot start, as one line."""
+    """Report an error of the project in a fixture, for example a manager that cannot start, in one line."""
     try:
         return (yield)
     except ConfigurationError as error:
