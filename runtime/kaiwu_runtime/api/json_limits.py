@@ -37,6 +37,7 @@ _INNER = (
     "lax_schema",
     "strict_schema",
 )
+_COLLECTIONS = frozenset({"list", "set", "frozenset", "tuple"})
 _WRAPPERS = frozenset({"function-after", "function-before", "function-wrap", "nullable", "default"})
 _LIMITED = dict.fromkeys(
     ("int", "float", "decimal", "datetime", "date", "time", "timedelta"), _NUMERIC
@@ -85,6 +86,10 @@ def _adapt(schema: dict[str, Any], where: str) -> None:
         _check_limit(schema, where)
     if kind == "int":
         _bound(schema)
+    elif kind in _COLLECTIONS:
+        # A list of a megabyte may have a million items that do not fit: pydantic would describe each, in half a
+        # gigabyte, while the event loop stands still.
+        schema.setdefault("fail_fast", True)
     elif kind == "any" and "serialization" not in schema:
         schema["serialization"] = core_schema.plain_serializer_function_ser_schema(
             whole_numbers, when_used="json-unless-none"

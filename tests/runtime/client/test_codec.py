@@ -237,8 +237,8 @@ def test_unknown_fields_are_ignored() -> None:
         ),
         pytest.param(
             Boat,
-            {"spec": {"sails": [{"area": "x"}] * 5}},
-            r"^Boat: spec\.sails\.0\.area: .*; spec\.sails\.2\.area: .* and 2 more$",
+            {"spec": {"rigging": dict.fromkeys("abcde", 1)}},
+            r"^Boat: spec\.rigging\.a: .*; spec\.rigging\.c: .* and 2 more$",
             id="many fields, no name",
         ),
         pytest.param(
