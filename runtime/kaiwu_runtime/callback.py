@@ -15,13 +15,11 @@ from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar
 
 from kaiwu_runtime import fork
+from kaiwu_runtime.error_text import one_line
+from kaiwu_runtime.errors import CallbackError
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class CallbackError(Exception):
-    """A callback raised an exception that ends tasks or processes; ``__cause__`` is that exception."""
 
 
 def contained(error: BaseException) -> Exception:
@@ -89,11 +87,3 @@ def _current_task() -> asyncio.Task[object] | None:
         return asyncio.current_task()
     except RuntimeError:  # no event loop: the interpreter is closing coroutines at exit
         return None
-
-
-def one_line(error: BaseException) -> str:
-    """Return the text of an exception in one line; empty if its class fails to give one."""
-    try:
-        return " ".join(str(error).split())
-    except BaseException:  # noqa: BLE001 - an exception class of the user's
-        return ""

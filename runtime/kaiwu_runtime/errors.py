@@ -137,6 +137,10 @@ class ControlPlaneError(KaiwuError):
     """envtest could not find, build, start or stop a control plane."""
 
 
+class CallbackError(Exception):
+    """A callback raised an exception that ends tasks or processes; the cause says which."""
+
+
 class APIError(KaiwuError):
     """A request to the API server failed."""
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from kaiwu_runtime.error_text import one_line
+
 _MAX_VALUES = 5_000_000
 _MAX_DEPTH = 400
 _INDENTED = re.compile(rf"^[ \-?]{{{_MAX_DEPTH}}}", re.MULTILINE)
@@ -93,7 +95,7 @@ def read_manifests(data: bytes) -> list[dict[str, Any]]:
     except ManifestError:
         raise
     except yaml.YAMLError as error:
-        raise ManifestError(f"is not YAML: {' '.join(str(error).split())}") from None
+        raise ManifestError(f"is not YAML: {one_line(error)}") from None
     except RecursionError:
         raise ManifestError("is nested too deeply") from None
     except (TypeError, ValueError) as error:

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 from kaiwu_runtime import log
 from kaiwu_runtime.api import APIModel, CustomResource, ObjectKey, resource
 from kaiwu_runtime.api.conditions import Condition, set_condition
-from kaiwu_runtime.controller.failure import describe
+from kaiwu_runtime.error_text import describe
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.manager.startup import explain
 from kaiwu_runtime.redaction import is_secret_name, redact

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from kaiwu_runtime.error_text import invalid_fields
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -62,12 +64,7 @@ def _invalid(error: Any) -> str:  # noqa: ANN401 - a pydantic.ValidationError
             f"{error.title}() lacks the required {field} {names}: drop the default {error.title}(), or "
             f"give {names} a default in {error.title}"
         )
-    lines = [f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found]
-    return (
-        f"{error.title}: "
-        + "; ".join(lines[:_MOST])
-        + (f" and {len(lines) - _MOST} more" if len(lines) > _MOST else "")
-    )
+    return f"{error.title}: {invalid_fields(found)}"
 
 
 def _model_being_made(trace: TracebackType | None) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from kaiwu_runtime.api.identity import ObjectKey
 from kaiwu_runtime.cache.object import CachedObject
-from kaiwu_runtime.callback import contained, one_line
+from kaiwu_runtime.callback import contained
+from kaiwu_runtime.error_text import one_line
 from kaiwu_runtime.errors import DecodeError
 
 logger = logging.getLogger(__name__)

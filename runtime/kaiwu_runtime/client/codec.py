@@ -18,7 +18,7 @@ import msgspec
 
 from kaiwu_runtime.api.identity import identify, type_meta
 from kaiwu_runtime.api.times import has_micro_time, to_builtins
-from kaiwu_runtime.callback import CallbackError, contained, one_line
+from kaiwu_runtime.callback import contained
 from kaiwu_runtime.client.empty_fields import without_empty
 from kaiwu_runtime.client.pydantic_models import (
     dump_model,
@@ -27,7 +27,8 @@ from kaiwu_runtime.client.pydantic_models import (
     is_validation_error,
     validate_model,
 )
-from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.error_text import invalid_fields, one_line
+from kaiwu_runtime.errors import CallbackError, DecodeError
 from kaiwu_runtime.rest.deep_json import members
 
 T = TypeVar("T")
@@ -246,9 +247,7 @@ def _reason(error: Exception) -> str:
     if is_validation_error(error):
         if error.error_count() > MAX_DESCRIBED_ERRORS:
             return f"{error.error_count()} values do not fit the type"
-        found = error.errors(include_url=False, include_input=False, include_context=False)
-        lines = [f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found]
-        return "; ".join(lines[:3]) + (f" and {len(lines) - 3} more" if len(lines) > 3 else "")
+        return invalid_fields(error.errors(include_url=False, include_input=False, include_context=False))
     if isinstance(error, RecursionError) and "deserializing" in str(error):
         return f"nested too deeply to be read ({error})"
     if isinstance(error, msgspec.MsgspecError | UnicodeDecodeError):

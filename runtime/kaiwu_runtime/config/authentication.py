@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from kaiwu_runtime.error_text import reason
 from kaiwu_runtime.errors import CredentialsError
 
 if TYPE_CHECKING:
@@ -143,4 +144,4 @@ class TokenFileAuthentication:
 def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "is not ASCII text"  # not the codec's own words, which show bytes of the token
-    return getattr(error, "strerror", "") or str(error)
+    return reason(error)

@@ -18,6 +18,7 @@ import msgspec
 
 from kaiwu_runtime.config.exec_credentials import ExecStatus, shared_credentials
 from kaiwu_runtime.config.exec_process import run_plugin
+from kaiwu_runtime.error_text import one_line
 from kaiwu_runtime.errors import ConfigurationError, CredentialsError
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class ExecAuthentication:
             if isinstance(error, CredentialsError):
                 raise
             # Whatever it is, it must not end what only wanted to send a request.
-            said = " ".join(str(error).split())
+            said = one_line(error)
             if not isinstance(error, ConfigurationError):
                 said = f"{type(error).__name__}: {said}"
             raise CredentialsError(f"exec plugin {self._entry.command}: {said}") from error

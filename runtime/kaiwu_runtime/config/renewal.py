@@ -13,6 +13,7 @@ from typing import NamedTuple
 from kaiwu_runtime.config.authentication import Authentication, StaticAuthentication
 from kaiwu_runtime.config.credentials import Credentials
 from kaiwu_runtime.config.rotation import PERIOD_SECONDS, Rotation
+from kaiwu_runtime.error_text import summary
 from kaiwu_runtime.errors import CredentialsError
 
 logger = logging.getLogger(__name__)
@@ -141,7 +142,7 @@ class CredentialRenewal:
         except CredentialsError:
             raise
         except Exception as error:
-            said = " ".join(str(error).split()) or type(error).__name__
+            said = summary(error)
             raise CredentialsError(f"cannot renew the credentials: {said}") from error
         return renewed
 

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from kaiwu_runtime.error_text import summary
+
 if TYPE_CHECKING:
     import ssl
     from pathlib import Path
@@ -77,7 +79,7 @@ class Rotation:
             fresh.keep_sources(credentials)
             context = fresh.tls_context()
         except Exception as error:  # noqa: BLE001 - whatever a half-written file leads to, the present ones are good
-            self._complain(" ".join(str(error).split()) or type(error).__name__)
+            self._complain(summary(error))
             return False, None
         self._complain("")
         self._stamp = stamp

@@ -21,12 +21,13 @@ from kaiwu_runtime.client.client import Client
 from kaiwu_runtime.controller import failure
 from kaiwu_runtime.controller.blocking import BlockingDetector
 from kaiwu_runtime.controller.decode_failures import DecodeFailureReporter
-from kaiwu_runtime.controller.failure import OUTAGES, describe, is_panic, meaning
+from kaiwu_runtime.controller.failure import OUTAGES, is_panic, meaning
 from kaiwu_runtime.controller.reconciler import Reconciler
 from kaiwu_runtime.controller.request import Request, Result
 from kaiwu_runtime.controller.source import ChannelSource, Source
 from kaiwu_runtime.controller.threaded_client import ThreadedClient
 from kaiwu_runtime.controller.threads import WorkerThreads
+from kaiwu_runtime.error_text import describe
 from kaiwu_runtime.errors import ConflictError, DecodeError, RetryAfter, TerminalError
 from kaiwu_runtime.queue import QueueMetrics, QueueShutDown, RateLimiter, WorkQueue
 

@@ -11,18 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
-from kaiwu_runtime.callback import CallbackError, one_line
 from kaiwu_runtime.errors import (
     APIConnectionError,
+    CallbackError,
     ConflictError,
     DecodeError,
-    KaiwuError,
     RetryAfter,
     ServerError,
     TerminalError,
     TooManyRequestsError,
 )
-from kaiwu_runtime.redaction import redact
 
 E = TypeVar("E", bound=BaseException)
 
@@ -105,29 +103,6 @@ def is_panic(error: BaseException) -> bool:
     if isinstance(error, RuntimeError) and isinstance(error.__cause__, StopIteration | StopAsyncIteration):
         return True  # how Python reports the StopIteration that left a coroutine
     return isinstance(error, _PANICS) and type(error).__module__ == "builtins"
-
-
-def describe(error: BaseException, *, depth: int = 3) -> str:
-    """Return an error and what caused it, in one line, the causes last.
-
-    Args:
-        error: The exception.
-        depth: How many groups inside groups are spelled out.
-    """
-    parts: list[str] = []
-    current: BaseException | None = error
-    while current is not None and len(parts) < 8:
-        if isinstance(current, CallbackError) and current.__cause__ is not None:
-            current = current.__cause__
-        text = one_line(current)
-        if not isinstance(current, KaiwuError) or not text:
-            text = f"{type(current).__name__}: {text}" if text else type(current).__name__
-        if isinstance(current, BaseExceptionGroup) and depth > 0:
-            members = [describe(member, depth=depth - 1) for member in current.exceptions[:3]]
-            text += f" [{'; '.join(members)}{'; ...' if len(current.exceptions) > 3 else ''}]"
-        parts.append(text)
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-    return redact("; caused by ".join(parts))
 
 
 def fingerprint(error: BaseException) -> int:

@@ -33,6 +33,7 @@ from kaiwu_runtime.envtest.binaries import (
     version_matches,
 )
 from kaiwu_runtime.envtest.progress import Step
+from kaiwu_runtime.error_text import reason
 from kaiwu_runtime.errors import ControlPlaneError
 
 if TYPE_CHECKING:
@@ -357,7 +358,5 @@ def _one_line(value: object) -> str:
 
 
 def _reason(error: Exception) -> str:
-    inner = getattr(error, "reason", error)
-    if isinstance(inner, TimeoutError):
-        return "timed out"
-    return getattr(inner, "strerror", None) or str(inner) or type(inner).__name__
+    inner = getattr(error, "reason", error)  # urllib's URLError has what it wraps there, or a text
+    return reason(inner) if isinstance(inner, BaseException) else str(inner)

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from kaiwu_runtime.error_text import reason
 from kaiwu_runtime.generator.crd import CustomResourceDefinition
 from kaiwu_runtime.generator.json_validation import violations
 
@@ -39,7 +40,7 @@ def sample_problems(folder: Path, crds: Iterable[CustomResourceDefinition]) -> I
         try:
             documents = _documents(file)
         except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            yield f"{file} cannot be read: {_one_line(error)}"
+            yield f"{file} cannot be read: {reason(error)}"
             continue
         for document in documents:
             if not isinstance(document, dict) or str(document.get("apiVersion")).rpartition("/")[0] not in groups:
@@ -64,7 +65,3 @@ def _documents(file: Path) -> list[Any]:
     if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_LOADER)) > _MAX_ALIASES:
         raise ValueError(f"it has more than {_MAX_ALIASES} YAML aliases")
     return list(yaml.load_all(text, Loader=_LOADER))
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(getattr(error, "strerror", None) or error or type(error).__name__).split())

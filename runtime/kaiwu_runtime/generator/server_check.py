@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from kaiwu_runtime.error_text import one_line
 from kaiwu_runtime.errors import APIError, DefinitionError
 from kaiwu_runtime.generator.crd import CustomResourceDefinition
 
@@ -45,5 +46,4 @@ async def _check(crds: Sequence[CustomResourceDefinition]) -> None:
                     content_type=_APPLY,
                 )
             except APIError as error:
-                text = " ".join(str(error).split())
-                raise DefinitionError(f"--server: the API server rejects {name}: {text}") from None
+                raise DefinitionError(f"--server: the API server rejects {name}: {one_line(error)}") from None

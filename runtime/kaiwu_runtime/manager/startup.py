@@ -9,6 +9,7 @@ from typing import Any
 
 from kaiwu_runtime.cache.cache import Cache
 from kaiwu_runtime.cache.informer import Informer
+from kaiwu_runtime.error_text import one_line
 from kaiwu_runtime.errors import (
     APIConnectionError,
     CredentialsError,
@@ -82,7 +83,7 @@ async def _all_synced(cache: Cache, informers: Sequence[Informer]) -> None:
 
 def explain(error: KaiwuError) -> str:
     """Return what stopped a manager, and what to do about it, in one line."""
-    text = redact(" ".join(str(error).split()))
+    text = redact(one_line(error))
     if isinstance(error, UnauthorizedError):
         return f"the API server does not accept the credentials: {text}; check the kubeconfig's user or token"
     if isinstance(error, CredentialsError):

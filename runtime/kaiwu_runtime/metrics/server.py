@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from kaiwu_runtime import callback
 from kaiwu_runtime.client.client import Client
-from kaiwu_runtime.controller.failure import describe
+from kaiwu_runtime.error_text import describe
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.metrics.token_authorizer import TokenAuthorizer, TooManyQuestionsError
 from kaiwu_runtime.serving.address import parse_address

@@ -14,6 +14,8 @@ from typing import cast
 
 import httptools
 
+from kaiwu_runtime.error_text import reason
+
 HIGH_WATER = 1 << 20
 """Bytes of a streamed answer that wait for their reader before the server is made to wait."""
 
@@ -180,7 +182,7 @@ class Connection(asyncio.Protocol):
             self._complete, self._keep = True, False
             self._wake()
             return
-        self._error = BrokenConnectionError(_reason(exc))
+        self._error = BrokenConnectionError("the server closed the connection" if exc is None else reason(exc))
         self._wake()
 
     # httptools' side
@@ -268,9 +270,3 @@ class Connection(asyncio.Protocol):
             self._error = BrokenConnectionError(reason)
         self._wake()
         self.abort()
-
-
-def _reason(error: Exception | None) -> str:
-    if error is None:
-        return "the server closed the connection"
-    return getattr(error, "reason", "") or getattr(error, "strerror", "") or str(error) or type(error).__name__

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import random
-import socket
-import ssl
 from typing import Any
 
 import msgspec
@@ -44,19 +41,6 @@ def pause_before_retry(error: APIStatusError) -> float | None:
 def is_broken(cause: BaseException | None) -> bool:
     """Return whether an established connection broke, unlike a refused connection, a bad certificate or a time-out."""
     return isinstance(cause, BrokenConnectionError)
-
-
-def reason(error: BaseException) -> str:
-    """Return in a few words why there was no response."""
-    if isinstance(error, TimeoutError):
-        return "timed out"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the server's certificate is not trusted: {error.verify_message or error}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS: {error.reason or error}"
-    if isinstance(error, OSError) and error.errno and not isinstance(error, socket.gaierror):
-        return os.strerror(error.errno)  # "Connection refused"; asyncio's own words are "Connect call failed"
-    return getattr(error, "strerror", "") or str(error) or type(error).__name__
 
 
 def _retry_after(response: Response) -> float | None:

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 from kaiwu_runtime.config.credentials import Credentials
 from kaiwu_runtime.config.renewal import CredentialRenewal, Sent
+from kaiwu_runtime.error_text import reason
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIStatusError,
@@ -32,7 +33,7 @@ from kaiwu_runtime.errors import (
 from kaiwu_runtime.request_body import json_body, yaml_body
 from kaiwu_runtime.rest.connection import Connection, Response
 from kaiwu_runtime.rest.connection_pool import ConnectionPool
-from kaiwu_runtime.rest.failure import CONNECTION_ERRORS, is_broken, pause_before_retry, reason, refusal
+from kaiwu_runtime.rest.failure import CONNECTION_ERRORS, is_broken, pause_before_retry, refusal
 from kaiwu_runtime.rest.lines import LineSplitter
 from kaiwu_runtime.rest.paths import quoted
 from kaiwu_runtime.rest.transport import JSON

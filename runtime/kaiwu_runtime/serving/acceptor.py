@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from socket import socket as Socket  # noqa: N812 - a class
 from typing import cast
 
+from kaiwu_runtime.error_text import summary
+
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 0.5
@@ -230,8 +232,7 @@ class Acceptor:
             )
         except (OSError, ValueError) as error:  # a peer that speaks no TLS, an old one, or none in time
             self.discard(connection)
-            text = " ".join(str(error).split())
-            logger.debug("A connection failed", extra={"port": self._name, "error": text or type(error).__name__})
+            logger.debug("A connection failed", extra={"port": self._name, "error": summary(error)})
             # The frames hold the error and the error its frames, and with them 256 KiB of the TLS protocol's buffer,
             # until the garbage collector comes.
             error.__traceback__ = error.__context__ = None

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from kaiwu_runtime import callback
+from kaiwu_runtime.error_text import summary
 from kaiwu_runtime.redaction import redact
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ async def _failure(check: Check) -> str:
         if outcome is not None:
             await callback.wait(outcome)
     except Exception as error:  # noqa: BLE001 - whatever a check raises is its answer
-        return redact(callback.one_line(error)) or type(error).__name__
+        return redact(summary(error))
     return ""
 
 

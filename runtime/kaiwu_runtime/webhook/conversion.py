@@ -18,7 +18,8 @@ from kaiwu_runtime import log
 from kaiwu_runtime.api.identity import ResourceIdentity, identify
 from kaiwu_runtime.callback import contained
 from kaiwu_runtime.client.codec import decode, describe, encode
-from kaiwu_runtime.controller import failure
+from kaiwu_runtime.error_text import describe as describe_error
+from kaiwu_runtime.error_text import one_line
 from kaiwu_runtime.errors import ConfigurationError, ConversionError, DecodeError
 from kaiwu_runtime.webhook.review import open_review
 
@@ -199,10 +200,10 @@ class Conversions:
                 converted = _through_hub(versions, source, target, decode(source, data))
                 return _assemble(encode(converted), header, identify(target))
             except DecodeError as error:
-                raise ConversionError(" ".join(str(error).split())) from error
+                raise ConversionError(one_line(error)) from error
             except BaseException as raised:  # noqa: BLE001 - see callback
                 reason = contained(raised)
-                raise ConversionError(f"{name} to {desired}: {failure.describe(reason)}") from reason
+                raise ConversionError(f"{name} to {desired}: {describe_error(reason)}") from reason
 
 
 def _decode_request(body: bytes | bytearray) -> _Request:

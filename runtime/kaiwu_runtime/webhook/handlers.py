@@ -13,7 +13,8 @@ from kaiwu_runtime import log
 from kaiwu_runtime.api.identity import ObjectKey, identify
 from kaiwu_runtime.callback import contained, is_delivered
 from kaiwu_runtime.client.codec import decode, encode
-from kaiwu_runtime.controller.failure import describe, find
+from kaiwu_runtime.controller.failure import find
+from kaiwu_runtime.error_text import describe, one_line
 from kaiwu_runtime.errors import DecodeError
 from kaiwu_runtime.redaction import redact
 from kaiwu_runtime.webhook.admission import (
@@ -218,7 +219,7 @@ def _decode(kind: type[T], request: AdmissionRequest, member: str) -> T:
         return decode(kind, data)
     except DecodeError as error:
         prefix = "the stored object, " if member == "oldObject" else ""
-        raise AdmissionDenied(f"{prefix}{' '.join(str(error).split())}", code=422) from error
+        raise AdmissionDenied(f"{prefix}{one_line(error)}", code=422) from error
 
 
 def _refusal(request: AdmissionRequest, denied: AdmissionDenied) -> AdmissionResponse:
@@ -231,7 +232,7 @@ def _refusal(request: AdmissionRequest, denied: AdmissionDenied) -> AdmissionRes
                 {"field": cause.field, "message": redact(cause.message), "reason": cause.reason}
                 for cause in denied.causes
             ]
-    message = redact(" ".join(str(denied).split()))
+    message = redact(one_line(denied))
     return AdmissionResponse(allowed=False, code=denied.code, message=message, reason=denied.reason, details=details)
 
 

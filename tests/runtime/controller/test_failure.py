@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.callback import CallbackError, contained
-from kaiwu_runtime.controller.failure import describe, fingerprint, is_panic, meaning
+from kaiwu_runtime.callback import contained
+from kaiwu_runtime.controller.failure import fingerprint, is_panic, meaning
+from kaiwu_runtime.error_text import describe
 from kaiwu_runtime.errors import (
     APIConnectionError,
+    CallbackError,
     ConflictError,
     NotFoundError,
     ServerError,

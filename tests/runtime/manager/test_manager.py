@@ -20,9 +20,8 @@ from lightkube.resources.core_v1 import ConfigMap, Secret
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
 from kaiwu_runtime.cache import Informer
-from kaiwu_runtime.callback import CallbackError
 from kaiwu_runtime.controller import ControllerBuilder
-from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.errors import CallbackError, ConfigurationError
 from kaiwu_runtime.metrics.controllers import Metrics
 from kaiwu_runtime.rest.http_transport import HTTPTransport
 from kaiwu_runtime.rest.transport import Transport
