@@ -126,7 +126,7 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
 
 
 def _without_managed_fields(raw: bytes, value: bytes) -> bytes:
-    """Cut out metadata.managedFields, where it stands as the API server writes it; else write the object anew."""
+    """Cut out metadata.managedFields, where the API server writes it; otherwise serialize the object again."""
     begin = raw.find(_MANAGED_FIELDS)
     end = begin + len(_MANAGED_FIELDS) + len(value)
     if begin > 0 and raw.startswith(value, begin + len(_MANAGED_FIELDS)) and raw.count(_MANAGED_FIELDS) == 1:

@@ -1,7 +1,7 @@
-"""What pydantic's own dump would get wrong for Kubernetes: type fields, and defaults that were filled in place.
+"""Correct pydantic's serialization for Kubernetes: type fields, and defaults that were filled in place.
 
 ``exclude_unset`` is what server-side apply needs (send what was set), but pydantic does not count
-``status.conditions.append(...)`` on a default list as setting it, and would drop the condition in silence.
+``status.conditions.append(...)`` on a default list as setting it, and would silently drop the condition.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every reader of objects offers, be it the API server or a cache."""
+"""The protocol of readers of objects: a client of the API server, or a cache."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Reader(Protocol):
             namespace: Its namespace; ignored for a cluster-scoped kind.
 
         Raises:
-            NotFoundError: There is none of that name.
+            NotFoundError: There is no object of that name.
             DecodeError: It does not fit the type.
-            APIError: The API server refused or gave no answer.
+            APIError: The API server rejected the request or gave no response.
         """
 
     async def list(
@@ -39,5 +39,5 @@ class Reader(Protocol):
 
         Raises:
             DecodeError: An object does not fit the type; `decoded` has the others.
-            APIError: The API server refused or gave no answer.
+            APIError: The API server rejected the request or gave no response.
         """

@@ -1,12 +1,12 @@
-"""What a write says beside the object: field manager, dry run, field validation, preconditions."""
+"""Options of a write: field manager, dry run, field validation, preconditions."""
 
 from __future__ import annotations
 
 from typing import Any, Literal
 
 FieldValidation = Literal["", "Strict", "Warn", "Ignore"]
-"""What the API server does about fields that it does not know, and fields that come twice: refuse the request, log a
-warning, or drop them in silence. Empty leaves it to the server, which warns.
+"""How the API server handles unknown and duplicate fields: reject the request, send a warning, or drop them silently.
+Empty uses the server's default, which is a warning.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validation
 """
@@ -21,7 +21,7 @@ def write_params(*, field_manager: str, field_validation: FieldValidation, dry_r
     """Return the query of a write.
 
     Raises:
-        ValueError: There is no such validation.
+        ValueError: The field validation is not valid.
     """
     if field_validation not in _VALIDATIONS:
         raise ValueError(f"invalid field validation {field_validation!r}: use Strict, Warn or Ignore")

@@ -1,4 +1,4 @@
-"""Subresources: which path a request for one has, and what is sent to it and comes back.
+"""Subresources: their request paths, and the types of requests and responses.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 """

@@ -40,7 +40,7 @@ _STOP_SECONDS = 1.0
 """Seconds for a reconcile to end after its cancellation; one that ignores its cancellation is abandoned."""
 
 _MOST_STACKS = 4096
-"""Requests whose last stack is remembered; showing one again does no harm."""
+"""Maximum number of requests whose last stack trace is remembered; logging one again is harmless."""
 
 
 class MetricsRegistry(Protocol):
@@ -250,7 +250,7 @@ class Controller:
                     self.metrics.finished(outcome, time.perf_counter() - began)
 
     async def _told(self, request: Request, error: BaseException) -> str | None:
-        """Tell of an object that does not fit its type, and leave it until it changes; None for any other failure."""
+        """Report an object that does not fit its type, and ignore it until it changes; None for any other failure."""
         decode_failures = self.decode_failures
         if decode_failures is None:
             return None

@@ -1,4 +1,4 @@
-"""The way of one object through an ObjectReconciler.
+"""The path of one object through an ObjectReconciler.
 
 key -> cache -> decode -> finalizer -> reconcile or finalize -> status
 """
@@ -161,7 +161,7 @@ class ObjectPath(Reconciler):
 
 
 async def _report(failures: DecodeFailureReporter, request: Request, error: DecodeError) -> Result | None:
-    """Tell of an object that does not fit its type, once for each of its states."""
+    """Report an object that does not fit its type, once for each of its states."""
     if failures.knows(request, error):
         return None
     if not await failures.tell(request, error):

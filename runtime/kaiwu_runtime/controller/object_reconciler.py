@@ -1,4 +1,4 @@
-"""The interface of a controller that is for one kind: the runtime reads the object and writes its status."""
+"""The interface of a controller for one kind: the runtime reads the object and writes its status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ K = TypeVar("K")
 
 
 class ObjectReconciler(ABC, Generic[K]):
-    """Move the present state of each object of a kind towards the desired one.
+    """Move the current state of each object of a kind towards the desired state.
 
     ::
 
@@ -69,7 +69,7 @@ class ObjectReconciler(ABC, Generic[K]):
         return required_rules(cls)
 
     def build(self, controller: ControllerBuilder) -> ControllerBuilder:
-        """Name what the controller watches beside its kind, and how it runs; called once, before anything runs.
+        """Set what the controller watches besides its kind, and how it runs; called once, before anything runs.
 
         Args:
             controller: Takes ``owns``, ``watches``, ``with_options`` and the like. ``for_`` is called for the class's
@@ -93,25 +93,25 @@ class ObjectReconciler(ABC, Generic[K]):
                 written too if it was changed; after a cancellation it is not.
 
         Returns:
-            When to come back; None means when something changes.
+            When to reconcile again; None means when something changes.
 
         Raises:
-            RetryAfter: Something outside is not ready; retry after a time, without an error.
+            RetryAfter: Something external is not ready; retry after a time, without an error.
             TerminalError: Do not retry until the object changes.
             Exception: Retry with back-off.
         """
 
     async def finalize(self, obj: K, /) -> None:
-        """Clean up what is outside of the cluster, before an object with this class's `finalizer` may go.
+        """Clean up outside of the cluster, before an object with this class's `finalizer` is deleted.
 
-        Called again until it returns without an exception; it may be called more than once, so that what is gone
-        already must be no error.
+        Called again until it returns without an exception; it may be called more than once, so it must not fail if
+        the cleanup was done already.
 
         Args:
             obj: The object, which is being deleted.
 
         Raises:
-            RetryAfter: Something outside is not ready; retry after a time, without an error.
+            RetryAfter: Something external is not ready; retry after a time, without an error.
             Exception: Retry with back-off; the object stays.
         """
 

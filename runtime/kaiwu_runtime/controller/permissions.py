@@ -27,7 +27,7 @@ class Buildable(Protocol):
 
 
 class _Anything:
-    """Stands for what only a constructor or a manager would bring."""
+    """A stand-in for values that only a constructor or a manager can provide."""
 
     def __getattr__(self, name: str) -> _Anything:
         if name.startswith("__"):

@@ -1,9 +1,9 @@
 """Bounds of numbers, written so that the API server compares as Python does.
 
-It reads a bound as a float of 64 bits. Beside a whole number it then drops the fraction of the bound, also where the
-type is a number, and it refuses every value of an integer field whose bound is no integer of the field's format: a
-``maximum`` of 2**63 - 1, which becomes 2**63, and even a ``minimum`` of -2**63. Bounds that would mean something else
-there are written as CEL rules, which compare exactly, and those that the format implies are left out.
+The API server reads a bound as a float of 64 bits. When it compares a whole number it drops the fraction of the bound,
+also if the type is a number, and it rejects every value of an integer field whose bound is not an integer of the
+field's format: a ``maximum`` of 2**63 - 1, which becomes 2**63, and even a ``minimum`` of -2**63. Bounds whose meaning
+would change are written as CEL rules, which compare exactly, and bounds that the format implies are left out.
 
 See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation
 """
@@ -79,7 +79,7 @@ def _bound_number(schema: Schema, word: str, bound: float, exclusive: bool) -> N
         return
     nearest = float(bound)
     if abs(nearest) < INT64_MAX:
-        # Beside a whole number the server makes a bound of it that lets at least pass what the rule does.
+        # When the server compares a whole number, this bound accepts at least the values that the rule accepts.
         _write(schema, word, nearest, exclusive=False)
     operator = (">" if word == "minimum" else "<") + ("" if exclusive else "=")
     _add_rule(schema, f"self {operator} {nearest!r}", f"must be {_WORDS[operator]} {nearest!r}")
@@ -97,7 +97,7 @@ def _step(step: float, where: str) -> int:
 
 
 def _same(bound: int) -> bool:
-    """Tell whether a bound stays the same integer of 64 bits when it is read as a float."""
+    """Return whether a bound stays the same integer of 64 bits when it is read as a float."""
     return int(float(bound)) == bound
 
 

@@ -20,7 +20,7 @@ _BYTE = re.compile(r"(?=.)(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+
 
 
 def fits(name: str, text: str) -> bool:
-    """Tell whether a text has a format; True for formats that are not known here.
+    """Return whether a text has a format; True for formats that are not known here.
 
     Args:
         name: As in ``format``.

@@ -1,4 +1,4 @@
-"""Makes the classes of a project: each parameter of a constructor gets the value of its type."""
+"""Construct the classes of a project: each parameter of a constructor gets the value of its type."""
 
 from __future__ import annotations
 

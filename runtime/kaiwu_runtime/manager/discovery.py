@@ -102,7 +102,7 @@ def _part_of(module: str) -> _Part | None:
 
 
 def _check_packages(root: Path) -> None:
-    """A folder without __init__.py would be passed over in silence."""
+    """A folder without __init__.py would be skipped silently."""
     for file in sorted(file for file in root.rglob("*.py") if _part_of(file.stem) is not None):
         for folder in file.parents:
             if folder == root:

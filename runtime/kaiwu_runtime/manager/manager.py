@@ -153,7 +153,7 @@ class Manager:
             self.setup(*kinds)
 
     def setup(self, *kinds: type[Component]) -> None:
-        """Make reconcilers and webhooks, and let them build what they need.
+        """Create reconcilers and webhooks, and let them build their controllers and handlers.
 
         A mistake in one of them, or a missing kubeconfig, is reported by `run`, as one line and status 1.
 
@@ -171,14 +171,14 @@ class Manager:
             self._set_up_failed(error)
 
     def provide(self, kind: type[T], value: T) -> None:
-        """Let constructors have a value for their parameters of a type; call it before `discover` and `setup`.
+        """Provide a value for constructor parameters of a type; call it before `discover` and `setup`.
 
         ``manager.provide(Registry, registry)`` gives it to ``def __init__(self, client: Client, registry: Registry)``.
 
         Args:
             kind: The type that parameters are annotated with.
-            value: What they get; the same for each class. A value for Client, Clock and the like replaces the
-                manager's own.
+            value: The value, the same for each class. A value for Client, Clock and the like replaces that of the
+                manager.
         """
         self._values[kind] = lambda _: value
 

@@ -52,7 +52,7 @@ def run_to_the_end(
 
 
 def report(error: BaseException) -> None:
-    """Log what ended a manager: one line for a failure that a user can mend, a stack for any other."""
+    """Log what ended a manager: one line for a failure that a user can fix, a stack trace for any other."""
     for failure in _leaves(error):
         if isinstance(failure, KaiwuError):
             logger.error("%s", explain(failure))

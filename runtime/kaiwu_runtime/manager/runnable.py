@@ -1,4 +1,4 @@
-"""What a manager runs, by what it needs of it: the manager imports no controller and no webhook."""
+"""Protocols of what a manager runs: the manager imports no controller and no webhook."""
 
 from __future__ import annotations
 

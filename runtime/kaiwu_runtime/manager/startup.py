@@ -23,7 +23,7 @@ UNREACHABLE_SECONDS = 5.0
 
 
 async def wait_until_synced(cache: Cache, informers: Sequence[Informer], stop: asyncio.Event) -> None:
-    """Wait for the caches, but not for what waiting cannot mend: a missing CRD, a missing rule, a bad token.
+    """Wait for the caches, except for problems that waiting cannot solve: a missing CRD or rule, an invalid token.
 
     Args:
         cache: Runs the informers.

@@ -1,9 +1,9 @@
 r"""Regular expressions as the API server reads them: the syntax of Go's ``regexp`` package.
 
-A pattern in a CRD is compiled by Go, one in a model by pydantic, which uses Rust's ``regex``. Both have the same engine
-at heart and differ in syntax and in small meanings: ``\d`` is ASCII in Go only, ``\Q...\E`` exists in Go only,
-``[a&&b]`` means something else. :func:`parse` reads a pattern as Go does and says the same in Rust's words, so that a
-model accepts what the API server accepts.
+Go compiles the patterns in a CRD; pydantic compiles those in a model with Rust's ``regex``. Both engines are similar
+but differ in syntax and details: ``\d`` is ASCII in Go only, ``\Q...\E`` exists in Go only, ``[a&&b]`` has another
+meaning. :func:`parse` reads a pattern as Go does and translates it to Rust's syntax, so that a model accepts what the
+API server accepts.
 
 See https://pkg.go.dev/regexp/syntax
 """

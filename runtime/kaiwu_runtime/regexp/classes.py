@@ -32,7 +32,7 @@ _CURES = {
 
 
 class ClassReader:
-    """Reads escapes and classes of one pattern, and keeps what deserves a word.
+    """Read escapes and classes of one pattern, and collect notes.
 
     Attributes:
         notes: What Go reads, but not as other engines do, or only lately.

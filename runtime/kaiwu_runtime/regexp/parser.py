@@ -43,7 +43,7 @@ class GoPattern:
     Attributes:
         source: As it was written.
         rust: The same for Rust's ``regex``, which pydantic uses.
-        notes: What deserves a word: text that looks like a repetition, names that only new API servers know.
+        notes: Notes for warnings: text that looks like a repetition, names that only new API servers know.
         posix_classes: Whether it holds a class such as ``[[:alpha:]]``, which Python reads differently.
         portable: Whether it holds nothing that JavaScript, and so an editor, does not know: flags, ``\Q...\E``,
             ``\A``, ``\z``, ``\pL``, ``[[:alpha:]]``, ``\x{10FFFF}``.

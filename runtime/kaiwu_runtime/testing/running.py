@@ -33,7 +33,7 @@ class _Run:
         self.reported = False
 
     def fail(self, failure: BaseException) -> None:
-        """Tell the tests that wait; the first reason counts."""
+        """Notify the waiting tests; the first reason counts."""
         if self.failure is None:
             self.failure = failure
             _notify()

@@ -125,7 +125,7 @@ class Storage:
         return watcher
 
     def bookmark(self, kind: FakeKind | None) -> None:
-        """Tell the open watches of a kind, None for all, which version they have reached."""
+        """Send a bookmark to the open watches of a kind; None for all."""
         for watcher in self.watchers:
             if kind is None or watcher.kind == kind:
                 watcher.changes.put_nowait(Change(self.version, watcher.kind, None, None))

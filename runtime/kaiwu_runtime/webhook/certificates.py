@@ -1,8 +1,8 @@
 """The certificates of a webhook server without cert-manager: what is in the Secret, and when which part is renewed.
 
-A certificate authority of our own signs the serving certificate. When it is renewed the new authority is published
-first, next to the old one, and signs only once everybody trusts it: so at no time is a certificate presented that an
-API server cannot verify.
+A certificate authority of our own signs the serving certificate. A renewed authority is first published next to the
+old one, and signs only once all configurations trust it, so that the API server can verify the presented certificate at
+any time.
 
 See https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#service-reference
 """
@@ -83,7 +83,7 @@ def renewed(
         names: DNS names and IP addresses that the serving certificate is for.
         ca_lifetime: Of a new authority.
         lifetime: Of a new serving certificate; it never outlives its authority.
-        trusted: Whether everybody trusts the newest authority that was found, so that it may sign.
+        trusted: Whether all configurations trust the newest authority that was found, so that it may sign.
     """
     if found is None:
         authority = _new_authority(names[0], now, ca_lifetime)

@@ -195,7 +195,7 @@ class CertificateRotator:
         await client.patch(Secret, name, patch, namespace=namespace)
 
     async def _inject(self, injector: Injector, authorities: bytes) -> None:
-        """Write the authorities, and note since when everybody has them."""
+        """Write the authorities, and note since when all configurations have them."""
         complete = True
         for target in injector.targets:
             identity, name = target
