@@ -1,4 +1,6 @@
-"""A certificate authority, which signs the certificates of webhooks and of the control planes of tests.
+"""The one place that makes certificates: self-signed ones, and those that an authority signs.
+
+An authority signs the certificates of webhooks and of the control planes of tests.
 
 See https://www.rfc-editor.org/rfc/rfc5280#section-4.2 for the extensions.
 """
@@ -82,6 +84,25 @@ class Authority:
             alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
             builder = builder.add_extension(alternatives, critical=False)
         return builder.sign(self.key, hashes.SHA256()), key
+
+
+def self_signed(names: Sequence[str], lifetime: timedelta = timedelta(days=365)) -> tuple[bytes, bytes]:
+    """Return a server certificate that no authority has signed, and its key, both PEM.
+
+    Args:
+        names: Host names and IP addresses that it is valid for; the first is its subject.
+        lifetime: From now on.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0][:64])])
+    builder = _builder(subject, subject, key.public_key(), now, now + lifetime)
+    builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+    builder = builder.add_extension(_key_usage(signs=False), critical=True)
+    builder = builder.add_extension(x509.ExtendedKeyUsage([SERVER]), critical=False)
+    alternatives = x509.SubjectAlternativeName([_general_name(name) for name in names])
+    builder = builder.add_extension(alternatives, critical=False)
+    return certificate_pem(builder.sign(key, hashes.SHA256())), key_pem(key)
 
 
 def certificate_pem(certificate: x509.Certificate) -> bytes:

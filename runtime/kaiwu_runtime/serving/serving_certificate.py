@@ -6,7 +6,6 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kaiwu_runtime.config.tls import secret_path
@@ -15,7 +14,6 @@ from kaiwu_runtime.errors import ConfigurationError
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 10.0
-VALID_DAYS = 365
 
 
 class ServingCertificate:
@@ -98,6 +96,9 @@ class ServingCertificate:
 
     def _read(self) -> tuple[bytes, bytes]:
         if self._folder is None:
+            # Imported here: only a server that was given no certificate needs it.
+            from kaiwu_runtime.serving.authority import self_signed  # noqa: PLC0415 - loads cryptography
+
             return self_signed(self._names)
         try:
             return (self._folder / "tls.crt").read_bytes(), (self._folder / "tls.key").read_bytes()
@@ -118,31 +119,3 @@ class ServingCertificate:
 
 def _unmeasured(_: bool) -> None:
     return None
-
-
-def self_signed(names: tuple[str, ...]) -> tuple[bytes, bytes]:
-    """Return certificate and key, both PEM, for DNS names."""
-    # Imported here: only a server that was given no certificate needs it.
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0][:64])])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=VALID_DAYS))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(entry) for entry in names]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return (
-        certificate.public_bytes(serialization.Encoding.PEM),
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()),
-    )

@@ -12,7 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from kaiwu_runtime.serving.authority import CLIENT, CLOCK_SKEW, SERVER, Authority, certificate_pem, key_pem
+import kaiwu_runtime
+from kaiwu_runtime.serving.authority import CLIENT, CLOCK_SKEW, SERVER, Authority, certificate_pem, key_pem, self_signed
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -70,3 +71,21 @@ async def test_openssl_accepts_it_for_its_names_alone(tmp_path: Path, host: str,
                 await connecting
     finally:
         server.close()
+
+
+def test_a_self_signed_certificate_is_one_of_a_server_for_host_names_and_addresses() -> None:
+    chain, key = self_signed(("localhost", "127.0.0.1"), timedelta(hours=1))
+    certificate = x509.load_pem_x509_certificate(chain)
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert {str(name.value) for name in names} == {"localhost", "127.0.0.1"}
+    assert isinstance(list(names)[1], x509.IPAddress)
+    certificate.verify_directly_issued_by(certificate)
+    assert not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == timedelta(hours=1) + CLOCK_SKEW
+    assert key.startswith(b"-----BEGIN PRIVATE KEY-----")
+
+
+def test_certificates_are_made_in_one_place() -> None:
+    runtime = Path(str(kaiwu_runtime.__file__)).parent
+    makers = [file.name for file in runtime.rglob("*.py") if "CertificateBuilder(" in file.read_text()]
+    assert makers == ["authority.py"]

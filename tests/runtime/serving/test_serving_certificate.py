@@ -12,7 +12,8 @@ import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.metrics.controllers import Metrics
-from kaiwu_runtime.serving.serving_certificate import ServingCertificate, self_signed
+from kaiwu_runtime.serving.authority import self_signed
+from kaiwu_runtime.serving.serving_certificate import ServingCertificate
 
 
 def write(folder: Path, certificate: bytes, key: bytes) -> None:
