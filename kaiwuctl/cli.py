@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = [*words[1:], "--help"]
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # A path or a name that the terminal's encoding lacks is no reason to fail.
+            # A path or a name that the terminal's encoding lacks must not make the command fail.
             stream.reconfigure(errors="backslashreplace")
     verbose = "--verbose" in words or "--verbose=true" in words
     try:
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_error("interrupted after everything was written" if written else "interrupted; nothing was changed")
         return 128 + int(getattr(error, "signal", signal.SIGINT))
     except BrokenPipeError:
-        # Whoever read the output has seen enough; nor may the interpreter complain when it flushes.
+        # The reader of the output has closed it; the interpreter must not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001  (the boundary)
@@ -87,7 +87,7 @@ def _report(error: Exception) -> int:
 
 
 def _usage(error: Exception) -> str:
-    """Return a complaint of typer's as one line with a hint."""
+    """Return an error of typer's as one line with a hint."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "kaiwuctl"
     option = getattr(error, "option_name", None)

@@ -78,7 +78,7 @@ def rewrite(args: list[str], *, booleans: Mapping[str, str], valued: set[str], k
         known: Every flag of the command.
 
     Raises:
-        UsageError: A boolean has a value that is none, or a value behind a space; a flag lacks its value.
+        UsageError: A boolean has an invalid value, or a value after a space; a flag lacks its value.
     """
     result: list[str] = []
     position = 0
@@ -92,7 +92,7 @@ def rewrite(args: list[str], *, booleans: Mapping[str, str], valued: set[str], k
         if name in booleans and equals:
             result += _boolean(name, value, booleans[name])
         elif name in booleans and following in _TRUE | _FALSE:
-            raise UsageError(f"{name} {following}: a boolean takes its value behind an equals sign: {name}={following}")
+            raise UsageError(f"{name} {following}: a boolean takes its value after an equals sign: {name}={following}")
         elif name in valued and not equals:
             if following is None:
                 raise UsageError(f"{name}: its value is missing; write {name} VALUE or {name}=VALUE")
@@ -111,7 +111,7 @@ def _boolean(name: str, value: str, negative: str) -> list[str]:
     if value in _FALSE:
         # A flag without a negative form is off when it is absent.
         return [negative] if negative else []
-    raise UsageError(f"{name}={value}: {quoted(value)} is no boolean; write {name}=true or {name}=false")
+    raise UsageError(f"{name}={value}: {quoted(value)} is not a boolean; write {name}=true or {name}=false")
 
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show more, and the traceback of an error.")]

@@ -25,7 +25,7 @@ _MAX_PROBLEM = 100
 
 
 class InvalidYAMLError(Exception):
-    """A text is no YAML, or is several documents.
+    """A text is not valid YAML, or is several documents.
 
     Attributes:
         line: Where, counted from 1.
@@ -117,7 +117,7 @@ def append(sequence: CommentedSeq, values: Sequence[object]) -> None:
     """Add values at the end of a loaded list, in front of the comment that follows it.
 
     A loaded list counts the lines up to the next key as a comment of its last value; without this, what
-    somebody wrote above that next key would end up in the middle of the list.
+    a user wrote above that next key would end up in the middle of the list.
     """
     if not values:
         return

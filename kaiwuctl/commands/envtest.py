@@ -1,32 +1,21 @@
-"""`kaiwuctl envtest`: the control plane of kaiwu_runtime.envtest from the command line."""
+"""`kaiwuctl envtest`: the commands of kaiwu_runtime.envtest with the flags and errors of kaiwuctl."""
 
 from __future__ import annotations
 
-import shlex
 import sys
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
-from kaiwu_runtime.envtest import Binaries, down, locate, setup, up
-from kaiwu_runtime.envtest.terminal import TerminalProgress
-from kaiwu_runtime.errors import KaiwuError
 from kaiwuctl.console import note, say
 from kaiwuctl.errors import KaiwuctlError
 from kaiwuctl.options import Verbose
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from kaiwu_runtime.envtest import Progress
-
 Version = Annotated[
     str | None,
     typer.Option(
-        help="Kubernetes version: 1.37.2, 1.37.  [default: KAIWU_ENVTEST_VERSION, else what there is]",
+        help="Kubernetes version: 1.37.2, 1.37.  [default: KAIWU_ENVTEST_VERSION, else what is installed]",
         metavar="VERSION",
     ),
 ]
@@ -49,10 +38,14 @@ def set_up(
     verbose: Verbose = False,  # noqa: ARG001  (read by the error boundary)
 ) -> None:
     """Find, download or build the programs; the first time this may take minutes."""
-    with _progress() as progress:
-        find = _finder(progress, version, index, controller_manager, download=not no_download, build=not no_build)
-        binaries = find()
-    note(f"Kubernetes {binaries.version} from {binaries.place}")
+    _run(
+        "setup",
+        version=version,
+        controller_manager=controller_manager,
+        download=not no_download,
+        build=not no_build,
+        index=index,
+    )
 
 
 def path(
@@ -62,9 +55,7 @@ def path(
     verbose: Verbose = False,  # noqa: ARG001
 ) -> None:
     """Print the folder to set KUBEBUILDER_ASSETS to."""
-    with _progress():
-        binaries = locate(version=version, controller_manager=controller_manager)
-    say(str(binaries.directory))
+    _run("path", version=version, controller_manager=controller_manager)
 
 
 def start(
@@ -75,52 +66,42 @@ def start(
     no_build: NoBuild = False,
     index: Index = None,
     kubeconfig: Annotated[
-        Path | None, typer.Option(help="Add the cluster to this kubeconfig file.", metavar="FILE")
+        str | None, typer.Option(help="Add the cluster to this kubeconfig file.", metavar="FILE")
     ] = None,
     verbose: Verbose = False,  # noqa: ARG001
 ) -> None:
     """Start a control plane in the background; use it with: eval "$(kaiwuctl envtest up)"."""
-    with _progress() as progress:
-        find = _finder(progress, version, index, controller_manager, download=not no_download, build=not no_build)
-        background = up(controller_manager=controller_manager, kubeconfig=kubeconfig, find=find, progress=progress)
-    state = "runs" if background.started else "runs already"
-    source = f", programs from {background.place}" if background.started else ""
-    note(f"Kubernetes {background.version} {state} at {background.url} (process {background.pid}{source})")
-    say(f"export KUBECONFIG={shlex.quote(str(background.kubeconfig))}")
+    _run(
+        "up",
+        version=version,
+        controller_manager=controller_manager,
+        download=not no_download,
+        build=not no_build,
+        index=index,
+        kubeconfig=None if kubeconfig is None else Path(kubeconfig),
+    )
 
 
 def stop(*, verbose: Verbose = False) -> None:  # noqa: ARG001
     """Stop the control plane in the background."""
-    with _progress() as progress:
-        stopped = down(progress=progress)
-    note("stopped" if stopped else "no control plane runs")
+    _run("down")
 
 
-def _finder(
-    progress: Progress,
-    version: str | None,
-    index: str | None,
-    controller_manager: bool,
-    *,
-    download: bool,
-    build: bool,
-) -> Callable[[], Binaries]:
-    return partial(
-        setup,
-        version=version,
-        controller_manager=controller_manager,
-        allow_download=download,
-        allow_build=build,
-        index=index,
-        progress=progress,
-    )
+def _run(command: str, **options: Any) -> None:  # noqa: ANN401  (the fields of Options)
+    """Run a command of the runtime with its progress on standard error.
 
+    Raises:
+        KaiwuctlError: It failed.
+    """
+    # Help and completion need the flags only.
+    from kaiwu_runtime.envtest.commands import Options, run_command  # noqa: PLC0415
+    from kaiwu_runtime.envtest.terminal import TerminalProgress  # noqa: PLC0415
+    from kaiwu_runtime.errors import KaiwuError  # noqa: PLC0415
 
-@contextmanager
-def _progress() -> Iterator[TerminalProgress]:
-    """Show progress on standard error, and turn the runtime's errors into the command line's."""
     try:
         with TerminalProgress(sys.stderr) as progress:
-            yield progress
+            lines = run_command(command, Options(**options), progress)
     except KaiwuError as error:
         raise KaiwuctlError(str(error)) from error
+    for line in lines:
+        (say if line.for_script else note)(line.text)

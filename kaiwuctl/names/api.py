@@ -151,7 +151,7 @@ def qualified_group(group: str, domain: str) -> str:
     """Return the group as the API server knows it: ``kaiwu`` and ``inspur.com`` give ``kaiwu.inspur.com``.
 
     Raises:
-        InvalidNameError: The two together are no API group a CRD may have.
+        InvalidNameError: The two together are not a valid API group for a CRD.
     """
     if not group and not domain:
         raise InvalidNameError(

@@ -38,7 +38,7 @@ _DEPENDENCIES = frozenset(
     }
 )
 
-# As operator-sdk has it; nobody can own it.
+# As in operator-sdk; it cannot be registered.
 DEFAULT_DOMAIN = "my.domain"
 
 # Groups below these belong to Kubernetes; a CRD in them needs an approval annotation.

@@ -1,7 +1,7 @@
 """From Kubernetes names to Python ones.
 
 All modules a project gets are below `api` or `controllers`: none can shadow a module of the standard
-library, whatever the group or kind is called.
+library, for any group and kind.
 """
 
 from __future__ import annotations

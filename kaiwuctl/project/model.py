@@ -20,7 +20,7 @@ class Resource:
 
     Attributes:
         group: Without the domain; may be empty.
-        domain: May be empty. The domain of a kind of Kubernetes itself is whatever makes its group whole.
+        domain: May be empty. The domain of a kind of Kubernetes itself is the rest of its group.
         version: ``v1``.
         kind: ``KaiwuCluster``.
         plural: ``kaiwuclusters``.

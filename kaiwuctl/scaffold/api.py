@@ -22,6 +22,7 @@ from kaiwuctl.scaffold.leader_election import leader_election_id
 from kaiwuctl.scaffold.locate import template_folder, vendored_wheel
 from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Plan
+from kaiwuctl.scaffold.record import Answers, Record, add_record
 from kaiwuctl.scaffold.render import render_file
 from kaiwuctl.scaffold.repository import url_of
 
@@ -39,7 +40,7 @@ def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dr
 
     Args:
         root: The project's folder.
-        request: What the flags say.
+        request: The values of the flags.
         force: Overwrite files that differ.
         make: Run the project's generators afterwards.
         dry_run: Print the plan and write nothing.
@@ -67,7 +68,8 @@ def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dr
 
 
 def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force: bool) -> Plan:
-    context = _context(root, project_file.project, decision)
+    written = Record.load(root)
+    context = _context(root, project_file.project, decision, written)
     plan = Plan(root, force=force)
     folder, data = template_folder("api"), context.as_data()
     files = sorted(files_of(context), key=lambda file: (file.row.policy is Policy.MERGE, file.path))
@@ -87,7 +89,23 @@ def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force
         return project_file.dumps()
 
     plan.merge(FILE_NAME, record)
+    add_record(plan, written, create=_options(decision))
     return plan
+
+
+def _options(decision: APIDecision) -> Answers:
+    """Return the options of the command as they were decided."""
+    entry = decision.entry
+    return {
+        "controller": decision.controller,
+        "controller_name": decision.controller_name,
+        "group": entry.group,
+        "kind": entry.kind,
+        "namespaced": entry.namespaced,
+        "plural": entry.plural,
+        "resource": decision.resource,
+        "version": entry.version,
+    }
 
 
 def _is_recorded(owner: Owner, decision: APIDecision) -> bool:
@@ -106,7 +124,7 @@ def _add_entries(file: APIFile, start: RenderedFile | None, text: str | None) ->
     return add_resources(file.path, text, file.entries)
 
 
-def _context(root: Path, project: Project, decision: APIDecision) -> APIContext:
+def _context(root: Path, project: Project, decision: APIDecision, written: Record) -> APIContext:
     entry = decision.entry
     wheel = vendored_wheel(root)
     header = header_of_project(root)
@@ -121,8 +139,8 @@ def _context(root: Path, project: Project, decision: APIDecision) -> APIContext:
         domain=project.domain,
         repo=project.repo,
         repo_url=url_of(project.repo),
-        owner="",
-        license="custom" if header else "none",
+        owner=str(written.init.get("owner", "")),
+        license=str(written.init.get("license", "custom" if header else "none")),
         boilerplate=header,
         year=current_year(),
         multigroup=project.multigroup,
@@ -168,5 +186,5 @@ def _report(decision: APIDecision, project: Project, request: APIRequest) -> Non
         say(f"Next: describe the type in {entry.path}/{entry.kind.lower()}_types.py, then run")
     else:
         module = project.controller_module(entry.group, entry.kind, decision.controller_name)
-        say(f"Next: write what it does in {project.controller_folder(entry.group)}/{module}.py, then run")
+        say(f"Next: write the reconciler in {project.controller_folder(entry.group)}/{module}.py, then run")
     say("  make generate manifests install run")

@@ -26,7 +26,7 @@ class APIRequest:
     controller_name: str | None = None
 
     def check(self) -> None:
-        """Refuse what is wrong whatever PROJECT says.
+        """Refuse values that no project accepts.
 
         Raises:
             UsageError: A name breaks a rule, or the request contradicts itself.

@@ -1,7 +1,7 @@
 """The variables a template may use, and nothing else.
 
-The names of the fields are the names in the templates. Whoever builds a context has validated every value: a
-template need not defend itself, except that `owner` is free text and has to be quoted where it is embedded.
+The names of the fields are the names in the templates. Every value has been validated: a template need
+not escape it, except that `owner` is free text and has to be quoted where it is embedded.
 """
 
 from __future__ import annotations

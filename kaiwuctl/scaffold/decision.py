@@ -167,7 +167,7 @@ def _names_of_controller(request: APIRequest, project: Project, entry: Resource)
         if request.controller is not False and entry.controllers and default not in entry.controllers:
             names = ", ".join(entry.controllers)
             raise UsageError(
-                f"--controller: {entry.kind} {entry.version} has the controller {names}; say which one you mean, or "
+                f"--controller: {entry.kind} {entry.version} has the controller {names}; choose it, or "
                 "name another, with --controller-name, or write --controller=false"
             )
         check(default, rules.CONTROLLER_NAME_RULES, what="--controller-name")

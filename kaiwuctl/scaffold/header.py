@@ -96,7 +96,7 @@ def header_of_project(root: Path) -> str:
         raise ContentError(f"{HEADER_FILE}: is not UTF-8 text; restore it from version control") from None
     if not _is_text(text):
         raise ContentError(f"{HEADER_FILE}: has control characters; restore it from version control")
-    # It is put at the top of every module: whatever a stranger wrote there stays a comment.
+    # It is put at the top of every module: it stays a comment, even when the project comes from another person.
     return "\n".join(line if line.startswith("#") or not line else f"# {line}" for line in text.split("\n"))
 
 

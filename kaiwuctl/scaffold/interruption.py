@@ -39,7 +39,7 @@ def stop_cleanly() -> None:
         raise Interruption(number, written=False)
 
     for number in _SIGNALS:
-        # nohup, or a shell's background job: whoever started the command wants it to go on.
+        # nohup, or a shell's background job: the caller wants the command to continue.
         if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
 
@@ -47,7 +47,7 @@ def stop_cleanly() -> None:
 def raise_if_interrupted() -> None:
     """Raise the interruption again that a library on the way caught and dropped.
 
-    A handler's exception comes out of whatever line runs, and ruamel.yaml, for one, has bare `except:` lines
+    The exception of a handler is raised in the line that runs, and ruamel.yaml, for one, has bare `except:` lines
     around its comments. What the code made after that may lack something, so it must not be written.
 
     Raises:

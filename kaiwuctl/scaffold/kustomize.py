@@ -28,7 +28,7 @@ def add_resources(path: str, text: str | None, resources: Sequence[str]) -> str:
         resources: Added at the end, in this order; those already listed stay where they are.
 
     Raises:
-        KaiwuctlError: The text is no kustomization; names the line.
+        KaiwuctlError: The text is not a valid kustomization; names the line.
 
     See https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/
     """

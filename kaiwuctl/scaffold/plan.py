@@ -141,7 +141,7 @@ class Plan:
         self.files.append(PlannedFile(path, action, content, before, self._mode(path, 0o644)))
 
     def delete(self, path: str, *, recorded: str | None) -> None:
-        """Plan the removal of a file, and of the folders that it leaves empty; one that does not exist is no row.
+        """Plan the removal of a file, and of the folders that it leaves empty; one that does not exist is ignored.
 
         Args:
             path: The file, relative to the project.
@@ -159,7 +159,7 @@ class Plan:
         self.files.append(PlannedFile(path, Action.DELETE, None, before, self._mode(path, 0o644)))
 
     def move(self, source: str, target: str, edit: Callable[[bytes], bytes] | None = None) -> None:
-        """Plan that a file gets another path, with its permissions; one that does not exist is no row.
+        """Plan that a file gets another path, with its permissions; one that does not exist is ignored.
 
         A target that exists with other content is in the way unless the plan has `force`; where it has the content
         that it would get, the source is deleted.
@@ -230,10 +230,10 @@ class Plan:
                 self._obstacles.append(f"{partial} is a symbolic link")
                 return False
             if length < len(parts) and not stat.S_ISDIR(mode):
-                self._obstacles.append(f"{partial} is no folder")
+                self._obstacles.append(f"{partial} is not a folder")
                 return False
             if length == len(parts) and not stat.S_ISREG(mode):
-                self._obstacles.append(f"{partial} is no file")
+                self._obstacles.append(f"{partial} is not a file")
                 return False
         return True
 

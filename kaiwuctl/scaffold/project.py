@@ -31,6 +31,7 @@ from kaiwuctl.scaffold.header import (
 from kaiwuctl.scaffold.leader_election import leader_election_id
 from kaiwuctl.scaffold.locate import runtime_wheel, template_folder, vendored_wheel
 from kaiwuctl.scaffold.plan import Plan
+from kaiwuctl.scaffold.record import Answers, Record, add_record
 from kaiwuctl.scaffold.render import RenderedFile, render_tree
 from kaiwuctl.scaffold.repository import guess_repo, url_of
 
@@ -45,7 +46,7 @@ def scaffold_project(root: Path, request: InitRequest, *, dry_run: bool, verbose
 
     Args:
         root: The project's folder.
-        request: What the flags say.
+        request: The values of the flags.
         dry_run: Print the plan and write nothing.
         verbose: Print the files that stay as they are, too.
 
@@ -89,14 +90,18 @@ def _new_project(root: Path, request: InitRequest) -> Project:
 
 
 def _name_of_folder(root: Path) -> str:
-    """Return the folder's name in lower case as project name, or refuse it with one that would do."""
+    """Return the folder's name in lower case as the project name.
+
+    Raises:
+        UsageError: It is not a valid project name; suggests one that is.
+    """
     name = root.name.lower()
     for rule in PROJECT_NAME_RULES:
         if not rule.holds(name):
             suggestion = suggest_project_name(name) or rule.example
             raise UsageError(
-                f"--project-name: the folder's name {quoted(root.name)} is no project name, which {rule.message}; "
-                f"write --project-name {suggestion}"
+                f"--project-name: the folder's name {quoted(root.name)} is not a valid project name, "
+                f"which {rule.message}; write --project-name {suggestion}"
             )
     return name
 
@@ -176,4 +181,18 @@ def _plan(root: Path, project: Project, request: InitRequest, header: str, *, st
     if not started:
         content = ProjectFile.new(project).dumps().encode()
         plan.add(RenderedFile(FILE_NAME, content), recorded=False)
+    add_record(plan, Record.load(root), init=None if started else _answers(context))
     return plan
+
+
+def _answers(context: InitContext) -> Answers:
+    """Return what the project is started with."""
+    return {
+        "domain": context.domain,
+        "license": context.license,
+        "multigroup": context.multigroup,
+        "namespaced": context.namespaced,
+        "owner": context.owner,
+        "project_name": context.project_name,
+        "repo": context.repo,
+    }

@@ -1,4 +1,4 @@
-"""Seals what one run leaves for the next to obey, so that nobody else can have written it.
+"""Seals what one run leaves for the next to execute, so that another user cannot forge it.
 
 A project may come from anywhere, and with it a list of files to delete. The list is therefore sealed with
 a key that only this user can read, in ``$XDG_STATE_HOME/kaiwu`` (default ``~/.local/state/kaiwu``). Where

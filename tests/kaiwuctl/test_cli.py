@@ -77,7 +77,7 @@ USAGE = [
     (("init", "--domain"), "error: --domain: its value is missing; write --domain VALUE or --domain=VALUE\n"),
     (
         ("init", "--multigroup", "true"),
-        "error: --multigroup true: a boolean takes its value behind an equals sign: ",
+        "error: --multigroup true: a boolean takes its value after an equals sign: ",
     ),
     (("init", "--project-version", "2"), 'error: --project-version "2": must be 3; leave it out\n'),
     (("init", "--plugins", "go/v4"), 'error: --plugins "go/v4": kaiwuctl makes Python projects only; '),
@@ -166,6 +166,7 @@ ONLY_FOR_WRITING = {"copier", "rich", "jinja2", "ruamel.yaml", "pydantic", "kaiw
         (("completion", "bash"), {"copier", "rich", "jinja2", "ruamel.yaml", "kaiwu_runtime", "lightkube"}),
         (("init", "--help"), {"copier", "rich", "jinja2", "kaiwu_runtime", "lightkube"}),
         (("create", "api", "--help"), {"copier", "rich", "jinja2", "kaiwu_runtime", "lightkube"}),
+        (("envtest", "up", "--help"), {"copier", "rich", "jinja2", "kaiwu_runtime", "lightkube"}),
         (("init", "--domain", "Inspur", "--repo", "example.com/a"), ONLY_FOR_WRITING),
         (("init", "--unknown"), ONLY_FOR_WRITING),
         ((*CREATE_ONLY[:-2], "kaiwu-cluster"), ONLY_FOR_WRITING),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from .cases import PROJECT_FOLDER, Case
 EPOCH = "1767225600"
 # Names the wheel in vendor/ and its digest.
 RUNTIME_REQUIREMENTS = "requirements-runtime.txt"
+# Has the digest of every file that kaiwuctl wrote.
+RECORD = ".kaiwuctl/scaffold.json"
 
 _GENERATOR = (
     "import sys; from kaiwu_runtime.generator.cli import main; sys.exit(main(sys.argv[1:]) or main(['generate']))"
@@ -103,16 +106,22 @@ def contents(folder: Path) -> dict[str, tuple[bytes, bool]]:
 
 
 def golden_contents(project: Path) -> dict[str, tuple[bytes, bool]]:
-    """Return what is committed of a project: all but the runtime's wheel and the file with its digest.
+    """Return what is committed of a project: all but the runtime's wheel, the file with its digest, and their record.
 
     Both change with every change of the runtime, and say nothing about templates.
     """
     files = contents(project)
-    return {name: file for name, file in files.items() if name != RUNTIME_REQUIREMENTS and not _is_vendored(name)}
+    kept = {name: file for name, file in files.items() if not _is_of_the_runtime(name)}
+    if RECORD in kept:
+        record = json.loads(kept[RECORD][0])
+        record["files"] = {name: entry for name, entry in record["files"].items() if not _is_of_the_runtime(name)}
+        text = json.dumps(record, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
+        kept[RECORD] = (text.encode(), kept[RECORD][1])
+    return kept
 
 
-def _is_vendored(name: str) -> bool:
-    return name.startswith("vendor/")
+def _is_of_the_runtime(name: str) -> bool:
+    return name == RUNTIME_REQUIREMENTS or name.startswith("vendor/")
 
 
 def differing(one: dict[str, tuple[bytes, bool]], other: dict[str, tuple[bytes, bool]]) -> list[str]:

@@ -3,79 +3,48 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import signal
 import sys
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from kaiwu_runtime.envtest.background import down, up
-from kaiwu_runtime.envtest.binaries import Binaries, locate
-from kaiwu_runtime.envtest.provision import setup
+from kaiwu_runtime.envtest.commands import Options, run_command
 from kaiwu_runtime.envtest.terminal import TerminalProgress
 from kaiwu_runtime.errors import KaiwuError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kaiwu_runtime.envtest.progress import Progress
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    parsed = _parser().parse_args(arguments)
     # A terminated set-up has things to clean away just like an interrupted one.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         with TerminalProgress(sys.stderr) as progress:
-            lines = _run(options, progress)
+            lines = run_command(parsed.command, _options(parsed), progress)
     except KaiwuError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
         print("interrupted; nothing was changed", file=sys.stderr)  # noqa: T201
         return 130
-    for text, stream in lines:
-        print(text, file=stream)
+    for line in lines:
+        print(line.text, file=sys.stdout if line.for_script else sys.stderr)
     return 0
 
 
-def _run(options: argparse.Namespace, progress: Progress) -> list[tuple[str, TextIO]]:
-    """Return the lines to print and where: only what a script would use goes to standard output."""
-    if options.command == "path":
-        binaries = locate(version=options.version, controller_manager=options.controller_manager)
-        return [(str(binaries.directory), sys.stdout)]
-    if options.command == "down":
-        return [("stopped" if down(progress=progress) else "no control plane runs", sys.stderr)]
-    find = partial(
-        setup,
-        version=options.version,
-        controller_manager=options.controller_manager,
-        allow_download=not options.no_download,
-        allow_build=not options.no_build,
-        index=options.index,
-        progress=progress,
+def _options(parsed: argparse.Namespace) -> Options:
+    flags = vars(parsed)
+    return Options(
+        version=flags.get("version"),
+        controller_manager=flags.get("controller_manager", False),
+        download=not flags.get("no_download", False),
+        build=not flags.get("no_build", False),
+        index=flags.get("index"),
+        kubeconfig=flags.get("kubeconfig"),
     )
-    if options.command == "setup":
-        return [(_found(find()), sys.stderr)]
-    background = up(
-        controller_manager=options.controller_manager,
-        kubeconfig=options.kubeconfig,
-        find=find,
-        progress=progress,
-    )
-    state = "runs" if background.started else "runs already"
-    version = f"Kubernetes {background.version} {state} at {background.url}"
-    source = f", programs from {background.place}" if background.started else ""
-    return [
-        (f"{version} (process {background.pid}{source})", sys.stderr),
-        (f"export KUBECONFIG={shlex.quote(str(background.kubeconfig))}", sys.stdout),
-    ]
-
-
-def _found(binaries: Binaries) -> str:
-    return f"Kubernetes {binaries.version} from {binaries.place}"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -270,7 +270,7 @@ REFUSED = [
     ),
     (
         ("--group", "kaiwu", "--version", "v1", "--kind", "K", "--resource", "false"),
-        "error: --resource false: a boolean takes its value behind an equals sign: --resource=false\n",
+        "error: --resource false: a boolean takes its value after an equals sign: --resource=false\n",
     ),
     (
         ("--group", "apps", "--version", "v1", "--kind", "Pod", "--resource=false"),

@@ -86,14 +86,14 @@ def test_a_project_that_is_reached_through_a_link_is_fine(project: CommandLine, 
 
 
 def with_mounts(script: str, command_line: CommandLine, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a shell script with the command as its arguments, in a mount namespace that nobody else sees.
+    """Run a shell script with the command as its arguments, in a mount namespace that no other process sees.
 
     Needs no root where user namespaces are allowed; elsewhere root.
     """
     unshare = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--user", "--map-root-user", "--mount"]
     probe = subprocess.run([*unshare, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True, check=False)
     if probe.returncode != 0:
-        pytest.skip("this machine lets nobody mount: the same fault is tested with a limit in test_write.py")
+        pytest.skip("this machine does not allow mounts: the same fault is tested with a limit in test_write.py")
     return subprocess.run(
         [*unshare, "sh", "-ec", script, "sh", *command_line.argv(*arguments)],
         env=command_line.env(),

@@ -78,7 +78,7 @@ def test_the_same_again_after_an_api(project: CommandLine) -> None:
         (("--project-name", "other"), 'projectName is "kaiwu-operator", not "other"'),
         (("--multigroup",), "multigroup is false, not true"),
         (("--namespaced",), "namespaced is false, not true"),
-        (("--owner", "Somebody"), "another licence header than the flags ask for"),
+        (("--owner", "Another"), "another licence header than the flags ask for"),
         (("--license", "none"), "another licence header than the flags ask for"),
     ],
 )

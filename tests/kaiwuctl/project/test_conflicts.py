@@ -81,7 +81,7 @@ REFUSED = [
         request(kind="Ship"),
         [resource(kind="Ship", controllers=("captain",))],
         False,
-        "has the controller captain; say which",
+        "has the controller captain; choose it",
     ),
     (
         "name-without-controller",

@@ -74,8 +74,8 @@ def test_a_shared_file_is_written_once(tmp_path: Path, force: bool) -> None:
     [
         (lambda root: (root / "api").symlink_to(root), "api is a symbolic link"),
         (lambda root: (root / "api").symlink_to("nowhere"), "api is a symbolic link"),
-        (lambda root: put(root, "api", b""), "api is no folder"),
-        (lambda root: (root / NEW.path).mkdir(parents=True), "api/v1/kaiwu_types.py is no file"),
+        (lambda root: put(root, "api", b""), "api is not a folder"),
+        (lambda root: (root / NEW.path).mkdir(parents=True), "api/v1/kaiwu_types.py is not a file"),
     ],
     ids=["linked-folder", "dangling-link", "file-for-folder", "folder-for-file"],
 )
