@@ -22,6 +22,7 @@ RESERVED_CLASS_NAMES = frozenset(
         "Client",
         "Condition",
         "Conditions",
+        "ControllerBuilder",
         "CustomResource",
         "Duration",
         "Enum",
@@ -37,6 +38,7 @@ RESERVED_CLASS_NAMES = frozenset(
         "NotFoundError",
         "ObjectKey",
         "ObjectMeta",
+        "ObjectReconciler",
         "Path",
         "PrinterColumn",
         "Quantity",
@@ -72,8 +74,16 @@ def controller_module(controller_name: str) -> str:
 
 def reconciler_class(controller_name: str) -> str:
     """Return the class of a named controller: ``captain-backup`` gives ``CaptainBackupReconciler``."""
-    words = "".join(word[:1].upper() + word[1:] for word in controller_name.split("-"))
-    return f"{words}Reconciler"
+    return reconciler_of("".join(word[:1].upper() + word[1:] for word in controller_name.split("-")))
+
+
+def reconciler_of(kind: str) -> str:
+    """Return the class of a kind's controller: ``KaiwuCluster`` gives ``KaiwuClusterReconciler``.
+
+    ``Object`` gives ``ObjectKindReconciler``, because the generated module imports ObjectReconciler.
+    """
+    name = f"{kind}Reconciler"
+    return f"{kind}KindReconciler" if is_reserved_class(name) else name
 
 
 def is_reserved_class(name: str) -> bool:

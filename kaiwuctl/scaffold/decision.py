@@ -9,7 +9,7 @@ from kaiwuctl.errors import UsageError
 from kaiwuctl.names import api as rules
 from kaiwuctl.names.builtin import BuiltinKind, find_builtin
 from kaiwuctl.names.plural import plural_of
-from kaiwuctl.names.python import reconciler_class
+from kaiwuctl.names.python import reconciler_class, reconciler_of
 from kaiwuctl.names.rule import check, quoted
 from kaiwuctl.project.conflicts import check_controller, check_group, check_kind
 from kaiwuctl.project.model import Resource
@@ -171,5 +171,5 @@ def _names_of_controller(request: APIRequest, project: Project, entry: Resource)
                 "name another, with --controller-name, or write --controller=false"
             )
         check(default, rules.CONTROLLER_NAME_RULES, what="--controller-name")
-        return default, f"{entry.kind}Reconciler"
+        return default, reconciler_of(entry.kind)
     return request.controller_name, reconciler_class(request.controller_name)

@@ -14,6 +14,7 @@ from kaiwuctl.names.python import (
     group_module,
     is_reserved_class,
     reconciler_class,
+    reconciler_of,
     snake_case,
 )
 
@@ -83,3 +84,8 @@ def test_an_accepted_controller_name_gives_module_and_class_names(name: str) -> 
 def test_reserved_class_names() -> None:
     assert all(is_reserved_class(name) for name in ("None", "ValueError", "CustomResource", "Result"))
     assert not is_reserved_class("KaiwuCluster")
+
+
+def test_the_class_of_a_reconciler_is_not_one_that_its_module_imports() -> None:
+    assert reconciler_of("KaiwuCluster") == "KaiwuClusterReconciler"
+    assert reconciler_of("Object") == reconciler_class("object") == "ObjectKindReconciler"
