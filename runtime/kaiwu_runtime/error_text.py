@@ -19,6 +19,9 @@ _MAX_CAUSES = 8
 _MAX_MEMBERS = 3
 _MAX_FIELDS = 3
 
+written_patterns: dict[str, str] = {}
+"""Patterns as pydantic checks them, and as the project wrote them: messages show the latter."""
+
 
 def one_line(error: BaseException) -> str:
     """Return the text of an exception in one line; empty when its class cannot give one."""
@@ -73,9 +76,17 @@ def invalid_fields(found: Sequence[Mapping[str, Any]]) -> str:
     """Return pydantic's errors in one line, each with its field first; never the values, which may be secret.
 
     Args:
-        found: What ``ValidationError.errors()`` returned.
+        found: What ``ValidationError.errors()`` returned, with the errors' context.
     """
-    lines = [f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {item['msg']}" for item in found]
+    lines = [f"{'.'.join(str(part) for part in item['loc']) or '(object)'}: {_message(item)}" for item in found]
     return "; ".join(lines[:_MAX_FIELDS]) + (
         f" and {len(lines) - _MAX_FIELDS} more" if len(lines) > _MAX_FIELDS else ""
     )
+
+
+def _message(item: Mapping[str, Any]) -> str:
+    message: str = item["msg"]
+    if item["type"] != "string_pattern_mismatch":
+        return message
+    pattern = item["ctx"]["pattern"]
+    return message.replace(pattern, written_patterns.get(pattern, pattern))

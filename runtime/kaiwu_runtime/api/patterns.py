@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.fields import FieldInfo
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
+from kaiwu_runtime.error_text import written_patterns
 from kaiwu_runtime.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -107,4 +108,5 @@ def _translate(node: dict[str, Any]) -> None:
         del node["pattern"]
         return
     node["pattern"] = rust
+    written_patterns[rust] = source
     node["regex_engine"] = "rust-regex"

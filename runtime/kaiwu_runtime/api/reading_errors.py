@@ -55,7 +55,7 @@ def _schema_error(lines: list[str], model: str) -> str:
 
 def _invalid(error: Any) -> str:  # noqa: ANN401 - a pydantic.ValidationError
     """Describe values that do not fit, without the values themselves, which may be secret."""
-    found = error.errors(include_url=False, include_input=False, include_context=False)
+    found = error.errors(include_url=False, include_input=False)
     absent = [".".join(str(part) for part in item["loc"]) for item in found if item["type"] == "missing"]
     if len(absent) == len(found):
         names = ", ".join(absent[:_MOST]) + (f" and {len(absent) - _MOST} more" if len(absent) > _MOST else "")

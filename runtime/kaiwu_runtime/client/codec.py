@@ -247,7 +247,7 @@ def _reason(error: Exception) -> str:
     if is_validation_error(error):
         if error.error_count() > MAX_DESCRIBED_ERRORS:
             return f"{error.error_count()} values do not fit the type"
-        return invalid_fields(error.errors(include_url=False, include_input=False, include_context=False))
+        return invalid_fields(error.errors(include_url=False, include_input=False))
     if isinstance(error, RecursionError) and "deserializing" in str(error):
         return f"nested too deeply to be read ({error})"
     if isinstance(error, msgspec.MsgspecError | UnicodeDecodeError):

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_mod
 from typing_extensions import TypeAliasType
 
 from kaiwu_runtime.api import APIModel
+from kaiwu_runtime.api.reading_errors import explain
 
 TABLE: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "regexp" / "go_verdicts.json").read_text(encoding="utf-8")
@@ -78,3 +79,12 @@ def test_a_pattern_too_large_for_rust_is_left_to_the_api_server() -> None:
     fields: Any = {"value": (Annotated[str, Field(pattern=r"^\pL{1,253}$")], ...)}
     model = create_model("Model", __base__=APIModel, **fields)
     assert accepts(model, "abc")
+
+
+@pytest.mark.parametrize("pattern", [r"^((100|[0-9]{1,2})%|[0-9]+)$", r"^\d+$", r"\Qa.b\E", "^[a-z]+$"])
+def test_errors_show_the_pattern_that_was_written(pattern: str) -> None:
+    fields: Any = {"value": (Annotated[str, Field(pattern=pattern)], ...)}
+    model = create_model("Model", __base__=APIModel, **fields)
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate({"value": "!"})
+    assert explain(caught.value) == f"Model: value: String should match pattern '{pattern}'"
