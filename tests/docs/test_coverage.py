@@ -18,6 +18,7 @@ RUN_BY = {
     "docs/envtest.md": "test_console_pages.py",
     "docs/events.md": "test_python_pages.py",
     "docs/getting-started.md": "test_pages.py",
+    "docs/reconciler.md": "test_python_pages.py",
     "docs/running.md": "test_python_pages.py",
     "docs/testing.md": "test_testing_page.py",
     "docs/tutorial-memcached.md": "test_pages.py",

@@ -21,7 +21,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ForbiddenError, InvalidError
 from kaiwu_runtime.generator.crd import build_crds
 from kaiwu_runtime.generator.rbac import build_roles
-from kaiwu_runtime.testing import FakeTransport, run_manager
+from kaiwu_runtime.testing import FakeTransport, eventually, run_manager
 from kaiwu_runtime.webhook import AdmissionDenied, AdmissionRequest
 
 from .page import Page
@@ -98,6 +98,28 @@ async def test_events(page: Callable[[str], Page], caplog: pytest.LogCaptureFixt
     assert caplog.records == []
     (condition,) = yaml.safe_load(shown.take("yaml").body)
     assert (condition["type"], condition["status"], condition["reason"]) == ("Decoded", "False", "DecodeFailed")
+    shown.finish()
+
+
+async def test_reconciler(page: Callable[[str], Page]) -> None:
+    shown = page("reconciler.md")
+    reconciler: Any = shown.execute()["ConfigMapReconciler"]
+    made: list[Any] = []
+
+    class Kept(reconciler):  # type: ignore[misc]
+        def setup_with_manager(self, manager: Manager) -> None:
+            made.append(self)
+            super().setup_with_manager(manager)
+
+    client = Client(FakeTransport())
+    manager = Manager(ManagerOptions(health_probe_bind_address="0"), client=client)
+    manager.setup(Kept)
+    metadata = ObjectMeta(name="a", namespace="x")
+    async with run_manager(manager):
+        await client.create(ConfigMap(metadata=metadata, data={"title": "home"}))
+        await eventually(lambda: made[0].titles == {"a": "home"})
+        await client.delete(ConfigMap, "a", namespace="x")
+        await eventually(lambda: made[0].titles == {})
     shown.finish()
 
 

@@ -74,6 +74,14 @@ from lightkube.resources.core_v1 import Service
 from api.v1.kaiwucluster_types import KaiwuCluster
 from controllers.kaiwucluster_controller import KaiwuClusterReconciler
 """
+WAITING = """
+async def test_waiting():
+    client, registry = Client(FakeTransport(KaiwuCluster)), {{"a"}}
+    created = await client.create(KaiwuCluster.model_validate({{"metadata": {{"name": "a", "namespace": "x"}}}}))
+    await KaiwuClusterReconciler(client).reconcile(Request("x", "a"))
+{waiting}
+    assert (cluster.key.name, service.metadata.name) == ("a", "a")
+"""
 FAULTS = """
 async def test_faults():
 {faults}
@@ -106,7 +114,7 @@ async def test_the_manager_runs(manager):
 def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
     page = Page(repository / "docs/testing.md")
     message = " ".join(page.take("text").body.split())
-    fixture, test, faults, asserted = (page.take("python").body for _ in range(4))
+    fixture, waiting, test, faults, asserted = (page.take("python").body for _ in range(5))
     files = {
         "api/__init__.py": "",
         "api/v1/__init__.py": "",
@@ -116,6 +124,7 @@ def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
         "conftest.py": CONFTEST + fixture,
         "test_page.py": IMPORTS
         + test
+        + WAITING.format(waiting=textwrap.indent(waiting, "    "))
         + FAULTS.format(faults=textwrap.indent(faults, "    "), asserted=textwrap.indent(asserted, "    ")),
         "config/rbac/rbac.yaml": yaml.safe_dump_all(rbac([])),
     }
@@ -124,7 +133,7 @@ def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_text(text, encoding="utf-8")
     output = run(tmp_path)
     # The type's CRD is not installed and the role is empty: the manager's own test says so, the others pass.
-    assert "2 passed, 1 error" in output
+    assert "3 passed, 1 error" in output
     assert "@rbac" in output or "make install" in output
     decorator = '@rbac(groups="web.example.com", resources="sites/status", verbs=["patch"])'
     assert decorator in message
