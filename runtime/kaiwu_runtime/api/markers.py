@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
+from kaiwu_runtime.api.embedded import without_empty_metadata
 from kaiwu_runtime.api.unknown_fields import keep_unknown_fields
 from kaiwu_runtime.errors import DefinitionError
 
@@ -195,6 +196,9 @@ class MaxProperties(Marker):
 @dataclass(frozen=True, slots=True)
 class EmbeddedResource(Marker):
     """The value is a whole Kubernetes object: apiVersion, kind and metadata are checked by the API server."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return without_empty_metadata(handler(source))
 
 
 @dataclass(frozen=True, slots=True)

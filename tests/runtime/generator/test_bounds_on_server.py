@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from .conftest import Server
 
+pytestmark = pytest.mark.envtest
+
 _EDGES = [2**53, 2**63 - 1]
 BOUNDS: list[Any] = [
     *(0, 0.5, -0.5, 1.5, -1.5, 1e19, -1e300, 2**31 - 1, 2**31, -(2**31), -(2**31) - 1),

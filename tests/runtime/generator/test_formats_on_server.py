@@ -16,6 +16,8 @@ from kaiwu_runtime.generator.formats import fits
 if TYPE_CHECKING:
     from .conftest import Server
 
+pytestmark = pytest.mark.envtest
+
 DATES = ["2024-01-01", "2024-02-30", "2023-02-29", "0000-02-29", "0001-01-01", "9999-12-31", "2024-13-01", "20240101"]
 CLOCKS = ["T00:00:00Z", "t23:59:59.123456789z", " 00:00:00Z", "T23:59:60Z", "T24:00:00Z", "T00:00Z", "T00:00:00", ""]
 ZONES = ["+05:30", "-23:59", "+24:00", "+25:00", "+0530", "+05:60", ",5Z", ".Z"]
