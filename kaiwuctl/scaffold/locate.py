@@ -108,7 +108,10 @@ def _version(name: str, shown: str) -> str:
 
 
 def _built_wheel(runtime: Path) -> Path:
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kaiwu" / "runtime-wheels"
+    # Without a home folder, in the folder for temporary files.
+    home = os.path.expanduser("~/.cache")  # noqa: PTH111 - leaves ~ where there is none
+    base = os.environ.get("XDG_CACHE_HOME") or (home if not home.startswith("~") else tempfile.gettempdir())
+    cache = Path(base) / "kaiwu" / "runtime-wheels"
     folder = cache / _digest_of_sources(runtime)
     for wheel in folder.glob("*.whl"):
         return wheel

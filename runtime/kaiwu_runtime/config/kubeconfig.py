@@ -100,15 +100,23 @@ def kubeconfig_paths(explicit: str | os.PathLike[str] | None = None) -> list[Pat
         ConfigurationError: The explicit file does not exist.
     """
     if explicit is not None:
-        path = Path(explicit).expanduser()
+        path = _in_home(Path(explicit))
         if not path.is_file():
             raise ConfigurationError(f"{path}: no such kubeconfig file")
         return [path]
     named = os.environ.get("KUBECONFIG", "")
-    candidates = [Path(part).expanduser() for part in named.split(os.pathsep) if part]
+    candidates = [_in_home(Path(part)) for part in named.split(os.pathsep) if part]
     if not candidates:
-        candidates = [DEFAULT_PATH.expanduser()]
+        candidates = [_in_home(DEFAULT_PATH)]
     return [path for path in dict.fromkeys(candidates) if path.is_file()]
+
+
+def _in_home(path: Path) -> Path:
+    """Return a path with its ``~`` replaced; as it is for a user without a home, a container's arbitrary uid."""
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def load_context(paths: Sequence[Path], context: str | None = None) -> KubeContext:

@@ -92,12 +92,23 @@ def system() -> str:
 
 
 def cache_directory() -> Path:
-    """Return ``$KAIWU_ENVTEST_DIR``, else ``kaiwu/envtest`` in ``$XDG_CACHE_HOME``, else in ``~/.cache``."""
+    """Return ``$KAIWU_ENVTEST_DIR``, else ``kaiwu/envtest`` in ``$XDG_CACHE_HOME``, else in ``~/.cache``.
+
+    Raises:
+        ControlPlaneError: The user has no home folder.
+    """
     if chosen := os.environ.get("KAIWU_ENVTEST_DIR"):
-        return Path(chosen).expanduser().absolute()
+        return _in_home(chosen).absolute()
     base = os.environ.get("XDG_CACHE_HOME")
     # The specification of XDG_CACHE_HOME says that a relative path is to be ignored.
-    return (Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache") / "kaiwu" / "envtest"
+    return (Path(base) if base and Path(base).is_absolute() else _in_home("~/.cache")) / "kaiwu" / "envtest"
+
+
+def _in_home(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # no HOME, and a uid that has no entry in the list of users
+        raise ControlPlaneError(f"{path}: the home folder is not known: set HOME or KAIWU_ENVTEST_DIR") from None
 
 
 def requested_version(version: str | None) -> str | None:
@@ -229,7 +240,7 @@ def _from_assets(attempts: Attempts, wanted: str | None, *, controller_manager: 
     if not value:
         attempts.add("KUBEBUILDER_ASSETS", "not set")
         return None
-    directory = Path(value).expanduser().absolute()
+    directory = _in_home(value).absolute()
     missing = missing_from(directory, controller_manager=controller_manager)
     if missing:
         raise ControlPlaneError(
