@@ -153,7 +153,7 @@ def test_unknown_fields_stay_with_their_items(items: list[tuple[str, int]], data
 
 
 def repr_sorted(value: Any) -> str:
-    """Tell 1 from True, which == does not, and forget the order of members."""
+    """Distinguish 1 from True, unlike ==, and ignore the order of members."""
     if isinstance(value, dict):
         return "{" + ",".join(f"{name!r}:{repr_sorted(value[name])}" for name in sorted(value)) + "}"
     if isinstance(value, list):
