@@ -1,4 +1,4 @@
-"""Imports the modules of a project, and names file and line of what stops them.
+"""Import the modules of a project; an error names file and line.
 
 See https://docs.python.org/3/library/importlib.html
 """

@@ -1,8 +1,7 @@
-"""Which resource of the API server a Python type stands for.
+"""Map a Python type to its resource of the API server.
 
-Two sources, one answer: lightkube's generated kinds carry ``_api_info``; a project's own types carry the
-:class:`ResourceIdentity` that the ``resource`` decorator put on them. Everything that builds a request path,
-a cache or an owner reference asks :func:`identify` and never looks at the type again.
+lightkube's generated kinds have ``_api_info``; a project's own types have the :class:`ResourceIdentity` that the
+``resource`` decorator sets. Code that builds a request path, a cache or an owner reference uses :func:`identify`.
 """
 
 from __future__ import annotations
@@ -17,9 +16,9 @@ IDENTITY_ATTRIBUTE = "__kaiwu_identity__"
 
 
 class ObjectKey(NamedTuple):
-    """Namespace and name of one object: what a reconciler is asked to look at, and what a cache finds an object by.
+    """Namespace and name of one object: the request of a reconciler, and the key of an object in a cache.
 
-    It never says what happened to the object: a reconciler acts on the present state.
+    It does not contain what happened to the object: a reconciler acts on the current state.
 
     Attributes:
         namespace: Empty for a cluster-scoped object.

@@ -1,7 +1,7 @@
-"""Limits that count what the API server counts, where the Python value is not the JSON value.
+"""Limits with the API server's meaning, for types whose Python value differs from the JSON value.
 
-pydantic applies ``Field(ge=, max_length=, pattern=)`` to the Python value and raises a TypeError where that has no such
-limit. In a JSON Schema a limit says nothing about values of another JSON type: ``minimum`` lets every string pass.
+pydantic applies ``Field(ge=, max_length=, pattern=)`` to the Python value and raises a TypeError if the value has no
+such limit. In a JSON Schema a limit does not apply to values of another JSON type: ``minimum`` accepts every string.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _LIMITED = dict.fromkeys(
 
 
 def adapt_limits(schema: Any, resolve: Callable[[Any], Any], where: str) -> None:  # noqa: ANN401 - a core schema
-    """Change a model's core schema in place so that its limits mean what its CRD says; models inside it are left alone.
+    """Change a model's core schema in place so that its limits match its CRD; models inside it are not changed.
 
     Args:
         schema: Core schema of a model, as pydantic generates it.
@@ -103,7 +103,7 @@ def _adapt(schema: dict[str, Any], where: str) -> None:
 
 
 def _check_limit(schema: dict[str, Any], where: str) -> None:
-    """Reject what pydantic would refuse later, naming neither model nor field."""
+    """Reject limits that pydantic would reject later without naming model and field."""
     alone = {key: value for key, value in schema.items() if key in {"type", *_LIMITED[schema["type"]]}}
     try:
         SchemaValidator(alone)

@@ -1,4 +1,4 @@
-"""Fields for which null is a value of its own, and not another way to leave the field out."""
+"""Fields for which null is a separate value, and does not mean that the field is absent."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ ALIAS_TYPES: tuple[type[Any], ...] = tuple(
 def null_is_a_value(field: FieldInfo) -> bool:
     """Return whether None in a field is written as null.
 
-    It is where the field says ``Nullable()``, and where it is ``Any`` and would read back as something else or be
-    refused if it were left out.
+    It is if the field has ``Nullable()``, or if it is ``Any`` and its absence would be read as another value or be
+    rejected.
     """
     said = list(field.metadata)
     bare = _unwrap(field.annotation, said)
@@ -67,7 +67,7 @@ def write_null(nullable: dict[str, str]) -> Callable[[Any, Any, Any], dict[str, 
 
 
 def _unwrap(annotation: object, said: list[object]) -> object:
-    """Return the bare type of an annotation, and collect what is said about it."""
+    """Return the bare type of an annotation, and collect its metadata."""
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *metadata = get_args(annotation)

@@ -1,4 +1,4 @@
-"""Scalar types that JSON has and Python spells differently."""
+"""Scalar types whose form in JSON differs from that in Python."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Int32 = Annotated[int, Format("int32"), Field(ge=-(2**31), le=2**31 - 1)]
 Float = Annotated[
     float, AllowFloat(), Field(allow_inf_nan=False), PlainSerializer(whole_numbers, when_used="json-unless-none")
 ]
-"""A float that is meant to be one. Prefer an integer or a Quantity for what is compared or summed."""
+"""A float on purpose. Prefer an integer or a Quantity for values that are compared or summed."""
 
 
 def rfc3339(moment: datetime) -> str:

@@ -45,7 +45,7 @@ from kaiwu_runtime.rest.transport import JSON, METADATA, METADATA_LIST, Transpor
 logger = logging.getLogger(__name__)
 
 WATCH_SECONDS = (300.0, 600.0)
-"""How long the server is asked to keep a watch open: a random time, so that many watches do not end together."""
+"""The requested duration of a watch in seconds: random within this range, so that watches do not all end together."""
 
 IDLE_SECONDS = 135.0
 """How long a watch may be silent. The API server sends a bookmark about once a minute, so two of them are missing then:
@@ -61,7 +61,7 @@ SHORT_WATCH_SECONDS = 0.75
 often it is cut: there are load balancers that end what is idle for a second."""
 
 RELIST_AFTER_FAILURES = 3
-"""After so many refusals in a row of a watch the version it starts from is given up."""
+"""Number of rejections in a row after which a watch gives up the version it starts from."""
 
 
 class ReflectorStore(Protocol):
@@ -85,7 +85,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class Reflector:
-    """Lists and watches one collection into a sink.
+    """List and watch one collection, and keep a store equal to it.
 
     Args:
         transport: Sends the requests.
@@ -307,7 +307,7 @@ class Reflector:
         if isinstance(error, APIStatusError) and error.retry_after is not None:
             pause = max(pause, error.retry_after)
         logger.warning(
-            "Cannot list or watch; trying again",
+            "Cannot list or watch; retrying",
             extra={
                 **self._fields(),
                 "error": explain(error, self._identity, self._scope),
@@ -322,7 +322,7 @@ class Reflector:
 
 
 def _blames_the_version(error: KaiwuError) -> bool:
-    """Return whether a fresh list may cure a failure: not one about rights or load, nor a server out of reach.
+    """Return whether a new list may solve a failure; not for missing permissions, overload or an unreachable server.
 
     An API server whose etcd was restored from a backup, for instance, refuses versions that it has not reached yet.
     """

@@ -1,4 +1,4 @@
-"""What one line of a watch says.
+"""One line of a watch.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
 """
@@ -38,7 +38,7 @@ class WatchEvent(msgspec.Struct):
 
 
 class Bookmark(msgspec.Struct, frozen=True):
-    """How far a watch has got.
+    """The progress of a watch.
 
     Attributes:
         version: The resourceVersion to resume from; may be empty.

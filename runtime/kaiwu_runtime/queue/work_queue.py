@@ -72,8 +72,8 @@ class WorkQueue(Generic[K]):
     """Keys to be worked on.
 
     Args:
-        rate_limiter: Says how long a failed key waits; default is client-go's.
-        metrics: Hears of every change.
+        rate_limiter: Decides how long a failed key waits; default: client-go's.
+        metrics: Observes every change.
     """
 
     def __init__(self, rate_limiter: RateLimiter | None = None, metrics: QueueMetrics | None = None) -> None:
@@ -122,7 +122,7 @@ class WorkQueue(Generic[K]):
         return self._shut_down
 
     def add(self, key: K, priority: Priority = Priority.NORMAL) -> None:
-        """Let a key be worked on; does nothing when it waits already, except to raise its priority."""
+        """Add a key; if it is waiting already, only raise its priority."""
         if self._shut_down:
             return
         if self._not_before:
@@ -163,7 +163,7 @@ class WorkQueue(Generic[K]):
         return seconds
 
     def forget(self, key: K) -> None:
-        """Start a key's back-off afresh: it succeeded."""
+        """Reset a key's back-off: it succeeded."""
         self._not_before.pop(key, None)
         try:
             self._limiter.forget(key)
@@ -179,10 +179,10 @@ class WorkQueue(Generic[K]):
             return 0
 
     async def get(self) -> K:
-        """Return the next key; call `done` when its work is over, whatever came of it.
+        """Return the next key; call `done` when its work has ended, whatever the result.
 
         Raises:
-            QueueShutDown: There will be none.
+            QueueShutDown: The queue was shut down.
         """
         while True:
             if self._shut_down:
@@ -225,7 +225,7 @@ class WorkQueue(Generic[K]):
         self._wake()
 
     def shut_down(self) -> None:
-        """Give out no more keys; work in progress goes on until its `done`."""
+        """Return no more keys; work in progress continues until its `done`."""
         self._shut_down = True
         if self._timer is not None:
             self._timer.cancel()

@@ -17,10 +17,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 MOST_WAITING = 1000
-"""Events that wait to be written; newer ones are dropped."""
+"""Maximum number of events that wait to be written; newer ones are dropped."""
 
 MOST_REMEMBERED = 4096
-"""Series that are remembered; the one that was not repeated for the longest time is forgotten first."""
+"""Maximum number of series that are remembered; the least recently repeated one is forgotten first."""
 
 REFRESH_SECONDS = 60.0
 """How often the count of a series is written."""
