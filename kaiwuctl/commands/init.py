@@ -32,7 +32,7 @@ def command(
     ] = None,
     project_name: Annotated[
         str | None,
-        typer.Option(help="Starts the name of every object.  [default: this folder's]", metavar="NAME"),
+        typer.Option(help="Name prefix for every generated object.  [default: this folder's]", metavar="NAME"),
     ] = None,
     owner: Annotated[str | None, typer.Option(help="Copyright holder, for the licence header.", metavar="NAME")] = None,
     license_name: Annotated[

@@ -17,7 +17,7 @@ from kaiwu_runtime.manager import Manager, ManagerOptions
 
 VARIABLES = {
     "HOME": (None,),
-    "KUBECONFIG": (None, "~/config", "~nobody-of-this-name/config", "~/a:~b/c"),
+    "KUBECONFIG": (None, "~/config", "~absent-user/config", "~/a:~b/c"),
     "XDG_CACHE_HOME": (None, "~", "relative"),
     "KAIWU_ENVTEST_DIR": (None, "~/envtest"),
     "KUBEBUILDER_ASSETS": (None, "~/assets"),
