@@ -107,7 +107,7 @@ DOMAIN_RULES = (
 REPO_RULES = (
     Rule(
         "repo-url",
-        lambda repo: _REPOSITORY.fullmatch(repo) is not None,
+        lambda repo: _REPOSITORY.fullmatch(repo) is not None and ".." not in repo,
         "must be a host and a path without user name, spaces or query, with or without https://",
         "github.com/inspur/kaiwu-operator",
     ),

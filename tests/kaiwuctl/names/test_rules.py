@@ -92,6 +92,7 @@ REFUSED = [
     ("--repo", "github.com/a/b c", "repo-url"),
     ("--repo", "github.com/a?b=c", "repo-url"),
     ("--repo", "ftp://github.com/a", "repo-url"),
+    ("--repo", "github.com/a/../b", "repo-url"),
     ("--repo", "github.com/" + "a" * 200, "repo-length"),
     ("--owner", "two\nlines", "owner-line"),
     ("--owner", "bell\x07", "owner-line"),
