@@ -18,13 +18,13 @@ def command(
     version: Annotated[str | None, typer.Option(help="API version: v1, v1beta2.", metavar="VERSION")] = None,
     kind: Annotated[str | None, typer.Option(help="Kind: KaiwuCluster.", metavar="KIND")] = None,
     plural: Annotated[
-        str | None, typer.Option(help="Plural.  [default: by Kubernetes' rule]", metavar="PLURAL")
+        str | None, typer.Option(help="Plural of the kind.  [default: by Kubernetes' rule]", metavar="PLURAL")
     ] = None,
     namespaced: Annotated[
         bool | None,
         typer.Option(
             "--namespaced/--no-namespaced",
-            help="Objects are in a namespace; otherwise in the cluster.  [default: true]",
+            help="Scope of the objects: a namespace, or with =false the cluster.  [default: true]",
             show_default=False,
         ),
     ] = None,

@@ -26,7 +26,7 @@ def command(
     repo: Annotated[
         str | None,
         typer.Option(
-            help="Where the project lives.  [default: git's origin, else DOMAIN/PROJECT-NAME]",
+            help="Repository of the project.  [default: git's origin, else DOMAIN/PROJECT-NAME]",
             metavar="HOST/PATH",
         ),
     ] = None,
@@ -44,13 +44,17 @@ def command(
     ] = None,
     multigroup: Annotated[
         bool | None,
-        typer.Option("--multigroup/--no-multigroup", help="Folders per API group.", show_default=False),
+        typer.Option(
+            "--multigroup/--no-multigroup",
+            help="One folder per API group below api/ and controllers/.",
+            show_default=False,
+        ),
     ] = None,
     namespaced: Annotated[
         bool | None,
         typer.Option(
             "--namespaced/--no-namespaced",
-            help="The operator watches its own namespace only.",
+            help="Watch the operator's own namespace only, with a Role instead of a ClusterRole.",
             show_default=False,
         ),
     ] = None,

@@ -93,7 +93,7 @@ def describe_wheel(path: Path) -> RuntimeWheel:
     """Return the version and digest of a wheel.
 
     Raises:
-        KaiwuctlError: Its name is none of a kaiwu-runtime wheel.
+        KaiwuctlError: Its name is not that of a kaiwu-runtime wheel.
     """
     version = _version(path.name, str(path))
     content = path.read_bytes()
