@@ -23,7 +23,7 @@ class Authentication(Protocol):
 
     @property
     def certificate(self) -> ClientCertificate | None:
-        """Client certificate that came with the credentials; None when they bring none."""
+        """Client certificate that is part of the credentials, or None."""
         ...
 
     @property
@@ -78,7 +78,7 @@ class StaticAuthentication:
         return self._header
 
     async def renew(self, *, rejected: bool) -> bool:  # noqa: ARG002
-        """Do nothing: there is nothing newer."""
+        """Do nothing: the header never changes."""
         return False
 
 

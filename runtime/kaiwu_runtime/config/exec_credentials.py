@@ -1,4 +1,4 @@
-"""What an exec plugin has printed: one set of credentials per plugin and process, as in client-go.
+"""The credentials that an exec plugin has printed: one set per plugin and process, as in client-go.
 
 The manager, its leader election and its webhook certificates have a client each, in event loops and threads of their
 own. A user who has to log in does so once for all of them.
@@ -22,7 +22,7 @@ SHORTEST = timedelta(seconds=1)
 """Minimum time for which credentials are used: those that look expired may be good by the API server's clock."""
 
 AGAIN = timedelta(seconds=5)
-"""How soon the command runs again that failed while the present credentials are still good."""
+"""Seconds before a failed command is retried while the present credentials are still valid."""
 
 
 class ExecStatus(msgspec.Struct):

@@ -1,7 +1,7 @@
-"""The process of an exec plugin: its output, its time limit, and what the user sees of it meanwhile.
+"""The process of an exec plugin: its output, its time limit, and the messages that the user sees.
 
-Standard error goes where kubectl lets it go: straight to the terminal when there is one, so that instructions such as
-"open this page and enter the code" are seen while the plugin waits. Without a terminal each line is logged.
+Standard error goes to the terminal if there is one, as with kubectl, so that instructions such as "open this page and
+enter the code" are shown while the plugin waits. Without a terminal each line is logged.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CLOSING_SECONDS = 1.0
 
 
 class PluginResult(NamedTuple):
-    """What a plugin did.
+    """The result of a plugin.
 
     Attributes:
         status: Exit status.

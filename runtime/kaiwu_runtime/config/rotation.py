@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 60.0
-"""How often the files are looked at while requests are sent."""
+"""Seconds between two checks of the files while requests are sent."""
 
 _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class Rotation:
-    """Follows the files that credentials were read from.
+    """Reload credentials when their files change.
 
     Args:
         credentials: Changed in place when the files have changed.

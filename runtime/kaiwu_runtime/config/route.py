@@ -13,7 +13,7 @@ _USER_INFO = re.compile(r"(?:(?<=://)|^(?!.*://)).*@", re.DOTALL)
 
 
 class ProxyError(Exception):
-    """The proxy did not connect."""
+    """The proxy failed to connect."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The connections to one API server: made when they are needed, kept while they are good."""
+"""The pool of connections to one API server: opened on demand, and kept while they work."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ KEEPALIVE_SECONDS = 75.0
 
 
 class ConnectionPool:
-    """Idle connections, the one used last first.
+    """Idle connections; the most recently used one is used first.
 
     Args:
-        route: Where to.
+        route: The route to the server.
         context: TLS for an https server.
     """
 

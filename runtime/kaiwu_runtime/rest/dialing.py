@@ -1,7 +1,7 @@
-"""New connections to an API server: over all addresses of its name, through a proxy if need be, with TLS.
+"""Open connections to an API server: over all addresses of its name, through a proxy if configured, with TLS.
 
-A name may have several addresses, one of which swallows packets: broken IPv6, a load balancer that died. The next one
-is tried a quarter of a second later, and an address that accepts and then says nothing gets its share of the time.
+A name may have several addresses, one of which drops packets: broken IPv6, a load balancer that died. The next one is
+tried a quarter of a second later, and an address that accepts but does not respond gets only a share of the time.
 
 See https://www.rfc-editor.org/rfc/rfc8305 for the addresses, https://www.rfc-editor.org/rfc/rfc9110#name-connect for
 what is asked of an HTTP proxy.
@@ -30,7 +30,7 @@ from kaiwu_runtime.config.route import (
 from kaiwu_runtime.rest.connection import BrokenConnectionError, Connection
 
 CONNECT_SECONDS = 10.0
-"""How long a connection may take; the addresses of a name share it."""
+"""Maximum seconds to open a connection; the addresses of a name share it."""
 
 NEXT_ADDRESS_SECONDS = 0.25
 """How long one address is waited for before the next one is tried beside it."""
@@ -44,10 +44,10 @@ AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 
 
 class Dialer:
-    """Makes connections on one route.
+    """Open connections on one route.
 
     Args:
-        route: Where to.
+        route: The route to the server.
     """
 
     def __init__(self, route: Route) -> None:

@@ -12,9 +12,9 @@ T = TypeVar("T")
 
 
 class ForwardedTransport:
-    """Sends requests through another transport, in that one's event loop.
+    """Send requests through another transport, in the event loop of that transport.
 
-    Closing it leaves the other one open.
+    Closing it does not close the other transport.
 
     Args:
         inner: Sends the requests.

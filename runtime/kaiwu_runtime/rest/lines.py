@@ -1,4 +1,4 @@
-"""Lines out of a stream of chunks that end anywhere."""
+"""Split a stream of chunks into lines."""
 
 from __future__ import annotations
 

@@ -10,11 +10,11 @@ import msgspec
 from kaiwu_runtime.rest.deep_json import elements, members
 
 PAGE_SIZE = 500
-"""Objects per page, as kubectl asks for them."""
+"""Objects per page, as in kubectl."""
 
 
 class PageMetadata(msgspec.Struct, rename={"continue_": "continue", "resource_version": "resourceVersion"}):
-    """What a list says about itself."""
+    """The metadata of a list."""
 
     resource_version: str = ""
     continue_: str = ""

@@ -21,7 +21,7 @@ from kaiwu_runtime.error_text import summary
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 0.5
-"""How long a connection without a request is left alone when the port is full."""
+"""Minimum seconds before a connection without a request may be closed when the port is full."""
 
 FULL_POLL_SECONDS = 0.1
 _SWEEP_SECONDS = 1.0

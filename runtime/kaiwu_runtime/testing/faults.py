@@ -23,7 +23,7 @@ class FakeRequest:
         namespace: Empty for all, or for a cluster-scoped resource.
         name: Empty for a collection.
         subresource: For example ``status``; empty for the object itself.
-        body: What was sent; empty when nothing was.
+        body: The request body; may be empty.
     """
 
     verb: str
@@ -47,7 +47,7 @@ class _Failure:
 
 
 class Faults:
-    """What is to go wrong, and when."""
+    """A fault to inject, and its condition."""
 
     def __init__(self) -> None:
         self._failures: list[_Failure] = []

@@ -30,10 +30,10 @@ def merge_patch(value: object, patch: object) -> Any:  # noqa: ANN401 - any JSON
 
 
 def json_patch(value: object, operations: Sequence[Any]) -> Any:  # noqa: ANN401 - any JSON
-    """Return a copy of a value with the operations carried out one by one.
+    """Return a copy of a value with the operations applied in order.
 
     Raises:
-        PatchError: One of them cannot be; nothing of the patch counts then.
+        PatchError: An operation cannot be applied; the whole patch is dropped.
     """
     document = {"": deepcopy(value)}  # so that the whole document is a member too
     for operation in operations:

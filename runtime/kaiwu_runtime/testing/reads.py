@@ -1,4 +1,4 @@
-"""Lists page by page, and which objects selectors let through.
+"""Lists with pages and selectors.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
 """

@@ -1,4 +1,4 @@
-"""The failures of an API server, as it words them.
+"""The error responses of an API server, with its wording.
 
 See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
 """

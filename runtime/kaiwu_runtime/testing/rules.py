@@ -1,4 +1,4 @@
-"""What an API server lets a write do: to which part of an object, of which version, and what it tidies up.
+"""Rules of an API server for writes: which part of an object, which version, and what is normalised.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
@@ -25,7 +25,7 @@ _PLAIN = frozenset({"data", "binaryData"})
 
 
 class WriteOptions(NamedTuple):
-    """What a request says beside the object.
+    """The options of a request.
 
     Attributes:
         manager: The field manager.

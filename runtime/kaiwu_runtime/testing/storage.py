@@ -53,7 +53,7 @@ class Watcher:
 
 
 class Storage:
-    """Keeps every object and what happened to it since the last compaction."""
+    """Store every object and its history since the last compaction."""
 
     def __init__(self) -> None:
         self._objects: dict[FakeKind, dict[ObjectKey, dict[str, Any]]] = {}

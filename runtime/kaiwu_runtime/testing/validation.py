@@ -1,4 +1,4 @@
-"""What an API server refuses whatever the kind is: metadata, and the options of a write.
+"""Validate what an API server validates for every kind: metadata, and the options of a write.
 
 See https://kubernetes.io/docs/concepts/overview/working-with-objects/names/,
 https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set and

@@ -1,4 +1,4 @@
-"""What a write does to an object: system fields, the status apart, generation, finalizers, and who owns which field.
+"""Effects of a write on an object: system fields, the separate status, generation, finalizers, and ownership of fields.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
@@ -40,7 +40,7 @@ _FINALIZERS = {"Orphan": "orphan", "Foreground": "foregroundDeletion"}
 
 
 class Writer:
-    """Carries out writes on a storage.
+    """Execute writes on a storage.
 
     Args:
         storage: Keeps the objects.

@@ -45,7 +45,7 @@ S = TypeVar("S")
 
 
 class Convertible(Protocol[H]):
-    """A version of a kind that knows how to become the hub version and how to come from it."""
+    """A version of a kind with methods that convert it to and from the hub version."""
 
     def convert_to(self) -> H:
         """Return the same object in the hub version."""

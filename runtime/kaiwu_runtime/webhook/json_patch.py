@@ -1,6 +1,6 @@
 """JSON patches: the operations that turn one document into another.
 
-Takes linear time, and a patch is not much larger than the document, whatever the documents hold.
+Takes linear time, and a patch is not much larger than the document, whatever the content is.
 
 See https://www.rfc-editor.org/rfc/rfc6902
 """

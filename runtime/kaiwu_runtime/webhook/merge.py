@@ -1,4 +1,4 @@
-"""Carries a change of a typed object over to its JSON, without losing what the type does not know.
+"""Apply a change of a typed object to its JSON, without losing fields that the type does not know.
 
 Three documents: the raw one, the typed object's before the change and after it. What differs between the last two is
 applied to the first. Takes about linear time, whatever the documents hold: they come from users.

@@ -75,12 +75,12 @@ _encoder = msgspec.json.Encoder()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdmissionResponse:
-    """The answer to one request.
+    """The response to one request.
 
     Attributes:
-        allowed: Whether the write goes on.
-        message: Why not, in one line.
-        code: HTTP status that the client gets when it is not allowed.
+        allowed: Whether the write is allowed.
+        message: The reason of a denial, in one line.
+        code: HTTP status of a denial.
         reason: Reason of the Status object; empty derives it from the code.
         details: ``details`` of the Status object.
         warnings: Lines for the user.

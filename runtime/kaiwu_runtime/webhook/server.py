@@ -64,7 +64,7 @@ _DEADLINE = re.compile(r"(\d{1,4})s")
 
 
 class WebhookServer:
-    """Listens for the API server.
+    """The server that the API server calls.
 
     Args:
         host: Empty for every interface.
