@@ -8,7 +8,10 @@ https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
+
+import msgspec
 
 from kaiwu_runtime.errors import APIStatusError
 from kaiwu_runtime.names import is_dns_label, is_dns_subdomain, is_label_value, is_qualified_name
@@ -26,6 +29,34 @@ _SHORTER = {("batch", "CronJob"): 52, ("batch", "Job"): 63}
 """Maximum length of a name, where Pods or Jobs get names from it."""
 _STANDARD_FINALIZERS = frozenset({"foregroundDeletion", "kubernetes", "orphan"})
 _OWNER = ("apiVersion", "kind", "name", "uid")
+
+
+class _Owner(msgspec.Struct, rename="camel"):
+    api_version: str | None = None
+    kind: str | None = None
+    name: str | None = None
+    uid: str | None = None
+    controller: bool | None = None
+    block_owner_deletion: bool | None = None
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    """The types of the fields of metadata; as for the server, each may be missing."""
+
+    name: str | None = None
+    generate_name: str | None = None
+    namespace: str | None = None
+    self_link: str | None = None
+    uid: str | None = None
+    resource_version: str | None = None
+    generation: int | None = None
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    deletion_grace_period_seconds: int | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[_Owner] | None = None
+    finalizers: list[str] | None = None
 
 
 class Problem(NamedTuple):
@@ -71,6 +102,23 @@ def _options(options: str, params: Mapping[str, str], *, apply: bool) -> Iterato
         yield Problem("dryRun", f'Unsupported value: "{params["dryRun"]}": supported values: "All"')
     if params.get("fieldValidation", "") not in {"", "Ignore", "Warn", "Strict"}:
         yield Problem("fieldValidation", f'Unsupported value: "{params["fieldValidation"]}"')
+
+
+def metadata_mistake(obj: Mapping[str, Any]) -> str:
+    """Return what of an object's metadata has another type than the field; the empty string if nothing has."""
+    sent = obj.get("metadata")
+    if isinstance(sent, Mapping):
+        # The server reads a null in a mapping as an empty string, and managedFields it reads apart.
+        sent = {name: _without_nulls(part) for name, part in sent.items() if name != "managedFields"}
+    try:
+        msgspec.convert(sent, _Metadata | None)
+    except msgspec.ValidationError as error:
+        return f"metadata: {error}"
+    return ""
+
+
+def _without_nulls(part: Any) -> Any:  # noqa: ANN401 - JSON
+    return {name: value for name, value in part.items() if value is not None} if isinstance(part, Mapping) else part
 
 
 def check_metadata(kind: FakeKind, obj: Mapping[str, Any], *, new: bool) -> None:
@@ -122,7 +170,7 @@ def _maps(metadata: Mapping[str, Any]) -> Iterator[Problem]:
     for key in annotations:
         if not is_qualified_name(key.lower()):
             yield Problem("metadata.annotations", f'Invalid value: "{key}": not a valid annotation key')
-    if sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items()) > _ANNOTATION_BYTES:
+    if sum(len(key.encode()) + len((value or "").encode()) for key, value in annotations.items()) > _ANNOTATION_BYTES:
         yield Problem("metadata.annotations", f"Too long: may not be more than {_ANNOTATION_BYTES} bytes")
 
 

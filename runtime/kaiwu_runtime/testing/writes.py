@@ -31,7 +31,7 @@ from kaiwu_runtime.testing.rules import (
     tidy,
 )
 from kaiwu_runtime.testing.storage import Storage
-from kaiwu_runtime.testing.validation import GENERATED_LENGTH, check_metadata
+from kaiwu_runtime.testing.validation import GENERATED_LENGTH, check_metadata, metadata_mistake
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _SUFFIX_LENGTH = 5
@@ -64,6 +64,8 @@ class Writer:
             APIStatusError: The API server would refuse it.
         """
         obj = deepcopy(sent)
+        if mistake := metadata_mistake(obj):
+            raise refusal(400, f"{kind.identity.kind} cannot be handled: {mistake}")
         metadata = obj.setdefault("metadata", {})
         check_type(kind, obj)
         version = metadata.pop("resourceVersion", "")
@@ -127,6 +129,8 @@ class Writer:
         """
         old = self._existing(kind, key)
         wanted = change(deepcopy(old))
+        if mistake := metadata_mistake(wanted):
+            raise invalid(kind, key.name, "patch", f"Invalid value: {mistake}")
         if (wanted.get("apiVersion"), wanted.get("kind")) != (old["apiVersion"], old["kind"]):
             raise invalid(kind, key.name, "kind", "Invalid value: a patch cannot change what an object is")
         check_versions(kind, old, {"resourceVersion": "", **(wanted.get("metadata") or {})}, options)
@@ -151,6 +155,8 @@ class Writer:
         """
         check_type(kind, config)
         check_duplicates(config)
+        if mistake := metadata_mistake(config):
+            raise refusal(500, f"failed to create typed patch object: {mistake}", reason="")
         metadata = config.get("metadata") or {}
         if metadata.get("managedFields") is not None:
             raise refusal(400, "metadata.managedFields must be nil")
