@@ -14,15 +14,17 @@ from .test_client_on_both import client as client  # noqa: PLC0414 - a fixture
 
 Settings: Any = create_namespaced_resource("", "v1", "ConfigMap", "configmaps")
 OWNER = {"apiVersion": "v1", "kind": "Secret", "name": "o", "uid": "u"}
-WRONG: list[dict[str, Any]] = [
-    *({name: {"a": value}} for name in ("labels", "annotations") for value in (1, True, 1.5, {}, [], ["a"])),
-    *({"finalizers": [value]} for value in (1, None, {}, [])),
-    *({"ownerReferences": [value]} for value in (1, "a", [], {**OWNER, "controller": "x"}, {**OWNER, "uid": 1})),
-    *({name: value} for name in ("labels", "finalizers", "ownerReferences") for value in ("a", 1, True)),
-    *({"generation": value} for value in ("1", 1.5, {}, True)),
-    *({name: value} for name in ("generateName", "uid") for value in (1, [], {})),
-    {"creationTimestamp": "yesterday"},
+NO_TEXTS: list[Any] = [1, True, 1.5, {}, [], ["a"]]
+FIELDS: list[tuple[str, list[Any]]] = [
+    *((name, [{"a": value} for value in NO_TEXTS]) for name in ("labels", "annotations")),
+    ("finalizers", [[1], [None], [{}], [[]], "a", 1, True]),
+    ("ownerReferences", [[1], ["a"], [[]], [{**OWNER, "controller": "x"}], [{**OWNER, "uid": 1}], "a", 1, True]),
+    ("labels", ["a", 1, True]),
+    ("generation", ["1", 1.5, {}, True]),
+    *((name, [1, [], {}]) for name in ("generateName", "uid")),
+    ("creationTimestamp", ["yesterday"]),
 ]
+WRONG: list[dict[str, Any]] = [{name: value} for name, values in FIELDS for value in values]
 # What else is wrong lightkube's own type of metadata refuses before it is sent.
 TEXTS = [wrong for wrong in WRONG if any(isinstance(wrong.get(name), dict) for name in ("labels", "annotations"))]
 
