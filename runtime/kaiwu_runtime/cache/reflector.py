@@ -147,7 +147,7 @@ class Reflector:
                 self._gone = True
             except (APIError, ConfigurationError) as error:
                 if self._streaming and not self._version and isinstance(error, BadRequestError | InvalidError):
-                    logger.info("The API server offers no streaming list", extra=self._fields())
+                    logger.info("The API server does not support streaming lists", extra=self._fields())
                     self._streaming = False
                     continue
                 lived = loop.time() - started
@@ -159,7 +159,7 @@ class Reflector:
                     self._recovered()
                 await self._back_off(error)
                 if _blames_the_version(error) and self._failures % RELIST_AFTER_FAILURES == 0:
-                    logger.info("Listing again: the watch is refused", extra=self._fields())
+                    logger.info("Listing again: the watch was rejected", extra=self._fields())
                     self._version = ""
 
     def _resumable(self, lived: float) -> bool:

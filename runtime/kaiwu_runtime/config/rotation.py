@@ -88,12 +88,12 @@ class Rotation:
             return False, None
         credentials.adopt(fresh)
         self.generation += 1
-        logger.info("Read renewed credentials", extra={"server": credentials.server, "certificates": renewed})
+        logger.info("Reloaded the credentials", extra={"server": credentials.server, "certificates": renewed})
         return True, context if renewed else None
 
     def _complain(self, message: str) -> None:
         if message and message != self._complaint:
-            logger.warning("Cannot read the credentials again; using the present ones", extra={"error": message})
+            logger.warning("Cannot reload the credentials; using the present ones", extra={"error": message})
         self._complaint = message
 
 

@@ -211,7 +211,7 @@ class Controller:
         if stuck:
             self._left_behind |= stuck
             logger.warning(
-                "Reconciles do not end although they are cancelled; leaving them behind",
+                "Cancelled reconciles do not end; abandoning them",
                 extra={"controller": self.name, "reconciles": len(stuck)},
             )
 

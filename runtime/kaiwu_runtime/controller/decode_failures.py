@@ -113,7 +113,7 @@ class DecodeFailureReporter:
                 await self._mark(obj, str(error))
             except (APIError, ConfigurationError) as failure:
                 if isinstance(failure, ConfigurationError) or failure.may_pass:
-                    logger.debug("Cannot write the condition; trying again", extra={"error": str(failure)})
+                    logger.debug("Cannot write the condition; retrying", extra={"error": str(failure)})
                     return False
                 if not isinstance(failure, NotFoundError):
                     logger.warning("Cannot write the condition", extra={"error": str(failure)})

@@ -85,7 +85,7 @@ def _end_after(ending: threading.Event) -> None:
     main = threading.main_thread()
     left = [thread for thread in threading.enumerate() if not thread.daemon and thread is not main]
     names = ", ".join(sorted(thread.name for thread in left))
-    _exit(f"Threads do not end; leaving them behind: {names}" if names else "The process does not end; ending it", None)
+    _exit(f"Threads do not end; abandoning them: {names}" if names else "The process does not end; ending it", None)
 
 
 def _exit(message: str, status: int | None) -> None:

@@ -270,7 +270,7 @@ class LeaderElector:
         except APIError as error:
             if not error.may_pass:
                 raise
-            logger.debug("Releasing the lease again", extra={**self._fields(), "error": str(error)})
+            logger.debug("Retrying to release the lease", extra={**self._fields(), "error": str(error)})
             return False
         logger.info("Released the lease", extra=self._fields())
         return True

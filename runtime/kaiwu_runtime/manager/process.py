@@ -113,7 +113,7 @@ def _complete(loop: asyncio.AbstractEventLoop, task: asyncio.Task[None]) -> None
             if isinstance(error, KeyboardInterrupt) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
                 task.cancel()
                 continue
-            logger.error("A task of the event loop tried to end the process; going on", exc_info=error)
+            logger.error("A task of the event loop tried to end the process; continuing", exc_info=error)
 
 
 def _left_behind(loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[Any]], *, cancel: bool = True) -> bool:
@@ -133,7 +133,7 @@ def _left_behind(loop: asyncio.AbstractEventLoop, tasks: set[asyncio.Task[Any]],
     stuck = {task for task in tasks if not task.done()}
     if stuck:
         names = ", ".join(sorted(task.get_name() for task in stuck))
-        logger.warning("Tasks do not end although they are cancelled; leaving them behind", extra={"tasks": names})
+        logger.warning("Cancelled tasks do not end; abandoning them", extra={"tasks": names})
     return bool(stuck)
 
 

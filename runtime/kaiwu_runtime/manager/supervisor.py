@@ -50,7 +50,7 @@ class Supervisor:
         self._tasks -= stuck
         if stuck:
             names = ", ".join(sorted(task.get_name() for task in stuck))
-            logger.warning("Tasks do not end although they are cancelled; leaving them behind", extra={"tasks": names})
+            logger.warning("Cancelled tasks do not end; abandoning them", extra={"tasks": names})
 
     async def cancel_all(self, seconds: float) -> None:
         """Cancel every task that is left; see `cancel`."""

@@ -141,7 +141,7 @@ class HTTPTransport:
                     del refused
                     raise self._refused(method, path, response, answer)
                 pause = wanted
-            logger.debug("Sending a request again", extra={"method": method, "path": path, "seconds": pause})
+            logger.debug("Retrying a request", extra={"method": method, "path": path, "seconds": pause})
             waited += pause
             await asyncio.sleep(pause)
 

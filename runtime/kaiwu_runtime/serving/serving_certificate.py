@@ -82,7 +82,7 @@ class ServingCertificate:
                 logger.warning("The new certificate cannot be used", extra={"error": str(error)})
             except Exception:
                 # The server would go on with a certificate that expires.
-                logger.exception("Cannot look for a new certificate", extra={"folder": str(self._folder)})
+                logger.exception("Cannot check for a new certificate", extra={"folder": str(self._folder)})
 
     def _measured_read(self) -> tuple[bytes, bytes]:
         try:

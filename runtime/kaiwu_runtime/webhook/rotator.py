@@ -95,7 +95,7 @@ class CertificateRotator:
                 self._complain("certificate", str(error))
             except Exception:
                 # If the loop ended here, the failure would show only when the certificate expires.
-                logger.exception("Webhook certificates: the look at them failed")
+                logger.exception("Cannot check the webhook certificates")
             else:
                 self._complain("certificate", "")
 
@@ -161,7 +161,7 @@ class CertificateRotator:
             )
         found = read_certificates(members)
         if found is None and members.get(CERTIFICATE):
-            logger.warning("The webhook certificates cannot be used; making new ones", extra={"secretName": where})
+            logger.warning("The webhook certificates cannot be used; creating new ones", extra={"secretName": where})
         return found
 
     def _renewed(self, found: Certificates | None, namespace: str) -> Certificates:

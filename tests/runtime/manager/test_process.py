@@ -83,7 +83,7 @@ class R(Base):
         until="working on b",
     )
     assert status == 0, said
-    assert "tried to end the process; going on" in said
+    assert "tried to end the process; continuing" in said
 
 
 @pytest.mark.parametrize(

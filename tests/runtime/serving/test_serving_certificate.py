@@ -110,7 +110,7 @@ async def test_whatever_fails_once_the_next_pair_is_served(
             while await presented(port) != second[0]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         task.cancel()
-    assert "Cannot look for a new certificate" in caplog.text
+    assert "Cannot check for a new certificate" in caplog.text
 
 
 async def test_reads_are_counted_under_controller_runtimes_names(tmp_path: Path) -> None:

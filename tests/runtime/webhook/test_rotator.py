@@ -54,7 +54,7 @@ async def test_a_failure_is_logged_once_and_the_next_look_comes(
     assert [(record.levelno, record.getMessage()) for record in caplog.records] == [
         (logging.WARNING, "Webhook certificates: connection refused"),
         (logging.WARNING, "Webhook certificates: timed out"),
-        (logging.ERROR, "Webhook certificates: the look at them failed"),
+        (logging.ERROR, "Cannot check the webhook certificates"),
         (logging.WARNING, "Webhook certificates: timed out"),
     ]
 
