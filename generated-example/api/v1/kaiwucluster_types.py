@@ -33,7 +33,7 @@ class KaiwuClusterStatus(APIModel):
     observed_generation: int | None = None
     """The metadata.generation that the conditions were computed for."""
 
-    conditions: Conditions = []
+    conditions: Conditions = Conditions()
     """What is known about the KaiwuCluster; Ready sums it up."""
 
 
@@ -50,4 +50,4 @@ class KaiwuCluster(CustomResource):
     """KaiwuCluster is a resource of kaiwu-operator."""
 
     spec: KaiwuClusterSpec = KaiwuClusterSpec()
-    status: KaiwuClusterStatus | None = None
+    status: KaiwuClusterStatus = KaiwuClusterStatus()

@@ -241,7 +241,7 @@ def test_a_killed_container_starts_again() -> None:
     if node_exec:
         run(f"{node_exec} pkill -KILL -f '^python /app/main.py'")
     else:
-        # Nobody in a container can kill its first process; a second SIGTERM makes the manager end at once.
+        # The first process of a container cannot be killed from inside; a second SIGTERM makes the manager end at once.
         code = "import os; os.kill(1, 15); os.kill(1, 15)"
         run(f"kubectl --namespace={NAMESPACE} exec {pod['metadata']['name']} -- python -c '{code}'", check=False)
 

@@ -14,12 +14,11 @@
 
 """KaiwuCluster on a real API server, with the operator running."""
 
-import asyncio
 from pathlib import Path
 
 import yaml
 from kaiwu_runtime import Client, Manager
-from kaiwu_runtime.api import is_condition_true
+from kaiwu_runtime.testing import wait_for
 
 from api.v1.kaiwucluster_types import KaiwuCluster
 
@@ -30,15 +29,6 @@ async def test_the_sample_becomes_ready(client: Client, manager: Manager, namesp
     obj = KaiwuCluster.model_validate(yaml.safe_load(SAMPLE.read_text()))
     obj.metadata.namespace = namespace
     created = await client.create(obj)
-
-    async def ready() -> KaiwuCluster:
-        while True:
-            found = await client.get(KaiwuCluster, created.key.name, namespace=created.key.namespace)
-            if found.status and is_condition_true(found.status.conditions, "Ready"):
-                return found
-            await asyncio.sleep(0.05)
-
-    found = await asyncio.wait_for(ready(), timeout=30)
-    assert found.status is not None
+    found = await wait_for(client, KaiwuCluster, created.key, "Ready")
     assert found.status.observed_generation == found.metadata.generation
     await client.delete(KaiwuCluster, created.key.name, namespace=created.key.namespace)

@@ -14,45 +14,21 @@
 
 """The controller of Schedule."""
 
-from kaiwu_runtime import Manager, NotFoundError, Reconciler, Request, Result, controller_managed_by
-from kaiwu_runtime.api import rbac, set_condition
+from kaiwu_runtime import ControllerBuilder, ObjectReconciler, Result
 
-from api.backup.v1alpha1.schedule_types import Schedule, ScheduleStatus
+from api.backup.v1alpha1.schedule_types import Schedule
 
 
-@rbac(groups="backup.inspur.com", resources="schedules", verbs=["get", "list", "watch"])
-@rbac(groups="backup.inspur.com", resources="schedules/status", verbs=["patch"])
-@rbac(groups="events.k8s.io", resources="events", verbs=["create", "patch"])
-class RetentionReconciler(Reconciler):
-    """Moves every Schedule from its present state to the desired one."""
+class RetentionReconciler(ObjectReconciler[Schedule]):
+    """Move each Schedule from its present state to the desired one."""
 
-    def setup_with_manager(self, manager: Manager) -> None:
-        """Say what wakes the reconciler: a change of a Schedule. Add `.owns(Kind)` for what it creates."""
-        controller_managed_by(manager).named("retention").for_(Schedule).complete(self)
+    def build(self, controller: ControllerBuilder) -> ControllerBuilder:
+        """Name what the controller watches beside Schedule objects."""
+        # TODO(user): add .owns(Kind) for each kind that reconcile creates, and @rbac(Kind, verbs=WRITE) to the class.
+        return controller.named("retention")
 
-    async def reconcile(self, request: Request) -> Result:
+    async def reconcile(self, obj: Schedule) -> Result | None:
         """Look at one Schedule and do what is missing. It may be called at any time, any number of times."""
-        try:
-            obj = await self.client.get(Schedule, request.name, namespace=request.namespace)
-        except NotFoundError:
-            return Result()  # it is gone, and what it owned goes with it
-
-        # Here goes what a Schedule is for: build the objects it needs, name it as their controller with
-        # set_controller_reference(obj, child), and write them with self.client.apply(child). Each kind needs an @rbac
-        # above; OpenShift wants one for schedules/finalizers, verbs=["update"], before anything may be owned.
-
-        generation = obj.metadata.generation
-        status = obj.status or ScheduleStatus()
-        changed = set_condition(
-            status.conditions,
-            type="Ready",
-            status=True,
-            reason="Reconciled",
-            message="everything is as the spec asks",
-            observed_generation=generation,
-        )
-        if changed or status.observed_generation != generation:
-            status.observed_generation = generation
-            obj.status = status
-            await self.client.apply_status(obj)
-        return Result()
+        # TODO(user): apply what is missing: await self.client.apply(child_of(obj, ConfigMap, data={...}))
+        obj.status.conditions.set("Ready", True, reason="Reconciled", message="everything is as the spec asks")
+        return None

@@ -33,7 +33,7 @@ class ScheduleStatus(APIModel):
     observed_generation: int | None = None
     """The metadata.generation that the conditions were computed for."""
 
-    conditions: Conditions = []
+    conditions: Conditions = Conditions()
     """What is known about the Schedule; Ready sums it up."""
 
 
@@ -50,4 +50,4 @@ class Schedule(CustomResource):
     """Schedule is a resource of kaiwu-operator."""
 
     spec: ScheduleSpec = ScheduleSpec()
-    status: ScheduleStatus | None = None
+    status: ScheduleStatus = ScheduleStatus()
