@@ -50,6 +50,7 @@ class Reader:
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=600,
         )
         assert finished.returncode == 0, f"{script}\n{finished.stdout}"
         self.printed, _, folder = finished.stdout.rpartition("\n")
