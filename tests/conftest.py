@@ -12,6 +12,8 @@ from hypothesis import settings
 import kaiwu_runtime
 import kaiwuctl
 
+from .identifiers import has_address
+
 pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]
 
 # How long an example takes says nothing on a machine that other programs use too.
@@ -32,7 +34,14 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Note each test's kind; a golden test may use the control plane as well."""
+    """Note each test's kind; a golden test may use the control plane as well.
+
+    Raises:
+        pytest.UsageError: A test's name is another one in each process, so that it cannot be run in parallel.
+    """
+    named_anew = [item.nodeid for item in items if has_address(item.nodeid)]
+    if named_anew:
+        raise pytest.UsageError(f"tests named by an address in memory: use ids=readable: {named_anew[:3]}")
     for item in items:
         kind = next((kind for kind in ("golden", "envtest") if item.get_closest_marker(kind)), "unit")
         item.user_properties.append(("kind", kind))

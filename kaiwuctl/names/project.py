@@ -127,7 +127,7 @@ OWNER_RULES = (
 CLI_VERSION_RULES = (
     Rule(
         "cli-version",
-        lambda version: re.fullmatch(r"[0-9][0-9A-Za-z.+!-]{0,63}", version) is not None,
+        lambda version: re.fullmatch(r"(?=.{1,64}$)[0-9]+(?:[.+!-][0-9A-Za-z]+|[a-z]+[0-9]+)*", version) is not None,
         "must be the version of kaiwuctl that started the project",
         "0.1.0",
     ),

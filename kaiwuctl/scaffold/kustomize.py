@@ -37,7 +37,7 @@ def add_resources(path: str, text: str | None, resources: Sequence[str]) -> str:
     except InvalidYAMLError as error:
         raise KaiwuctlError(f"{path}:{error.line}: broken YAML: {error.problem}; correct that line") from None
     if document.root is None:
-        document = Document((text or "").rstrip("\n") + "\n" + _EMPTY if text and text.strip() else _EMPTY)
+        document = _begun(text or "") or document
     root = document.root
     if not isinstance(root, dict):
         raise KaiwuctlError(f"{path}:1: must be a YAML mapping with a list of resources")
@@ -54,3 +54,14 @@ def add_resources(path: str, text: str | None, resources: Sequence[str]) -> str:
         return document.dumps()
     except InvalidYAMLError as error:
         raise KaiwuctlError(f"{path}: {error.problem}; correct it by hand") from None
+
+
+def _begun(text: str) -> Document | None:
+    """Return a kustomization that begins with a text without values, such as comments; None if it cannot.
+
+    An explicit null is a value: nothing can follow it.
+    """
+    try:
+        return Document(f"{text.rstrip()}\n{_EMPTY}" if text.strip() else _EMPTY)
+    except InvalidYAMLError:
+        return None

@@ -210,7 +210,6 @@ async def test_the_finalizer_is_added_before_and_removed_after(rig: Rig) -> None
         lamp = await rig.create()
         await becomes(rig.status, lambda found: found.conditions.is_true("Ready"))
         assert Wired.grid == {lamp.key}
-        runs = len(Wired.seen)
         await rig.client.delete(Lamp, "a", namespace=rig.namespace)
         status = await becomes(rig.status, lambda found: not found.conditions.is_true("Ready"))
         assert status.conditions.get("Ready").reason == "Leaving"
@@ -218,7 +217,7 @@ async def test_the_finalizer_is_added_before_and_removed_after(rig: Rig) -> None
         Wired.is_down = False
         await becomes(lambda: rig.client.find(Lamp, "a", namespace=rig.namespace), lambda found: found is None)
         assert Wired.grid == set()
-        assert len(Wired.seen) == runs
+        assert all(seen.metadata.deletionTimestamp is None for seen in Wired.seen)
 
 
 async def test_an_object_that_another_finalizer_holds_is_left_alone(rig: Rig) -> None:

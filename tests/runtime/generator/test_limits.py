@@ -36,6 +36,8 @@ from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator import resource_schema
 from kaiwu_runtime.generator.json_validation import violations
 
+from ...identifiers import readable
+
 
 class Inner(APIModel):
     size: int = 1
@@ -114,7 +116,7 @@ def schema_of(annotation: Any) -> Any:
 
 IN_ITEMS = ({"ge": 1}, {"max_length": 3}, {"pattern": "^[a-z]*$"})
 PAIRS = [
-    pytest.param(kind, values, limits, where, id=f"{kind}-{limits}-{where}")
+    pytest.param(kind, values, limits, where, id=readable(f"{kind}-{limits}-{where}"))
     for (kind, values), limits, where in itertools.product(TYPES, LIMITS, ("field", "item"))
     if where == "field" or limits in IN_ITEMS
 ]

@@ -46,6 +46,8 @@ from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator import resource_schema
 from kaiwu_runtime.generator.schema import plain
 
+from ...identifiers import readable
+
 
 class Inner(APIModel):
     size: int = 1
@@ -172,7 +174,7 @@ def spec_schema(annotation: Any, default: Any = ...) -> Any:
         (int, Field(1, examples=[object()]), "Spec.value: its example <object object"),
         (int, Field(default_factory=lambda: 1 // 0), "Spec.value: its default cannot be created: ZeroDivisionError"),
     ],
-    ids=str,
+    ids=readable,
 )  # fmt: skip
 def test_it_is_refused(annotation: Any, default: Any, message: str) -> None:
     with pytest.raises(DefinitionError) as caught:
@@ -211,7 +213,7 @@ def test_validators_and_types_that_the_project_answers_for_are_no_reason() -> No
         (Annotated[int, Nullable()] | None, None, {"type": "integer", "format": "int64", "nullable": True}),
         (Literal["a", None], None, {"type": "string", "enum": ["a"]}),
     ],
-    ids=str,
+    ids=readable,
 )  # fmt: skip
 def test_null(annotation: Any, default: Any, expected: dict[str, Any]) -> None:
     assert spec_schema(annotation, default)["properties"]["value"] == expected
@@ -251,7 +253,7 @@ NOON = dt.datetime(2024, 1, 1, 13, tzinfo=dt.timezone(dt.timedelta(hours=1)))
         (Any, {"a": Tier.GOLD, "b": 5.0}, {"a": "gold", "b": 5}),
         (Kube[Toleration], Toleration(key="a"), {"key": "a"}),
     ],
-    ids=str,
+    ids=readable,
 )
 def test_defaults_and_examples_are_what_the_field_writes(annotation: Any, value: Any, expected: Any) -> None:
     found = spec_schema(annotation, Field(default=value, examples=[value]))["properties"]["value"]
@@ -274,7 +276,7 @@ class Status(APIModel):
         (Annotated[Status | None, Default({"phase": "Pending"})], None, {"phase": "Pending"}),
         (Annotated[Status, Default(Status(phase="Pending"))], Status(), {"phase": "Pending"}),
     ],
-    ids=str,
+    ids=readable,
 )
 def test_a_status_has_the_default_that_is_written(annotation: Any, default: Any, expected: Any) -> None:
     model = create_model("Thing", __base__=CustomResource, status=(annotation, default))
