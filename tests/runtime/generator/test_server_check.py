@@ -52,7 +52,7 @@ def test_what_only_the_server_knows_is_said_before_anything_is_written(
     kubeconfig = str(control_plane.kubeconfig)
     refused = run(tmp_path, "self.nothing() == 1", kubeconfig, "--server")
     assert refused.returncode == 1
-    assert "error: --server: the API server does not take probes.server.example.com: " in refused.stderr
+    assert "error: --server: the API server rejects probes.server.example.com: " in refused.stderr
     assert "undeclared reference to 'nothing'" in refused.stderr
     assert refused.stderr.count("\n") == 1
     assert not (tmp_path / "config").exists()
