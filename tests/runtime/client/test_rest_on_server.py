@@ -88,7 +88,9 @@ class Story:
     def __init__(self, client: Client, contents: dict[str, Any], number: float, owners: list[Secret]) -> None:
         self.client = client
         self.contents = contents
-        self.number = number
+        # The type has floats: an integer that no float is equal to would be another value in a model that validates it
+        # than in one whose attribute is set, which pydantic does not validate.
+        self.number = float(number)
         self.owners = owners
         self.name = f"t-{uuid.uuid4().hex}"
 

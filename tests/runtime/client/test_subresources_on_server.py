@@ -25,6 +25,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import BadRequestError, InvalidError, NotFoundError
 
 from ..crds import install
+from ..generic_kinds import GenericConfigMap
 from .engines import config_map, managers, meta
 
 pytestmark = pytest.mark.envtest
@@ -207,9 +208,8 @@ async def test_a_field_manager_per_call(client: Client, namespace: str) -> None:
 async def test_unknown_fields_are_refused_on_request(
     client: Client, namespace: str, control_plane: ControlPlane
 ) -> None:
-    unknown: Any = create_namespaced_resource("", "v1", "ConfigMap", "configmaps")
     strict = Client(client.transport, field_validation="Strict")
-    made = unknown(metadata={"name": "a", "namespace": namespace}, date={"a": "1"})
+    made = GenericConfigMap(metadata={"name": "a", "namespace": namespace}, date={"a": "1"})
     with pytest.raises(BadRequestError, match='strict decoding error: unknown field "date"'):
         await strict.create(made)
     with pytest.raises(BadRequestError, match='strict decoding error: unknown field "date"'):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from lightkube.generic_resource import create_namespaced_resource
 
 from kaiwu_runtime.client import Client
 from kaiwu_runtime.errors import APIStatusError
 
+from ..generic_kinds import GenericConfigMap as Settings
 from .test_client_on_both import client as client  # noqa: PLC0414 - a fixture
 
-Settings: Any = create_namespaced_resource("", "v1", "ConfigMap", "configmaps")
 OWNER = {"apiVersion": "v1", "kind": "Secret", "name": "o", "uid": "u"}
 NO_TEXTS: list[Any] = [1, True, 1.5, {}, [], ["a"]]
 FIELDS: list[tuple[str, list[Any]]] = [
