@@ -61,7 +61,8 @@ CASES = (
         base=None,
     ),
     Case("namespaced", init=(*INIT, "--namespaced"), apis=(api("kaiwu", "v1", "KaiwuCluster"),), base=None),
-    Case("cluster-scope", apis=(api("kaiwu", "v1", "KaiwuCluster", "--namespaced=false"),)),
+    # Another kind: the tests of these shapes share an API server, and a CRD's scope does not change.
+    Case("cluster-scope", apis=(api("kaiwu", "v1", "StorageTier", "--namespaced=false"),)),
     Case("irregular-plural", apis=(api("kaiwu", "v1", "KaiwuCluster", "--plural", "kaiwufleet"),)),
     Case("two-kinds", apis=(api("kaiwu", "v1", "KaiwuCluster"), api("kaiwu", "v1", "KaiwuUser"))),
     Case("two-versions", apis=(api("kaiwu", "v1beta1", "KaiwuCluster"), api("kaiwu", "v1", "KaiwuCluster"))),
