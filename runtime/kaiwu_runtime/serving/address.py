@@ -13,7 +13,7 @@ def parse_address(address: str, flag: str) -> tuple[str, int]:
     """Return host and port of a Go-style bind address; ``:8081`` binds every interface.
 
     Raises:
-        ConfigurationError: It is no such address.
+        ConfigurationError: The address is not valid.
     """
     match = _ADDRESS.fullmatch(address)
     if match is None or not 0 <= int(match["port"]) <= 65535:

@@ -332,7 +332,7 @@ def test_a_default_that_is_changed_in_place_is_sent(field: str, change: str) -> 
     assert json.dumps(written) == json.dumps({"limits" if field == "limits" else "tags": held})
 
 
-def test_defaults_that_nobody_changed_are_not_sent() -> None:
+def test_unchanged_defaults_are_not_sent() -> None:
     assert "spec" not in json.loads(encode(Filled(metadata=ObjectMeta(name="a", namespace="b"))))
 
 

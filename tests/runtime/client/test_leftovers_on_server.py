@@ -109,7 +109,7 @@ async def test_a_service_account_of_another_manager_stays(client: Client, namesp
     assert left.spec.template.spec.serviceAccountName == "robot"
 
 
-async def test_fields_are_removed_on_request_whoever_owns_them(client: Client, namespace: str) -> None:
+async def test_fields_are_removed_on_request_under_any_owner(client: Client, namespace: str) -> None:
     await client.create(config_map("a", namespace, a="1", b="2"), field_manager="another")
     mine = config_map("a", namespace, c="3")
     left = await client.apply(mine, remove=["data.b", "data.missing"])
