@@ -19,6 +19,7 @@ from kaiwuctl.names.rule import (
 _VERSION = re.compile(r"v[1-9][0-9]*(?:(?:alpha|beta)[1-9][0-9]*)?")
 _KIND = re.compile(r"[A-Za-z0-9]+")
 _FOLDER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:/[A-Za-z_][A-Za-z0-9_]*)*")
+_WEBHOOK_PATH = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]*)+")
 # "<Kind>List" is a DNS label as well.
 KIND_LIMIT = LABEL_LIMIT - len("List")
 GROUP_LIMIT: Final = 100
@@ -143,6 +144,29 @@ MODULE_RULES = (
         lambda path: _FOLDER.fullmatch(path.replace(".", "/")) is not None and len(path) <= FILE_NAME_LIMIT,
         "must be the Python module that defines the kind",
         "lightkube.resources.apps_v1",
+    ),
+)
+
+
+# https://pkg.go.dev/net/http#ServeMux takes more; what needs no quoting in Python, YAML and a URL is enough.
+WEBHOOK_PATH_RULES = (
+    Rule(
+        "webhook-path-form",
+        lambda path: _WEBHOOK_PATH.fullmatch(path) is not None,
+        "must start with a slash and have letters, digits, dots, hyphens and underscores between slashes",
+        "/validate-kaiwu-inspur-com-v1-kaiwucluster",
+    ),
+    Rule(
+        "webhook-path-length",
+        lambda path: len(path) <= FILE_NAME_LIMIT,
+        f"must have at most {FILE_NAME_LIMIT} characters",
+        "/validate-kaiwu-inspur-com-v1-kaiwucluster",
+    ),
+    Rule(
+        "webhook-path-convert",
+        lambda path: path != "/convert",
+        "is where conversions are served",
+        "/validate-kaiwu-inspur-com-v1-kaiwucluster",
     ),
 )
 

@@ -8,15 +8,16 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from kaiwuctl.errors import ContentError, ProjectFileError, in_the_way
 from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
-from kaiwuctl.project.model import Project, Resource
+from kaiwuctl.project.model import Project, Resource, Webhooks
 from kaiwuctl.project.presence import FILE_NAME, require_project
-from kaiwuctl.project.reading import read_project
+from kaiwuctl.project.reading import WEBHOOK_KEYS, read_project
 from kaiwuctl.roundtrip import Document, InvalidYAMLError, append
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _CRD_VERSION = "v1"
+_WEBHOOK_VERSION = "v1"
 _NEW = """\
 # What has been scaffolded, kept by kaiwuctl. Its commands edit this file; comments and other keys survive.
 version: "3"
@@ -109,9 +110,12 @@ class ProjectFile:
         for entry in root["resources"]:
             identity = (entry.get("group") or "", entry.get("version"), entry.get("kind"))
             if identity == (resource.group, resource.version, resource.kind):
-                for key in ("controller", "controllers"):
+                for key in ("controller", "controllers", "webhooks"):
                     if key not in wanted:
                         entry.pop(key, None)
+                if isinstance(entry.get("webhooks"), dict):
+                    for key in WEBHOOK_KEYS - wanted["webhooks"].keys():
+                        entry["webhooks"].pop(key, None)
                 for key, value in wanted.items():
                     _merge(entry, key, value)
                 break
@@ -138,7 +142,22 @@ class ProjectFile:
             entry["group"] = resource.group
         entry |= {"kind": resource.kind, "path": resource.path, "plural": resource.plural}
         entry["version"] = resource.version
+        if resource.webhooks:
+            entry["webhooks"] = _webhooks(resource.webhooks)
         return entry
+
+
+def _webhooks(webhooks: Webhooks) -> dict[str, Any]:
+    fields: list[tuple[str, Any]] = [
+        ("conversion", webhooks.conversion),
+        ("defaulting", webhooks.defaulting),
+        ("defaultingPath", webhooks.defaulting_path),
+        ("spoke", list(webhooks.spokes)),
+        ("validation", webhooks.validation),
+        ("validationPath", webhooks.validation_path),
+        ("webhookVersion", _WEBHOOK_VERSION),
+    ]
+    return {key: value for key, value in fields if value}
 
 
 def _merge(entry: CommentedMap, key: str, value: object) -> None:

@@ -15,6 +15,30 @@ VERSION = "3"
 
 
 @dataclass(frozen=True, slots=True)
+class Webhooks:
+    """The webhooks of one group, version and kind.
+
+    Attributes:
+        defaulting: Whether a defaulter is scaffolded.
+        validation: Whether a validator is scaffolded.
+        conversion: Whether this version is the hub of a conversion.
+        spokes: The versions that are converted to and from it.
+        defaulting_path: Where the defaulter is served; empty for controller-runtime's path.
+        validation_path: Where the validator is served; empty for controller-runtime's path.
+    """
+
+    defaulting: bool = False
+    validation: bool = False
+    conversion: bool = False
+    spokes: tuple[str, ...] = ()
+    defaulting_path: str = ""
+    validation_path: str = ""
+
+    def __bool__(self) -> bool:
+        return self.defaulting or self.validation or self.conversion
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """One group, version and kind.
 
@@ -29,6 +53,7 @@ class Resource:
         namespaced: Scope of the type.
         controllers: Names of the controllers that reconcile it.
         core: A kind that Kubernetes itself defines.
+        webhooks: Its webhooks; false where it has none.
     """
 
     group: str
@@ -41,6 +66,7 @@ class Resource:
     namespaced: bool
     controllers: tuple[str, ...] = ()
     core: bool = False
+    webhooks: Webhooks = Webhooks()
 
     @property
     def qualified_group(self) -> str:
@@ -71,6 +97,15 @@ class Project:
     def versions_of(self, group: str, kind: str) -> list[Resource]:
         """Return the entries of all versions of a kind whose type is scaffolded here."""
         return [entry for entry in self.resources if (entry.group, entry.kind) == (group, kind) and entry.api]
+
+    @property
+    def has_webhooks(self) -> bool:
+        """Whether any kind has webhooks."""
+        return any(entry.webhooks for entry in self.resources)
+
+    def hub_of(self, group: str, kind: str) -> Resource | None:
+        """Return the entry of the version that all others of a kind are converted to and from."""
+        return next((entry for entry in self.versions_of(group, kind) if entry.webhooks.conversion), None)
 
     def default_controller_name(self, group: str, kind: str) -> str:
         """Return the name a kind's only controller has: the kind, with the group in a multigroup project."""

@@ -14,11 +14,14 @@ from kaiwuctl.names import api as rules
 from kaiwuctl.names.plural import plural_of
 from kaiwuctl.names.project import CLI_VERSION_RULES, DOMAIN_RULES, PROJECT_NAME_RULES, REPO_RULES
 from kaiwuctl.names.rule import Rule, quoted
-from kaiwuctl.project.model import LAYOUT, VERSION, Project, Resource
+from kaiwuctl.project.model import LAYOUT, VERSION, Project, Resource, Webhooks
 from kaiwuctl.roundtrip import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+WEBHOOK_KEYS = frozenset({"conversion", "defaulting", "defaultingPath", "spoke", "validation", "validationPath"})
+"""The keys of `webhooks` in an entry, except the one that says what version the configurations have."""
 
 
 def read_project(root: object) -> Project:
@@ -101,6 +104,7 @@ def _resource(project: Project, entries: list[Any], index: int) -> Resource:
         namespaced=_flag(api, "namespaced") if api is not None else False,
         controllers=_controllers(project, entry, group, kind),
         core=core,
+        webhooks=_webhooks(entry),
     )
     if not core:
         _check_together(entry, resource)
@@ -125,6 +129,31 @@ def _controllers(project: Project, entry: dict[str, Any], group: str, kind: str)
     if not isinstance(controllers, list) or not all(isinstance(item, dict) for item in controllers):
         _refuse(entry, "controllers", "must be a list of mappings with a name")
     return tuple(_text(item, "name", rules.CONTROLLER_NAME_RULES, required=True) for item in controllers)
+
+
+def _webhooks(entry: dict[str, Any]) -> Webhooks:
+    found = entry.get("webhooks")
+    if found is None:
+        return Webhooks()
+    if not isinstance(found, dict):
+        _refuse(entry, "webhooks", "must be a mapping")
+    spokes = found.get("spoke")
+    if spokes is not None and not isinstance(spokes, list):
+        _refuse(found, "spoke", "must be a list of versions")
+    return Webhooks(
+        defaulting=_flag(found, "defaulting"),
+        validation=_flag(found, "validation"),
+        conversion=_flag(found, "conversion"),
+        spokes=tuple(_version(found, version) for version in spokes or ()),
+        defaulting_path=_text(found, "defaultingPath", rules.WEBHOOK_PATH_RULES),
+        validation_path=_text(found, "validationPath", rules.WEBHOOK_PATH_RULES),
+    )
+
+
+def _version(webhooks: dict[str, Any], version: object) -> str:
+    if not isinstance(version, str) or not all(rule.holds(version) for rule in rules.VERSION_RULES):
+        _refuse(webhooks, "spoke", f"{quoted(str(version))} is not a version; for example v1")
+    return version
 
 
 def _text(mapping: dict[str, Any], key: str, rules_: Sequence[Rule], *, required: bool = False) -> str:

@@ -26,6 +26,7 @@ TABLES: dict[str, Sequence[Rule]] = {
     "--kind": api.KIND_RULES,
     "--plural": api.PLURAL_RULES,
     "--controller-name": api.CONTROLLER_NAME_RULES,
+    "--defaulting-path": api.WEBHOOK_PATH_RULES,
 }
 
 ACCEPTED = [
@@ -43,6 +44,9 @@ ACCEPTED = [
     ("--repo", "my.domain/kaiwu"),
     ("--owner", ""),
     ("--owner", 'The "Kaiwu" Authors \\ Inspur & söhne'),
+    ("--defaulting-path", "/mutate"),
+    ("--defaulting-path", "/mutate-kaiwu-inspur-com-v1-kaiwucluster"),
+    ("--defaulting-path", "/a/b_c/d.e"),
     ("--group", ""),
     ("--group", "kaiwu"),
     ("--group", "sea-creatures"),
@@ -66,6 +70,16 @@ ACCEPTED = [
 ]
 
 REFUSED = [
+    ("--defaulting-path", "", "webhook-path-form"),
+    ("--defaulting-path", "mutate", "webhook-path-form"),
+    ("--defaulting-path", "/", "webhook-path-form"),
+    ("--defaulting-path", "/a?b=c", "webhook-path-form"),
+    ("--defaulting-path", "/a//b", "webhook-path-form"),
+    ("--defaulting-path", "/../b", "webhook-path-form"),
+    ("--defaulting-path", "/é", "webhook-path-form"),
+    ("--defaulting-path", "/a\n", "webhook-path-form"),
+    ("--defaulting-path", "/" + "x" * 230, "webhook-path-length"),
+    ("--defaulting-path", "/convert", "webhook-path-convert"),
     ("--project-name", "", "project-name-present"),
     ("--project-name", "Kaiwu", "project-name-label"),
     ("--project-name", "kaiwu_operator", "project-name-label"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kaiwuctl.errors import ProjectFileError
 from kaiwuctl.project.file import ProjectFile
-from kaiwuctl.project.model import Project, Resource
+from kaiwuctl.project.model import Project, Resource, Webhooks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -90,8 +90,22 @@ def test_a_kinds_own_controller_is_written_as_true() -> None:
             core=True,
             controllers=("x",),
         ),
+        replace(CLUSTER, webhooks=Webhooks(defaulting=True)),
+        replace(CLUSTER, webhooks=Webhooks(validation=True, validation_path="/validate")),
+        replace(CLUSTER, webhooks=Webhooks(True, True, True, ("v1alpha1", "v1beta1"), "/a/b", "/c")),
     ],
-    ids=["plain", "no-controller", "two-controllers", "cluster", "no-group", "no-domain", "core"],
+    ids=[
+        "plain",
+        "no-controller",
+        "two-controllers",
+        "cluster",
+        "no-group",
+        "no-domain",
+        "core",
+        "defaulting",
+        "a-path",
+        "all-webhooks",
+    ],
 )
 def test_what_is_recorded_is_read_back(resource: Resource) -> None:
     text = new(PROJECT, resource)
@@ -144,6 +158,46 @@ def test_comments_order_and_unknown_keys_survive_an_edit() -> None:
     again = ProjectFile.parse(result)
     again.record(CLUSTER)
     assert again.dumps() == result
+
+
+def test_the_webhooks_are_kubebuilders() -> None:
+    resource = replace(CLUSTER, webhooks=Webhooks(defaulting=True, conversion=True, spokes=("v1alpha1",)))
+    (entry,) = yaml.safe_load(new(PROJECT, resource))["resources"]
+    assert entry["webhooks"] == {
+        "conversion": True,
+        "defaulting": True,
+        "spoke": ["v1alpha1"],
+        "webhookVersion": "v1",
+    }
+
+
+def test_webhooks_are_added_and_go_again_without_a_trace() -> None:
+    before = new(PROJECT, CLUSTER)
+    file = ProjectFile.parse(before)
+    file.record(replace(CLUSTER, webhooks=Webhooks(True, True, True, ("v1alpha1",), "/a", "/b")))
+    file.record(replace(CLUSTER, webhooks=Webhooks(validation=True)))
+    (entry,) = yaml.safe_load(file.dumps())["resources"]
+    assert entry["webhooks"] == {"validation": True, "webhookVersion": "v1"}
+    file.record(CLUSTER)
+    assert file.dumps() == before
+
+
+def test_what_others_wrote_into_the_webhooks_stays() -> None:
+    text = new(PROJECT, replace(CLUSTER, webhooks=Webhooks(validation=True)))
+    text = text.replace("    validation: true\n", "    other: kept  # mine\n    validation: true\n")
+    file = ProjectFile.parse(text)
+    file.record(replace(CLUSTER, webhooks=Webhooks(defaulting=True)))
+    assert "other: kept  # mine" in file.dumps()
+    assert file.project.resources[0].webhooks == Webhooks(defaulting=True)
+
+
+def test_the_hub_of_a_kind_is_found() -> None:
+    hub = replace(CLUSTER, version="v2", webhooks=Webhooks(conversion=True, spokes=("v1",)))
+    project = replace(PROJECT, resources=(CLUSTER, hub))
+    assert project.hub_of("kaiwu", "KaiwuCluster") == hub
+    assert project.hub_of("kaiwu", "Other") is None
+    assert project.has_webhooks
+    assert not replace(PROJECT, resources=(CLUSTER,)).has_webhooks
 
 
 def test_one_controller_becomes_two() -> None:

@@ -32,6 +32,15 @@ GOOD: dict[str, Any] = {
             "path": "api/v1",
             "plural": "kaiwuclusters",
             "version": "v1",
+            "webhooks": {
+                "conversion": True,
+                "defaulting": True,
+                "defaultingPath": "/mutate-kaiwu-inspur-com-v1-kaiwucluster",
+                "spoke": ["v2"],
+                "validation": True,
+                "validationPath": "/validate",
+                "webhookVersion": "v1",
+            },
         }
     ],
     "version": "3",
@@ -58,7 +67,15 @@ top = st.tuples(st.sampled_from(["cliVersion", "domain", "projectName", "repo"])
 inner = st.tuples(
     st.just("resources"), st.just(0), st.sampled_from(["domain", "group", "kind", "path", "plural", "version"])
 )
-places = top | inner | st.just(("resources", 0, "controllers", 0, "name"))
+webhook = st.tuples(
+    st.just("resources"), st.just(0), st.just("webhooks"), st.sampled_from(["defaultingPath", "validationPath"])
+)
+places = (
+    top
+    | inner
+    | webhook
+    | st.sampled_from([("resources", 0, "controllers", 0, "name"), ("resources", 0, "webhooks", "spoke", 0)])
+)
 core = st.booleans()
 
 
@@ -69,7 +86,10 @@ def texts(value: object) -> list[str]:
         parts = [value.name, value.domain, value.repo, value.cli_version]
         return [*parts, *(text for resource in value.resources for text in texts(resource))]
     assert isinstance(value, Resource)
-    return [value.group, value.domain, value.version, value.kind, value.plural, value.path, *value.controllers]
+    webhooks = value.webhooks
+    paths = [webhooks.defaulting_path, webhooks.validation_path]
+    names = [value.group, value.domain, value.version, value.kind, value.plural, value.path]
+    return [*names, *value.controllers, *webhooks.spokes, *paths]
 
 
 @given(place=places, value=hostile, prefix=st.booleans(), kubernetes=core)
@@ -99,6 +119,7 @@ def test_a_value_is_harmless_or_refused_in_one_line(
             assert ".." not in found
         for resource in project.resources:
             assert not resource.path.startswith(("/", "-", "."))
+            assert all(path[:1] in {"", "/"} for path in texts(resource)[-2:])
 
 
 LAUGHS = "a: &a [x, x]\n" + "".join(
