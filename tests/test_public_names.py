@@ -29,6 +29,17 @@ def packages() -> list[ModuleType]:
     return [kaiwu_runtime, *map(importlib.import_module, names)]
 
 
+ENTRY_POINTS = {"kaiwu_runtime.slim", "kaiwu_runtime.envtest.pytest_plugin"}
+"""Modules that are run by their name: ``python -m kaiwu_runtime.slim``, the plugin of pytest."""
+
+
+def test_every_module_but_the_faces_and_entry_points_is_private() -> None:
+    found = pkgutil.walk_packages(kaiwu_runtime.__path__, "kaiwu_runtime.")
+    public = {info.name for info in found if not info.name.rpartition(".")[2].startswith("_")}
+    faces = {package.__name__ for package in packages()}
+    assert public - faces == ENTRY_POINTS
+
+
 def public_names() -> list[str]:
     return sorted(f"{package.__name__}.{name}" for package in packages() for name in package.__all__)
 

@@ -40,18 +40,20 @@ def test_the_contracts_hold(source: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "line"),
     [
-        pytest.param("cache/store.py", "from kaiwu_runtime.manager import options", id="up"),
+        pytest.param("cache/_store.py", "from kaiwu_runtime.manager import _options", id="up"),
         pytest.param(
-            "controller/request.py",
+            "controller/_request.py",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from kaiwu_runtime.manager import Manager",
             id="up, for types",
         ),
         pytest.param(
-            "errors.py", "def late() -> None:\n    from kaiwu_runtime.api import model", id="up, inside a function"
+            "errors.py", "def late() -> None:\n    from kaiwu_runtime.api import _model", id="up, inside a function"
         ),
-        pytest.param("queue/rate_limiter.py", "from kaiwu_runtime.queue import work_queue", id="a circle in a package"),
-        pytest.param("envtest/ports.py", "import kaiwuctl.errors", id="the command line"),
-        pytest.param("manager/manager.py", "import kaiwu_runtime.generator.crd", id="what stands beside"),
+        pytest.param(
+            "queue/_rate_limiter.py", "from kaiwu_runtime.queue import _work_queue", id="a circle in a package"
+        ),
+        pytest.param("envtest/_ports.py", "import kaiwuctl.errors", id="the command line"),
+        pytest.param("manager/_manager.py", "import kaiwu_runtime.generator._crd", id="what stands beside"),
     ],
 )
 def test_the_contracts_find(source: Path, file: str, line: str) -> None:

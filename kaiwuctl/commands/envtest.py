@@ -94,8 +94,8 @@ def _run(command: str, **options: Any) -> None:  # noqa: ANN401  (the fields of 
         KaiwuctlError: It failed.
     """
     # Help and completion need the flags only.
-    from kaiwu_runtime.envtest.commands import Options, run_command  # noqa: PLC0415
-    from kaiwu_runtime.envtest.terminal import TerminalProgress  # noqa: PLC0415
+    from kaiwu_runtime.envtest._commands import Options, run_command  # noqa: PLC0415
+    from kaiwu_runtime.envtest._terminal import TerminalProgress  # noqa: PLC0415
     from kaiwu_runtime.errors import KaiwuError  # noqa: PLC0415
 
     try:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from kaiwu_runtime.plural import pluralize as plural_of
+from kaiwu_runtime._plural import pluralize as plural_of
 
 __all__ = ["plural_of"]

@@ -10,18 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kaiwu_runtime import _lightkube
-from kaiwu_runtime.lazy_names import lazy_names
-from kaiwu_runtime.version import __version__ as __version__
+from kaiwu_runtime._lazy_names import lazy_names
+from kaiwu_runtime._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.api.identity import ObjectKey
-    from kaiwu_runtime.api.rbac import READ, WRITE, rbac
-    from kaiwu_runtime.client.changes import OperationResult, apply_with_result, create_or_update, patch_changes
-    from kaiwu_runtime.client.client import Client, PatchType
-    from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
-    from kaiwu_runtime.client.metadata import MetadataClient
-    from kaiwu_runtime.client.namespaced import NamespacedClient
-    from kaiwu_runtime.client.owner import (
+    from kaiwu_runtime._clock import Clock
+    from kaiwu_runtime.api._identity import ObjectKey
+    from kaiwu_runtime.api._rbac import READ, WRITE, rbac
+    from kaiwu_runtime.client._changes import OperationResult, apply_with_result, create_or_update, patch_changes
+    from kaiwu_runtime.client._client import Client, PatchType
+    from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
+    from kaiwu_runtime.client._metadata import MetadataClient
+    from kaiwu_runtime.client._namespaced import NamespacedClient
+    from kaiwu_runtime.client._owner import (
         child_of,
         has_controller_reference,
         has_owner_reference,
@@ -29,17 +30,16 @@ if TYPE_CHECKING:
         set_controller_reference,
         set_owner_reference,
     )
-    from kaiwu_runtime.client.reader import Reader
-    from kaiwu_runtime.client.scale import get_scale, set_scale
-    from kaiwu_runtime.clock import Clock
-    from kaiwu_runtime.controller.builder import ControllerBuilder, controller_managed_by
-    from kaiwu_runtime.controller.object_reconciler import ObjectReconciler
-    from kaiwu_runtime.controller.reconciler import Reconciler
-    from kaiwu_runtime.controller.request import Request, Result
+    from kaiwu_runtime.client._reader import Reader
+    from kaiwu_runtime.client._scale import get_scale, set_scale
+    from kaiwu_runtime.controller._builder import ControllerBuilder, controller_managed_by
+    from kaiwu_runtime.controller._object_reconciler import ObjectReconciler
+    from kaiwu_runtime.controller._reconciler import Reconciler
+    from kaiwu_runtime.controller._request import Request, Result
     from kaiwu_runtime.errors import ConflictError, KaiwuError, NotFoundError, RetryAfter, TerminalError
-    from kaiwu_runtime.manager.manager import Manager
-    from kaiwu_runtime.manager.options import ManagerOptions
-    from kaiwu_runtime.recorder.recorder import EventRecorder
+    from kaiwu_runtime.manager._manager import Manager
+    from kaiwu_runtime.manager._options import ManagerOptions
+    from kaiwu_runtime.recorder._recorder import EventRecorder
 
 
 __all__ = [
@@ -85,45 +85,45 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Clock": "clock",
-    "EventRecorder": "recorder.recorder",
-    "READ": "api.rbac",
-    "WRITE": "api.rbac",
-    "Client": "client.client",
+    "Clock": "_clock",
+    "EventRecorder": "recorder._recorder",
+    "READ": "api._rbac",
+    "WRITE": "api._rbac",
+    "Client": "client._client",
     "ConflictError": "errors",
-    "ControllerBuilder": "controller.builder",
+    "ControllerBuilder": "controller._builder",
     "KaiwuError": "errors",
-    "Manager": "manager.manager",
-    "ManagerOptions": "manager.options",
-    "MetadataClient": "client.metadata",
-    "NamespacedClient": "client.namespaced",
+    "Manager": "manager._manager",
+    "ManagerOptions": "manager._options",
+    "MetadataClient": "client._metadata",
+    "NamespacedClient": "client._namespaced",
     "NotFoundError": "errors",
-    "ObjectKey": "api.identity",
-    "ObjectReconciler": "controller.object_reconciler",
-    "OperationResult": "client.changes",
-    "PatchType": "client.client",
-    "Reader": "client.reader",
-    "Reconciler": "controller.reconciler",
-    "Request": "controller.request",
-    "Result": "controller.request",
+    "ObjectKey": "api._identity",
+    "ObjectReconciler": "controller._object_reconciler",
+    "OperationResult": "client._changes",
+    "PatchType": "client._client",
+    "Reader": "client._reader",
+    "Reconciler": "controller._reconciler",
+    "Request": "controller._request",
+    "Result": "controller._request",
     "RetryAfter": "errors",
     "TerminalError": "errors",
-    "add_finalizer": "client.finalizers",
-    "apply_with_result": "client.changes",
-    "child_of": "client.owner",
-    "controller_managed_by": "controller.builder",
-    "create_or_update": "client.changes",
-    "get_scale": "client.scale",
-    "has_controller_reference": "client.owner",
-    "has_finalizer": "client.finalizers",
-    "has_owner_reference": "client.owner",
-    "patch_changes": "client.changes",
-    "rbac": "api.rbac",
-    "remove_finalizer": "client.finalizers",
-    "remove_owner_reference": "client.owner",
-    "set_controller_reference": "client.owner",
-    "set_owner_reference": "client.owner",
-    "set_scale": "client.scale",
+    "add_finalizer": "client._finalizers",
+    "apply_with_result": "client._changes",
+    "child_of": "client._owner",
+    "controller_managed_by": "controller._builder",
+    "create_or_update": "client._changes",
+    "get_scale": "client._scale",
+    "has_controller_reference": "client._owner",
+    "has_finalizer": "client._finalizers",
+    "has_owner_reference": "client._owner",
+    "patch_changes": "client._changes",
+    "rbac": "api._rbac",
+    "remove_finalizer": "client._finalizers",
+    "remove_owner_reference": "client._owner",
+    "set_controller_reference": "client._owner",
+    "set_owner_reference": "client._owner",
+    "set_scale": "client._scale",
 }
 
 _lightkube.defer()

@@ -35,7 +35,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
-from kaiwu_runtime.missing_rule import missing_rule
+from kaiwu_runtime._missing_rule import missing_rule
 
 __all__ = [
     "APIConnectionError",

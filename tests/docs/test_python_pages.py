@@ -15,12 +15,12 @@ from lightkube.resources.core_v1 import ConfigMap
 from lightkube.resources.events_v1 import Event
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, NotFoundError
-from kaiwu_runtime.api.rbac import rbac_rules
-from kaiwu_runtime.cache import list_scope
+from kaiwu_runtime.api._rbac import rbac_rules
+from kaiwu_runtime.cache import _list_scope as list_scope
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ForbiddenError, InvalidError
-from kaiwu_runtime.generator.crd import build_crds
-from kaiwu_runtime.generator.rbac import build_roles
+from kaiwu_runtime.generator._crd import build_crds
+from kaiwu_runtime.generator._rbac import build_roles
 from kaiwu_runtime.testing import FakeTransport, eventually, run_manager
 from kaiwu_runtime.webhook import AdmissionDenied, AdmissionRequest
 
@@ -126,7 +126,7 @@ async def test_reconciler(page: Callable[[str], Page]) -> None:
 def test_running(page: Callable[[str], Page]) -> None:
     shown = page("running.md")
     (line,) = shown.take("text").body.splitlines()
-    from kaiwu_runtime.api.identity import ResourceIdentity
+    from kaiwu_runtime.api._identity import ResourceIdentity
 
     deployments = ResourceIdentity("apps", "v1", "Deployment", "deployments", True)
     said = list_scope.explain(ForbiddenError("no", code=403), deployments, list_scope.ListScope())

@@ -9,7 +9,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from kaiwu_runtime import ManagerOptions
-from kaiwu_runtime.metrics.controllers import Metrics
+from kaiwu_runtime.metrics._controllers import Metrics
 
 FLAG = re.compile(r"`(--[a-z-]+)`")
 METRIC = re.compile(r"^\| `([a-z_]+)` \|", re.MULTILINE)

@@ -8,7 +8,7 @@ from pathlib import Path
 from kaiwu_runtime.api import CustomResource
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.generator import build_crds
-from kaiwu_runtime.generator.yaml_output import to_yaml
+from kaiwu_runtime.generator._yaml_output import to_yaml
 
 
 def install(control_plane: ControlPlane, kinds: Iterable[type[CustomResource]], folder: Path) -> None:

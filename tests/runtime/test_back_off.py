@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kaiwu_runtime.back_off import back_off
+from kaiwu_runtime._back_off import back_off
 
 
 @pytest.mark.parametrize(("failures", "due"), [(0, 0.8), (1, 1.6), (5, 25.6), (6, 30.0), (2000, 30.0)])

@@ -13,7 +13,8 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Secret
 
-from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, callback, controller_managed_by
+from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
+from kaiwu_runtime import _callback as callback
 from kaiwu_runtime.cache import CachedObject, ObjectEvent
 from kaiwu_runtime.controller import Channel, ControllerBuilder
 from kaiwu_runtime.queue import RateLimiter

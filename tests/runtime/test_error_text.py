@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from kaiwu_runtime.error_text import describe, invalid_fields, one_line, reason, summary
+from kaiwu_runtime._error_text import describe, invalid_fields, one_line, reason, summary
 
 
 class UnprintableError(Exception):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.json_equality import json_equal
+from kaiwu_runtime._json_equality import json_equal
 
 SCALARS = (
     st.none()

@@ -12,7 +12,7 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Secret
 
-from kaiwu_runtime import log
+from kaiwu_runtime import _log as log
 
 
 @pytest.fixture(autouse=True)

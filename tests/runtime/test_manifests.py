@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaiwu_runtime.manifests import ManifestError, read_manifests
+from kaiwu_runtime._manifests import ManifestError, read_manifests
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime import names
-from kaiwu_runtime.api.conditions import TYPE_PATTERN
+from kaiwu_runtime import _names as names
+from kaiwu_runtime.api._conditions import TYPE_PATTERN
 from kaiwuctl.names import rule
 
 TEXT = st.text(st.sampled_from("abz09-._/AZ\u212a\n"), max_size=12)

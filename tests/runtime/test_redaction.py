@@ -17,13 +17,13 @@ from lightkube.models.core_v1 import EnvVar
 from lightkube.resources.core_v1 import Secret
 from prometheus_client import CollectorRegistry
 
-from kaiwu_runtime import log
+from kaiwu_runtime import _log as log
+from kaiwu_runtime._error_text import describe
+from kaiwu_runtime._redaction import is_secret_name, redact
 from kaiwu_runtime.api import APIModel, CustomResource, ObjectKey, resource
-from kaiwu_runtime.api.conditions import Condition, set_condition
-from kaiwu_runtime.error_text import describe
+from kaiwu_runtime.api._conditions import Condition, set_condition
 from kaiwu_runtime.errors import APIConnectionError
-from kaiwu_runtime.manager.startup import explain
-from kaiwu_runtime.redaction import is_secret_name, redact
+from kaiwu_runtime.manager._startup import explain
 
 SAFE = string.ascii_letters + string.digits + "-._~%!$*+"
 secrets = st.text(SAFE, min_size=1, max_size=20).map(lambda text: f"S3CR3T{text}")
@@ -259,7 +259,7 @@ def test_nothing_that_is_shown_elsewhere_has_credentials(leak: tuple[str, str]) 
 
 
 def test_labels_of_metrics_have_no_credentials() -> None:
-    from kaiwu_runtime.metrics.controllers import Metrics
+    from kaiwu_runtime.metrics._controllers import Metrics
 
     metrics = Metrics()
     metrics.client("https://ann:S3CR3T@api.example.com:6443")("GET", 200)

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kaiwu_runtime.request_body import json_body, yaml_body
+from kaiwu_runtime._request_body import json_body, yaml_body
 
 TREATED_DIFFERENTLY = "\x00\x01\t\n\r\x1b\x7f\x80\x85\x9f\xa0\u2028\u2029\ufeff\ufffd\ufffe\uffff\U0001f680\U0010ffff"
 TEXT = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from(TREATED_DIFFERENTLY + '"\\:,{}?&*!|'))

@@ -18,7 +18,7 @@ RUNTIME_REQUIREMENTS = "requirements-runtime.txt"
 RECORD = ".kaiwuctl/scaffold.json"
 
 _GENERATOR = (
-    "import sys; from kaiwu_runtime.generator.cli import main; sys.exit(main(sys.argv[1:]) or main(['generate']))"
+    "import sys; from kaiwu_runtime.generator._cli import main; sys.exit(main(sys.argv[1:]) or main(['generate']))"
 )
 # make sets these for its children; another make would try to share its job slots, and uv would take the environment.
 _INHERITED = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "VIRTUAL_ENV", "KUBECONFIG", "PYTHONPATH")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kaiwu_runtime.image.dockerignore import DockerIgnore
+from kaiwu_runtime.image._dockerignore import DockerIgnore
 
 LEFT_OUT = [
     ".env",

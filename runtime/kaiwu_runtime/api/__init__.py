@@ -1,6 +1,7 @@
 """The types of a Kubernetes API: resources, markers and metadata."""
 
-from kaiwu_runtime.api.conditions import (
+from kaiwu_runtime._plural import pluralize
+from kaiwu_runtime.api._conditions import (
     Condition,
     Conditions,
     find_condition,
@@ -8,10 +9,10 @@ from kaiwu_runtime.api.conditions import (
     remove_condition,
     set_condition,
 )
-from kaiwu_runtime.api.duration import Duration, format_duration, parse_duration
-from kaiwu_runtime.api.identity import ObjectKey, ResourceIdentity, identify
-from kaiwu_runtime.api.kube import Kube
-from kaiwu_runtime.api.markers import (
+from kaiwu_runtime.api._duration import Duration, format_duration, parse_duration
+from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify
+from kaiwu_runtime.api._kube import Kube
+from kaiwu_runtime.api._markers import (
     CEL,
     AllowFloat,
     AtLeastOneOf,
@@ -38,12 +39,11 @@ from kaiwu_runtime.api.markers import (
     Title,
     schema,
 )
-from kaiwu_runtime.api.model import APIModel, CustomResource
-from kaiwu_runtime.api.quantity import Quantity, compare_quantities, parse_quantity
-from kaiwu_runtime.api.rbac import READ, WRITE, RBACRule, rbac, rbac_rules
-from kaiwu_runtime.api.resource import PrinterColumn, ResourceDefinition, Scale, resource, resource_definition
-from kaiwu_runtime.api.scalars import Base64Bytes, Float, Int32, IntOrString, Time
-from kaiwu_runtime.plural import pluralize
+from kaiwu_runtime.api._model import APIModel, CustomResource
+from kaiwu_runtime.api._quantity import Quantity, compare_quantities, parse_quantity
+from kaiwu_runtime.api._rbac import READ, WRITE, RBACRule, rbac, rbac_rules
+from kaiwu_runtime.api._resource import PrinterColumn, ResourceDefinition, Scale, resource, resource_definition
+from kaiwu_runtime.api._scalars import Base64Bytes, Float, Int32, IntOrString, Time
 
 __all__ = [
     "CEL",

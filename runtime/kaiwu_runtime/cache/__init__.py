@@ -1,11 +1,11 @@
 """Informers: what the API server holds, kept current in memory."""
 
-from kaiwu_runtime.cache.cache import Cache
-from kaiwu_runtime.cache.cached_client import CachedClient
-from kaiwu_runtime.cache.informer import EventHandler, Informer
-from kaiwu_runtime.cache.list_scope import CacheOptions, ListScope, Transform
-from kaiwu_runtime.cache.object import CachedObject, OwnerReference
-from kaiwu_runtime.cache.store import EventType, ObjectEvent
+from kaiwu_runtime.cache._cache import Cache
+from kaiwu_runtime.cache._cached_client import CachedClient
+from kaiwu_runtime.cache._informer import EventHandler, Informer
+from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, Transform
+from kaiwu_runtime.cache._object import CachedObject, OwnerReference
+from kaiwu_runtime.cache._store import EventType, ObjectEvent
 
 __all__ = [
     "Cache",

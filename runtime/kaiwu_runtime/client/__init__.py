@@ -1,18 +1,18 @@
 """The API client: typed requests, server-side apply, owner references and finalizers."""
 
-from kaiwu_runtime.client.changes import (
+from kaiwu_runtime.client._changes import (
     OperationResult,
     apply_with_result,
     create_or_update,
     merge_patch,
     patch_changes,
 )
-from kaiwu_runtime.client.client import Client, PatchType
-from kaiwu_runtime.client.codec import decode, encode
-from kaiwu_runtime.client.finalizers import add_finalizer, has_finalizer, remove_finalizer
-from kaiwu_runtime.client.metadata import MetadataClient, PartialObjectMetadata
-from kaiwu_runtime.client.namespaced import NamespacedClient
-from kaiwu_runtime.client.owner import (
+from kaiwu_runtime.client._client import Client, PatchType
+from kaiwu_runtime.client._codec import decode, encode
+from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
+from kaiwu_runtime.client._metadata import MetadataClient, PartialObjectMetadata
+from kaiwu_runtime.client._namespaced import NamespacedClient
+from kaiwu_runtime.client._owner import (
     child_of,
     has_controller_reference,
     has_owner_reference,
@@ -20,11 +20,11 @@ from kaiwu_runtime.client.owner import (
     set_controller_reference,
     set_owner_reference,
 )
-from kaiwu_runtime.client.reader import Reader
-from kaiwu_runtime.client.request_options import FieldValidation, PropagationPolicy
-from kaiwu_runtime.client.scale import get_scale, set_scale
-from kaiwu_runtime.rest.http_transport import HTTPTransport
-from kaiwu_runtime.rest.transport import Transport
+from kaiwu_runtime.client._reader import Reader
+from kaiwu_runtime.client._request_options import FieldValidation, PropagationPolicy
+from kaiwu_runtime.client._scale import get_scale, set_scale
+from kaiwu_runtime.rest._http_transport import HTTPTransport
+from kaiwu_runtime.rest._transport import Transport
 
 __all__ = [
     "Client",

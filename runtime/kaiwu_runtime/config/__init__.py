@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kaiwu_runtime.lazy_names import lazy_names
+from kaiwu_runtime._lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.config.authentication import Authentication
-    from kaiwu_runtime.config.credentials import Credentials, load_credentials
+    from kaiwu_runtime.config._authentication import Authentication
+    from kaiwu_runtime.config._credentials import Credentials, load_credentials
 
 __all__ = [
     "Authentication",
@@ -19,8 +19,8 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "Authentication": "authentication",
-        "Credentials": "credentials",
-        "load_credentials": "credentials",
+        "Authentication": "_authentication",
+        "Credentials": "_credentials",
+        "load_credentials": "_credentials",
     },
 )

@@ -1,10 +1,10 @@
 """Controllers: the sources that trigger a reconciler, and how it is run."""
 
-from kaiwu_runtime.controller.builder import ControllerBuilder, controller_managed_by
-from kaiwu_runtime.controller.controller import Controller, ControllerMetrics, ControllerOptions
-from kaiwu_runtime.controller.handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
-from kaiwu_runtime.controller.object_reconciler import ObjectReconciler
-from kaiwu_runtime.controller.predicate import (
+from kaiwu_runtime.controller._builder import ControllerBuilder, controller_managed_by
+from kaiwu_runtime.controller._controller import Controller, ControllerMetrics, ControllerOptions
+from kaiwu_runtime.controller._handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
+from kaiwu_runtime.controller._object_reconciler import ObjectReconciler
+from kaiwu_runtime.controller._predicate import (
     AnnotationChanged,
     GenerationChanged,
     LabelChanged,
@@ -12,9 +12,9 @@ from kaiwu_runtime.controller.predicate import (
     PredicateFunction,
     ResourceVersionChanged,
 )
-from kaiwu_runtime.controller.reconciler import Reconciler
-from kaiwu_runtime.controller.request import Request, Result
-from kaiwu_runtime.controller.source import Channel, ChannelSource, Source
+from kaiwu_runtime.controller._reconciler import Reconciler
+from kaiwu_runtime.controller._request import Request, Result
+from kaiwu_runtime.controller._source import Channel, ChannelSource, Source
 
 __all__ = [
     "AnnotationChanged",

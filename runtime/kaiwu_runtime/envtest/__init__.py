@@ -20,11 +20,11 @@ The programs are searched for in KUBEBUILDER_ASSETS, on PATH and in the cache; `
 once.
 """
 
-from kaiwu_runtime.envtest.background import Background, down, status, up
-from kaiwu_runtime.envtest.binaries import Binaries, locate
-from kaiwu_runtime.envtest.control_plane import ControlPlane
-from kaiwu_runtime.envtest.progress import Progress, Step
-from kaiwu_runtime.envtest.provision import setup
+from kaiwu_runtime.envtest._background import Background, down, status, up
+from kaiwu_runtime.envtest._binaries import Binaries, locate
+from kaiwu_runtime.envtest._control_plane import ControlPlane
+from kaiwu_runtime.envtest._progress import Progress, Step
+from kaiwu_runtime.envtest._provision import setup
 
 __all__ = [
     "Background",

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kaiwu_runtime.envtest.commands import Options, run_command
-from kaiwu_runtime.envtest.terminal import TerminalProgress
+from kaiwu_runtime.envtest._commands import Options, run_command
+from kaiwu_runtime.envtest._terminal import TerminalProgress
 from kaiwu_runtime.errors import KaiwuError
 
 if TYPE_CHECKING:

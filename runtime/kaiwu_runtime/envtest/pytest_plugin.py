@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import pytest
 
-from kaiwu_runtime.envtest.control_plane import ControlPlane
+from kaiwu_runtime.envtest._control_plane import ControlPlane
 from kaiwu_runtime.errors import APIError, ConfigurationError, ControlPlaneError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class InstallCRDs(Protocol):
 def pytest_runtest_call(item: pytest.Item) -> None:
     """Let a test fail at once when a manager that runs beside it fails (:func:`kaiwu_runtime.testing.run_manager`)."""
     # A test that uses run_manager has imported it; others do not pay for it.
-    running = sys.modules.get("kaiwu_runtime.testing.running")
+    running = sys.modules.get("kaiwu_runtime.testing._running")
     if running is None or not isinstance(item, pytest.Function):
         return
     test: Callable[..., Awaitable[Any]] = item.obj

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kaiwu_runtime.lazy_names import lazy_names
+from kaiwu_runtime._lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.generator.crd import CustomResourceDefinition, build_crds
-    from kaiwu_runtime.generator.model_schema import resource_schema
-    from kaiwu_runtime.generator.rbac import build_roles
+    from kaiwu_runtime.generator._crd import CustomResourceDefinition, build_crds
+    from kaiwu_runtime.generator._model_schema import resource_schema
+    from kaiwu_runtime.generator._rbac import build_roles
 
 __all__ = ["CustomResourceDefinition", "build_crds", "build_roles", "resource_schema"]
 
 __getattr__ = lazy_names(
     __name__,
     {
-        "CustomResourceDefinition": "crd",
-        "build_crds": "crd",
-        "build_roles": "rbac",
-        "resource_schema": "model_schema",
+        "CustomResourceDefinition": "_crd",
+        "build_crds": "_crd",
+        "build_roles": "_rbac",
+        "resource_schema": "_model_schema",
     },
 )

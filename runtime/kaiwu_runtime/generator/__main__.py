@@ -2,7 +2,7 @@
 
 import sys
 
-from kaiwu_runtime.generator.cli import main
+from kaiwu_runtime.generator._cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.image.check import check
+from kaiwu_runtime.image._check import check
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

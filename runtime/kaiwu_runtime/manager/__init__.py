@@ -1,7 +1,7 @@
 """The manager and its options."""
 
-from kaiwu_runtime.manager.manager import Manager
-from kaiwu_runtime.manager.options import ManagerOptions
-from kaiwu_runtime.manager.runnable import ManagedRunnable, Runnable
+from kaiwu_runtime.manager._manager import Manager
+from kaiwu_runtime.manager._options import ManagerOptions
+from kaiwu_runtime.manager._runnable import ManagedRunnable, Runnable
 
 __all__ = ["ManagedRunnable", "Manager", "ManagerOptions", "Runnable"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kaiwu_runtime.lazy_names import lazy_names
+from kaiwu_runtime._lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.metrics.controllers import Metrics
-    from kaiwu_runtime.metrics.server import MetricsServer
-    from kaiwu_runtime.metrics.token_authorizer import TokenAuthorizer
+    from kaiwu_runtime.metrics._controllers import Metrics
+    from kaiwu_runtime.metrics._server import MetricsServer
+    from kaiwu_runtime.metrics._token_authorizer import TokenAuthorizer
 
 __all__ = [
     "Metrics",
@@ -20,8 +20,8 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "Metrics": "controllers",
-        "MetricsServer": "server",
-        "TokenAuthorizer": "token_authorizer",
+        "Metrics": "_controllers",
+        "MetricsServer": "_server",
+        "TokenAuthorizer": "_token_authorizer",
     },
 )

@@ -1,13 +1,13 @@
 """The work queue between events and workers."""
 
-from kaiwu_runtime.queue.rate_limiter import (
+from kaiwu_runtime.queue._rate_limiter import (
     ExponentialBackoff,
     MaxOf,
     RateLimiter,
     TokenBucket,
     default_rate_limiter,
 )
-from kaiwu_runtime.queue.work_queue import Priority, QueueMetrics, QueueShutDown, WorkQueue
+from kaiwu_runtime.queue._work_queue import Priority, QueueMetrics, QueueShutDown, WorkQueue
 
 __all__ = [
     "ExponentialBackoff",

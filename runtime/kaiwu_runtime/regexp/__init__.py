@@ -8,8 +8,8 @@ API server accepts.
 See https://pkg.go.dev/regexp/syntax
 """
 
-from kaiwu_runtime.regexp.compiled import go_source
-from kaiwu_runtime.regexp.matching import matches
-from kaiwu_runtime.regexp.parser import GoPattern, PatternError, parse
+from kaiwu_runtime.regexp._compiled import go_source
+from kaiwu_runtime.regexp._matching import matches
+from kaiwu_runtime.regexp._parser import GoPattern, PatternError, parse
 
 __all__ = ["GoPattern", "PatternError", "go_source", "matches", "parse"]

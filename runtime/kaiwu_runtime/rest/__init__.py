@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kaiwu_runtime.lazy_names import lazy_names
+from kaiwu_runtime._lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.rest.http_transport import HTTPTransport
-    from kaiwu_runtime.rest.transport import Transport
+    from kaiwu_runtime.rest._http_transport import HTTPTransport
+    from kaiwu_runtime.rest._transport import Transport
 
 __all__ = [
     "HTTPTransport",
@@ -18,7 +18,7 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "HTTPTransport": "http_transport",
-        "Transport": "transport",
+        "HTTPTransport": "_http_transport",
+        "Transport": "_transport",
     },
 )

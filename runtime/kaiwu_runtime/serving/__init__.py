@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kaiwu_runtime.lazy_names import lazy_names
+from kaiwu_runtime._lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.serving.certificate_options import WebhookCertificateOptions
-    from kaiwu_runtime.serving.probes import Check, Probes
+    from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
+    from kaiwu_runtime.serving._probes import Check, Probes
 
 __all__ = [
     "Check",
@@ -19,8 +19,8 @@ __all__ = [
 __getattr__ = lazy_names(
     __name__,
     {
-        "Check": "probes",
-        "Probes": "probes",
-        "WebhookCertificateOptions": "certificate_options",
+        "Check": "_probes",
+        "Probes": "_probes",
+        "WebhookCertificateOptions": "_certificate_options",
     },
 )

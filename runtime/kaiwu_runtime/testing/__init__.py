@@ -1,11 +1,11 @@
 """For tests of operators: an API server in memory, managers that fail the test, waiting, stand-ins; see `envtest`."""
 
-from kaiwu_runtime.testing.doubles import FakeClock, FakeEvent, FakeRecorder
-from kaiwu_runtime.testing.faults import FakeRequest
-from kaiwu_runtime.testing.kinds import FakeKind
-from kaiwu_runtime.testing.running import ManagerRefusedError, run_manager
-from kaiwu_runtime.testing.transport import FakeTransport
-from kaiwu_runtime.testing.waiting import eventually, wait_for
+from kaiwu_runtime.testing._doubles import FakeClock, FakeEvent, FakeRecorder
+from kaiwu_runtime.testing._faults import FakeRequest
+from kaiwu_runtime.testing._kinds import FakeKind
+from kaiwu_runtime.testing._running import ManagerRefusedError, run_manager
+from kaiwu_runtime.testing._transport import FakeTransport
+from kaiwu_runtime.testing._waiting import eventually, wait_for
 
 __all__ = [
     "FakeClock",

@@ -1,7 +1,7 @@
 """Admission and conversion webhooks: defaulters, validators, versions, and the server that the API server calls."""
 
-from kaiwu_runtime.serving.certificate_options import WebhookCertificateOptions
-from kaiwu_runtime.webhook.admission import (
+from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
+from kaiwu_runtime.webhook._admission import (
     AdmissionDenied,
     AdmissionRequest,
     Cause,
@@ -12,9 +12,9 @@ from kaiwu_runtime.webhook.admission import (
     Validator,
     Warnings,
 )
-from kaiwu_runtime.webhook.builder import mutate_path, validate_path, webhook_managed_by
-from kaiwu_runtime.webhook.conversion import Convertible
-from kaiwu_runtime.webhook.webhook import Webhook
+from kaiwu_runtime.webhook._builder import mutate_path, validate_path, webhook_managed_by
+from kaiwu_runtime.webhook._conversion import Convertible
+from kaiwu_runtime.webhook._webhook import Webhook
 
 __all__ = [
     "AdmissionDenied",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kaiwu_runtime.api import APIModel, Duration, format_duration, parse_duration
-from kaiwu_runtime.api.duration import DURATION_PATTERN
+from kaiwu_runtime.api._duration import DURATION_PATTERN
 
 
 class Timeouts(APIModel):

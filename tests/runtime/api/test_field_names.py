@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic.alias_generators import to_camel
 
-from kaiwu_runtime.api.field_names import field_name
+from kaiwu_runtime.api._field_names import field_name
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WORD = st.text(LETTERS, min_size=1, max_size=5)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kaiwu_runtime.api import CEL, APIModel, ExactlyOneOf, ListMapKeys, StructType, schema
-from kaiwu_runtime.api.markers import model_markers
+from kaiwu_runtime.api._markers import model_markers
 from kaiwu_runtime.errors import DefinitionError
 
 FIRST, SECOND, THIRD, OWN = CEL("true"), CEL("1 == 1"), StructType("atomic"), CEL("2 == 2")

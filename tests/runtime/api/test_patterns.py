@@ -12,7 +12,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, create_mod
 from typing_extensions import TypeAliasType
 
 from kaiwu_runtime.api import APIModel
-from kaiwu_runtime.api.reading_errors import explain
+from kaiwu_runtime.api._reading_errors import explain
 
 TABLE: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "regexp" / "go_verdicts.json").read_text(encoding="utf-8")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from kaiwu_runtime.api import APIModel, Quantity, compare_quantities, parse_quantity
-from kaiwu_runtime.api.quantity import QUANTITY_PATTERN
+from kaiwu_runtime.api._quantity import QUANTITY_PATTERN
 
 
 class Disk(APIModel):

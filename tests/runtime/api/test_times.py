@@ -20,7 +20,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
 
 from kaiwu_runtime.api import APIModel, CustomResource, Kube, resource
-from kaiwu_runtime.api.times import has_micro_time, micro_time, to_builtins
+from kaiwu_runtime.api._times import has_micro_time, micro_time, to_builtins
 from kaiwu_runtime.client import encode
 
 MICRO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(Z|[+-]\d\d:\d\d)")

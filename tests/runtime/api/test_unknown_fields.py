@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ConfigDict, model_validator
 
 from kaiwu_runtime.api import APIModel, CustomResource, Nullable, PreserveUnknownFields, resource, schema
-from kaiwu_runtime.client.codec import decode, encode
+from kaiwu_runtime.client._codec import decode, encode
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),

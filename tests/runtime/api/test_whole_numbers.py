@@ -12,8 +12,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kaiwu_runtime.api import APIModel, CustomResource, Float, resource
-from kaiwu_runtime.api.whole_numbers import whole_numbers
-from kaiwu_runtime.client.codec import decode, encode
+from kaiwu_runtime.api._whole_numbers import whole_numbers
+from kaiwu_runtime.client._codec import decode, encode
 
 
 class Spec(APIModel):

@@ -17,7 +17,7 @@ from pydantic import field_validator
 from kaiwu_runtime import Client, NotFoundError
 from kaiwu_runtime.api import APIModel, CustomResource, resource
 from kaiwu_runtime.cache import Cache
-from kaiwu_runtime.cache.cached_client import CachedClient
+from kaiwu_runtime.cache._cached_client import CachedClient
 from kaiwu_runtime.errors import ConfigurationError, DecodeError
 from kaiwu_runtime.testing import FakeTransport
 

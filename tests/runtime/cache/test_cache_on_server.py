@@ -16,8 +16,8 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace
 
 from kaiwu_runtime.cache import Cache, EventType, Informer, ObjectEvent
-from kaiwu_runtime.cache import reflector as reflector_module
-from kaiwu_runtime.cache.cached_client import CachedClient
+from kaiwu_runtime.cache import _reflector as reflector_module
+from kaiwu_runtime.cache._cached_client import CachedClient
 from kaiwu_runtime.client import Client
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, NotFoundError
@@ -96,7 +96,7 @@ async def test_every_kind_of_change_arrives(client: Client, namespace: str) -> N
 
 
 async def test_many_pages_are_one_list(client: Client, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kaiwu_runtime.cache.informer.Reflector", _small_pages)
+    monkeypatch.setattr("kaiwu_runtime.cache._informer.Reflector", _small_pages)
     await asyncio.gather(*(client.create(config_map(f"n{number}", namespace)) for number in range(25)))
     async with running(client, namespace) as cache:
         cache.informer(ConfigMap)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from kaiwu_runtime.cache import CachedObject
-from kaiwu_runtime.cache.index import Index
+from kaiwu_runtime.cache._index import Index
 from kaiwu_runtime.errors import DecodeError
 
 

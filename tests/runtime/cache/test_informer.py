@@ -7,7 +7,7 @@ import asyncio
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime.cache import CachedObject, ObjectEvent
-from kaiwu_runtime.cache.informer import Informer
+from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.errors import GoneError
 
 from .scripted import ScriptedTransport, event, item, page

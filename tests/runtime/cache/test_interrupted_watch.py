@@ -13,10 +13,10 @@ from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime.api import identify
 from kaiwu_runtime.cache import CacheOptions
-from kaiwu_runtime.cache import reflector as module
-from kaiwu_runtime.cache.reflector import Reflector
+from kaiwu_runtime.cache import _reflector as module
+from kaiwu_runtime.cache._reflector import Reflector
 from kaiwu_runtime.client import HTTPTransport
-from kaiwu_runtime.config.credentials import Credentials
+from kaiwu_runtime.config._credentials import Credentials
 from kaiwu_runtime.errors import APIConnectionError, KaiwuError, WatchInterruptedError
 
 from .scripted import Recorder, ScriptedTransport, event, item, page

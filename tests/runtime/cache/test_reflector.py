@@ -10,8 +10,8 @@ from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime.api import identify
 from kaiwu_runtime.cache import CacheOptions, ListScope
-from kaiwu_runtime.cache import reflector as module
-from kaiwu_runtime.cache.reflector import Reflector
+from kaiwu_runtime.cache import _reflector as module
+from kaiwu_runtime.cache._reflector import Reflector
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIStatusError,

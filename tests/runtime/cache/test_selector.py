@@ -9,7 +9,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime import Client
-from kaiwu_runtime.cache.selector import field_selector, label_selector
+from kaiwu_runtime.cache._selector import field_selector, label_selector
 from kaiwu_runtime.errors import BadRequestError
 
 WEIGHTS = ("heavy", "light", "odd")

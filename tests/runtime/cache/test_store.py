@@ -8,7 +8,7 @@ import pytest
 
 from kaiwu_runtime.api import ObjectKey
 from kaiwu_runtime.cache import CachedObject, EventType, ObjectEvent
-from kaiwu_runtime.cache.store import Store
+from kaiwu_runtime.cache._store import Store
 
 
 def make(name: str, version: str = "1", *, uid: str = "", namespace: str = "a", **metadata: object) -> CachedObject:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.client import merge_patch
-from kaiwu_runtime.json_equality import json_equal
 
 LEAVES = st.one_of(st.booleans(), st.integers(), st.sampled_from([0, 1, 0.0, 1.0]), st.text(max_size=3))
 NAMES = st.sampled_from("abcd")

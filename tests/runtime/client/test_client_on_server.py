@@ -13,8 +13,8 @@ from lightkube.resources.rbac_authorization_v1 import ClusterRole
 
 from kaiwu_runtime import Client
 from kaiwu_runtime.client import PatchType
-from kaiwu_runtime.client import client as client_module
-from kaiwu_runtime.client.request_options import PropagationPolicy
+from kaiwu_runtime.client import _client as client_module
+from kaiwu_runtime.client._request_options import PropagationPolicy
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import (
     AlreadyExistsError,

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, Quantity, resource, set_condition
 from kaiwu_runtime.client import decode, encode
-from kaiwu_runtime.client.codec import describe, encode_status
+from kaiwu_runtime.client._codec import describe, encode_status
 from kaiwu_runtime.errors import DecodeError
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from kaiwu_runtime.api import APIModel, CustomResource, resource
-from kaiwu_runtime.client.codec import MAX_DESCRIBED_ERRORS, decode
-from kaiwu_runtime.client.pydantic_models import validate_model
+from kaiwu_runtime.client._codec import MAX_DESCRIBED_ERRORS, decode
+from kaiwu_runtime.client._pydantic_models import validate_model
 from kaiwu_runtime.errors import DecodeError
 
 

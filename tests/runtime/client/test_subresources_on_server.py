@@ -19,7 +19,7 @@ from lightkube.resources.core_v1 import ConfigMap, Pod, PodEviction, ServiceAcco
 from kaiwu_runtime import Client, MetadataClient, NamespacedClient, create_or_update, get_scale, set_scale
 from kaiwu_runtime.api import APIModel, CustomResource, Scale, resource
 from kaiwu_runtime.cache import Cache
-from kaiwu_runtime.cache.cached_client import CachedClient
+from kaiwu_runtime.cache._cached_client import CachedClient
 from kaiwu_runtime.client import PatchType
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import BadRequestError, InvalidError, NotFoundError

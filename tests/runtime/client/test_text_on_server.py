@@ -21,8 +21,8 @@ from kaiwu_runtime import Client
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, find_condition, resource, set_condition
 from kaiwu_runtime.client import PatchType, create_or_update, patch_changes
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.generator.yaml_output import to_yaml
-from kaiwu_runtime.recorder.sender import EVENTS
+from kaiwu_runtime.generator._yaml_output import to_yaml
+from kaiwu_runtime.recorder._sender import EVENTS
 
 from ..crds import install
 

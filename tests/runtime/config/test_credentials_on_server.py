@@ -20,7 +20,7 @@ import yaml
 
 from kaiwu_runtime import Client
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, UnauthorizedError
 
 pytestmark = pytest.mark.envtest

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import yaml
 
-from kaiwu_runtime.config.authentication import StaticAuthentication, TokenFileAuthentication
-from kaiwu_runtime.config.credentials import Credentials, load_credentials
-from kaiwu_runtime.config.exec_plugin import ExecAuthentication
-from kaiwu_runtime.config.kubeconfig import kubeconfig_paths, load_context
+from kaiwu_runtime.config._authentication import StaticAuthentication, TokenFileAuthentication
+from kaiwu_runtime.config._credentials import Credentials, load_credentials
+from kaiwu_runtime.config._exec_plugin import ExecAuthentication
+from kaiwu_runtime.config._kubeconfig import kubeconfig_paths, load_context
 from kaiwu_runtime.errors import ConfigurationError
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from kaiwu_runtime.config.credentials import load_credentials
-from kaiwu_runtime.config.kubeconfig import kubeconfig_paths
+from kaiwu_runtime.config._credentials import load_credentials
+from kaiwu_runtime.config._kubeconfig import kubeconfig_paths
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.envtest.binaries import cache_directory
+from kaiwu_runtime.envtest._binaries import cache_directory
 from kaiwu_runtime.errors import KaiwuError
 from kaiwu_runtime.manager import Manager, ManagerOptions
 

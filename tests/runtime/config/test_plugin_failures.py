@@ -19,9 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaiwu_runtime.client import HTTPTransport
-from kaiwu_runtime.config import exec_process as process_module
-from kaiwu_runtime.config.exec_plugin import ExecAuthentication
-from kaiwu_runtime.config.kubeconfig import ClusterEntry, ExecEntry
+from kaiwu_runtime.config import _exec_process as process_module
+from kaiwu_runtime.config._exec_plugin import ExecAuthentication
+from kaiwu_runtime.config._kubeconfig import ClusterEntry, ExecEntry
 from kaiwu_runtime.errors import APIError, ConfigurationError, CredentialsError
 
 from ..rest.scripted_server import Server, answer
@@ -293,8 +293,8 @@ async def test_no_descriptor_is_left(plugin: Plugin) -> None:
 OPERATOR = """
 import asyncio, sys
 from pathlib import Path
-from kaiwu_runtime.config.exec_plugin import ExecAuthentication
-from kaiwu_runtime.config.kubeconfig import ClusterEntry, ExecEntry
+from kaiwu_runtime.config._exec_plugin import ExecAuthentication
+from kaiwu_runtime.config._kubeconfig import ClusterEntry, ExecEntry
 
 entry = ExecEntry(apiVersion="client.authentication.k8s.io/v1", command=sys.argv[1], interactive_mode=sys.argv[2])
 authentication = ExecAuthentication(entry, ClusterEntry(server="https://x"), Path("/"), timeout=20)

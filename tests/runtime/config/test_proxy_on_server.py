@@ -13,9 +13,9 @@ import pytest
 from lightkube.resources.core_v1 import Namespace
 
 from kaiwu_runtime.client import Client, HTTPTransport
-from kaiwu_runtime.config.credentials import Credentials, load_credentials
+from kaiwu_runtime.config._credentials import Credentials, load_credentials
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
 from kaiwu_runtime.errors import APIConnectionError
 
 

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
-from kaiwu_runtime.config.authentication import StaticAuthentication, TokenFileAuthentication
+from kaiwu_runtime.config._authentication import StaticAuthentication, TokenFileAuthentication
 from kaiwu_runtime.errors import (
     ConfigurationError,
     UnauthorizedError,

@@ -18,11 +18,11 @@ import yaml
 from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
-from kaiwu_runtime.config import renewal
-from kaiwu_runtime.config import rotation as rotation_module
-from kaiwu_runtime.config.credentials import load_credentials
-from kaiwu_runtime.config.rotation import PERIOD_SECONDS, Rotation
-from kaiwu_runtime.envtest.certificates import CertificateAuthority, KeyPair
+from kaiwu_runtime.config import _renewal as renewal
+from kaiwu_runtime.config import _rotation as rotation_module
+from kaiwu_runtime.config._credentials import load_credentials
+from kaiwu_runtime.config._rotation import PERIOD_SECONDS, Rotation
+from kaiwu_runtime.envtest._certificates import CertificateAuthority, KeyPair
 from kaiwu_runtime.errors import APIConnectionError, UnauthorizedError, WatchInterruptedError
 
 from ..rest.scripted_server import Server, answer, say_nothing, server_context, stream

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kaiwu_runtime.client import Client, HTTPTransport
-from kaiwu_runtime.config.authentication import Authentication, StaticAuthentication, TokenFileAuthentication
-from kaiwu_runtime.config.credentials import Credentials, load_credentials
-from kaiwu_runtime.config.proxies import select_proxy
+from kaiwu_runtime.config._authentication import Authentication, StaticAuthentication, TokenFileAuthentication
+from kaiwu_runtime.config._credentials import Credentials, load_credentials
+from kaiwu_runtime.config._proxies import select_proxy
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import APIConnectionError, APIStatusError, ConfigurationError, KaiwuError
 

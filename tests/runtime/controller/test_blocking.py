@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from kaiwu_runtime.controller.blocking import BlockingDetector
+from kaiwu_runtime.controller._blocking import BlockingDetector
 
 
 class FailureError(Exception):

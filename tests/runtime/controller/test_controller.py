@@ -13,9 +13,9 @@ from typing import Any, cast
 import pytest
 
 from kaiwu_runtime import Manager, ObjectKey, Reconciler, Request, Result, RetryAfter, TerminalError
+from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.cache import Cache
 from kaiwu_runtime.controller import Controller, ControllerOptions
-from kaiwu_runtime.error_text import describe
 from kaiwu_runtime.errors import APIConnectionError, ConflictError, KaiwuError, ServerError
 from kaiwu_runtime.queue import ExponentialBackoff
 

@@ -14,10 +14,10 @@ from pydantic import Field, field_validator
 
 from kaiwu_runtime import Client, PatchType, Request
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource, set_condition
-from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.controller import ControllerBuilder, GenerationChanged, Predicate
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.rest.paths import collection_path, object_path
+from kaiwu_runtime.rest._paths import collection_path, object_path
 
 from ..crds import install
 from .rig import Rig, config_map, until

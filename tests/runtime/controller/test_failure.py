@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.callback import contained
-from kaiwu_runtime.controller.failure import fingerprint, is_panic, meaning
-from kaiwu_runtime.error_text import describe
+from kaiwu_runtime._callback import contained
+from kaiwu_runtime._error_text import describe
+from kaiwu_runtime.controller._failure import fingerprint, is_panic, meaning
 from kaiwu_runtime.errors import (
     APIConnectionError,
     CallbackError,

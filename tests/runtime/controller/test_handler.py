@@ -13,7 +13,7 @@ from kaiwu_runtime import Request
 from kaiwu_runtime.api import ObjectKey, identify
 from kaiwu_runtime.cache import CachedObject, EventType, ObjectEvent
 from kaiwu_runtime.controller import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
-from kaiwu_runtime.controller.handler import map_typed
+from kaiwu_runtime.controller._handler import map_typed
 
 
 def obj(name: str = "child", namespace: str = "a", uid: str = "c", **metadata: Any) -> CachedObject:

@@ -29,7 +29,7 @@ from kaiwu_runtime import (
 )
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource
 from kaiwu_runtime.controller import GenerationChanged
-from kaiwu_runtime.controller.object_reconciler import check_class
+from kaiwu_runtime.controller._object_reconciler import check_class
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.queue import ExponentialBackoff

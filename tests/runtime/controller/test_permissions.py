@@ -13,7 +13,7 @@ from kaiwu_runtime import READ, WRITE, Client, ControllerBuilder, ObjectReconcil
 from kaiwu_runtime.api import CustomResource, rbac_rules, resource
 from kaiwu_runtime.cache import Cache
 from kaiwu_runtime.errors import DefinitionError
-from kaiwu_runtime.generator.rbac import build_roles
+from kaiwu_runtime.generator._rbac import build_roles
 
 from .test_object_reconciler import FINALIZER, Lamp
 

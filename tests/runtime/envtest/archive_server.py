@@ -13,7 +13,7 @@ from typing import Self
 
 import yaml
 
-from kaiwu_runtime.envtest.binaries import system
+from kaiwu_runtime.envtest._binaries import system
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 

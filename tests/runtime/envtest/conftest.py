@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from kaiwu_runtime.envtest import Binaries, locate
-from kaiwu_runtime.envtest.binaries import system
-from kaiwu_runtime.envtest.progress import Step
+from kaiwu_runtime.envtest._binaries import system
+from kaiwu_runtime.envtest._progress import Step
 from kaiwu_runtime.errors import ControlPlaneError
 
 

@@ -163,7 +163,7 @@ def test_a_damaged_kubeconfig_asks_for_down(directory: Path) -> None:
 
 
 def test_a_supervisor_that_ignores_the_signal_is_killed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kaiwu_runtime.envtest.background._GRACE", 0.5)
+    monkeypatch.setattr("kaiwu_runtime.envtest._background._GRACE", 0.5)
     started = up()
     os.kill(started.pid, signal.SIGSTOP)
     assert down()

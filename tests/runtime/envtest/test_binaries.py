@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kaiwu_runtime.envtest import locate
-from kaiwu_runtime.envtest.binaries import cache_directory, version_matches
+from kaiwu_runtime.envtest._binaries import cache_directory, version_matches
 from kaiwu_runtime.errors import ControlPlaneError
 
 from .conftest import pretend, write_program

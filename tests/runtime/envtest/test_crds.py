@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaiwu_runtime.envtest.crds import install_crds, read_crds
+from kaiwu_runtime.envtest._crds import install_crds, read_crds
 from kaiwu_runtime.errors import ControlPlaneError
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kaiwu_runtime.envtest import download as module
+from kaiwu_runtime.envtest import _download as module
 from kaiwu_runtime.envtest import setup
-from kaiwu_runtime.envtest.binaries import system
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
-from kaiwu_runtime.envtest.download import download
-from kaiwu_runtime.envtest.progress import silent
+from kaiwu_runtime.envtest._binaries import system
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
+from kaiwu_runtime.envtest._download import download
+from kaiwu_runtime.envtest._progress import silent
 from kaiwu_runtime.errors import ControlPlaneError
 
 from .archive_server import Answer, ArchiveServer, archive, body, dribble, silence, truncated

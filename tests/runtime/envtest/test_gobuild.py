@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from kaiwu_runtime.envtest import gobuild, gotoolchain, setup
-from kaiwu_runtime.envtest.binaries import (
+from kaiwu_runtime.envtest import _gobuild as gobuild
+from kaiwu_runtime.envtest import _gotoolchain as gotoolchain
+from kaiwu_runtime.envtest import setup
+from kaiwu_runtime.envtest._binaries import (
     API_SERVER,
     CONTROLLER_MANAGER,
     DEFAULT_VERSION,
     ETCD,
     program_version,
 )
-from kaiwu_runtime.envtest.gobuild import TARGETS, Target, build
-from kaiwu_runtime.envtest.gotoolchain import find_go
-from kaiwu_runtime.envtest.progress import silent
+from kaiwu_runtime.envtest._gobuild import TARGETS, Target, build
+from kaiwu_runtime.envtest._gotoolchain import find_go
+from kaiwu_runtime.envtest._progress import silent
 from kaiwu_runtime.errors import ControlPlaneError
 
 from .conftest import Recorder

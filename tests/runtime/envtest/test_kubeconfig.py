@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
-from kaiwu_runtime.envtest.kubeconfig import (
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
+from kaiwu_runtime.envtest._kubeconfig import (
     kubeconfig,
     merge_kubeconfig,
     read_kubeconfig,

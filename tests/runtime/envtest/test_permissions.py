@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.envtest.permissions import read_manifests
+from kaiwu_runtime.envtest._permissions import read_manifests
 from kaiwu_runtime.errors import ControlPlaneError
 
 GROUP = "rbac.authorization.k8s.io"

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from kaiwu_runtime.envtest.progress import Step
-from kaiwu_runtime.envtest.terminal import TerminalProgress, describe
+from kaiwu_runtime.envtest._progress import Step
+from kaiwu_runtime.envtest._terminal import TerminalProgress, describe
 
 
 @pytest.mark.parametrize(

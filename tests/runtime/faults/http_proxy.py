@@ -21,7 +21,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
 
 from .answers import Action, Refuse, Traffic
 from .server import Server

@@ -32,10 +32,10 @@ from kaiwu_runtime import (
     set_controller_reference,
 )
 from kaiwu_runtime.api import APIModel, CustomResource, resource
-from kaiwu_runtime.cache import reflector
-from kaiwu_runtime.controller.predicate import GenerationChanged
+from kaiwu_runtime.cache import _reflector as reflector
+from kaiwu_runtime.controller._predicate import GenerationChanged
 from kaiwu_runtime.queue import ExponentialBackoff
-from kaiwu_runtime.rest.http_transport import HTTPTransport
+from kaiwu_runtime.rest._http_transport import HTTPTransport
 
 from .fingerprint import fingerprint
 

@@ -26,7 +26,7 @@ from kaiwu_runtime.api import (
     Quantity,
     Time,
 )
-from kaiwu_runtime.api.kube import KubeModel
+from kaiwu_runtime.api._kube import KubeModel
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 INT64 = st.integers(-(2**63), 2**63 - 1) | st.integers(-4, 9) | st.sampled_from([2**53 - 1, 2**53 + 1, 2**31, -(2**31)])

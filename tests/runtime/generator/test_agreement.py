@@ -27,7 +27,7 @@ from kaiwu_runtime.api import (
     resource,
 )
 from kaiwu_runtime.generator import resource_schema
-from kaiwu_runtime.generator.json_validation import violations
+from kaiwu_runtime.generator._json_validation import violations
 
 if TYPE_CHECKING:
     from collections.abc import Callable

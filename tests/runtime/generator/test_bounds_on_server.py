@@ -10,7 +10,7 @@ import pytest
 from pydantic import Field, create_model
 
 from kaiwu_runtime.api import APIModel, CustomResource, Float, Format, Int32, IntOrString, resource
-from kaiwu_runtime.client.codec import decode
+from kaiwu_runtime.client._codec import decode
 from kaiwu_runtime.errors import DecodeError, DefinitionError
 from kaiwu_runtime.generator import build_crds
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kaiwu_runtime.generator.cli import main
+from kaiwu_runtime.generator._cli import main
 
 TYPES = '''
 """The API of things."""

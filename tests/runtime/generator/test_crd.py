@@ -13,7 +13,7 @@ from pydantic import Field, create_model
 from kaiwu_runtime.api import APIModel, CustomResource, Kube, PrinterColumn, Scale, resource
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator import build_crds
-from kaiwu_runtime.generator.versions import version_priority
+from kaiwu_runtime.generator._versions import version_priority
 
 
 class Spec(APIModel):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kaiwu_runtime.generator.descriptions import trim_descriptions
-from kaiwu_runtime.generator.schema import Schema
+from kaiwu_runtime.generator._descriptions import trim_descriptions
+from kaiwu_runtime.generator._schema import Schema
 
 TEXT = "One sentence. Another, with v1.2 in it! And a third"
 

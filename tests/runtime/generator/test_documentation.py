@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kaiwu_runtime.api import CustomResource, markers, rbac_rules
+from kaiwu_runtime.api import CustomResource, rbac_rules
+from kaiwu_runtime.api import _markers as markers
 from kaiwu_runtime.generator import build_crds
 
 if TYPE_CHECKING:

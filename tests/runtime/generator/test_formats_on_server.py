@@ -11,7 +11,7 @@ from pydantic import create_model
 from kaiwu_runtime.api import APIModel, Base64Bytes, CustomResource, Default, Format, resource
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator import build_crds
-from kaiwu_runtime.generator.formats import fits
+from kaiwu_runtime.generator._formats import fits
 
 if TYPE_CHECKING:
     from .conftest import Server

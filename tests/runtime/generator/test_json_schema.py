@@ -31,7 +31,7 @@ from kaiwu_runtime.api import (
     resource_definition,
 )
 from kaiwu_runtime.generator import resource_schema
-from kaiwu_runtime.generator.json_schema import editor_schema
+from kaiwu_runtime.generator._json_schema import editor_schema
 
 
 def document(annotation: Any, **kwargs: Any) -> dict[str, Any]:

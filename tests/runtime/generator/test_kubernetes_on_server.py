@@ -16,11 +16,11 @@ from pydantic import create_model
 
 from kaiwu_runtime.api import APIModel, CustomResource, Kube, resource
 from kaiwu_runtime.errors import DefinitionError
-from kaiwu_runtime.generator.crd import build_crds
-from kaiwu_runtime.generator.kubernetes import kube_schema, model_name
-from kaiwu_runtime.generator.kubernetes_types import facts_from_openapi, is_default, kubernetes_facts, model_key
-from kaiwu_runtime.generator.schema import Schema, plain
-from kaiwu_runtime.generator.validation import check_resource
+from kaiwu_runtime.generator._crd import build_crds
+from kaiwu_runtime.generator._kubernetes import kube_schema, model_name
+from kaiwu_runtime.generator._kubernetes_types import facts_from_openapi, is_default, kubernetes_facts, model_key
+from kaiwu_runtime.generator._schema import Schema, plain
+from kaiwu_runtime.generator._validation import check_resource
 
 _STABLE = re.compile(r".*_v[0-9]+")
 RECURSIVE = {

@@ -34,7 +34,7 @@ from kaiwu_runtime.api import (
 )
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator import resource_schema
-from kaiwu_runtime.generator.json_validation import violations
+from kaiwu_runtime.generator._json_validation import violations
 
 from ...identifiers import readable
 

@@ -357,7 +357,7 @@ def test_the_api_server_keeps_every_word_of_the_schemas(kinds: dict[str, type[Cu
 
 def test_every_marker_has_a_row() -> None:
     """A marker exported by the API package but named in no row is a marker without proof."""
-    import kaiwu_runtime.api.markers as module
+    import kaiwu_runtime.api._markers as module
 
     names = {
         n

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.generator.output import remove_stale, write_files
+from kaiwu_runtime.generator._output import remove_stale, write_files
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ from pydantic import ValidationError, create_model
 from pydantic_core import PydanticSerializationError
 
 from kaiwu_runtime.api import APIModel, CustomResource, resource
-from kaiwu_runtime.client.codec import decode, encode
+from kaiwu_runtime.client._codec import decode, encode
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator import build_crds
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from kaiwu_runtime.api import RBACRule
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator import build_roles
-from kaiwu_runtime.generator.rbac import build_bindings
-from kaiwu_runtime.generator.rbac_rules import normalize_rules
+from kaiwu_runtime.generator._rbac import build_bindings
+from kaiwu_runtime.generator._rbac_rules import normalize_rules
 
 
 def _words(text: str) -> tuple[str, ...]:

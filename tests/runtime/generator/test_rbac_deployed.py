@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kaiwu_runtime.api import RBACRule
-from kaiwu_runtime.generator.rbac import build_bindings, build_roles, namespace_transformers
-from kaiwu_runtime.generator.yaml_output import to_yaml
+from kaiwu_runtime.generator._rbac import build_bindings, build_roles, namespace_transformers
+from kaiwu_runtime.generator._yaml_output import to_yaml
 
 if TYPE_CHECKING:
     from pathlib import Path

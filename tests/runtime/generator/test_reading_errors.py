@@ -10,7 +10,7 @@ import pytest
 
 from kaiwu_runtime.errors import ConfigurationError, DefinitionError
 from kaiwu_runtime.generator import build_crds
-from kaiwu_runtime.generator.discovery import find_resources
+from kaiwu_runtime.generator._discovery import find_resources
 
 if TYPE_CHECKING:
     from pathlib import Path

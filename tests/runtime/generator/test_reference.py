@@ -9,7 +9,7 @@ from pydantic import Field
 
 from kaiwu_runtime.api import CEL, APIModel, CustomResource, Duration, Kube, Quantity, resource, schema
 from kaiwu_runtime.generator import build_crds
-from kaiwu_runtime.generator.reference import api_reference
+from kaiwu_runtime.generator._reference import api_reference
 
 
 @schema(CEL("self.size != '0'", message="size must not be 0"))

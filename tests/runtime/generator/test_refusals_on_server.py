@@ -262,7 +262,7 @@ def test_the_generator_refuses_the_resource(row: Row) -> None:
 @pytest.mark.parametrize("row", RESOURCES + _limit_rows(), ids=lambda row: row.name)
 def test_the_api_server_refuses_the_resource(row: Row, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     # The package exports the decorator under the module's name.
-    module = importlib.import_module("kaiwu_runtime.api.resource")
+    module = importlib.import_module("kaiwu_runtime.api._resource")
 
     def nothing(*_: object) -> None:
         """The decorator's own checks are what the API server is to make here."""

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from kaiwu_runtime.api import APIModel, CustomResource, resource
-from kaiwu_runtime.generator.crd import build_crds
-from kaiwu_runtime.generator.samples import sample_problems
+from kaiwu_runtime.generator._crd import build_crds
+from kaiwu_runtime.generator._samples import sample_problems
 
 
 class Color(StrEnum):

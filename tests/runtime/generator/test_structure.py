@@ -48,7 +48,7 @@ from kaiwu_runtime.api import (
 )
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator import resource_schema
-from kaiwu_runtime.generator.schema import plain
+from kaiwu_runtime.generator._schema import plain
 
 T = TypeVar("T")
 

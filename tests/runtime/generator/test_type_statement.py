@@ -10,7 +10,7 @@ from pydantic import Field
 
 from kaiwu_runtime.api import APIModel, CustomResource, Nullable, resource
 from kaiwu_runtime.generator import resource_schema
-from kaiwu_runtime.generator.schema import plain
+from kaiwu_runtime.generator._schema import plain
 
 STATEMENTS = """
 type Port = Annotated[int, Field(ge=1)]

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.generator.yaml_output import GENERATED, to_yaml
+from kaiwu_runtime.generator._yaml_output import GENERATED, to_yaml
 
 AMBIGUOUS = ["yes", "No", "on", "OFF", "y", "N", "null", "~", "", "1", "1.0", "1e3", "0o7", "0x1F", "012", "1_000", "1:30", ".5", "+1", "-.inf", ".NaN", "2026-11-24", "=", "<<", "True"]  # fmt: skip
 

@@ -12,9 +12,9 @@ import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.image.__main__ import main
-from kaiwu_runtime.image.check import check
-from kaiwu_runtime.image.dockerignore import DockerIgnore
-from kaiwu_runtime.image.requirements import required
+from kaiwu_runtime.image._check import check
+from kaiwu_runtime.image._dockerignore import DockerIgnore
+from kaiwu_runtime.image._requirements import required
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 MAIN = "import controllers\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.manager.discovery import find
+from kaiwu_runtime.manager._discovery import find
 
 from ..packages import Make
 

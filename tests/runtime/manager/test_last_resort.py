@@ -59,8 +59,8 @@ sys.exit(process.run_to_the_end(main))
 BLOCKED = """
 import asyncio, sys, threading, time
 from kaiwu_runtime.manager import process
-from kaiwu_runtime.manager.last_resort import Deadline
-from kaiwu_runtime.manager.signals import stop_on_signal
+from kaiwu_runtime.manager._last_resort import Deadline
+from kaiwu_runtime.manager._signals import stop_on_signal
 
 async def main():
     stop = asyncio.Event()

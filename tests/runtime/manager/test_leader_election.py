@@ -10,7 +10,7 @@ from lightkube.resources.coordination_v1 import Lease
 
 from kaiwu_runtime import Client
 from kaiwu_runtime.errors import APIConnectionError
-from kaiwu_runtime.manager.leader_election import LeaderElector, LeaseTimings
+from kaiwu_runtime.manager._leader_election import LeaderElector, LeaseTimings
 from kaiwu_runtime.testing import FakeTransport
 
 TIMINGS = LeaseTimings(lease=30.0, renew=10.0, retry=0.5)

@@ -18,7 +18,7 @@ from lightkube.resources.coordination_v1 import Lease
 
 from kaiwu_runtime import Client
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.manager.leader_election import LeaderElector, LeaseTimings
+from kaiwu_runtime.manager._leader_election import LeaderElector, LeaseTimings
 
 from .processes import proxied_server
 

@@ -22,9 +22,9 @@ from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, 
 from kaiwu_runtime.cache import Informer
 from kaiwu_runtime.controller import ControllerBuilder
 from kaiwu_runtime.errors import CallbackError, ConfigurationError
-from kaiwu_runtime.metrics.controllers import Metrics
-from kaiwu_runtime.rest.http_transport import HTTPTransport
-from kaiwu_runtime.rest.transport import Transport
+from kaiwu_runtime.metrics._controllers import Metrics
+from kaiwu_runtime.rest._http_transport import HTTPTransport
+from kaiwu_runtime.rest._transport import Transport
 from kaiwu_runtime.testing import FakeTransport
 from kaiwu_runtime.webhook import Validator, webhook_managed_by
 

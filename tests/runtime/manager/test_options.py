@@ -8,7 +8,7 @@ import pytest
 
 from kaiwu_runtime import ManagerOptions
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.serving.address import parse_address
+from kaiwu_runtime.serving._address import parse_address
 
 
 def options(*arguments: str, watch: str = "", **defaults: object) -> ManagerOptions:

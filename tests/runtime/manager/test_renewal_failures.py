@@ -17,8 +17,8 @@ from pydantic import Field, field_validator
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, controller_managed_by
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, CredentialsError, ServerError
-from kaiwu_runtime.manager.leader_election import LeaderElector, LeaseTimings
-from kaiwu_runtime.metrics.server import MetricsServer, TokenAuthorizer
+from kaiwu_runtime.manager._leader_election import LeaderElector, LeaseTimings
+from kaiwu_runtime.metrics._server import MetricsServer, TokenAuthorizer
 from kaiwu_runtime.testing import FakeTransport
 
 FAILURES: list[Callable[[], BaseException]] = [

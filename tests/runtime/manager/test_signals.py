@@ -12,7 +12,7 @@ import pytest
 
 PROGRAM = """
 import asyncio, logging, signal, sys, time
-from kaiwu_runtime.manager.signals import stop_on_signal
+from kaiwu_runtime.manager._signals import stop_on_signal
 
 logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
 

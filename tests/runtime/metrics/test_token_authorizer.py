@@ -10,11 +10,16 @@ from typing import cast
 import pytest
 from prometheus_client import CollectorRegistry
 
-from kaiwu_runtime.client.client import Client
+from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, DecodeError, ServerError
-from kaiwu_runtime.metrics import token_authorizer as module
-from kaiwu_runtime.metrics.server import MetricsServer
-from kaiwu_runtime.metrics.token_authorizer import MAX_QUESTIONS, MAX_REMEMBERED, TokenAuthorizer, TooManyQuestionsError
+from kaiwu_runtime.metrics import _token_authorizer as module
+from kaiwu_runtime.metrics._server import MetricsServer
+from kaiwu_runtime.metrics._token_authorizer import (
+    MAX_QUESTIONS,
+    MAX_REMEMBERED,
+    TokenAuthorizer,
+    TooManyQuestionsError,
+)
 
 
 class Counting(TokenAuthorizer):

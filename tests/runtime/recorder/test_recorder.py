@@ -12,7 +12,7 @@ from lightkube.resources.core_v1 import ConfigMap
 from lightkube.resources.rbac_authorization_v1 import ClusterRole
 
 from kaiwu_runtime.recorder import EventRecorder
-from kaiwu_runtime.recorder.series import EventKey
+from kaiwu_runtime.recorder._series import EventKey
 
 ABOUT = ConfigMap(metadata=ObjectMeta(name="settings", namespace="a", uid="1"))
 EVENT: dict[str, Any] = {"reason": "BackedUp", "action": "Backup", "note": ""}

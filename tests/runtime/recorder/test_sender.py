@@ -13,10 +13,10 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 
-from kaiwu_runtime.client.client import Client
+from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.recorder import EventRecorder, EventSender, EventTimings
-from kaiwu_runtime.recorder.series import SeriesMemory
+from kaiwu_runtime.recorder._series import SeriesMemory
 
 from ..queue.virtual_time import run
 from .scripted import EventStore, refusal

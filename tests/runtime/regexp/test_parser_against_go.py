@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaiwu_runtime.regexp import PatternError, matches, parse
-from kaiwu_runtime.regexp.unicode_names import _CATEGORIES, _SCRIPTS
+from kaiwu_runtime.regexp._unicode_names import _CATEGORIES, _SCRIPTS
 
 from .judge import Judge
 from .patterns import TEXTS, mostly_right, soup, table_patterns, texts, with_mistakes

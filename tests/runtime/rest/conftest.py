@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
-from kaiwu_runtime.config.credentials import Credentials
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
+from kaiwu_runtime.config._credentials import Credentials
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
 
 from .scripted_server import Server, server_context
 

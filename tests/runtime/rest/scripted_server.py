@@ -12,9 +12,9 @@ from pathlib import Path
 from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
-from kaiwu_runtime.config.authentication import Authentication
-from kaiwu_runtime.config.credentials import Credentials
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
+from kaiwu_runtime.config._authentication import Authentication
+from kaiwu_runtime.config._credentials import Credentials
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 APPLY = "application/apply-patch+yaml"

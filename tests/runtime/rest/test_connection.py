@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from kaiwu_runtime.client import HTTPTransport
-from kaiwu_runtime.config.authentication import StaticAuthentication
-from kaiwu_runtime.config.credentials import Credentials
+from kaiwu_runtime.config._authentication import StaticAuthentication
+from kaiwu_runtime.config._credentials import Credentials
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
-from kaiwu_runtime.rest import connection as module
-from kaiwu_runtime.rest.connection import BrokenConnectionError, Connection
+from kaiwu_runtime.rest import _connection as module
+from kaiwu_runtime.rest._connection import BrokenConnectionError, Connection
 
 PAUSE = 0.01
 """Seconds between two parts of an answer."""

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from lightkube.resources.apiextensions_v1 import CustomResourceDefinition
 
 from kaiwu_runtime.cache import CachedObject
-from kaiwu_runtime.cache.watch_event import parse_line
+from kaiwu_runtime.cache._watch_event import parse_line
 from kaiwu_runtime.errors import DecodeError
-from kaiwu_runtime.rest.deep_json import assembled, elements, members
-from kaiwu_runtime.rest.page import decode_page
+from kaiwu_runtime.rest._deep_json import assembled, elements, members
+from kaiwu_runtime.rest._page import decode_page
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),

@@ -15,11 +15,11 @@ import pytest
 from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
-from kaiwu_runtime.config.credentials import Credentials
-from kaiwu_runtime.config.proxies import select_proxy
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
+from kaiwu_runtime.config._credentials import Credentials
+from kaiwu_runtime.config._proxies import select_proxy
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
 from kaiwu_runtime.errors import APIConnectionError
-from kaiwu_runtime.rest import dialing as module
+from kaiwu_runtime.rest import _dialing as module
 
 from .scripted_server import Server, answer, server_context
 

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
-from kaiwu_runtime.config.credentials import Credentials
+from kaiwu_runtime.config._credentials import Credentials
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIStatusError,
@@ -24,7 +24,7 @@ from kaiwu_runtime.errors import (
     ServerError,
     TooManyRequestsError,
 )
-from kaiwu_runtime.rest import http_transport as module
+from kaiwu_runtime.rest import _http_transport as module
 
 from .scripted_server import APPLY, Answer, Server, answer, break_off, hang_up, say_nothing
 

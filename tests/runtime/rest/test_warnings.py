@@ -11,7 +11,7 @@ from lightkube.generic_resource import create_namespaced_resource
 
 from kaiwu_runtime import Client
 from kaiwu_runtime.errors import APIStatusError, InvalidError
-from kaiwu_runtime.rest.warnings import parse_warnings
+from kaiwu_runtime.rest._warnings import parse_warnings
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
 

@@ -13,7 +13,15 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 import kaiwu_runtime
-from kaiwu_runtime.serving.authority import CLIENT, CLOCK_SKEW, SERVER, Authority, certificate_pem, key_pem, self_signed
+from kaiwu_runtime.serving._authority import (
+    CLIENT,
+    CLOCK_SKEW,
+    SERVER,
+    Authority,
+    certificate_pem,
+    key_pem,
+    self_signed,
+)
 
 NOW = datetime(2031, 5, 6, 7, 8, 9, tzinfo=UTC)
 DAY = timedelta(days=1)

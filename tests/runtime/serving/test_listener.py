@@ -20,10 +20,10 @@ import uvloop
 from aiohttp import web
 
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.serving.acceptor import ConnectionLimits
-from kaiwu_runtime.serving.exchange import read_body
-from kaiwu_runtime.serving.listener import Listener
-from kaiwu_runtime.serving.serving_certificate import ServingCertificate
+from kaiwu_runtime.serving._acceptor import ConnectionLimits
+from kaiwu_runtime.serving._exchange import read_body
+from kaiwu_runtime.serving._listener import Listener
+from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 
 LIMITS = ConnectionLimits(connections=20, handshake=0.5, header=0.5, body=0.5, write=1.0, idle=1.0)
 LARGE = 64 * 1024 * 1024

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.serving.probes import Probes
+from kaiwu_runtime.serving._probes import Probes
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.metrics.controllers import Metrics
-from kaiwu_runtime.serving.authority import self_signed
-from kaiwu_runtime.serving.serving_certificate import ServingCertificate
+from kaiwu_runtime.metrics._controllers import Metrics
+from kaiwu_runtime.serving._authority import self_signed
+from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 
 
 def write(folder: Path, certificate: bytes, key: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kaiwu_runtime.rest.transport import METADATA, METADATA_LIST
+from kaiwu_runtime.rest._transport import METADATA, METADATA_LIST
 
 from .api import API
 from .scenarios import scenario

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.client import Client
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.json_equality import json_equal
 from kaiwu_runtime.testing import FakeTransport
 
 from ..crds import install

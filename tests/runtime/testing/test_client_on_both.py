@@ -15,7 +15,7 @@ from lightkube.resources.events_v1 import Event
 from kaiwu_runtime import Manager, ManagerOptions, Reconciler, Request, Result, set_controller_reference
 from kaiwu_runtime.api import Condition
 from kaiwu_runtime.cache import Cache
-from kaiwu_runtime.cache.cached_client import CachedClient
+from kaiwu_runtime.cache._cached_client import CachedClient
 from kaiwu_runtime.client import Client, PatchType
 from kaiwu_runtime.controller import controller_managed_by
 from kaiwu_runtime.envtest import ControlPlane

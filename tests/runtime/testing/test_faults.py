@@ -11,7 +11,8 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Namespace, Secret
 
 from kaiwu_runtime import Client
-from kaiwu_runtime.cache import Cache, reflector
+from kaiwu_runtime.cache import Cache
+from kaiwu_runtime.cache import _reflector as reflector
 from kaiwu_runtime.errors import (
     APIConnectionError,
     ConflictError,
@@ -22,7 +23,7 @@ from kaiwu_runtime.errors import (
     ServerError,
     TooManyRequestsError,
 )
-from kaiwu_runtime.rest.page import decode_page
+from kaiwu_runtime.rest._page import decode_page
 from kaiwu_runtime.testing import FakeKind, FakeRequest, FakeTransport
 
 from .api import Gadget

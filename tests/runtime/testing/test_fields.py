@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.testing.fields import fields_of, from_fields_v1, to_fields_v1
-from kaiwu_runtime.testing.kinds import Target, built_in, parse_path
+from kaiwu_runtime.testing._fields import fields_of, from_fields_v1, to_fields_v1
+from kaiwu_runtime.testing._kinds import Target, built_in, parse_path
 
 elements = st.sampled_from(["f:a", "f:b", 'k:{"name":"x"}', 'v:"1"'])
 paths = st.lists(elements, min_size=1, max_size=4).map(tuple)

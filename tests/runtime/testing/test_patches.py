@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from kaiwu_runtime.testing.patches import PatchError, json_patch, merge_patch
+from kaiwu_runtime.testing._patches import PatchError, json_patch, merge_patch
 
 
 @pytest.mark.parametrize(

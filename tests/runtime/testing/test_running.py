@@ -13,11 +13,12 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Secret
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
+from kaiwu_runtime._missing_rule import missing_rule
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import APIConnectionError, APIError, APIStatusError, ConfigurationError, ForbiddenError
-from kaiwu_runtime.missing_rule import missing_rule
-from kaiwu_runtime.testing import FakeTransport, ManagerRefusedError, run_manager, running
-from kaiwu_runtime.testing.running import fail_with_manager
+from kaiwu_runtime.testing import FakeTransport, ManagerRefusedError, run_manager
+from kaiwu_runtime.testing import _running as running
+from kaiwu_runtime.testing._running import fail_with_manager
 
 
 class Watching(Reconciler):

@@ -14,7 +14,7 @@ from lightkube.resources.core_v1 import Secret
 from kaiwu_runtime import Client
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.webhook import WebhookCertificateOptions
-from kaiwu_runtime.webhook.rotator import CertificateRotator
+from kaiwu_runtime.webhook._rotator import CertificateRotator
 
 from .widgets import raw
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from kaiwu_runtime._log import fields_of
 from kaiwu_runtime.api import ObjectKey
 from kaiwu_runtime.errors import DecodeError
-from kaiwu_runtime.log import fields_of
 from kaiwu_runtime.webhook import AdmissionDenied, AdmissionRequest, Cause, Defaulter, UserInfo, Validator
-from kaiwu_runtime.webhook.handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
-from kaiwu_runtime.webhook.review import decode_review, encode_review
+from kaiwu_runtime.webhook._handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
+from kaiwu_runtime.webhook._review import decode_review, encode_review
 
 from .widgets import GROUP, Part, Widget
 

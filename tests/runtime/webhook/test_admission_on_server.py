@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from kaiwu_runtime import Client, Manager
+from kaiwu_runtime._log import fields_of
 from kaiwu_runtime.client import PatchType
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
 from kaiwu_runtime.errors import ForbiddenError, InvalidError, NotFoundError, ServerError
-from kaiwu_runtime.log import fields_of
 from kaiwu_runtime.webhook import AdmissionDenied, AdmissionRequest, Cause, Defaulter, Validator, webhook_managed_by
 
 from .widgets import (

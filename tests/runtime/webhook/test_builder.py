@@ -75,7 +75,7 @@ def test_a_manager_without_webhooks_loads_none_of_it() -> None:
 def test_certificates_from_files_need_no_cryptography() -> None:
     code = (
         "import sys; from kaiwu_runtime import Manager; from kaiwu_runtime.webhook import *;"
-        "from kaiwu_runtime.webhook.server import webhook_server; webhook_server(Manager().options);"
+        "from kaiwu_runtime.webhook._server import webhook_server; webhook_server(Manager().options);"
         "print('cryptography' in sys.modules)"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.webhook.byte_budget import (
+from kaiwu_runtime.webhook._byte_budget import (
     MAX_BYTES,
     MIB,
     SMALL,

@@ -14,9 +14,9 @@ from kaiwu_runtime import Client
 from kaiwu_runtime.api import identify
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import InvalidError
-from kaiwu_runtime.webhook import ca_injection
-from kaiwu_runtime.webhook.ca_injection import Injector
-from kaiwu_runtime.webhook.certificates import renewed
+from kaiwu_runtime.webhook import _ca_injection as ca_injection
+from kaiwu_runtime.webhook._ca_injection import Injector
+from kaiwu_runtime.webhook._certificates import renewed
 
 from .rotating import Clock, bundle_of, options, rotators, secret_of
 from .widgets import CRDS, configuration, configurations_path, crd, raw

@@ -11,8 +11,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kaiwu_runtime.config.tls import make_context, secret_path
-from kaiwu_runtime.webhook.certificates import Certificates, read_certificates, renewed
+from kaiwu_runtime.config._tls import make_context, secret_path
+from kaiwu_runtime.webhook._certificates import Certificates, read_certificates, renewed
 
 NAMES = ("hooks.team.svc", "hooks.team.svc.cluster.local", "127.0.0.1")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

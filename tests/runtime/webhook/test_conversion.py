@@ -11,8 +11,8 @@ from kaiwu_runtime import Manager
 from kaiwu_runtime.api import CustomResource, resource
 from kaiwu_runtime.errors import ConfigurationError, DecodeError
 from kaiwu_runtime.webhook import webhook_managed_by
-from kaiwu_runtime.webhook.conversion import Conversions, Spoke
-from kaiwu_runtime.webhook.server import WebhookServer
+from kaiwu_runtime.webhook._conversion import Conversions, Spoke
+from kaiwu_runtime.webhook._server import WebhookServer
 
 from .widgets import GROUP, Widget, WidgetSpec, WidgetV2, WidgetV2Spec
 

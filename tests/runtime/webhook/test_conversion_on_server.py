@@ -15,8 +15,8 @@ from pydantic import Field
 from kaiwu_runtime import Client, Manager, Reconciler, Request, Result, controller_managed_by
 from kaiwu_runtime.api import APIModel, CustomResource, resource
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
-from kaiwu_runtime.envtest.ports import free_port
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
+from kaiwu_runtime.envtest._ports import free_port
 from kaiwu_runtime.errors import APIStatusError
 from kaiwu_runtime.webhook import webhook_managed_by
 

@@ -11,9 +11,9 @@ import pytest
 
 from kaiwu_runtime import Manager, ManagerOptions
 from kaiwu_runtime.client import Client
-from kaiwu_runtime.serving.certificate_options import WebhookCertificateOptions
+from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 from kaiwu_runtime.webhook import AdmissionDenied, AdmissionRequest
-from kaiwu_runtime.webhook.server import WebhookServer
+from kaiwu_runtime.webhook._server import WebhookServer
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 

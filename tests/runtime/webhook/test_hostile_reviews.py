@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from kaiwu_runtime.api import APIModel, CustomResource, resource
 from kaiwu_runtime.errors import DecodeError
 from kaiwu_runtime.webhook import AdmissionRequest, Defaulter, Validator
-from kaiwu_runtime.webhook.conversion import Conversions, Spoke
-from kaiwu_runtime.webhook.handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
-from kaiwu_runtime.webhook.review import decode_review, encode_review
+from kaiwu_runtime.webhook._conversion import Conversions, Spoke
+from kaiwu_runtime.webhook._handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
+from kaiwu_runtime.webhook._review import decode_review, encode_review
 
 from .widgets import GROUP
 

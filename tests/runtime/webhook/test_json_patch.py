@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.webhook.json_patch import json_patch
-from kaiwu_runtime.webhook.merge import merge
+from kaiwu_runtime.webhook._json_patch import json_patch
+from kaiwu_runtime.webhook._merge import merge
 
 
 def apply(document: Any, operations: list[dict[str, Any]]) -> Any:

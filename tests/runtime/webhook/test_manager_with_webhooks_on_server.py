@@ -18,8 +18,8 @@ from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBi
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
 from kaiwu_runtime.api import CustomResource, resource
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
-from kaiwu_runtime.envtest.ports import free_port
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
+from kaiwu_runtime.envtest._ports import free_port
 from kaiwu_runtime.errors import APIStatusError, ForbiddenError
 from kaiwu_runtime.webhook import (
     AdmissionDenied,

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.webhook.json_patch import MAX_OPERATIONS, MAX_POINTERS, json_patch
-from kaiwu_runtime.webhook.merge import merge
+from kaiwu_runtime.webhook._json_patch import MAX_OPERATIONS, MAX_POINTERS, json_patch
+from kaiwu_runtime.webhook._merge import merge
 
 from .test_json_patch import apply, repr_sorted
 

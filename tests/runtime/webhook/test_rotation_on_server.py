@@ -18,14 +18,14 @@ from lightkube.resources.core_v1 import Secret
 from kaiwu_runtime import Client
 from kaiwu_runtime.api import CustomResource, resource
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.envtest.ports import free_port
+from kaiwu_runtime.envtest._ports import free_port
 from kaiwu_runtime.errors import APIStatusError, ConfigurationError, ForbiddenError
-from kaiwu_runtime.serving.serving_certificate import ServingCertificate
+from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook import AdmissionRequest, Validator
-from kaiwu_runtime.webhook import server as server_module
-from kaiwu_runtime.webhook.handlers import ValidatingHandler
-from kaiwu_runtime.webhook.rotator import CertificateRotator
-from kaiwu_runtime.webhook.server import WebhookServer
+from kaiwu_runtime.webhook import _server as server_module
+from kaiwu_runtime.webhook._handlers import ValidatingHandler
+from kaiwu_runtime.webhook._rotator import CertificateRotator
+from kaiwu_runtime.webhook._server import WebhookServer
 
 from .rotating import OVERLAP, Clock, bundle_of, options, rotators, secret_of
 from .widgets import configuration, configurations_path, crd, installed, raw, widget_path

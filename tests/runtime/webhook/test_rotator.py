@@ -9,8 +9,9 @@ import pytest
 
 from kaiwu_runtime.client import Client
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
-from kaiwu_runtime.webhook import WebhookCertificateOptions, rotator
-from kaiwu_runtime.webhook.rotator import CertificateRotator
+from kaiwu_runtime.webhook import WebhookCertificateOptions
+from kaiwu_runtime.webhook import _rotator as rotator
+from kaiwu_runtime.webhook._rotator import CertificateRotator
 
 
 def connect() -> Client:

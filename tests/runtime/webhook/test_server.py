@@ -12,15 +12,15 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
-from kaiwu_runtime.metrics.controllers import Metrics
-from kaiwu_runtime.serving.serving_certificate import ServingCertificate
+from kaiwu_runtime.metrics._controllers import Metrics
+from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook import AdmissionRequest, Validator
-from kaiwu_runtime.webhook import server as server_module
-from kaiwu_runtime.webhook.conversion import Spoke
-from kaiwu_runtime.webhook.handlers import ValidatingHandler
-from kaiwu_runtime.webhook.server import WebhookServer
+from kaiwu_runtime.webhook import _server as server_module
+from kaiwu_runtime.webhook._conversion import Spoke
+from kaiwu_runtime.webhook._handlers import ValidatingHandler
+from kaiwu_runtime.webhook._server import WebhookServer
 
 from .test_admission import review, widget
 from .test_conversion import from_v2, to_v2

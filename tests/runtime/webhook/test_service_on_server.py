@@ -13,7 +13,7 @@ from lightkube.resources.core_v1 import Service
 
 from kaiwu_runtime import Client
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.envtest.ports import free_port
+from kaiwu_runtime.envtest._ports import free_port
 from kaiwu_runtime.errors import APIError, APIStatusError, ForbiddenError
 from kaiwu_runtime.webhook import WebhookCertificateOptions
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from kaiwu_runtime.controller.threads import WorkerThreads
-from kaiwu_runtime.webhook import threads as module
-from kaiwu_runtime.webhook.threads import DEADLINE, BoundedThreads, ThreadsBusyError
+from kaiwu_runtime.controller._threads import WorkerThreads
+from kaiwu_runtime.webhook import _threads as module
+from kaiwu_runtime.webhook._threads import DEADLINE, BoundedThreads, ThreadsBusyError
 
 
 @pytest.fixture

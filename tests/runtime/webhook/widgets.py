@@ -17,8 +17,8 @@ from pydantic import Field
 from kaiwu_runtime import Client, Manager, ManagerOptions
 from kaiwu_runtime.api import APIModel, CustomResource, resource
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.envtest.certificates import CertificateAuthority
-from kaiwu_runtime.envtest.ports import free_port
+from kaiwu_runtime.envtest._certificates import CertificateAuthority
+from kaiwu_runtime.envtest._ports import free_port
 from kaiwu_runtime.errors import APIConnectionError
 
 GROUP = "hooks.example.com"

@@ -1,0 +1,89 @@
+"""Call code that a user wrote: predicates, map functions, indexes, transforms, checks, webhooks, validators.
+
+Some exceptions have a special meaning in asyncio: SystemExit and KeyboardInterrupt leave the event loop at once,
+CancelledError and GeneratorExit silently end the task that they reach. Raised by a callback they would end the
+operator, or the watch that called it. So every callback is called by one of the functions below, which convert
+whatever it raises to an ``Exception``; the caller decides how to handle it.
+
+See https://docs.python.org/3/library/exceptions.html#BaseException
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import ParamSpec, TypeVar
+
+from kaiwu_runtime import _fork as fork
+from kaiwu_runtime._error_text import one_line
+from kaiwu_runtime.errors import CallbackError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def contained(error: BaseException) -> Exception:
+    """Convert what a callback raised to an exception that does not end the task or the process.
+
+    Args:
+        error: What the callback raised; an ``Exception`` is returned unchanged.
+    """
+    if isinstance(error, Exception):
+        return error
+    fork.leave_child(error)
+    text = one_line(error)
+    wrapped = CallbackError(f"{type(error).__name__}: {text}" if text else type(error).__name__)
+    wrapped.__cause__ = error
+    return wrapped
+
+
+def is_delivered(error: BaseException) -> bool:
+    """Return whether asyncio, and not a callback, raised an exception in the current task.
+
+    A task that is being cancelled, and a coroutine that is closed, must end. In contrast, a callback that awaits a
+    cancelled future has failed like any other.
+    """
+    if isinstance(error, asyncio.CancelledError):
+        task = _current_task()
+        return task is None or task.cancelling() > 0
+    return isinstance(error, GeneratorExit) and _current_task() is None
+
+
+def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a plain function of a user.
+
+    Raises:
+        Exception: What the function raised; :class:`CallbackError` for exceptions that are not an ``Exception``.
+    """
+    try:
+        return function(*args, **kwargs)
+    except BaseException as error:
+        failure = contained(error)
+        if failure is error:
+            raise
+        raise failure from error
+
+
+async def wait(awaitable: Awaitable[R]) -> R:
+    """Await the result of a user's function.
+
+    Raises:
+        Exception: See `call`.
+        asyncio.CancelledError: The calling task is being cancelled.
+    """
+    try:
+        return await awaitable
+    except BaseException as error:
+        if is_delivered(error):
+            raise
+        failure = contained(error)
+        if failure is error:
+            raise
+        raise failure from error
+
+
+def _current_task() -> asyncio.Task[object] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no event loop: the interpreter is closing coroutines at exit
+        return None

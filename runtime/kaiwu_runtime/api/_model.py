@@ -1,0 +1,137 @@
+"""The base classes of a project's API types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from lightkube.models.meta_v1 import ObjectMeta
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
+from pydantic.fields import FieldInfo
+from pydantic_core import core_schema
+
+from kaiwu_runtime.api._conditions import convert_defaults
+from kaiwu_runtime.api._examples import own_examples
+from kaiwu_runtime.api._field_names import field_name
+from kaiwu_runtime.api._identity import IDENTITY_ATTRIBUTE, ObjectKey, ResourceIdentity
+from kaiwu_runtime.api._json_limits import adapt_limits
+from kaiwu_runtime.api._kube import Kube, KubeModel, is_kube_model
+from kaiwu_runtime.api._null_values import nullable_fields, write_null
+from kaiwu_runtime.api._patterns import apply_patterns
+from kaiwu_runtime.api._reading_errors import explain
+from kaiwu_runtime.errors import DefinitionError
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler
+    from pydantic_core.core_schema import CoreSchema
+
+
+class APIModel(BaseModel):
+    """A part of an API type: a spec, a status, or anything inside them.
+
+    Fields written in snake_case are camelCase in the object, see :func:`~kaiwu_runtime.api._field_names.field_name`.
+    A docstring under a field is its description.
+    Fields the type does not know are ignored on read, so that an older operator reads a newer object.
+    """
+
+    model_config = ConfigDict(
+        alias_generator=field_name,
+        populate_by_name=True,
+        extra="ignore",
+        protected_namespaces=(),
+        use_attribute_docstrings=True,
+        # Not the values: what is read are names, uids and times that do not repeat, a megabyte of them in the end.
+        cache_strings="keys",
+    )
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler, /) -> CoreSchema:
+        try:
+            with own_examples(cls):
+                schema = handler(source)
+        except PydanticSchemaGenerationError as error:
+            raise _unsupported(cls, str(error)) from None
+        except (TypeError, ValueError, PydanticUserError) as error:
+            raise _unreadable(cls, error) from None
+        convert_defaults(schema)
+        apply_patterns(cls, schema, handler)
+        adapt_limits(schema, handler.resolve_ref_schema, cls.__qualname__)
+        nullable = nullable_fields(cls)
+        keeps_unknown = cls.model_config.get("extra") == "allow"
+        if (nullable or keeps_unknown) and schema["type"] == "model":
+            cast("core_schema.ModelSchema", schema)["serialization"] = core_schema.wrap_serializer_function_ser_schema(
+                write_null(nullable), is_field_serializer=False, info_arg=True
+            )
+        return schema
+
+
+class CustomResource(APIModel):
+    """A kind of the project: decorate a subclass with ``@resource(...)`` and give it a spec and a status."""
+
+    api_version: str = ""
+    kind: str = ""
+    metadata: Kube[ObjectMeta] = Field(default_factory=ObjectMeta)
+
+    @property
+    def key(self) -> ObjectKey:
+        """Namespace and name of this object."""
+        return ObjectKey(self.metadata.namespace or "", self.metadata.name or "")
+
+    @classmethod
+    def identity(cls) -> ResourceIdentity:
+        """Return group, version, kind, plural and scope, as ``identify`` does.
+
+        Raises:
+            DefinitionError: The class is not decorated with ``@resource(...)``.
+        """
+        identity = cls.__dict__.get(IDENTITY_ATTRIBUTE)
+        if not isinstance(identity, ResourceIdentity):
+            raise DefinitionError(f"{cls.__qualname__} is not decorated with @resource(...)")
+        return identity
+
+
+def _unsupported(model: type[BaseModel], explanation: str) -> DefinitionError:
+    for name, field in getattr(model, "__pydantic_fields__", {}).items():
+        naked = _naked_kube_model(field.annotation)
+        if naked is not None and not _is_kube_field(field):
+            return DefinitionError(
+                f"{model.__qualname__}.{name}: {naked.__name__} is a lightkube model: "
+                f"write Kube[{naked.__name__}] instead of {naked.__name__}"
+            )
+    first = explanation.splitlines()[0].split(". Set `arbitrary_types_allowed")[0]
+    culprits = [
+        name
+        for name, field in getattr(model, "__pydantic_fields__", {}).items()
+        if isinstance(field.annotation, type) and str(field.annotation) in first
+    ]
+    where = f"{model.__qualname__}.{culprits[0]}" if culprits else model.__qualname__
+    return DefinitionError(f"{where}: {first}")
+
+
+def _unreadable(model: type[BaseModel], error: Exception) -> DefinitionError:
+    """Name the field that pydantic could not read: the one that fails alone in the same way."""
+    for name, field in getattr(model, "__pydantic_fields__", {}).items():
+        try:
+            create_model("Alone", value=(field.annotation, field))
+        except type(error) as alone:
+            if str(alone) == str(error):
+                return DefinitionError(f"{model.__qualname__}.{name}: {explain(error)}")
+        except Exception:  # noqa: BLE001, S112 - the field fails in another way, where it is not in its model
+            continue
+    return DefinitionError(f"{model.__qualname__}: {explain(error)}")
+
+
+def _naked_kube_model(annotation: object) -> type[Any] | None:
+    if isinstance(annotation, type) and is_kube_model(annotation):
+        return annotation
+    if any(isinstance(item, KubeModel) for item in getattr(annotation, "__metadata__", ())):
+        return None
+    for argument in getattr(annotation, "__args__", ()):
+        found = _naked_kube_model(argument)
+        if found is not None:
+            return found
+    return None
+
+
+def _is_kube_field(field: FieldInfo) -> bool:
+    return any(isinstance(item, KubeModel) for item in field.metadata)

@@ -1,0 +1,111 @@
+"""Quantity: an amount such as ``500m``, ``1.5`` or ``10Gi``, kept as the string that was written.
+
+Follows https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
+A quantity is a plain ``str`` in Python, as in lightkube's models, so it can be passed to them unchanged;
+:func:`parse_quantity` and :func:`compare_quantities` evaluate the amount.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic_core import core_schema
+
+from kaiwu_runtime.api._json_limits import INTEGER_OR_TEXT
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+QUANTITY_ANNOTATION = "resource.Quantity"
+"""How lightkube's models spell a quantity in their annotations; the type itself is only ``str``."""
+
+QUANTITY_PATTERN = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,3})?$"
+"""The syntax of a quantity; it matches exactly the valid strings."""
+
+_QUANTITY = re.compile(QUANTITY_PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
+_AMOUNT = re.compile(r"(?P<number>[-+]?[0-9.]+)(?P<suffix>.*)")
+_SUFFIXES: dict[str, Decimal] = {
+    "n": Decimal("1e-9"),
+    "u": Decimal("1e-6"),
+    "m": Decimal("1e-3"),
+    "": Decimal(1),
+    "k": Decimal("1e3"),
+    "M": Decimal("1e6"),
+    "G": Decimal("1e9"),
+    "T": Decimal("1e12"),
+    "P": Decimal("1e15"),
+    "E": Decimal("1e18"),
+    "Ki": Decimal(2**10),
+    "Mi": Decimal(2**20),
+    "Gi": Decimal(2**30),
+    "Ti": Decimal(2**40),
+    "Pi": Decimal(2**50),
+    "Ei": Decimal(2**60),
+}
+
+
+def parse_quantity(quantity: str | int) -> Decimal:
+    """Return the exact amount a quantity stands for.
+
+    Args:
+        quantity: A decimal number with an optional suffix: ``n u m k M G T P E``, ``Ki Mi Gi Ti Pi Ei``, or
+            an exponent such as ``e3``.
+
+    Raises:
+        ValueError: It is not a valid quantity.
+    """
+    text = str(quantity)
+    match = _AMOUNT.fullmatch(text) if _QUANTITY.fullmatch(text) else None
+    if match is None:
+        raise ValueError(_explanation(text))
+    number, suffix = Decimal(match["number"]), match["suffix"]
+    if suffix in _SUFFIXES:
+        return number * _SUFFIXES[suffix]
+    return number.scaleb(int(suffix[1:]))
+
+
+def compare_quantities(left: str | int, right: str | int) -> int:
+    """Return -1, 0 or 1 as the first amount is smaller than, equal to, or larger than the second.
+
+    ``1Gi`` equals ``1024Mi``, although the strings differ.
+
+    Raises:
+        ValueError: One of them is not a valid quantity.
+    """
+    first, second = parse_quantity(left), parse_quantity(right)
+    return (first > second) - (first < second)
+
+
+def _explanation(text: str) -> str:
+    return f"{text!r} is not a valid quantity: write a number with an optional suffix, such as 500m, 1.5 or 10Gi"
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityType:
+    """Makes pydantic accept quantities only; written as ``Quantity``."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        def validate(value: object) -> str:
+            if isinstance(value, bool) or not isinstance(value, str | int):
+                raise ValueError(_explanation(str(value)))
+            parse_quantity(value)
+            return str(value)
+
+        return core_schema.no_info_plain_validator_function(
+            validate,
+            serialization=core_schema.to_string_ser_schema(when_used="unless-none"),
+            metadata={INTEGER_OR_TEXT: validate},
+        )
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": QUANTITY_PATTERN}]}
+
+
+Quantity = Annotated[str, QuantityType()]
+"""An amount of a resource, for example ``"10Gi"``; a string in Python, int-or-string in the CRD."""

@@ -1,0 +1,77 @@
+"""Explain in one line why Python could not read a type: the model, the field, and what to write instead."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from kaiwu_runtime._error_text import invalid_fields
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_MOST = 3
+_MODEL_CLASS = "pydantic._internal._model_construction"
+
+
+def explain(error: BaseException) -> str:
+    """Describe an exception of a project's module in one line.
+
+    Args:
+        error: Any exception; for those of pydantic the line names model and field.
+    """
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is not None and isinstance(error, pydantic.ValidationError):
+        return _invalid(error)
+    lines = _lines(error)
+    if lines and type(error).__name__ == "SchemaError":
+        return _schema_error(lines, _model_being_made(error.__traceback__))
+    text = " ".join(line.strip() for line in lines)
+    if pydantic is not None and isinstance(
+        error, pydantic.errors.PydanticErrorMixin | pydantic.errors.PydanticUserError
+    ):
+        model = _model_being_made(error.__traceback__)
+        return f"{model}: {text}" if model and model not in text else text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _lines(error: BaseException) -> list[str]:
+    lines: list[str] = []
+    for line in str(error).splitlines():
+        if line.startswith("For further information"):
+            break
+        if line.strip():
+            lines.append(line)
+    return lines
+
+
+def _schema_error(lines: list[str], model: str) -> str:
+    """Name the field in pydantic-core's nested explanation, and the innermost reason."""
+    fields = [line.partition('Field "')[2].partition('"')[0] for line in lines if 'Field "' in line]
+    where = ".".join(part for part in (model, *fields) if part)
+    reason = lines[-1].strip().partition(": ")[2] or lines[-1].strip()
+    return f"{where}: {reason}" if where else reason
+
+
+def _invalid(error: Any) -> str:  # noqa: ANN401 - a pydantic.ValidationError
+    """Describe values that do not fit, without the values themselves, which may be secret."""
+    found = error.errors(include_url=False, include_input=False)
+    absent = [".".join(str(part) for part in item["loc"]) for item in found if item["type"] == "missing"]
+    if len(absent) == len(found):
+        names = ", ".join(absent[:_MOST]) + (f" and {len(absent) - _MOST} more" if len(absent) > _MOST else "")
+        field = "field" if len(absent) == 1 else "fields"
+        return (
+            f"{error.title}() lacks the required {field} {names}: drop the default {error.title}(), or "
+            f"give {names} a default in {error.title}"
+        )
+    return f"{error.title}: {invalid_fields(found)}"
+
+
+def _model_being_made(trace: TracebackType | None) -> str:
+    """Return the name of the class whose body pydantic was reading; the empty string if it was reading none."""
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_globals.get("__name__") == _MODEL_CLASS and "cls_name" in frame.f_locals:
+            return str(frame.f_locals["cls_name"])
+        trace = trace.tb_next
+    return ""

@@ -1,0 +1,201 @@
+"""An informer: the store of one kind, kept current by reflectors, which calls handlers for every change."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from kaiwu_runtime._callback import contained
+from kaiwu_runtime.api._identity import ObjectKey, identify
+from kaiwu_runtime.cache._index import IndexFunction
+from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, explain
+from kaiwu_runtime.cache._object import CachedObject
+from kaiwu_runtime.cache._reflector import Reflector
+from kaiwu_runtime.cache._store import EventType, ObjectEvent, Store
+from kaiwu_runtime.errors import (
+    ConfigurationError,
+    CredentialsError,
+    ForbiddenError,
+    KaiwuError,
+    NotFoundError,
+    UnauthorizedError,
+)
+from kaiwu_runtime.rest._transport import Transport
+
+logger = logging.getLogger("kaiwu_runtime.cache.informer")
+
+_HOPELESS = (NotFoundError, ForbiddenError, UnauthorizedError, ConfigurationError)
+
+EventHandler = Callable[[ObjectEvent], None]
+"""Called for every change of an object in the cache, in the event loop; it must not block."""
+
+
+class Informer:
+    """The cached objects of one kind, in one or several namespaces.
+
+    Handlers are plain functions: they put a key into a queue and return. They are called in the order of the
+    server's events, after the store has changed.
+
+    Args:
+        transport: Sends the requests.
+        kind: A project's type or a lightkube kind.
+        scopes: Which objects; one reflector each.
+        options: What is kept of each object.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        kind: type[Any],
+        scopes: Sequence[ListScope] = (ListScope(),),
+        options: CacheOptions | None = None,
+    ) -> None:
+        self.kind = kind
+        self.identity = identify(kind)
+        self.store = Store()
+        self._handlers: list[EventHandler] = []
+        self._synced = asyncio.Event()
+        self._listed: set[str] = set()
+        self._scopes = tuple(scopes)
+        self._namespaces = tuple(filter(None, (scope.namespace for scope in self._scopes)))
+        self._reflectors = [Reflector(transport, self.identity, self, scope, options) for scope in self._scopes]
+
+    @property
+    def has_synced(self) -> bool:
+        """Whether every object that existed at the start is in the store."""
+        return self._synced.is_set()
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that are watched; empty for all, and for a cluster-scoped kind."""
+        return self._namespaces
+
+    @property
+    def selectors(self) -> str:
+        """What else limits the objects that are watched, for a message; empty when nothing does."""
+        return self._scopes[0].described()
+
+    @property
+    def last_error(self) -> str:
+        """Why the store is not current at the moment, in one line; empty while it is."""
+        for reflector, scope in zip(self._reflectors, self._scopes, strict=True):
+            if reflector.last_error is not None:
+                return explain(reflector.last_error, self.identity, scope)
+        return ""
+
+    @property
+    def error(self) -> KaiwuError | None:
+        """The failure that `last_error` tells of."""
+        return next((reflector.last_error for reflector in self._reflectors if reflector.last_error), None)
+
+    def raise_if_hopeless(self) -> None:
+        """Raise a failure that waiting does not solve; the informer keeps trying, and syncs once it is solved.
+
+        Raises:
+            ConfigurationError: A CRD or a rule is missing, or the credentials are bad; the message says which.
+        """
+        # Credentials that are not available now may be later: an identity provider may recover.
+        if isinstance(self.error, _HOPELESS) and not isinstance(self.error, CredentialsError):
+            raise ConfigurationError(self.last_error)
+
+    def add_event_handler(self, handler: EventHandler) -> None:
+        """Call a function for every change from now on, and once for each present object."""
+        for obj in self.store:
+            self._call(handler, ObjectEvent(EventType.ADDED, obj, initial=True))
+        self._handlers.append(handler)
+
+    def remove_event_handler(self, handler: EventHandler) -> None:
+        """Stop calling a function.
+
+        Raises:
+            ValueError: It is not a handler of this informer.
+        """
+        self._handlers.remove(handler)
+
+    def add_index(self, name: str, function: IndexFunction) -> None:
+        """Index the objects by the values a function gives; see :meth:`Store.add_index`."""
+        self.store.add_index(name, function)
+
+    def get(self, key: ObjectKey) -> CachedObject | None:
+        """Return one object, or None."""
+        return self.store.get(key)
+
+    def list(self, namespace: str = "") -> Sequence[CachedObject]:
+        """Return the objects of a namespace; empty for all."""
+        return self.store.list(namespace)
+
+    def by_index(self, name: str, value: str) -> Sequence[CachedObject]:
+        """Return the objects whose index has a value.
+
+        Raises:
+            KeyError: There is no index of that name.
+        """
+        return self.store.by_index(name, value)
+
+    async def wait_for_sync(self) -> None:
+        """Return when every object that existed at the start is in the store."""
+        await self._synced.wait()
+
+    async def run(self) -> None:
+        """Keep the store current until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors:
+                group.create_task(reflector.run(), name=f"reflector {self.identity}")
+
+    def known(self, obj: CachedObject) -> CachedObject:
+        """Return what the store has of this very state of an object, else what was given."""
+        old = self.store.get(obj.key)
+        return old if old is not None and old.is_state_of(obj) else obj
+
+    def replace(self, objects: Iterable[CachedObject], namespace: str) -> None:
+        """Take a complete list from a reflector."""
+        first = namespace not in self._listed
+        with _collector_paused() if first else nullcontext():
+            self._emit(self.store.replace(objects, namespace=namespace, initial=first))
+        self._listed.add(namespace)
+        if len(self._listed) == len(self._scopes):
+            self._synced.set()
+
+    def put(self, obj: CachedObject) -> None:
+        """Take an added or modified object from a reflector."""
+        self._emit(self.store.put(obj))
+
+    def remove(self, obj: CachedObject) -> None:
+        """Take a deleted object from a reflector."""
+        self._emit(self.store.remove(obj))
+
+    def _emit(self, events: Iterable[ObjectEvent]) -> None:
+        for event in events:
+            for handler in self._handlers:
+                self._call(handler, event)
+
+    def _call(self, handler: EventHandler, event: ObjectEvent) -> None:
+        try:
+            handler(event)
+        except BaseException as error:
+            # A failing handler must not stop the watch, and other handlers must still get the event.
+            logger.error(
+                "An event handler failed",
+                extra={"kind": self.identity.kind, "object": str(event.object.key)},
+                exc_info=contained(error),
+            )
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Keep the garbage collector from walking a list again and again while it is taken in.
+
+    Nothing is frozen afterwards: that would keep everything else that the process holds at the time, garbage included,
+    for ever. What the cache keeps costs a collection little, since most of it is not tracked (see CachedObject).
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -1,0 +1,71 @@
+"""Which objects of a kind are watched, how much of each is kept, and what to do when that is not allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from kaiwu_runtime.api._identity import ResourceIdentity
+from kaiwu_runtime.errors import ForbiddenError, KaiwuError, NotFoundError
+
+Transform = Callable[[dict[str, Any]], dict[str, Any]]
+"""From an object's JSON to what is kept of it; may change what it is given. ``metadata`` has to stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListScope:
+    """Which objects of a kind are wanted.
+
+    Attributes:
+        namespace: Empty for all namespaces.
+        label_selector: Evaluated by the server.
+        field_selector: Evaluated by the server.
+    """
+
+    namespace: str = ""
+    label_selector: str = ""
+    field_selector: str = ""
+
+    def described(self) -> str:
+        """Return the selectors for a message; empty when there are none."""
+        labels = f"labels {self.label_selector!r}" if self.label_selector else ""
+        fields = f"fields {self.field_selector!r}" if self.field_selector else ""
+        return " and ".join(filter(None, (labels, fields)))
+
+    def params(self) -> dict[str, str]:
+        """Return the query of a list or watch."""
+        selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
+        return {name: text for name, text in selectors.items() if text}
+
+
+@dataclass(frozen=True, slots=True)
+class CacheOptions:
+    """What an informer keeps of each object.
+
+    Attributes:
+        metadata_only: The server sends nothing but the metadata: a fraction of the memory where only labels or owners
+            matter.
+        transform: Removes fields that are not needed before an object is kept; None removes only managedFields.
+        streaming_list: Begin with a watch that sends everything there is, instead of pages. The API server offers it
+            from Kubernetes 1.32 on; one that refuses is listed.
+
+    See https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
+    """
+
+    metadata_only: bool = False
+    transform: Transform | None = None
+    streaming_list: bool = False
+
+
+def explain(error: KaiwuError, identity: ResourceIdentity, scope: ListScope) -> str:
+    """Return what is wrong with a list or watch and what to do about it, in one line."""
+    if isinstance(error, ForbiddenError):
+        where = f" in namespace {scope.namespace}" if scope.namespace else ""
+        return (
+            f"missing RBAC rule: groups={identity.group!r} resources={identity.plural!r} "
+            f"verbs=list,watch{where}; declare it with @rbac and run `make manifests` ({error.message})"
+        )
+    if isinstance(error, NotFoundError):
+        return f"the API server has no resource {identity.plural}.{identity.group}; run `make install` ({error})"
+    return str(error)

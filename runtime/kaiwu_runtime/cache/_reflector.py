@@ -1,0 +1,329 @@
+"""Keeps a sink equal to a collection of the API server: list once, then watch, and never lose an event.
+
+    list (pages) -> sink.replace -> watch -> sink.put, sink.remove -> ... -> the watch ends -> resume or list again
+
+A streaming list is a watch that begins with everything there is.
+
+A watch that ends is resumed from the last resourceVersion that was seen, which bookmarks move forward even where
+nothing happens. When that version is gone from the server's history (410, which comes as an HTTP status, as an ERROR
+event inside the stream, or on a page of a list), everything is listed again and compared with what is known.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Iterable
+from contextlib import aclosing
+from typing import Any, Protocol
+
+import msgspec
+
+from kaiwu_runtime._back_off import back_off
+from kaiwu_runtime._callback import contained
+from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity
+from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, explain
+from kaiwu_runtime.cache._object import CachedObject
+from kaiwu_runtime.cache._watch_event import UNREADABLE, Bookmark, parse_line
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    APIError,
+    APIStatusError,
+    BadRequestError,
+    ConfigurationError,
+    GoneError,
+    InvalidError,
+    KaiwuError,
+    WatchInterruptedError,
+)
+from kaiwu_runtime.rest._page import PAGE_SIZE, decode_page
+from kaiwu_runtime.rest._transport import JSON, METADATA, METADATA_LIST, Transport
+
+logger = logging.getLogger("kaiwu_runtime.cache.reflector")
+
+WATCH_SECONDS = (300.0, 600.0)
+"""The requested duration of a watch in seconds: random within this range, so that watches do not all end together."""
+
+IDLE_SECONDS = 135.0
+"""How long a watch may be silent. The API server sends a bookmark about once a minute, so two of them are missing then:
+what is between, a half-open connection or a load balancer whose other side died, will not carry the events either. An
+API without bookmarks has its watch resumed that often, from the same version."""
+
+FIRST_BACKOFF_SECONDS = 0.8
+MAX_BACKOFF_SECONDS = 30.0
+HEALTHY_SECONDS = 60.0
+
+SHORT_WATCH_SECONDS = 0.75
+"""A watch that ends sooner and brought nothing counts as a failure. One that lived longer is resumed at once, however
+often it is cut: there are load balancers that end what is idle for a second."""
+
+RELIST_AFTER_FAILURES = 3
+"""Number of rejections in a row after which a watch gives up the version it starts from."""
+
+
+class ReflectorStore(Protocol):
+    """Takes what a reflector finds."""
+
+    def known(self, obj: CachedObject) -> CachedObject:
+        """Return the same state of the same object where it is there already, else what was given."""
+
+    def replace(self, objects: Iterable[CachedObject], namespace: str) -> None:
+        """Take a complete list of a namespace (empty: of all)."""
+
+    def put(self, obj: CachedObject) -> None:
+        """Take an object that was added or modified."""
+
+    def remove(self, obj: CachedObject) -> None:
+        """Take the last state of an object that was deleted."""
+
+
+_decoder = msgspec.json.Decoder(dict[str, Any])
+_encoder = msgspec.json.Encoder()
+
+
+class Reflector:
+    """List and watch one collection, and keep a store equal to it.
+
+    Args:
+        transport: Sends the requests.
+        identity: The resource.
+        store: Takes the objects.
+        scope: Namespace and selectors.
+        options: What is kept of each object.
+        page_size: Objects per page of a list.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        identity: ResourceIdentity,
+        store: ReflectorStore,
+        scope: ListScope | None = None,
+        options: CacheOptions | None = None,
+        *,
+        page_size: int = PAGE_SIZE,
+    ) -> None:
+        self._transport = transport
+        self._identity = identity
+        self._store = store
+        self._scope = scope or ListScope()
+        self._options = options or CacheOptions()
+        self._streaming = self._options.streaming_list
+        self._initial: dict[ObjectKey, CachedObject] | None = None
+        """What a streaming list has brought so far; None when there is none."""
+        self._page_size = page_size
+        self._path = identity.path(self._scope.namespace)
+        self._version = ""
+        self._failures = 0
+        self._gone = False
+        self._progress = False
+        self.last_error: KaiwuError | None = None
+        """Why nothing comes at the moment; None while all is well."""
+
+    async def run(self) -> None:
+        """List and watch until cancelled; a failure is logged, waited out with back-off and tried again."""
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            try:
+                if not self._version and not self._streaming:
+                    await self._list()
+                    started = loop.time()
+                self._progress = False
+                await self._watch()
+                if not self._progress and loop.time() - started < SHORT_WATCH_SECONDS:
+                    # A server or a proxy that ends every watch at once would otherwise be asked without a pause.
+                    raise APIConnectionError(f"watch of {self._path}: ended at once")
+                self._recovered()
+            except GoneError as error:
+                logger.info("Listing again: the watched version is gone", extra=self._fields())
+                self._version = ""
+                if self._gone:  # again, with nothing received since
+                    await self._back_off(error)
+                # At first without a wait, however often the server was out of reach before: it has answered now.
+                self._gone = True
+            except (APIError, ConfigurationError) as error:
+                if self._streaming and not self._version and isinstance(error, BadRequestError | InvalidError):
+                    logger.info("The API server does not support streaming lists", extra=self._fields())
+                    self._streaming = False
+                    continue
+                lived = loop.time() - started
+                if isinstance(error, WatchInterruptedError) and self._resumable(lived):
+                    logger.debug("Resuming an interrupted watch", extra={**self._fields(), "error": str(error)})
+                    self._recovered()
+                    continue
+                if lived > HEALTHY_SECONDS and isinstance(error, APIStatusError):
+                    self._recovered()
+                await self._back_off(error)
+                if _blames_the_version(error) and self._failures % RELIST_AFTER_FAILURES == 0:
+                    logger.info("Listing again: the watch was rejected", extra=self._fields())
+                    self._version = ""
+
+    def _resumable(self, lived: float) -> bool:
+        """Return whether a watch that was cut after some seconds can go on without a pause.
+
+        Half a streaming list cannot: everything would be sent again, for as long as it is cut at the same place.
+        """
+        return self._initial is None and (self._progress or lived >= SHORT_WATCH_SECONDS)
+
+    async def _list(self) -> None:
+        """Read every page, then hand the whole list over at once: half a list would look like deletions."""
+        params = {**self._scope.params(), "limit": str(self._page_size)}
+        accept = METADATA_LIST if self._options.metadata_only else JSON
+        objects: list[CachedObject] = []
+        while True:
+            try:
+                answer = await self._transport.request("GET", self._path, params=params, accept=accept)
+                page = decode_page(answer)
+            except GoneError:
+                if "continue" not in params:
+                    raise
+                # The snapshot that the pages come from has been compacted: one page with everything cannot age.
+                params = self._scope.params()
+                objects.clear()
+                continue
+            except msgspec.MsgspecError as error:
+                raise APIConnectionError(f"list of {self._path}: not a list of objects ({error})") from error
+            # Most of a list that is read again is known: a second copy of everything would stay in the heap as holes.
+            objects.extend(map(self._store.known, self._parsed(page.items or ())))
+            metadata = page.metadata
+            del answer, page  # before the next one comes
+            if not metadata.continue_:
+                break
+            params["continue"] = metadata.continue_
+        self._store.replace(objects, self._scope.namespace)
+        self._version = metadata.resource_version
+        self.last_error = None  # but the failures count until a watch brings something: see run
+
+    async def _watch(self) -> None:
+        """Follow one watch to its end."""
+        seconds = random.uniform(*WATCH_SECONDS)  # noqa: S311
+        params = {
+            **self._scope.params(),
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(int(seconds)),
+        }
+        if self._version:
+            params["resourceVersion"] = self._version
+            self._initial = None
+        else:
+            params |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+            self._initial = {}
+        lines = self._transport.stream(
+            self._path,
+            params=params,
+            idle_timeout=IDLE_SECONDS,
+            accept=METADATA if self._options.metadata_only else JSON,
+        )
+        async with aclosing(lines):  # or a line that is refused would leave the connection open, and filling
+            async for line in lines:
+                self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        refused: APIStatusError | None = None
+        bookmark: Bookmark | None = None
+        try:
+            event = parse_line(line)
+            if event.type == "ERROR":
+                refused = event.error()
+            elif event.type == "BOOKMARK":
+                bookmark = event.bookmark()
+        except UNREADABLE as error:
+            raise APIConnectionError(f"watch of {self._path}: a line that is not an event ({error})") from error
+        if refused is not None:
+            raise refused
+        if bookmark is not None:
+            self._take_bookmark(bookmark)
+            return
+        for obj in self._parsed((event.object,)):
+            if self._initial is not None:
+                # Not yet for the sink, nor a version to resume from: half of what exists would look like deletions.
+                if event.type == "DELETED":
+                    self._initial.pop(obj.key, None)
+                else:
+                    self._initial[obj.key] = self._store.known(obj)
+                continue
+            if event.type == "DELETED":
+                self._store.remove(obj)
+            else:
+                self._store.put(obj)
+            # Only now: an event counts as seen when the sink has it.
+            self._version = obj.resource_version
+            self._recovered()
+
+    def _take_bookmark(self, bookmark: Bookmark) -> None:
+        if self._initial is not None:
+            if not bookmark.ends_initial_events:
+                return
+            self._store.replace(self._initial.values(), self._scope.namespace)
+            self._initial = None
+        self._version = bookmark.version or self._version
+        self._recovered()
+
+    def _parsed(self, items: Iterable[msgspec.Raw]) -> Iterable[CachedObject]:
+        for item in items:
+            raw = bytes(item)
+            try:
+                yield CachedObject.parse(raw) if self._options.transform is None else self._transformed(raw)
+            except UNREADABLE as error:
+                logger.error(
+                    "Ignoring an object whose metadata cannot be read",
+                    extra={**self._fields(), "error": str(error)},
+                )
+
+    def _transformed(self, raw: bytes) -> CachedObject:
+        whole = CachedObject.parse(raw)
+        transform = self._options.transform
+        if transform is None:
+            return whole
+        try:
+            found = CachedObject.parse(_encoder.encode(transform(_decoder.decode(raw))))
+            if not found.is_state_of(whole) or found.key != whole.key:
+                raise ValueError("the result has other metadata than the object; keep name, namespace, uid and version")
+        except BaseException as error:
+            # Kept whole: an object that is missing from the cache would look deleted.
+            logger.error(
+                "A transform function failed; keeping the whole object",
+                extra={**self._fields(), "object": str(whole.key)},
+                exc_info=contained(error),
+            )
+            return whole
+        return found
+
+    def _recovered(self) -> None:
+        self._progress = True
+        self._failures = 0
+        self._gone = False
+        self.last_error = None
+
+    async def _back_off(self, error: KaiwuError) -> None:
+        self.last_error = error
+        pause = back_off(self._failures, first=FIRST_BACKOFF_SECONDS, max_delay=MAX_BACKOFF_SECONDS)
+        self._failures += 1
+        if isinstance(error, APIStatusError) and error.retry_after is not None:
+            pause = max(pause, error.retry_after)
+        logger.warning(
+            "Cannot list or watch; retrying",
+            extra={
+                **self._fields(),
+                "error": explain(error, self._identity, self._scope),
+                "seconds": round(pause, 1),
+            },
+        )
+        await asyncio.sleep(pause)
+
+    def _fields(self) -> dict[str, str]:
+        fields = {"kind": self._identity.kind, "group": self._identity.group}
+        return {**fields, "namespace": self._scope.namespace} if self._scope.namespace else fields
+
+
+def _blames_the_version(error: KaiwuError) -> bool:
+    """Return whether a new list may solve a failure; not for missing permissions, overload or an unreachable server.
+
+    An API server whose etcd was restored from a backup, for instance, refuses versions that it has not reached yet.
+    """
+    return isinstance(error, APIStatusError) and error.code not in {401, 403, 404, 429, 503}

@@ -1,0 +1,148 @@
+"""The body of a server-side apply: the fields of the caller, without fields that only the server writes.
+
+See https://kubernetes.io/docs/reference/using-api/server-side-apply/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from kaiwu_runtime.api._identity import ResourceIdentity, type_meta
+from kaiwu_runtime.client._codec import encode, encode_status
+from kaiwu_runtime.errors import ConflictError
+from kaiwu_runtime.rest._paths import object_names, object_path
+from kaiwu_runtime.rest._transport import Transport
+
+if TYPE_CHECKING:
+    from lightkube.models.meta_v1 import ObjectMeta
+
+_SERVER_OWNED = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink"})
+_EMPTY = frozenset({b"{}", b"[]"})
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_document = msgspec.json.Decoder(dict[str, Any])
+_NO_METADATA = msgspec.Raw(b"{}")
+
+
+class _StoredMetadata(msgspec.Struct, rename="camel"):
+    uid: str
+    resource_version: str
+
+
+class _Stored(msgspec.Struct):
+    metadata: _StoredMetadata
+
+
+_stored = msgspec.json.Decoder(_Stored)
+
+
+def apply_body(obj: object, *, with_status: bool) -> dict[str, Any]:
+    """Return the members of an apply of an object.
+
+    Args:
+        obj: The object with the fields that are wanted.
+        with_status: Keep the status. Where it has a subresource of its own it would be ignored, but look written.
+    """
+    members: dict[str, Any] = _members.decode(encode(obj))
+    metadata = _members.decode(members.get("metadata", _NO_METADATA))
+    # Empty collections say nothing, and for a custom resource that has them the API server stores a new version at
+    # each apply: a reconcile would be the reason of the next.
+    members["metadata"] = {
+        name: raw for name, raw in metadata.items() if name not in _SERVER_OWNED and bytes(raw) not in _EMPTY
+    }
+    if not with_status:
+        members.pop("status", None)
+    return members
+
+
+def status_body(obj: Any) -> dict[str, Any]:  # noqa: ANN401 - a pydantic model or a lightkube kind
+    """Return the members of an apply of an object's status: its metadata names the object, and nothing more.
+
+    With an object that was read from a server go its uid and resourceVersion, so that no successor is written.
+    """
+    api_version, kind = type_meta(type(obj))
+    namespace, name = object_names(obj)
+    sent = {"name": name, "namespace": namespace} if namespace else {"name": name}
+    metadata = obj.metadata
+    if metadata is not None and metadata.uid and metadata.resourceVersion:
+        sent |= {"uid": metadata.uid, "resourceVersion": metadata.resourceVersion}
+    return {
+        "apiVersion": api_version,
+        "kind": kind,
+        "metadata": sent,
+        "status": encode_status(obj),
+    }
+
+
+def scale_body(obj: Any) -> dict[str, Any]:  # noqa: ANN401 - see status_body
+    """Return the members of an apply of an object's scale: how many replicas there should be.
+
+    Args:
+        obj: The object itself, whose replicas are taken, or one of lightkube's scale classes.
+
+    Raises:
+        ValueError: The number of replicas is not set.
+    """
+    namespace, name = object_names(obj)
+    kind: type[Any] = type(obj)
+    definition = kind.__dict__.get("__kaiwu_resource__")
+    scale = definition.scale if definition is not None else None
+    path = scale.spec_replicas_path if scale is not None else ".spec.replicas"
+    replicas: Any = _document.decode(encode(obj))
+    for field in path.strip(".").split("."):
+        replicas = replicas.get(field) if isinstance(replicas, dict) else None
+    if replicas is None:
+        raise ValueError(f"{kind.__name__} {name}: {path.lstrip('.')} is not set")
+    metadata = {"name": name, "namespace": namespace} if namespace else {"name": name}
+    return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": metadata, "spec": {"replicas": replicas}}
+
+
+def check_removed(body: Mapping[str, Any], paths: Sequence[str]) -> None:
+    """Reject the removal of a field that an apply sets.
+
+    Args:
+        body: The apply.
+        paths: Names joined by dots.
+
+    Raises:
+        ValueError: A path is empty or leads through a list, or the field is set.
+    """
+    content: Any = _document.decode(msgspec.json.encode(body))
+    for path in paths:
+        if not path or "[" in path or "" in path.split("."):
+            raise ValueError(
+                f"remove: invalid path {path!r}: use names joined by dots, as in spec.strategy.rollingUpdate"
+            )
+        found = content
+        for name in path.split("."):
+            found = found.get(name) if isinstance(found, dict) else None
+        if found is not None:
+            raise ValueError(f"remove: {path} is set in the object that is applied")
+
+
+async def newest_version(transport: Transport, identity: ResourceIdentity, namespace: str, read: ObjectMeta) -> str:
+    """Return the resourceVersion that an object has now, if it is the same object still.
+
+    Args:
+        transport: Reads it.
+        identity: Its resource.
+        namespace: Where it is.
+        read: Its metadata as it was read, with its uid.
+
+    Raises:
+        ConflictError: It was replaced by another of the same name.
+        NotFoundError: It is gone.
+        APIError: Any other failure.
+    """
+    name = read.name or ""
+    answer = await transport.request("GET", object_path(identity, namespace, name))
+    present = _stored.decode(answer).metadata
+    if present.uid != read.uid:
+        raise ConflictError(
+            f"{identity.kind} {name}: the object with uid {read.uid} was replaced by one with uid {present.uid}",
+            code=409,
+            reason="Conflict",
+        )
+    return present.resource_version

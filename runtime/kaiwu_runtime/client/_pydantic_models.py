@@ -1,0 +1,144 @@
+"""Correct pydantic's serialization for Kubernetes: type fields, and defaults that were filled in place.
+
+``exclude_unset`` is what server-side apply needs (send what was set), but pydantic does not count
+``status.conditions.append(...)`` on a default list as setting it, and would silently drop the condition.
+"""
+
+from __future__ import annotations
+
+import sys
+from copy import deepcopy
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+
+import msgspec
+
+from kaiwu_runtime._json_equality import json_equal
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+    from pydantic.fields import FieldInfo
+    from typing_extensions import TypeIs
+
+T = TypeVar("T")
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def is_model(value: object) -> TypeIs[BaseModel | type[BaseModel]]:
+    """Return whether a value is a pydantic model or model class, without importing pydantic if it is not used."""
+    pydantic = sys.modules.get("pydantic")
+    if pydantic is None:
+        return False
+    base = pydantic.BaseModel
+    return issubclass(value, base) if isinstance(value, type) else isinstance(value, base)
+
+
+def is_validation_error(error: BaseException) -> TypeIs[ValidationError]:
+    """Return whether an exception is pydantic's own list of what does not fit."""
+    pydantic = sys.modules.get("pydantic")
+    return pydantic is not None and isinstance(error, pydantic.ValidationError)
+
+
+class _Fields(NamedTuple):
+    type_fields: frozenset[str]
+    status: frozenset[str]
+    mutable_defaults: tuple[tuple[str, Any], ...]
+
+
+@cache
+def _fields(kind: type[BaseModel]) -> _Fields:
+    """Return a model's apiVersion and kind fields, its status, and the fields whose default can be changed in place."""
+    named = {name: field.alias or name for name, field in kind.model_fields.items()}
+    type_fields = frozenset(name for name, alias in named.items() if alias in {"apiVersion", "kind"})
+    status = frozenset(name for name, alias in named.items() if alias == "status")
+    mutable = [
+        (name, _default(field))
+        for name, field in kind.model_fields.items()
+        if field.default_factory is not None or isinstance(field.default, (list, dict, set)) or is_model(field.default)
+    ]
+    return _Fields(type_fields, status, tuple(mutable))
+
+
+def _default(field: FieldInfo) -> object:
+    """Return the default value of a field. Once per field, because pydantic inspects the factory at each call."""
+    try:
+        return deepcopy(field.get_default(call_default_factory=True, validated_data={}))
+    except BaseException:  # noqa: BLE001 - a factory of the user's, or one that needs the other fields; what it made counts as set
+        return object()
+
+
+_SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
+
+
+@cache
+def _fields_of(kind: type[Any]) -> _Fields | None:
+    return _fields(kind) if is_model(kind) else None
+
+
+def _claim(value: Any) -> bool:  # noqa: ANN401 - whatever a field holds
+    """Mark defaults that were changed in place as set, all the way down; tell whether anything is set."""
+    # Each write comes through here with everything it holds: types are compared, never asked for their bases.
+    kind = type(value)
+    if kind is list or kind is tuple:
+        items: Any = value
+    elif kind is dict:
+        items = value.values()
+    else:
+        fields = _fields_of(kind)  # type: ignore[arg-type]  # a class is hashable
+        return fields is not None and _claim_fields(value, fields)
+    for item in items:
+        if type(item) not in _SCALARS:
+            _claim(item)
+    return False
+
+
+def _claim_fields(model: BaseModel, fields: _Fields) -> bool:
+    held, chosen = model.__dict__, model.model_fields_set
+    for name, default in fields.mutable_defaults:
+        if name in chosen:
+            continue
+        current = held.get(name)
+        if _fields_of(type(current)) is not None:  # type: ignore[arg-type]
+            if _claim(current):
+                chosen.add(name)
+        elif current != default or (current and not json_equal(current, default)):
+            chosen.add(name)
+    for name in chosen:
+        current = held.get(name)
+        if type(current) not in _SCALARS:
+            _claim(current)
+    return bool(chosen)
+
+
+def dump_model(model: BaseModel | type[BaseModel]) -> bytes:
+    """Return a model's JSON: the fields that were set, under their aliases, without apiVersion, kind and nulls."""
+    instance = cast("BaseModel", model)
+    _claim(instance)
+    exclude = set(_fields(type(instance)).type_fields)
+    return instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, exclude=exclude).encode()
+
+
+def dump_status(model: BaseModel | type[BaseModel]) -> bytes:
+    """Return the JSON of a model's status: ``{}`` when none was set."""
+    # Not of the whole model with its status alone: spec and metadata would be walked at each write of a status.
+    instance = cast("BaseModel", model)
+    for name in _fields(type(instance)).status:
+        status = instance.__dict__.get(name)
+        if is_model(status):
+            _claim(status)
+            written = cast("BaseModel", status)
+            return written.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True).encode()
+    _claim(instance)
+    include = set(_fields(type(instance)).status)
+    whole = instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, include=include)
+    return bytes(_members.decode(whole).get("status", b"{}"))
+
+
+def validate_model(kind: type[T], data: bytes) -> T:
+    """Return the instance that a JSON document describes.
+
+    Raises:
+        pydantic.ValidationError: The document does not fit the model; a ValueError too.
+    """
+    return cast("T", cast("type[BaseModel]", kind).model_validate_json(data))

@@ -1,0 +1,167 @@
+"""The credentials of one transport: the headers of requests, and their renewal when the server rejects them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import NamedTuple
+
+from kaiwu_runtime._error_text import summary
+from kaiwu_runtime.config._authentication import Authentication, StaticAuthentication
+from kaiwu_runtime.config._credentials import Credentials
+from kaiwu_runtime.config._rotation import PERIOD_SECONDS, Rotation
+from kaiwu_runtime.errors import CredentialsError
+
+logger = logging.getLogger("kaiwu_runtime.config.renewal")
+
+
+class Sent(NamedTuple):
+    """The credentials that a request was sent with.
+
+    Attributes:
+        authorization: The Authorization header; empty for none.
+        generation: How often everything else had been replaced.
+    """
+
+    authorization: str
+    generation: int
+
+
+class CredentialRenewal:
+    """Keeps the credentials of a transport current.
+
+    Args:
+        credentials: Where they begin; not changed.
+        use: Called with a TLS context when the certificates are other ones: for new connections.
+        changed: Called when the headers are other ones.
+    """
+
+    def __init__(
+        self, credentials: Credentials, use: Callable[[ssl.SSLContext | None], None], changed: Callable[[], None]
+    ) -> None:
+        self._credentials = replace(credentials)  # changed in place; another transport has its own
+        self._authentication = _authentication(self._credentials)
+        self._certificate = self._authentication.certificate
+        self._rotation = Rotation(self._credentials)
+        self._reading = asyncio.Lock()
+        self._use = use
+        self._changed = changed
+        self._watches = 0
+        self._following: asyncio.Task[None] | None = None
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers that say on whose behalf requests are sent."""
+        return self._credentials.headers
+
+    async def current(self) -> Sent:
+        """Return what to send now.
+
+        Raises:
+            CredentialsError: Credentials that had to be renewed cannot be.
+        """
+        if self._rotation.due():
+            await self.read_again(force=False)
+        authorization = self._authentication.authorization()
+        if authorization is None:
+            await self._renew(rejected=False)
+            authorization = self._authentication.authorization() or ""
+        if self._authentication.certificate is not self._certificate:
+            await self._use_certificate()  # another client with the same credentials has renewed them
+        return Sent(authorization, self._rotation.generation)
+
+    async def after_rejection(self, rejected: Sent) -> bool:
+        """Renew what the server has rejected, unless the rejection of another request has led to that already.
+
+        Returns:
+            Whether there is anything new, so that sending the request again makes sense.
+
+        Raises:
+            CredentialsError: They cannot be renewed.
+        """
+        if self._rotation.generation != rejected.generation:
+            return True
+        if self._authentication.authorization() not in {rejected.authorization, None}:
+            return True
+        if await self._renew(rejected=True) or await self.read_again(force=True):
+            return True
+        return self._rotation.generation != rejected.generation
+
+    async def read_again(self, *, force: bool) -> bool:
+        """Read the files that the credentials came from; tell whether anything is new.
+
+        Args:
+            force: Also when they look the same.
+        """
+        generation = self._rotation.generation
+        async with self._reading:
+            if self._rotation.generation != generation:
+                return True  # another request has read them meanwhile
+            changed, context = await asyncio.to_thread(self._rotation.read, force=force)
+            if changed:
+                self._authentication = _authentication(self._credentials)
+                self._certificate = self._authentication.certificate
+                self._changed()
+            if context is not None:
+                self._use(context)
+        return changed
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Follow the files inside the block, too: a quiet operator sends no request that would look at them."""
+        self._watches += 1
+        if self._following is None and self._credentials.reload is not None:
+            self._following = asyncio.create_task(self._follow(), name="renewed credentials")
+        try:
+            yield
+        finally:
+            self._watches -= 1
+
+    def close(self) -> None:
+        """Follow the files no longer."""
+        if self._following is not None:
+            self._following.cancel()
+
+    async def _follow(self) -> None:
+        try:
+            while self._watches:
+                await asyncio.sleep(PERIOD_SECONDS)
+                if self._rotation.due():
+                    await self.read_again(force=False)
+        finally:
+            self._following = None
+
+    async def _renew(self, *, rejected: bool) -> bool:
+        try:
+            renewed = await self._authentication.renew(rejected=rejected)
+            await self._use_certificate()
+        except CredentialsError:
+            raise
+        except Exception as error:
+            said = summary(error)
+            raise CredentialsError(f"cannot renew the credentials: {said}") from error
+        return renewed
+
+    async def _use_certificate(self) -> None:
+        """Make new connections with the certificate that the credentials bring now."""
+        certificate = self._authentication.certificate
+        if certificate != self._certificate:
+            self._use(await asyncio.to_thread(self._credentials.tls_context))
+        self._certificate = certificate
+
+
+def _authentication(credentials: Credentials) -> Authentication:
+    """Return how requests are authenticated: not at all without TLS, where the network can read it."""
+    authentication = credentials.authentication
+    if credentials.server.startswith("https://"):
+        return authentication
+    anonymous = isinstance(authentication, StaticAuthentication) and not authentication.authorization()
+    if not anonymous or credentials.certificate is not None:
+        logger.warning(
+            "Sending no credentials: the server's URL is http://, not https://", extra={"server": credentials.server}
+        )
+    return StaticAuthentication()

@@ -1,0 +1,184 @@
+"""The path of one object through an ObjectReconciler.
+
+key -> cache -> decode -> finalizer -> reconcile or finalize -> status
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Protocol
+
+from kaiwu_runtime.api._conditions import Conditions
+from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.api._resource import resource_definition
+from kaiwu_runtime.cache._informer import Informer
+from kaiwu_runtime.cache._object import CachedObject
+from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.client._codec import encode_status
+from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
+from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
+from kaiwu_runtime.controller._reconciler import Reconciler
+from kaiwu_runtime.controller._request import Request, Result
+from kaiwu_runtime.errors import ConfigurationError, ConflictError, DecodeError, NotFoundError, TerminalError
+
+logger = logging.getLogger("kaiwu_runtime.controller.object_path")
+
+
+class ObjectWork(Protocol):
+    """What an ObjectReconciler is asked to do."""
+
+    @property
+    def kind(self) -> type[Any]:
+        """The kind of the objects."""
+
+    @property
+    def finalizer(self) -> str:
+        """The finalizer; empty for none."""
+
+    async def reconcile(self, obj: Any, /) -> Result | None:  # noqa: ANN401 - of the kind
+        """Do what is missing."""
+
+    async def finalize(self, obj: Any, /) -> None:  # noqa: ANN401 - of the kind
+        """Clean up."""
+
+
+class ObjectPath(Reconciler):
+    """Takes requests to an ObjectReconciler as objects.
+
+    Args:
+        work: The reconciler.
+        informer: Has the objects of its kind.
+        client: Writes finalizers and the status.
+        decode_failures: Tells of the objects that do not fit the kind.
+    """
+
+    reads_object = True
+
+    def __init__(
+        self, work: ObjectWork, *, informer: Informer, client: Client, decode_failures: DecodeFailureReporter | None
+    ) -> None:
+        super().__init__(client)
+        self._work = work
+        self._kind: type[Any] = work.kind
+        self._finalizer = work.finalizer
+        self._informer = informer
+        self._decode_failures = decode_failures
+        self._status = _status_model(self._kind)
+        self._observes = self._status is not None and "observed_generation" in self._status.model_fields
+
+    @property
+    def described(self) -> str:
+        """The reconciler's name, for messages."""
+        return type(self._work).__name__
+
+    def setup_with_manager(self, manager: Any) -> None:  # noqa: ANN401 - the Manager
+        """Do nothing: the ObjectReconciler builds the controller."""
+
+    async def reconcile(self, request: Request) -> Result | None:
+        """Read the object that a request names, and give it to the reconciler."""
+        cached = self._cached(request)
+        if cached is None:
+            return None
+        failures = self._decode_failures
+        try:
+            obj: Any = cached.decode(self._kind)
+        except DecodeError as error:
+            if failures is None:
+                raise
+            return await _report(failures, request, error)
+        if failures is not None and failures.is_marked(request) and await failures.unmark(request):
+            return Result(requeue_after=0)  # until the cache has it too
+        if self._status is None:
+            return await self._run(obj, cached)
+        return await self._run_with_status(obj, cached)
+
+    def _cached(self, request: Request) -> CachedObject | None:
+        informer = self._informer
+        namespaced = informer.identity.namespaced
+        found = informer.get(request if namespaced else ObjectKey("", request.name))
+        if found is None and namespaced and informer.namespaces and request.namespace not in informer.namespaces:
+            raise ConfigurationError(
+                f"{informer.identity} {request}: the cache watches only {', '.join(informer.namespaces)}; "
+                "add the namespace to --namespace"
+            )
+        return found
+
+    async def _run(self, obj: Any, cached: CachedObject) -> Result | None:  # noqa: ANN401 - of the kind
+        if cached.deletion_timestamp is not None:
+            if self._finalizer and has_finalizer(obj, self._finalizer):
+                await self._work.finalize(obj)
+                await remove_finalizer(self.client, obj, self._finalizer)
+            return None
+        if self._finalizer:
+            await add_finalizer(self.client, obj, self._finalizer)
+        result = await self._work.reconcile(obj)
+        if result is not None and not isinstance(result, Result):
+            raise TypeError(f"{self.described}.reconcile returned {result!r}; it must return a Result or None")
+        return result
+
+    async def _run_with_status(self, obj: Any, cached: CachedObject) -> Result | None:  # noqa: ANN401 - of the kind
+        before = encode_status(obj)
+        if obj.status is None:
+            obj.status = self._status()  # type: ignore[misc]  # there is one
+        generation = cached.generation
+        conditions = getattr(obj.status, "conditions", None)
+        if isinstance(conditions, Conditions):
+            conditions.generation = generation
+        try:
+            result = await self._run(obj, cached)
+        except Exception:
+            # What the reconciler has found out is worth telling, but it observed nothing if it changed nothing.
+            if encode_status(obj) != before:
+                await self._try_to_write(obj, before, generation)
+            raise
+        if cached.deletion_timestamp is None:
+            try:
+                await self._write(obj, before, generation)
+            except NotFoundError as error:
+                if not error.details.get("name"):
+                    raise  # not the object, but its status subresource
+        return result
+
+    async def _write(self, obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 - of the kind
+        """Write the status where it differs from what was read."""
+        status = obj.status
+        if status is not None and generation:
+            if self._observes and status.observed_generation != generation:
+                status.observed_generation = generation
+            for condition in getattr(status, "conditions", None) or ():
+                if condition.observedGeneration is None:
+                    condition.observedGeneration = generation
+        if encode_status(obj) != before:
+            await self.client.apply_status(obj)
+
+    async def _try_to_write(self, obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 - of the kind
+        try:
+            await self._write(obj, before, generation)
+        except (ConflictError, NotFoundError) as failure:
+            logger.debug("Cannot write the status", extra={"error": str(failure)})
+        except Exception as failure:  # noqa: BLE001 - the reconciler's own exception says more
+            logger.warning("Cannot write the status", extra={"error": str(failure)})
+
+
+async def _report(failures: DecodeFailureReporter, request: Request, error: DecodeError) -> Result | None:
+    """Report an object that does not fit its type, once for each of its states."""
+    if failures.knows(request, error):
+        return None
+    if not await failures.tell(request, error):
+        return Result(requeue_after=0)
+    raise TerminalError(str(error))
+
+
+def _status_model(kind: type[Any]) -> type[Any] | None:
+    """Return the model of a status that is written by its subresource, where the runtime can make an empty one."""
+    definition = resource_definition(kind)
+    if definition is None or not definition.status:
+        return None
+    field = kind.model_fields.get("status")
+    if field is None:
+        return None
+    candidates = [field.annotation, *getattr(field.annotation, "__args__", ())]
+    model = next((each for each in candidates if isinstance(each, type) and hasattr(each, "model_fields")), None)
+    if model is None or any(each.is_required() for each in model.model_fields.values()):
+        return None
+    return model

@@ -1,0 +1,91 @@
+"""The permissions that an ObjectReconciler needs for what the runtime does on its behalf.
+
+They are found without a manager: `build` is called with a builder that records, on an instance whose constructor was
+not run.
+
+See https://kubernetes.io/docs/reference/access-authn-authz/rbac/
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Protocol, Self, cast
+
+from kaiwu_runtime.api._identity import identify
+from kaiwu_runtime.api._rbac import READ, RBACRule
+from kaiwu_runtime.api._resource import resource_definition
+from kaiwu_runtime.controller._builder import ControllerBuilder
+from kaiwu_runtime.errors import DefinitionError
+
+
+class Buildable(Protocol):
+    """What the rules of a reconciler are found from; an ObjectReconciler has it, and `kind`."""
+
+    finalizer: ClassVar[str]
+
+    def build(self, controller: ControllerBuilder) -> ControllerBuilder:
+        """Name what the controller watches beside its kind."""
+
+
+class _Anything:
+    """A stand-in for values that only a constructor or a manager can provide."""
+
+    def __getattr__(self, name: str) -> _Anything:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self
+
+    def __call__(self, *_: object, **__: object) -> _Anything:
+        return self
+
+
+class _Recorder(ControllerBuilder):
+    """Records kinds only: the options of a controller may come from what is not there."""
+
+    def with_options(self, **_: Any) -> Self:  # noqa: ANN401
+        return self
+
+
+def required_rules(reconciler: type[Buildable]) -> tuple[RBACRule, ...]:
+    """Return the rules for a reconciler's own kind, its status, finalizers and events, and for what it watches.
+
+    Args:
+        reconciler: The class; an abstract one needs nothing.
+
+    Raises:
+        DefinitionError: `build` failed; the message names the class.
+    """
+    kind = getattr(reconciler, "kind", None)
+    if kind is None or reconciler.__abstractmethods__:
+        return ()
+    name = reconciler.__qualname__
+    identity, definition = identify(kind), resource_definition(kind)
+    owned, watched = _watched(reconciler)
+
+    def rule(group: str, resource: str, *verbs: str) -> RBACRule:
+        return RBACRule(groups=(group,), resources=(resource,), verbs=verbs, declared_on=name)
+
+    rules = [rule(identity.group, identity.plural, *READ, *(("patch",) if reconciler.finalizer else ()))]
+    if definition is not None and definition.status:
+        rules.append(rule(identity.group, f"{identity.plural}/status", "patch"))
+    if owned:
+        # Where OwnerReferencesPermissionEnforcement is on, as on OpenShift, an owner reference that blocks the
+        # deletion of its owner needs this.
+        rules.append(rule(identity.group, f"{identity.plural}/finalizers", "update"))
+    others = [each for each in map(identify, dict.fromkeys((*owned, *watched))) if each != identity]
+    rules += [rule(each.group, each.plural, "list", "watch") for each in others]
+    rules.append(rule("events.k8s.io", "events", "create", "patch"))
+    return tuple(rules)
+
+
+def _watched(reconciler: type[Buildable]) -> tuple[list[type[Any]], list[type[Any]]]:
+    """Return the kinds that a reconciler owns, and those that it watches."""
+    stand_in = type(reconciler.__name__, (reconciler,), {"__getattr__": lambda _, name: getattr(_Anything(), name)})
+    builder = _Recorder(cast("Any", _Anything()))
+    try:
+        object.__new__(stand_in).build(builder)
+    except Exception as error:
+        raise DefinitionError(
+            f"{reconciler.__qualname__}.build: {type(error).__name__}: {error}: it is called without the constructor, "
+            "to find the permissions of what it watches: let it only call methods of the builder"
+        ) from error
+    return builder.owned_kinds, builder.watched_kinds

@@ -1,0 +1,32 @@
+"""The request and the result of a reconcile."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kaiwu_runtime.api._identity import ObjectKey
+
+Request = ObjectKey
+"""The object to look at; it may be gone by now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What happens to a request after a reconcile that raised nothing.
+
+    Attributes:
+        requeue_after: Reconcile again after this time, in seconds or as a timedelta; it ends the back-off. None waits
+            for the next change. A time that has passed already, so 0 or less, reconciles again with back-off: at once
+            would be a hot loop.
+    """
+
+    requeue_after: float | timedelta | None = None
+
+    @property
+    def seconds(self) -> float:
+        """`requeue_after` in seconds; 0 when it is not set."""
+        after = self.requeue_after
+        if after is None:
+            return 0.0
+        return after.total_seconds() if isinstance(after, timedelta) else float(after)

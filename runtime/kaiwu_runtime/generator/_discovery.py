@@ -1,0 +1,97 @@
+"""Find a project's API types and reconcilers by importing its modules.
+
+A file that lacks the expected definition, or that cannot be imported, causes an error that names the file.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from kaiwu_runtime._project_modules import import_module, shown
+from kaiwu_runtime.api._model import CustomResource
+from kaiwu_runtime.api._rbac import RBACRule, rbac_rules
+from kaiwu_runtime.api._resource import resource_definition
+from kaiwu_runtime.errors import ConfigurationError, DefinitionError
+
+
+def find_resources(folder: Path, root: Path) -> list[type[CustomResource]]:
+    """Return the kinds defined in the ``*_types.py`` files below a folder, in a fixed order.
+
+    Args:
+        folder: For example ``api``.
+        root: The project's root, from which the modules are imported.
+
+    Raises:
+        ConfigurationError: A file cannot be imported; the message names file and line.
+        DefinitionError: A file defines no kind.
+    """
+    found: list[type[CustomResource]] = []
+    for file in sorted(folder.rglob("*_types.py")):
+        module = _import(file, root)
+        kinds = [kind for kind in _classes(module) if issubclass(kind, CustomResource) and resource_definition(kind)]
+        if not kinds:
+            raise DefinitionError(
+                f"{shown(file, root)} has no class decorated with @resource(...): decorate its kind, "
+                "or give a module of shared models a name that does not end in _types.py"
+            )
+        found += kinds
+    return found
+
+
+def find_rules(folder: Path, root: Path) -> list[RBACRule]:
+    """Return the rules declared with ``@rbac`` in every module below a folder.
+
+    Args:
+        folder: For example ``controllers``.
+        root: The project's root, from which the modules are imported.
+
+    Raises:
+        ConfigurationError: A file cannot be imported; the message names file and line.
+        DefinitionError: A ``*_controller.py`` file defines no reconciler.
+    """
+    rules: list[RBACRule] = []
+    for file in sorted(folder.rglob("*.py")):
+        if "__pycache__" in file.parts:
+            continue
+        module = _import(file, root)
+        classes = list(_classes(module))
+        if file.name.endswith("_controller.py") and not any(callable(getattr(c, "reconcile", None)) for c in classes):
+            raise DefinitionError(f"{shown(file, root)} has no Reconciler: define a class with a reconcile method")
+        for each in classes:
+            rules += rbac_rules(each)
+    return rules
+
+
+def _classes(module: ModuleType) -> Iterator[type]:
+    for value in vars(module).values():
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            yield value
+
+
+def _import(file: Path, root: Path) -> ModuleType:
+    relative = file.resolve().relative_to(root.resolve()).with_suffix("")
+    parts = relative.parts[:-1] if relative.name == "__init__" else relative.parts
+    bad = next((part for part in parts if not part.isidentifier()), None)
+    if bad is not None:
+        raise ConfigurationError(
+            f"{shown(file, root)}: {bad!r} is not a valid Python module name: use letters, digits and _"
+        )
+    name = ".".join(parts)
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    _check_not_hidden(parts[0], file, root)
+    return import_module(name, file, root)
+
+
+def _check_not_hidden(package: str, file: Path, root: Path) -> None:
+    """Reject a top-level folder with the name of another Python module, such as ``json``."""
+    spec = importlib.util.find_spec(package)
+    places = {Path(place).resolve() for place in (spec.submodule_search_locations or ())} if spec else set()
+    if (root / package).resolve() not in places and spec is not None and (root / package).is_dir():
+        raise ConfigurationError(
+            f"{shown(file, root)}: Python has another module called {package!r}: rename the folder {package}/"
+        )

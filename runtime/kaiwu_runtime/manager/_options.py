@@ -1,0 +1,216 @@
+"""The options of a manager, from the command line and the environment.
+
+The flags are those of controller-runtime and kubebuilder, so that existing Deployments work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NoReturn, Self, cast
+
+from kaiwu_runtime import _log as log
+from kaiwu_runtime._names import is_dns_label
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.manager._flags import BASE, add_flags
+from kaiwu_runtime.serving._address import parse_address
+from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
+
+OFF = "0"
+"""Instead of an address: do not serve."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagerOptions:
+    """How a manager runs.
+
+    Attributes:
+        kubeconfig: Kubeconfig file; if empty, KUBECONFIG, the pod's service account and ``~/.kube/config`` are tried.
+        context: Context of the kubeconfig; empty for the current one.
+        namespaces: Namespaces to watch; empty for all. Default is WATCH_NAMESPACE, a comma-separated list.
+        field_manager: Name under which server-side apply records what this operator owns.
+        metrics_bind_address: ``host:port`` of /metrics; ``0`` turns it off.
+        metrics_secure: Serve metrics over https, to callers whose token may get /metrics; False: http, without
+            authentication.
+        metrics_cert_path: Folder with tls.crt and tls.key; if empty, a self-signed certificate is used.
+        health_probe_bind_address: ``host:port`` of /healthz and /readyz; ``0`` turns them off.
+        webhook_host: Bind address of the webhook server; empty for every interface.
+        webhook_port: Port of the webhook server.
+        webhook_cert_path: Folder with tls.crt and tls.key of the webhook server.
+        webhook_self_signed: Create and renew the webhook server's certificate instead; there is no flag for it.
+        leader_elect: Run the controllers in only one of several replicas.
+        leader_election_id: Name of the Lease.
+        leader_election_namespace: Namespace of the Lease; empty for the pod's or the context's.
+        lease_duration: Seconds that other replicas wait after the last renewal they observed.
+        renew_deadline: Seconds that the leader retries a renewal before it gives up; less than `lease_duration`.
+        retry_period: Seconds between attempts to acquire or renew the Lease; less than `renew_deadline`.
+        grace_period: Seconds that reconciles in progress may take at shutdown.
+        cache_sync_timeout: Seconds to wait for the caches to sync at startup.
+        streaming_list: Begin each watch with all objects instead of listing pages; Kubernetes 1.32 and later.
+        log_level: ``debug``, ``info``, ``warning`` or ``error``.
+        log_format: ``console``, ``json`` or ``auto``.
+    """
+
+    kubeconfig: str = ""
+    context: str = ""
+    namespaces: tuple[str, ...] = ()
+    field_manager: str = "kaiwu-runtime"
+    metrics_bind_address: str = OFF
+    metrics_secure: bool = True
+    metrics_cert_path: str = ""
+    health_probe_bind_address: str = ":8081"
+    webhook_host: str = ""
+    webhook_port: int = 9443
+    webhook_cert_path: str = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - controller-runtime's
+    webhook_self_signed: WebhookCertificateOptions | None = None
+    leader_elect: bool = False
+    leader_election_id: str = ""
+    leader_election_namespace: str = ""
+    lease_duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry_period: float = 2.0
+    grace_period: float = 30.0
+    cache_sync_timeout: float = 120.0
+    streaming_list: bool = False
+    log_level: str = "info"
+    log_format: log.LogFormat = "auto"
+
+    def __post_init__(self) -> None:
+        """Validate the options.
+
+        Raises:
+            ConfigurationError: A value is not valid.
+        """
+        for flag, address in (
+            ("--metrics-bind-address", self.metrics_bind_address),
+            ("--health-probe-bind-address", self.health_probe_bind_address),
+        ):
+            if address != OFF:
+                parse_address(address, flag)
+        if not 0 <= self.webhook_port <= 65535:
+            raise ConfigurationError(f"--webhook-port: invalid port {self.webhook_port}: use 1 to 65535")
+        if self.leader_elect and not self.leader_election_id:
+            raise ConfigurationError("--leader-elect needs --leader-election-id: the name of the Lease")
+        if self.metrics_cert_path and (self.metrics_bind_address == OFF or not self.metrics_secure):
+            raise ConfigurationError(
+                "--metrics-cert-path is for metrics over https: give --metrics-bind-address and --metrics-secure too"
+            )
+        for flag, seconds in (
+            ("--grace-period", self.grace_period),
+            ("--cache-sync-timeout", self.cache_sync_timeout),
+        ):
+            if not 0 <= seconds < math.inf:  # which also refuses nan
+                raise ConfigurationError(f"{flag}: invalid number of seconds {seconds:g}: use 0 or more")
+        if (
+            not (math.inf > self.lease_duration > self.renew_deadline > self.retry_period > 0)
+            or self.lease_duration < 1
+        ):
+            raise ConfigurationError(
+                f"--leader-elect-lease-duration {self.lease_duration:g}, --leader-elect-renew-deadline "
+                f"{self.renew_deadline:g} and --leader-elect-retry-period {self.retry_period:g}: each must be greater "
+                "than the next, the first 1 second or more and the last greater than 0"
+            )
+        _check_namespaces(self.namespaces, "--namespace")
+
+    @classmethod
+    def from_args(
+        cls,
+        argv: Sequence[str] | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        **defaults: Any,  # noqa: ANN401
+    ) -> Self:
+        """Parse the command line; an invalid one prints an error and ends the process with status 2.
+
+        Args:
+            argv: Arguments without the program's name; default is the process's.
+            environment: Default is the process's.
+            defaults: Values that the command line can override, by attribute name.
+        """
+        environment = os.environ if environment is None else environment
+        try:
+            watched = _split(environment.get("WATCH_NAMESPACE", ""))
+            _check_namespaces(watched, "WATCH_NAMESPACE")
+            base = replace(cls(), **{"namespaces": watched, **defaults})
+        except ConfigurationError as error:
+            _Parser().error(str(error))
+        parser = _Parser(description="Run the operator.", allow_abbrev=False)
+        add_flags(parser, base)
+        return cls.from_arguments(parser.parse_args(argv))
+
+    @classmethod
+    def add_arguments(
+        cls,
+        parser: argparse.ArgumentParser,
+        *,
+        environment: Mapping[str, str] | None = None,
+        **defaults: Any,  # noqa: ANN401
+    ) -> None:
+        """Add the flags of a manager to a parser that has the project's own; see `from_arguments`.
+
+        ::
+
+            parser = argparse.ArgumentParser()
+            parser.add_argument("--registry")
+            ManagerOptions.add_arguments(parser, field_manager="site-operator")
+            arguments = parser.parse_args()
+            manager = Manager(ManagerOptions.from_arguments(arguments))
+
+        Args:
+            parser: Gets the flags, in groups.
+            environment: Default is the process's.
+            defaults: Values that the command line can override, by attribute name.
+
+        Raises:
+            ConfigurationError: A default, or WATCH_NAMESPACE, is not valid.
+        """
+        environment = os.environ if environment is None else environment
+        watched = _split(environment.get("WATCH_NAMESPACE", ""))
+        _check_namespaces(watched, "WATCH_NAMESPACE")
+        add_flags(parser, replace(cls(), **{"namespaces": watched, **defaults}))
+
+    @classmethod
+    def from_arguments(cls, arguments: argparse.Namespace) -> Self:
+        """Return the options of a command line that a parser with `add_arguments` has read.
+
+        Values that cannot work are explained by the parser, which ends the process with status 2.
+
+        Args:
+            arguments: What ``parser.parse_args()`` returned.
+
+        Raises:
+            ValueError: The parser was not given to `add_arguments`.
+        """
+        all_given = vars(arguments)
+        if BASE not in all_given:
+            raise ValueError("from_arguments: call ManagerOptions.add_arguments(parser) before parser.parse_args()")
+        parser: argparse.ArgumentParser
+        base, parser = all_given[BASE]
+        given = {name: all_given[name] for name in cls.__dataclass_fields__ if name in all_given}
+        if "namespaces" in given:
+            given["namespaces"] = tuple(name for text in given["namespaces"] for name in _split(text))
+        try:
+            return cast("Self", replace(base, **given))
+        except ConfigurationError as error:
+            parser.error(str(error))
+
+
+def _check_namespaces(names: Sequence[str], source: str) -> None:
+    for name in names:
+        if not is_dns_label(name):
+            raise ConfigurationError(f"{source}: invalid namespace {name!r}: use a DNS label, as in team-a")
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Print the error in one line and exit with status 2."""
+        sys.stderr.write(f"error: {message}; --help lists the flags\n")
+        raise SystemExit(2)

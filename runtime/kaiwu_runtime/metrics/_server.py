@@ -1,0 +1,157 @@
+"""Serve /metrics: over https to callers whose token may get the path, or over http if configured."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from aiohttp import web
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+
+from kaiwu_runtime import _callback as callback
+from kaiwu_runtime._error_text import describe
+from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.metrics._token_authorizer import TokenAuthorizer, TooManyQuestionsError
+from kaiwu_runtime.serving._address import parse_address
+from kaiwu_runtime.serving._listener import Listener
+from kaiwu_runtime.serving._serving_certificate import ServingCertificate
+
+__all__ = ["Authorize", "MetricsServer", "TokenAuthorizer", "metrics_server"]
+
+logger = logging.getLogger("kaiwu_runtime.metrics.server")
+
+COMPLAIN_SECONDS = 60.0
+_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Authorize = Callable[[str, str], Awaitable[int]]
+"""From a bearer token and a path to an HTTP status: 200, 401 or 403."""
+
+
+class MetricsServer:
+    """Listens for scrapes.
+
+    Args:
+        registry: The metrics.
+        host: Empty for every interface.
+        port: 0 takes a free one.
+        certificate: For https; None serves plain http.
+        authorize: Called for every caller; None allows all callers.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        host: str,
+        port: int,
+        *,
+        certificate: ServingCertificate | None = None,
+        authorize: Authorize | None = None,
+    ) -> None:
+        self._registry = registry
+        self._host = host
+        self._listener = Listener(host, port, f"--metrics-bind-address {host}:{port}")
+        self._certificate = certificate
+        self._authorize = authorize
+        self._reloading: asyncio.Task[None] | None = None
+        self._complaint = ("", 0.0)
+
+    @property
+    def certificate(self) -> ServingCertificate | None:
+        """What is presented; None for plain http."""
+        return self._certificate
+
+    @property
+    def port(self) -> int:
+        """The port that is served, once started."""
+        return self._listener.port
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ConfigurationError: The address is taken or not allowed, or the certificate cannot be used.
+        """
+        context: ssl.SSLContext | None = None
+        if self._certificate is not None:
+            context = self._certificate.context()
+            self._reloading = asyncio.create_task(self._certificate.keep_current(), name="metrics certificate")
+        application = web.Application()
+        application.router.add_get("/metrics", self._answer)
+        try:
+            await self._listener.start(application, context=context)
+        except ConfigurationError:
+            await self.stop()
+            raise
+        logger.info(
+            "Serving metrics server", extra={"bindAddress": f"{self._host}:{self.port}", "secure": context is not None}
+        )
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._reloading is not None:
+            self._reloading.cancel()
+            self._reloading = None
+        await self._listener.stop()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        if self._authorize is not None:
+            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            if scheme.lower() != "bearer" or not token.strip():
+                return web.Response(status=401, text="Unauthorized\n", headers={"WWW-Authenticate": "Bearer"})
+            try:
+                status = await self._authorize(token.strip(), request.path)
+            except TooManyQuestionsError as error:
+                logger.debug("Cannot tell whether a caller may read the metrics", extra={"error": str(error)})
+                return web.Response(status=503, text="Try again later\n", headers={"Retry-After": "1"})
+            except Exception as error:  # noqa: BLE001 - the API server's, or that of an exec plugin
+                self._complain(describe(error))
+                return web.Response(status=500, text="Authorization failed\n")
+            if status != 200:
+                return web.Response(status=status, text="Unauthorized\n" if status == 401 else "Forbidden\n")
+        body = generate_latest(self._registry) + _of_the_process()
+        return web.Response(body=body, headers={"Content-Type": _CONTENT_TYPE})
+
+    def _complain(self, message: str) -> None:
+        """Log a failure of the API server, the same failure only once in a while, because each scrape may cause it."""
+        now = time.monotonic()
+        if message != self._complaint[0] or now - self._complaint[1] >= COMPLAIN_SECONDS:
+            logger.warning("Cannot tell whether a caller may read the metrics", extra={"error": message})
+            self._complaint = (message, now)
+
+
+def _of_the_process() -> bytes:
+    """Return what is in prometheus_client's own registry: the process's metrics, and those a project defines."""
+    try:
+        return callback.call(generate_latest, REGISTRY)
+    except Exception:
+        # A project's collector; the manager's metrics are needed all the more.
+        logger.exception("A collector of metrics failed")
+        return b""
+
+
+def metrics_server(
+    address: str, registry: CollectorRegistry, client: Client, *, secure: bool = True, folder: Path | None = None
+) -> MetricsServer:
+    """Return the server of a manager's metrics.
+
+    Args:
+        address: ``host:port`` to listen on.
+        registry: The metrics.
+        client: Asked about callers.
+        secure: Serve https, to callers whose token may get the path; False: http, without authentication.
+        folder: Folder of tls.crt and tls.key; None: a self-signed certificate.
+
+    Raises:
+        ConfigurationError: The address is not valid.
+    """
+    host, port = parse_address(address, "--metrics-bind-address")
+    if not secure:
+        return MetricsServer(registry, host, port)
+    return MetricsServer(
+        registry, host, port, certificate=ServingCertificate(folder), authorize=TokenAuthorizer(client)
+    )

@@ -1,0 +1,272 @@
+"""One HTTP/1.1 connection, which sends one request at a time and reads its response.
+
+Framing is llhttp's (through httptools). A general HTTP client costs twice the CPU of the whole request, and a client of
+an API server must not use its further features: cookies, redirects and compression.
+
+See https://www.rfc-editor.org/rfc/rfc9112
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import cast
+
+import httptools
+
+from kaiwu_runtime._error_text import reason
+
+HIGH_WATER = 1 << 20
+"""Bytes of a streamed answer that wait for their reader before the server is made to wait."""
+
+_UNTIL_CLOSED = frozenset({b"content-length", b"transfer-encoding"})
+
+
+class BrokenConnectionError(Exception):
+    """A connection that was established ended before the answer was complete."""
+
+
+class Response:
+    """The head of an answer.
+
+    Attributes:
+        status: HTTP status code.
+        headers: Names in lower case, with their values.
+    """
+
+    __slots__ = ("headers", "status")
+
+    def __init__(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        self.status = status
+        self.headers = headers
+
+    def header(self, name: bytes) -> str | None:
+        """Return a header's first value, or None."""
+        return next((value.decode("latin-1") for key, value in self.headers if key == name), None)
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one connection."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._loop = asyncio.get_running_loop()
+        self.lost = self._loop.create_future()
+        self._transport: asyncio.Transport | None = None
+        self._parser: httptools.HttpResponseParser
+        self._waiter: asyncio.Future[None] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+        self._error: BrokenConnectionError | TimeoutError | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._chunks: list[bytes] = []
+        self._waiting_bytes = 0
+        self._paused = False
+        self._response: Response | None = None
+        self._busy = False
+        self._complete = False
+        self._streaming = False
+        self._keep = True
+
+    @property
+    def reusable(self) -> bool:
+        """Whether another request can follow: nothing is in progress and the server keeps the connection."""
+        return not self.closed and not self._busy and self._keep and self._error is None
+
+    @property
+    def streaming(self) -> bool:
+        """Whether the answer in progress is a stream, a watch for instance."""
+        return self._busy and self._streaming
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether it was silent for longer than a request may wait."""
+        return isinstance(self._error, TimeoutError)
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """What the bytes go through."""
+        if self._transport is None:
+            raise BrokenConnectionError("the connection is not established")
+        return self._transport
+
+    @transport.setter
+    def transport(self, value: asyncio.Transport) -> None:
+        """Go on through another transport: TLS over this one, once a proxy has connected."""
+        self._transport = value
+
+    async def begin(self, request: bytes, seconds: float, *, streaming: bool = True) -> Response:
+        """Send a request and return the head of the answer; its body comes from `chunks`, or from `body`.
+
+        Args:
+            request: Head and body.
+            seconds: How long it may take.
+            streaming: False returns only when the body is complete, which saves waking up for its parts.
+
+        Raises:
+            BrokenConnectionError: The connection ended, or the response is not valid HTTP.
+            TimeoutError: It took too long.
+        """
+        self._busy, self._complete, self._streaming = True, False, streaming
+        self._response = None
+        self.transport.write(request)
+        while self._response is None or not (streaming or self._complete):
+            await self._wait(seconds)
+        return self._response
+
+    def body(self) -> bytes:
+        """Return the body of an answer that was not streamed, and be ready for the next request."""
+        self._busy = False
+        return self._taken()
+
+    async def chunks(self, idle_timeout: float) -> AsyncGenerator[bytes, None]:
+        """Yield the body as it comes.
+
+        Args:
+            idle_timeout: Seconds without a byte after which the connection counts as dead.
+
+        Raises:
+            BrokenConnectionError: It ended before the body did.
+            TimeoutError: Nothing came for too long.
+        """
+        while True:
+            while self._chunks:
+                chunk = self._taken()
+                if self._paused:
+                    self._paused = False
+                    self.transport.resume_reading()
+                yield chunk
+            if self._complete:
+                self._busy = False
+                return
+            await self._wait(idle_timeout)
+
+    def abort(self) -> None:
+        """End the connection at once."""
+        self.closed = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.Transport", transport)
+        # Not before: a connection that was never made is never closed, so the parser would not be freed.
+        self._parser = httptools.HttpResponseParser(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; anything between two answers is an error."""
+        if not self._busy or self._complete:
+            self._fail("the server sent data without a request")
+            return
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            self._fail(f"not an HTTP response: {error}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wake up the waiting request."""
+        self.closed = True
+        if not self.lost.done():
+            self.lost.set_result(None)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        del self._parser  # which holds this connection: without the circle both are freed at once
+        if not self._busy or self._complete:
+            return
+        # An answer without a length ends with its connection.
+        framed = any(name in _UNTIL_CLOSED for name, _ in self._headers)
+        if exc is None and self._response is not None and not framed:
+            self._complete, self._keep = True, False
+            self._wake()
+            return
+        self._error = BrokenConnectionError("the server closed the connection" if exc is None else reason(exc))
+        self._wake()
+
+    # httptools' side
+
+    def on_message_begin(self) -> None:
+        """Start a head."""
+        self._headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header."""
+        self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Keep the head, unless it is an interim answer."""
+        status = self._parser.get_status_code()
+        if status >= 200:
+            self._response = Response(status, self._headers)
+            if self._streaming:
+                self._wake()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of the body, and make the server wait if it is not read."""
+        self._chunks.append(body)
+        if self._streaming:
+            self._waiting_bytes += len(body)
+            if self._waiting_bytes > HIGH_WATER and not self._paused:
+                self._paused = True
+                self.transport.pause_reading()
+            self._wake()
+
+    def on_message_complete(self) -> None:
+        """End the answer."""
+        if self._response is None:
+            return  # an interim one
+        self._complete = True
+        self._keep = self._parser.should_keep_alive()
+        self._wake()
+
+    def _taken(self) -> bytes:
+        chunks, self._chunks = self._chunks, []
+        self._waiting_bytes = 0
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _wait(self, seconds: float) -> None:
+        self._raise()
+        self._waiter = self._loop.create_future()
+        self._deadline = self._loop.time() + seconds
+        if self._timer is None or self._timer.when() > self._deadline:
+            self._arm()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+        # What came before the end still counts: it is yielded first.
+        if not self._chunks:
+            self._raise()
+
+    def _raise(self) -> None:
+        """Raise the error there is; a copy, or its traceback would hold this connection and this connection it."""
+        if self._error is not None:
+            raise type(self._error)(*self._error.args)
+
+    def _arm(self) -> None:
+        """Set the timer, which stays set when the wait is over: a new one for each wait would cost as much again."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._deadline, self._expire)
+
+    def _expire(self) -> None:
+        self._timer = None
+        if self._waiter is None:
+            return
+        if self._loop.time() < self._deadline:
+            self._arm()
+            return
+        self._error = TimeoutError("timed out")
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _fail(self, reason: str) -> None:
+        if self._error is None:
+            self._error = BrokenConnectionError(reason)
+        self._wake()
+        self.abort()

@@ -1,0 +1,92 @@
+"""The pool of connections to one API server: opened on demand, and kept while they work."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+from kaiwu_runtime.config._route import Route
+from kaiwu_runtime.rest._connection import Connection
+from kaiwu_runtime.rest._dialing import Dialer
+
+KEEPALIVE_SECONDS = 75.0
+"""How long an unused connection is kept: less than the API server's 90 s, so that it is never the one to close."""
+
+
+class ConnectionPool:
+    """Idle connections; the most recently used one is used first.
+
+    Args:
+        route: The route to the server.
+        context: TLS for an https server.
+    """
+
+    def __init__(self, route: Route, context: ssl.SSLContext | None) -> None:
+        self._dialer = Dialer(route)
+        self._context = context
+        self._idle: list[tuple[Connection, float]] = []
+        self._all: set[Connection] = set()
+        self._outdated: set[Connection] = set()
+
+    async def acquire(self) -> Connection:
+        """Return a connection that is ready for a request.
+
+        Raises:
+            OSError: None could be made.
+            ProxyError: The proxy refused.
+        """
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            connection, since = self._idle.pop()
+            if connection.reusable and now - since < KEEPALIVE_SECONDS:
+                return connection
+            self._drop(connection)
+        context = self._context
+        connection = await self._dialer.connect(context)
+        self._all.add(connection)
+        if context is not self._context:
+            self._outdated.add(connection)  # the certificates changed while it was made
+        return connection
+
+    def release(self, connection: Connection) -> None:
+        """Take a connection back; one that is in the middle of something is closed."""
+        if connection.reusable and connection not in self._outdated:
+            self._idle.append((connection, asyncio.get_running_loop().time()))
+            return
+        if connection.timed_out:
+            # What swallowed its packets, a NAT gateway that forgot it for instance, does so to others of its age: one
+            # request after the other would wait as long to find out.
+            self._drop_idle()
+        self._drop(connection)
+
+    def use(self, context: ssl.SSLContext | None) -> None:
+        """Make new connections with another context, and finish those there are with their present request.
+
+        A watch would go on for minutes with what is no longer valid: it is ended, and resumed on a new connection.
+        """
+        self._context = context
+        self._drop_idle()
+        self._outdated = set(self._all)
+        for connection in self._all:
+            if connection.streaming:
+                connection.abort()
+
+    async def close(self) -> None:
+        """End every connection."""
+        closing = list(self._all)
+        for connection in closing:
+            self._drop(connection)
+        self._idle.clear()
+        # A second is ample for loopback and TLS alike; a peer that is gone must not hold up the end.
+        if closing:
+            await asyncio.wait([connection.lost for connection in closing], timeout=1.0)
+
+    def _drop_idle(self) -> None:
+        for connection, _ in self._idle:
+            self._drop(connection)
+        self._idle.clear()
+
+    def _drop(self, connection: Connection) -> None:
+        self._all.discard(connection)
+        self._outdated.discard(connection)
+        connection.abort()

@@ -1,0 +1,45 @@
+"""One page of a list, with its items as bytes.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-large-results-sets-in-chunks
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from kaiwu_runtime.rest._deep_json import elements, members
+
+PAGE_SIZE = 500
+"""Objects per page, as in kubectl."""
+
+
+class PageMetadata(msgspec.Struct, rename={"continue_": "continue", "resource_version": "resourceVersion"}):
+    """The metadata of a list."""
+
+    resource_version: str = ""
+    continue_: str = ""
+
+
+class Page(msgspec.Struct):
+    """One page of a list; the items are kept as bytes."""
+
+    metadata: PageMetadata
+    items: list[msgspec.Raw] | None = None
+
+
+_page = msgspec.json.Decoder(Page)
+_metadata = msgspec.json.Decoder(PageMetadata)
+
+
+def decode_page(answer: bytes) -> Page:
+    """Return the page that the API server answered with, however deep its objects are nested.
+
+    Raises:
+        msgspec.MsgspecError: It is not a list of objects.
+    """
+    try:
+        return _page.decode(answer)
+    except RecursionError:
+        parts = members(answer)
+        items = [msgspec.Raw(item) for item in elements(parts.get("items", b"null"))]
+        return Page(_metadata.decode(parts.get("metadata", b"{}")), items)

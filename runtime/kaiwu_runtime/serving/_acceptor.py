@@ -1,0 +1,279 @@
+"""Accept the connections of one port, with limits on their number and on the time they wait for the peer.
+
+aiohttp closes a connection that is idle between two requests. This module adds what aiohttp has no setting for: a limit
+of connections, a time limit for TLS handshake and request head, and the closing of idle connections in favour of new
+peers. The limits bound the resources that an unauthenticated peer can use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from socket import socket as Socket  # noqa: N812 - a class
+from typing import cast
+
+from kaiwu_runtime._error_text import summary
+
+logger = logging.getLogger("kaiwu_runtime.serving.acceptor")
+
+GRACE_SECONDS = 0.5
+"""Minimum seconds before a connection without a request may be closed when the port is full."""
+
+FULL_POLL_SECONDS = 0.1
+_SWEEP_SECONDS = 1.0
+_TLS_SHUTDOWN_SECONDS = 2.0
+_EXHAUSTED_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """Limits of one port for its peers, which are not authenticated yet.
+
+    Attributes:
+        connections: Maximum number of connections; fewer where the process may open few files.
+        handshake: Seconds for the TLS handshake.
+        header: Seconds for the head of a request, from the connection or the first byte on.
+        body: Seconds between two pieces of the body of a request.
+        answer: Seconds for the answer to a request, its body included.
+        write: Seconds for the peer to read a response.
+        idle: Seconds between two requests.
+    """
+
+    connections: int = 128
+    handshake: float = 10.0
+    header: float = 10.0
+    body: float = 10.0
+    answer: float = 60.0
+    write: float = 30.0
+    idle: float = 90.0
+
+    def bounded_connections(self) -> int:
+        """Return the maximum number of connections that the process's limit of open files leaves for one port."""
+        try:
+            import resource  # noqa: PLC0415 - not on every platform
+        except ImportError:
+            return self.connections
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return self.connections if soft == resource.RLIM_INFINITY else max(8, min(self.connections, soft // 5))
+
+
+class Connection(asyncio.Protocol):
+    """Stands between a transport and the protocol that speaks HTTP, and knows for what the connection waits.
+
+    Args:
+        acceptor: Counts it.
+
+    Attributes:
+        busy: Whether a request is being answered.
+        served: Whether one was.
+        since: For how long the peer has been doing nothing, in the event loop's time.
+        deadline: When it has to have done something; None while a request is being answered.
+        task: Makes the transport, which includes the TLS handshake.
+    """
+
+    __slots__ = ("_acceptor", "_protocol", "_transport", "busy", "deadline", "served", "since", "task")
+
+    def __init__(self, acceptor: Acceptor) -> None:
+        now = acceptor.loop.time()
+        self._acceptor = acceptor
+        self._protocol: asyncio.Protocol | None = None
+        self._transport: asyncio.Transport | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.busy = False
+        self.served = False
+        self.since = now
+        self.deadline: float | None = None  # the handshake has its own
+
+    def begin(self) -> None:
+        """Note that a request is being answered."""
+        self.busy = True
+        self.deadline = None
+
+    def end(self) -> None:
+        """Note that it was answered, and what follows is for the peer to do."""
+        self.busy = False
+        self.served = True
+        self.since = self._acceptor.loop.time()
+        self.deadline = self.since + self._acceptor.limits.idle
+
+    def abort(self) -> None:
+        """Close the connection at once, whatever is still to be sent."""
+        self._acceptor.discard(self)
+        if self._transport is not None:
+            self._transport.abort()
+        elif self.task is not None:
+            self.task.cancel()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for a request."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass of it
+        self.deadline = self._acceptor.loop.time() + self._acceptor.limits.header
+        self._protocol = self._acceptor.make_protocol()
+        self._protocol.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Pass bytes on; the first after a response begin the next head."""
+        if self.served and not self.busy and self.deadline is not None:
+            header = self._acceptor.loop.time() + self._acceptor.limits.header
+            self.deadline = min(self.deadline, header)
+        if self._protocol is not None:
+            self._protocol.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """Pass it on."""
+        return None if self._protocol is None else self._protocol.eof_received()
+
+    def pause_writing(self) -> None:
+        """Pass it on."""
+        if self._protocol is not None:
+            self._protocol.pause_writing()
+
+    def resume_writing(self) -> None:
+        """Pass it on."""
+        if self._protocol is not None:
+            self._protocol.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Pass it on, and make room for another connection."""
+        self._acceptor.discard(self)
+        protocol, self._protocol, self._transport = self._protocol, None, None
+        if protocol is not None:
+            protocol.connection_lost(exc)
+
+
+class Acceptor:
+    """Accepts connections on listening sockets until it is closed.
+
+    Args:
+        sockets: They listen, and do not block.
+        make_protocol: Returns what speaks HTTP on a connection.
+        limits: For all sockets together.
+        context: For TLS; None for none.
+        name: For the log: which port this is.
+    """
+
+    def __init__(
+        self,
+        sockets: list[Socket],
+        make_protocol: Callable[[], asyncio.Protocol],
+        limits: ConnectionLimits,
+        *,
+        context: ssl.SSLContext | None,
+        name: str,
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.limits = limits
+        self.make_protocol = make_protocol
+        self._context = context
+        self._name = name
+        self._most = limits.bounded_connections()
+        self._sockets = sockets
+        self._connections: set[Connection] = set()
+        self._changed = asyncio.Event()
+        self._sweep: asyncio.TimerHandle | None = None
+        self._exhausted = False
+        self._tasks = [asyncio.create_task(self._accept(each), name=f"accept {name}") for each in sockets]
+
+    @property
+    def connections(self) -> int:
+        """The number of connections, those in the TLS handshake too."""
+        return len(self._connections)
+
+    async def close(self) -> None:
+        """Accept no more; connections that have none of their requests in progress stay until they are aborted."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for each in self._sockets:
+            each.close()
+
+    def abort(self) -> None:
+        """Close every connection at once."""
+        for connection in list(self._connections):
+            connection.abort()
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+
+    def discard(self, connection: Connection) -> None:
+        """Count a connection no longer."""
+        self._connections.discard(connection)
+        self._changed.set()
+
+    async def _accept(self, listening: Socket) -> None:
+        while True:
+            await self._room()
+            try:
+                accepted, _ = await self.loop.sock_accept(listening)
+            except OSError as error:
+                await self._failed(error)
+                continue
+            self._exhausted = False
+            connection = Connection(self)
+            self._connections.add(connection)
+            connection.task = asyncio.create_task(self._open(connection, accepted), name=f"open {self._name}")
+            if self._sweep is None:
+                self._sweep = self.loop.call_later(_SWEEP_SECONDS, self._close_overdue)
+
+    async def _open(self, connection: Connection, accepted: Socket) -> None:
+        """Make the transport; with TLS this takes as long as the handshake."""
+        secure = self._context is not None
+        try:
+            await self.loop.connect_accepted_socket(
+                lambda: connection,
+                accepted,
+                ssl=self._context,
+                ssl_handshake_timeout=self.limits.handshake if secure else None,
+                ssl_shutdown_timeout=_TLS_SHUTDOWN_SECONDS if secure else None,
+            )
+        except (OSError, ValueError) as error:  # a peer that speaks no TLS, an old one, or none in time
+            self.discard(connection)
+            logger.debug("A connection failed", extra={"port": self._name, "error": summary(error)})
+            # The frames hold the error and the error its frames, and with them 256 KiB of the TLS protocol's buffer,
+            # until the garbage collector comes.
+            error.__traceback__ = error.__context__ = None
+        except asyncio.CancelledError:
+            self.discard(connection)
+            raise
+        finally:
+            connection.task = None
+
+    async def _room(self) -> None:
+        """Wait until there is room for one more connection; those that do nothing make room."""
+        while len(self._connections) >= self._most:
+            self._changed.clear()
+            oldest = min(
+                (connection for connection in self._connections if not connection.busy),
+                key=lambda connection: (connection.served, connection.since),
+                default=None,
+            )
+            if oldest is not None and self.loop.time() - oldest.since >= GRACE_SECONDS:
+                logger.debug("The port is full; closed the oldest idle connection", extra={"port": self._name})
+                oldest.abort()
+                return
+            try:
+                async with asyncio.timeout(FULL_POLL_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+
+    async def _failed(self, error: OSError) -> None:
+        """Wait before the next try: mostly the process, or the machine, has no descriptor left."""
+        if not self._exhausted:
+            self._exhausted = True
+            reason = error.strerror or os.strerror(error.errno or 0)
+            logger.warning("Cannot accept connections", extra={"port": self._name, "error": reason})
+        await asyncio.sleep(_EXHAUSTED_SECONDS)
+
+    def _close_overdue(self) -> None:
+        now = self.loop.time()
+        for connection in list(self._connections):
+            if connection.deadline is not None and now >= connection.deadline:
+                logger.debug("Closed a connection that waited for its peer too long", extra={"port": self._name})
+                connection.abort()
+        again = bool(self._connections)
+        self._sweep = self.loop.call_later(_SWEEP_SECONDS, self._close_overdue) if again else None

@@ -1,0 +1,156 @@
+"""An HTTP server of a manager, used for probes, metrics and webhooks."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+
+from aiohttp import web
+
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.serving._acceptor import Acceptor, ConnectionLimits
+from kaiwu_runtime.serving._exchange import LINGER_SECONDS, ServerLog, bounded, omit_software
+
+_BACKLOG = 128
+_NO_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
+
+
+class Listener:
+    """Serves an application on an address.
+
+    Args:
+        host: Empty for every interface.
+        port: 0 takes a free one.
+        flags: How the command line says this address, for messages.
+        shutdown_timeout: Seconds that requests in progress get when it stops.
+        limits: Of its connections; default is :class:`ConnectionLimits`.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        flags: str,
+        *,
+        shutdown_timeout: float = 1.0,
+        limits: ConnectionLimits | None = None,
+    ) -> None:
+        self._host = host
+        self._port = port
+        self._flags = flags
+        self._shutdown_timeout = shutdown_timeout
+        self._limits = limits or ConnectionLimits()
+        self._runner: web.AppRunner | None = None
+        self._acceptor: Acceptor | None = None
+        self._served = port
+
+    @property
+    def started(self) -> bool:
+        """Whether it has been started and not been stopped."""
+        return self._runner is not None
+
+    @property
+    def port(self) -> int:
+        """The port that is served, once started."""
+        return self._served
+
+    @property
+    def connections(self) -> int:
+        """The number of connections at present."""
+        return self._acceptor.connections if self._acceptor is not None else 0
+
+    @property
+    def limits(self) -> ConnectionLimits:
+        """The limits of its connections."""
+        return self._limits
+
+    async def start(
+        self, application: web.Application, *, context: ssl.SSLContext | None = None, instead: str = "use another, or 0"
+    ) -> None:
+        """Listen.
+
+        Args:
+            application: Answers the requests.
+            context: For https; None serves plain http.
+            instead: The advice in the error message.
+
+        Raises:
+            ConfigurationError: The address is taken or not allowed.
+        """
+        application.middlewares.insert(0, bounded(self._limits))
+        application.on_response_prepare.append(omit_software)
+        self._runner = web.AppRunner(
+            application,
+            access_log=None,
+            logger=ServerLog(),
+            shutdown_timeout=self._shutdown_timeout,
+            keepalive_timeout=self._limits.idle,
+            lingering_time=LINGER_SECONDS,
+            auto_decompress=False,
+            handler_cancellation=True,  # a peer that has gone must not leave work behind
+        )
+        await self._runner.setup()
+        server = self._runner.server
+        assert server is not None  # noqa: S101 - for the type checker: it was set up
+        try:
+            sockets = await _listen(self._host, self._port)
+        except OSError as error:
+            await self.stop()
+            raise ConfigurationError(f"{self._flags}: {error.strerror or error}; {instead}") from error
+        self._served = int(sockets[0].getsockname()[1])
+        self._acceptor = Acceptor(sockets, server, self._limits, context=context, name=f"{self._host}:{self._served}")
+
+    async def stop(self) -> None:
+        """Stop listening; requests in progress are answered."""
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is not None:
+            await acceptor.close()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if acceptor is not None:
+            acceptor.abort()
+
+
+async def _listen(host: str, port: int) -> list[socket.socket]:
+    """Return sockets that listen on every address of a host, all on the same port.
+
+    Raises:
+        OSError: The host has no address, or the port is taken or not allowed.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            try:
+                sockets.append(_bound(family, kind, protocol, (address[0], port, *address[2:])))
+            except OSError as error:
+                if error.errno not in _NO_FAMILY or len(found) == 1:
+                    raise
+                continue  # for example no IPv6 in this pod
+            port = port or int(sockets[0].getsockname()[1])
+        if not sockets:
+            raise OSError(errno.EADDRNOTAVAIL, "no address of the host can be used")
+    except OSError:
+        for each in sockets:
+            each.close()
+        raise
+    return sockets
+
+
+def _bound(family: int, kind: int, protocol: int, address: tuple[object, ...]) -> socket.socket:
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setblocking(False)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 has a socket of its own
+        made.bind(address)
+        made.listen(_BACKLOG)
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -1,0 +1,130 @@
+"""/healthz and /readyz, with named checks as controller-runtime has them.
+
+Append a check's name for that one alone, ``?verbose`` for a line each, and ``?exclude=NAME`` (several times for several
+checks) to leave one out.
+
+See https://kubernetes.io/docs/reference/using-api/health-checks/
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from kaiwu_runtime import _callback as callback
+from kaiwu_runtime._error_text import summary
+from kaiwu_runtime._redaction import redact
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from kaiwu_runtime.serving._listener import Listener
+
+logger = logging.getLogger("kaiwu_runtime.serving.probes")
+
+Check = Callable[[], Awaitable[None] | None]
+"""A check, which fails by raising an exception; its message is shown. A plain function must not block."""
+
+
+class Probes:
+    """The checks of a process, and the server that answers the kubelet.
+
+    Args:
+        host: Empty for every interface.
+        port: 0 takes a free one.
+        served: Whether `start` listens; otherwise checks can be added but are never run.
+    """
+
+    def __init__(self, host: str = "", port: int = 0, *, served: bool = True) -> None:
+        self._host = host
+        self._port = port
+        self._served = served
+        self._listener: Listener | None = None
+        self._checks: dict[str, dict[str, Check]] = {"healthz": {"ping": _ping}, "readyz": {"ping": _ping}}
+
+    @property
+    def port(self) -> int:
+        """The port that is served, once started; 0 when none is."""
+        return self._port if self._listener is None else self._listener.port
+
+    def add_healthz_check(self, name: str, check: Check) -> None:
+        """Add a check of liveness: the process is restarted while it fails."""
+        self._checks["healthz"][name] = check
+
+    def add_readyz_check(self, name: str, check: Check) -> None:
+        """Add a check of readiness: no traffic arrives while it fails."""
+        self._checks["readyz"][name] = check
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ConfigurationError: The address is taken or not allowed.
+        """
+        if not self._served:
+            return
+        # Imported here: an HTTP server, for those who want one.
+        from aiohttp import web  # noqa: PLC0415
+
+        from kaiwu_runtime.serving._listener import Listener  # noqa: PLC0415
+
+        self._listener = Listener(self._host, self._port, f"--health-probe-bind-address {self._host}:{self._port}")
+        application = web.Application()
+        for probe in self._checks:
+            application.router.add_get(f"/{probe}", self._answer)
+            application.router.add_get(f"/{probe}/", self._answer)
+            application.router.add_get(f"/{probe}/{{name}}", self._answer)
+        await self._listener.start(application)
+        logger.info("Serving probes", extra={"address": f"{self._host}:{self.port}"})
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._listener is not None:
+            await self._listener.stop()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        from aiohttp import web  # noqa: PLC0415 - see start
+
+        probe = request.path.split("/")[1]
+        checks = self._checks[probe]
+        name = request.match_info.get("name", "")
+        excluded: set[str] = set()
+        if name:
+            if name not in checks:
+                return web.Response(status=404, text=f"no check {name!r}\n")
+            checks = {name: checks[name]}
+        else:
+            excluded = set(request.query.getall("exclude", ()))
+        lines: list[str] = []
+        failed: dict[str, str] = {}
+        for label, check in list(checks.items()):
+            if label in excluded:
+                lines.append(f"[+]{label} excluded: ok")
+                continue
+            reason = await _failure(check)
+            if reason:
+                failed[label] = reason
+            lines.append(f"[-]{label} failed: {reason}" if reason else f"[+]{label} ok")
+        if unknown := sorted(excluded - checks.keys()):
+            lines.append(f"warn: some checks cannot be excluded: no matches for {', '.join(map(repr, unknown))}")
+        if failed:
+            logger.info("A probe fails", extra={"probe": probe, "failed": failed})
+            return web.Response(status=500, text="\n".join([*lines, f"{probe} check failed", ""]))
+        verbose = "verbose" in request.query
+        return web.Response(text="\n".join([*lines, f"{probe} check passed", ""]) if verbose else "ok")
+
+
+async def _failure(check: Check) -> str:
+    """Return what is wrong; empty when nothing is."""
+    try:
+        outcome = callback.call(check)
+        if outcome is not None:
+            await callback.wait(outcome)
+    except Exception as error:  # noqa: BLE001 - whatever a check raises is its answer
+        return redact(summary(error))
+    return ""
+
+
+def _ping() -> None:
+    return None

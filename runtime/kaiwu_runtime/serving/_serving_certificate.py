@@ -1,0 +1,121 @@
+"""The certificate of an https server: from files that another program renews, or self-signed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+
+from kaiwu_runtime.config._tls import secret_path
+from kaiwu_runtime.errors import ConfigurationError
+
+logger = logging.getLogger("kaiwu_runtime.serving.serving_certificate")
+
+POLL_SECONDS = 10.0
+
+
+class ServingCertificate:
+    """A certificate and its key in one TLS context, current as long as `keep_current` runs.
+
+    Args:
+        folder: Holds ``tls.crt`` and ``tls.key``, as a mounted Secret does; None makes a self-signed certificate.
+        names: DNS names of the self-signed certificate.
+        poll: Seconds between two looks at the files.
+    """
+
+    def __init__(
+        self, folder: Path | None, *, names: tuple[str, ...] = ("localhost",), poll: float = POLL_SECONDS
+    ) -> None:
+        self._folder = folder
+        self._names = names
+        self._poll = poll
+        self._context: ssl.SSLContext | None = None
+        self._loaded: tuple[bytes, bytes] = (b"", b"")
+        self.on_read: Callable[[bool], None] = _unmeasured
+        """Called whenever files are read, or another certificate is given, with whether that worked."""
+
+    def context(self) -> ssl.SSLContext:
+        """Return the TLS context; new connections use what was loaded last.
+
+        Raises:
+            ConfigurationError: The files cannot be used.
+        """
+        if self._context is None:
+            self.use(*self._measured_read())
+        assert self._context is not None  # noqa: S101 - for the type checker
+        return self._context
+
+    def use(self, certificate: bytes, key: bytes) -> None:
+        """Present another certificate from the next connection on.
+
+        Args:
+            certificate: The chain, PEM.
+            key: Its private key, PEM.
+
+        Raises:
+            ConfigurationError: They cannot be used; what was presented before still is.
+        """
+        context = self._context
+        if context is None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+        try:
+            self._load(context, certificate, key)
+        except ConfigurationError:
+            self.on_read(False)
+            raise
+        self.on_read(True)
+        self._context = context
+
+    async def keep_current(self) -> None:
+        """Load the files again whenever they change; a pair that does not fit is logged, and the old one stays."""
+        while self._folder is not None:
+            await asyncio.sleep(self._poll)
+            try:
+                pair = self._measured_read()
+                if pair != self._loaded:
+                    self.use(*pair)
+                    logger.info("Loaded a new certificate", extra={"folder": str(self._folder)})
+            except ConfigurationError as error:
+                logger.warning("The new certificate cannot be used", extra={"error": str(error)})
+            except Exception:
+                # The server would go on with a certificate that expires.
+                logger.exception("Cannot check for a new certificate", extra={"folder": str(self._folder)})
+
+    def _measured_read(self) -> tuple[bytes, bytes]:
+        try:
+            pair = self._read()
+        except ConfigurationError:
+            self.on_read(False)
+            raise
+        if pair == self._loaded:
+            self.on_read(True)  # otherwise `use` says whether the pair is a good one
+        return pair
+
+    def _read(self) -> tuple[bytes, bytes]:
+        if self._folder is None:
+            # Imported here: only a server that was given no certificate needs it.
+            from kaiwu_runtime.serving._authority import self_signed  # noqa: PLC0415 - loads cryptography
+
+            return self_signed(self._names)
+        try:
+            return (self._folder / "tls.crt").read_bytes(), (self._folder / "tls.key").read_bytes()
+        except OSError as error:
+            raise ConfigurationError(f"{error.filename}: {error.strerror}; it must hold a PEM") from error
+
+    def _load(self, context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+        try:
+            with secret_path(certificate) as chain, secret_path(key) as private:
+                # First into one that is thrown away: a pair that does not fit leaves a context without a key.
+                for target in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
+                    target.load_cert_chain(chain, private, password=lambda: b"")
+        except (ssl.SSLError, OSError) as error:
+            where = f"{self._folder}: " if self._folder is not None else ""
+            raise ConfigurationError(f"{where}tls.crt and tls.key cannot be used: {error}") from error
+        self._loaded = (certificate, key)
+
+
+def _unmeasured(_: bool) -> None:
+    return None

@@ -1,0 +1,142 @@
+"""The resources that a fake API server serves, and their properties."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cache
+from types import ModuleType
+from typing import Any, NamedTuple
+from urllib.parse import unquote
+
+from lightkube.core.resource import api_info
+
+from kaiwu_runtime.api._identity import ResourceIdentity, identify
+
+_COUNTED = frozenset(
+    {
+        "CronJob",
+        "CustomResourceDefinition",
+        "DaemonSet",
+        "Deployment",
+        "Ingress",
+        "Job",
+        "NetworkPolicy",
+        "Pod",
+        "PodDisruptionBudget",
+        "ReplicaSet",
+        "ReplicationController",
+        "StatefulSet",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FakeKind:
+    """A resource and how the server treats it.
+
+    Attributes:
+        identity: Group, version, kind, plural and scope.
+        status: Whether the status is a subresource.
+        generation: Whether changes of the spec are counted.
+        custom: Whether it is a custom resource.
+    """
+
+    identity: ResourceIdentity
+    status: bool
+    generation: bool
+    custom: bool
+
+    @property
+    def resource(self) -> str:
+        """The resource as messages name it: ``deployments.apps``."""
+        identity = self.identity
+        return f"{identity.plural}.{identity.group}" if identity.group else identity.plural
+
+    @classmethod
+    def of(cls, kind: type[Any], *, status: bool | None = None, generation: bool | None = None) -> FakeKind:
+        """Return what is to be known of a type.
+
+        Args:
+            kind: A project's type or a lightkube kind.
+            status: Default is what the type declares.
+            generation: Default is what the API server does for the kind; always True for custom resources.
+
+        Raises:
+            TypeError: The type is not a Kubernetes resource.
+        """
+        # Here, for a program may use this package for lightkube's kinds alone, without pydantic.
+        from kaiwu_runtime.api._resource import resource_definition  # noqa: PLC0415
+
+        identity = identify(kind)
+        definition = resource_definition(kind)
+        custom = definition is not None or not kind.__module__.startswith("lightkube.resources")
+        declared = definition.status if definition is not None else hasattr(kind, "Status")
+        return cls(
+            identity=identity,
+            status=declared if status is None else status,
+            generation=(custom or identity.kind in _COUNTED) if generation is None else generation,
+            custom=custom,
+        )
+
+
+class Target(NamedTuple):
+    """What a request path names.
+
+    Attributes:
+        group: API group; empty for the core group.
+        version: API version.
+        namespace: Empty for all, or for a cluster-scoped resource.
+        plural: The resource.
+        name: Empty for the collection.
+        subresource: Empty for the object itself.
+    """
+
+    group: str
+    version: str
+    namespace: str
+    plural: str
+    name: str
+    subresource: str
+
+
+def parse_path(path: str) -> Target | None:
+    """Return what a request path names, or None when it names no resource.
+
+    See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
+    """
+    parts = [unquote(part) for part in path.strip("/").split("/")]
+    if parts[0] == "api" and len(parts) >= 3:
+        group, version, rest = "", parts[1], parts[2:]
+    elif parts[0] == "apis" and len(parts) >= 4:
+        group, version, rest = parts[1], parts[2], parts[3:]
+    else:
+        return None
+    namespace = ""
+    if rest[0] == "namespaces" and len(rest) >= 3 and rest[2] not in {"status", "finalize"}:
+        namespace, rest = rest[1], rest[2:]
+    if len(rest) > 3:
+        return None
+    plural, name, subresource = (*rest, "", "")[:3]
+    return Target(group, version, namespace, plural, name, subresource)
+
+
+@cache
+def built_in(group: str, version: str, plural: str) -> FakeKind | None:
+    """Return one of Kubernetes' own kinds, or None when there is none of that name."""
+    module = _module(group, version)
+    for kind in vars(module).values() if module is not None else ():
+        # Subresources are classes too, with the identity of their object.
+        if isinstance(kind, type) and hasattr(kind, "_api_info") and api_info(kind).parent is None:
+            found = FakeKind.of(kind)
+            if (found.identity.group, found.identity.version, found.identity.plural) == (group, version, plural):
+                return found
+    return None
+
+
+def _module(group: str, version: str) -> ModuleType | None:
+    name = (group or "core").removesuffix(".k8s.io").replace(".", "_").replace("-", "_")
+    try:
+        return importlib.import_module(f"lightkube.resources.{name}_{version}")
+    except ImportError:
+        return None

@@ -1,0 +1,155 @@
+"""The objects of a fake API server with their history, from which lists and watches are answered.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.testing._kinds import FakeKind
+
+COMPACT = (",", ":")
+"""Separators of JSON as the API server writes it: the cache looks for some members in the bytes."""
+
+FIRST_VERSION = 1000
+"""The first version; a large number, so that a test does not confuse versions with counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One write.
+
+    Attributes:
+        version: The resourceVersion it made.
+        kind: What was written.
+        before: The object before; None when it is new.
+        after: The object after; None when it is gone. Neither is there in a bookmark.
+    """
+
+    version: int
+    kind: FakeKind
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+@dataclass(slots=True, eq=False)
+class Watcher:
+    """One open watch.
+
+    Attributes:
+        kind: What it watches.
+        changes: What it has not been told yet; None ends it, an exception breaks it.
+    """
+
+    kind: FakeKind
+    changes: asyncio.Queue[Change | Exception | None] = field(default_factory=asyncio.Queue)
+
+
+class Storage:
+    """Store every object and its history since the last compaction."""
+
+    def __init__(self) -> None:
+        self._objects: dict[FakeKind, dict[ObjectKey, dict[str, Any]]] = {}
+        self._history: list[Change] = []
+        self._snapshots: list[tuple[int, list[dict[str, Any]]]] = []
+        self._compacted = 0
+        self.version = FIRST_VERSION
+        self.watchers: list[Watcher] = []
+
+    def get(self, kind: FakeKind, key: ObjectKey) -> dict[str, Any] | None:
+        """Return a copy of an object, or None."""
+        found = self._objects.get(kind, {}).get(key)
+        return deepcopy(found) if found is not None else None
+
+    def objects(self, kind: FakeKind, namespace: str) -> list[dict[str, Any]]:
+        """Return the objects of a namespace, empty for all, by namespace and name; not to be changed."""
+        objects = self._objects.get(kind, {})
+        return [objects[key] for key in sorted(objects) if not namespace or key.namespace == namespace]
+
+    def put(self, kind: FakeKind, key: ObjectKey, obj: dict[str, Any]) -> dict[str, Any]:
+        """Store an object with a new resourceVersion, and return a copy of it."""
+        stored = deepcopy(obj)
+        before = self._objects.get(kind, {}).get(key)
+        self.version += 1
+        stored["metadata"]["resourceVersion"] = str(self.version)
+        self._objects.setdefault(kind, {})[key] = stored
+        self._tell(Change(self.version, kind, before, stored))
+        return deepcopy(stored)
+
+    def remove(self, kind: FakeKind, key: ObjectKey) -> None:
+        """Remove an object; watches are told of the state it was stored in, with the version of the removal."""
+        gone = self._objects[kind].pop(key)
+        self.version += 1
+        self._tell(Change(self.version, kind, gone, None))
+
+    def remember(self, objects: list[dict[str, Any]]) -> int:
+        """Keep a list that is read page by page, and return its number."""
+        self._snapshots.append((self.version, objects))
+        return len(self._snapshots) - 1
+
+    def recall(self, number: int) -> tuple[int, list[dict[str, Any]]] | None:
+        """Return the version and the objects of a list that was kept, or None when it was compacted."""
+        found = self._snapshots[number] if 0 <= number < len(self._snapshots) else None
+        return found if found is not None and found[0] >= self._compacted else None
+
+    def compact(self) -> None:
+        """Forget the history: watches from now on need this version or a newer one, and lists cannot be continued."""
+        self._history.clear()
+        self._compacted = self.version
+
+    def open(self, kind: FakeKind, version: str) -> Watcher | None:
+        """Begin a watch after a version, or return None when that is too old.
+
+        Args:
+            kind: What to watch.
+            version: Empty or ``0`` to be told of every object there is first.
+        """
+        watcher = Watcher(kind)
+        if version in {"", "0"}:
+            for obj in self.objects(kind, ""):
+                watcher.changes.put_nowait(Change(int(obj["metadata"]["resourceVersion"]), kind, None, obj))
+        elif int(version) < max(self._compacted, FIRST_VERSION):
+            return None
+        else:
+            for change in self._history:
+                if change.version > int(version) and change.kind == kind:
+                    watcher.changes.put_nowait(change)
+        self.watchers.append(watcher)
+        return watcher
+
+    def bookmark(self, kind: FakeKind | None) -> None:
+        """Send a bookmark to the open watches of a kind; None for all."""
+        for watcher in self.watchers:
+            if kind is None or watcher.kind == kind:
+                watcher.changes.put_nowait(Change(self.version, watcher.kind, None, None))
+
+    def _tell(self, change: Change) -> None:
+        self._history.append(change)
+        for watcher in self.watchers:
+            if watcher.kind == change.kind:
+                watcher.changes.put_nowait(change)
+
+
+Selects = Callable[[dict[str, Any]], bool]
+
+
+def watch_event(change: Change, selects: Selects) -> bytes | None:
+    """Return a change as a watch with selectors sees it, or None when it does not see it.
+
+    An object that begins to match was added, and one that ceases to was deleted.
+    """
+    was = change.before is not None and selects(change.before)
+    now = change.after is not None and selects(change.after)
+    if now:
+        return json.dumps({"type": "MODIFIED" if was else "ADDED", "object": change.after}, separators=COMPACT).encode()
+    if was and change.before is not None:
+        gone = {**change.before, "metadata": {**change.before["metadata"], "resourceVersion": str(change.version)}}
+        return json.dumps({"type": "DELETED", "object": gone}, separators=COMPACT).encode()
+    return None

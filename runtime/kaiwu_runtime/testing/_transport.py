@@ -1,0 +1,317 @@
+"""An API server in memory behind the :class:`~kaiwu_runtime.client.Transport` protocol.
+
+It supports the following, and its tests compare it with a real API server:
+
+- create (with generateName), get, list (label selectors, ``metadata.name`` and ``metadata.namespace``, pages), delete
+  (preconditions, finalizers), merge patch, JSON patch, server-side apply, dry run, and the status subresource;
+- uid, resourceVersion, creationTimestamp, generation and managedFields; a write that changes nothing makes no version;
+- metadata-only gets, lists and watches;
+- watches from a version, with ADDED, MODIFIED, DELETED, BOOKMARK, and 410 after `FakeTransport.compact`.
+
+Server-side apply has no schema here. Lists are atomic, but for these, which are merged by key: ``containers``,
+``initContainers``, ``ephemeralContainers``, ``env``, ``volumes``, ``imagePullSecrets`` and ``webhooks`` by ``name``,
+``volumeMounts`` by ``mountPath``, ``ports`` by ``containerPort`` or ``port`` with ``protocol``, ``conditions`` by
+``type``, ``metadata.ownerReferences`` by ``uid``; ``metadata.finalizers`` is a set. ``selector`` and ``nodeSelector``
+are atomic maps. A custom resource behaves so when its schema has the list type ``map`` for such a list.
+
+It does not support: schemas, defaults, pruning, admission, RBAC; controllers, so there is no garbage collection and
+pods never run; strategic merge patch, PUT, deletecollection, scale, conversion between versions. Namespaces need not
+exist, and their deletion deletes nothing; a list is always of the newest version, and a watch cannot begin with one
+(sendInitialEvents); a write to ``status`` ignores metadata. For these use `kaiwu_runtime.envtest`.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from kaiwu_runtime.api._identity import ObjectKey, identify
+from kaiwu_runtime.client._codec import encode
+from kaiwu_runtime.errors import WatchInterruptedError
+from kaiwu_runtime.rest._transport import JSON
+from kaiwu_runtime.testing._faults import FakeRequest, Faults, Hook, Verb
+from kaiwu_runtime.testing._kinds import FakeKind, Target, built_in, parse_path
+from kaiwu_runtime.testing._partial import accepted, partial_line
+from kaiwu_runtime.testing._patches import PatchError, json_patch, merge_patch
+from kaiwu_runtime.testing._reads import list_page, selection
+from kaiwu_runtime.testing._refusals import not_found, not_served, refusal
+from kaiwu_runtime.testing._rules import WriteOptions
+from kaiwu_runtime.testing._storage import COMPACT, Storage, watch_event
+from kaiwu_runtime.testing._validation import check_options
+from kaiwu_runtime.testing._writes import Writer
+
+_APPLY = "application/apply-patch+yaml"
+_OPTIONS = {"create": "CreateOptions", "patch": "PatchOptions", "apply": "PatchOptions"}
+_VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
+
+
+class FakeTransport:
+    """An API server in memory; ``Client(FakeTransport(MyKind))`` is a client of it.
+
+    Kubernetes' own kinds are served without being named.
+
+    Args:
+        kinds: Types decorated with ``resource``, generic lightkube kinds, or :class:`FakeKind` for one that differs.
+        objects: What there is at the start, as objects of any kind that a client can write: stored as they are, status
+            and system fields included, without a request.
+        wall: The time of day, with a time zone, for creationTimestamp and the like.
+
+    Attributes:
+        requests: Every request so far, those that failed included.
+        fence: Called before each write, as a manager's leader election has it; what it raises is raised.
+
+    Raises:
+        InvalidError: The API server would not have stored one of the objects.
+        AlreadyExistsError: Two of them have the same kind, namespace and name.
+        TypeError: One of them is not an object of a Kubernetes kind.
+    """
+
+    def __init__(
+        self,
+        *kinds: type[Any] | FakeKind,
+        objects: Iterable[object] = (),
+        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._kinds: dict[tuple[str, str, str], FakeKind] = {}
+        self._storage = Storage()
+        self._writer = Writer(self._storage, wall)
+        self._faults = Faults()
+        self.requests: list[FakeRequest] = []
+        self.fence: Callable[[], None] | None = None
+        for kind in kinds:
+            known = kind if isinstance(kind, FakeKind) else FakeKind.of(kind)
+            identity = known.identity
+            self._kinds[identity.group, identity.version, identity.plural] = known
+        for obj in objects:
+            self._writer.seed(self._served(type(obj)), json.loads(encode(obj)))
+
+    def _served(self, kind: type[Any]) -> FakeKind:
+        """Return what is known of the type of an object that is there at the start; it is served from then on."""
+        known = FakeKind.of(kind)
+        identity = known.identity
+        return self._kinds.setdefault((identity.group, identity.version, identity.plural), known)
+
+    def fail(
+        self,
+        verb: Verb,
+        kind: type[Any] | None,
+        error: Exception | int,
+        times: int = 1,
+        *,
+        stored: bool = False,
+    ) -> None:
+        """Let the next requests fail.
+
+        Args:
+            verb: ``get``, ``list``, ``watch``, ``create``, ``patch`` (an apply too), ``apply``, ``delete`` or ``*``.
+            kind: Requests for this kind; None for any.
+            error: What the client raises: an exception, or the HTTP status of a refusal.
+            times: How many requests fail.
+            stored: Let them take effect first: only the response is lost.
+
+        Raises:
+            ValueError: There is no such verb, or `times` is less than 1.
+        """
+        raised = refusal(error) if isinstance(error, int) else error
+        self._faults.fail(verb, identify(kind) if kind is not None else None, raised, times, stored=stored)
+
+    def before(self, verb: Verb, kind: type[Any] | None, function: Hook) -> None:
+        """Call a function before every such request is processed.
+
+        Args:
+            verb: See `fail`.
+            kind: See `fail`.
+            function: Gets the request; may be async, and may send requests itself, which it is not called for.
+                An exception is what the client raises.
+
+        Raises:
+            ValueError: There is no such verb.
+        """
+        self._faults.before(verb, identify(kind) if kind is not None else None, function)
+
+    def compact(self) -> None:
+        """Forget the history, as etcd does: older watches and lists that go on are answered with 410."""
+        self._storage.compact()
+
+    def bookmark(self, kind: type[Any] | None = None) -> None:
+        """Send a bookmark to the open watches of a kind; None for all."""
+        self._storage.bookmark(self._kind_of(kind))
+
+    def end_watches(self, kind: type[Any] | None = None, error: Exception | None = None) -> None:
+        """End the open watches of a kind.
+
+        Args:
+            kind: None for all.
+            error: What they raise, for example an APIConnectionError; None ends them as the server does.
+        """
+        wanted = self._kind_of(kind)
+        for watcher in self._storage.watchers:
+            if wanted is None or watcher.kind == wanted:
+                watcher.changes.put_nowait(error)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "application/json",
+        accept: str = JSON,
+    ) -> bytes:
+        """Answer a request; see :class:`~kaiwu_runtime.client.Transport`."""
+        await asyncio.sleep(0)  # other tasks go on meanwhile, as with a server
+        kind, target = self._resolve(path)
+        if self.fence is not None and method != "GET":
+            self.fence()
+        verb = _VERBS.get(method, method)
+        if method == "GET":
+            verb = "get" if target.name else "list"
+        elif content_type == _APPLY:
+            verb = "apply"
+        request = await self._received(verb, kind, target, body or b"")
+        if error := self._faults.next_failure(request, stored=False):
+            raise error
+        answer = json.dumps(
+            accepted(self._answer(kind, request, params or {}, content_type), accept), separators=COMPACT
+        ).encode()
+        if error := self._faults.next_failure(request, stored=True):
+            raise error
+        return answer
+
+    async def stream(
+        self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.Transport`."""
+        await asyncio.sleep(0)
+        kind, target = self._resolve(path)
+        request = await self._received("watch", kind, target, b"")
+        if error := self._faults.next_failure(request, stored=False):
+            raise error
+        _refuse_streaming_list(params)
+        selects = selection(target.namespace, params)
+        watcher = self._storage.open(kind, params.get("resourceVersion", ""))
+        if watcher is None:
+            expired = refusal(410, f"too old resource version: {params['resourceVersion']}")
+            status = {"kind": "Status", "code": 410, "reason": "Expired", "message": str(expired)}
+            yield json.dumps({"type": "ERROR", "object": status}).encode()
+            return
+        bookmarks = params.get("allowWatchBookmarks", "") in {"1", "true"}
+        seconds = float(params.get("timeoutSeconds") or "inf")
+        try:
+            deadline = asyncio.get_running_loop().time() + min(seconds, idle_timeout)
+            while True:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        change = await watcher.changes.get()
+                except TimeoutError:
+                    if idle_timeout < seconds:
+                        raise WatchInterruptedError(f"watch of {path}: timed out") from None
+                    if bookmarks:
+                        yield _bookmark(kind, self._storage.version)
+                    return
+                if change is None:
+                    return
+                if isinstance(change, Exception):
+                    raise change
+                if change.before is change.after:  # None
+                    line = _bookmark(kind, change.version) if bookmarks else None
+                else:
+                    line = watch_event(change, selects)
+                if line is not None:
+                    yield line if accept == JSON else partial_line(line)
+        finally:
+            self._storage.watchers.remove(watcher)
+
+    async def close(self) -> None:
+        """End every watch; the objects stay, for another client."""
+        self.end_watches()
+
+    def _kind_of(self, kind: type[Any] | None) -> FakeKind | None:
+        return self._resolve(identify(kind).path())[0] if kind is not None else None
+
+    def _resolve(self, path: str) -> tuple[FakeKind, Target]:
+        target = parse_path(path)
+        if target is not None:
+            key = (target.group, target.version, target.plural)
+            kind = self._kinds.get(key) or built_in(*key)
+            if kind is not None and (kind.identity.namespaced or not target.namespace):
+                return kind, target
+        raise not_served(f"{path}; a kind of your own has to be given to FakeTransport(...)")
+
+    async def _received(self, verb: str, kind: FakeKind, target: Target, body: bytes) -> FakeRequest:
+        request = FakeRequest(verb, kind.identity, target.namespace, target.name, target.subresource, body)
+        self.requests.append(request)
+        await self._faults.run_hooks(request)
+        return request
+
+    def _answer(
+        self, kind: FakeKind, request: FakeRequest, params: Mapping[str, str], content_type: str
+    ) -> dict[str, Any]:
+        if request.subresource and not (request.subresource == "status" and kind.status):
+            raise not_found(kind, request.name) if kind.custom else not_served(request.subresource, "NotFound")
+        if request.verb in _OPTIONS:
+            check_options(_OPTIONS[request.verb], params, apply=request.verb == "apply")
+        key = ObjectKey(request.namespace, request.name)
+        options = WriteOptions(
+            manager=params.get("fieldManager") or "kaiwu-runtime",  # by its User-Agent
+            dry_run=params.get("dryRun") == "All",
+            subresource=request.subresource,
+            force=params.get("force") == "true",
+        )
+        sent = json.loads(request.body or b"{}")
+        match request.verb, bool(request.name):
+            case "list", False:
+                return list_page(self._storage, kind, request.namespace, params)
+            case "create", False:
+                return self._writer.create(kind, request.namespace, sent, options)
+            case "get", True:
+                found = self._storage.get(kind, key)
+                if found is None:
+                    raise not_found(kind, request.name)
+                return found
+            case "apply", True:
+                return self._writer.apply(kind, key, sent, options)
+            case "patch", True:
+                return self._writer.update(kind, key, _patch(content_type, sent), options)
+            case "delete", True:
+                return self._writer.delete(kind, key, sent)
+        what = "an object" if request.name else "a collection"
+        raise refusal(405, f"the fake API server does no {request.verb} of {what}")
+
+
+def _patch(content_type: str, sent: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:  # noqa: ANN401 - any JSON
+    def change(obj: dict[str, Any]) -> dict[str, Any]:
+        try:
+            patched = (
+                merge_patch(obj, sent) if content_type == "application/merge-patch+json" else json_patch(obj, sent)
+            )
+        except PatchError as error:
+            raise refusal(422, str(error)) from None
+        if not isinstance(patched, dict):
+            raise refusal(400, "the patched object is not a JSON object")
+        return patched
+
+    if content_type not in {"application/merge-patch+json", "application/json-patch+json"}:
+        raise refusal(415, f"the fake API server takes no patch of type {content_type}")
+    return change
+
+
+def _refuse_streaming_list(params: Mapping[str, str]) -> None:
+    if "sendInitialEvents" in params:
+        raise refusal(422, "sendInitialEvents: Forbidden: the fake API server offers no streaming lists")
+
+
+def _bookmark(kind: FakeKind, version: int) -> bytes:
+    # With the null that older API servers write, so that clients are tested with it.
+    obj = {
+        "apiVersion": kind.identity.api_version,
+        "kind": kind.identity.kind,
+        "metadata": {"resourceVersion": str(version), "creationTimestamp": None},
+    }
+    return json.dumps({"type": "BOOKMARK", "object": obj}).encode()

@@ -1,0 +1,276 @@
+"""Effects of a write on an object: system fields, the separate status, generation, finalizers, and ownership of fields.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from datetime import UTC, datetime
+from typing import Any
+
+from kaiwu_runtime._json_equality import json_equal
+from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.testing._kinds import FakeKind
+from kaiwu_runtime.testing._ownership import Manager, Owners, after_update, applied, owners_of, write_owners
+from kaiwu_runtime.testing._refusals import already_exists, conflict, invalid, not_found, refusal
+from kaiwu_runtime.testing._rules import (
+    DELETION,
+    Object,
+    WriteOptions,
+    check_duplicates,
+    check_nulls,
+    check_type,
+    check_version_form,
+    check_versions,
+    constrained,
+    counted,
+    tidy,
+)
+from kaiwu_runtime.testing._storage import Storage
+from kaiwu_runtime.testing._validation import GENERATED_LENGTH, check_metadata, metadata_mistake
+
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+_SUFFIX_LENGTH = 5
+_SEEDED = ("uid", "creationTimestamp", "generation", "managedFields", *DELETION)
+_FINALIZERS = {"Orphan": "orphan", "Foreground": "foregroundDeletion"}
+
+
+class Writer:
+    """Execute writes on a storage.
+
+    Args:
+        storage: Keeps the objects.
+        wall: The time of day, with a time zone.
+    """
+
+    def __init__(self, storage: Storage, wall: Callable[[], datetime]) -> None:
+        self._storage = storage
+        self._wall = wall
+
+    def create(self, kind: FakeKind, namespace: str, sent: Object, options: WriteOptions) -> Object:
+        """Create an object.
+
+        Args:
+            kind: The resource.
+            namespace: From the path; empty for a cluster-scoped resource.
+            sent: The object of the request.
+            options: What the request says beside it.
+
+        Raises:
+            APIStatusError: The API server would refuse it.
+        """
+        obj = deepcopy(sent)
+        if mistake := metadata_mistake(obj):
+            raise refusal(400, f"{kind.identity.kind} cannot be handled: {mistake}")
+        metadata = obj.setdefault("metadata", {})
+        check_type(kind, obj)
+        version = metadata.pop("resourceVersion", "")
+        if namespace and (metadata.get("namespace") or namespace) != namespace:
+            raise refusal(400, "the namespace of the provided object does not match the namespace sent on the request")
+        if not metadata.get("name") and metadata.get("generateName"):
+            start = metadata["generateName"][: GENERATED_LENGTH - _SUFFIX_LENGTH]
+            version = ""  # not looked at, as the server may try several names
+            metadata["name"] = start + "".join(random.choices(_SUFFIX, k=_SUFFIX_LENGTH))  # noqa: S311
+        self._prepare(kind, namespace, obj)
+        name = metadata["name"]
+        if version.isdecimal() and int(version):
+            raise refusal(500, "resourceVersion should not be set on objects to be created", reason="")
+        if self._storage.get(kind, ObjectKey(namespace, name)) is not None:
+            raise already_exists(kind, name)
+        owners = after_update({}, obj, self._manager(kind, options, "Update"))
+        return self._store_new(kind, namespace, obj, owners, options)
+
+    def seed(self, kind: FakeKind, sent: Object) -> None:
+        """Store an object as it is, with status and system fields; what is missing of the latter is filled in.
+
+        Args:
+            kind: The resource.
+            sent: The object.
+
+        Raises:
+            APIStatusError: The API server would not have stored it, or there is one of that name.
+        """
+        obj = deepcopy(sent)
+        metadata = obj.setdefault("metadata", {})
+        given = {name: metadata[name] for name in _SEEDED if metadata.get(name)}
+        namespace = (metadata.get("namespace") or "") if kind.identity.namespaced else ""
+        status = obj.get("status")
+        if kind.identity.namespaced and not namespace:
+            raise invalid(kind, metadata.get("name", ""), "metadata.namespace", "Required value")
+        if given.get("deletionTimestamp") and not metadata.get("finalizers"):
+            problem = "Required value: an object that is being deleted is kept only while it has finalizers"
+            raise invalid(kind, metadata.get("name", ""), "metadata.finalizers", problem)
+        self._prepare(kind, namespace, obj)
+        obj["metadata"] |= given
+        if status is not None:
+            obj["status"] = status
+        key = ObjectKey(namespace, metadata["name"])
+        if self._storage.get(kind, key) is not None:
+            raise already_exists(kind, key.name)
+        self._storage.put(kind, key, obj)
+
+    def update(
+        self, kind: FakeKind, key: ObjectKey, change: Callable[[Object], Object], options: WriteOptions
+    ) -> Object:
+        """Change an object by a patch.
+
+        Args:
+            kind: The resource.
+            key: Namespace and name.
+            change: From the object there is to the one that is wanted.
+            options: What the request says beside it.
+
+        Raises:
+            APIStatusError: The API server would refuse it.
+        """
+        old = self._existing(kind, key)
+        wanted = change(deepcopy(old))
+        if mistake := metadata_mistake(wanted):
+            raise invalid(kind, key.name, "patch", f"Invalid value: {mistake}")
+        if (wanted.get("apiVersion"), wanted.get("kind")) != (old["apiVersion"], old["kind"]):
+            raise invalid(kind, key.name, "kind", "Invalid value: a patch cannot change what an object is")
+        check_versions(kind, old, {"resourceVersion": "", **(wanted.get("metadata") or {})}, options)
+        new = constrained(kind, old, wanted, options)
+        # An empty list counts for nothing in a custom resource.
+        resets: tuple[list[dict[str, Any]], ...] = ([{}],) if kind.custom else ([], [{}])
+        reset = not options.subresource and (wanted.get("metadata") or {}).get("managedFields") in resets
+        owners = {} if reset else after_update(old, new, self._manager(kind, options, "Update"))
+        return self._store(kind, old, new, owners, options)
+
+    def apply(self, kind: FakeKind, key: ObjectKey, config: Object, options: WriteOptions) -> Object:
+        """Create or change an object by server-side apply.
+
+        Args:
+            kind: The resource.
+            key: Namespace and name, from the path.
+            config: The object of the request: the fields that are wanted.
+            options: What the request says beside it.
+
+        Raises:
+            APIStatusError: The API server would refuse it.
+        """
+        check_type(kind, config)
+        check_duplicates(config)
+        if mistake := metadata_mistake(config):
+            raise refusal(500, f"failed to create typed patch object: {mistake}", reason="")
+        metadata = config.get("metadata") or {}
+        if metadata.get("managedFields") is not None:
+            raise refusal(400, "metadata.managedFields must be nil")
+        place = metadata.get("namespace") if key.namespace else ""  # not looked at for a cluster-scoped object
+        if (metadata.get("name") or key.name, place or key.namespace) != (key.name, key.namespace):
+            raise refusal(400, "the name of the object does not match the name on the URL")
+        manager = self._manager(kind, options, "Apply")
+
+        def written(obj: Mapping[str, Any]) -> Object:
+            if not kind.status:
+                return dict(obj)
+            return {name: part for name, part in obj.items() if (name == "status") == bool(options.subresource)}
+
+        wanted = written(config)
+        found = self._storage.get(kind, key)
+        if found is None and not options.subresource:
+            check_version_form(metadata.get("resourceVersion"))
+            if metadata.get("uid"):
+                raise conflict(kind, key.name, "the object does not exist, and the request names its uid")
+            start = {"apiVersion": config["apiVersion"], "kind": config["kind"], "metadata": {"name": key.name}}
+            obj, owners = applied(start, wanted, manager, force=options.force, written_by=written)
+            self._prepare(kind, key.namespace, obj)
+            return self._store_new(kind, key.namespace, obj, owners, options)
+        old = self._existing(kind, key)
+        check_versions(kind, old, metadata, options)
+        new, owners = applied(old, wanted, manager, force=options.force, written_by=written)
+        check_nulls(kind, old, new)
+        return self._store(kind, old, constrained(kind, old, new, options), owners, options)
+
+    def delete(self, kind: FakeKind, key: ObjectKey, sent: Mapping[str, Any]) -> Object:
+        """Delete an object, or mark it as deleted when it has finalizers.
+
+        Args:
+            kind: The resource.
+            key: Namespace and name.
+            sent: DeleteOptions: preconditions, propagationPolicy and dryRun count.
+
+        Raises:
+            APIStatusError: There is none, or a precondition does not hold.
+        """
+        old = self._existing(kind, key)
+        metadata = old["metadata"]
+        for name, field in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
+            wanted = (sent.get("preconditions") or {}).get(name)
+            if wanted and wanted != metadata[name]:
+                text = f"{field} in precondition: {wanted}, {field} in object meta: {metadata[name]}"
+                raise conflict(kind, key.name, f"Precondition failed: {text}")
+        new = deepcopy(old)
+        present = metadata.get("finalizers") or ()
+        finalizers = [entry for entry in present if entry not in _FINALIZERS.values()]
+        policy = sent.get("propagationPolicy")
+        # Without a policy the finalizers that are there decide.
+        finalizers += [name for word, name in _FINALIZERS.items() if (word == policy if policy else name in present)]
+        if {*finalizers} == {*present}:
+            finalizers = list(present)
+        dry_run = bool(sent.get("dryRun"))
+        if not finalizers:
+            if not dry_run:
+                self._storage.remove(kind, key)
+            identity = kind.identity
+            details = {"name": key.name, "kind": identity.plural, "uid": metadata["uid"]}
+            details |= {"group": identity.group} if identity.group else {}
+            return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+        if "deletionTimestamp" in metadata:
+            return old
+        new["metadata"].update(deletionTimestamp=self._now(), deletionGracePeriodSeconds=0, finalizers=finalizers)
+        if metadata.get("generation"):
+            new["metadata"]["generation"] += 1
+        return new if dry_run else self._storage.put(kind, key, new)
+
+    def _existing(self, kind: FakeKind, key: ObjectKey) -> Object:
+        found = self._storage.get(kind, key)
+        if found is None:
+            raise not_found(kind, key.name)
+        return found
+
+    def _prepare(self, kind: FakeKind, namespace: str, obj: Object) -> None:
+        """Give a new object what the server alone writes."""
+        metadata = obj["metadata"]
+        for name in ("managedFields", "selfLink", *DELETION):
+            metadata.pop(name, None)
+        metadata.pop("namespace", None)
+        if namespace:
+            metadata["namespace"] = namespace
+        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._now()}
+        if kind.generation:
+            metadata["generation"] = 1
+        if kind.status:
+            obj.pop("status", None)
+        tidy(kind, obj)
+        check_metadata(kind, obj, new=True)
+
+    def _store_new(self, kind: FakeKind, namespace: str, obj: Object, owners: Owners, options: WriteOptions) -> Object:
+        write_owners(obj, owners, {}, self._now())
+        return obj if options.dry_run else self._storage.put(kind, ObjectKey(namespace, obj["metadata"]["name"]), obj)
+
+    def _store(self, kind: FakeKind, old: Object, new: Object, owners: Owners, options: WriteOptions) -> Object:
+        key = ObjectKey(old["metadata"].get("namespace", ""), old["metadata"]["name"])
+        if kind.generation and not json_equal(counted(kind, old), counted(kind, new)):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+        owners = {owner: fields for owner, fields in owners.items() if fields}
+        if json_equal(new, old) and owners == owners_of(old):
+            return old  # a write that changes nothing makes no version
+        write_owners(new, owners, old, self._now())
+        if options.dry_run:
+            return new
+        if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
+            self._storage.remove(kind, key)
+            return new
+        return self._storage.put(kind, key, new)
+
+    def _now(self) -> str:
+        return self._wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    @staticmethod
+    def _manager(kind: FakeKind, options: WriteOptions, operation: str) -> Manager:
+        return Manager(options.manager, operation, kind.identity.api_version, options.subresource)

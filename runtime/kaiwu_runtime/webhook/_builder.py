@@ -1,0 +1,150 @@
+"""Build the webhooks of a kind with a chain of calls.
+
+::
+
+    webhook_managed_by(manager).for_(Cluster).with_defaulter(Defaults()).with_validator(Rules()).complete()
+
+The paths are controller-runtime's, so that webhook configurations carry over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from kaiwu_runtime.api._identity import ResourceIdentity, identify
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.webhook._admission import Defaulter, Validator
+from kaiwu_runtime.webhook._conversion import Convertible, Spoke
+from kaiwu_runtime.webhook._handlers import DefaultingHandler, ValidatingHandler
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.manager._manager import Manager
+
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+def mutate_path(identity: ResourceIdentity) -> str:
+    """Return the path of a kind's mutating webhook: ``/mutate-kaiwu-inspur-com-v1-kaiwucluster``."""
+    return _path("mutate", identity)
+
+
+def validate_path(identity: ResourceIdentity) -> str:
+    """Return the path of a kind's validating webhook: ``/validate-kaiwu-inspur-com-v1-kaiwucluster``."""
+    return _path("validate", identity)
+
+
+def _path(verb: str, identity: ResourceIdentity) -> str:
+    return f"/{verb}-{identity.group.replace('.', '-')}-{identity.version}-{identity.kind.lower()}"
+
+
+class KindWebhooks(Generic[T]):
+    """Collects the webhooks of one kind; made by ``webhook_managed_by(manager).for_(Kind)``."""
+
+    def __init__(self, manager: Manager, kind: type[T]) -> None:
+        self._manager = manager
+        self._kind = kind
+        self._defaulter: Defaulter[T] | None = None
+        self._validator: Validator[T] | None = None
+        self._spokes: list[Spoke[Any, T]] = []
+
+    def with_defaulter(self, defaulter: Defaulter[T]) -> Self:
+        """Let a defaulter fill in objects before they are stored."""
+        self._defaulter = defaulter
+        return self
+
+    def with_validator(self, validator: Validator[T]) -> Self:
+        """Let a validator decide which writes are allowed."""
+        self._validator = validator
+        return self
+
+    @overload
+    def with_spoke(self, kind: type[Convertible[T]]) -> Self: ...
+
+    @overload
+    def with_spoke(self, kind: type[S], to_hub: Callable[[S], T], from_hub: Callable[[T], S]) -> Self: ...
+
+    def with_spoke(
+        self,
+        kind: type[Any],
+        to_hub: Callable[[Any], T] | None = None,
+        from_hub: Callable[[T], Any] | None = None,
+    ) -> Self:
+        """Convert another version of the kind to and from this one, which is the hub.
+
+        Both functions are plain ones and depend on nothing but the object: they run for every object of every list.
+
+        Args:
+            kind: The other version's type.
+            to_hub: Returns the object in the hub version; default is the type's ``convert_to`` method.
+            from_hub: Returns a hub object in the other version; default is the type's ``convert_from`` class method.
+
+        Raises:
+            ConfigurationError: Functions are not given, and the type has no such methods.
+        """
+        to_hub = to_hub or getattr(kind, "convert_to", None)
+        from_hub = from_hub or getattr(kind, "convert_from", None)
+        if to_hub is None or from_hub is None:
+            raise ConfigurationError(
+                f"with_spoke({kind.__name__}): give to_hub and from_hub, or write {kind.__name__}.convert_to() and "
+                f"{kind.__name__}.convert_from(hub)"
+            )
+        self._spokes.append(Spoke(kind, to_hub, from_hub))
+        return self
+
+    def complete(self) -> None:
+        """Add the webhooks to the manager, which serves them from its start on.
+
+        Raises:
+            ConfigurationError: There is nothing to serve, the kind has such a webhook already, or the manager has
+                started.
+        """
+        if self._manager.started:
+            raise ConfigurationError(
+                f"webhook_managed_by(manager).for_({self._kind.__name__}): the manager has started; complete webhooks "
+                "before that"
+            )
+        if self._defaulter is None and self._validator is None and not self._spokes:
+            raise ConfigurationError(
+                f"webhook_managed_by(manager).for_({self._kind.__name__}): give it a defaulter, a validator or a spoke"
+            )
+        # Imported here: the types above are of use without a server, in tests for instance.
+        from kaiwu_runtime.webhook._server import WebhookServer, webhook_server  # noqa: PLC0415
+
+        server = self._manager.webhooks
+        if server is None:
+            server = self._manager.webhooks = webhook_server(self._manager.options, self._manager.connect)
+        if not isinstance(server, WebhookServer):
+            raise ConfigurationError(f"the manager's webhooks are a {type(server).__name__}: leave them to the builder")
+        identity = identify(self._kind)
+        if self._defaulter is not None:
+            server.register(mutate_path(identity), DefaultingHandler(self._kind, self._defaulter))
+        if self._validator is not None:
+            server.register(validate_path(identity), ValidatingHandler(self._kind, self._validator))
+        if self._spokes:
+            server.conversions.add(self._kind, *self._spokes)
+
+
+class WebhookBuilder:
+    """Begins the webhooks of a kind; made by :func:`webhook_managed_by`."""
+
+    def __init__(self, manager: Manager) -> None:
+        self._manager = manager
+
+    def for_(self, kind: type[T]) -> KindWebhooks[T]:
+        """Set the kind of the webhooks.
+
+        Args:
+            kind: A project's type or a lightkube kind; with spokes, the hub version.
+
+        Raises:
+            TypeError: The type is not a Kubernetes resource.
+        """
+        identify(kind)
+        return KindWebhooks(self._manager, kind)
+
+
+def webhook_managed_by(manager: Manager) -> WebhookBuilder:
+    """Start to build the webhooks of a kind that a manager serves."""
+    return WebhookBuilder(manager)

@@ -1,0 +1,257 @@
+"""Run a project's defaulters and validators for one request, and convert every outcome to a response."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from kaiwu_runtime import _log as log
+from kaiwu_runtime._callback import contained, is_delivered
+from kaiwu_runtime._error_text import describe, one_line
+from kaiwu_runtime._redaction import redact
+from kaiwu_runtime.api._identity import ObjectKey, identify
+from kaiwu_runtime.client._codec import decode, encode
+from kaiwu_runtime.controller._failure import find
+from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.webhook._admission import (
+    AdmissionDenied,
+    AdmissionRequest,
+    Defaulter,
+    GroupVersionKind,
+    Validator,
+    Warnings,
+)
+from kaiwu_runtime.webhook._json_patch import json_patch
+from kaiwu_runtime.webhook._merge import merge
+from kaiwu_runtime.webhook._review import AdmissionResponse
+from kaiwu_runtime.webhook._threads import BoundedThreads, ThreadsBusyError
+
+logger = logging.getLogger("kaiwu_runtime.webhook.handlers")
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _Name(msgspec.Struct, rename="camel"):
+    name: str | None = None
+    generate_name: str | None = None
+
+
+class _Named(msgspec.Struct):
+    metadata: _Name = msgspec.field(default_factory=_Name)
+
+
+_json = msgspec.json.Decoder()
+_named = msgspec.json.Decoder(_Named)
+_threads = BoundedThreads("webhook")
+_patch_threads = BoundedThreads("webhook patch", 4)  # of its own: a project's code may hold all of the others
+
+_IN_PLACE = 64 * 1024
+"""Bytes of an object up to which its patch is made on the event loop."""
+
+
+class AdmissionHandler(Protocol):
+    """Answers the requests of one path."""
+
+    async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
+        """Return the answer.
+
+        Raises:
+            AdmissionDenied: The request is refused.
+        """
+
+
+class DefaultingHandler(Generic[T]):
+    """Answers ``/mutate-...``: with the JSON patch of what a defaulter changed.
+
+    Args:
+        kind: What the defaulter takes.
+        defaulter: The project's.
+    """
+
+    def __init__(self, kind: type[T], defaulter: Defaulter[T]) -> None:
+        self._kind = kind
+        self._defaulter = defaulter
+
+    async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
+        """Return the patch; a deletion has nothing to default."""
+        if request.operation not in {"CREATE", "UPDATE"}:
+            return AdmissionResponse(allowed=True)
+        obj = _decode(self._kind, request, "object")
+        before = encode(obj)
+        await _call(self._defaulter.default, obj, request)
+        after = encode(obj)
+        if before == after:
+            return AdmissionResponse(allowed=True)
+        if len(request.object) + len(after) < _IN_PLACE:
+            patch = _patch(request.object, before, after)
+        else:
+            # Python code, so the event loop gets its turns between the steps of this thread.
+            patch = await _patch_threads.run(_patch, request.object, before, after)
+        return AdmissionResponse(allowed=True, patch=patch)
+
+
+class ValidatingHandler(Generic[T]):
+    """Answers ``/validate-...``.
+
+    Args:
+        kind: What the validator takes.
+        validator: The project's.
+    """
+
+    def __init__(self, kind: type[T], validator: Validator[T]) -> None:
+        self._kind = kind
+        self._validator = validator
+        # An object that its type cannot read must not be undeletable because of a method that says nothing.
+        self._overridden = {
+            "CREATE": type(validator).validate_create is not Validator.validate_create,
+            "UPDATE": type(validator).validate_update is not Validator.validate_update,
+            "DELETE": type(validator).validate_delete is not Validator.validate_delete,
+        }
+
+    async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
+        """Return the validator's warnings, or let it refuse."""
+        if not self._overridden.get(request.operation, False):
+            return AdmissionResponse(allowed=True)
+        warnings: Warnings
+        if request.operation == "CREATE":
+            obj = _decode(self._kind, request, "object")
+            warnings = await _call(self._validator.validate_create, obj, request)
+        elif request.operation == "UPDATE":
+            old, new = _decode(self._kind, request, "oldObject"), _decode(self._kind, request, "object")
+            warnings = await _call(self._validator.validate_update, old, new, request)
+        else:
+            obj = _decode(self._kind, request, "oldObject")
+            warnings = await _call(self._validator.validate_delete, obj, request)
+        if warnings is not None and not (
+            isinstance(warnings, list | tuple) and all(isinstance(warning, str) for warning in warnings)
+        ):
+            raise TypeError(
+                f"{type(self._validator).__name__} returned {warnings!r}: return a list of strings, or None"
+            )
+        return AdmissionResponse(allowed=True, warnings=list(warnings or ()))
+
+
+async def answer(
+    path: str, handler: AdmissionHandler, request: AdmissionRequest, *, panicked: Callable[[], None] | None = None
+) -> AdmissionResponse:
+    """Return a handler's answer, or what the failure of its code looks like to the client.
+
+    Args:
+        path: Where the request arrived, for the log.
+        handler: Answers it.
+        request: What is asked.
+        panicked: Called when the handler's code fails.
+
+    Raises:
+        ThreadsBusyError: The handler's code could not be run in time.
+    """
+    with log.bound(
+        webhook=path,
+        namespace=request.namespace,
+        name=request.name,
+        resource=_dotted(request),
+        operation=request.operation,
+        requestID=request.uid,
+    ):
+        try:
+            response = await handler(request)
+        except AdmissionDenied as denied:
+            response = _refusal(request, denied)
+        except ThreadsBusyError:
+            raise
+        except BaseException as raised:
+            if is_delivered(raised):
+                raise  # the server stops; otherwise the handler awaited something that was cancelled
+            error = contained(raised)
+            refusals = find(error, AdmissionDenied)  # also in a TaskGroup's ExceptionGroup, and as a cause
+            if not refusals:
+                if panicked is not None:
+                    panicked()
+                text = describe(error)
+                logger.error("Webhook error", extra={"object": _subject(request), "error": text}, exc_info=error)
+                return AdmissionResponse(allowed=False, code=500, message=text)
+            response = _refusal(request, refusals[0])
+        logger.debug(
+            "Answered an admission request",
+            extra={"allowed": response.allowed, "code": response.code, "user": request.user_info.username},
+        )
+        return response
+
+
+async def _call(method: Callable[..., Awaitable[R] | R], *args: object) -> R:
+    """Call user code: a coroutine function here, a plain one in a thread, where it may block."""
+    if inspect.iscoroutinefunction(method):
+        return await method(*args)  # type: ignore[no-any-return]
+    outcome = await _threads.run(method, *args)
+    return await outcome if inspect.isawaitable(outcome) else outcome
+
+
+def _patch(raw: bytes, before: bytes, after: bytes) -> list[dict[str, Any]]:
+    """Return the JSON patch that carries a typed change over to the object that was sent."""
+    try:
+        document = _json.decode(raw)
+        return json_patch(document, merge(document, _json.decode(before), _json.decode(after)))
+    except RecursionError:
+        raise AdmissionDenied("the object is nested too deeply to be changed", code=422) from None
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise AdmissionDenied(f"the object is not valid JSON: {error}", code=422) from error
+
+
+def _decode(kind: type[T], request: AdmissionRequest, member: str) -> T:
+    """Return one of a request's two objects; what does not fit is the client's mistake."""
+    data = request.object if member == "object" else request.old_object
+    identity = identify(kind)
+    wanted = GroupVersionKind(identity.group, identity.version, identity.kind)
+    if request.kind != wanted:
+        raise AdmissionDenied(
+            f"{_api_version(request.kind)} {request.kind.kind or '(no kind)'} was sent to the webhook "
+            f"of {identity.api_version} {identity.kind}; correct the rules of its webhook configuration",
+            code=400,
+        )
+    if not data:
+        raise AdmissionDenied(f"the AdmissionReview of a {request.operation} has no {member}", code=400)
+    try:
+        return decode(kind, data)
+    except DecodeError as error:
+        prefix = "the stored object, " if member == "oldObject" else ""
+        raise AdmissionDenied(f"{prefix}{one_line(error)}", code=422) from error
+
+
+def _refusal(request: AdmissionRequest, denied: AdmissionDenied) -> AdmissionResponse:
+    details: dict[str, Any] = {}
+    if denied.causes or denied.details:
+        # Only then: kubectl prints the causes instead of the message of an Invalid status that has details.
+        details = {"name": request.name, "group": request.kind.group, "kind": request.kind.kind, **denied.details}
+        if denied.causes:
+            details["causes"] = [
+                {"field": cause.field, "message": redact(cause.message), "reason": cause.reason}
+                for cause in denied.causes
+            ]
+    message = redact(one_line(denied))
+    return AdmissionResponse(allowed=False, code=denied.code, message=message, reason=denied.reason, details=details)
+
+
+def _subject(request: AdmissionRequest) -> str:
+    """Return namespace and name for the log; an object that is still to be named has ``generateName`` at least."""
+    if request.name:
+        return str(request.key)
+    try:
+        metadata = _named.decode(request.object or request.old_object).metadata
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return str(request.key)
+    return str(ObjectKey(request.namespace, metadata.name or f"{metadata.generate_name or ''}..."))
+
+
+def _api_version(kind: GroupVersionKind) -> str:
+    return f"{kind.group}/{kind.version}" if kind.group else kind.version
+
+
+def _dotted(request: AdmissionRequest) -> str:
+    resource = request.resource
+    name = f"{resource.resource}/{request.sub_resource}" if request.sub_resource else resource.resource
+    return f"{name}.{resource.version}.{resource.group}".rstrip(".")

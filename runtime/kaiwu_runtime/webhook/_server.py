@@ -1,0 +1,274 @@
+"""The https server that the API server calls: admission by path, conversion at ``/convert``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, DecodeError
+from kaiwu_runtime.serving._acceptor import ConnectionLimits
+from kaiwu_runtime.serving._exchange import read_body, writing
+from kaiwu_runtime.serving._listener import Listener
+from kaiwu_runtime.serving._serving_certificate import ServingCertificate
+from kaiwu_runtime.webhook._byte_budget import (
+    SMALL,
+    BudgetExhaustedError,
+    ByteBudget,
+    Share,
+    budget_bytes,
+    memory_limit,
+)
+from kaiwu_runtime.webhook._conversion import PATH, Conversions
+from kaiwu_runtime.webhook._handlers import AdmissionHandler, answer
+from kaiwu_runtime.webhook._review import decode_review, encode_review
+from kaiwu_runtime.webhook._threads import DEADLINE, ThreadsBusyError
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.client._client import Client
+    from kaiwu_runtime.manager._options import ManagerOptions
+    from kaiwu_runtime.metrics._controllers import Metrics
+    from kaiwu_runtime.metrics._webhooks import WebhookMetrics
+    from kaiwu_runtime.webhook._rotator import CertificateRotator
+
+logger = logging.getLogger("kaiwu_runtime.webhook.server")
+
+MIB = 1024 * 1024
+ADMISSION_LIMIT = 7 * MIB
+"""Bytes of an AdmissionReview: an update carries two objects, and the API server takes no object above 3 MiB."""
+
+CONVERSION_LIMIT = 256 * MIB
+"""Bytes of a ConversionReview: it carries every object of a list."""
+
+STOP_SECONDS = 5.0
+"""What requests in progress get when the server stops."""
+
+MAX_SECONDS = 30
+"""How long the API server waits for an answer at most, in seconds."""
+
+LIMITS = ConnectionLimits(connections=512)
+"""An API server opens a connection for each request that it sends at the same time."""
+
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_WAIT_SHARE = 0.8
+"""How much of its time a request waits for memory; the rest is for its work."""
+
+_DEADLINE = re.compile(r"(\d{1,4})s")
+
+
+class WebhookServer:
+    """The server that the API server calls.
+
+    Args:
+        host: Empty for every interface.
+        port: 0 takes a free one.
+        certificate: What is presented.
+        rotator: Provides the certificate, and keeps it and the webhook configurations current; None: files do.
+
+    Attributes:
+        conversions: The kinds with several versions.
+    """
+
+    def __init__(
+        self, host: str, port: int, certificate: ServingCertificate, *, rotator: CertificateRotator | None = None
+    ) -> None:
+        self._host = host
+        flags = f"--webhook-host {host!r} --webhook-port {port}"
+        self._listener = Listener(host, port, flags, shutdown_timeout=STOP_SECONDS, limits=LIMITS)
+        self._certificate = certificate
+        self._rotator = rotator
+        self._handlers: dict[str, AdmissionHandler] = {}
+        self._current: asyncio.Task[None] | None = None
+        self._metrics: WebhookMetrics | None = None
+        self.conversions = Conversions()
+
+    @property
+    def port(self) -> int:
+        """The port that is served, once started."""
+        return self._listener.port
+
+    def register(self, path: str, handler: AdmissionHandler) -> None:
+        """Serve an admission webhook; before the start.
+
+        Args:
+            path: Begins with a slash.
+            handler: Answers its requests.
+
+        Raises:
+            ConfigurationError: The path is served already.
+        """
+        if self._listener.started:
+            raise ConfigurationError(f"{path} cannot be served: the webhook server has started; register before that")
+        if path in self._handlers or path == PATH:
+            raise ConfigurationError(f"two webhooks have the path {path}; a kind has one defaulter and one validator")
+        self._handlers[path] = handler
+
+    @property
+    def certificate(self) -> ServingCertificate:
+        """What is presented."""
+        return self._certificate
+
+    @property
+    def serves_conversions(self) -> bool:
+        """Whether the API server may need this server to list a kind."""
+        return bool(self.conversions)
+
+    def measure(self, metrics: Metrics) -> None:
+        """Put metrics of the requests and of the certificate into a registry; before the start."""
+        from kaiwu_runtime.metrics._webhooks import WebhookMetrics  # noqa: PLC0415 - for those who serve metrics
+
+        self._metrics = WebhookMetrics(metrics.registry)
+        self._certificate.on_read = metrics.certificate_read
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            ConfigurationError: The address is taken or not allowed, or there is no usable certificate.
+            APIError: The certificate comes from the API server, which refused.
+        """
+        if self._rotator is not None:
+            await self._rotator.prepare()
+        context = self._certificate.context()
+        application = web.Application()
+        budget = ByteBudget(budget_bytes(memory_limit()))
+        handles = {path: self._admission(path, handler, budget) for path, handler in self._handlers.items()}
+        if self.conversions:
+            handles[PATH] = _answering(CONVERSION_LIMIT, budget, self.conversions.answer)
+        for path, handle in handles.items():
+            measured = handle if self._metrics is None else self._metrics.measured(path, handle)
+            application.router.add_post(path, measured)
+        try:
+            await self._listener.start(application, context=context, instead="use another")
+        except ConfigurationError:
+            await self.stop()
+            raise
+        keep_current = self._certificate.keep_current if self._rotator is None else self._rotator.run
+        self._current = asyncio.create_task(keep_current(), name="webhook certificate")
+        logger.info("Serving webhook server", extra={"host": self._host, "port": self.port, "paths": list(handles)})
+
+    async def stop(self) -> None:
+        """Stop listening; requests in progress are answered."""
+        if self._current is not None:
+            self._current.cancel()
+            await asyncio.gather(self._current, return_exceptions=True)
+            self._current = None
+        if self._rotator is not None:
+            await self._rotator.close()
+        await self._listener.stop()
+
+    async def check(self) -> None:
+        """Connect as the API server would; the manager's readiness check.
+
+        Raises:
+            APIConnectionError: The server does not listen.
+        """
+        if not self._listener.started:
+            raise APIConnectionError("the webhook server has not been started")
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        host = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
+        try:
+            async with asyncio.timeout(5.0):
+                _, writer = await asyncio.open_connection(host, self.port, ssl=context)
+        except OSError as error:
+            raise APIConnectionError(f"the webhook server does not answer: {error}") from error
+        writer.close()
+
+    def _admission(self, path: str, handler: AdmissionHandler, budget: ByteBudget) -> Handle:
+        async def respond(body: bytes | bytearray) -> list[bytes]:
+            request = decode_review(body)
+            panicked = None if self._metrics is None else self._metrics.panicked
+            return [encode_review(request.uid, await answer(path, handler, request, panicked=panicked))]
+
+        return _answering(ADMISSION_LIMIT, budget, respond)
+
+
+def _answering(
+    limit: int, budget: ByteBudget, respond: Callable[[bytes | bytearray], Awaitable[list[bytes]]]
+) -> Handle:
+    """Return an aiohttp handler that passes on bodies which may be reviews, and refuses the others."""
+    limit = min(limit, budget.total)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        if request.content_type != "application/json":
+            return _refused(415, f"Content-Type {request.content_type} is not supported: send application/json")
+        # The API server says for how long it waits; it does not read what comes later.
+        announced = _DEADLINE.fullmatch(request.query.get("timeout", ""))
+        seconds = min(int(announced[1]), MAX_SECONDS) if announced else MAX_SECONDS
+        DEADLINE.set(asyncio.get_running_loop().time() + seconds)
+        with Share(budget, seconds * _WAIT_SHARE) as share:
+            try:
+                async with asyncio.timeout(seconds):
+                    body = await read_body(request, limit, LIMITS.body, reserve=share.add)
+                    pieces = await respond(body)
+                    del body
+            except DecodeError as error:
+                return _refused(400, str(error))
+            except web.HTTPException as error:
+                return _refused(error.status, error.text or error.reason)
+            except (ThreadsBusyError, BudgetExhaustedError) as error:
+                return _refused(503, str(error))
+            except TimeoutError:
+                return _refused(504, f"{request.path}: no answer within the {seconds} s of the request")
+            return await _send(request, pieces)
+
+    return handle
+
+
+async def _send(request: web.Request, pieces: list[bytes]) -> web.StreamResponse:
+    """Return the response; a large one is sent while its request holds its share of the memory."""
+    size = sum(map(len, pieces))
+    if size <= SMALL:
+        return web.Response(body=b"".join(pieces), content_type="application/json")
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(size)})
+    async with writing(request, LIMITS):
+        await response.prepare(request)
+        sent: list[bytes] = []
+        length = 0
+        for piece in pieces:
+            sent.append(piece)
+            length += len(piece)
+            if length >= SMALL:
+                await response.write(b"".join(sent))
+                sent, length = [], 0
+        await response.write_eof(b"".join(sent))
+    return response
+
+
+def _refused(status: int, message: str) -> web.Response:
+    line = " ".join(message.split())
+    # What a peer sends must not fill the log; that all threads are busy is in it already.
+    level = logging.WARNING if status == 504 else logging.DEBUG
+    logger.log(level, "Refused a webhook request", extra={"status": status, "error": line})
+    return web.Response(status=status, text=f"{line}\n")
+
+
+def webhook_server(options: ManagerOptions, connect: Callable[[], Client] | None = None) -> WebhookServer:
+    """Return the server that a manager's options ask for.
+
+    Args:
+        options: The manager's.
+        connect: Makes the client that writes certificates; default is the options' kubeconfig.
+    """
+    host, port = options.webhook_host, options.webhook_port
+    if options.webhook_self_signed is None:
+        return WebhookServer(host, port, ServingCertificate(Path(options.webhook_cert_path)))
+    from kaiwu_runtime.client._client import Client  # noqa: PLC0415
+    from kaiwu_runtime.webhook._rotator import CertificateRotator  # noqa: PLC0415 - loads cryptography
+
+    certificate = ServingCertificate(None)
+    rotator = CertificateRotator(
+        options.webhook_self_signed,
+        # A client of its own: a replica that does not lead must keep its certificate current as well.
+        connect or (lambda: Client.connect(options.kubeconfig or None, context=options.context)),
+        certificate.use,
+    )
+    return WebhookServer(host, port, certificate, rotator=rotator)
