@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kaiwu_runtime.api._identity import ObjectKey
     from kaiwu_runtime.api._rbac import READ, WRITE, rbac
     from kaiwu_runtime.client._changes import OperationResult, apply_with_result, create_or_update, patch_changes
-    from kaiwu_runtime.client._client import Client, PatchType
+    from kaiwu_runtime.client._client import Client
     from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
     from kaiwu_runtime.client._metadata import MetadataClient
     from kaiwu_runtime.client._namespaced import NamespacedClient
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         set_owner_reference,
     )
     from kaiwu_runtime.client._reader import Reader
+    from kaiwu_runtime.client._request_options import PatchType
     from kaiwu_runtime.client._scale import get_scale, set_scale
     from kaiwu_runtime.controller._builder import ControllerBuilder, controller_managed_by
     from kaiwu_runtime.controller._object_reconciler import ObjectReconciler
@@ -101,7 +102,7 @@ _MODULES = {
     "ObjectKey": "api._identity",
     "ObjectReconciler": "controller._object_reconciler",
     "OperationResult": "client._changes",
-    "PatchType": "client._client",
+    "PatchType": "client._request_options",
     "Reader": "client._reader",
     "Reconciler": "controller._reconciler",
     "Request": "controller._request",

@@ -7,7 +7,7 @@ from kaiwu_runtime.client._changes import (
     merge_patch,
     patch_changes,
 )
-from kaiwu_runtime.client._client import Client, PatchType
+from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import decode, encode
 from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
 from kaiwu_runtime.client._metadata import MetadataClient, PartialObjectMetadata
@@ -21,7 +21,7 @@ from kaiwu_runtime.client._owner import (
     set_owner_reference,
 )
 from kaiwu_runtime.client._reader import Reader
-from kaiwu_runtime.client._request_options import FieldValidation, PropagationPolicy
+from kaiwu_runtime.client._request_options import FieldValidation, PatchType, PropagationPolicy
 from kaiwu_runtime.client._scale import get_scale, set_scale
 from kaiwu_runtime.rest._http_transport import HTTPTransport
 from kaiwu_runtime.rest._transport import Transport

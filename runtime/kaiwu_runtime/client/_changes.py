@@ -16,10 +16,11 @@ import msgspec
 from lightkube.models.meta_v1 import ObjectMeta
 
 from kaiwu_runtime._json_equality import json_equal
-from kaiwu_runtime.client._client import Client, Patch, PatchType
+from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import encode
 from kaiwu_runtime.client._metadata import MetadataClient
 from kaiwu_runtime.client._object_meta import metadata_of
+from kaiwu_runtime.client._request_options import Patch, PatchType
 from kaiwu_runtime.errors import NotFoundError
 from kaiwu_runtime.rest._paths import object_names
 

@@ -11,8 +11,8 @@ import msgspec
 from lightkube.models.meta_v1 import ObjectMeta
 
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify, key_of
-from kaiwu_runtime.client._client import Client, Patch, PatchType
-from kaiwu_runtime.client._request_options import PropagationPolicy, write_params
+from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.client._request_options import Patch, PatchType, PropagationPolicy, write_params
 from kaiwu_runtime.errors import DecodeError
 from kaiwu_runtime.rest._page import PAGE_SIZE, decode_page
 from kaiwu_runtime.rest._paths import collection_path, object_path

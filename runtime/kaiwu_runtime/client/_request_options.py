@@ -1,7 +1,9 @@
-"""Options of a write: field manager, dry run, field validation, preconditions."""
+"""Options of a write: field manager, dry run, field validation, type of a patch, preconditions."""
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 FieldValidation = Literal["", "Strict", "Warn", "Ignore"]
@@ -14,7 +16,22 @@ See https://kubernetes.io/docs/reference/using-api/api-concepts/#field-validatio
 PropagationPolicy = Literal["Background", "Foreground", "Orphan"]
 """What happens to the objects that a deleted one owns."""
 
+Patch = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+"""A merge patch, or the operations of a JSON patch."""
+
 _VALIDATIONS = ("", "Strict", "Warn", "Ignore")
+
+
+class PatchType(enum.Enum):
+    """The kinds of patch an API server takes, by media type.
+
+    See https://kubernetes.io/docs/tasks/manage-kubernetes-objects/update-api-object-kubectl-patch/
+    """
+
+    MERGE = "application/merge-patch+json"
+    JSON = "application/json-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+    APPLY = "application/apply-patch+yaml"
 
 
 def write_params(*, field_manager: str, field_validation: FieldValidation, dry_run: bool) -> dict[str, str]:

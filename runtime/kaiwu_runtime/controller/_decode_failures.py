@@ -18,7 +18,8 @@ from kaiwu_runtime.api._markers import ListMapKeys
 from kaiwu_runtime.api._resource import resource_definition
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._object import CachedObject
-from kaiwu_runtime.client._client import Client, PatchType
+from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.client._request_options import PatchType
 from kaiwu_runtime.controller._request import Request
 from kaiwu_runtime.errors import APIError, ConfigurationError, DecodeError, NotFoundError
 from kaiwu_runtime.recorder import EventRecorder, Reference

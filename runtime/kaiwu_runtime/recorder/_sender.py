@@ -16,7 +16,8 @@ import msgspec
 from kaiwu_runtime._back_off import back_off
 from kaiwu_runtime.api._identity import ResourceIdentity
 from kaiwu_runtime.api._times import micro_time
-from kaiwu_runtime.client._client import Client, PatchType
+from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.client._request_options import PatchType
 from kaiwu_runtime.errors import (
     AlreadyExistsError,
     APIConnectionError,

@@ -16,7 +16,8 @@ from lightkube.resources.admissionregistration_v1 import MutatingWebhookConfigur
 from lightkube.resources.apiextensions_v1 import CustomResourceDefinition
 
 from kaiwu_runtime.api._identity import ResourceIdentity, identify
-from kaiwu_runtime.client._client import Client, PatchType
+from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.client._request_options import PatchType
 from kaiwu_runtime.errors import ConfigurationError, ConflictError, InvalidError
 from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 

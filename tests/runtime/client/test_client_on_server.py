@@ -12,8 +12,7 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, Pod
 from lightkube.resources.rbac_authorization_v1 import ClusterRole
 
 from kaiwu_runtime import Client
-from kaiwu_runtime.client import PatchType
-from kaiwu_runtime.client import _client as client_module
+from kaiwu_runtime.client import PatchType, _read_verbs
 from kaiwu_runtime.client._request_options import PropagationPolicy
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import (
@@ -44,7 +43,7 @@ async def test_get_returns_the_stored_object(client: Client, namespace: str) -> 
 async def test_list_reads_every_page(client: Client, namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(7):
         await client.create(config_map(f"page-{number}", namespace, {"parity": "even" if number % 2 == 0 else "odd"}))
-    monkeypatch.setattr(client_module, "PAGE_SIZE", 2)
+    monkeypatch.setattr(_read_verbs, "PAGE_SIZE", 2)
     sent: list[Mapping[str, str]] = []
     request = client.transport.request
 

@@ -1,0 +1,206 @@
+"""Server-side apply of objects, of their status and of their scale.
+
+See https://kubernetes.io/docs/reference/using-api/server-side-apply/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+
+import msgspec
+
+from kaiwu_runtime.api._identity import identify
+from kaiwu_runtime.client._apply_body import apply_body, check_removed, newest_version, scale_body, status_body
+from kaiwu_runtime.client._base_client import BaseClient
+from kaiwu_runtime.client._leftovers import aliases, claim, forbidden_fields, unowned
+from kaiwu_runtime.client._request_options import FieldValidation, PatchType
+from kaiwu_runtime.client._subresources import decode_answer, has_status_subresource, target
+from kaiwu_runtime.errors import ConflictError, InvalidError, NotFoundError
+from kaiwu_runtime.rest._paths import object_names, object_path
+
+if TYPE_CHECKING:
+    from lightkube.models.autoscaling_v1 import Scale
+
+T = TypeVar("T")
+
+STATUS_ATTEMPTS = 5
+"""How often a status is sent when the object changes meanwhile."""
+
+_json = msgspec.json.Encoder()
+
+
+class ApplyVerbs(BaseClient):
+    """Applies objects, their status and their scale."""
+
+    @overload
+    async def apply(
+        self,
+        obj: object,
+        *,
+        subresource: Literal["scale"],
+        force: bool = True,
+        field_manager: str = "",
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+    ) -> Scale: ...
+
+    @overload
+    async def apply(
+        self,
+        obj: T,
+        *,
+        force: bool = True,
+        field_manager: str = "",
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+        subresource: str = "",
+        remove: Sequence[str] = (),
+    ) -> T: ...
+
+    async def apply(
+        self,
+        obj: T,
+        *,
+        force: bool = True,
+        field_manager: str = "",
+        field_validation: FieldValidation | None = None,
+        dry_run: bool = False,
+        subresource: str = "",
+        remove: Sequence[str] = (),
+    ) -> Any:
+        """Create or change an object by server-side apply.
+
+        The fields that are set become owned by the field manager; fields it owned before and no longer sends are
+        removed, unless another manager owns them too. What the server alone writes (managedFields, resourceVersion,
+        ...) is left out of the request, and so is the status where it has a subresource of its own.
+
+        Fields that no manager owns, because the API server filled them in, stay. Two kinds are taken out: those for
+        which the server refuses the apply (the default of ``type: RollingUpdate`` beside ``type: Recreate``), and
+        ``serviceAccount``, the old name that would bring ``serviceAccountName`` back. For others see `remove`.
+
+        Args:
+            obj: The object with the fields that are wanted, and nothing else.
+            force: Take over fields that another manager owns; False raises ConflictError for them. Controllers
+                should use True.
+            field_manager: Instead of the client's own.
+            field_validation: Instead of the client's own. An apply is refused for unknown fields in any case.
+            dry_run: Let the server check and merge it without storing it.
+            subresource: With ``scale``, the object's number of replicas is written and a Scale is returned; of a
+                custom resource by a merge patch, for which `force` does not count. See `apply_status` for the status.
+            remove: Paths of fields to remove from the object, whatever their owner: ``spec.strategy.rollingUpdate``.
+                A path leads through objects, not through lists. The object is read before each such apply.
+
+        Raises:
+            ConflictError: Another manager owns a field and `force` is False.
+            ValueError: A path of `remove` leads through a list, or names a field that is set.
+            InvalidError: It violates its schema or an admission rule.
+            APIError: Any other failure.
+
+        See https://kubernetes.io/docs/reference/using-api/server-side-apply/
+        """
+        _, subresource = target(type(obj), "patch", subresource)
+        params = self._write_params(field_manager, field_validation, dry_run=dry_run)
+        if subresource == "scale":
+            return await self._apply(obj, scale_body(obj), subresource, params, force=force)
+        with_status = bool(subresource) or not has_status_subresource(type(obj))  # type: ignore[arg-type]
+        body = apply_body(obj, with_status=with_status)
+        if remove:
+            check_removed(body, remove)
+            if not dry_run:
+                await self._claim(type(obj), object_names(obj), remove, params["fieldManager"])
+        return await self._apply(obj, body, subresource, params, force=force)
+
+    async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:
+        """Write an object's status by server-side apply; spec and metadata are not sent.
+
+        When the object was read from the server, the status of a successor with the same name is never overwritten.
+        The API server ignores a uid in the status of a custom resource, so what is sent is the resourceVersion; when
+        the object has only changed since, it is read again for a newer one.
+
+        Args:
+            obj: The object whose ``status`` is written.
+            force: See `apply`.
+            field_manager: Default is the client's with ``-status``, so that status and spec have owners of their own.
+            dry_run: See `apply`.
+
+        Raises:
+            ValueError: The kind has no status subresource: `apply` writes its status.
+            NotFoundError: The object is gone.
+            ConflictError: It was replaced by another of the same name, another manager owns a field, or it changes
+                faster than its status can be written.
+            APIError: Any other failure.
+        """
+        if has_status_subresource(type(obj)) is False:  # type: ignore[arg-type]  # a class is hashable
+            raise ValueError(f"{type(obj).__name__} has no status subresource: write its status with apply")
+        body = status_body(obj)
+        sent, read = body["metadata"], cast("Any", obj).metadata
+        guarded = "resourceVersion" in sent
+        params = self._write_params(field_manager or f"{self.field_manager}-status", None, dry_run=dry_run)
+        identity, _ = target(type(obj), "patch", "status")
+        namespace = self.namespace_for(identity, object_names(obj)[0])
+        for attempt in range(1, STATUS_ATTEMPTS + 1):
+            try:
+                return await self._apply(obj, body, "status", params, force=force)
+            except ConflictError as error:
+                if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
+                    raise
+            sent["resourceVersion"] = await newest_version(self.transport, identity, namespace, read)
+        raise AssertionError("unreachable")
+
+    async def _apply(
+        self, obj: T, body: Mapping[str, Any], subresource: str, params: dict[str, str], *, force: bool
+    ) -> T:
+        kind = type(obj)
+        identity, subresource = target(kind, "patch", subresource)
+        namespace, name = object_names(obj)
+        patch_type = PatchType.APPLY
+        if subresource == "scale" and not identity.is_built_in:
+            patch_type = PatchType.MERGE  # the API server cannot apply the scale of a custom resource: it answers 500
+        else:
+            # Unknown fields are refused whatever the validation: for an apply it is about keys that come twice, for
+            # which the server would parse the body once more. A tenth of its work for a write, and an encoder writes
+            # no key twice.
+            params = {"fieldValidation": "Ignore", **params, "force": "true" if force else "false"}
+        path = object_path(identity, self.namespace_for(identity, namespace), name, subresource)
+
+        async def send() -> bytes:
+            return await self.transport.request("PATCH", path, params=params, body=sent, content_type=patch_type.value)
+
+        sent = _json.encode(body)
+        if subresource:
+            return decode_answer(kind, subresource, await send())
+        manager = params["fieldManager"]
+        may_claim = "dryRun" not in params
+        try:
+            answer = await send()
+        except InvalidError as error:
+            found = forbidden_fields(error)
+            left = unowned(found, await self.transport.request("GET", path)) if found and may_claim else []
+            if not left or not await self._claim(kind, (namespace, name), left, manager):
+                raise
+            answer = await send()
+        else:
+            left = aliases(identity, sent, answer) if may_claim else []
+            if left and await self._claim(kind, (namespace, name), left, manager):
+                answer = await send()
+        return decode_answer(kind, subresource, answer)
+
+    async def _claim(self, kind: type[Any], names: tuple[str, str], fields: Sequence[str], manager: str) -> bool:
+        """Make a manager the owner of fields, so that its next apply takes them out; False when there are none."""
+        identity, (namespace, name) = identify(kind), names
+        path = object_path(identity, self.namespace_for(identity, namespace), name)
+        try:
+            stored = await self.transport.request("GET", path)
+        except NotFoundError:
+            return False
+        patch = claim(stored, fields, manager=manager, api_version=identity.api_version)
+        if patch:
+            await self.transport.request(
+                "PATCH",
+                path,
+                params={"fieldManager": manager},
+                body=_json.encode(patch),
+                content_type=PatchType.JSON.value,
+            )
+        return bool(patch)

@@ -1,0 +1,66 @@
+"""What every verb of the client uses: the transport, the defaults of writes, and the namespace of a request."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from kaiwu_runtime.api._identity import ResourceIdentity
+from kaiwu_runtime.client._request_options import FieldValidation, write_params
+from kaiwu_runtime.rest._transport import Transport
+
+FIELD_MANAGER = "kaiwu-runtime"
+
+
+class BaseClient:
+    """Holds a transport and the defaults of writes; :class:`~kaiwu_runtime.client.Client` adds the verbs.
+
+    Args:
+        transport: How requests are sent.
+        field_manager: See :class:`~kaiwu_runtime.client.Client`.
+        namespace: See :class:`~kaiwu_runtime.client.Client`.
+        field_validation: See :class:`~kaiwu_runtime.client.Client`.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        field_manager: str = FIELD_MANAGER,
+        namespace: str = "default",
+        field_validation: FieldValidation = "",
+    ) -> None:
+        self.transport = transport
+        self.field_manager = field_manager
+        self.namespace = namespace
+        self.field_validation = field_validation
+
+    def namespace_for(self, identity: ResourceIdentity, namespace: str) -> str:
+        """Return the namespace that a request goes to; a client of one namespace overrides it.
+
+        Args:
+            identity: The resource; of a cluster-scoped one the namespace does not count.
+            namespace: As the caller gave it.
+        """
+        return namespace if identity.namespaced else ""
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _write_params(
+        self, field_manager: str, field_validation: FieldValidation | None, *, dry_run: bool
+    ) -> dict[str, str]:
+        return write_params(
+            field_manager=field_manager or self.field_manager,
+            field_validation=self.field_validation if field_validation is None else field_validation,
+            dry_run=dry_run,
+        )
