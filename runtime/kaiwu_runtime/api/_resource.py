@@ -78,6 +78,12 @@ class ResourceDefinition:
     selectable_fields: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
+    external: bool = False
+
+    @property
+    def reports_status(self) -> bool:
+        """Whether the runtime writes the status by itself: that of another project's kind is the other project's."""
+        return self.status and not self.external
 
 
 def resource(
@@ -100,6 +106,7 @@ def resource(
     selectable_fields: Sequence[str] = (),
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
+    external: bool = False,
 ) -> Callable[[type[_C]], type[_C]]:
     """Make a model a kind of the API server.
 
@@ -123,6 +130,8 @@ def resource(
         selectable_fields: Paths usable in a field selector, for example ``.spec.engine``.
         labels: Labels of the CRD object.
         annotations: Annotations of the CRD object.
+        external: The kind belongs to another project, which installs its CRD: none is generated, and the runtime
+            does not write the status of its objects.
 
     Raises:
         DefinitionError: The API server would reject a name or a value.
@@ -157,6 +166,7 @@ def resource(
             selectable_fields=_strings(name, "selectable_fields", selectable_fields),
             labels=dict(labels or {}),
             annotations=dict(annotations or {}),
+            external=external,
         )
         _check_definition(name, definition)
         setattr(model, IDENTITY_ATTRIBUTE, identity)

@@ -194,7 +194,7 @@ class DecodeFailureReporter:
 def has_conditions(kind: type[Any]) -> bool:
     """Return whether a kind's status has conditions that several writers can share: a list merged by type."""
     definition = resource_definition(kind)
-    if definition is None or not definition.status:
+    if definition is None or not definition.reports_status:
         return False
     status = getattr(kind, "model_fields", {}).get("status")
     models = [] if status is None else _parts(status.annotation)

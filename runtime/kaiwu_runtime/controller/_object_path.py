@@ -172,7 +172,7 @@ async def _report(failures: DecodeFailureReporter, request: Request, error: Deco
 def _status_model(kind: type[Any]) -> type[Any] | None:
     """Return the model of a status that is written by its subresource, where the runtime can make an empty one."""
     definition = resource_definition(kind)
-    if definition is None or not definition.status:
+    if definition is None or not definition.reports_status:
         return None
     field = kind.model_fields.get("status")
     if field is None:

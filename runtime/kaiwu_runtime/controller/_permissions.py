@@ -65,7 +65,7 @@ def required_rules(reconciler: type[Buildable]) -> tuple[RBACRule, ...]:
         return RBACRule(groups=(group,), resources=(resource,), verbs=verbs, declared_on=name)
 
     rules = [rule(identity.group, identity.plural, *READ, *(("patch",) if reconciler.finalizer else ()))]
-    if definition is not None and definition.status:
+    if definition is not None and definition.reports_status:
         rules.append(rule(identity.group, f"{identity.plural}/status", "patch"))
     if owned:
         # Where OwnerReferencesPermissionEnforcement is on, as on OpenShift, an owner reference that blocks the

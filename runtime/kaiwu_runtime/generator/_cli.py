@@ -153,7 +153,7 @@ def _crds(api: Path | None, max_description: int | None = None) -> list[CustomRe
     models = find_resources(folder, Path.cwd()) if folder else []
     if not models:
         where = folder or _API
-        print(f"no API types yet: there is no *_types.py file below {where}/", file=sys.stderr)  # noqa: T201 - a command line
+        print(f"no API types yet: no *_types.py file below {where}/ has a kind of this project", file=sys.stderr)  # noqa: T201 - a command line
     crds = build_crds(models, max_description=max_description, source=_source)
     for warning in _warnings(crds):
         _warn(warning)

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+from lightkube.core.resource import Resource
+
 from kaiwu_runtime._project_modules import import_module, shown
 from kaiwu_runtime.api._model import CustomResource
 from kaiwu_runtime.api._rbac import RBACRule, rbac_rules
@@ -19,7 +21,9 @@ from kaiwu_runtime.errors import ConfigurationError, DefinitionError
 
 
 def find_resources(folder: Path, root: Path) -> list[type[CustomResource]]:
-    """Return the kinds defined in the ``*_types.py`` files below a folder, in a fixed order.
+    """Return the project's own kinds in the ``*_types.py`` files below a folder, in a fixed order.
+
+    Kinds of other projects are left out: those with ``@resource(external=True)``, and lightkube's.
 
     Args:
         folder: For example ``api``.
@@ -32,13 +36,13 @@ def find_resources(folder: Path, root: Path) -> list[type[CustomResource]]:
     found: list[type[CustomResource]] = []
     for file in sorted(folder.rglob("*_types.py")):
         module = _import(file, root)
-        kinds = [kind for kind in _classes(module) if issubclass(kind, CustomResource) and resource_definition(kind)]
-        if not kinds:
+        definitions = {kind: resource_definition(kind) for kind in _classes(module)}
+        if not any(definitions.values()) and not any(issubclass(kind, Resource) for kind in definitions):
             raise DefinitionError(
                 f"{shown(file, root)} has no class decorated with @resource(...): decorate its kind, "
                 "or give a module of shared models a name that does not end in _types.py"
             )
-        found += kinds
+        found += [kind for kind, definition in definitions.items() if definition and not definition.external]
     return found
 
 

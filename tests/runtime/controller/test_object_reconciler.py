@@ -73,6 +73,14 @@ class Bulb(CustomResource):
     status: LampStatus | None = None
 
 
+@resource(group="lamps.example.com", version="v1", kind="Lamp", plural="lamps", external=True)
+class ForeignLamp(CustomResource):
+    """A Lamp to another project."""
+
+    spec: LampSpec = LampSpec()
+    status: LampStatus = LampStatus()
+
+
 Work = Callable[["LampReconciler", Lamp], Awaitable[Result | None]]
 
 
@@ -183,6 +191,25 @@ async def test_the_status_is_there_and_is_written_once(rig: Rig) -> None:
         await rig.client.patch(Lamp, "a", {"spec": {"watts": 4}}, namespace=rig.namespace)
         status = await becomes(rig.status, lambda found: found.lit == 4)
         assert (status.observed_generation, status.conditions[0].observedGeneration) == (2, 2)
+
+
+async def test_the_status_of_another_projects_kind_stays(rig: Rig) -> None:
+    """What a reconciler changes in the object it was given is not written."""
+    created, seen = await rig.create(), []
+
+    class ForeignReconciler(ObjectReconciler[ForeignLamp]):
+        async def reconcile(self, lamp: ForeignLamp) -> None:
+            lamp.status.lit += 1
+            lamp.status.conditions.set("Ready", True, reason="Lit")
+            seen.append(lamp.key)
+
+    manager = Manager(ManagerOptions(health_probe_bind_address="0", namespaces=(rig.namespace,)), client=rig.client)
+    manager.setup(ForeignReconciler)
+    async with run_manager(manager):
+        await until(lambda: bool(seen))
+        await asyncio.sleep(0.1)
+    found = await rig.lamp()
+    assert (found.status, found.metadata.resourceVersion) == (LampStatus(), created.metadata.resourceVersion)
 
 
 async def test_an_object_that_is_gone_never_reaches_the_method(rig: Rig) -> None:

@@ -10,7 +10,7 @@ from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap, Pod, Secret
 
 from kaiwu_runtime import READ, WRITE, Client, ControllerBuilder, ObjectReconciler, Request, rbac
-from kaiwu_runtime.api import CustomResource, rbac_rules, resource
+from kaiwu_runtime.api import APIModel, Conditions, CustomResource, rbac_rules, resource
 from kaiwu_runtime.cache import Cache
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._rbac import build_roles
@@ -55,6 +55,21 @@ class Bare(ObjectReconciler[Candle]):
     async def reconcile(self, candle: Candle) -> None: ...
 
 
+class CertificateStatus(APIModel):
+    conditions: Conditions = Conditions()
+
+
+@resource(group="certs.example.com", version="v1", external=True)
+class Certificate(CustomResource):
+    """Belongs to another project."""
+
+    status: CertificateStatus = CertificateStatus()
+
+
+class Foreign(ObjectReconciler[Certificate]):
+    async def reconcile(self, certificate: Certificate) -> None: ...
+
+
 class Failing(ObjectReconciler[Candle]):
     def build(self, controller: ControllerBuilder) -> ControllerBuilder:
         raise LookupError("nothing here")
@@ -90,6 +105,13 @@ def test_a_class_that_owns_nothing_needs_little() -> None:
     assert granted(Bare) == {
         "events.k8s.io/events": ["create", "patch"],
         "lamps.example.com/candles": sorted(READ),
+    }
+
+
+def test_a_kind_of_another_project_is_only_read() -> None:
+    assert granted(Foreign) == {
+        "events.k8s.io/events": ["create", "patch"],
+        "certs.example.com/certificates": sorted(READ),
     }
 
 

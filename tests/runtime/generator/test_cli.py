@@ -129,7 +129,7 @@ def test_folders_can_be_named(project: Path) -> None:
 def test_a_project_without_anything(tmp_path: Path) -> None:
     result = run(tmp_path, "manifests")
     assert result.returncode == 0
-    assert result.stderr == "no API types yet: there is no *_types.py file below api/\n"
+    assert result.stderr == "no API types yet: no *_types.py file below api/ has a kind of this project\n"
     assert list(files(tmp_path)) == ["config/rbac/role.yaml"]
     assert yaml.safe_load((tmp_path / "config/rbac/role.yaml").read_text())["rules"] == []
     result = run(tmp_path, "generate")
@@ -253,3 +253,41 @@ def test_a_large_crd_warns(project: Path) -> None:
     result = run(project, "manifests")
     assert result.returncode == 0
     assert result.stderr.startswith("warning: Thing: its CRD has ")
+
+
+def test_kinds_of_other_projects_get_no_files(project: Path) -> None:
+    """Their projects install the CRDs; the reconciler of one of them needs no more than to read it."""
+    before = run(project, "manifests").returncode, run(project, "generate").returncode, files(project)
+    external = TYPES.format(version="v1", kind="Foreign").replace('kind="Foreign"', 'kind="Foreign", external=True')
+    write(project / "api/external/a/v1/foreign_types.py", external)
+    write(
+        project / "api/external/b/v1/untyped_types.py",
+        """
+        from lightkube.generic_resource import GenericNamespacedResource, create_api_info
+
+
+        class Untyped(GenericNamespacedResource):
+            _api_info = create_api_info("b.example.com", "v1", "Untyped", "untypeds")
+        """,
+    )
+    assert (run(project, "manifests").returncode, run(project, "generate").returncode, files(project)) == before
+    for kind, module in (("Foreign", "a.v1.foreign_types"), ("Untyped", "b.v1.untyped_types")):
+        write(
+            project / f"controllers/{kind.lower()}_controller.py",
+            f"""
+            from kaiwu_runtime import ObjectReconciler
+
+            from api.external.{module} import {kind}
+
+
+            class {kind}Reconciler(ObjectReconciler[{kind}]):
+                async def reconcile(self, obj: {kind}) -> None: ...
+            """,
+        )
+    result = run(project, "manifests")
+    assert (result.returncode, result.stderr) == (0, "")
+    rules = yaml.safe_load((project / "config/rbac/role.yaml").read_text())["rules"]
+    assert [rule for rule in rules if set(rule["resources"]) & {"foreigns", "untypeds"}] == [
+        {"apiGroups": ["a.example.com"], "resources": ["foreigns", "things"], "verbs": ["get", "list", "watch"]},
+        {"apiGroups": ["b.example.com"], "resources": ["untypeds"], "verbs": ["get", "list", "watch"]},
+    ]
