@@ -27,7 +27,7 @@ LEFT_BEHIND = {
 PROGRAM = """
 import asyncio, atexit, multiprocessing, sys, threading, time
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from kaiwu_runtime.manager import last_resort, process
+from kaiwu_runtime.manager import _last_resort as last_resort, _process as process
 
 fork = multiprocessing.get_context("fork")
 last_resort.EXIT_SECONDS = process._LEFT_SECONDS = 0.3
@@ -58,7 +58,7 @@ sys.exit(process.run_to_the_end(main))
 
 BLOCKED = """
 import asyncio, sys, threading, time
-from kaiwu_runtime.manager import process
+from kaiwu_runtime.manager import _process as process
 from kaiwu_runtime.manager._last_resort import Deadline
 from kaiwu_runtime.manager._signals import stop_on_signal
 

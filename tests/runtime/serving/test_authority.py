@@ -96,4 +96,4 @@ def test_a_self_signed_certificate_is_one_of_a_server_for_host_names_and_address
 def test_certificates_are_made_in_one_place() -> None:
     runtime = Path(str(kaiwu_runtime.__file__)).parent
     makers = [file.name for file in runtime.rglob("*.py") if "CertificateBuilder(" in file.read_text()]
-    assert makers == ["authority.py"]
+    assert makers == ["_authority.py"]
