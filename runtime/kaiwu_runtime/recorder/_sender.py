@@ -121,7 +121,8 @@ class EventSender:
                     async with asyncio.timeout(self._timings.sweep if len(self._memory) else None):
                         await self._wake.wait()
         except asyncio.CancelledError:
-            await self._drain()
+            # In a task of its own: before Python 3.11.3 a time limit inside a cancelled task raises CancelledError.
+            await asyncio.create_task(self._drain())
             raise
 
     def _sweep(self) -> None:
