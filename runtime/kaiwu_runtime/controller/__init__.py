@@ -1,9 +1,10 @@
 """Controllers: the sources that trigger a reconciler, and how it is run."""
 
 from kaiwu_runtime.controller._builder import ControllerBuilder, controller_managed_by
-from kaiwu_runtime.controller._controller import Controller, ControllerMetrics, ControllerOptions
+from kaiwu_runtime.controller._controller import Controller
 from kaiwu_runtime.controller._handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner
 from kaiwu_runtime.controller._object_reconciler import ObjectReconciler
+from kaiwu_runtime.controller._options import ControllerMetrics, ControllerOptions
 from kaiwu_runtime.controller._predicate import (
     AnnotationChanged,
     GenerationChanged,

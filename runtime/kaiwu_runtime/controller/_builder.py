@@ -16,9 +16,10 @@ from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._store import ObjectEvent
 from kaiwu_runtime.client._client import Client
-from kaiwu_runtime.controller._controller import Controller, ControllerOptions
+from kaiwu_runtime.controller._controller import Controller
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner, map_typed
+from kaiwu_runtime.controller._options import ControllerOptions
 from kaiwu_runtime.controller._predicate import Predicate, PredicateFunction
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request

@@ -75,8 +75,8 @@ class Counting:
 @asynccontextmanager
 async def running(reconciler: Reconciler, **options: Any) -> AsyncIterator[tuple[Controller, Counting]]:
     options.setdefault("rate_limiter", ExponentialBackoff(0.001, 0.01))
-    controller = Controller("tested", reconciler, [], NO_SOURCES, ControllerOptions(**options))
-    controller.metrics = metrics = Counting()
+    metrics = Counting()
+    controller = Controller("tested", reconciler, [], NO_SOURCES, ControllerOptions(**options), metrics=metrics)
     task = asyncio.create_task(controller.run())
     try:
         yield controller, metrics

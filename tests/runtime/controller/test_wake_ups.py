@@ -228,7 +228,7 @@ async def test_a_stack_is_shown_once_and_again_after_a_success(caplog: pytest.Lo
         assert sum(record.exc_info is not None for record in lines()) == 2, "one for each object"
         assert all("try " in record.error for record in lines())  # type: ignore[attr-defined]
         reconciler.healthy = True
-        await until(lambda: not controller._stacks)
+        await until(lambda: not controller._outcome._stacks)
         reconciler.healthy = False
         caplog.clear()
         await manager.api_reader.patch(ConfigMap, "a", {"data": {"changed": "yes"}}, namespace="x")

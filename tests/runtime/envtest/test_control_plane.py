@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from kaiwu_runtime.envtest import Binaries, ControlPlane, locate
-from kaiwu_runtime.envtest import _control_plane as module
+from kaiwu_runtime.envtest import _base_control_plane as module
 from kaiwu_runtime.envtest._ports import free_port
 from kaiwu_runtime.envtest._rest import RestClient
 from kaiwu_runtime.errors import APIConnectionError, APIStatusError, ControlPlaneError, InvalidError
