@@ -13,12 +13,14 @@ from kaiwu_runtime.generator import _json_schema as json_schema
 from kaiwu_runtime.generator import _reference as reference
 from kaiwu_runtime.generator import _yaml_output as yaml_output
 from kaiwu_runtime.generator._crd import CustomResourceDefinition, build_crds
-from kaiwu_runtime.generator._discovery import find_resources, find_rules
+from kaiwu_runtime.generator._discovery import find_resources, find_rules, find_webhooks
 from kaiwu_runtime.generator._json_schema import editor_schema
 from kaiwu_runtime.generator._output import Written, remove_stale, write_files
 from kaiwu_runtime.generator._rbac import build_bindings, build_roles, namespace_transformers
 from kaiwu_runtime.generator._reference import api_reference
 from kaiwu_runtime.generator._samples import sample_problems
+from kaiwu_runtime.generator._webhook_roles import webhook_certificate_roles
+from kaiwu_runtime.generator._webhooks import FoundWebhooks, build_webhook_configurations, with_conversions
 from kaiwu_runtime.generator._yaml_output import to_yaml
 
 _API = Path("api")
@@ -29,11 +31,22 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     top = argparse.ArgumentParser(prog="python -m kaiwu_runtime.generator", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    manifests = commands.add_parser("manifests", help="write the CRDs and the role of the manager")
+    manifests = commands.add_parser(
+        "manifests", help="write the CRDs, the webhook configurations and the role of the manager"
+    )
     manifests.add_argument("--api", type=Path, help="folder of the *_types.py files (default: api)")
     manifests.add_argument("--controllers", type=Path, help="folder of the reconcilers (default: controllers)")
     manifests.add_argument("--crd-dir", type=Path, default=Path("config/crd/bases"), help="default: %(default)s")
     manifests.add_argument("--role-file", type=Path, default=Path("config/rbac/role.yaml"), help="default: %(default)s")
+    manifests.add_argument(
+        "--webhook-file", type=Path, default=Path("config/webhook/manifests.yaml"), help="default: %(default)s"
+    )
+    manifests.add_argument(
+        "--webhook-role-file",
+        type=Path,
+        default=Path("config/webhook/role.yaml"),
+        help="permissions to write certificates into the webhook configurations and CRDs (default: %(default)s)",
+    )
     manifests.add_argument("--samples", type=Path, default=Path("config/samples"), help="default: %(default)s")
     manifests.add_argument("--role-name", default="manager-role", help="default: %(default)s")
     manifests.add_argument(
@@ -77,13 +90,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write_manifests(options: argparse.Namespace) -> list[Written]:
-    """Write the CRDs and the roles."""
+    """Write the CRDs, the webhook configurations and the roles."""
     crds = _crds(options.api, options.max_description)
+    controllers = _folder(options.controllers, _CONTROLLERS, "--controllers")
+    found = find_webhooks(controllers, Path.cwd()) if controllers else FoundWebhooks()
+    crds = with_conversions(crds, found.conversions)
     if options.server:
         from kaiwu_runtime.generator._server_check import check_on_server  # noqa: PLC0415 - it imports the client
 
         check_on_server(crds)
-    controllers = _folder(options.controllers, _CONTROLLERS, "--controllers")
     rules = find_rules(controllers, Path.cwd()) if controllers else []
     roles = build_roles(rules, role_name=options.role_name, namespaced=options.namespaced)
     files = {options.crd_dir / crd.file_name: to_yaml([crd.manifest]) for crd in crds}
@@ -94,11 +109,33 @@ def write_manifests(options: argparse.Namespace) -> list[Written]:
         files[options.role_namespaces_file] = to_yaml(transformers)
     if transformers:
         _warn_of_missing_transformers(options.role_namespaces_file)
+    files |= _webhook_files(options, found)
     written = write_files(files)
     for problem in sample_problems(options.samples, crds):
         _warn(problem)
     mark = yaml_output.GENERATED.strip()
     return written + remove_stale(options.crd_dir, stale_pattern, kept, mark)
+
+
+def _webhook_files(options: argparse.Namespace, found: FoundWebhooks) -> dict[Path, str]:
+    """Return the webhook configurations, and the role to write certificates into them where the project has one."""
+    file, role = options.webhook_file, options.webhook_role_file
+    configurations = build_webhook_configurations(found.webhooks)
+    files: dict[Path, str] = {}
+    if configurations or _is_generated(file):
+        files[file] = to_yaml(configurations)
+    if configurations and not file.with_name("kustomization.yaml").exists():
+        _warn(f"{file.with_name('kustomization.yaml')} does not exist: `kaiwuctl create webhook` writes it")
+    if _is_generated(role):
+        files[role] = to_yaml(webhook_certificate_roles(configurations, found.conversions))
+    return files
+
+
+def _is_generated(file: Path) -> bool:
+    """Whether a file is one that this program writes."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return file.read_text(encoding="utf-8").startswith(yaml_output.GENERATED)
+    return False
 
 
 def _warn_of_missing_transformers(file: Path) -> None:

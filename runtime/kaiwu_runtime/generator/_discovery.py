@@ -18,6 +18,13 @@ from kaiwu_runtime.api._model import CustomResource
 from kaiwu_runtime.api._rbac import RBACRule, rbac_rules
 from kaiwu_runtime.api._resource import resource_definition
 from kaiwu_runtime.errors import ConfigurationError, DefinitionError
+from kaiwu_runtime.generator._webhooks import FoundWebhooks
+from kaiwu_runtime.webhook._configuration import (
+    ConversionDeclaration,
+    WebhookDeclaration,
+    declared_conversions,
+    declared_webhooks,
+)
 
 
 def find_resources(folder: Path, root: Path) -> list[type[CustomResource]]:
@@ -68,6 +75,27 @@ def find_rules(folder: Path, root: Path) -> list[RBACRule]:
         for each in classes:
             rules += rbac_rules(each)
     return rules
+
+
+def find_webhooks(folder: Path, root: Path) -> FoundWebhooks:
+    """Return what ``@mutating``, ``@validating`` and ``@converting`` declare in every module below a folder.
+
+    Args:
+        folder: For example ``controllers``.
+        root: The project's root, from which the modules are imported.
+
+    Raises:
+        ConfigurationError: A file cannot be imported; the message names file and line.
+    """
+    webhooks: list[WebhookDeclaration] = []
+    conversions: list[ConversionDeclaration] = []
+    for file in sorted(folder.rglob("*.py")):
+        if "__pycache__" in file.parts:
+            continue
+        for each in _classes(_import(file, root)):
+            webhooks += declared_webhooks(each)
+            conversions += declared_conversions(each)
+    return FoundWebhooks(tuple(webhooks), tuple(conversions))
 
 
 def _classes(module: ModuleType) -> Iterator[type]:

@@ -12,8 +12,10 @@ from kaiwu_runtime.webhook._admission import (
     Validator,
     Warnings,
 )
-from kaiwu_runtime.webhook._builder import mutate_path, validate_path, webhook_managed_by
+from kaiwu_runtime.webhook._builder import webhook_managed_by
+from kaiwu_runtime.webhook._configuration import MatchCondition, converting, mutating, validating
 from kaiwu_runtime.webhook._conversion import Convertible
+from kaiwu_runtime.webhook._paths import mutate_path, validate_path
 from kaiwu_runtime.webhook._webhook import Webhook
 
 __all__ = [
@@ -24,12 +26,16 @@ __all__ = [
     "Defaulter",
     "GroupVersionKind",
     "GroupVersionResource",
+    "MatchCondition",
     "UserInfo",
     "Validator",
     "Warnings",
     "Webhook",
     "WebhookCertificateOptions",
+    "converting",
     "mutate_path",
+    "mutating",
     "validate_path",
+    "validating",
     "webhook_managed_by",
 ]

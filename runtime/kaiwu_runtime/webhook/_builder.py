@@ -4,39 +4,28 @@
 
     webhook_managed_by(manager).for_(Cluster).with_defaulter(Defaults()).with_validator(Rules()).complete()
 
-The paths are controller-runtime's, so that webhook configurations carry over.
+The paths are controller-runtime's, or those that the classes declare with ``@mutating`` and ``@validating``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from urllib.parse import urlsplit
 
-from kaiwu_runtime.api._identity import ResourceIdentity, identify
+from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.webhook._admission import Defaulter, Validator
+from kaiwu_runtime.webhook._configuration import declared_webhooks
 from kaiwu_runtime.webhook._conversion import Convertible, Spoke
 from kaiwu_runtime.webhook._handlers import DefaultingHandler, ValidatingHandler
+from kaiwu_runtime.webhook._paths import mutate_path, validate_path
 
 if TYPE_CHECKING:
     from kaiwu_runtime.manager._manager import Manager
 
 T = TypeVar("T")
 S = TypeVar("S")
-
-
-def mutate_path(identity: ResourceIdentity) -> str:
-    """Return the path of a kind's mutating webhook: ``/mutate-kaiwu-inspur-com-v1-kaiwucluster``."""
-    return _path("mutate", identity)
-
-
-def validate_path(identity: ResourceIdentity) -> str:
-    """Return the path of a kind's validating webhook: ``/validate-kaiwu-inspur-com-v1-kaiwucluster``."""
-    return _path("validate", identity)
-
-
-def _path(verb: str, identity: ResourceIdentity) -> str:
-    return f"/{verb}-{identity.group.replace('.', '-')}-{identity.version}-{identity.kind.lower()}"
 
 
 class KindWebhooks(Generic[T]):
@@ -119,11 +108,19 @@ class KindWebhooks(Generic[T]):
             raise ConfigurationError(f"the manager's webhooks are a {type(server).__name__}: leave them to the builder")
         identity = identify(self._kind)
         if self._defaulter is not None:
-            server.register(mutate_path(identity), DefaultingHandler(self._kind, self._defaulter))
+            for path in _paths(self._defaulter, mutate_path(identity)):
+                server.register(path, DefaultingHandler(self._kind, self._defaulter))
         if self._validator is not None:
-            server.register(validate_path(identity), ValidatingHandler(self._kind, self._validator))
+            for path in _paths(self._validator, validate_path(identity)):
+                server.register(path, ValidatingHandler(self._kind, self._validator))
         if self._spokes:
             server.conversions.add(self._kind, *self._spokes)
+
+
+def _paths(webhook: object, default: str) -> list[str]:
+    """Return where a defaulter or validator is served: the paths it declares, else controller-runtime's."""
+    declared = [urlsplit(each.url).path if each.url else each.path for each in declared_webhooks(type(webhook))]
+    return list(dict.fromkeys(path for path in declared if path.strip("/"))) or [default]
 
 
 class WebhookBuilder:
