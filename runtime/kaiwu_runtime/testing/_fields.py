@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 Path = tuple[str, ...]
@@ -33,28 +34,27 @@ _SETS = frozenset({("f:metadata", "f:finalizers")})
 _ATOMIC_ITEMS = frozenset({"f:imagePullSecrets", "f:ownerReferences"})
 _ATOMIC_MAPS = frozenset({"f:nodeSelector", "f:selector"})
 
+_CACHED = frozenset({str, int})
+
 PRESENT = object()
 """What `flat` has for an object or a list that is owned part by part."""
 
-_SERVER_OWNED = frozenset(
+NOT_APPLIED = frozenset(
     {
-        ("f:apiVersion",),
-        ("f:kind",),
-        ("f:metadata",),
-        *(
-            ("f:metadata", f"f:{name}")
-            for name in (
-                "creationTimestamp",
-                "generation",
-                "managedFields",
-                "name",
-                "namespace",
-                "resourceVersion",
-                "selfLink",
-                "uid",
-            )
-        ),
+        "creationTimestamp",
+        "generation",
+        "managedFields",
+        "name",
+        "namespace",
+        "resourceVersion",
+        "selfLink",
+        "uid",
     }
+)
+"""Members of metadata that no manager owns: they name the object, or only the server writes them."""
+
+_SERVER_OWNED = frozenset(
+    {("f:apiVersion",), ("f:kind",), ("f:metadata",), *(("f:metadata", f"f:{name}") for name in NOT_APPLIED)}
 )
 
 
@@ -70,8 +70,20 @@ def item_elements(path: Path, value: list[Any]) -> list[str] | None:
     name = path[-1].removeprefix("f:") if path else ""
     for keys in _KEYS.get(name, ()):
         if all(isinstance(item, dict) and item.keys() & {*keys} and _complete(item, keys) for item in value):
-            return [f"k:{_compact({key: item.get(key, _DEFAULTS.get(key)) for key in keys})}" for item in value]
+            return [_item_element(keys, item) for item in value]
     return None
+
+
+def _item_element(keys: tuple[str, ...], item: Mapping[str, Any]) -> str:
+    values = tuple(item.get(key, _DEFAULTS.get(key)) for key in keys)
+    if all(type(value) in _CACHED for value in values):  # 1 and True are one key of a cache
+        return _cached_element(keys, values)
+    return f"k:{_compact(dict(zip(keys, values, strict=True)))}"
+
+
+@lru_cache(maxsize=4096)
+def _cached_element(keys: tuple[str, ...], values: tuple[Any, ...]) -> str:
+    return f"k:{_compact(dict(zip(keys, values, strict=True)))}"
 
 
 def is_atomic_map(path: Path) -> bool:

@@ -6,10 +6,10 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-stra
 from __future__ import annotations
 
 from collections import deque
-from copy import deepcopy
 from typing import Any
 
-from kaiwu_runtime.testing._fields import (
+from kaiwu_runtime.json_equality import json_equal
+from kaiwu_runtime.testing.fields import (
     Fields,
     Path,
     children,
@@ -21,8 +21,30 @@ from kaiwu_runtime.testing._fields import (
 )
 
 
+def changes_nothing(live: Any, applied: Any, path: Path = ()) -> bool:  # noqa: ANN401 - any JSON
+    """Return whether an applied value is in a live one already, so that merging it would change nothing.
+
+    Args:
+        live: What there is.
+        applied: What is wanted.
+        path: Where both are.
+    """
+    if isinstance(applied, dict) and isinstance(live, dict) and not is_atomic_map(path):
+        return all(
+            name in live and changes_nothing(live[name], part, (*path, member(name))) for name, part in applied.items()
+        )
+    if isinstance(applied, list) and isinstance(live, list) and (elements := item_elements(path, live)) is not None:
+        if elements == item_elements(path, applied):
+            return all(
+                changes_nothing(before, after, (*path, element))
+                for element, before, after in zip(elements, live, applied, strict=True)
+            )
+        return json_equal(_merge_lists(live, applied, path), live)
+    return json_equal(live, applied)
+
+
 def merge(live: Any, applied: Any, path: Path = ()) -> Any:  # noqa: ANN401 - any JSON
-    """Return a live value with an applied one merged into it.
+    """Return a live value with an applied one merged into it; neither is changed, and the result shares their parts.
 
     Args:
         live: What there is.
@@ -33,18 +55,18 @@ def merge(live: Any, applied: Any, path: Path = ()) -> Any:  # noqa: ANN401 - an
         merged = dict(live)
         for name, part in applied.items():
             inner = (*path, member(name))
-            merged[name] = merge(live[name], part, inner) if name in live else deepcopy(part)
+            merged[name] = merge(live[name], part, inner) if name in live else part
         return merged
     if isinstance(applied, list) and isinstance(live, list):
         return _merge_lists(live, applied, path)
-    return deepcopy(applied)
+    return applied
 
 
 def _merge_lists(live: list[Any], applied: list[Any], path: Path) -> list[Any]:
     """Merge by keys: in the order of the applied list, the other items where they were among them."""
     old, new = item_elements(path, live), item_elements(path, applied)
     if old is None or new is None:
-        return deepcopy(applied)
+        return applied
     before, after = dict(zip(old, live, strict=True)), dict(zip(new, applied, strict=True))
     shared = deque(element for element in new if element in before)
     left, right = deque(old), deque(new)
@@ -60,7 +82,7 @@ def _merge_lists(live: list[Any], applied: list[Any], path: Path) -> list[Any]:
                 shared.popleft()
                 merged.append(merge(before[element], after[element], (*path, element)))
             else:
-                merged.append(deepcopy(after[element]))
+                merged.append(after[element])
         else:
             left.popleft()
     return merged

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.errors import APIStatusError
-from kaiwu_runtime.testing._fields import (
+from kaiwu_runtime.json_equality import json_equal
+from kaiwu_runtime.testing.fields import (
+    NOT_APPLIED,
     PRESENT,
     Fields,
     Path,
@@ -20,10 +22,12 @@ from kaiwu_runtime.testing._fields import (
     from_fields_v1,
     to_fields_v1,
 )
-from kaiwu_runtime.testing._merge import merge, prune
-from kaiwu_runtime.testing._refusals import refusal
+from kaiwu_runtime.testing.merge import changes_nothing, merge, prune
+from kaiwu_runtime.testing.refusals import refusal
 
 _EMPTY: Fields = frozenset()
+_PARSED = 4096
+_parsed: dict[int, tuple[Mapping[str, Any], Fields]] = {}
 
 
 class Manager(NamedTuple):
@@ -47,7 +51,7 @@ Owners = dict[Manager, Fields]
 
 def owners_of(obj: Mapping[str, Any]) -> Owners:
     """Return what an object's managedFields say."""
-    return {_manager(entry): from_fields_v1(entry.get("fieldsV1") or {}) for entry in _entries(obj)}
+    return {_manager(entry): _fields_of_entry(entry) for entry in _entries(obj)}
 
 
 def write_owners(obj: dict[str, Any], owners: Owners, old: Mapping[str, Any], now: str) -> None:
@@ -65,7 +69,7 @@ def write_owners(obj: dict[str, Any], owners: Owners, old: Mapping[str, Any], no
         if not fields:
             continue
         known = before.get(manager)
-        if known is not None and from_fields_v1(known["fieldsV1"]) == fields:
+        if known is not None and _fields_of_entry(known) == fields:
             entries.append(known)
             continue
         entry = {
@@ -139,6 +143,34 @@ def applied(
     owners = {owner: fields - changed - gone for owner, fields in others.items()}
     owners[manager] = wanted
     return result, owners
+
+
+def is_applied(live: Mapping[str, Any], config: Mapping[str, Any], manager: Manager) -> bool:
+    """Return whether applying a configuration would change nothing: its fields have these values and this owner.
+
+    It is what `applied` would find, for the most frequent apply of a reconciler and a fraction of the time.
+
+    Args:
+        live: The object before.
+        config: The fields that are wanted.
+        manager: Who applies.
+    """
+    entry = next((entry for entry in _entries(live) if _manager(entry) == manager), None)
+    if entry is None or fields_of(config) != _fields_of_entry(entry):
+        return False
+    metadata = {name: part for name, part in (config.get("metadata") or {}).items() if name not in NOT_APPLIED}
+    return changes_nothing(live, {**config, "metadata": metadata})
+
+
+def _fields_of_entry(entry: Mapping[str, Any]) -> Fields:
+    """Return the fields of an entry of managedFields; entries are never changed, and objects share them."""
+    tree = entry.get("fieldsV1") or {}
+    known = _parsed.get(id(tree))
+    if known is None or known[0] is not tree:
+        if len(_parsed) >= _PARSED:
+            _parsed.clear()
+        _parsed[id(tree)] = known = (tree, from_fields_v1(tree))
+    return known[1]
 
 
 def _entries(obj: Mapping[str, Any]) -> list[dict[str, Any]]:

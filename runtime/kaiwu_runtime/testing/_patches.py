@@ -17,9 +17,12 @@ class PatchError(Exception):
 
 
 def merge_patch(value: object, patch: object) -> Any:  # noqa: ANN401 - any JSON
-    """Return a value with a merge patch in it: members are merged, null removes, everything else replaces."""
+    """Return a value with a merge patch in it: members are merged, null removes, everything else replaces.
+
+    Neither is changed, and the result shares their parts.
+    """
     if not isinstance(patch, dict):
-        return deepcopy(patch)
+        return patch
     merged = dict(value) if isinstance(value, dict) else {}
     for name, part in patch.items():
         if part is None:

@@ -6,7 +6,6 @@ See https://kubernetes.io/docs/reference/using-api/api-concepts/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from typing import Any, NamedTuple
 
 from kaiwu_runtime.testing._fields import Path, children, flat, item_elements
@@ -109,7 +108,7 @@ def constrained(kind: FakeKind, old: Object, wanted: Object, options: WriteOptio
     if new.get("status") is None:
         new.pop("status", None)
     if options.subresource:
-        return deepcopy(new)
+        return {**new, "metadata": {**new["metadata"]}}
     before, metadata = old["metadata"], dict(wanted.get("metadata") or {})
     _check_deletion(kind, before, metadata)
     for name in (*_KEPT, *DELETION, "managedFields", "resourceVersion", "selfLink"):
@@ -124,7 +123,7 @@ def constrained(kind: FakeKind, old: Object, wanted: Object, options: WriteOptio
     if "deletionTimestamp" in before and added:
         text = "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers "
         raise invalid(kind, before["name"], "metadata.finalizers", text + ", ".join(sorted(added)))
-    new = deepcopy({**new, "metadata": metadata})
+    new = {**new, "metadata": metadata}
     tidy(kind, new)
     check_metadata(kind, new, new=False)
     return new
@@ -154,9 +153,17 @@ def tidy(kind: FakeKind, obj: Object) -> None:
 
 
 def _without_nulls(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if not _has_null(value):
+        return value
     if isinstance(value, dict):
         return {name: _without_nulls(part) for name, part in value.items() if part is not None}
     return [_without_nulls(part) for part in value] if isinstance(value, list) else value
+
+
+def _has_null(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    if isinstance(value, dict):
+        return any(part is None or _has_null(part) for part in value.values())
+    return isinstance(value, list) and any(_has_null(part) for part in value)
 
 
 def counted(kind: FakeKind, obj: Object) -> Object:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +52,10 @@ class Watcher:
 
 
 class Storage:
-    """Store every object and its history since the last compaction."""
+    """Store every object and its history since the last compaction.
+
+    Objects are never changed once they are stored: versions share their parts, and nothing is copied.
+    """
 
     def __init__(self) -> None:
         self._objects: dict[FakeKind, dict[ObjectKey, dict[str, Any]]] = {}
@@ -64,9 +66,8 @@ class Storage:
         self.watchers: list[Watcher] = []
 
     def get(self, kind: FakeKind, key: ObjectKey) -> dict[str, Any] | None:
-        """Return a copy of an object, or None."""
-        found = self._objects.get(kind, {}).get(key)
-        return deepcopy(found) if found is not None else None
+        """Return an object, or None; not to be changed."""
+        return self._objects.get(kind, {}).get(key)
 
     def objects(self, kind: FakeKind, namespace: str) -> list[dict[str, Any]]:
         """Return the objects of a namespace, empty for all, by namespace and name; not to be changed."""
@@ -74,14 +75,13 @@ class Storage:
         return [objects[key] for key in sorted(objects) if not namespace or key.namespace == namespace]
 
     def put(self, kind: FakeKind, key: ObjectKey, obj: dict[str, Any]) -> dict[str, Any]:
-        """Store an object with a new resourceVersion, and return a copy of it."""
-        stored = deepcopy(obj)
+        """Store an object with a new resourceVersion, and return what is stored; neither is to be changed then."""
         before = self._objects.get(kind, {}).get(key)
         self.version += 1
-        stored["metadata"]["resourceVersion"] = str(self.version)
+        stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
         self._objects.setdefault(kind, {})[key] = stored
         self._tell(Change(self.version, kind, before, stored))
-        return deepcopy(stored)
+        return stored
 
     def remove(self, kind: FakeKind, key: ObjectKey) -> None:
         """Remove an object; watches are told of the state it was stored in, with the version of the removal."""

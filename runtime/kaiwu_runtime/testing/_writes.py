@@ -8,16 +8,23 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
-from kaiwu_runtime._json_equality import json_equal
-from kaiwu_runtime.api._identity import ObjectKey
-from kaiwu_runtime.testing._kinds import FakeKind
-from kaiwu_runtime.testing._ownership import Manager, Owners, after_update, applied, owners_of, write_owners
-from kaiwu_runtime.testing._refusals import already_exists, conflict, invalid, not_found, refusal
-from kaiwu_runtime.testing._rules import (
+from kaiwu_runtime.api.identity import ObjectKey
+from kaiwu_runtime.json_equality import json_equal
+from kaiwu_runtime.testing.kinds import FakeKind
+from kaiwu_runtime.testing.ownership import (
+    Manager,
+    Owners,
+    after_update,
+    applied,
+    is_applied,
+    owners_of,
+    write_owners,
+)
+from kaiwu_runtime.testing.refusals import already_exists, conflict, invalid, not_found, refusal
+from kaiwu_runtime.testing.rules import (
     DELETION,
     Object,
     WriteOptions,
@@ -63,10 +70,10 @@ class Writer:
         Raises:
             APIStatusError: The API server would refuse it.
         """
-        obj = deepcopy(sent)
-        if mistake := metadata_mistake(obj):
+        if mistake := metadata_mistake(sent):
             raise refusal(400, f"{kind.identity.kind} cannot be handled: {mistake}")
-        metadata = obj.setdefault("metadata", {})
+        obj = _own(sent)
+        metadata = obj["metadata"]
         check_type(kind, obj)
         version = metadata.pop("resourceVersion", "")
         if namespace and (metadata.get("namespace") or namespace) != namespace:
@@ -94,8 +101,8 @@ class Writer:
         Raises:
             APIStatusError: The API server would not have stored it, or there is one of that name.
         """
-        obj = deepcopy(sent)
-        metadata = obj.setdefault("metadata", {})
+        obj = _own(sent)
+        metadata = obj["metadata"]
         given = {name: metadata[name] for name in _SEEDED if metadata.get(name)}
         namespace = (metadata.get("namespace") or "") if kind.identity.namespaced else ""
         status = obj.get("status")
@@ -128,12 +135,14 @@ class Writer:
             APIStatusError: The API server would refuse it.
         """
         old = self._existing(kind, key)
-        wanted = change(deepcopy(old))
+        wanted = change(old)
         if mistake := metadata_mistake(wanted):
             raise invalid(kind, key.name, "patch", f"Invalid value: {mistake}")
         if (wanted.get("apiVersion"), wanted.get("kind")) != (old["apiVersion"], old["kind"]):
             raise invalid(kind, key.name, "kind", "Invalid value: a patch cannot change what an object is")
         check_versions(kind, old, {"resourceVersion": "", **(wanted.get("metadata") or {})}, options)
+        if json_equal(wanted, old):
+            return old
         new = constrained(kind, old, wanted, options)
         # An empty list counts for nothing in a custom resource.
         resets: tuple[list[dict[str, Any]], ...] = ([{}],) if kind.custom else ([], [{}])
@@ -178,10 +187,13 @@ class Writer:
                 raise conflict(kind, key.name, "the object does not exist, and the request names its uid")
             start = {"apiVersion": config["apiVersion"], "kind": config["kind"], "metadata": {"name": key.name}}
             obj, owners = applied(start, wanted, manager, force=options.force, written_by=written)
+            obj = _own(obj)
             self._prepare(kind, key.namespace, obj)
             return self._store_new(kind, key.namespace, obj, owners, options)
         old = self._existing(kind, key)
         check_versions(kind, old, metadata, options)
+        if is_applied(old, wanted, manager):
+            return old
         new, owners = applied(old, wanted, manager, force=options.force, written_by=written)
         check_nulls(kind, old, new)
         return self._store(kind, old, constrained(kind, old, new, options), owners, options)
@@ -204,7 +216,7 @@ class Writer:
             if wanted and wanted != metadata[name]:
                 text = f"{field} in precondition: {wanted}, {field} in object meta: {metadata[name]}"
                 raise conflict(kind, key.name, f"Precondition failed: {text}")
-        new = deepcopy(old)
+        new = _own(old)
         present = metadata.get("finalizers") or ()
         finalizers = [entry for entry in present if entry not in _FINALIZERS.values()]
         policy = sent.get("propagationPolicy")
@@ -274,3 +286,8 @@ class Writer:
     @staticmethod
     def _manager(kind: FakeKind, options: WriteOptions, operation: str) -> Manager:
         return Manager(options.manager, operation, kind.identity.api_version, options.subresource)
+
+
+def _own(obj: Mapping[str, Any]) -> Object:
+    """Return an object whose members, and those of its metadata, can be changed without changing the original."""
+    return {**obj, "metadata": {**(obj.get("metadata") or {})}}
