@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from lightkube.core.resource import api_info
 
 from kaiwu_runtime.api._identity import ResourceIdentity, identify
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.api.resource import Scale
 
 _COUNTED = frozenset(
     {
@@ -40,12 +43,16 @@ class FakeKind:
         status: Whether the status is a subresource.
         generation: Whether changes of the spec are counted.
         custom: Whether it is a custom resource.
+        model: The type whose required fields an object must have; None accepts every object.
+        scale: A custom resource's scale subresource; those of Kubernetes' own kinds are known.
     """
 
     identity: ResourceIdentity
     status: bool
     generation: bool
     custom: bool
+    model: type[Any] | None = field(default=None, compare=False)
+    scale: Scale | None = field(default=None, compare=False)
 
     @property
     def resource(self) -> str:
@@ -77,6 +84,8 @@ class FakeKind:
             status=declared if status is None else status,
             generation=(custom or identity.kind in _COUNTED) if generation is None else generation,
             custom=custom,
+            model=kind,
+            scale=definition.scale if definition is not None else None,
         )
 
 

@@ -17,6 +17,8 @@ from kaiwu_runtime.testing._kinds import FakeKind
 COMPACT = (",", ":")
 """Separators of JSON as the API server writes it: the cache looks for some members in the bytes."""
 
+_ENCODED = 1024
+
 FIRST_VERSION = 1000
 """The first version; a large number, so that a test does not confuse versions with counts."""
 
@@ -63,11 +65,16 @@ class Storage:
         self._snapshots: list[tuple[int, list[dict[str, Any]]]] = []
         self._compacted = 0
         self.version = FIRST_VERSION
+        self._encoded: dict[int, tuple[dict[str, Any], bytes]] = {}
         self.watchers: list[Watcher] = []
 
     def get(self, kind: FakeKind, key: ObjectKey) -> dict[str, Any] | None:
         """Return an object, or None; not to be changed."""
         return self._objects.get(kind, {}).get(key)
+
+    def kinds(self) -> list[FakeKind]:
+        """Return the kinds of which there are or were objects."""
+        return list(self._objects)
 
     def objects(self, kind: FakeKind, namespace: str) -> list[dict[str, Any]]:
         """Return the objects of a namespace, empty for all, by namespace and name; not to be changed."""
@@ -88,6 +95,17 @@ class Storage:
         gone = self._objects[kind].pop(key)
         self.version += 1
         self._tell(Change(self.version, kind, gone, None))
+
+    def encoded(self, obj: dict[str, Any]) -> bytes:
+        """Return the JSON of an object; of one that is stored it is kept."""
+        known = self._encoded.get(id(obj))
+        if known is not None and known[0] is obj:
+            return known[1]
+        if len(self._encoded) >= _ENCODED:
+            self._encoded.clear()
+        data = json.dumps(obj, separators=COMPACT).encode()
+        self._encoded[id(obj)] = (obj, data)
+        return data
 
     def remember(self, objects: list[dict[str, Any]]) -> int:
         """Keep a list that is read page by page, and return its number."""

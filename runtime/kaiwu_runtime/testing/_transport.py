@@ -3,7 +3,9 @@
 It supports the following, and its tests compare it with a real API server:
 
 - create (with generateName), get, list (label selectors, ``metadata.name`` and ``metadata.namespace``, pages), delete
-  (preconditions, finalizers), merge patch, JSON patch, server-side apply, dry run, and the status subresource;
+  (preconditions, finalizers; also of a collection), merge patch, JSON patch, server-side apply, dry run, the status
+  and scale subresources, and evictions within a PodDisruptionBudget;
+- required fields, as the types of the kinds have them;
 - uid, resourceVersion, creationTimestamp, generation and managedFields; a write that changes nothing makes no version;
 - metadata-only gets, lists and watches;
 - watches from a version, with ADDED, MODIFIED, DELETED, BOOKMARK, and 410 after `FakeTransport.compact`.
@@ -14,10 +16,11 @@ Server-side apply has no schema here. Lists are atomic, but for these, which are
 ``type``, ``metadata.ownerReferences`` by ``uid``; ``metadata.finalizers`` is a set. ``selector`` and ``nodeSelector``
 are atomic maps. A custom resource behaves so when its schema has the list type ``map`` for such a list.
 
-It does not support: schemas, defaults, pruning, admission, RBAC; controllers, so there is no garbage collection and
-pods never run; strategic merge patch, PUT, deletecollection, scale, conversion between versions. Namespaces need not
-exist, and their deletion deletes nothing; a list is always of the newest version, and a watch cannot begin with one
-(sendInitialEvents); a write to ``status`` ignores metadata. For these use `kaiwu_runtime.envtest`.
+It does not support: schemas (except required fields), defaults, pruning, admission, RBAC; controllers, so pods never
+run and the garbage collector is off by default; strategic merge patch, PUT, apply of a scale, conversion between
+versions. Namespaces need not exist, and their deletion deletes nothing; a list is always of the newest version, and a
+watch cannot begin with one (sendInitialEvents); a write to ``status`` ignores metadata. For these use
+`kaiwu_runtime.envtest`.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
@@ -30,23 +33,20 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from kaiwu_runtime.api._identity import ObjectKey, identify
-from kaiwu_runtime.client._codec import encode
+from kaiwu_runtime.api.identity import identify
+from kaiwu_runtime.client.codec import encode
 from kaiwu_runtime.errors import WatchInterruptedError
-from kaiwu_runtime.rest._transport import JSON
-from kaiwu_runtime.testing._faults import FakeRequest, Faults, Hook, Verb
-from kaiwu_runtime.testing._kinds import FakeKind, Target, built_in, parse_path
-from kaiwu_runtime.testing._partial import accepted, partial_line
-from kaiwu_runtime.testing._patches import PatchError, json_patch, merge_patch
-from kaiwu_runtime.testing._reads import list_page, selection
-from kaiwu_runtime.testing._refusals import not_found, not_served, refusal
-from kaiwu_runtime.testing._rules import WriteOptions
-from kaiwu_runtime.testing._storage import COMPACT, Storage, watch_event
-from kaiwu_runtime.testing._validation import check_options
-from kaiwu_runtime.testing._writes import Writer
+from kaiwu_runtime.rest.transport import JSON
+from kaiwu_runtime.testing._dispatch import APPLY, Dispatcher
+from kaiwu_runtime.testing._garbage import GarbageCollector
+from kaiwu_runtime.testing.faults import Condition, FakeRequest, Faults, Hook, Verb
+from kaiwu_runtime.testing.kinds import FakeKind, Target, built_in, parse_path
+from kaiwu_runtime.testing.partial import accepted, partial_line
+from kaiwu_runtime.testing.reads import selection
+from kaiwu_runtime.testing.refusals import not_served, refusal
+from kaiwu_runtime.testing.storage import Storage, watch_event
+from kaiwu_runtime.testing.writes import Writer
 
-_APPLY = "application/apply-patch+yaml"
-_OPTIONS = {"create": "CreateOptions", "patch": "PatchOptions", "apply": "PatchOptions"}
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
@@ -60,6 +60,9 @@ class FakeTransport:
         objects: What there is at the start, as objects of any kind that a client can write: stored as they are, status
             and system fields included, without a request.
         wall: The time of day, with a time zone, for creationTimestamp and the like.
+        collect_garbage: Delete objects whose owners are gone and carry out the policies ``Foreground`` and ``Orphan``,
+            as the garbage collector of a cluster does, before the write that is the reason is answered. A control plane
+            of :mod:`kaiwu_runtime.envtest` has none.
 
     Attributes:
         requests: Every request so far, those that failed included.
@@ -76,12 +79,16 @@ class FakeTransport:
         *kinds: type[Any] | FakeKind,
         objects: Iterable[object] = (),
         wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        collect_garbage: bool = False,
     ) -> None:
         self._kinds: dict[tuple[str, str, str], FakeKind] = {}
         self._storage = Storage()
         self._writer = Writer(self._storage, wall)
+        self._dispatcher = Dispatcher(self._storage, self._writer)
+        self._collector = GarbageCollector(self._storage, self._writer) if collect_garbage else None
         self._faults = Faults()
         self.requests: list[FakeRequest] = []
+        self._received_count = 0
         self.fence: Callable[[], None] | None = None
         for kind in kinds:
             known = kind if isinstance(kind, FakeKind) else FakeKind.of(kind)
@@ -104,21 +111,29 @@ class FakeTransport:
         times: int = 1,
         *,
         stored: bool = False,
+        number: int = 1,
+        when: Condition | None = None,
     ) -> None:
         """Let the next requests fail.
 
         Args:
-            verb: ``get``, ``list``, ``watch``, ``create``, ``patch`` (an apply too), ``apply``, ``delete`` or ``*``.
+            verb: ``get``, ``list``, ``watch``, ``create``, ``patch`` (an apply too), ``apply``, ``delete``, ``write``
+                (create, patch, apply and delete) or ``*``.
             kind: Requests for this kind; None for any.
             error: What the client raises: an exception, or the HTTP status of a refusal.
             times: How many requests fail.
             stored: Let them take effect first: only the response is lost.
+            number: The first of such requests that fails: 3 lets two of them succeed before.
+            when: Only requests for which this function returns a true value; with `stored`, ``request.changed`` is
+                known then.
 
         Raises:
-            ValueError: There is no such verb, or `times` is less than 1.
+            ValueError: There is no such verb, or `times` or `number` is less than 1.
         """
         raised = refusal(error) if isinstance(error, int) else error
-        self._faults.fail(verb, identify(kind) if kind is not None else None, raised, times, stored=stored)
+        self._faults.fail(
+            verb, identify(kind) if kind is not None else None, raised, times, stored=stored, number=number, when=when
+        )
 
     def before(self, verb: Verb, kind: type[Any] | None, function: Hook) -> None:
         """Call a function before every such request is processed.
@@ -132,7 +147,20 @@ class FakeTransport:
         Raises:
             ValueError: There is no such verb.
         """
-        self._faults.before(verb, identify(kind) if kind is not None else None, function)
+        self._faults.hook(verb, identify(kind) if kind is not None else None, function, late=False)
+
+    def after(self, verb: Verb, kind: type[Any] | None, function: Hook) -> None:
+        """Call a function after every such request took effect, and before its response is sent.
+
+        Args:
+            verb: See `fail`.
+            kind: See `fail`.
+            function: See `before`; ``request.changed`` is known. It is not called for a request that was refused.
+
+        Raises:
+            ValueError: There is no such verb.
+        """
+        self._faults.hook(verb, identify(kind) if kind is not None else None, function, late=True)
 
     def compact(self) -> None:
         """Forget the history, as etcd does: older watches and lists that go on are answered with 410."""
@@ -172,14 +200,18 @@ class FakeTransport:
         verb = _VERBS.get(method, method)
         if method == "GET":
             verb = "get" if target.name else "list"
-        elif content_type == _APPLY:
+        elif content_type == APPLY:
             verb = "apply"
         request = await self._received(verb, kind, target, body or b"")
         if error := self._faults.next_failure(request, stored=False):
             raise error
-        answer = json.dumps(
-            accepted(self._answer(kind, request, params or {}, content_type), accept), separators=COMPACT
-        ).encode()
+        version = self._storage.version
+        found = self._dispatcher.answer(kind, request, params or {}, content_type)
+        request.changed = self._storage.version != version
+        if request.changed and self._collector is not None:
+            self._collector.collect()
+        answer = self._storage.encoded(accepted(found, accept))
+        await self._faults.run_hooks(request, late=True)
         if error := self._faults.next_failure(request, stored=True):
             raise error
         return answer
@@ -245,61 +277,13 @@ class FakeTransport:
         raise not_served(f"{path}; a kind of your own has to be given to FakeTransport(...)")
 
     async def _received(self, verb: str, kind: FakeKind, target: Target, body: bytes) -> FakeRequest:
-        request = FakeRequest(verb, kind.identity, target.namespace, target.name, target.subresource, body)
-        self.requests.append(request)
-        await self._faults.run_hooks(request)
-        return request
-
-    def _answer(
-        self, kind: FakeKind, request: FakeRequest, params: Mapping[str, str], content_type: str
-    ) -> dict[str, Any]:
-        if request.subresource and not (request.subresource == "status" and kind.status):
-            raise not_found(kind, request.name) if kind.custom else not_served(request.subresource, "NotFound")
-        if request.verb in _OPTIONS:
-            check_options(_OPTIONS[request.verb], params, apply=request.verb == "apply")
-        key = ObjectKey(request.namespace, request.name)
-        options = WriteOptions(
-            manager=params.get("fieldManager") or "kaiwu-runtime",  # by its User-Agent
-            dry_run=params.get("dryRun") == "All",
-            subresource=request.subresource,
-            force=params.get("force") == "true",
+        self._received_count += 1
+        request = FakeRequest(
+            verb, kind.identity, target.namespace, target.name, target.subresource, body, self._received_count
         )
-        sent = json.loads(request.body or b"{}")
-        match request.verb, bool(request.name):
-            case "list", False:
-                return list_page(self._storage, kind, request.namespace, params)
-            case "create", False:
-                return self._writer.create(kind, request.namespace, sent, options)
-            case "get", True:
-                found = self._storage.get(kind, key)
-                if found is None:
-                    raise not_found(kind, request.name)
-                return found
-            case "apply", True:
-                return self._writer.apply(kind, key, sent, options)
-            case "patch", True:
-                return self._writer.update(kind, key, _patch(content_type, sent), options)
-            case "delete", True:
-                return self._writer.delete(kind, key, sent)
-        what = "an object" if request.name else "a collection"
-        raise refusal(405, f"the fake API server does no {request.verb} of {what}")
-
-
-def _patch(content_type: str, sent: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:  # noqa: ANN401 - any JSON
-    def change(obj: dict[str, Any]) -> dict[str, Any]:
-        try:
-            patched = (
-                merge_patch(obj, sent) if content_type == "application/merge-patch+json" else json_patch(obj, sent)
-            )
-        except PatchError as error:
-            raise refusal(422, str(error)) from None
-        if not isinstance(patched, dict):
-            raise refusal(400, "the patched object is not a JSON object")
-        return patched
-
-    if content_type not in {"application/merge-patch+json", "application/json-patch+json"}:
-        raise refusal(415, f"the fake API server takes no patch of type {content_type}")
-    return change
+        self.requests.append(request)
+        await self._faults.run_hooks(request, late=False)
+        return request
 
 
 def _refuse_streaming_list(params: Mapping[str, str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from kaiwu_runtime.api.identity import ObjectKey
 from kaiwu_runtime.json_equality import json_equal
+from kaiwu_runtime.testing._required import check_required
 from kaiwu_runtime.testing.kinds import FakeKind
 from kaiwu_runtime.testing.ownership import (
     Manager,
@@ -262,6 +263,7 @@ class Writer:
         check_metadata(kind, obj, new=True)
 
     def _store_new(self, kind: FakeKind, namespace: str, obj: Object, owners: Owners, options: WriteOptions) -> Object:
+        check_required(kind, obj)
         write_owners(obj, owners, {}, self._now())
         return obj if options.dry_run else self._storage.put(kind, ObjectKey(namespace, obj["metadata"]["name"]), obj)
 
@@ -272,6 +274,7 @@ class Writer:
         owners = {owner: fields for owner, fields in owners.items() if fields}
         if json_equal(new, old) and owners == owners_of(old):
             return old  # a write that changes nothing makes no version
+        check_required(kind, new)
         write_owners(new, owners, old, self._now())
         if options.dry_run:
             return new

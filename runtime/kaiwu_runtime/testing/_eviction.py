@@ -1,0 +1,91 @@
+"""Evictions, which a PodDisruptionBudget can refuse.
+
+See https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kaiwu_runtime.api.identity import ObjectKey
+from kaiwu_runtime.errors import APIStatusError
+from kaiwu_runtime.testing._label_selectors import matches
+from kaiwu_runtime.testing.kinds import FakeKind, built_in
+from kaiwu_runtime.testing.refusals import not_found, refusal
+from kaiwu_runtime.testing.storage import Storage
+from kaiwu_runtime.testing.writes import Writer
+
+_BUDGET_REASON = "DisruptionBudget"
+
+
+def evict(storage: Storage, writer: Writer, kind: FakeKind, key: ObjectKey, sent: Mapping[str, Any]) -> dict[str, Any]:
+    """Delete a Pod unless a PodDisruptionBudget forbids it.
+
+    Args:
+        storage: Keeps the objects.
+        writer: Deletes the Pod.
+        kind: The Pods.
+        key: The Pod's namespace and name.
+        sent: The Eviction.
+
+    Raises:
+        TooManyRequestsError: The budget allows no disruption at present.
+        NotFoundError: There is no such Pod.
+        APIStatusError: Several budgets select it, or a precondition does not hold.
+    """
+    pod = storage.get(kind, key)
+    if pod is None:
+        raise not_found(kind, key.name)
+    options = sent.get("deleteOptions") or {}
+    dry_run = bool(options.get("dryRun"))
+    if (pod.get("status") or {}).get("phase", "Pending") not in {"Pending", "Succeeded", "Failed"}:
+        _spend(storage, pod, key, dry_run=dry_run)
+    writer.delete(kind, key, options)
+    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
+
+
+def _spend(storage: Storage, pod: Mapping[str, Any], key: ObjectKey, *, dry_run: bool) -> None:
+    budgets = built_in("policy", "v1", "poddisruptionbudgets")
+    if budgets is None:
+        return
+    labels = pod["metadata"].get("labels") or {}
+    found = [
+        budget
+        for budget in storage.objects(budgets, key.namespace)
+        if matches((budget.get("spec") or {}).get("selector"), labels)
+    ]
+    if len(found) > 1:
+        text = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
+        raise refusal(500, text, reason="InternalError")
+    for budget in found:
+        status = budget.get("status") or {}
+        name, allowed = budget["metadata"]["name"], status.get("disruptionsAllowed") or 0
+        if not _is_ready(pod) and _unhealthy_may_go(budget):
+            continue
+        if status.get("observedGeneration", 0) < budget["metadata"].get("generation", 0):
+            raise _too_many(f"The disruption budget {name} is still being processed by the server.")
+        if allowed < 1:
+            healthy, needed = status.get("currentHealthy", 0), status.get("desiredHealthy", 0)
+            raise _too_many(f"The disruption budget {name} needs {needed} healthy pods and has {healthy} currently")
+        if not dry_run:
+            place = ObjectKey(key.namespace, name)
+            storage.put(budgets, place, {**budget, "status": {**status, "disruptionsAllowed": allowed - 1}})
+
+
+def _is_ready(pod: Mapping[str, Any]) -> bool:
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    return any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions)
+
+
+def _unhealthy_may_go(budget: Mapping[str, Any]) -> bool:
+    spec, status = budget.get("spec") or {}, budget.get("status") or {}
+    if spec.get("unhealthyPodEvictionPolicy") == "AlwaysAllow":
+        return True
+    needed = status.get("desiredHealthy", 0)
+    return bool(needed) and status.get("currentHealthy", 0) >= needed
+
+
+def _too_many(cause: str) -> APIStatusError:
+    text = "Cannot evict pod as it would violate the pod's disruption budget."
+    return refusal(429, text, causes=[{"reason": _BUDGET_REASON, "message": cause}])
