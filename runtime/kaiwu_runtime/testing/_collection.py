@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kaiwu_runtime.api.identity import ObjectKey
+from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.errors import ConflictError, NotFoundError
-from kaiwu_runtime.testing.kinds import FakeKind
-from kaiwu_runtime.testing.reads import list_page
-from kaiwu_runtime.testing.storage import Storage
-from kaiwu_runtime.testing.writes import Writer
+from kaiwu_runtime.testing._kinds import FakeKind
+from kaiwu_runtime.testing._reads import list_page
+from kaiwu_runtime.testing._storage import Storage
+from kaiwu_runtime.testing._writes import Writer
 
 
 def delete_collection(

@@ -9,19 +9,19 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kaiwu_runtime.api.identity import ObjectKey
+from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.testing._collection import delete_collection
 from kaiwu_runtime.testing._eviction import evict
+from kaiwu_runtime.testing._faults import FakeRequest
+from kaiwu_runtime.testing._kinds import FakeKind
+from kaiwu_runtime.testing._patches import PatchError, json_patch, merge_patch
+from kaiwu_runtime.testing._reads import list_page
+from kaiwu_runtime.testing._refusals import not_found, not_served, refusal
+from kaiwu_runtime.testing._rules import WriteOptions
 from kaiwu_runtime.testing._scale import replicas_path, scale_of, scaled
-from kaiwu_runtime.testing.faults import FakeRequest
-from kaiwu_runtime.testing.kinds import FakeKind
-from kaiwu_runtime.testing.patches import PatchError, json_patch, merge_patch
-from kaiwu_runtime.testing.reads import list_page
-from kaiwu_runtime.testing.refusals import not_found, not_served, refusal
-from kaiwu_runtime.testing.rules import WriteOptions
-from kaiwu_runtime.testing.storage import Storage
-from kaiwu_runtime.testing.validation import check_options
-from kaiwu_runtime.testing.writes import Writer
+from kaiwu_runtime.testing._storage import Storage
+from kaiwu_runtime.testing._validation import check_options
+from kaiwu_runtime.testing._writes import Writer
 
 APPLY = "application/apply-patch+yaml"
 _OPTIONS = {"create": "CreateOptions", "patch": "PatchOptions", "apply": "PatchOptions"}

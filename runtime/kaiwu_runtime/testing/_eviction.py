@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kaiwu_runtime.api.identity import ObjectKey
+from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.errors import APIStatusError
+from kaiwu_runtime.testing._kinds import FakeKind, built_in
 from kaiwu_runtime.testing._label_selectors import matches
-from kaiwu_runtime.testing.kinds import FakeKind, built_in
-from kaiwu_runtime.testing.refusals import not_found, refusal
-from kaiwu_runtime.testing.storage import Storage
-from kaiwu_runtime.testing.writes import Writer
+from kaiwu_runtime.testing._refusals import not_found, refusal
+from kaiwu_runtime.testing._storage import Storage
+from kaiwu_runtime.testing._writes import Writer
 
 _BUDGET_REASON = "DisruptionBudget"
 

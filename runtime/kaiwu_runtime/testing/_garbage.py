@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from kaiwu_runtime.api.identity import ObjectKey
-from kaiwu_runtime.testing.kinds import FakeKind
-from kaiwu_runtime.testing.rules import Object, WriteOptions
-from kaiwu_runtime.testing.storage import Storage
-from kaiwu_runtime.testing.writes import Writer
+from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.testing._kinds import FakeKind
+from kaiwu_runtime.testing._rules import Object, WriteOptions
+from kaiwu_runtime.testing._storage import Storage
+from kaiwu_runtime.testing._writes import Writer
 
 _OPTIONS = WriteOptions("kube-controller-manager")
 _ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"

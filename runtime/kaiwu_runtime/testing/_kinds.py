@@ -14,7 +14,7 @@ from lightkube.core.resource import api_info
 from kaiwu_runtime.api._identity import ResourceIdentity, identify
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.api.resource import Scale
+    from kaiwu_runtime.api._resource import Scale
 
 _COUNTED = frozenset(
     {

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from kaiwu_runtime.json_equality import json_equal
-from kaiwu_runtime.testing.fields import (
+from kaiwu_runtime._json_equality import json_equal
+from kaiwu_runtime.testing._fields import (
     Fields,
     Path,
     children,

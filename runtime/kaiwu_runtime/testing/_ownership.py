@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 
 from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.errors import APIStatusError
-from kaiwu_runtime.json_equality import json_equal
-from kaiwu_runtime.testing.fields import (
+from kaiwu_runtime.testing._fields import (
     NOT_APPLIED,
     PRESENT,
     Fields,
@@ -22,8 +21,8 @@ from kaiwu_runtime.testing.fields import (
     from_fields_v1,
     to_fields_v1,
 )
-from kaiwu_runtime.testing.merge import changes_nothing, merge, prune
-from kaiwu_runtime.testing.refusals import refusal
+from kaiwu_runtime.testing._merge import changes_nothing, merge, prune
+from kaiwu_runtime.testing._refusals import refusal
 
 _EMPTY: Fields = frozenset()
 _PARSED = 4096

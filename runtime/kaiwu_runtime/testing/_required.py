@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
-from kaiwu_runtime.client.pydantic_models import is_model, is_validation_error
-from kaiwu_runtime.testing.kinds import FakeKind
-from kaiwu_runtime.testing.refusals import invalid_fields
+from kaiwu_runtime.client._pydantic_models import is_model, is_validation_error
+from kaiwu_runtime.testing._kinds import FakeKind
+from kaiwu_runtime.testing._refusals import invalid_fields
 
 _MISSING = re.compile(r"Object missing required field `(?P<name>[^`]+)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
 _PROBLEM = "Required value"

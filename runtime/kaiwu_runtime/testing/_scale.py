@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kaiwu_runtime.testing.kinds import FakeKind
-from kaiwu_runtime.testing.refusals import invalid, refusal
+from kaiwu_runtime.testing._kinds import FakeKind
+from kaiwu_runtime.testing._refusals import invalid, refusal
 
 _SCALABLE = frozenset(
     {("apps", "Deployment"), ("apps", "ReplicaSet"), ("apps", "StatefulSet"), ("", "ReplicationController")}

@@ -33,19 +33,19 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from kaiwu_runtime.api.identity import identify
-from kaiwu_runtime.client.codec import encode
+from kaiwu_runtime.api._identity import identify
+from kaiwu_runtime.client._codec import encode
 from kaiwu_runtime.errors import WatchInterruptedError
-from kaiwu_runtime.rest.transport import JSON
+from kaiwu_runtime.rest._transport import JSON
 from kaiwu_runtime.testing._dispatch import APPLY, Dispatcher
+from kaiwu_runtime.testing._faults import Condition, FakeRequest, Faults, Hook, Verb
 from kaiwu_runtime.testing._garbage import GarbageCollector
-from kaiwu_runtime.testing.faults import Condition, FakeRequest, Faults, Hook, Verb
-from kaiwu_runtime.testing.kinds import FakeKind, Target, built_in, parse_path
-from kaiwu_runtime.testing.partial import accepted, partial_line
-from kaiwu_runtime.testing.reads import selection
-from kaiwu_runtime.testing.refusals import not_served, refusal
-from kaiwu_runtime.testing.storage import Storage, watch_event
-from kaiwu_runtime.testing.writes import Writer
+from kaiwu_runtime.testing._kinds import FakeKind, Target, built_in, parse_path
+from kaiwu_runtime.testing._partial import accepted, partial_line
+from kaiwu_runtime.testing._reads import selection
+from kaiwu_runtime.testing._refusals import not_served, refusal
+from kaiwu_runtime.testing._storage import Storage, watch_event
+from kaiwu_runtime.testing._writes import Writer
 
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 

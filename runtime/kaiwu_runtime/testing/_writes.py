@@ -11,11 +11,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from kaiwu_runtime.api.identity import ObjectKey
-from kaiwu_runtime.json_equality import json_equal
-from kaiwu_runtime.testing._required import check_required
-from kaiwu_runtime.testing.kinds import FakeKind
-from kaiwu_runtime.testing.ownership import (
+from kaiwu_runtime._json_equality import json_equal
+from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.testing._kinds import FakeKind
+from kaiwu_runtime.testing._ownership import (
     Manager,
     Owners,
     after_update,
@@ -24,8 +23,9 @@ from kaiwu_runtime.testing.ownership import (
     owners_of,
     write_owners,
 )
-from kaiwu_runtime.testing.refusals import already_exists, conflict, invalid, not_found, refusal
-from kaiwu_runtime.testing.rules import (
+from kaiwu_runtime.testing._refusals import already_exists, conflict, invalid, not_found, refusal
+from kaiwu_runtime.testing._required import check_required
+from kaiwu_runtime.testing._rules import (
     DELETION,
     Object,
     WriteOptions,
