@@ -67,7 +67,7 @@ import asyncio
 
 import pytest
 from kaiwu_runtime import Client, Request
-from kaiwu_runtime.errors import APIConnectionError, ConflictError
+from kaiwu_runtime.errors import APIConnectionError, ConflictError, ServerError
 from kaiwu_runtime.testing import FakeTransport
 from lightkube.resources.core_v1 import Service
 
@@ -108,13 +108,28 @@ async def test_faults():
 async def test_the_manager_runs(manager):
     assert manager.is_ready
 """
+CHOSEN = """
+async def test_chosen_requests():
+    fake, written = FakeTransport(KaiwuCluster), []
+{chosen}
+    client, failed = Client(fake), []
+    for name in "abcd":
+        body = {{"metadata": {{"name": name, "namespace": "x"}}, "spec": {{}}}}
+        try:
+            await client.apply(KaiwuCluster.model_validate(body))
+        except ServerError:
+            failed.append(name)
+    assert (failed, written) == (["c"], ["a", "b", "d"])
+    with pytest.raises(ConflictError):
+        await client.patch(KaiwuCluster, "a", {{"status": {{}}}}, namespace="x", subresource="status")
+"""
 
 
 @pytest.mark.envtest
 def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
     page = Page(repository / "docs/testing.md")
     message = " ".join(page.take("text").body.split())
-    fixture, waiting, test, faults, asserted = (page.take("python").body for _ in range(5))
+    fixture, waiting, test, faults, chosen, asserted = (page.take("python").body for _ in range(6))
     files = {
         "api/__init__.py": "",
         "api/v1/__init__.py": "",
@@ -125,7 +140,8 @@ def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
         "test_page.py": IMPORTS
         + test
         + WAITING.format(waiting=textwrap.indent(waiting, "    "))
-        + FAULTS.format(faults=textwrap.indent(faults, "    "), asserted=textwrap.indent(asserted, "    ")),
+        + FAULTS.format(faults=textwrap.indent(faults, "    "), asserted=textwrap.indent(asserted, "    "))
+        + CHOSEN.format(chosen=textwrap.indent(chosen, "    ")),
         "config/rbac/rbac.yaml": yaml.safe_dump_all(rbac([])),
     }
     for name, text in files.items():
@@ -133,7 +149,7 @@ def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_text(text, encoding="utf-8")
     output = run(tmp_path)
     # The type's CRD is not installed and the role is empty: the manager's own test says so, the others pass.
-    assert "3 passed, 1 error" in output
+    assert "4 passed, 1 error" in output
     assert "@rbac" in output or "make install" in output
     decorator = '@rbac(groups="web.example.com", resources="sites/status", verbs=["patch"])'
     assert decorator in message

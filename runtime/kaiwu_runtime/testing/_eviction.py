@@ -57,7 +57,7 @@ def _spend(storage: Storage, pod: Mapping[str, Any], key: ObjectKey, *, dry_run:
     ]
     if len(found) > 1:
         text = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
-        raise refusal(500, text, reason="InternalError")
+        raise refusal(500, text, reason="")
     for budget in found:
         status = budget.get("status") or {}
         name, allowed = budget["metadata"]["name"], status.get("disruptionsAllowed") or 0

@@ -29,7 +29,7 @@ class WriteOptions(NamedTuple):
     Attributes:
         manager: The field manager.
         dry_run: Answer and store nothing.
-        subresource: ``status``, or empty.
+        subresource: ``status``, ``scale``, or empty.
         force: For an apply: take over what others own.
     """
 
@@ -101,6 +101,8 @@ def check_nulls(kind: FakeKind, old: Object, new: Object) -> None:
 
 def constrained(kind: FakeKind, old: Object, wanted: Object, options: WriteOptions) -> Object:
     """Return what a write may make of an object: the status by its subresource, everything else without it."""
+    if options.subresource == "scale":
+        return {**wanted, "metadata": {**old["metadata"]}}  # all but the number of replicas comes from the object
     if options.subresource:
         new = {**old, "status": wanted.get("status")}
     else:

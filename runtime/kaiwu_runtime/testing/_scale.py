@@ -23,17 +23,21 @@ def replicas_path(kind: FakeKind) -> tuple[str, ...] | None:
     return ("spec", "replicas") if (kind.identity.group, kind.identity.kind) in _SCALABLE else None
 
 
+def replicas_of(kind: FakeKind, obj: Mapping[str, Any]) -> Any:  # noqa: ANN401 - a number, or None
+    """Return the number of replicas that is wanted; None when it is not set."""
+    return _at(obj, replicas_path(kind) or ())
+
+
 def scale_of(kind: FakeKind, obj: Mapping[str, Any]) -> dict[str, Any]:
     """Return an object's scale.
 
     Raises:
         NotFoundError: A custom resource has no number of replicas.
     """
-    path = replicas_path(kind) or ()
-    wanted = _at(obj, path)
+    wanted = replicas_of(kind, obj)
     if wanted is None:
         if kind.custom:
-            dotted = ".".join(("", *path))
+            dotted = ".".join(("", *(replicas_path(kind) or ())))
             raise refusal(500, f'the spec replicas field "{dotted}" does not exist', reason="InternalError")
         wanted = 1
     metadata = obj["metadata"]
@@ -60,7 +64,7 @@ def scaled(kind: FakeKind, obj: Mapping[str, Any], scale: Mapping[str, Any]) -> 
     replicas = (scale.get("spec") or {}).get("replicas") or 0
     name = obj["metadata"]["name"]
     if not isinstance(replicas, int) or isinstance(replicas, bool):
-        raise refusal(400, f"spec.replicas: {replicas!r} is not an int32")
+        raise invalid(kind, name, "patch", f"Invalid value: spec.replicas: {replicas!r} is not an int32")
     if replicas < 0:
         raise invalid(kind, name, "spec.replicas", f"Invalid value: {replicas}: must be greater than or equal to 0")
     version = (scale.get("metadata") or {}).get("resourceVersion")

@@ -38,6 +38,7 @@ from kaiwu_runtime.testing._rules import (
     counted,
     tidy,
 )
+from kaiwu_runtime.testing._scale import replicas_of
 from kaiwu_runtime.testing._storage import Storage
 from kaiwu_runtime.testing._validation import GENERATED_LENGTH, check_metadata, metadata_mistake
 
@@ -148,7 +149,10 @@ class Writer:
         # An empty list counts for nothing in a custom resource.
         resets: tuple[list[dict[str, Any]], ...] = ([{}],) if kind.custom else ([], [{}])
         reset = not options.subresource and (wanted.get("metadata") or {}).get("managedFields") in resets
-        owners = {} if reset else after_update(old, new, self._manager(kind, options, "Update"))
+        manager = self._manager(kind, options, "Update")
+        owners = {} if reset else after_update(old, new, manager)
+        if options.subresource == "scale" and not replicas_of(kind, new):
+            owners.pop(manager, None)  # a scale of 0 is a scale without the field
         return self._store(kind, old, new, owners, options)
 
     def apply(self, kind: FakeKind, key: ObjectKey, config: Object, options: WriteOptions) -> Object:
@@ -234,7 +238,10 @@ class Writer:
             details |= {"group": identity.group} if identity.group else {}
             return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
         if "deletionTimestamp" in metadata:
-            return old
+            if finalizers == list(present):
+                return old
+            new["metadata"]["finalizers"] = finalizers
+            return new if dry_run else self._storage.put(kind, key, new)
         new["metadata"].update(deletionTimestamp=self._now(), deletionGracePeriodSeconds=0, finalizers=finalizers)
         if metadata.get("generation"):
             new["metadata"]["generation"] += 1

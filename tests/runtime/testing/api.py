@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Annotated, Any
 
-from kaiwu_runtime.api import APIModel, Conditions, CustomResource, ListMapKeys, PreserveUnknownFields, resource
+from kaiwu_runtime.api import APIModel, Conditions, CustomResource, ListMapKeys, PreserveUnknownFields, Scale, resource
 from kaiwu_runtime.client import Transport
 from kaiwu_runtime.errors import APIStatusError
 
@@ -74,12 +74,45 @@ class Gizmo(CustomResource):
     status: GadgetStatus | None = None
 
 
+class Tooth(APIModel):
+    length: int
+    width: int | None = None
+
+
+class GearSpec(APIModel):
+    size: int | None = None
+    mode: str
+    teeth: list[Tooth] | None = None
+
+
+class GearStatus(APIModel):
+    replicas: int
+    selector: str | None = None
+
+
+@resource(
+    group="testing.example.com",
+    version="v1",
+    scale=Scale(
+        spec_replicas_path=".spec.size",
+        status_replicas_path=".status.replicas",
+        label_selector_path=".status.selector",
+    ),
+)
+class Gear(CustomResource):
+    spec: GearSpec
+    status: GearStatus | None = None
+
+
 COLLECTIONS = {
     "ConfigMap": ("v1", "/api/v1/namespaces/{}/configmaps"),
     "Service": ("v1", "/api/v1/namespaces/{}/services"),
     "Deployment": ("apps/v1", "/apis/apps/v1/namespaces/{}/deployments"),
     "ClusterRole": ("rbac.authorization.k8s.io/v1", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),
     "Gadget": ("testing.example.com/v1", "/apis/testing.example.com/v1/namespaces/{}/gadgets"),
+    "Gear": ("testing.example.com/v1", "/apis/testing.example.com/v1/namespaces/{}/gears"),
+    "Pod": ("v1", "/api/v1/namespaces/{}/pods"),
+    "PodDisruptionBudget": ("policy/v1", "/apis/policy/v1/namespaces/{}/poddisruptionbudgets"),
     "Gizmo": ("testing.example.com/v1", "/apis/testing.example.com/v1/gizmos"),
 }
 

@@ -13,20 +13,21 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.testing import FakeTransport
 
 from ..crds import install
-from . import scenarios_of_apply, scenarios_of_patches, scenarios_of_reads
-from .api import API, Gadget, Gizmo, normalised
+from . import scenarios_of_apply, scenarios_of_patches, scenarios_of_reads, scenarios_of_subresources
+from .api import API, Gadget, Gear, Gizmo, normalised
 from .hostile_writes import hostile_writes
 from .random_writes import random_writes
 from .scenarios import SCENARIOS, Scenario
 
-SUBJECTS = (scenarios_of_reads, scenarios_of_patches, scenarios_of_apply)  # imported, they are all in SCENARIOS
+SUBJECTS = (scenarios_of_reads, scenarios_of_patches, scenarios_of_apply, scenarios_of_subresources)
+"""Imported, they are all in SCENARIOS."""
 DEFAULTED = {"apply_of_built_in_kinds"}
 """Scenarios whose objects a real server fills with defaults: of them managedFields are compared."""
 
 
 @pytest.fixture(scope="module")
 def crds(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> None:
-    install(control_plane, [Gadget, Gizmo], tmp_path_factory.mktemp("crds"))
+    install(control_plane, [Gadget, Gizmo, Gear], tmp_path_factory.mktemp("crds"))
 
 
 async def answers(api: API, name: str, scenario: Scenario) -> list[Any]:
@@ -39,7 +40,7 @@ async def answers(api: API, name: str, scenario: Scenario) -> list[Any]:
 
 async def compare(client: Client, namespace: str, name: str, scenario: Scenario) -> None:
     real = await answers(API(client.transport, namespace), name, scenario)
-    fake = await answers(API(FakeTransport(Gadget, Gizmo), namespace), name, scenario)
+    fake = await answers(API(FakeTransport(Gadget, Gizmo, Gear), namespace), name, scenario)
     found = differences(real, fake)
     assert not found, "\n".join(found)
 

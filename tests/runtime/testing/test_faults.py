@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -278,3 +279,84 @@ async def test_cluster_scoped_kinds_of_kubernetes(client: Client) -> None:
     assert (await client.get(Namespace, "x")).metadata is not None
     await client.create(config_map())
     assert await names(client) == ["a"]
+
+
+async def test_write_stands_for_every_verb_that_changes_something(fake: FakeTransport, client: Client) -> None:
+    await client.create(config_map())
+    fake.fail("write", None, 500, times=99)
+    await client.get(ConfigMap, "a", namespace="x")
+    await names(client)
+    for write in (
+        client.create(config_map("b")),
+        client.patch(ConfigMap, "a", {"data": {"k": "1"}}, namespace="x"),
+        client.apply(config_map("a")),
+        client.delete(ConfigMap, "a", namespace="x"),
+    ):
+        with pytest.raises(ServerError):
+            await write
+
+
+@pytest.mark.parametrize("number", [1, 2, 4])
+async def test_one_request_is_chosen_by_its_number(fake: FakeTransport, client: Client, number: int) -> None:
+    fake.fail("create", ConfigMap, 500, number=number)
+    failed = []
+    for index in range(1, 6):
+        try:
+            await client.create(config_map(f"c{index}"))
+        except ServerError:
+            failed.append(index)
+    assert failed == [number]
+
+
+async def test_requests_are_chosen_by_a_function(fake: FakeTransport, client: Client) -> None:
+    fake.fail("write", None, 409, when=lambda request: request.name == "b", times=2)
+    await client.apply(config_map("a"))
+    for _ in range(2):
+        with pytest.raises(ConflictError):
+            await client.apply(config_map("b"))
+    await client.apply(config_map("b"))
+
+
+@pytest.mark.parametrize("argument", ["times", "number"])
+async def test_counts_begin_with_one(fake: FakeTransport, argument: str) -> None:
+    options: Any = {argument: 0}
+    with pytest.raises(ValueError, match=f"{argument} is 0; it must be 1 or more"):
+        fake.fail("write", None, 500, **options)
+
+
+async def test_requests_say_whether_they_changed_anything(fake: FakeTransport, client: Client) -> None:
+    async def changed(call: Any) -> bool:
+        with contextlib.suppress(KaiwuError):
+            await call
+        return fake.requests[-1].changed
+
+    assert await changed(client.apply(config_map(k="1")))
+    assert not await changed(client.apply(config_map(k="1")))
+    assert not await changed(client.apply(config_map(k="1")))
+    assert not await changed(client.apply(config_map(k="2"), dry_run=True))
+    assert await changed(client.apply(config_map(k="2")))
+    assert not await changed(client.patch(ConfigMap, "a", {"data": {"k": "2"}}, namespace="x"))
+    assert await changed(client.patch(ConfigMap, "a", {"data": {"k": "1"}}, namespace="x"))
+    assert not await changed(client.get(ConfigMap, "a", namespace="x"))
+    assert not await changed(client.create(config_map()))
+    fake.fail("write", None, 500)
+    assert not await changed(client.apply(config_map(k="3")))
+    fake.fail("write", None, 500, stored=True)
+    assert await changed(client.apply(config_map(k="3")))
+    assert await changed(client.delete(ConfigMap, "a", namespace="x"))
+    assert not await changed(client.delete(ConfigMap, "a", namespace="x"))
+    assert [request.number for request in fake.requests] == list(range(1, len(fake.requests) + 1))
+
+
+async def test_a_function_runs_after_a_request_took_effect(fake: FakeTransport, client: Client) -> None:
+    seen = []
+
+    async def look(request: FakeRequest) -> None:
+        seen.append((request.verb, request.changed, await names(client)))
+
+    fake.after("write", ConfigMap, look)
+    await client.create(config_map())
+    with pytest.raises(KaiwuError):
+        await client.create(config_map())
+    await client.delete(ConfigMap, "a", namespace="x")
+    assert seen == [("create", True, ["a"]), ("delete", True, [])]
