@@ -154,7 +154,10 @@ def calls(client: Client, prefix: str, *, changing: bool) -> dict[str, Call]:
         for child in children():
             await client.apply(child)
 
-    found = {"apply a StatefulSet, unchanged": unchanged, "pass of a reconciler with four children": passes}
+    found: dict[str, Call] = {
+        "apply a StatefulSet, unchanged": unchanged,
+        "pass of a reconciler with four children": passes,
+    }
     if changing:
         found |= {"apply it unchanged, after its status changed": after_others, "apply it changed": changed}
     return {f"{prefix}{name}": call for name, call in found.items()}
