@@ -12,8 +12,7 @@ from kaiwu_runtime.api._identity import ObjectKey, identify, key_of
 from kaiwu_runtime.cache._index import IndexFunction
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, Transform
-from kaiwu_runtime.cache._object import CachedObject
-from kaiwu_runtime.cache._selector import field_selector as parse_field_selector
+from kaiwu_runtime.cache._lookup import KEY_FIELDS, select, watched_namespace
 from kaiwu_runtime.cache._selector import label_selector as parse_label_selector
 from kaiwu_runtime.client._codec import ListDecoder
 from kaiwu_runtime.errors import (
@@ -29,7 +28,6 @@ T = TypeVar("T")
 SYNC_SECONDS = 120.0
 
 _FIELD = re.compile(r"[^\s=!,\\]+")
-_KEY_FIELDS = {"metadata.name": "name", "metadata.namespace": "namespace"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +153,7 @@ class Cache:
         Raises:
             ValueError: The field is indexed already, or is not a valid field of a selector.
         """
-        if field in _KEY_FIELDS or not _FIELD.fullmatch(field):
+        if field in KEY_FIELDS or not _FIELD.fullmatch(field):
             raise ValueError(
                 f"index of {identify(kind)}: {field!r} is not a valid field name: use its path, as in spec.secret"
             )
@@ -223,7 +221,7 @@ class Cache:
         namespace, name = key_of(name, namespace)
         if not name or (identity.namespaced and not namespace):
             object_path(identity, namespace, name)  # raises what the API server's client does
-        key = ObjectKey(_watched_namespace(informer, namespace), name)
+        key = ObjectKey(watched_namespace(informer, namespace), name)
         await self.wait_for(informer)
         found = informer.get(key)
         if found is None:
@@ -250,10 +248,10 @@ class Cache:
                 or namespace.
         """
         informer = self.informer(kind)
-        namespace = _watched_namespace(informer, namespace)
+        namespace = watched_namespace(informer, namespace)
         await self.wait_for(informer)
         matches = parse_label_selector(label_selector)
-        chosen = _selected(informer, namespace, field_selector) if field_selector else informer.list(namespace)
+        chosen = select(informer, namespace, field_selector) if field_selector else informer.list(namespace)
         return ListDecoder(kind).take(obj.raw for obj in chosen if matches(obj.labels)).result()
 
     async def _wait(self, informer: Informer, seconds: float) -> None:
@@ -275,46 +273,3 @@ class Cache:
     def _start(self, informer: Informer) -> None:
         if self._group is not None:
             self._group.create_task(informer.run(), name=f"informer {informer.identity}")
-
-
-def _watched_namespace(informer: Informer, namespace: str) -> str:
-    """Return the namespace to search: empty for a cluster-scoped kind.
-
-    Raises:
-        ConfigurationError: The namespace is not watched: an empty result would be wrong.
-    """
-    if not informer.identity.namespaced:
-        return ""
-    if namespace and informer.namespaces and namespace not in informer.namespaces:
-        raise ConfigurationError(
-            f"{informer.identity} in namespace {namespace!r}: the cache watches only {', '.join(informer.namespaces)}; "
-            "add the namespace to --namespace, or read with manager.api_reader"
-        )
-    return namespace
-
-
-def _selected(informer: Informer, namespace: str, selector: str) -> Sequence[CachedObject]:
-    """Return the objects that a field selector selects."""
-    names: list[tuple[str, str]] = []
-    indexed: list[tuple[str, str]] = []
-    for field, value in parse_field_selector(selector):
-        if field in _KEY_FIELDS:
-            if field == "metadata.namespace":
-                _watched_namespace(informer, value)
-            names.append((_KEY_FIELDS[field], value))
-        elif field in informer.store.indexes:
-            indexed.append((field, value))
-        else:
-            raise ValueError(
-                f"field selector {selector!r}: the cache knows no field {field} of {informer.identity}; index it with "
-                "manager.cache.index_field, or use the uncached reader"
-            )
-    if namespace:
-        names.append(("namespace", namespace))
-    found = informer.by_index(*indexed[0]) if indexed else informer.list(namespace)
-    also = [{obj.key for obj in informer.by_index(field, value)} for field, value in indexed[1:]]
-    return [
-        obj
-        for obj in found
-        if all(obj.key in keys for keys in also) and all(getattr(obj.key, name) == value for name, value in names)
-    ]

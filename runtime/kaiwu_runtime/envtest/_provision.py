@@ -6,6 +6,7 @@ import os
 import shutil
 
 from kaiwu_runtime.envtest import _gobuild as gobuild
+from kaiwu_runtime.envtest._archive_index import DEFAULT_INDEX
 from kaiwu_runtime.envtest._binaries import (
     CONTROLLER_MANAGER,
     DEFAULT_VERSION,
@@ -21,7 +22,7 @@ from kaiwu_runtime.envtest._binaries import (
     system,
     version_matches,
 )
-from kaiwu_runtime.envtest._download import DEFAULT_INDEX, download
+from kaiwu_runtime.envtest._download import download
 from kaiwu_runtime.envtest._gotoolchain import find_go
 from kaiwu_runtime.envtest._progress import Progress, silent
 from kaiwu_runtime.envtest._store import exclusive, publish, unfinished

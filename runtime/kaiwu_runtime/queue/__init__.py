@@ -1,5 +1,7 @@
 """The work queue between events and workers."""
 
+from kaiwu_runtime.queue._metrics import QueueMetrics
+from kaiwu_runtime.queue._priority import Priority
 from kaiwu_runtime.queue._rate_limiter import (
     ExponentialBackoff,
     MaxOf,
@@ -7,7 +9,7 @@ from kaiwu_runtime.queue._rate_limiter import (
     TokenBucket,
     default_rate_limiter,
 )
-from kaiwu_runtime.queue._work_queue import Priority, QueueMetrics, QueueShutDown, WorkQueue
+from kaiwu_runtime.queue._work_queue import QueueShutDown, WorkQueue
 
 __all__ = [
     "ExponentialBackoff",

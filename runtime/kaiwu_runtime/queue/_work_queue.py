@@ -16,15 +16,16 @@ The queue belongs to one event loop; other threads add through ``loop.call_soon_
 from __future__ import annotations
 
 import asyncio
-import enum
-import heapq
 import logging
 import math
 from collections import OrderedDict, deque
 from collections.abc import Hashable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from kaiwu_runtime._callback import contained
+from kaiwu_runtime.queue._delayed_keys import DelayedKeys
+from kaiwu_runtime.queue._metrics import QueueMetrics
+from kaiwu_runtime.queue._priority import Priority
 from kaiwu_runtime.queue._rate_limiter import RateLimiter, default_rate_limiter
 
 logger = logging.getLogger("kaiwu_runtime.queue.work_queue")
@@ -36,32 +37,6 @@ _LOW_EVERY = 8
 
 _EVENT_FLOOR = 1.0
 """Minimum seconds between a failure and the next attempt after an event, if the back-off is longer than that."""
-
-
-class Priority(enum.IntEnum):
-    """Which line a key waits in."""
-
-    LOW = 0
-    """Objects of the initial list: all of them will be worked on, none is urgent."""
-
-    NORMAL = 1
-    """Everything that happens."""
-
-
-class QueueMetrics(Protocol):
-    """Observe the queue; the names follow client-go's workqueue metrics."""
-
-    def added(self) -> None:
-        """A key was added to those that wait for a worker."""
-
-    def taken(self, waited: float) -> None:
-        """A worker took a key that had waited so many seconds."""
-
-    def done(self, worked: float) -> None:
-        """A worker finished a key after so many seconds."""
-
-    def retried(self) -> None:
-        """A key was added for later: with back-off, or by `requeue_after`."""
 
 
 class QueueShutDown(Exception):  # noqa: N818 - no error: the end of the queue
@@ -83,13 +58,10 @@ class WorkQueue(Generic[K]):
         self._low: OrderedDict[K, float] = OrderedDict()
         self._again: dict[K, tuple[Priority, float]] = {}  # added while it is being worked on
         self._processing: dict[K, tuple[float, Priority]] = {}  # since when, and from which line
-        self._due: dict[K, tuple[float, Priority]] = {}  # waits for a time
-        self._heap: list[tuple[float, int, K]] = []  # the times of _due, and some that no longer count
+        self._delayed = DelayedKeys(self._enqueue)
+        self._due = self._delayed.due
         self._not_before: dict[K, float] = {}  # failed keys: an event does not bring them back sooner
         self._waiters: deque[asyncio.Future[None]] = deque()
-        self._timer: asyncio.Handle | None = None
-        self._timer_due = 0.0  # kept here: for a time that is all but now, uvloop's handle does not know it
-        self._sequence = 0
         self._taken_in_a_row = 0
         self._shut_down = False
 
@@ -128,7 +100,7 @@ class WorkQueue(Generic[K]):
         if self._not_before:
             floor = self._not_before.get(key)
             if floor is not None and floor > self._now() and not self._is_queued(key):
-                self._delay(key, floor, priority)
+                self._delayed.add(key, floor, priority)
                 return
         self._enqueue(key, priority)
 
@@ -153,7 +125,7 @@ class WorkQueue(Generic[K]):
         if self._is_queued(key):
             self._enqueue(key, priority)  # for its priority
         else:
-            self._delay(key, self._now() + seconds, priority)
+            self._delayed.add(key, self._now() + seconds, priority)
 
     def add_rate_limited(self, key: K, priority: Priority | None = None) -> float:
         """Add a key after its back-off, and return the back-off in seconds; see `add_after`."""
@@ -219,7 +191,7 @@ class WorkQueue(Generic[K]):
         priority, since = again
         floor = self._not_before.get(key)
         if floor is not None and floor > self._now():
-            self._delay(key, floor, priority)
+            self._delayed.add(key, floor, priority)
             return
         self._line(priority)[key] = since
         self._wake()
@@ -227,9 +199,7 @@ class WorkQueue(Generic[K]):
     def shut_down(self) -> None:
         """Return no more keys; work in progress continues until its `done`."""
         self._shut_down = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._delayed.stop()
         while self._waiters:
             self._wake()
 
@@ -288,45 +258,6 @@ class WorkQueue(Generic[K]):
             if not waiter.done():
                 waiter.set_result(None)
                 return
-
-    def _delay(self, key: K, due: float, priority: Priority) -> None:
-        known = self._due.get(key)
-        if known is not None:
-            priority = max(priority, known[1])
-            if known[0] <= due:
-                self._due[key] = (known[0], priority)
-                return
-        self._due[key] = (due, priority)
-        self._sequence += 1
-        heapq.heappush(self._heap, (due, self._sequence, key))
-        if len(self._heap) > 2 * len(self._due) + 64:
-            # Keys that ran before their time left theirs behind; often enough, and the heap would only grow.
-            self._heap = [(when, number, key) for number, (key, (when, _)) in enumerate(self._due.items())]
-            self._sequence = len(self._heap)
-            heapq.heapify(self._heap)
-        if self._timer is None or self._heap[0][0] < self._timer_due:
-            self._arm()
-
-    def _arm(self) -> None:
-        """Set the one timer to the earliest time."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        if self._heap:
-            self._timer_due = self._heap[0][0]
-            self._timer = asyncio.get_running_loop().call_at(self._timer_due, self._release)
-
-    def _release(self) -> None:
-        now = self._now()
-        self._timer = None
-        while self._heap and self._heap[0][0] <= now + 1e-6:
-            due, _, key = heapq.heappop(self._heap)
-            waits = self._due.get(key)
-            if waits is not None and waits[0] == due:
-                self._enqueue(key, waits[1])
-        while self._heap and self._heap[0][2] not in self._due:
-            heapq.heappop(self._heap)
-        self._arm()
 
     @staticmethod
     def _now() -> float:

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from kaiwu_runtime.envtest import _download as module
-from kaiwu_runtime.envtest import setup
+from kaiwu_runtime.envtest import _archive, _download, _http, setup
 from kaiwu_runtime.envtest._binaries import system
 from kaiwu_runtime.envtest._certificates import CertificateAuthority
 from kaiwu_runtime.envtest._download import download
@@ -216,7 +215,7 @@ def test_an_address_that_is_none(address: str, tmp_path: Path) -> None:
 
 
 def test_a_body_without_end(server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "ARCHIVE_LIMIT", 300_000)
+    monkeypatch.setattr(_download, "ARCHIVE_LIMIT", 300_000)
 
     def endless(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response_only(200)
@@ -234,7 +233,7 @@ def test_a_body_without_end(server: ArchiveServer, tmp_path: Path, monkeypatch: 
 def test_an_archive_that_unpacks_to_more_than_a_disk(
     member: str, server: ArchiveServer, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PROGRAMS_LIMIT", 1_000_000)
+    monkeypatch.setattr(_archive, "PROGRAMS_LIMIT", 1_000_000)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         info = tarfile.TarInfo(f"controller-tools/envtest/{member}")
@@ -268,7 +267,7 @@ def test_members_of_other_kinds_are_passed_over(server: ArchiveServer, tmp_path:
 
 
 def test_a_head_that_comes_byte_by_byte(server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "OPEN_TIMEOUT", 0.5)
+    monkeypatch.setattr(_http, "OPEN_TIMEOUT", 0.5)
 
     def dribble_head(handler: BaseHTTPRequestHandler) -> None:
         with contextlib.suppress(OSError):
@@ -347,8 +346,8 @@ def test_a_connection_that_breaks_once_is_tried_again(server: ArchiveServer, tmp
 def test_a_server_that_is_too_slow_is_given_up(
     where: str, kind: str, server: ArchiveServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "CONNECT_TIMEOUT", 0.4)
-    monkeypatch.setattr(module, "STALL_TIMEOUT", 0.4)
+    monkeypatch.setattr(_http, "CONNECT_TIMEOUT", 0.4)
+    monkeypatch.setattr(_http, "STALL_TIMEOUT", 0.4)
     slow: Answer = silence(server) if kind == "silent" else dribble(server, pause=0.02)
     path = server.add("1.37.2")
     server.answers["/index.yaml" if where == "index" else path] = slow
@@ -365,7 +364,7 @@ def test_a_name_that_the_resolver_takes_long_over(tmp_path: Path, monkeypatch: p
         released.wait()
         return []
 
-    monkeypatch.setattr(module, "CONNECT_TIMEOUT", 0.3)
+    monkeypatch.setattr(_http, "CONNECT_TIMEOUT", 0.3)
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     begin = time.monotonic()
     try:

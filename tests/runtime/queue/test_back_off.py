@@ -122,7 +122,7 @@ def test_times_that_no_longer_count_take_no_memory() -> None:
             await waiting.get()
             waiting.add_after("a", 300.0)
             waiting.done("a")
-        assert len(waiting._heap) < 200
+        assert len(waiting._delayed._heap) < 200
         await asyncio.sleep(301)
         assert await waiting.get() == "a"
 
