@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from kaiwu_runtime.errors import APIStatusError, error_from_status
+from kaiwu_runtime._status import error_from_status
+from kaiwu_runtime.errors import APIStatusError
 from kaiwu_runtime.rest._deep_json import members
 
 _END_OF_INITIAL_EVENTS = "k8s.io/initial-events-end"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from kaiwu_runtime._request_body import yaml_body
-from kaiwu_runtime.errors import APIConnectionError, error_from_status
+from kaiwu_runtime._status import error_from_status
+from kaiwu_runtime.errors import APIConnectionError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,9 @@ from typing import Any
 
 import msgspec
 
+from kaiwu_runtime._status import error_from_status
 from kaiwu_runtime.config._route import ProxyError
-from kaiwu_runtime.errors import APIStatusError, error_from_status
+from kaiwu_runtime.errors import APIStatusError
 from kaiwu_runtime.rest._connection import BrokenConnectionError, Response
 from kaiwu_runtime.rest._warnings import parse_warnings
 

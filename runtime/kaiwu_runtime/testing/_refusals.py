@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from kaiwu_runtime.errors import REASONS, APIStatusError, error_from_status
+from kaiwu_runtime._status import REASONS, error_from_status
+from kaiwu_runtime.errors import APIStatusError
 from kaiwu_runtime.testing._kinds import FakeKind
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from kaiwu_runtime.errors import REASONS, DecodeError
+from kaiwu_runtime._status import REASONS
+from kaiwu_runtime.errors import DecodeError
 from kaiwu_runtime.webhook._admission import (
     AdmissionRequest,
     GroupVersionKind,

@@ -7,7 +7,8 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from kaiwu_runtime.errors import APIStatusError, error_from_status
+from kaiwu_runtime._status import error_from_status
+from kaiwu_runtime.errors import APIStatusError
 
 
 def refusal(code: int, retry_after: float | None = None, **status: Any) -> APIStatusError:
