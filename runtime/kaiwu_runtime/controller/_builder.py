@@ -45,6 +45,10 @@ class ControllerManager(Protocol):
     def cache(self) -> Cache:
         """The informers of every kind that is watched or read."""
 
+    @property
+    def controller_options(self) -> ControllerOptions:
+        """The options of a controller that sets none."""
+
     def add_controller(self, controller: Controller) -> None:
         """Run a controller."""
 
@@ -67,7 +71,7 @@ class ControllerBuilder:
         self._sources: list[Source] = []
         self._owned: list[tuple[type[Any], tuple[Predicate, ...], bool, bool]] = []
         self._channels: list[ChannelSource[Any]] = []
-        self._options = ControllerOptions()
+        self._options = manager.controller_options
 
     @property
     def kind(self) -> type[Any] | None:
@@ -193,7 +197,7 @@ class ControllerBuilder:
         rate_limiter: RateLimiter | None = None,
         blocking_threshold: float | None = None,
     ) -> Self:
-        """Set options of the controller; see :class:`ControllerOptions`. Options that are not given are unchanged."""
+        """Set options of the controller; see :class:`ControllerOptions`. Others stay as the manager has them."""
         self._refuse_after_complete("with_options(...)")
         given: dict[str, Any] = {
             "max_concurrent_reconciles": max_concurrent_reconciles,

@@ -22,6 +22,7 @@ from kaiwu_runtime.recorder import EventRecorder
 from kaiwu_runtime.serving._probes import Check
 
 if TYPE_CHECKING:
+    from kaiwu_runtime.controller._options import ControllerOptions
     from kaiwu_runtime.manager._runnable import Component, ManagedRunnable, Runnable
 
 logger = logging.getLogger("kaiwu_runtime.manager.manager")
@@ -68,6 +69,13 @@ class Manager(Lifecycle):
     def client(self) -> CachedClient:
         """Reads from the cache, writes to the API server."""
         return self._cluster.client
+
+    @property
+    def controller_options(self) -> ControllerOptions:
+        """The options of a controller that sets none: ``options.controller``."""
+        from kaiwu_runtime.controller._options import ControllerOptions  # noqa: PLC0415 - only what a controller asks
+
+        return self.options.controller or ControllerOptions()
 
     def discover(self, *packages: ModuleType) -> None:
         """Set up every reconciler in the ``*_controller.py`` and every webhook in the ``*_webhook.py`` modules.

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from kaiwu_runtime import _log as log
 from kaiwu_runtime._names import is_dns_label
@@ -20,6 +20,9 @@ from kaiwu_runtime.manager._flags import BASE, add_flags
 from kaiwu_runtime.serving._address import parse_address
 from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 
+if TYPE_CHECKING:
+    from kaiwu_runtime.controller._options import ControllerOptions
+
 OFF = "0"
 """Instead of an address: do not serve."""
 
@@ -27,6 +30,10 @@ OFF = "0"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagerOptions:
     """How a manager runs.
+
+    The options are flat: each has the name of its flag (``metrics_secure`` for ``--metrics-secure``), so that the
+    command line, the defaults of `from_args` and the constructor share one set of names. The first word of a name is
+    the group that controller-runtime has for it: metrics, webhook, leader election.
 
     Attributes:
         kubeconfig: Kubeconfig file; if empty, KUBECONFIG, the pod's service account and ``~/.kube/config`` are tried.
@@ -50,6 +57,8 @@ class ManagerOptions:
         retry_period: Seconds between attempts to acquire or renew the Lease; less than `renew_deadline`.
         grace_period: Seconds that reconciles in progress may take at shutdown.
         cache_sync_timeout: Seconds to wait for the caches to sync at startup.
+        controller: Defaults of every controller, which its own ``with_options`` overrides; there is no flag for it.
+            Default None: those of :class:`~kaiwu_runtime.controller.ControllerOptions`.
         streaming_list: Begin each watch with all objects instead of listing pages; Kubernetes 1.32 and later.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``console``, ``json`` or ``auto``.
@@ -75,6 +84,7 @@ class ManagerOptions:
     retry_period: float = 2.0
     grace_period: float = 30.0
     cache_sync_timeout: float = 120.0
+    controller: ControllerOptions | None = None
     streaming_list: bool = False
     log_level: str = "info"
     log_format: log.LogFormat = "auto"
@@ -113,6 +123,10 @@ class ManagerOptions:
                 f"--leader-elect-lease-duration {self.lease_duration:g}, --leader-elect-renew-deadline "
                 f"{self.renew_deadline:g} and --leader-elect-retry-period {self.retry_period:g}: each must be greater "
                 "than the next, the first 1 second or more and the last greater than 0"
+            )
+        if self.controller is not None and self.controller.rate_limiter is not None:
+            raise ConfigurationError(
+                "controller.rate_limiter: one rate limiter cannot serve several controllers: set it with with_options"
             )
         _check_namespaces(self.namespaces, "--namespace")
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import pytest
+from lightkube.resources.core_v1 import ConfigMap
 
-from kaiwu_runtime import ManagerOptions
+from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request
+from kaiwu_runtime.controller import ControllerOptions, controller_managed_by
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.queue import ExponentialBackoff
 from kaiwu_runtime.serving._address import parse_address
+from kaiwu_runtime.testing import FakeTransport
 
 
 def options(*arguments: str, watch: str = "", **defaults: object) -> ManagerOptions:
@@ -52,6 +57,32 @@ def test_defaults() -> None:
 )
 def test_every_flag(arguments: list[str], attribute: str, value: object) -> None:
     assert getattr(options(*arguments), attribute) == value
+
+
+def test_controllers_take_the_manager_s_options_unless_they_have_their_own() -> None:
+    defaults = ControllerOptions(max_concurrent_reconciles=5, reconcile_timeout=30)
+    manager = Manager(
+        ManagerOptions(controller=defaults, health_probe_bind_address="0"), client=Client(FakeTransport())
+    )
+
+    class Idle(Reconciler):
+        def setup_with_manager(self, manager: Any) -> None:
+            raise AssertionError("not called")
+
+        async def reconcile(self, request: Request) -> None:
+            raise AssertionError("not called")
+
+    def built(**own: Any) -> ControllerOptions:
+        builder = controller_managed_by(manager).named(f"idle-{len(own)}").for_(ConfigMap)
+        return builder.with_options(**own).complete(Idle(manager.client)).options
+
+    assert built() == defaults
+    assert built(reconcile_timeout=5) == ControllerOptions(max_concurrent_reconciles=5, reconcile_timeout=5)
+
+
+def test_controllers_cannot_share_a_rate_limiter() -> None:
+    with pytest.raises(ConfigurationError, match=r"controller\.rate_limiter: .*with_options"):
+        ManagerOptions(controller=ControllerOptions(rate_limiter=ExponentialBackoff()))
 
 
 def test_the_environment_names_namespaces_and_the_flag_wins() -> None:
