@@ -127,7 +127,7 @@ _MODULES = {
     "set_scale": "client._scale",
 }
 
-_lightkube.defer()
+_lightkube.load()
 
 __getattr__ = lazy_names(__name__, _MODULES)
 

@@ -7,6 +7,9 @@ whatever its origin, and a field whose name indicates a credential is not shown 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+
+from kaiwu_runtime._lazy_pattern import lazy_pattern
 
 HIDDEN = "(hidden)"
 
@@ -16,8 +19,8 @@ _WORDS = (
 )
 
 
-def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(text, re.IGNORECASE)
+def _pattern(text: str) -> Callable[[], re.Pattern[str]]:
+    return lazy_pattern(text, re.IGNORECASE)
 
 
 _HEADER = _pattern(r"(?P<keep>\b(?:bearer|basic)\s+)[\w.~+/=-]{8,}")
@@ -51,11 +54,11 @@ _MEMBER = _pattern(rf"(?P<keep>\\?[\"'](?:{_WORDS})\\?[\"']:\s?\\?[\"'])[^\"'\\]
 
 _SECRET_PARTS = ("token", "passw", "passp", "pwd", "secret", "key", "sig", "cred", "auth", "code", "pass=", "jwt")
 
-_SECRET_NAME = re.compile(
+_SECRET_NAME = lazy_pattern(
     r"token|passw(?:or)?d|passphrase|passcode|pwd|secret|credential|authorization|cookie|bearer|jwt"
     r"|(?:private|api|access|signing|encryption|ssh)key|kubeconfigdata|connectionstring"
 )
-_HARMLESS_ENDS = re.compile(
+_HARMLESS_ENDS = lazy_pattern(
     r"(?:name|names|namespace|ref|refs|reference|type|kind|class|count|id|file|path|mount|version|s?expiry|expires(?:at|in)?|ttl|age|length|size|url|keys)$"
 )
 """Fields that name or describe a credential but do not contain it: secretName, tokenExpiry, passwordFile."""
@@ -71,18 +74,18 @@ def redact(text: str) -> str:
     """
     lowered = text.lower()
     if "bearer" in lowered or "basic" in lowered:
-        text = _HEADER.sub(_replacement, text)
+        text = _HEADER().sub(_replacement, text)
     if "eyj" in lowered:
-        text = _JSON_WEB_TOKEN.sub(_replacement, text)
+        text = _JSON_WEB_TOKEN().sub(_replacement, text)
     if "private key" in lowered:
-        text = _PRIVATE_KEY.sub(_replacement, text)
+        text = _PRIVATE_KEY().sub(_replacement, text)
     if "://" in text and "@" in text:
-        text = _USER.sub(_replacement, _PASSWORD.sub(_replacement, text))
+        text = _USER().sub(_replacement, _PASSWORD().sub(_replacement, text))
     if any(part in lowered for part in _SECRET_PARTS):
         if "=" in text or "%3d" in lowered:
-            text = _PARAMETER.sub(_replacement, text)
+            text = _PARAMETER().sub(_replacement, text)
         if ":" in text:
-            text = _MEMBER.sub(_replacement, text)
+            text = _MEMBER().sub(_replacement, text)
     return text
 
 
@@ -97,4 +100,4 @@ def is_secret_name(name: str) -> bool:
         name: In any notation: ``clientSecret``, ``client_secret``, ``CLIENT-SECRET``.
     """
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return _SECRET_NAME.search(plain) is not None and _HARMLESS_ENDS.search(plain) is None
+    return _SECRET_NAME().search(plain) is not None and _HARMLESS_ENDS().search(plain) is None

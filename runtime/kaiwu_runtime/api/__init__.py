@@ -1,5 +1,6 @@
 """The types of a Kubernetes API: resources, markers and metadata."""
 
+from kaiwu_runtime import _pydantic_plugins  # noqa: F401 - before anything that imports pydantic
 from kaiwu_runtime._plural import pluralize
 from kaiwu_runtime.api._conditions import (
     Condition,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, MutableSequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from lightkube.models import meta_v1
@@ -176,7 +177,6 @@ def set_condition(
     if found is None or found.message != message:
         message = redact(message)
     message = _storable(message)
-    moment = (now or datetime.now(UTC)).replace(microsecond=0)
     if found is None:
         conditions.append(
             Condition(
@@ -185,29 +185,35 @@ def set_condition(
                 reason=reason,
                 message=message,
                 observedGeneration=observed_generation,
-                lastTransitionTime=moment,
+                lastTransitionTime=_moment(now),
             )
         )
         return True
     changed = False
     if found.status != word:
-        found.status, found.lastTransitionTime, changed = word, moment, True
-    if (found.reason, found.message) != (reason, message):
+        found.status, found.lastTransitionTime, changed = word, _moment(now), True
+    if found.reason != reason or found.message != message:
         found.reason, found.message, changed = reason, message, True
     if observed_generation is not None and found.observedGeneration != observed_generation:
         found.observedGeneration, changed = observed_generation, True
     return changed
 
 
+def _moment(now: datetime | None) -> datetime:
+    return (now or datetime.now(UTC)).replace(microsecond=0)
+
+
 def _storable(message: str) -> str:
     """Return a message as the API server stores it: cut, and without halves of characters, as file names may have."""
-    try:
-        message.encode()
-    except UnicodeEncodeError:
-        message = message.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if not message.isascii():
+        try:
+            message.encode()
+        except UnicodeEncodeError:
+            message = message.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return message if len(message) <= MESSAGE_LENGTH else f"{message[: MESSAGE_LENGTH - 1]}…"
 
 
+@lru_cache(maxsize=256)  # the same few at each reconcile
 def _check(type: str, status: str, reason: str) -> None:  # noqa: A002 - the field's name
     if not type or not reason:
         raise ValueError(f"condition {type or '(no type)'}: type and reason must not be empty")

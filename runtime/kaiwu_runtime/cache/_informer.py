@@ -169,8 +169,9 @@ class Informer:
         self._emit(self.store.remove(obj))
 
     def _emit(self, events: Iterable[ObjectEvent]) -> None:
+        handlers = self._handlers
         for event in events:
-            for handler in self._handlers:
+            for handler in handlers:
                 self._call(handler, event)
 
     def _call(self, handler: EventHandler, event: ObjectEvent) -> None:

@@ -188,7 +188,9 @@ class Reflector:
             except msgspec.MsgspecError as error:
                 raise APIConnectionError(f"list of {self._path}: not a list of objects ({error})") from error
             # Most of a list that is read again is known: a second copy of everything would stay in the heap as holes.
-            objects.extend(map(self._store.known, self._parsed(page.items or ())))
+            objects.extend(
+                self._store.known(obj) for item in page.items or () if (obj := self._parsed(item)) is not None
+            )
             metadata = page.metadata
             del answer, page  # before the next one comes
             if not metadata.continue_:
@@ -228,9 +230,10 @@ class Reflector:
         bookmark: Bookmark | None = None
         try:
             event = parse_line(line)
-            if event.type == "ERROR":
+            kind = event.type
+            if kind == "ERROR":
                 refused = event.error()
-            elif event.type == "BOOKMARK":
+            elif kind == "BOOKMARK":
                 bookmark = event.bookmark()
         except UNREADABLE as error:
             raise APIConnectionError(f"watch of {self._path}: a line that is not an event ({error})") from error
@@ -239,21 +242,23 @@ class Reflector:
         if bookmark is not None:
             self._take_bookmark(bookmark)
             return
-        for obj in self._parsed((event.object,)):
-            if self._initial is not None:
-                # Not yet for the sink, nor a version to resume from: half of what exists would look like deletions.
-                if event.type == "DELETED":
-                    self._initial.pop(obj.key, None)
-                else:
-                    self._initial[obj.key] = self._store.known(obj)
-                continue
-            if event.type == "DELETED":
-                self._store.remove(obj)
+        obj = self._parsed(event.object)
+        if obj is None:
+            return
+        if self._initial is not None:
+            # Not yet for the sink, nor a version to resume from: half of what exists would look like deletions.
+            if kind == "DELETED":
+                self._initial.pop(obj.key, None)
             else:
-                self._store.put(obj)
-            # Only now: an event counts as seen when the sink has it.
-            self._version = obj.resource_version
-            self._recovered()
+                self._initial[obj.key] = self._store.known(obj)
+            return
+        if kind == "DELETED":
+            self._store.remove(obj)
+        else:
+            self._store.put(obj)
+        # Only now: an event counts as seen when the sink has it.
+        self._version = obj.resource_version
+        self._recovered()
 
     def _take_bookmark(self, bookmark: Bookmark) -> None:
         if self._initial is not None:
@@ -264,16 +269,17 @@ class Reflector:
         self._version = bookmark.version or self._version
         self._recovered()
 
-    def _parsed(self, items: Iterable[msgspec.Raw]) -> Iterable[CachedObject]:
-        for item in items:
-            raw = bytes(item)
-            try:
-                yield CachedObject.parse(raw) if self._options.transform is None else self._transformed(raw)
-            except UNREADABLE as error:
-                logger.error(
-                    "Ignoring an object whose metadata cannot be read",
-                    extra={**self._fields(), "error": str(error)},
-                )
+    def _parsed(self, item: msgspec.Raw) -> CachedObject | None:
+        """Return an object, or None when not even its metadata can be read."""
+        raw = bytes(item)
+        try:
+            return CachedObject.parse(raw) if self._options.transform is None else self._transformed(raw)
+        except UNREADABLE as error:
+            logger.error(
+                "Ignoring an object whose metadata cannot be read",
+                extra={**self._fields(), "error": str(error)},
+            )
+            return None
 
     def _transformed(self, raw: bytes) -> CachedObject:
         whole = CachedObject.parse(raw)

@@ -10,18 +10,19 @@ import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from kaiwu_runtime._lazy_pattern import lazy_pattern
 from kaiwu_runtime._names import is_label_value, is_qualified_name
 
 Matches = Callable[[Mapping[str, str]], bool]
 
-_SET = re.compile(r"(?P<key>[^\s=!<>(),]+)\s+(?P<word>in|notin)\s*\(\s*(?P<values>[^()]*)\)")
-_EQUALITY = re.compile(r"(?P<key>[^\s=!<>(),]+)\s*(?P<sign>==|=|!=|>|<)\s*(?P<value>[^\s=!<>(),]*)")
-_EXISTS = re.compile(r"(?P<no>!?)\s*(?P<key>[^\s=!<>(),]+)")
-_INTEGER = re.compile(r"[-+]?[0-9]{1,63}", re.ASCII)
-_REQUIREMENTS = re.compile(r",(?![^()]*\))")
-_FIELDS = re.compile(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL)
-_FIELD = re.compile(r"(?P<field>[^\s=!\\]+)\s*==?\s*(?P<value>(?:[^\\=]|\\[\\,=])*)")
-_ESCAPED = re.compile(r"\\(.)")
+_SET = lazy_pattern(r"(?P<key>[^\s=!<>(),]+)\s+(?P<word>in|notin)\s*\(\s*(?P<values>[^()]*)\)")
+_EQUALITY = lazy_pattern(r"(?P<key>[^\s=!<>(),]+)\s*(?P<sign>==|=|!=|>|<)\s*(?P<value>[^\s=!<>(),]*)")
+_EXISTS = lazy_pattern(r"(?P<no>!?)\s*(?P<key>[^\s=!<>(),]+)")
+_INTEGER = lazy_pattern(r"[-+]?[0-9]{1,63}", re.ASCII)
+_REQUIREMENTS = lazy_pattern(r",(?![^()]*\))")
+_FIELDS = lazy_pattern(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL)
+_FIELD = lazy_pattern(r"(?P<field>[^\s=!\\]+)\s*==?\s*(?P<value>(?:[^\\=]|\\[\\,=])*)")
+_ESCAPED = lazy_pattern(r"\\(.)")
 
 
 @lru_cache(maxsize=256)
@@ -35,25 +36,25 @@ def label_selector(text: str) -> Matches:
     Raises:
         ValueError: The text is not a label selector that the API server takes.
     """
-    requirements = [_requirement(part.strip(), text) for part in _REQUIREMENTS.split(text)] if text.strip() else []
+    requirements = [_requirement(part.strip(), text) for part in _REQUIREMENTS().split(text)] if text.strip() else []
     return lambda labels: all(requirement(labels) for requirement in requirements)
 
 
 def _requirement(text: str, selector: str) -> Matches:
-    if match := _SET.fullmatch(text):
+    if match := _SET().fullmatch(text):
         key = _checked_key(match["key"], selector)
         values = frozenset(_checked_value(value.strip(), selector) for value in match["values"].split(","))
         if match["word"] == "in":
             return lambda labels: labels.get(key) in values
         return lambda labels: labels.get(key) not in values
-    if match := _EQUALITY.fullmatch(text):
+    if match := _EQUALITY().fullmatch(text):
         key, value = _checked_key(match["key"], selector), _checked_value(match["value"], selector)
         if match["sign"] in {">", "<"}:
             return _comparison(key, match["sign"], value, selector)
         if match["sign"] == "!=":
             return lambda labels: labels.get(key) != value
         return lambda labels: labels.get(key) == value
-    if match := _EXISTS.fullmatch(text):
+    if match := _EXISTS().fullmatch(text):
         key = _checked_key(match["key"], selector)
         if match["no"]:
             return lambda labels: key not in labels
@@ -76,7 +77,7 @@ def _comparison(key: str, sign: str, text: str, selector: str) -> Matches:
 
 
 def _int64(text: str) -> int | None:
-    if not _INTEGER.fullmatch(text):
+    if not _INTEGER().fullmatch(text):
         return None
     number = int(text)
     return number if -(2**63) <= number < 2**63 else None
@@ -109,11 +110,11 @@ def field_selector(text: str) -> list[tuple[str, str]]:
     Raises:
         ValueError: A requirement is none, or says that a field must not have a value.
     """
-    return [_field(part.strip(), text) for part in _FIELDS.findall(text) if part.strip()]
+    return [_field(part.strip(), text) for part in _FIELDS().findall(text) if part.strip()]
 
 
 def _field(part: str, text: str) -> tuple[str, str]:
-    match = _FIELD.fullmatch(part)
+    match = _FIELD().fullmatch(part)
     if match is None:
         raise ValueError(f"invalid field selector {text!r}: {part!r}: a cache answers field=value only")
-    return match["field"], _ESCAPED.sub(r"\1", match["value"].strip())
+    return match["field"], _ESCAPED().sub(r"\1", match["value"].strip())

@@ -5,24 +5,23 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+from lightkube.models.meta_v1 import ObjectMeta
 
 from kaiwu_runtime.api._identity import ResourceIdentity, type_meta
-from kaiwu_runtime.client._codec import encode, encode_status
+from kaiwu_runtime.client._codec import encode
 from kaiwu_runtime.errors import ConflictError
 from kaiwu_runtime.rest._paths import object_names, object_path
 from kaiwu_runtime.rest._transport import Transport
-
-if TYPE_CHECKING:
-    from lightkube.models.meta_v1 import ObjectMeta
 
 _SERVER_OWNED = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "selfLink"})
 _EMPTY = frozenset({b"{}", b"[]"})
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _document = msgspec.json.Decoder(dict[str, Any])
+_encoder = msgspec.json.Encoder()
 _NO_METADATA = msgspec.Raw(b"{}")
 
 
@@ -38,14 +37,17 @@ class _Stored(msgspec.Struct):
 _stored = msgspec.json.Decoder(_Stored)
 
 
-def apply_body(obj: object, *, with_status: bool) -> dict[str, Any]:
-    """Return the members of an apply of an object.
+def apply_body(obj: Any, *, with_status: bool) -> bytes:  # noqa: ANN401 - a pydantic model or a lightkube kind
+    """Return the body of an apply of an object.
 
     Args:
         obj: The object with the fields that are wanted.
         with_status: Keep the status. Where it has a subresource of its own it would be ignored, but look written.
     """
-    members: dict[str, Any] = _members.decode(encode(obj))
+    document = encode(obj)
+    if (with_status or getattr(obj, "status", None) is None) and not isinstance(obj, dict) and _is_new(obj.metadata):
+        return document  # nothing is in it that has to be left out: as most objects that a reconciler makes
+    members: dict[str, Any] = _members.decode(document)
     metadata = _members.decode(members.get("metadata", _NO_METADATA))
     # Empty collections say nothing, and for a custom resource that has them the API server stores a new version at
     # each apply: a reconcile would be the reason of the next.
@@ -54,13 +56,33 @@ def apply_body(obj: object, *, with_status: bool) -> dict[str, Any]:
     }
     if not with_status:
         members.pop("status", None)
-    return members
+    return _encoder.encode(members)
 
 
-def status_body(obj: Any) -> dict[str, Any]:  # noqa: ANN401 - a pydantic model or a lightkube kind
+def _is_new(metadata: Any) -> bool:  # noqa: ANN401 - whatever an object has as metadata
+    """Return whether metadata has nothing that only the server writes, and no empty collections."""
+    return (
+        isinstance(metadata, ObjectMeta)
+        and metadata.resourceVersion is None
+        and metadata.managedFields is None
+        and metadata.generation is None
+        and metadata.creationTimestamp is None
+        and metadata.selfLink is None
+        and (metadata.labels is None or len(metadata.labels) > 0)
+        and (metadata.annotations is None or len(metadata.annotations) > 0)
+        and (metadata.ownerReferences is None or len(metadata.ownerReferences) > 0)
+        and (metadata.finalizers is None or len(metadata.finalizers) > 0)
+    )
+
+
+def status_body(obj: Any, status: msgspec.Raw) -> dict[str, Any]:  # noqa: ANN401 - a pydantic model or a lightkube kind
     """Return the members of an apply of an object's status: its metadata names the object, and nothing more.
 
     With an object that was read from a server go its uid and resourceVersion, so that no successor is written.
+
+    Args:
+        obj: The object.
+        status: Its status, as `encode_status` returns it.
     """
     api_version, kind = type_meta(type(obj))
     namespace, name = object_names(obj)
@@ -72,7 +94,7 @@ def status_body(obj: Any) -> dict[str, Any]:  # noqa: ANN401 - a pydantic model 
         "apiVersion": api_version,
         "kind": kind,
         "metadata": sent,
-        "status": encode_status(obj),
+        "status": status,
     }
 
 
@@ -99,7 +121,7 @@ def scale_body(obj: Any) -> dict[str, Any]:  # noqa: ANN401 - see status_body
     return {"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": metadata, "spec": {"replicas": replicas}}
 
 
-def check_removed(body: Mapping[str, Any], paths: Sequence[str]) -> None:
+def check_removed(body: bytes, paths: Sequence[str]) -> None:
     """Reject the removal of a field that an apply sets.
 
     Args:
@@ -109,7 +131,7 @@ def check_removed(body: Mapping[str, Any], paths: Sequence[str]) -> None:
     Raises:
         ValueError: A path is empty or leads through a list, or the field is set.
     """
-    content: Any = _document.decode(msgspec.json.encode(body))
+    content: Any = _document.decode(body)
     for path in paths:
         if not path or "[" in path or "" in path.split("."):
             raise ValueError(

@@ -6,26 +6,25 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import msgspec
 
 from kaiwu_runtime.api._identity import identify
-from kaiwu_runtime.client._apply_body import apply_body, check_removed, newest_version, scale_body, status_body
+from kaiwu_runtime.client._apply_body import apply_body, check_removed, scale_body
 from kaiwu_runtime.client._base_client import BaseClient
+from kaiwu_runtime.client._codec import encode_status
 from kaiwu_runtime.client._leftovers import aliases, claim, forbidden_fields, unowned
-from kaiwu_runtime.client._request_options import FieldValidation, PatchType
+from kaiwu_runtime.client._request_options import FieldValidation, PatchType, apply_params
+from kaiwu_runtime.client._status import write_status
 from kaiwu_runtime.client._subresources import decode_answer, has_status_subresource, target
-from kaiwu_runtime.errors import ConflictError, InvalidError, NotFoundError
+from kaiwu_runtime.errors import InvalidError, NotFoundError
 from kaiwu_runtime.rest._paths import object_names, object_path
 
 if TYPE_CHECKING:
     from lightkube.models.autoscaling_v1 import Scale
 
 T = TypeVar("T")
-
-STATUS_ATTEMPTS = 5
-"""How often a status is sent when the object changes meanwhile."""
 
 _json = msgspec.json.Encoder()
 
@@ -99,17 +98,33 @@ class ApplyVerbs(BaseClient):
 
         See https://kubernetes.io/docs/reference/using-api/server-side-apply/
         """
-        _, subresource = target(type(obj), "patch", subresource)
-        params = self._write_params(field_manager, field_validation, dry_run=dry_run)
+        kind = type(obj)
+        identity, subresource = target(kind, "patch", subresource)
+        manager = field_manager or self.field_manager
+        namespace, name = object_names(obj)
+        path = object_path(identity, self.namespace_for(identity, namespace), name, subresource)
+        params = apply_params(
+            field_manager=manager,
+            field_validation=self.field_validation if field_validation is None else field_validation,
+            dry_run=dry_run,
+            force=force,
+        )
         if subresource == "scale":
-            return await self._apply(obj, scale_body(obj), subresource, params, force=force)
-        with_status = bool(subresource) or not has_status_subresource(type(obj))  # type: ignore[arg-type]
-        body = apply_body(obj, with_status=with_status)
+            body = _json.encode(scale_body(obj))
+            if not identity.is_built_in:
+                # The API server cannot apply the scale of a custom resource: it answers 500.
+                merge = self._write_params(field_manager, field_validation, dry_run=dry_run)
+                return decode_answer(kind, subresource, await self._patch(path, merge, body, PatchType.MERGE))
+        else:
+            with_status = bool(subresource) or not has_status_subresource(kind)  # type: ignore[arg-type]
+            body = apply_body(obj, with_status=with_status)
         if remove:
             check_removed(body, remove)
             if not dry_run:
-                await self._claim(type(obj), object_names(obj), remove, params["fieldManager"])
-        return await self._apply(obj, body, subresource, params, force=force)
+                await self._claim(kind, (namespace, name), remove, manager)
+        if subresource or dry_run:
+            return decode_answer(kind, subresource, await self._patch(path, params, body, PatchType.APPLY))
+        return decode_answer(kind, "", await self._applied(kind, (namespace, name), path, params, body))
 
     async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:
         """Write an object's status by server-side apply; spec and metadata are not sent.
@@ -131,60 +146,31 @@ class ApplyVerbs(BaseClient):
                 faster than its status can be written.
             APIError: Any other failure.
         """
-        if has_status_subresource(type(obj)) is False:  # type: ignore[arg-type]  # a class is hashable
-            raise ValueError(f"{type(obj).__name__} has no status subresource: write its status with apply")
-        body = status_body(obj)
-        sent, read = body["metadata"], cast("Any", obj).metadata
-        guarded = "resourceVersion" in sent
-        params = self._write_params(field_manager or f"{self.field_manager}-status", None, dry_run=dry_run)
-        identity, _ = target(type(obj), "patch", "status")
-        namespace = self.namespace_for(identity, object_names(obj)[0])
-        for attempt in range(1, STATUS_ATTEMPTS + 1):
-            try:
-                return await self._apply(obj, body, "status", params, force=force)
-            except ConflictError as error:
-                if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
-                    raise
-            sent["resourceVersion"] = await newest_version(self.transport, identity, namespace, read)
-        raise AssertionError("unreachable")
+        answer = await write_status(
+            self, obj, encode_status(obj), force=force, field_manager=field_manager, dry_run=dry_run
+        )
+        return decode_answer(type(obj), "status", answer)
 
-    async def _apply(
-        self, obj: T, body: Mapping[str, Any], subresource: str, params: dict[str, str], *, force: bool
-    ) -> T:
-        kind = type(obj)
-        identity, subresource = target(kind, "patch", subresource)
-        namespace, name = object_names(obj)
-        patch_type = PatchType.APPLY
-        if subresource == "scale" and not identity.is_built_in:
-            patch_type = PatchType.MERGE  # the API server cannot apply the scale of a custom resource: it answers 500
-        else:
-            # Unknown fields are refused whatever the validation: for an apply it is about keys that come twice, for
-            # which the server would parse the body once more. A tenth of its work for a write, and an encoder writes
-            # no key twice.
-            params = {"fieldValidation": "Ignore", **params, "force": "true" if force else "false"}
-        path = object_path(identity, self.namespace_for(identity, namespace), name, subresource)
-
-        async def send() -> bytes:
-            return await self.transport.request("PATCH", path, params=params, body=sent, content_type=patch_type.value)
-
-        sent = _json.encode(body)
-        if subresource:
-            return decode_answer(kind, subresource, await send())
+    async def _applied(
+        self, kind: type[Any], names: tuple[str, str], path: str, params: Mapping[str, str], body: bytes
+    ) -> bytes:
+        """Send an apply, and once more after taking out fields that no manager owns and that contradict it."""
         manager = params["fieldManager"]
-        may_claim = "dryRun" not in params
         try:
-            answer = await send()
+            answer = await self._patch(path, params, body, PatchType.APPLY)
         except InvalidError as error:
             found = forbidden_fields(error)
-            left = unowned(found, await self.transport.request("GET", path)) if found and may_claim else []
-            if not left or not await self._claim(kind, (namespace, name), left, manager):
+            left = unowned(found, await self.transport.request("GET", path)) if found else []
+            if not left or not await self._claim(kind, names, left, manager):
                 raise
-            answer = await send()
         else:
-            left = aliases(identity, sent, answer) if may_claim else []
-            if left and await self._claim(kind, (namespace, name), left, manager):
-                answer = await send()
-        return decode_answer(kind, subresource, answer)
+            left = aliases(identify(kind), body, answer)
+            if not left or not await self._claim(kind, names, left, manager):
+                return answer
+        return await self._patch(path, params, body, PatchType.APPLY)
+
+    async def _patch(self, path: str, params: Mapping[str, str], body: bytes, patch_type: PatchType) -> bytes:
+        return await self.transport.request("PATCH", path, params=params, body=body, content_type=patch_type.value)
 
     async def _claim(self, kind: type[Any], names: tuple[str, str], fields: Sequence[str], manager: str) -> bool:
         """Make a manager the owner of fields, so that its next apply takes them out; False when there are none."""
@@ -196,11 +182,5 @@ class ApplyVerbs(BaseClient):
             return False
         patch = claim(stored, fields, manager=manager, api_version=identity.api_version)
         if patch:
-            await self.transport.request(
-                "PATCH",
-                path,
-                params={"fieldManager": manager},
-                body=_json.encode(patch),
-                content_type=PatchType.JSON.value,
-            )
+            await self._patch(path, {"fieldManager": manager}, _json.encode(patch), PatchType.JSON)
         return bool(patch)

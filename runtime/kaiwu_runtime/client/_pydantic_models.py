@@ -27,11 +27,14 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 def is_model(value: object) -> TypeIs[BaseModel | type[BaseModel]]:
     """Return whether a value is a pydantic model or model class, without importing pydantic if it is not used."""
+    return _is_model_class(value if isinstance(value, type) else type(value))
+
+
+@cache
+def _is_model_class(kind: type[Any]) -> bool:
+    # What inherits from a class of pydantic's cannot be made before pydantic is imported: the answer never changes.
     pydantic = sys.modules.get("pydantic")
-    if pydantic is None:
-        return False
-    base = pydantic.BaseModel
-    return issubclass(value, base) if isinstance(value, type) else isinstance(value, base)
+    return pydantic is not None and issubclass(kind, pydantic.BaseModel)
 
 
 def is_validation_error(error: BaseException) -> TypeIs[ValidationError]:
@@ -44,6 +47,8 @@ class _Fields(NamedTuple):
     type_fields: frozenset[str]
     status: frozenset[str]
     mutable_defaults: tuple[tuple[str, Any], ...]
+    plain_dump: bool
+    """Whether the class writes itself as pydantic does, so that its serializer may be called directly."""
 
 
 @cache
@@ -57,7 +62,12 @@ def _fields(kind: type[BaseModel]) -> _Fields:
         for name, field in kind.model_fields.items()
         if field.default_factory is not None or isinstance(field.default, (list, dict, set)) or is_model(field.default)
     ]
-    return _Fields(type_fields, status, tuple(mutable))
+    return _Fields(type_fields, status, tuple(mutable), _is_plain(kind))
+
+
+def _is_plain(kind: type[BaseModel]) -> bool:
+    base = sys.modules["pydantic"].BaseModel
+    return "__pydantic_serializer__" in kind.__dict__ and kind.model_dump_json is base.model_dump_json
 
 
 def _default(field: FieldInfo) -> object:
@@ -119,6 +129,14 @@ def dump_model(model: BaseModel | type[BaseModel]) -> bytes:
     return instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, exclude=exclude).encode()
 
 
+def _json(model: BaseModel) -> bytes:
+    fields = _fields(type(model))
+    if fields.plain_dump:
+        # Without the text in between, which pydantic decodes from these bytes.
+        return model.__pydantic_serializer__.to_json(model, by_alias=True, exclude_none=True, exclude_unset=True)
+    return model.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True).encode()
+
+
 def dump_status(model: BaseModel | type[BaseModel]) -> bytes:
     """Return the JSON of a model's status: ``{}`` when none was set."""
     # Not of the whole model with its status alone: spec and metadata would be walked at each write of a status.
@@ -127,8 +145,7 @@ def dump_status(model: BaseModel | type[BaseModel]) -> bytes:
         status = instance.__dict__.get(name)
         if is_model(status):
             _claim(status)
-            written = cast("BaseModel", status)
-            return written.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True).encode()
+            return _json(cast("BaseModel", status))
     _claim(instance)
     include = set(_fields(type(instance)).status)
     whole = instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, include=include)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 FieldValidation = Literal["", "Strict", "Warn", "Ignore"]
@@ -48,6 +49,22 @@ def write_params(*, field_manager: str, field_validation: FieldValidation, dry_r
     if dry_run:
         params["dryRun"] = "All"
     return params
+
+
+@lru_cache(maxsize=64)
+def apply_params(
+    *, field_manager: str, field_validation: FieldValidation, dry_run: bool, force: bool
+) -> Mapping[str, str]:
+    """Return the query of a server-side apply: the same object for the same arguments, not to be changed.
+
+    Unknown fields are refused whatever the validation: for an apply it is about keys that come twice, for which the
+    server would parse the body once more. A tenth of its work for a write, and an encoder writes no key twice.
+
+    Raises:
+        ValueError: The field validation is not valid.
+    """
+    params = write_params(field_manager=field_manager, field_validation=field_validation, dry_run=dry_run)
+    return {"fieldValidation": "Ignore", **params, "force": "true" if force else "false"}
 
 
 def delete_options(

@@ -50,6 +50,7 @@ class CredentialRenewal:
         self._reading = asyncio.Lock()
         self._use = use
         self._changed = changed
+        self._last = Sent("", 0)
         self._watches = 0
         self._following: asyncio.Task[None] | None = None
 
@@ -58,8 +59,20 @@ class CredentialRenewal:
         """The headers that say on whose behalf requests are sent."""
         return self._credentials.headers
 
+    def ready(self) -> Sent | None:
+        """Return what to send now, if that takes no waiting; otherwise None, and `current` has it."""
+        if self._rotation.is_due or self._authentication.certificate is not self._certificate:
+            return None
+        authorization = self._authentication.authorization()
+        if authorization is None:
+            return None
+        last = self._last
+        if last.authorization != authorization or last.generation != self._rotation.generation:
+            self._last = last = Sent(authorization, self._rotation.generation)
+        return last
+
     async def current(self) -> Sent:
-        """Return what to send now.
+        """Return what to send now, after a renewal where one is needed.
 
         Raises:
             CredentialsError: Credentials that had to be renewed cannot be.

@@ -46,6 +46,11 @@ class Rotation:
         self.generation = 0
         """How often the credentials have changed."""
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to look at the files."""
+        return self._clock() >= self._next
+
     def due(self) -> bool:
         """Return whether it is time to look at the files; true for one caller each minute."""
         now = self._clock()

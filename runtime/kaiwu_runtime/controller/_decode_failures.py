@@ -126,10 +126,14 @@ class DecodeFailureReporter:
         return True
 
     def is_marked(self, request: Request) -> bool:
+        """Return whether the condition may be on the object of a request."""
+        obj = self._find(request) if self._has_conditions else None
+        return obj is not None and self.may_mark(obj)
+
+    def may_mark(self, obj: CachedObject) -> bool:
         """Return whether the condition may be on an object."""
         # Each reconcile asks: the bytes answer in less time than it takes to decode them.
-        obj = self._find(request) if self._has_conditions else None
-        return obj is not None and _MARK in obj.raw
+        return self._has_conditions and _MARK in obj.raw
 
     async def unmark(self, request: Request) -> bool:
         """Remove the condition from an object that fits again; True when it was there, and is in the cache still."""

@@ -16,6 +16,7 @@ from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import encode_status
 from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
+from kaiwu_runtime.client._status import write_status
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request, Result
@@ -86,7 +87,7 @@ class ObjectPath(Reconciler):
             if failures is None:
                 raise
             return await _report(failures, request, error)
-        if failures is not None and failures.is_marked(request) and await failures.unmark(request):
+        if failures is not None and failures.may_mark(cached) and await failures.unmark(request):
             return Result(requeue_after=0)  # until the cache has it too
         if self._status is None:
             return await self._run(obj, cached)
@@ -148,8 +149,10 @@ class ObjectPath(Reconciler):
             for condition in getattr(status, "conditions", None) or ():
                 if condition.observedGeneration is None:
                     condition.observedGeneration = generation
-        if encode_status(obj) != before:
-            await self.client.apply_status(obj)
+        encoded = encode_status(obj)
+        if encoded != before:
+            # Not `apply_status`: nobody looks at the answer, and decoding it would cost as much as the object did.
+            await write_status(self.client, obj, encoded)
 
     async def _try_to_write(self, obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 - of the kind
         try:

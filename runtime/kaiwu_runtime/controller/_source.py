@@ -55,13 +55,16 @@ class Source:
             enqueue: The queue.
             controller: Its name, for the log.
         """
+        predicates, handler = self.predicates, self.handler
 
         def on_event(event: ObjectEvent) -> None:
             try:
-                if all(predicate.matches(event) for predicate in self.predicates):
-                    priority = Priority.LOW if event.initial else Priority.NORMAL
-                    for request in self.handler(event):
-                        enqueue(request, priority)
+                for predicate in predicates:
+                    if not predicate.matches(event):
+                        return
+                priority = Priority.LOW if event.initial else Priority.NORMAL
+                for request in handler(event):
+                    enqueue(request, priority)
             except BaseException as error:
                 # A mistake in a predicate or map function costs this event, not the controller.
                 logger.error(

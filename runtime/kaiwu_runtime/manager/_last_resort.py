@@ -9,6 +9,8 @@ See https://docs.python.org/3/library/threading.html#thread-objects
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import os
 import sys
@@ -62,6 +64,10 @@ def exit_with(status: int) -> None:
     """
     global _exit_status  # noqa: PLW0603 - a fact about the process
     _exit_status = status
+    # The interpreter collects garbage twice while it ends, which takes longer than stopping the operator, and frees
+    # what the kernel is about to free: let it find nothing.
+    atexit.unregister(gc.freeze)
+    atexit.register(gc.freeze)
     ending = threading.Event()
     # The workers of concurrent.futures are joined while the main thread still counts as running. What is registered
     # last is called first.

@@ -28,6 +28,15 @@ class ConnectionPool:
         self._all: set[Connection] = set()
         self._outdated: set[Connection] = set()
 
+    def idle(self) -> Connection | None:
+        """Return a connection that is kept and ready for a request, or None when one has to be made."""
+        while self._idle:
+            connection, since = self._idle.pop()
+            if connection.reusable and asyncio.get_running_loop().time() - since < KEEPALIVE_SECONDS:
+                return connection
+            self._drop(connection)
+        return None
+
     async def acquire(self) -> Connection:
         """Return a connection that is ready for a request.
 
@@ -35,12 +44,9 @@ class ConnectionPool:
             OSError: None could be made.
             ProxyError: The proxy refused.
         """
-        now = asyncio.get_running_loop().time()
-        while self._idle:
-            connection, since = self._idle.pop()
-            if connection.reusable and now - since < KEEPALIVE_SECONDS:
-                return connection
-            self._drop(connection)
+        connection = self.idle()
+        if connection is not None:
+            return connection
         context = self._context
         connection = await self._dialer.connect(context)
         self._all.add(connection)

@@ -13,10 +13,12 @@ import re
 
 import msgspec
 
-_SPACE = re.compile(rb"[ \t\n\r]*")
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_SCALAR = re.compile(rb"[^ \t\n\r,\]}]+")
-_STRUCTURE = re.compile(rb'[{\[]|[}\]]|"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+from kaiwu_runtime._lazy_pattern import lazy_pattern
+
+_SPACE = lazy_pattern(rb"[ \t\n\r]*")
+_STRING = lazy_pattern(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_SCALAR = lazy_pattern(rb"[^ \t\n\r,\]}]+")
+_STRUCTURE = lazy_pattern(rb'[{\[]|[}\]]|"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def members(data: bytes) -> dict[str, bytes]:
@@ -28,7 +30,7 @@ def members(data: bytes) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     at = _opened(data, b"{")
     while data[at : at + 1] != b"}":
-        name = _STRING.match(data, at)
+        name = _STRING().match(data, at)
         if name is None:
             raise _malformed(at)
         at = _after(data, name.end())
@@ -84,7 +86,7 @@ def _next(data: bytes, at: int, closing: bytes) -> int:
 
 
 def _after(data: bytes, at: int) -> int:
-    space = _SPACE.match(data, at)
+    space = _SPACE().match(data, at)
     return at if space is None else space.end()
 
 
@@ -92,12 +94,12 @@ def _end(data: bytes, at: int) -> int:
     """Return where a value ends."""
     sign = data[at : at + 1]
     if sign not in {b"{", b"["}:
-        scalar = (_STRING if sign == b'"' else _SCALAR).match(data, at)
+        scalar = (_STRING() if sign == b'"' else _SCALAR()).match(data, at)
         if scalar is None:
             raise _malformed(at)
         return scalar.end()
     depth = 0
-    for token in _STRUCTURE.finditer(data, at):
+    for token in _STRUCTURE().finditer(data, at):
         sign = token[0][:1]
         if sign in {b"{", b"["}:
             depth += 1

@@ -182,9 +182,9 @@ class HTTPTransport:
         try:
             async with self._slots:
                 # With a slot already: a token may expire while a request waits for its turn.
-                sent = await self._credentials.current()
+                sent = self._credentials.ready() or await self._credentials.current()
                 content = self._encoded(request, sent.authorization)
-                connection = await self._connection()
+                connection = self._connections.idle() or await self._connection()
                 try:
                     if self.fence is not None and request.method != "GET":
                         self.fence()
@@ -233,8 +233,10 @@ class HTTPTransport:
     def _hear(self, method: str, response: Response) -> None:
         if self.on_response is not None:
             self.on_response(method, response.status)
-        for text in parse_warnings(response.headers):
-            self._warn(text)
+        for name, value in response.headers:
+            if name == b"warning":
+                for text in parse_warnings(((name, value),)):
+                    self._warn(text)
 
     def _refused(self, method: str, path: str, response: Response, body: bytes) -> APIStatusError:
         """Return the error of a refusal, and tell of it."""

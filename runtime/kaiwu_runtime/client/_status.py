@@ -1,0 +1,68 @@
+"""Server-side apply of a status, as bytes: the answer is decoded by those who want it.
+
+See https://kubernetes.io/docs/concepts/overview/working-with-objects/#object-spec-and-status
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kaiwu_runtime.client._apply_body import newest_version, status_body
+from kaiwu_runtime.client._base_client import BaseClient
+from kaiwu_runtime.client._request_options import PatchType, apply_params
+from kaiwu_runtime.client._subresources import has_status_subresource, target
+from kaiwu_runtime.errors import ConflictError
+from kaiwu_runtime.rest._paths import object_names, object_path
+
+STATUS_ATTEMPTS = 5
+"""How often a status is sent when the object changes meanwhile."""
+
+_json = msgspec.json.Encoder()
+
+
+async def write_status(
+    client: BaseClient,
+    obj: Any,  # noqa: ANN401 - a pydantic model or a lightkube kind
+    status: msgspec.Raw,
+    *,
+    force: bool = True,
+    field_manager: str = "",
+    dry_run: bool = False,
+) -> bytes:
+    """Write an object's status and return the answer; see :meth:`~kaiwu_runtime.client.Client.apply_status`.
+
+    Args:
+        client: Sends the requests.
+        obj: The object.
+        status: Its status, as `encode_status` returns it.
+        force: See `Client.apply`.
+        field_manager: See `Client.apply_status`.
+        dry_run: See `Client.apply`.
+    """
+    kind: type[Any] = type(obj)
+    if has_status_subresource(kind) is False:  # type: ignore[arg-type]  # a class is hashable
+        raise ValueError(f"{kind.__name__} has no status subresource: write its status with apply")
+    identity, subresource = target(kind, "patch", "status")
+    namespace, name = object_names(obj)
+    namespace = client.namespace_for(identity, namespace)
+    path = object_path(identity, namespace, name, subresource)
+    params = apply_params(
+        field_manager=field_manager or f"{client.field_manager}-status",
+        field_validation=client.field_validation,
+        dry_run=dry_run,
+        force=force,
+    )
+    body = status_body(obj, status)
+    guarded = "resourceVersion" in body["metadata"]
+    for attempt in range(1, STATUS_ATTEMPTS + 1):
+        try:
+            return await client.transport.request(
+                "PATCH", path, params=params, body=_json.encode(body), content_type=PatchType.APPLY.value
+            )
+        except ConflictError as error:
+            if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
+                raise
+        body["metadata"]["resourceVersion"] = await newest_version(client.transport, identity, namespace, obj.metadata)
+    raise AssertionError("unreachable")
