@@ -133,3 +133,16 @@ def test_a_blocked_event_loop_does_not_keep_the_process(block: str) -> None:
         killer.cancel()
     assert running.returncode == 1
     assert "the loop is blocked" in said
+
+
+def test_the_interpreter_does_not_collect_what_the_kernel_frees_anyway() -> None:
+    """Not before the process ends, however often a manager ran."""
+    code = """
+    import atexit, gc
+    from kaiwu_runtime.manager._last_resort import exit_with
+    atexit.register(lambda: print(gc.get_freeze_count() > 1000))
+    exit_with(0), exit_with(0)
+    print(gc.get_freeze_count())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["0", "True"]
