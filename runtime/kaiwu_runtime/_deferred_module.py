@@ -52,7 +52,7 @@ def run(module: ModuleType) -> None:
             spec.loader.exec_module(module)
         finally:
             _running.discard(module.__name__)
-        module.__class__ = ModuleType  # type: ignore[assignment]  # an ordinary module from here on
+        module.__class__ = ModuleType  # an ordinary module from here on
 
 
 def defer(name: str) -> DeferredModule | None:
