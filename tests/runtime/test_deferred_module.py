@@ -11,7 +11,7 @@ import pytest
 
 PACKAGE = """
 import time
-time.sleep(0.2)  # whoever asks meanwhile has to wait
+time.sleep(0.2)  # other threads ask meanwhile, and wait
 from slow.inner import value
 last = value + 1
 """
@@ -66,7 +66,7 @@ def test_it_can_be_used_as_any_module(slow: Path, use: str) -> None:
 
 
 def test_every_thread_sees_the_whole_module(slow: Path) -> None:
-    """None finds a name missing, and none runs the code twice, whoever comes first."""
+    """No name is missing and the code runs once, in any order of the threads."""
     code = """
     import threading
     defer("slow")

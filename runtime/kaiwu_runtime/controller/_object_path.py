@@ -151,7 +151,7 @@ class ObjectPath(Reconciler):
                     condition.observedGeneration = generation
         encoded = encode_status(obj)
         if encoded != before:
-            # Not `apply_status`: nobody looks at the answer, and decoding it would cost as much as the object did.
+            # Not `apply_status`: the answer is not used, and decoding it costs as much as decoding the object.
             await write_status(self.client, obj, encoded)
 
     async def _try_to_write(self, obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 - of the kind
