@@ -66,9 +66,9 @@ IMPORTS = """
 import asyncio
 
 import pytest
-from kaiwu_runtime import Client, Request
+from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
 from kaiwu_runtime.errors import APIConnectionError, ConflictError, ServerError
-from kaiwu_runtime.testing import FakeTransport
+from kaiwu_runtime.testing import FakeTransport, run_manager
 from lightkube.resources.core_v1 import Service
 
 from api.v1.kaiwucluster_types import KaiwuCluster
@@ -129,7 +129,7 @@ async def test_chosen_requests():
 def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
     page = Page(repository / "docs/testing.md")
     message = " ".join(page.take("text").body.split())
-    fixture, waiting, test, faults, chosen, asserted = (page.take("python").body for _ in range(6))
+    fixture, waiting, virtual, test, faults, chosen, asserted = (page.take("python").body for _ in range(7))
     files = {
         "api/__init__.py": "",
         "api/v1/__init__.py": "",
@@ -141,6 +141,7 @@ def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
         + test
         + WAITING.format(waiting=textwrap.indent(waiting, "    "))
         + FAULTS.format(faults=textwrap.indent(faults, "    "), asserted=textwrap.indent(asserted, "    "))
+        + virtual
         + CHOSEN.format(chosen=textwrap.indent(chosen, "    ")),
         "config/rbac/rbac.yaml": yaml.safe_dump_all(rbac([])),
     }
@@ -149,7 +150,7 @@ def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_text(text, encoding="utf-8")
     output = run(tmp_path)
     # The type's CRD is not installed and the role is empty: the manager's own test says so, the others pass.
-    assert "4 passed, 1 error" in output
+    assert "5 passed, 1 error" in output
     assert "@rbac" in output or "make install" in output
     decorator = '@rbac(groups="web.example.com", resources="sites/status", verbs=["patch"])'
     assert decorator in message

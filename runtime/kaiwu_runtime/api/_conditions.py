@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, MutableSequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 from lightkube.models import meta_v1
 from pydantic_core import core_schema
 
+from kaiwu_runtime import _clock as clock
 from kaiwu_runtime._names import DNS_SUBDOMAIN, PLAIN_NAME
 from kaiwu_runtime._redaction import redact
 from kaiwu_runtime.api._kube import kube_core_schema
@@ -200,7 +201,7 @@ def set_condition(
 
 
 def _moment(now: datetime | None) -> datetime:
-    return (now or datetime.now(UTC)).replace(microsecond=0)
+    return (now or clock.now()).replace(microsecond=0)
 
 
 def _storable(message: str) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Generic, ParamSpec, TypeVar
 
+from kaiwu_runtime import _clock as clock
 from kaiwu_runtime import _fork as fork
 
 P = ParamSpec("P")
@@ -73,9 +74,11 @@ class WorkerThreads:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome[R]] = loop.create_future()
         context = contextvars.copy_context()
+        end = clock.hold()
 
         def settle(outcome: Outcome[R]) -> None:
             self._busy -= 1
+            end()
             if self._on_settled is not None:
                 self._on_settled()
             if not future.done():

@@ -11,22 +11,22 @@ See https://kubernetes.io/docs/concepts/architecture/leases/
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
 import random
 import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from lightkube.models.coordination_v1 import LeaseSpec
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
 
+from kaiwu_runtime import _clock as clock
 from kaiwu_runtime import _log as log
 from kaiwu_runtime.api._times import micro_time
 from kaiwu_runtime.client._client import Client
@@ -93,12 +93,14 @@ class LeaderElector:
         self._elected = threading.Event()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._wake: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._listener: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
 
     @property
     def is_leader(self) -> bool:
         """Whether we lead at this moment, by our own clock: also right after the process was paused."""
-        return self._elected.is_set() and time.monotonic() - self._renewed_at < self._timings.lease
+        return self._elected.is_set() and clock.monotonic() - self._renewed_at < self._timings.lease
 
     @property
     def lease(self) -> Lease:
@@ -115,6 +117,10 @@ class LeaderElector:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         self._listener = (loop, future)
+        if clock.is_installed():  # of which a thread knows nothing
+            self._task = asyncio.create_task(self._in_this_loop(), name="leader election")
+            await future
+            return
         self._thread = threading.Thread(target=self._main, name="leader election", daemon=True)
         self._thread.start()
         await future
@@ -122,21 +128,36 @@ class LeaderElector:
     async def release(self) -> None:
         """Stop renewing, and give the Lease back so that another replica need not wait for it to run out."""
         self._stopping.set()
+        if self._wake is not None:
+            loop, wake = self._wake
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the thread has ended
+                loop.call_soon_threadsafe(wake.set)
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=self._timings.renew)
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, self._timings.renew)
 
     def _main(self) -> None:
         try:
             asyncio.run(self._run())
-        except BaseException as error:
-            if not self._elected.is_set():
-                if not isinstance(error, Exception):
-                    error = RuntimeError(f"the leader election ended by {type(error).__name__}")
-                self._report(error)
-                return
-            # The thread must not end in silence: the Lease would run out while this process goes on to write.
-            logger.exception("The leader election failed", extra=self._fields())
-            self._on_lost(f"{type(error).__name__}: {error}")
+        except BaseException as error:  # noqa: BLE001 - a thread must not end in silence
+            self._failed(error)
+
+    async def _in_this_loop(self) -> None:
+        try:
+            await self._run()
+        except Exception as error:  # noqa: BLE001 - as in a thread
+            self._failed(error)
+
+    def _failed(self, error: BaseException) -> None:
+        if not self._elected.is_set():
+            if not isinstance(error, Exception):
+                error = RuntimeError(f"the leader election ended by {type(error).__name__}")
+            self._report(error)
+            return
+        # Not in silence: the Lease would run out while this process goes on to write.
+        logger.error("The leader election failed", extra=self._fields(), exc_info=error)
+        self._on_lost(f"{type(error).__name__}: {error}")
 
     def _report(self, error: Exception | None) -> None:
         if self._listener is None:
@@ -155,6 +176,7 @@ class LeaderElector:
             loop.call_soon_threadsafe(settle)
 
     async def _run(self) -> None:
+        self._wake = (asyncio.get_running_loop(), asyncio.Event())
         async with self._connect() as client:
             logger.info("Attempting to acquire leader lease", extra=self._fields())
             while not self._stopping.is_set() and not await self._try(client, self._timings.renew):
@@ -181,17 +203,18 @@ class LeaderElector:
 
     def _time_left(self) -> float:
         """Return how long we may still try to renew."""
-        return self._renewed_at + self._timings.renew - time.monotonic()
+        return self._renewed_at + self._timings.renew - clock.monotonic()
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not when we are asked to stop."""
-        until = time.monotonic() + seconds
-        while not self._stopping.is_set() and (left := until - time.monotonic()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(min(0.1, left))
+        if self._wake is not None and not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._wake[1].wait()
 
     async def _try(self, client: Client, seconds: float) -> bool:
         """Take or renew the Lease within a time; tell whether we hold it now."""
-        began = time.monotonic()
+        began = clock.monotonic()
         try:
             async with asyncio.timeout(seconds):
                 held = await self._write(client)
@@ -222,8 +245,8 @@ class LeaderElector:
                     spec=LeaseSpec(
                         holderIdentity=self.identity,
                         leaseDurationSeconds=int(self._timings.lease),
-                        acquireTime=datetime.now(UTC),
-                        renewTime=datetime.now(UTC),
+                        acquireTime=clock.now(),
+                        renewTime=clock.now(),
                         leaseTransitions=0,
                     ),
                 )
@@ -233,12 +256,12 @@ class LeaderElector:
         spec = lease.spec or LeaseSpec()
         holder, version = spec.holderIdentity or "", metadata.resourceVersion or ""
         if (holder, version) != self._observed:
-            self._observed, self._observed_at = (holder, version), time.monotonic()
+            self._observed, self._observed_at = (holder, version), clock.monotonic()
         if holder not in {"", self.identity}:
             duration = float(spec.leaseDurationSeconds or self._timings.lease)
-            if time.monotonic() - self._observed_at < duration:
+            if clock.monotonic() - self._observed_at < duration:
                 return False
-        now = micro_time(datetime.now(UTC))
+        now = micro_time(clock.now())
         patch: dict[str, Any] = {
             "holderIdentity": self.identity,
             "leaseDurationSeconds": int(self._timings.lease),
@@ -265,7 +288,7 @@ class LeaderElector:
             if lease.spec is None or lease.spec.holderIdentity != self.identity:
                 return True
             version = (lease.metadata.resourceVersion if lease.metadata else "") or ""
-            released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time(datetime.now(UTC))}
+            released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time(clock.now())}
             await self._patch(client, released, version)
         except APIError as error:
             if not error.may_pass:

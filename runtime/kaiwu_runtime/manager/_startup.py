@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+from kaiwu_runtime._clock import monotonic
 from kaiwu_runtime._error_text import one_line
 from kaiwu_runtime._redaction import redact
 from kaiwu_runtime.cache._cache import Cache
@@ -60,14 +60,14 @@ async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -
 
 async def _synced(cache: Cache, informers: Sequence[Informer]) -> None:
     waiting = asyncio.create_task(_all_synced(cache, informers))
-    began = time.monotonic()
+    began = monotonic()
     try:
         while not waiting.done():
             await asyncio.wait({waiting}, timeout=0.1)
             for informer in informers:
                 informer.raise_if_hopeless()
             unreachable = all(isinstance(informer.error, APIConnectionError) for informer in informers)
-            if unreachable and time.monotonic() - began > UNREACHABLE_SECONDS:
+            if unreachable and monotonic() - began > UNREACHABLE_SECONDS:
                 credentials = any(isinstance(informer.error, CredentialsError) for informer in informers)
                 raise (CredentialsError if credentials else APIConnectionError)(informers[0].last_error)
         await waiting

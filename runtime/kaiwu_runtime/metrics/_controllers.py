@@ -5,7 +5,6 @@ See https://book.kubebuilder.io/reference/metrics-reference
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from urllib.parse import urlsplit
 
@@ -19,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from kaiwu_runtime._clock import monotonic
 from kaiwu_runtime.controller._controller import Controller
 from kaiwu_runtime.queue import Priority
 
@@ -183,7 +183,7 @@ class _Present(Collector):
         longest = GaugeMetricFamily(
             "workqueue_longest_running_processor_seconds", "The longest work in progress.", labels=labels
         )
-        now = time.monotonic()
+        now = monotonic()
         for controller in self._controllers:
             name = controller.name
             for priority, waiting in controller.queue.depths.items():

@@ -7,9 +7,10 @@ over all keys together.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Hashable
 from typing import Protocol
+
+from kaiwu_runtime._clock import monotonic
 
 
 class RateLimiter(Protocol):
@@ -66,7 +67,7 @@ class TokenBucket:
         clock: Monotonic seconds.
     """
 
-    def __init__(self, rate: float = 10.0, burst: int = 100, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, rate: float = 10.0, burst: int = 100, *, clock: Callable[[], float] = monotonic) -> None:
         self._rate = rate
         self._burst = burst
         self._clock = clock

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from kaiwu_runtime import _clock as clocks
 from kaiwu_runtime._back_off import back_off
 from kaiwu_runtime.api._identity import ResourceIdentity
 from kaiwu_runtime.api._times import micro_time
@@ -78,8 +78,8 @@ class EventSender:
         connect: Callable[[], Client],
         *,
         timings: EventTimings | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = clocks.monotonic,
+        wall: Callable[[], datetime] = clocks.now,
         memory: SeriesMemory | None = None,
     ) -> None:
         self._connect = connect

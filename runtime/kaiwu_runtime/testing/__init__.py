@@ -5,6 +5,7 @@ from kaiwu_runtime.testing._faults import FakeRequest
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._running import ManagerRefusedError, run_manager
 from kaiwu_runtime.testing._transport import FakeTransport
+from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
 from kaiwu_runtime.testing._waiting import eventually, wait_for
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "FakeRequest",
     "FakeTransport",
     "ManagerRefusedError",
+    "VirtualTime",
     "eventually",
     "run_manager",
+    "virtual_time",
     "wait_for",
 ]

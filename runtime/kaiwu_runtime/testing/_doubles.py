@@ -70,6 +70,10 @@ class FakeClock(Clock):
         """Return the clock's time."""
         return self._now
 
+    def monotonic(self) -> float:
+        """Return seconds that grow as the clock is moved."""
+        return self._now.timestamp()
+
     def advance(self, seconds: float | timedelta) -> None:
         """Move the clock forward."""
         self._now += seconds if isinstance(seconds, timedelta) else timedelta(seconds=seconds)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,10 +62,11 @@ class Storage:
 
     def __init__(self) -> None:
         self._objects: dict[FakeKind, dict[ObjectKey, dict[str, Any]]] = {}
-        self._history: list[Change] = []
+        self._history: dict[FakeKind, list[Change]] = {}
         self._snapshots: list[tuple[int, list[dict[str, Any]]]] = []
         self._compacted = 0
         self.version = FIRST_VERSION
+        self._listeners: list[Callable[[Change], None]] = []
         self._encoded: dict[int, tuple[dict[str, Any], bytes]] = {}
         self.watchers: list[Watcher] = []
 
@@ -72,9 +74,9 @@ class Storage:
         """Return an object, or None; not to be changed."""
         return self._objects.get(kind, {}).get(key)
 
-    def kinds(self) -> list[FakeKind]:
-        """Return the kinds of which there are or were objects."""
-        return list(self._objects)
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        """Call a function at each change, after it was stored."""
+        self._listeners.append(listener)
 
     def objects(self, kind: FakeKind, namespace: str) -> list[dict[str, Any]]:
         """Return the objects of a namespace, empty for all, by namespace and name; not to be changed."""
@@ -136,9 +138,9 @@ class Storage:
         elif int(version) < max(self._compacted, FIRST_VERSION):
             return None
         else:
-            for change in self._history:
-                if change.version > int(version) and change.kind == kind:
-                    watcher.changes.put_nowait(change)
+            history = self._history.get(kind, [])
+            for change in history[bisect_right(history, int(version), key=lambda change: change.version) :]:
+                watcher.changes.put_nowait(change)
         self.watchers.append(watcher)
         return watcher
 
@@ -149,7 +151,9 @@ class Storage:
                 watcher.changes.put_nowait(Change(self.version, watcher.kind, None, None))
 
     def _tell(self, change: Change) -> None:
-        self._history.append(change)
+        self._history.setdefault(change.kind, []).append(change)
+        for listener in self._listeners:
+            listener(change)
         for watcher in self.watchers:
             if watcher.kind == change.kind:
                 watcher.changes.put_nowait(change)

@@ -30,9 +30,10 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from kaiwu_runtime import _clock as clock
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.client._codec import encode
 from kaiwu_runtime.errors import WatchInterruptedError
@@ -78,7 +79,7 @@ class FakeTransport:
         self,
         *kinds: type[Any] | FakeKind,
         objects: Iterable[object] = (),
-        wall: Callable[[], datetime] = lambda: datetime.now(UTC),
+        wall: Callable[[], datetime] = clock.now,
         collect_garbage: bool = False,
     ) -> None:
         self._kinds: dict[tuple[str, str, str], FakeKind] = {}
