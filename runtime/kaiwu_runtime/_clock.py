@@ -73,4 +73,4 @@ def install(clock: InstalledClock) -> Iterator[None]:
 
 
 def _nothing() -> None:
-    """Do nothing: the system's clock waits for nobody."""
+    """Do nothing: the system's clock does not wait."""
