@@ -156,7 +156,7 @@ async def test_time_passes_at_its_speed_while_a_thread_works(kind: str) -> None:
     class InThread(Slow):
         def reconcile(self, request: Request) -> Result:
             time.sleep(0.1)
-            self.client.get(Gadget, request.name, namespace=request.namespace)
+            self.wait(self.client.get(Gadget, request.name, namespace=request.namespace))
             self.done += 1
             return Result(requeue_after=3600)
 
