@@ -8,24 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
+from kaiwu_runtime.envtest._help import FLAGS
 from kaiwuctl.console import note, say
 from kaiwuctl.errors import KaiwuctlError
 from kaiwuctl.options import Verbose
 
-Version = Annotated[
-    str | None,
-    typer.Option(
-        help="Kubernetes version: 1.37.2, 1.37.  [default: KAIWU_ENVTEST_VERSION, else what is installed]",
-        metavar="VERSION",
-    ),
-]
-ControllerManager = Annotated[bool, typer.Option("--controller-manager", help="With kube-controller-manager as well.")]
-NoDownload = Annotated[bool, typer.Option("--no-download", help="Do not download the official archive.")]
-NoBuild = Annotated[bool, typer.Option("--no-build", help="Do not build from Go modules.")]
-Index = Annotated[
-    str | None,
-    typer.Option(help="Index of the archives.  [default: KAIWU_ENVTEST_INDEX, else the official one]", metavar="URL"),
-]
+
+def _help(flag: str) -> str:
+    text, default = FLAGS[flag]
+    sentence = f"{text[0].upper()}{text[1:]}."
+    return f"{sentence}  [default: {default}]" if default else sentence
+
+
+Version = Annotated[str | None, typer.Option(help=_help("version"), metavar="VERSION")]
+ControllerManager = Annotated[bool, typer.Option("--controller-manager", help=_help("controller_manager"))]
+NoDownload = Annotated[bool, typer.Option("--no-download", help=_help("no_download"))]
+NoBuild = Annotated[bool, typer.Option("--no-build", help=_help("no_build"))]
+Index = Annotated[str | None, typer.Option(help=_help("index"), metavar="URL")]
 
 
 def set_up(
@@ -65,9 +64,7 @@ def start(
     no_download: NoDownload = False,
     no_build: NoBuild = False,
     index: Index = None,
-    kubeconfig: Annotated[
-        str | None, typer.Option(help="Add the cluster to this kubeconfig file.", metavar="FILE")
-    ] = None,
+    kubeconfig: Annotated[str | None, typer.Option(help=_help("kubeconfig"), metavar="FILE")] = None,
     verbose: Verbose = False,  # noqa: ARG001
 ) -> None:
     """Start a control plane in the background; use it with: eval "$(kaiwuctl envtest up)"."""

@@ -20,11 +20,18 @@ The programs are searched for in KUBEBUILDER_ASSETS, on PATH and in the cache; `
 once.
 """
 
-from kaiwu_runtime.envtest._background import Background, down, status, up
-from kaiwu_runtime.envtest._binaries import Binaries, locate
-from kaiwu_runtime.envtest._control_plane import ControlPlane
-from kaiwu_runtime.envtest._progress import Progress, Step
-from kaiwu_runtime.envtest._provision import setup
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kaiwu_runtime._lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.envtest._background import Background, down, status, up
+    from kaiwu_runtime.envtest._binaries import Binaries, locate
+    from kaiwu_runtime.envtest._control_plane import ControlPlane
+    from kaiwu_runtime.envtest._progress import Progress, Step
+    from kaiwu_runtime.envtest._provision import setup
 
 __all__ = [
     "Background",
@@ -38,3 +45,23 @@ __all__ = [
     "status",
     "up",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Background": "_background",
+        "Binaries": "_binaries",
+        "ControlPlane": "_control_plane",
+        "Progress": "_progress",
+        "Step": "_progress",
+        "down": "_background",
+        "locate": "_binaries",
+        "setup": "_provision",
+        "status": "_background",
+        "up": "_background",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

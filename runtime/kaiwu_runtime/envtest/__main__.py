@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaiwu_runtime.envtest._commands import Options, run_command
+from kaiwu_runtime.envtest._help import FLAGS
 from kaiwu_runtime.envtest._terminal import TerminalProgress
 from kaiwu_runtime.errors import KaiwuError
 
@@ -54,20 +55,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     wanted = argparse.ArgumentParser(add_help=False)
-    version = "Kubernetes version, such as 1.37.2 or 1.37 (default: KAIWU_ENVTEST_VERSION, else what there is)"
-    wanted.add_argument("--version", metavar="VERSION", help=version)
-    wanted.add_argument("--controller-manager", action="store_true", help="kube-controller-manager as well")
+    wanted.add_argument("--version", metavar="VERSION", help=_help("version"))
+    wanted.add_argument("--controller-manager", action="store_true", help=_help("controller_manager"))
     sources = argparse.ArgumentParser(add_help=False)
-    sources.add_argument("--no-download", action="store_true", help="do not download the official archive")
-    sources.add_argument("--no-build", action="store_true", help="do not build from Go modules")
-    index = "index of the archives (default: KAIWU_ENVTEST_INDEX, else the official one)"
-    sources.add_argument("--index", metavar="URL", help=index)
+    sources.add_argument("--no-download", action="store_true", help=_help("no_download"))
+    sources.add_argument("--no-build", action="store_true", help=_help("no_build"))
+    sources.add_argument("--index", metavar="URL", help=_help("index"))
     commands.add_parser("setup", parents=[wanted, sources], help="find, download or build the programs")
-    commands.add_parser("path", parents=[wanted], help="print the directory to set KUBEBUILDER_ASSETS to")
+    commands.add_parser("path", parents=[wanted], help="print the folder to set KUBEBUILDER_ASSETS to")
     start = commands.add_parser("up", parents=[wanted, sources], help="start a control plane in the background")
-    start.add_argument("--kubeconfig", type=Path, metavar="FILE", help="add the cluster to this kubeconfig file")
+    start.add_argument("--kubeconfig", type=Path, metavar="FILE", help=_help("kubeconfig"))
     commands.add_parser("down", help="stop the control plane in the background")
     return parser
+
+
+def _help(flag: str) -> str:
+    text, default = FLAGS[flag]
+    return f"{text} (default: {default})" if default else text
 
 
 if __name__ == "__main__":

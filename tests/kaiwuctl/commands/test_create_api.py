@@ -13,6 +13,7 @@ import yaml
 
 from kaiwuctl.names.python import is_reserved_class
 
+from ..project.sample import RESOURCE
 from .command_line import CREATE, snapshot
 
 if TYPE_CHECKING:
@@ -58,18 +59,8 @@ def test_the_first_api(project: CommandLine) -> None:
     for path in ("api/v1/kaiwucluster_types.py", "controllers/kaiwucluster_controller.py"):
         compile((project.folder / path).read_bytes(), path, "exec")
     assert "KaiwuCluster is kaiwuclusters.kaiwu.inspur.com, version v1.\n" in output
-    assert entries(project.folder) == [
-        {
-            "api": {"crdVersion": "v1", "namespaced": True},
-            "controller": True,
-            "domain": "inspur.com",
-            "group": "kaiwu",
-            "kind": "KaiwuCluster",
-            "path": "api/v1",
-            "plural": "kaiwuclusters",
-            "version": "v1",
-        }
-    ]
+    own_controller = {name: value for name, value in RESOURCE.items() if name != "controllers"}
+    assert entries(project.folder) == [{**own_controller, "controller": True}]
     assert resources(project.folder, "config/crd/kustomization.yaml") == ["bases/kaiwu.inspur.com_kaiwuclusters.yaml"]
     assert "../crd" in resources(project.folder, "config/default/kustomization.yaml")
     roles = [f"kaiwucluster_{role}_role.yaml" for role in ("admin", "editor", "viewer")]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from kaiwu_runtime.envtest.__main__ import main
+from kaiwuctl.commands import COMMANDS
 
 from .command_line import CommandLine
 
@@ -46,3 +51,22 @@ def test_a_kubeconfig_is_handed_on(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert result.stderr.startswith("error: no etcd and kube-apiserver")
     assert not (tmp_path / "config").exists()
+
+
+def test_the_commands_and_flags_are_described_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    def words(text: str) -> str:
+        return " ".join(text.replace("[default:", "(default:").replace("]", ")").lower().split())
+
+    for row in (row for row in COMMANDS if row.path[0] == "envtest"):
+        with pytest.raises(SystemExit):
+            main([row.path[1], "--help"])
+        flags = words(capsys.readouterr().out)
+        with pytest.raises(SystemExit):
+            main(["--help"])
+        assert row.summary.lower() in words(capsys.readouterr().out)
+        shown = inspect.signature(getattr(importlib.import_module(row.module), row.function), eval_str=True)
+        for parameter in shown.parameters.values():
+            if parameter.name == "verbose":
+                continue
+            (option,) = parameter.annotation.__metadata__
+            assert words(option.help).replace(".", "") in flags.replace(".", "")

@@ -15,6 +15,8 @@ from kaiwuctl.errors import ProjectFileError
 from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.model import Project, Resource, Webhooks
 
+from .sample import DOCUMENT
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -42,28 +44,7 @@ def new(project: Project = PROJECT, *resources: Resource) -> str:
 def test_the_fields_are_kubebuilders_in_the_order_of_the_alphabet() -> None:
     loaded = yaml.safe_load(new(replace(PROJECT, multigroup=True, namespaced=True), CLUSTER))
     assert list(loaded) == sorted(loaded)
-    assert loaded == {
-        "cliVersion": "0.1.0",
-        "domain": "inspur.com",
-        "layout": ["python.kaiwuctl.io/v1"],
-        "multigroup": True,
-        "namespaced": True,
-        "projectName": "kaiwu-operator",
-        "repo": "github.com/inspur/kaiwu-operator",
-        "resources": [
-            {
-                "api": {"crdVersion": "v1", "namespaced": True},
-                "controllers": [{"name": "kaiwucluster"}],
-                "domain": "inspur.com",
-                "group": "kaiwu",
-                "kind": "KaiwuCluster",
-                "path": "api/v1",
-                "plural": "kaiwuclusters",
-                "version": "v1",
-            }
-        ],
-        "version": "3",
-    }
+    assert loaded == {**DOCUMENT, "multigroup": True, "namespaced": True}
 
 
 def test_a_kinds_own_controller_is_written_as_true() -> None:

@@ -16,22 +16,13 @@ from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.model import Project, Resource
 from kaiwuctl.scaffold.kustomize import add_resources
 
+from .sample import DOCUMENT, RESOURCE
+
 GOOD: dict[str, Any] = {
-    "cliVersion": "0.1.0",
-    "domain": "inspur.com",
-    "layout": ["python.kaiwuctl.io/v1"],
-    "projectName": "kaiwu-operator",
-    "repo": "github.com/inspur/kaiwu-operator",
+    **DOCUMENT,
     "resources": [
         {
-            "api": {"crdVersion": "v1", "namespaced": True},
-            "controllers": [{"name": "kaiwucluster"}],
-            "domain": "inspur.com",
-            "group": "kaiwu",
-            "kind": "KaiwuCluster",
-            "path": "api/v1",
-            "plural": "kaiwuclusters",
-            "version": "v1",
+            **RESOURCE,
             "webhooks": {
                 "conversion": True,
                 "defaulting": True,
@@ -43,7 +34,6 @@ GOOD: dict[str, Any] = {
             },
         }
     ],
-    "version": "3",
 }
 SAFE = re.compile(r"[A-Za-z0-9._~:/+!-]*")
 WORDS = [

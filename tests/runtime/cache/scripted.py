@@ -9,6 +9,8 @@ from typing import Any
 
 from kaiwu_runtime.cache import CachedObject
 
+from ..stand_in_transport import Sent, StandInTransport
+
 
 def item(name: str, version: str, uid: str = "") -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "a", "uid": uid or name, "resourceVersion": version}}
@@ -23,7 +25,7 @@ def event(kind: str, obj: dict[str, Any]) -> bytes:
     return json.dumps({"type": kind, "object": obj}).encode()
 
 
-class ScriptedTransport:
+class ScriptedTransport(StandInTransport):
     """Gives the next answer of the script to each request; when it is over, watches stay open for ever."""
 
     def __init__(self, lists: list[bytes | Exception], watches: list[list[bytes | Exception]]) -> None:
@@ -33,18 +35,9 @@ class ScriptedTransport:
         self.done = asyncio.Event()
         self.watching = False
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        content_type: str = "",
-        accept: str = "",
-    ) -> bytes:
-        assert method == "GET"
-        self.requests.append(dict(params or {}))
+    async def answer(self, sent: Sent) -> bytes:
+        assert sent.method == "GET"
+        self.requests.append(sent.params)
         answer = self.lists.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -68,9 +61,6 @@ class ScriptedTransport:
                 yield line
         finally:
             self.watching = False
-
-    async def close(self) -> None:
-        return None
 
 
 class Recorder:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import pkgutil
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import lightkube.resources
@@ -18,6 +18,8 @@ from lightkube.resources.core_v1 import ConfigMap, Node, NodeStatus, Pod, PodEvi
 from kaiwu_runtime.cache import Cache
 from kaiwu_runtime.client import Client, NamespacedClient, PatchType, set_owner_reference
 from kaiwu_runtime.errors import DecodeError
+
+from ..stand_in_transport import Sent, StandInTransport
 
 GenericWidget = create_namespaced_resource("widgets.example.com", "v1", "Widget", "widgets")
 GenericWorld = create_global_resource("widgets.example.com", "v1", "World", "worlds")
@@ -36,33 +38,18 @@ def classes() -> Iterator[type[Any]]:
 CLASSES = list(classes())
 
 
-class Recording:
+class Recording(StandInTransport):
     """A transport that notes where requests go; every answer is the empty object."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        content_type: str = "",
-        accept: str = "",
-    ) -> bytes:
+    async def answer(self, sent: Sent) -> bytes:
+        method, path = sent.method, sent.path
         self.requests.append((method, path))
         if method == "GET" and not path.endswith(("/a", "/status", "/scale")) and "/a/" not in path:
             return b'{"metadata":{},"items":[]}'
         return b'{"apiVersion":"v1","kind":"Status","metadata":{}}'
-
-    async def stream(self, path: str, *, params: Any, idle_timeout: float, accept: str = "") -> AsyncGenerator[bytes]:
-        raise AssertionError("no watches here")
-        yield b""
-
-    async def close(self) -> None:
-        pass
 
 
 def path_of(kind: type[Any], *, name: bool) -> str:

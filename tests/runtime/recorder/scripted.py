@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from kaiwu_runtime._status import error_from_status
 from kaiwu_runtime.errors import APIStatusError
+
+from ..stand_in_transport import Sent, StandInTransport
 
 
 def refusal(code: int, retry_after: float | None = None, **status: Any) -> APIStatusError:
     return error_from_status({"message": f"refused {code}", **status}, code=code, retry_after=retry_after)
 
 
-class EventStore:
+class EventStore(StandInTransport):
     """Keeps what is created and patched.
 
     Attributes:
@@ -30,43 +31,25 @@ class EventStore:
         self.sent: list[tuple[float, str, int]] = []
         self.delay = 0.0
 
-    async def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        content_type: str = "application/json",
-        accept: str = "",
-    ) -> bytes:
-        event = json.loads(body or b"{}")
-        self.sent.append((asyncio.get_running_loop().time(), method, event.get("series", {}).get("count", 1)))
+    async def answer(self, sent: Sent) -> bytes:
+        event = json.loads(sent.body or b"{}")
+        self.sent.append((asyncio.get_running_loop().time(), sent.method, event.get("series", {}).get("count", 1)))
         await asyncio.sleep(self.delay)
         if self.failures:
             raise self.failures.pop(0)
-        if method == "POST":
+        if sent.method == "POST":
             name = event["metadata"]["name"]
             if name in self.events:
                 raise refusal(409, reason="AlreadyExists")
             self.events[name] = event
         else:
-            name = path.rsplit("/", 1)[1]
+            name = sent.path.rsplit("/", 1)[1]
             if name not in self.events:
                 raise refusal(404)
             self.events[name].update(event)
         if self.after:
             raise self.after.pop(0)
         return b"{}"
-
-    async def stream(
-        self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = ""
-    ) -> AsyncGenerator[bytes, None]:
-        raise NotImplementedError
-        yield b""
-
-    async def close(self) -> None:
-        return None
 
     @property
     def counts(self) -> dict[str, int]:
