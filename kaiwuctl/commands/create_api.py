@@ -43,6 +43,24 @@ def command(
     controller_name: Annotated[
         str | None, typer.Option(help="Name of the controller, for a second one of a kind.", metavar="NAME")
     ] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(
+            help="Rest of the API group of another project's kind: io, for cert-manager.io.", metavar="DOMAIN"
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", help="Type of another project's kind, in an installed package.", metavar="MODULE:CLASS"),
+    ] = None,
+    untyped: Annotated[
+        bool,
+        typer.Option(
+            "--untyped/--no-untyped",
+            help="Another project's kind without a type: objects are dictionaries.",
+            show_default=False,
+        ),
+    ] = False,
     force: Annotated[
         bool,
         typer.Option("--force/--no-force", help="Overwrite files that differ, and list them.", show_default=False),
@@ -79,6 +97,9 @@ def command(
         resource=resource,
         controller=controller,
         controller_name=None if controller_name is None else controller_name.strip(),
+        domain=None if domain is None else domain.strip(),
+        source=None if source is None else source.strip(),
+        untyped=untyped,
     )
     request.check()
     # A flag that is refused needs nothing of what reads and writes the project.

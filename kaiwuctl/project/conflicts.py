@@ -22,7 +22,7 @@ def check_group(project: Project, group: str) -> None:
     for other in project.resources:
         if other.group == group:
             continue
-        if not project.multigroup and not other.core:
+        if not project.multigroup and not other.foreign:
             raise UsageError(
                 f"--group {quoted(group)}: this project has the group {quoted(other.group)} and is for one group; "
                 "several need a project started with `kaiwuctl init --multigroup`"

@@ -138,9 +138,13 @@ class ProjectFile:
             entry["core"] = True
         if resource.domain:
             entry["domain"] = resource.domain
+        if resource.external:
+            entry["external"] = True
         if resource.group:
             entry["group"] = resource.group
         entry |= {"kind": resource.kind, "path": resource.path, "plural": resource.plural}
+        if resource.external and not resource.namespaced:
+            entry["scope"] = "Cluster"
         entry["version"] = resource.version
         if resource.webhooks:
             entry["webhooks"] = _webhooks(resource.webhooks)

@@ -44,15 +44,18 @@ class Resource:
 
     Attributes:
         group: Without the domain; may be empty.
-        domain: May be empty. The domain of a kind of Kubernetes itself is the rest of its group.
+        domain: May be empty. The domain of a kind of Kubernetes itself, or of another project, is the rest of its
+            group.
         version: ``v1``.
         kind: ``KaiwuCluster``.
         plural: ``kaiwuclusters``.
-        path: Folder of the API type, ``api/v1``; for a kind of Kubernetes the module it is imported from.
+        path: Folder of the API type, ``api/v1``; for a kind of Kubernetes, or of another project, the module it is
+            imported from, with the class where that has another name: ``acme.types:CacheV1``.
         api: Whether the type is scaffolded here.
         namespaced: Scope of the type.
         controllers: Names of the controllers that reconcile it.
         core: A kind that Kubernetes itself defines.
+        external: A kind that another project defines.
         webhooks: Its webhooks; false where it has none.
     """
 
@@ -66,7 +69,13 @@ class Resource:
     namespaced: bool
     controllers: tuple[str, ...] = ()
     core: bool = False
+    external: bool = False
     webhooks: Webhooks = Webhooks()
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the type is somebody else's: neither a CRD nor roles are written for it."""
+        return self.core or self.external
 
     @property
     def qualified_group(self) -> str:
@@ -91,6 +100,14 @@ class Project:
         """Return the entry of one group, version and kind."""
         for resource in self.resources:
             if (resource.group, resource.version, resource.kind) == (group, version, kind):
+                return resource
+        return None
+
+    def find_external(self, qualified_group: str, version: str, kind: str) -> Resource | None:
+        """Return the entry of a kind of another project, however its group is split into group and domain."""
+        for resource in self.resources:
+            identity = (resource.qualified_group, resource.version, resource.kind)
+            if resource.external and identity == (qualified_group, version, kind):
                 return resource
         return None
 

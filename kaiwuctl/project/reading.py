@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from kaiwuctl.errors import InvalidNameError, ProjectFileError
 from kaiwuctl.names import api as rules
+from kaiwuctl.names.external import (
+    EXTERNAL_DOMAIN_RULES,
+    EXTERNAL_KIND_RULES,
+    EXTERNAL_PATH_RULES,
+    EXTERNAL_VERSION_RULES,
+)
 from kaiwuctl.names.plural import plural_of
 from kaiwuctl.names.project import CLI_VERSION_RULES, DOMAIN_RULES, PROJECT_NAME_RULES, REPO_RULES
 from kaiwuctl.names.rule import Rule, quoted
@@ -19,6 +25,8 @@ from kaiwuctl.roundtrip import line_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_SCOPE_RULES = (Rule("scope", lambda scope: scope in {"Cluster", "Namespaced"}, "must be a scope", "Cluster"),)
 
 WEBHOOK_KEYS = frozenset({"conversion", "defaulting", "defaultingPath", "spoke", "validation", "validationPath"})
 """The keys of `webhooks` in an entry, except the one that says what version the configurations have."""
@@ -86,29 +94,40 @@ def _resource(project: Project, entries: list[Any], index: int) -> Resource:
     entry = entries[index]
     if not isinstance(entry, dict):
         raise ProjectFileError(f"PROJECT:{line_of(entries, index)}: resources[{index}] must be a mapping")
-    kind = _text(entry, "kind", rules.KIND_RULES, required=True)
+    core, external = _flag(entry, "core"), _flag(entry, "external")
+    kind = _text(entry, "kind", EXTERNAL_KIND_RULES if external else rules.KIND_RULES, required=True)
     api = entry.get("api")
     if api is not None and not isinstance(api, dict):
         _refuse(entry, "api", "must be a mapping")
     group = _text(entry, "group", rules.GROUP_RULES)
-    core = _flag(entry, "core")
     resource = Resource(
         group=group,
-        # The domain of a kind of Kubernetes itself may be one that is reserved for it.
-        domain=_text(entry, "domain", [rule for rule in DOMAIN_RULES if not core or rule.name != "domain-protected"]),
-        version=_text(entry, "version", rules.VERSION_RULES, required=True),
+        # The domain of somebody else's kind may be one that is reserved for Kubernetes itself.
+        domain=_text(entry, "domain", EXTERNAL_DOMAIN_RULES if core or external else DOMAIN_RULES),
+        version=_text(entry, "version", EXTERNAL_VERSION_RULES if external else rules.VERSION_RULES, required=True),
         kind=kind,
         plural=_text(entry, "plural", rules.PLURAL_RULES) or plural_of(kind),
-        path=_text(entry, "path", rules.MODULE_RULES if core else rules.FOLDER_RULES),
+        path=_text(entry, "path", _path_rules(core=core, external=external)),
         api=api is not None,
-        namespaced=_flag(api, "namespaced") if api is not None else False,
+        namespaced=_text(entry, "scope", _SCOPE_RULES) != "Cluster" if external else _is_namespaced(api),
         controllers=_controllers(project, entry, group, kind),
         core=core,
+        external=external,
         webhooks=_webhooks(entry),
     )
-    if not core:
+    if not resource.foreign:
         _check_together(entry, resource)
     return resource
+
+
+def _path_rules(*, core: bool, external: bool) -> Sequence[Rule]:
+    if external:
+        return EXTERNAL_PATH_RULES
+    return rules.MODULE_RULES if core else rules.FOLDER_RULES
+
+
+def _is_namespaced(api: dict[str, Any] | None) -> bool:
+    return api is not None and _flag(api, "namespaced")
 
 
 def _check_together(entry: dict[str, Any], resource: Resource) -> None:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaiwuctl import __version__
 from kaiwuctl.console import say, warn
+from kaiwuctl.names.external import external_class
 from kaiwuctl.names.python import group_module, snake_case
 from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.model import Project
 from kaiwuctl.project.presence import FILE_NAME
 from kaiwuctl.scaffold.context import APIContext
+from kaiwuctl.scaffold.crd_for_tests import add_version
 from kaiwuctl.scaffold.decision import APIDecision, decide
 from kaiwuctl.scaffold.discovery import undiscovered
 from kaiwuctl.scaffold.execute import execute_plan
+from kaiwuctl.scaffold.external import EXTERNAL_PACKAGE, read_external_type
 from kaiwuctl.scaffold.files import APIFile, Owner, Policy, files_of
 from kaiwuctl.scaffold.header import current_year, header_of_project
 from kaiwuctl.scaffold.kustomize import add_resources
@@ -25,6 +28,7 @@ from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.record import Answers, Record, add_record
 from kaiwuctl.scaffold.render import render_file
 from kaiwuctl.scaffold.repository import url_of
+from kaiwuctl.scaffold.requirements import add_requirements
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,10 +53,12 @@ def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dr
     Raises:
         KaiwuctlError: It cannot be done; nothing was changed. Or `make` failed, when everything was written.
     """
+    # A package is imported before the folder is locked: that may take long.
+    external = read_external_type(root, request)
 
     def make_plan() -> tuple[Plan, _Decided]:
         project_file = ProjectFile.load(root)
-        decision = decide(request, project_file.project)
+        decision = decide(request, project_file.project, external)
         return _plan(root, project_file, decision, force=force), (decision, project_file.project)
 
     def afterwards(decided: _Decided) -> None:
@@ -61,6 +67,8 @@ def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dr
             run_make(root)
 
     decision, project = execute_plan(root, make_plan, afterwards, dry_run=dry_run, verbose=verbose)
+    if external is not None and external.warning:
+        warn(external.warning)
     if decision.controller:
         package = project.controller_folder(decision.entry.group).replace("/", ".")
         if problem := undiscovered(root, package):
@@ -75,12 +83,19 @@ def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force
     files = sorted(files_of(context), key=lambda file: (file.row.policy is Policy.MERGE, file.path))
     for file in files:
         template = folder / file.row.template
-        if file.row.policy is Policy.MERGE:
+        if file.row.of_type and decision.external is None:
+            continue
+        if file.row.policy is Policy.VERSIONS and decision.external is not None:
+            plan.merge(file.path, partial(_add_version, file.path, decision.external.crd))
+        elif file.row.policy is Policy.MERGE:
             start = render_file(template, file.path, data) if file.row.template else None
             plan.merge(file.path, partial(_add_entries, file, start))
         else:
             recorded = _is_recorded(file.row.owner, decision)
             plan.add(render_file(template, file.path, data), recorded=recorded, policy=file.row.policy)
+
+    if decision.external is not None and decision.external.requirement:
+        plan.merge("requirements.txt", partial(_add_requirement, decision.external.requirement))
 
     def record(text: str | None) -> str:
         if decision.entry == decision.before and text is not None:
@@ -93,10 +108,20 @@ def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force
     return plan
 
 
+def _add_version(path: str, crd: dict[str, Any], text: str | None) -> str:
+    return add_version(path, text, crd)
+
+
+def _add_requirement(requirement: str, text: str | None) -> str:
+    return add_requirements(text, [requirement])
+
+
 def _options(decision: APIDecision) -> Answers:
     """Return the options of the command as they were decided."""
     entry = decision.entry
+    external: Answers = {"domain": entry.domain, "external": entry.path} if entry.external else {}
     return {
+        **external,
         "controller": decision.controller,
         "controller_name": decision.controller_name,
         "group": entry.group,
@@ -113,7 +138,7 @@ def _is_recorded(owner: Owner, decision: APIDecision) -> bool:
     before = decision.before
     if owner is Owner.CONTROLLER:
         return before is not None and decision.controller_name in before.controllers
-    version = before is not None and before.api
+    version = before is not None and (before.api or before.external)
     return version or (owner is Owner.KIND and bool(decision.other_versions))
 
 
@@ -131,7 +156,14 @@ def _context(root: Path, project: Project, decision: APIDecision, written: Recor
     kind_lower = entry.kind.lower()
     group_folder = group_module(entry.group) if project.multigroup and entry.group else ""
     module = project.controller_module(entry.group, entry.kind, decision.controller_name)
-    package = entry.path.replace("/", ".")
+    module_path, _, class_in_module = entry.path.partition(":")
+    class_name = external_class(entry.kind) if entry.external else entry.kind
+    in_project = not entry.foreign or module_path.startswith(f"{EXTERNAL_PACKAGE}.")
+    if entry.external:
+        api_folder = module_path.rpartition(".")[0].replace(".", "/") if in_project else ""
+    else:
+        api_folder = "" if entry.core else entry.path
+    qualified_group = "" if entry.core and entry.group == "core" else entry.qualified_group
     folder = project.controller_folder(entry.group)
     return APIContext(
         cli_version=project.cli_version or __version__,
@@ -150,7 +182,8 @@ def _context(root: Path, project: Project, decision: APIDecision, written: Recor
         runtime_wheel=wheel.name if wheel else "",
         runtime_sha256=wheel.sha256 if wheel else "",
         group=entry.group,
-        qualified_group="" if entry.core and entry.group == "core" else entry.qualified_group,
+        qualified_group=qualified_group,
+        qualified_group_snake=group_module(qualified_group) if qualified_group else "",
         group_snake=group_module(entry.group) if entry.group else "",
         version=entry.version,
         kind=entry.kind,
@@ -163,8 +196,11 @@ def _context(root: Path, project: Project, decision: APIDecision, written: Recor
         storage=decision.storage,
         controller_name=decision.controller_name,
         reconciler=decision.reconciler,
-        api_folder="" if entry.core else entry.path,
-        type_module=entry.path if entry.core else f"{package}.{kind_lower}_types",
+        external=entry.external,
+        class_name=class_name,
+        class_in_module=class_in_module or (class_name if in_project else entry.kind),
+        api_folder=api_folder,
+        type_module=module_path if entry.foreign else f"{api_folder.replace('/', '.')}.{kind_lower}_types",
         controller_folder=folder,
         controller_module_name=module,
         role_prefix=f"{group_folder}_" if group_folder else "",
@@ -178,8 +214,12 @@ def _report(decision: APIDecision, project: Project, request: APIRequest) -> Non
     say()
     if entry.core:
         say(f"{entry.kind} is a kind of Kubernetes itself: {entry.plural}, version {entry.version}.")
+    elif entry.external:
+        say(f"{entry.kind} is another project's: {entry.plural}.{entry.qualified_group}, version {entry.version}.")
     else:
         say(f"{entry.kind} is {entry.plural}.{entry.qualified_group}, version {entry.version}.")
+    if entry.external and not decision.controller:
+        return
     if not decision.controller and request.controller is None:
         say("No controller was added: another version of the kind has one, and it serves all of them.")
     if decision.before is None and decision.resource:

@@ -7,6 +7,7 @@ from typing import Final
 
 from kaiwuctl.errors import UsageError
 from kaiwuctl.names import api as rules
+from kaiwuctl.names.external import EXTERNAL_KIND_RULES, EXTERNAL_VERSION_RULES, ClassName, split_group
 from kaiwuctl.names.rule import check
 
 NOTHING_LEFT: Final = "--resource=false --controller=false: nothing is left to scaffold; leave one of them out"
@@ -14,7 +15,13 @@ NOTHING_LEFT: Final = "--resource=false --controller=false: nothing is left to s
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class APIRequest:
-    """The flags of `kaiwuctl create api`; None where one was not given."""
+    """The flags of `kaiwuctl create api`; None where one was not given.
+
+    Attributes:
+        domain: The rest of the API group of another project's kind.
+        source: ``MODULE:CLASS``, the type of another project's kind in an installed package.
+        untyped: Another project's kind gets no type: its objects are dictionaries.
+    """
 
     group: str
     version: str
@@ -24,6 +31,19 @@ class APIRequest:
     resource: bool | None = None
     controller: bool | None = None
     controller_name: str | None = None
+    domain: str | None = None
+    source: str | None = None
+    untyped: bool = False
+
+    @property
+    def external(self) -> bool:
+        """Whether the kind is another project's."""
+        return self.untyped or self.source is not None or self.domain is not None
+
+    @property
+    def class_name(self) -> ClassName | None:
+        """The type in an installed package; None where the request names none."""
+        return None if self.source is None else ClassName.parse(self.source, what="--from")
 
     def check(self) -> None:
         """Refuse values that no project accepts.
@@ -32,13 +52,30 @@ class APIRequest:
             UsageError: A name breaks a rule, or the request contradicts itself.
         """
         check(self.group, rules.GROUP_RULES, what="--group")
-        check(self.version, rules.VERSION_RULES, what="--version")
-        check(self.kind, rules.KIND_RULES, what="--kind")
-        if self.plural and self.resource is not False:
+        check(self.version, EXTERNAL_VERSION_RULES if self.external else rules.VERSION_RULES, what="--version")
+        check(self.kind, EXTERNAL_KIND_RULES if self.external else rules.KIND_RULES, what="--kind")
+        if self.external:
+            self._check_external()
+        if self.plural and (self.external or self.resource is not False):
             check(self.plural, rules.PLURAL_RULES, what="--plural")
         if self.controller_name is not None:
             check(self.controller_name, rules.CONTROLLER_NAME_RULES, what="--controller-name")
             if self.controller is False:
                 raise UsageError("--controller-name: contradicts --controller=false; leave one of them out")
-        if self.resource is False and self.controller is False:
+        if self.resource is False and self.controller is False and not self.external:
             raise UsageError(NOTHING_LEFT)
+
+    def _check_external(self) -> None:
+        split_group(self.group, self.domain)
+        if self.source is not None and self.untyped:
+            raise UsageError("--untyped: contradicts --from, which names a type; leave one of them out")
+        if self.resource:
+            flag = "--untyped" if self.untyped else "--from" if self.source is not None else "--domain"
+            raise UsageError(
+                f"{flag}: is for a kind of another project, whose type is not scaffolded; write --resource=false or "
+                f"leave {flag} out"
+            )
+        if self.class_name is not None and self.plural is not None:
+            raise UsageError("--plural: the class of --from says it; leave the flag out")
+        if self.class_name is not None and self.namespaced is not None:
+            raise UsageError("--namespaced: the class of --from says it; leave the flag out")

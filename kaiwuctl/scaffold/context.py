@@ -61,6 +61,7 @@ class APIContext(InitContext):
     Attributes:
         group: ``kaiwu``; may be empty when there is a domain.
         qualified_group: ``kaiwu.inspur.com``, the group as the API server knows it.
+        qualified_group_snake: The same as a Python module name: ``kaiwu_inspur_com``.
         group_snake: The group as a Python module name: ``sea-creatures`` gives ``sea_creatures``. Empty when
             the group is.
         version: ``v1``, ``v1beta2``.
@@ -74,7 +75,11 @@ class APIContext(InitContext):
         storage: False when PROJECT already has another version of this kind, which stays the stored one.
         controller_name: ``kaiwucluster``; in a multigroup project ``kaiwu-kaiwucluster``. Unique.
         reconciler: Class name, ``KaiwuClusterReconciler``.
-        api_folder: ``api/v1``, in a multigroup project ``api/kaiwu/v1``; empty when the type is lightkube's.
+        external: Whether the kind is another project's.
+        class_name: The class of the kind, in this project's modules.
+        class_in_module: Its name in `type_module`, which may be another.
+        api_folder: ``api/v1``, in a multigroup project ``api/kaiwu/v1``, for another project's kind
+            ``api/external/cert_manager_io/v1``; empty when the type is lightkube's or an installed package's.
         type_module: Module that defines the class: ``api.v1.kaiwucluster_types``,
             ``lightkube.resources.apps_v1``.
         controller_folder: ``controllers``, in a multigroup project ``controllers/kaiwu``.
@@ -87,6 +92,7 @@ class APIContext(InitContext):
 
     group: str
     qualified_group: str
+    qualified_group_snake: str
     group_snake: str
     version: str
     kind: str
@@ -99,6 +105,9 @@ class APIContext(InitContext):
     storage: bool
     controller_name: str
     reconciler: str
+    external: bool
+    class_name: str
+    class_in_module: str
     api_folder: str
     type_module: str
     controller_folder: str

@@ -14,10 +14,12 @@ from kaiwuctl.names.rule import check, quoted
 from kaiwuctl.project.conflicts import check_controller, check_group, check_kind
 from kaiwuctl.project.model import Resource
 from kaiwuctl.scaffold.api_request import NOTHING_LEFT
+from kaiwuctl.scaffold.external import external_entry
 
 if TYPE_CHECKING:
     from kaiwuctl.project.model import Project
     from kaiwuctl.scaffold.api_request import APIRequest
+    from kaiwuctl.scaffold.external import ExternalType
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class APIDecision:
         reconciler: Its class.
         other_versions: Versions of the kind that PROJECT has beside this one.
         storage: Whether this version is the stored one: the first that was scaffolded.
+        external: The type of another project's kind; None where the request does not name one.
     """
 
     entry: Resource
@@ -43,18 +46,26 @@ class APIDecision:
     reconciler: str
     other_versions: tuple[str, ...]
     storage: bool
+    external: ExternalType | None = None
 
 
-def decide(request: APIRequest, project: Project) -> APIDecision:
+def decide(request: APIRequest, project: Project, external: ExternalType | None = None) -> APIDecision:
     """Check a request against the rules and the project, and fill in what was not given.
+
+    Args:
+        request: The values of the flags.
+        project: What PROJECT says.
+        external: The type of another project's kind that the request names.
 
     Raises:
         UsageError: A name breaks a rule, or the request contradicts PROJECT or itself.
     """
     request.check()
+    if request.external:
+        return _decide_external(request, project, external)
     before = project.find(request.group, request.version, request.kind)
     versions = [entry for entry in project.versions_of(request.group, request.kind) if entry != before]
-    resource = not (before is not None and before.core) if request.resource is None else request.resource
+    resource = not (before is not None and before.foreign) if request.resource is None else request.resource
     controller = _wants_controller(request, before, versions)
     if not resource and not controller:
         raise UsageError(NOTHING_LEFT)
@@ -81,6 +92,32 @@ def decide(request: APIRequest, project: Project) -> APIDecision:
     )
 
 
+def _decide_external(request: APIRequest, project: Project, external: ExternalType | None) -> APIDecision:
+    entry, before = external_entry(request, project, external)
+    controller = request.controller is not False
+    name, reconciler = _names_of_controller(request, project, entry)
+    if controller:
+        check_controller(project, entry, name)
+        if name not in entry.controllers:
+            entry = replace(entry, controllers=(*entry.controllers, name))
+    versions = [
+        other.version
+        for other in project.resources
+        if other.external and (other.qualified_group, other.kind) == (entry.qualified_group, entry.kind)
+    ]
+    return APIDecision(
+        entry=entry,
+        before=before,
+        resource=False,
+        controller=controller,
+        controller_name=name,
+        reconciler=reconciler,
+        other_versions=tuple(version for version in versions if version != entry.version),
+        storage=False,
+        external=external,
+    )
+
+
 def _wants_controller(request: APIRequest, before: Resource | None, versions: list[Resource]) -> bool:
     if request.controller is False:
         return False
@@ -98,9 +135,10 @@ def _wants_controller(request: APIRequest, before: Resource | None, versions: li
 
 def _own_entry(request: APIRequest, project: Project, before: Resource | None, versions: list[Resource]) -> Resource:
     """Return the entry of a type that is scaffolded here."""
-    if before is not None and before.core:
+    if before is not None and before.foreign:
+        whose = "Kubernetes itself" if before.core else f"another project, {before.plural}.{before.qualified_group}"
         raise UsageError(
-            f"--resource: PROJECT has {request.kind} {request.version} as a kind of Kubernetes itself; write "
+            f"--resource: PROJECT has {request.kind} {request.version} as a kind of {whose}; write "
             "--resource=false, or another --group"
         )
     recorded = before if before is not None and before.api else next(iter(versions), None)
@@ -134,8 +172,8 @@ def _foreign_entry(request: APIRequest, before: Resource | None) -> Resource:
             raise UsageError(
                 f"--resource=false: PROJECT has no {request.kind} of "
                 f"{request.group or 'the empty group'}/{request.version}, and Kubernetes has none either; leave "
-                "--resource=false out to scaffold the type, or copy its type into the project with --resource=true "
-                "--controller=false first"
+                "--resource=false out to scaffold the type, or, for a kind of another project, add --untyped or its "
+                "type with --from"
             )
         entry = replace(_builtin_entry(request, builtin), controllers=before.controllers if before else ())
     if request.plural not in {None, entry.plural}:

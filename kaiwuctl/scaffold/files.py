@@ -33,11 +33,13 @@ class Policy(Enum):
         CREATE: One that differs is in the way, unless PROJECT says that it was written before: then it stays.
         ONCE: It stays; it is not compared, because more than one command or tool writes it.
         MERGE: Entries are added to it.
+        VERSIONS: The version is added to the CRD in it, unless that has it.
     """
 
     CREATE = "create"
     ONCE = "once"
     MERGE = "merge"
+    VERSIONS = "versions"
 
 
 def _resource(context: APIContext) -> bool:
@@ -50,6 +52,18 @@ def _controller(context: APIContext) -> bool:
 
 def _both(context: APIContext) -> bool:
     return context.resource and context.controller
+
+
+def _external(context: APIContext) -> bool:
+    return context.external
+
+
+def _external_module(context: APIContext) -> bool:
+    return context.external and context.api_folder != ""
+
+
+def _external_controller(context: APIContext) -> bool:
+    return context.external and context.controller
 
 
 def _group_folder(context: APIContext) -> bool:
@@ -68,6 +82,8 @@ class FileRow:
         owner: What it belongs to.
         policy: What happens to a file that exists.
         entries: What a kustomization lists because of this API, with variables as in `target`.
+        of_type: Whether it is written together with the type of another project's kind only: not when a second
+            controller is added to it.
     """
 
     target: str
@@ -76,6 +92,7 @@ class FileRow:
     owner: Owner
     policy: Policy
     entries: tuple[str, ...] = ()
+    of_type: bool = False
 
 
 API_FILES: Final = (
@@ -148,6 +165,53 @@ API_FILES: Final = (
         when=_both,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="api/external/__init__.py",
+        template="external_package.py.jinja",
+        when=_external_module,
+        owner=Owner.GROUP,
+        policy=Policy.ONCE,
+        of_type=True,
+    ),
+    FileRow(
+        target="api/external/{qualified_group_snake}/__init__.py",
+        template="group_package.py.jinja",
+        when=_external_module,
+        owner=Owner.GROUP,
+        policy=Policy.ONCE,
+        of_type=True,
+    ),
+    FileRow(
+        target="{api_folder}/__init__.py",
+        template="version_package.py.jinja",
+        when=_external_module,
+        owner=Owner.GROUP,
+        policy=Policy.ONCE,
+        of_type=True,
+    ),
+    FileRow(
+        target="{api_folder}/{kind_lower}_types.py",
+        template="untyped_types.py.jinja",
+        when=_external_module,
+        owner=Owner.VERSION,
+        policy=Policy.CREATE,
+        of_type=True,
+    ),
+    FileRow(
+        target="tests/test_external_{qualified_group_snake}_{version}_{kind_lower}.py",
+        template="test_external.py.jinja",
+        when=_external_controller,
+        owner=Owner.VERSION,
+        policy=Policy.CREATE,
+        of_type=True,
+    ),
+    FileRow(
+        target="tests/crds/{qualified_group}_{plural}.yaml",
+        when=_external,
+        owner=Owner.KIND,
+        policy=Policy.VERSIONS,
+        of_type=True,
     ),
     FileRow(
         target="config/crd/kustomization.yaml",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from kaiwuctl import __version__
 from kaiwuctl.errors import ContentError
-from kaiwuctl.names import api, project
+from kaiwuctl.names import api, external, project
 from kaiwuctl.names.rule import Rule, quoted
 from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 from kaiwuctl.scaffold.plan import Action
@@ -49,11 +49,16 @@ _CREATE: Final[Mapping[str, Sequence[Rule] | None]] = {
     "controller": None,
     "controller_name": api.CONTROLLER_NAME_RULES,
     "group": api.GROUP_RULES,
-    "kind": api.KIND_RULES,
+    "kind": external.EXTERNAL_KIND_RULES,
     "namespaced": None,
     "plural": api.PLURAL_RULES,
     "resource": None,
-    "version": api.VERSION_RULES,
+    "version": external.EXTERNAL_VERSION_RULES,
+}
+# What only some commands have.
+_CREATE_OPTIONAL: Final[Mapping[str, Sequence[Rule] | None]] = {
+    "domain": external.EXTERNAL_DOMAIN_RULES,
+    "external": external.EXTERNAL_PATH_RULES,
 }
 
 
@@ -115,7 +120,7 @@ class Record:
             _refuse("files must be an object")
         return cls(
             _answers(init, _INIT, "init") if init != {} else {},
-            [_answers(options, _CREATE, f"create[{index}]") for index, options in enumerate(create)],
+            [_answers(options, _CREATE, f"create[{index}]", _CREATE_OPTIONAL) for index, options in enumerate(create)],
             {path: _written(path, entry) for path, entry in files.items()},
         )
 
@@ -163,10 +168,18 @@ def add_record(plan: Plan, record: Record, *, init: Answers | None = None, creat
     plan.merge(RECORD_FILE, lambda _: record.dumps())
 
 
-def _answers(found: object, expected: Mapping[str, Sequence[Rule] | None], where: str) -> Answers:
-    if not isinstance(found, dict) or found.keys() != expected.keys():
+def _answers(
+    found: object,
+    expected: Mapping[str, Sequence[Rule] | None],
+    where: str,
+    optional: Mapping[str, Sequence[Rule] | None] | None = None,
+) -> Answers:
+    optional = optional or {}
+    if not isinstance(found, dict) or found.keys() - optional.keys() != expected.keys():
         _refuse(f"{where} must be an object with {', '.join(expected)}")
-    for key, rules in expected.items():
+    for key, rules in {**expected, **optional}.items():
+        if key not in found:
+            continue
         value = found[key]
         if rules is None:
             if not isinstance(value, bool):

@@ -17,6 +17,7 @@ RUN_BY = {
     "docs/controllers.md": "test_pages.py",
     "docs/envtest.md": "test_console_pages.py",
     "docs/events.md": "test_python_pages.py",
+    "docs/existing-kinds.md": "test_pages.py",
     "docs/getting-started.md": "test_pages.py",
     "docs/reconciler.md": "test_python_pages.py",
     "docs/running.md": "test_python_pages.py",

@@ -73,6 +73,14 @@ CASES = (
         base="multigroup",
     ),
     Case("controller-only", apis=(api("apps", "v1", "Deployment", "--resource=false", "--controller"),)),
+    Case(
+        "external",
+        apis=(
+            api("cert-manager", "v1", "Certificate", "--domain", "io", "--untyped"),
+            api("cert-manager", "v1", "ClusterIssuer", "--domain", "io", "--untyped", "--namespaced=false"),
+            api("cert-manager", "v1", "Certificate", "--resource=false", "--controller-name", "renewal"),
+        ),
+    ),
     Case("resource-only", apis=(api("kaiwu", "v1", "KaiwuCluster", "--controller=false"),)),
     Case("license-none", init=(*INIT, "--license", "none"), apis=(api("kaiwu", "v1", "KaiwuCluster"),)),
     Case(

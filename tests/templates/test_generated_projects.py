@@ -23,7 +23,7 @@ from .generation import contents, differing, environment, generate
 
 pytestmark = pytest.mark.envtest
 
-SHAPES = ("plain", "multigroup", "namespaced", "cluster-scope", "controller-only")
+SHAPES = ("plain", "multigroup", "namespaced", "cluster-scope", "controller-only", "external")
 NAMESPACE = "kaiwu-operator-system"
 GENERATED = r"docs/api/|config/crd/bases/|config/rbac/role\.yaml|config/default/role_namespaces\.yaml"
 
@@ -224,7 +224,7 @@ def test_pod_is_admitted_by_the_namespace(installed: Project) -> None:
     assert 'violates PodSecurity "restricted' in apply(installed, pod, "--dry-run=server", status=1)
 
 
-@pytest.mark.parametrize("shape", ["plain", "namespaced", "multigroup"])
+@pytest.mark.parametrize("shape", ["plain", "namespaced", "multigroup", "external"])
 def test_its_own_tests_pass(prepared: dict[str, Project], shape: str) -> None:
     project = prepared[shape]
     files = list((project.folder / "tests").glob("test_*.py"))  # each has one test
