@@ -31,10 +31,10 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def installed(control_plane: ControlPlane) -> ControlPlane:
-    """The control plane with the project's CRDs; run `make manifests` after changing a type."""
-    bases = PROJECT / "config/crd/bases"
-    if bases.is_dir():
-        control_plane.install_crds(bases)
+    """The control plane with the CRDs of this project and of others; run `make manifests` after changing a type."""
+    for folder in (PROJECT / "config/crd/bases", PROJECT / "tests/crds"):
+        if folder.is_dir():
+            control_plane.install_crds(folder)
     return control_plane
 
 
