@@ -74,7 +74,7 @@ class Resource:
 
     @property
     def foreign(self) -> bool:
-        """Whether the type is somebody else's: neither a CRD nor roles are written for it."""
+        """Whether the kind is not the project's own: neither a CRD nor roles are written for it."""
         return self.core or self.external
 
     @property

@@ -102,7 +102,7 @@ def _resource(project: Project, entries: list[Any], index: int) -> Resource:
     group = _text(entry, "group", rules.GROUP_RULES)
     resource = Resource(
         group=group,
-        # The domain of somebody else's kind may be one that is reserved for Kubernetes itself.
+        # The domain of a kind that is not the project's own may be one that is reserved for Kubernetes itself.
         domain=_text(entry, "domain", EXTERNAL_DOMAIN_RULES if core or external else DOMAIN_RULES),
         version=_text(entry, "version", EXTERNAL_VERSION_RULES if external else rules.VERSION_RULES, required=True),
         kind=kind,
