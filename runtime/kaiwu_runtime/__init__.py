@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from kaiwu_runtime._clock import Clock
     from kaiwu_runtime.api._identity import ObjectKey
     from kaiwu_runtime.api._rbac import READ, WRITE, rbac
-    from kaiwu_runtime.client._changes import OperationResult, apply_with_result, create_or_update, patch_changes
+    from kaiwu_runtime.client._changes import apply_with_result, create_or_update, patch_changes
     from kaiwu_runtime.client._client import Client
     from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
     from kaiwu_runtime.client._metadata import MetadataClient
     from kaiwu_runtime.client._namespaced import NamespacedClient
+    from kaiwu_runtime.client._operation_result import OperationResult
     from kaiwu_runtime.client._owner import (
         child_of,
         has_controller_reference,
@@ -101,7 +102,7 @@ _MODULES = {
     "NotFoundError": "errors",
     "ObjectKey": "api._identity",
     "ObjectReconciler": "controller._object_reconciler",
-    "OperationResult": "client._changes",
+    "OperationResult": "client._operation_result",
     "PatchType": "client._request_options",
     "Reader": "client._reader",
     "Reconciler": "controller._reconciler",

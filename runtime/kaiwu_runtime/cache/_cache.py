@@ -141,6 +141,22 @@ class Cache:
                 self._start(informer)
         return informer
 
+    def version_of(self, kind: type[Any], key: ObjectKey) -> str | None:
+        """Return the resourceVersion of a cached object; empty if it is not there, None for a kind that is not synced.
+
+        Args:
+            kind: A project's type or a lightkube kind; it is not watched because of this.
+            key: The object's key.
+        """
+        for metadata_only in (False, True):
+            informer = self._informers.get((kind, metadata_only))
+            if informer is not None and informer.has_synced and not informer.selectors:
+                if informer.namespaces and key.namespace not in informer.namespaces:
+                    return None
+                found = informer.get(key)
+                return "" if found is None else found.resource_version
+        return None
+
     def index_field(self, kind: type[T], field: str, function: Callable[[T], Iterable[str]]) -> None:
         """Let `list` find the objects of a kind by a field: ``field_selector="spec.secret=a"``; at any time.
 

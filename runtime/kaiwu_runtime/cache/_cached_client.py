@@ -6,7 +6,8 @@ writes are server-side apply with names it can compute: running again changes no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kaiwu_runtime.api._identity import ObjectKey, subresource_of
 from kaiwu_runtime.client._client import Client
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from kaiwu_runtime.cache._cache import Cache
 
 T = TypeVar("T")
+
+_MOST_APPLIED = 4096
+"""Maximum number of objects whose last apply is remembered; without it, the next one may count as a change."""
 
 
 class CachedClient(Client):
@@ -33,6 +37,9 @@ class CachedClient(Client):
             field_validation=client.field_validation,
         )
         self._cache = cache
+        self._applied_versions: dict[
+            tuple[type[Any], ObjectKey], str
+        ] = {}  # resourceVersions that the cache may not have yet
 
     async def get(self, kind: type[T], name: str | ObjectKey, *, namespace: str = "") -> T:
         """Return one object from the cache, as a copy that may be changed; see :class:`Reader`.
@@ -50,3 +57,15 @@ class CachedClient(Client):
         return await self._cache.list(
             kind, namespace=namespace, label_selector=label_selector, field_selector=field_selector
         )
+
+    async def _versions(self, kind: type[Any], key: ObjectKey, read: str) -> Collection[str]:
+        cached = self._cache.version_of(kind, key)
+        if cached is None:
+            return await super()._versions(kind, key, read)
+        return {cached, read, self._applied_versions.get((kind, key), "")}
+
+    def _remember(self, kind: type[Any], key: ObjectKey, version: str) -> None:
+        self._applied_versions.pop((kind, key), None)
+        if len(self._applied_versions) >= _MOST_APPLIED:
+            del self._applied_versions[next(iter(self._applied_versions))]
+        self._applied_versions[kind, key] = version

@@ -1,7 +1,6 @@
 """The API client: typed requests, server-side apply, owner references and finalizers."""
 
 from kaiwu_runtime.client._changes import (
-    OperationResult,
     apply_with_result,
     create_or_update,
     merge_patch,
@@ -12,6 +11,7 @@ from kaiwu_runtime.client._codec import decode, encode
 from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
 from kaiwu_runtime.client._metadata import MetadataClient, PartialObjectMetadata
 from kaiwu_runtime.client._namespaced import NamespacedClient
+from kaiwu_runtime.client._operation_result import OperationResult
 from kaiwu_runtime.client._owner import (
     child_of,
     has_controller_reference,
@@ -24,10 +24,11 @@ from kaiwu_runtime.client._reader import Reader
 from kaiwu_runtime.client._request_options import FieldValidation, PatchType, PropagationPolicy
 from kaiwu_runtime.client._scale import get_scale, set_scale
 from kaiwu_runtime.rest._http_transport import HTTPTransport
-from kaiwu_runtime.rest._transport import Transport
+from kaiwu_runtime.rest._transport import Created, Transport
 
 __all__ = [
     "Client",
+    "Created",
     "FieldValidation",
     "HTTPTransport",
     "MetadataClient",

@@ -144,6 +144,11 @@ def check_removed(body: bytes, paths: Sequence[str]) -> None:
             raise ValueError(f"remove: {path} is set in the object that is applied")
 
 
+def version_in(answer: bytes) -> str:
+    """Return the resourceVersion of the object in an answer."""
+    return _stored.decode(answer).metadata.resource_version
+
+
 async def newest_version(transport: Transport, identity: ResourceIdentity, namespace: str, read: ObjectMeta) -> str:
     """Return the resourceVersion that an object has now, if it is the same object still.
 

@@ -6,20 +6,17 @@ needs no read before it.
 
 from __future__ import annotations
 
-import enum
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
 from typing import Any, TypeVar
 
 import msgspec
-from lightkube.models.meta_v1 import ObjectMeta
 
 from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import encode
-from kaiwu_runtime.client._metadata import MetadataClient
-from kaiwu_runtime.client._object_meta import metadata_of
+from kaiwu_runtime.client._operation_result import OperationResult
 from kaiwu_runtime.client._request_options import Patch, PatchType
 from kaiwu_runtime.errors import NotFoundError
 from kaiwu_runtime.rest._paths import object_names
@@ -28,14 +25,6 @@ T = TypeVar("T")
 
 _decoder = msgspec.json.Decoder(dict[str, Any])
 _NOT_WRITTEN = ("apiVersion", "kind", "status")
-
-
-class OperationResult(enum.Enum):
-    """What `create_or_update` or `apply_with_result` did."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,36 +152,8 @@ async def create_or_update(
 async def apply_with_result(
     client: Client, obj: T, *, force: bool = True, field_manager: str = ""
 ) -> tuple[T, OperationResult]:
-    """Apply an object and tell what that changed; see :meth:`Client.apply`.
-
-    The answer to an apply does not say it, so the object's metadata is read from the API server first. Where the
-    result is not needed, `Client.apply` saves that request.
-
-    Args:
-        client: Sends both requests; the read goes past its cache.
-        obj: The object with the fields that are wanted.
-        force: See :meth:`Client.apply`.
-        field_manager: Instead of the client's own.
-
-    Returns:
-        The object as stored, and what was done. A change by another client in between counts as UPDATED.
-
-    Raises:
-        ConflictError: Another manager owns a field and `force` is False.
-        InvalidError: It violates its schema or an admission rule.
-        APIError: Any other failure.
-    """
-    namespace, name = object_names(obj)
-    try:
-        before = (await MetadataClient(client).get(type(obj), name, namespace=namespace)).metadata
-    except NotFoundError:
-        before = ObjectMeta()
-    stored = await client.apply(obj, force=force, field_manager=field_manager)
-    after = metadata_of(stored)
-    if after.uid != before.uid:
-        return stored, OperationResult.CREATED
-    same = after.resourceVersion == before.resourceVersion
-    return stored, OperationResult.UNCHANGED if same else OperationResult.UPDATED
+    """Apply an object and return what that did; the same as :meth:`Client.apply_with_result`."""
+    return await client.apply_with_result(obj, force=force, field_manager=field_manager)
 
 
 async def _mutated(obj: T, mutate: Callable[[T], Awaitable[None] | None]) -> None:

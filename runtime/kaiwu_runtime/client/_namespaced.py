@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Collection
+from typing import Any, TypeVar
 
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify, key_of, subresource_of
 from kaiwu_runtime.client._client import Client
@@ -61,6 +62,12 @@ class NamespacedClient(Client):
             label_selector=label_selector,
             field_selector=field_selector,
         )
+
+    async def _versions(self, kind: type[Any], key: ObjectKey, read: str) -> Collection[str]:
+        return await self._reader._versions(kind, key, read)  # noqa: SLF001 - of the same class
+
+    def _remember(self, kind: type[Any], key: ObjectKey, version: str) -> None:
+        self._reader._remember(kind, key, version)  # noqa: SLF001 - of the same class
 
     def _place(self, kind: type[T], namespace: str) -> str:
         subresource = subresource_of(kind)  # type: ignore[arg-type]  # a class is hashable

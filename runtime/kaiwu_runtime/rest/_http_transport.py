@@ -37,7 +37,7 @@ from kaiwu_runtime.rest._connection_pool import ConnectionPool
 from kaiwu_runtime.rest._failure import CONNECTION_ERRORS, is_broken, pause_before_retry, refusal
 from kaiwu_runtime.rest._lines import LineSplitter
 from kaiwu_runtime.rest._paths import quoted
-from kaiwu_runtime.rest._transport import JSON
+from kaiwu_runtime.rest._transport import JSON, Created
 from kaiwu_runtime.rest._warnings import parse_warnings
 
 logger = logging.getLogger("kaiwu_runtime.rest.http_transport")
@@ -129,7 +129,7 @@ class HTTPTransport:
                 pause = random.uniform(0.0, 0.05 * 2**reconnects)  # noqa: S311
             else:
                 if response.status < 300:
-                    return answer
+                    return Created(answer) if response.status == 201 else answer
                 refused = refusal(method, path, response, answer)
                 if refused.code == 401 and not renewed and await self._credentials.after_rejection(sent):
                     renewed = True

@@ -18,6 +18,12 @@ See https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-f
 """
 
 
+class Created(bytes):
+    """The body of an answer with status 201: the request created what is in it."""
+
+    __slots__ = ()
+
+
 class Transport(Protocol):
     """Sends requests to one API server."""
 
@@ -31,7 +37,7 @@ class Transport(Protocol):
         content_type: str = "application/json",
         accept: str = JSON,
     ) -> bytes:
-        """Send a request and return the body of the answer.
+        """Send a request and return the body of the answer, as `Created` where the server answered 201.
 
         Args:
             method: HTTP method.

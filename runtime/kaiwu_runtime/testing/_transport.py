@@ -34,10 +34,10 @@ from datetime import datetime
 from typing import Any
 
 from kaiwu_runtime import _clock as clock
-from kaiwu_runtime.api._identity import identify
+from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.client._codec import encode
 from kaiwu_runtime.errors import WatchInterruptedError
-from kaiwu_runtime.rest._transport import JSON
+from kaiwu_runtime.rest._transport import JSON, Created
 from kaiwu_runtime.testing._dispatch import APPLY, Dispatcher
 from kaiwu_runtime.testing._faults import Condition, FakeRequest, Faults, Hook, Verb
 from kaiwu_runtime.testing._garbage import GarbageCollector
@@ -207,6 +207,8 @@ class FakeTransport:
         if error := self._faults.next_failure(request, stored=False):
             raise error
         version = self._storage.version
+        key = ObjectKey(target.namespace, target.name)
+        created = verb == "create" or (verb == "apply" and self._storage.get(kind, key) is None)
         found = self._dispatcher.answer(kind, request, params or {}, content_type)
         request.changed = self._storage.version != version
         if request.changed and self._collector is not None:
@@ -215,7 +217,7 @@ class FakeTransport:
         await self._faults.run_hooks(request, late=True)
         if error := self._faults.next_failure(request, stored=True):
             raise error
-        return answer
+        return Created(answer) if created else answer
 
     async def stream(
         self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON

@@ -13,8 +13,6 @@ from kaiwu_runtime import (
     NamespacedClient,
     NotFoundError,
     ObjectKey,
-    OperationResult,
-    apply_with_result,
     child_of,
     has_controller_reference,
 )
@@ -52,16 +50,6 @@ async def test_an_object_that_is_not_there_is_none_and_an_unknown_kind_an_error(
     assert await client.find(Gadget, ObjectKey(client.namespace, "none")) is None
     with pytest.raises(NotFoundError):
         await client.find(Unknown, "none", namespace=client.namespace)
-
-
-async def test_apply_tells_what_it_did(client: Client) -> None:
-    wanted = gadget(client, size=1)
-    for expected in (OperationResult.CREATED, OperationResult.UNCHANGED):
-        stored, result = await apply_with_result(client, wanted)
-        assert (result, stored.spec) == (expected, GadgetSpec(size=1))
-    wanted.spec = GadgetSpec(size=2)
-    stored, result = await apply_with_result(client, wanted)
-    assert (result, stored.spec) == (OperationResult.UPDATED, GadgetSpec(size=2))
 
 
 async def test_a_child_is_named_placed_and_owned(client: Client) -> None:
