@@ -15,14 +15,14 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], obje
 
     Args:
         package: The package's ``__name__``.
-        modules: From each public name to the module that holds it, relative to the package.
+        modules: From each public name to the module that holds it: relative to the package, or from `kaiwu_runtime` on.
     """
 
     def getattribute(name: str) -> object:
         module = modules.get(name)
         if module is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{package}.{module}"), name)
+        value = getattr(import_module(module if module.startswith("kaiwu_runtime.") else f"{package}.{module}"), name)
         setattr(sys.modules[package], name, value)
         return value
 

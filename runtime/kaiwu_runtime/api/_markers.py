@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+import msgspec
 from pydantic import BaseModel
 
 from kaiwu_runtime.api._embedded import without_empty_metadata
@@ -37,14 +38,14 @@ _T = TypeVar("_T")
 ValidationReason = Literal["FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"]
 
 
+# Most markers are structs: for a dataclass Python compiles six functions at each start.
 class Marker:
     """Base of every marker."""
 
     __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ListType(Marker):
+class ListType(Marker, msgspec.Struct, frozen=True):
     """How a list is merged: as one value, as a set of scalars, or as a map (see :class:`ListMapKeys`)."""
 
     type: Literal["atomic", "set", "map"]
@@ -60,22 +61,19 @@ class ListMapKeys(Marker):
         object.__setattr__(self, "keys", keys)
 
 
-@dataclass(frozen=True, slots=True)
-class MapType(Marker):
+class MapType(Marker, msgspec.Struct, frozen=True):
     """How a mapping is merged: key by key (``granular``, the default) or as one value (``atomic``)."""
 
     type: Literal["granular", "atomic"]
 
 
-@dataclass(frozen=True, slots=True)
-class StructType(Marker):
+class StructType(Marker, msgspec.Struct, frozen=True):
     """How an object is merged: field by field (``granular``, the default) or as one value (``atomic``)."""
 
     type: Literal["granular", "atomic"]
 
 
-@dataclass(frozen=True, slots=True)
-class CEL(Marker):
+class CEL(Marker, msgspec.Struct, frozen=True):
     """A validation rule in the Common Expression Language, on a field or on a model.
 
     Attributes:
@@ -98,8 +96,7 @@ class CEL(Marker):
     optional_old_self: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Immutable(Marker):
+class Immutable(Marker, msgspec.Struct, frozen=True):
     """The field cannot be changed or removed once it has a value.
 
     Attributes:
@@ -139,18 +136,15 @@ class AtLeastOneOf(Marker):
         object.__setattr__(self, "fields", fields)
 
 
-@dataclass(frozen=True, slots=True)
-class Nullable(Marker):
+class Nullable(Marker, msgspec.Struct, frozen=True):
     """``null`` is a value of its own; without it a field that is None is simply left out."""
 
 
-@dataclass(frozen=True, slots=True)
-class Required(Marker):
+class Required(Marker, msgspec.Struct, frozen=True):
     """The field must be in the object although the Python field has a default."""
 
 
-@dataclass(frozen=True, slots=True)
-class Default(Marker):
+class Default(Marker, msgspec.Struct, frozen=True):
     """The default that the API server fills in, if it differs from the Python default.
 
     Attributes:
@@ -160,81 +154,69 @@ class Default(Marker):
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class NoDefault(Marker):
+class NoDefault(Marker, msgspec.Struct, frozen=True):
     """The default is used only in Python: the API server does not fill it in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Format(Marker):
+class Format(Marker, msgspec.Struct, frozen=True):
     """The ``format`` of a value, for example ``ipv4``, ``uri``, ``hostname`` or ``int32``."""
 
     format: str
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaType(Marker):
+class SchemaType(Marker, msgspec.Struct, frozen=True):
     """The JSON type of a value, for a Python type that the generator does not know."""
 
     type: Literal["string", "integer", "number", "boolean", "object", "array"]
 
 
-@dataclass(frozen=True, slots=True)
-class MinProperties(Marker):
+class MinProperties(Marker, msgspec.Struct, frozen=True):
     """On a model: minimum number of fields that must be set. Mappings use ``Field(min_length=)``."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class MaxProperties(Marker):
+class MaxProperties(Marker, msgspec.Struct, frozen=True):
     """On a model: maximum number of fields that may be set. Mappings use ``Field(max_length=)``."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class EmbeddedResource(Marker):
+class EmbeddedResource(Marker, msgspec.Struct, frozen=True):
     """The value is a whole Kubernetes object: apiVersion, kind and metadata are checked by the API server."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return without_empty_metadata(handler(source))
 
 
-@dataclass(frozen=True, slots=True)
-class PreserveUnknownFields(Marker):
+class PreserveUnknownFields(Marker, msgspec.Struct, frozen=True):
     """Fields the schema does not name are kept instead of dropped, by the API server and by the Python model."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         return keep_unknown_fields(handler(source), handler)
 
 
-@dataclass(frozen=True, slots=True)
-class Schemaless(Marker):
+class Schemaless(Marker, msgspec.Struct, frozen=True):
     """The schema contains only the other markers of the field, and nothing of its Python type."""
 
 
-@dataclass(frozen=True, slots=True)
-class AllowFloat(Marker):
+class AllowFloat(Marker, msgspec.Struct, frozen=True):
     """The field is a float on purpose, although other languages may round it. See :data:`Float`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Title(Marker):
+class Title(Marker, msgspec.Struct, frozen=True):
     """A short title of a model; a field has ``Field(title=...)``."""
 
     title: str
 
 
-@dataclass(frozen=True, slots=True)
-class Example(Marker):
+class Example(Marker, msgspec.Struct, frozen=True):
     """An example value; a field may use ``Field(examples=[...])``, of which the first is taken."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalDocs(Marker):
+class ExternalDocs(Marker, msgspec.Struct, frozen=True):
     """A link to further documentation of a field or a model."""
 
     url: str

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from kaiwu_runtime.config._authentication import Authentication, StaticAuthentication, TokenFileAuthentication
-from kaiwu_runtime.config._exec_plugin import ExecAuthentication
 from kaiwu_runtime.config._kubeconfig import DEFAULT_PATH, kubeconfig_paths, load_context
 from kaiwu_runtime.config._proxies import select_proxy
 from kaiwu_runtime.config._route import Route, without_credentials
@@ -219,6 +218,9 @@ def _authentication(cluster: ClusterEntry, user: UserEntry, chosen: KubeContext)
     if user.token:
         return StaticAuthentication.bearer(user.token)
     if user.exec is not None:
+        # Imported here: an operator in a cluster has no plugin.
+        from kaiwu_runtime.config._exec_plugin import ExecAuthentication  # noqa: PLC0415
+
         return ExecAuthentication(user.exec, cluster, chosen.folder)
     if user.username or user.password:
         return StaticAuthentication.basic(user.username or "", user.password or "")

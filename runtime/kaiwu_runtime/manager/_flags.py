@@ -6,7 +6,8 @@ The names are those of controller-runtime and kubebuilder, so that existing Depl
 from __future__ import annotations
 
 import argparse
-from typing import Any, Protocol
+import sys
+from typing import Any, NoReturn, Protocol
 
 from kaiwu_runtime import _log as log
 
@@ -125,3 +126,12 @@ def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
         "log format; auto: console on a terminal, JSON elsewhere (default: auto)",
         choices=["auto", "console", "json"],
     )
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error in one line and exit with status 2."""
+        sys.stderr.write(f"error: {message}; --help lists the flags\n")
+        raise SystemExit(2)

@@ -15,7 +15,6 @@ from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager._cluster import Cluster
 from kaiwu_runtime.manager._constructor import construct, own_values
-from kaiwu_runtime.manager._discovery import find
 from kaiwu_runtime.manager._lifecycle import Lifecycle
 from kaiwu_runtime.manager._options import ManagerOptions
 from kaiwu_runtime.recorder import EventRecorder
@@ -85,6 +84,8 @@ class Manager(Lifecycle):
         Args:
             packages: For example ``controllers``, imported; packages below are searched too.
         """
+        from kaiwu_runtime.manager._discovery import find  # noqa: PLC0415 - tests and small operators use `setup`
+
         try:
             kinds = [kind for package in packages for kind in find(package)]
         except ConfigurationError as error:

@@ -5,22 +5,22 @@ The flags are those of controller-runtime and kubebuilder, so that existing Depl
 
 from __future__ import annotations
 
-import argparse
 import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from kaiwu_runtime import _log as log
 from kaiwu_runtime._names import is_dns_label
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.manager._flags import BASE, add_flags
 from kaiwu_runtime.serving._address import parse_address
 from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 
 if TYPE_CHECKING:
+    import argparse
+
     from kaiwu_runtime.controller._options import ControllerOptions
 
 OFF = "0"
@@ -151,8 +151,15 @@ class ManagerOptions:
             _check_namespaces(watched, "WATCH_NAMESPACE")
             base = replace(cls(), **{"namespaces": watched, **defaults})
         except ConfigurationError as error:
-            _Parser().error(str(error))
-        parser = _Parser(description="Run the operator.", allow_abbrev=False)
+            from kaiwu_runtime.manager._flags import Parser  # noqa: PLC0415 - see the end
+
+            Parser().error(str(error))
+        argv = sys.argv[1:] if argv is None else argv
+        if not argv:
+            return base  # nothing to parse: argparse takes a hundredth of an operator's memory
+        from kaiwu_runtime.manager._flags import Parser, add_flags  # noqa: PLC0415
+
+        parser = Parser(description="Run the operator.", allow_abbrev=False)
         add_flags(parser, base)
         return cls.from_arguments(parser.parse_args(argv))
 
@@ -183,6 +190,8 @@ class ManagerOptions:
             ConfigurationError: A default, or WATCH_NAMESPACE, is not valid.
         """
         environment = os.environ if environment is None else environment
+        from kaiwu_runtime.manager._flags import add_flags  # noqa: PLC0415 - see from_args
+
         watched = _split(environment.get("WATCH_NAMESPACE", ""))
         _check_namespaces(watched, "WATCH_NAMESPACE")
         add_flags(parser, replace(cls(), **{"namespaces": watched, **defaults}))
@@ -199,6 +208,8 @@ class ManagerOptions:
         Raises:
             ValueError: The parser was not given to `add_arguments`.
         """
+        from kaiwu_runtime.manager._flags import BASE  # noqa: PLC0415 - see from_args
+
         all_given = vars(arguments)
         if BASE not in all_given:
             raise ValueError("from_arguments: call ManagerOptions.add_arguments(parser) before parser.parse_args()")
@@ -221,10 +232,3 @@ def _check_namespaces(names: Sequence[str], source: str) -> None:
 
 def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """Print the error in one line and exit with status 2."""
-        sys.stderr.write(f"error: {message}; --help lists the flags\n")
-        raise SystemExit(2)
