@@ -5,6 +5,7 @@
     │   └── InvalidNameError   a name that breaks a rule; says which and shows one that passes
     ├── ProjectFileError   PROJECT is missing, broken or of an unknown version
     ├── ContentError       a file of the project is not a regular file of bounded size
+    ├── CRDError           a file or an object is not a CRD that can be imported
     ├── CollisionError     files are in the way
     ├── WriteError         the disk or a permission stopped the write; everything was put back
     ├── StoppedError       exit status 128 + n: signal n came after the files were written
@@ -61,6 +62,10 @@ class ContentError(KaiwuctlError):
     def __init__(self, message: str, *, cause: OSError | None = None) -> None:
         super().__init__(message)
         self.cause = cause
+
+
+class CRDError(KaiwuctlError):
+    """A file or an object is not a custom resource definition that can be imported."""
 
 
 class CollisionError(KaiwuctlError):

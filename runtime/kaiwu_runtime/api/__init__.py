@@ -34,6 +34,7 @@ from kaiwu_runtime.api._markers import (
     Nullable,
     PreserveUnknownFields,
     Required,
+    SchemaExtra,
     Schemaless,
     SchemaType,
     StructType,
@@ -44,7 +45,7 @@ from kaiwu_runtime.api._model import APIModel, CustomResource
 from kaiwu_runtime.api._quantity import Quantity, compare_quantities, parse_quantity
 from kaiwu_runtime.api._rbac import READ, WRITE, RBACRule, rbac, rbac_rules
 from kaiwu_runtime.api._resource import PrinterColumn, ResourceDefinition, Scale, resource, resource_definition
-from kaiwu_runtime.api._scalars import Base64Bytes, Float, Int32, IntOrString, Time
+from kaiwu_runtime.api._scalars import Base64Bytes, Float, Int32, Integer, IntOrString, Time
 
 __all__ = [
     "CEL",
@@ -69,6 +70,7 @@ __all__ = [
     "Immutable",
     "Int32",
     "IntOrString",
+    "Integer",
     "Kube",
     "ListMapKeys",
     "ListType",
@@ -86,6 +88,7 @@ __all__ = [
     "ResourceDefinition",
     "ResourceIdentity",
     "Scale",
+    "SchemaExtra",
     "SchemaType",
     "Schemaless",
     "StructType",

@@ -16,7 +16,7 @@ described in https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -223,12 +223,26 @@ class ExternalDocs(Marker, msgspec.Struct, frozen=True):
     description: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SchemaExtra(Marker):
+    """Keywords for which there is no marker, such as ``oneOf`` or ``not``: the API server checks them, Python does not.
+
+    Attributes:
+        keywords: JSON that is merged into the finished schema. A keyword replaces the one that the type has, and None
+            removes it; ``properties``, ``items`` and ``additionalProperties`` are merged in the same way.
+
+    See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
+    """
+
+    keywords: Mapping[str, Any]
+
+
 def schema(*markers: Marker) -> Callable[[type[_T]], type[_T]]:
     """Put markers on a model, as ``Annotated`` does on a field; subclasses inherit them.
 
     Args:
         markers: CEL rules, AtMostOneOf, ExactlyOneOf, AtLeastOneOf, StructType, MinProperties, MaxProperties,
-            PreserveUnknownFields, EmbeddedResource, Title, Example, ExternalDocs.
+            PreserveUnknownFields, EmbeddedResource, Title, Example, ExternalDocs, SchemaExtra.
 
     Raises:
         DefinitionError: A value that is not a marker.

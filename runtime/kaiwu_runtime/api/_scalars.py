@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AwareDatetime, Field, PlainSerializer, StrictInt, StrictStr
 from pydantic_core import core_schema
 
-from kaiwu_runtime.api._markers import AllowFloat, Format
+from kaiwu_runtime.api._markers import AllowFloat, Format, SchemaType
 from kaiwu_runtime.api._whole_numbers import whole_numbers
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ IntOrString = Annotated[StrictInt | StrictStr, IntOrStringType()]
 
 Int32 = Annotated[int, Format("int32"), Field(ge=-(2**31), le=2**31 - 1)]
 """An integer of 32 bits; a plain ``int`` is one of 64."""
+
+Integer = Annotated[int, SchemaType("integer")]
+"""An integer whose schema has no format, as in CRDs that other tools wrote. Prefer ``int``, which is one of 64 bits."""
 
 Float = Annotated[
     float, AllowFloat(), Field(allow_inf_nan=False), PlainSerializer(whole_numbers, when_used="json-unless-none")

@@ -19,9 +19,15 @@ from kaiwu_runtime.generator._schema import Schema
 
 @dataclass(frozen=True, slots=True)
 class SchemaDefault:
-    """A default, distinguished from the absence of a default: ``null`` is a value."""
+    """A default, distinguished from the absence of a default: ``null`` is a value.
+
+    Attributes:
+        value: JSON.
+        marked: Whether the project wrote it with ``Default(...)``: then it is in the CRD as it is written.
+    """
 
     value: Any
+    marked: bool = False
 
 
 def schema_default(field: FieldInfo, facts: Facts, where: str) -> SchemaDefault | None:
@@ -35,7 +41,8 @@ def schema_default(field: FieldInfo, facts: Facts, where: str) -> SchemaDefault 
     """
     marked = facts.find(Default)
     if marked is not None:
-        return SchemaDefault(json_value(marked.value, field.rebuild_annotation(), f"{where}: its default"))
+        value = json_value(marked.value, field.rebuild_annotation(), f"{where}: its default")
+        return SchemaDefault(value, marked=True)
     if field.is_required() or facts.find(NoDefault) is not None:
         return None
     value = _python_default(field, where)

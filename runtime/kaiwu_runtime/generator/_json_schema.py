@@ -51,7 +51,10 @@ def editor_schema(definition: ResourceDefinition, schema: Schema, *, header: str
 
 
 def _translate(schema: Schema) -> dict[str, Any]:
-    result: dict[str, Any] = {key: plain(schema[key]) for key in _COPIED if key in schema}
+    # The type of an int-or-string, and of base64 text, says what its anyOf says.
+    typed = schema.get("x-kubernetes-int-or-string") or is_base64(schema)
+    copied = _COPIED if typed else (*_COPIED, "anyOf", "oneOf", "not")
+    result: dict[str, Any] = {key: plain(schema[key]) for key in copied if key in schema}
     _drop_foreign_patterns(result)
     description = _description(schema)
     if description:

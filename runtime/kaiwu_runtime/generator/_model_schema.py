@@ -41,6 +41,7 @@ from kaiwu_runtime.generator._constraints import (
     removal_rule,
 )
 from kaiwu_runtime.generator._defaults import check_none, schema_default, with_defaults
+from kaiwu_runtime.generator._extra import apply_extra
 from kaiwu_runtime.generator._json_values import json_value
 from kaiwu_runtime.generator._kubernetes import kube_schema
 from kaiwu_runtime.generator._limits import check_limits
@@ -64,7 +65,12 @@ def resource_schema(kind: type[CustomResource]) -> Schema:
         "kind": Schema({"type": "string"}, origin=f"{kind.__name__}.kind"),
         "metadata": Schema({"type": "object"}, origin=f"{kind.__name__}.metadata"),
     } | schema.properties
+    for name in ("api_version", "kind"):
+        description = kind.model_fields[name].description
+        if description:
+            schema.properties[json_name(name, kind.model_fields[name], kind.__name__)]["description"] = description
     _finish_status(kind, schema)
+    apply_extra(schema, model_markers(kind))
     _check_text(schema)
     return schema
 
@@ -136,6 +142,8 @@ def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool =
             schema["required"] = sorted([*schema.get("required", ()), key])
         parent_rules += _immutable(property_schema, key, facts, where, removable=not required)
     _finish_model(schema, model, names, parent_rules)
+    if not root:
+        apply_extra(schema, model_markers(model))
     return schema
 
 
@@ -212,7 +220,8 @@ def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[
         schema["description"] = f"{schema['description']}\n\n{note}" if "description" in schema else note
     default = schema_default(field, facts, where)
     if default is not None:
-        schema["default"] = with_defaults(default.value, schema)
+        schema["default"] = default.value if default.marked else with_defaults(default.value, schema)
+    apply_extra(schema, facts.markers)
     return schema, facts
 
 
@@ -308,6 +317,7 @@ def _inner(arguments: tuple[object, ...], index: int, where: str, outer: tuple[t
         raise DefinitionError(f"{where}[]: Nullable() lets an item be null, which its type cannot read: add '| None'")
     if facts.optional and not inner.get("nullable"):
         raise DefinitionError(f"{where}: its items may be None: drop '| None', or mark the item type Nullable()")
+    apply_extra(inner, facts.markers)
     return inner
 
 

@@ -1,0 +1,162 @@
+"""The text of a module with the types of one version of a kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from kaiwuctl.importer.layout import WIDTH, Group, Optional, Text, escaped, literal, split
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kaiwuctl.importer.expressions import Expression, Model, ModelField
+
+_INDENT: Final = 4
+_STANDARD_LIBRARY: Final = frozenset({"typing"})
+
+
+def module_text(kind: Model, models: Sequence[Model], *, summary: str, header: str) -> str:
+    """Return the module of a kind.
+
+    Args:
+        kind: The kind's own class.
+        models: The other classes, each behind those that it names.
+        summary: The module's docstring.
+        header: Licence header as ``#`` lines; may be empty.
+    """
+    for model in models:
+        model.description = _shared_description(model.described)
+    classes = [*models, kind]
+    body = "\n\n\n".join(_class_text(model, "CustomResource" if model is kind else "APIModel") for model in classes)
+    parts = [f"{header}\n"] if header else []
+    parts += [_documentation(summary, 0), _imports(classes)]
+    return "\n\n".join(part.rstrip("\n") for part in parts) + f"\n\n\n{body}\n"
+
+
+def _shared_description(described: Sequence[str | None]) -> str | None:
+    """Return the docstring of a class: what most values of the type have; None if one of them has no description."""
+    if not described or None in described:
+        return None
+    return Counter(described).most_common(1)[0][0]
+
+
+def _class_text(model: Model, base: str) -> str:
+    lines: list[str] = []
+    if model.markers:
+        schema = Group("@schema(", tuple(marker.layout() for marker in model.markers), ")")
+        lines.append(schema.lay_out(0, 0, 0))
+    if model.resource is not None:
+        lines.append(f"@{model.resource.layout().lay_out(0, 1, 0)}")
+    lines.append(f"class {model.name}({base}):")
+    sections: list[str] = []
+    if model.description is not None:
+        sections.append(_documentation(model.description, _INDENT, of_class=True))
+    documented = False
+    for each in model.fields:
+        text, has_text = _field_text(each)
+        # An empty line behind the docstring of the class, and around each field that has text below it.
+        if sections and (documented or has_text or len(sections) == (model.description is not None)):
+            text = f"\n{text}"
+        sections.append(text)
+        documented = has_text
+    if not sections:
+        sections.append(f"{' ' * _INDENT}pass")
+    return "\n".join([*lines, *sections])
+
+
+def _field_text(each: ModelField) -> tuple[str, bool]:
+    text = _annotated(each)
+    description = each.type.description
+    if description is None or (each.type.model is not None and each.type.model.description == description):
+        return text, False
+    return f"{text}\n{_documentation(description, _INDENT)}", True
+
+
+def _annotated(each: ModelField) -> str:
+    start = f"{' ' * _INDENT}{each.attribute}: "
+    layout = each.type.layout()
+    if each.default is None:
+        return f"{start}{layout.lay_out(_INDENT, len(start), 0)}"
+    default, width = each.default.flat(), len(start) + len(layout.flat())
+    if width + len(f" = {default}") <= WIDTH:
+        return f"{start}{layout.flat()} = {default}"
+    if width + len(" = (") <= WIDTH and isinstance(layout, Optional):
+        return f"{start}{layout.flat()} = (\n{' ' * 2 * _INDENT}{default}\n{' ' * _INDENT})"
+    if width + len(" = (") <= WIDTH and not isinstance(each.default, Text):
+        return f"{start}{layout.flat()} = {each.default.lay_out(_INDENT, width + len(' = '), 0)}"
+    first = layout.lay_out(_INDENT, len(start), len(f" = {default}"))
+    used = len(first.rpartition("\n")[2]) + len(" = ")
+    return f"{start}{first} = {each.default.lay_out(_INDENT, used, 0)}"
+
+
+def _documentation(text: str, indent: int, *, of_class: bool = False) -> str:
+    """Return a docstring; lines that are too long, or end in spaces, become strings that Python joins."""
+    margin = " " * indent
+    lines = text.split("\n")
+    raw = "\\" in text and text.replace("\n", "").isprintable() and '"""' not in text and text[-1] not in '\\"'
+    # A space at the end of a line is written as what editors and formatters keep.
+    spaced = any(line != line.rstrip() for line in lines)
+    raw = raw and not spaced
+    written = lines if raw else [_kept_space(escaped(line).replace('"""', '\\"""')) for line in lines]
+    if not raw and written[-1].endswith('"'):
+        written[-1] = f'{written[-1][:-1]}\\"'
+    if written[0].startswith('"'):
+        written[0] = f" {written[0]}" if raw else f"\\{written[0]}"
+    opening = f'{margin}{"r" if raw else ""}"""'
+    one_line = len(written) == 1
+    widths = [len(opening) + len(written[0]) + (3 if one_line else 0), *(indent + len(line) for line in written[1:])]
+    if max(widths) <= WIDTH:
+        if one_line:
+            return f'{opening}{written[0]}"""'
+        rest = [f"{margin}{line}" if line else "" for line in written[1:]]
+        return "\n".join([f"{opening}{written[0]}", *rest, f'{margin}"""'])
+    # ruff joins the strings of a docstring that stands in a class.
+    start, end = (f"{margin}__doc__ = ", "") if of_class else (f"{margin}(", ")")
+    if len(start) + len(literal(text)) + len(end) <= WIDTH:
+        return f"{start}{literal(text)}{end}"
+    pieces = split(text, WIDTH - indent - _INDENT)
+    strings = "".join(f"{margin}{' ' * _INDENT}{literal(piece)}\n" for piece in pieces)
+    return f"{start}{'(' if of_class else ''}\n{strings}{margin})"
+
+
+def _kept_space(line: str) -> str:
+    return f"{line[:-1]}\\x20" if line.endswith(" ") else line
+
+
+def _imports(classes: Iterable[Model]) -> str:
+    names: dict[str, set[str]] = {"kaiwu_runtime.api": {"CustomResource"}}
+    for model in classes:
+        if model.resource is None:
+            names["kaiwu_runtime.api"].add("APIModel")
+        else:
+            names["kaiwu_runtime.api"] |= model.resource.names()
+        if model.markers:
+            names["kaiwu_runtime.api"] |= {"schema"}.union(*(marker.names() for marker in model.markers))
+        for each in model.fields:
+            _collect(each.type, names)
+    lines = {module: _import(module, found) for module, found in sorted(names.items())}
+    standard = [line for module, line in lines.items() if module in _STANDARD_LIBRARY]
+    others = [line for module, line in lines.items() if module not in _STANDARD_LIBRARY]
+    return "\n\n".join("\n".join(part) for part in (standard, others) if part)
+
+
+def _collect(expression: Expression, names: dict[str, set[str]]) -> None:
+    for module, name in expression.used_names():
+        where = "pydantic" if name == "Field" else module
+        names.setdefault(where, set()).add(name)
+
+
+def _import(module: str, names: set[str]) -> str:
+    ordered = sorted(names, key=_import_order)
+    line = f"from {module} import {', '.join(ordered)}"
+    if len(line) <= WIDTH:
+        return line
+    inner = "".join(f"    {name},\n" for name in ordered)
+    return f"from {module} import (\n{inner})"
+
+
+def _import_order(name: str) -> tuple[int, str, str]:
+    """Order as ruff does: constants, classes, functions."""
+    rank = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return rank, name.lower(), name
