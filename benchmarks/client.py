@@ -96,7 +96,7 @@ async def cache_kaiwu(kubeconfig: Path, count: int) -> float:
         running = asyncio.create_task(cache.run())
         await cache.wait_for_sync(120)
         spent = time.process_time() - started
-        check(len(informer.list()), count)
+        check(len(informer.store), count)
         running.cancel()
         return spent
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, overload
 
 from kaiwu_runtime.api._identity import ObjectKey, identify, key_of
 from kaiwu_runtime.cache._index import IndexFunction
@@ -15,6 +15,7 @@ from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, Transform
 from kaiwu_runtime.cache._lookup import KEY_FIELDS, select, watched_namespace
 from kaiwu_runtime.cache._selector import label_selector as parse_label_selector
 from kaiwu_runtime.client._codec import ListDecoder
+from kaiwu_runtime.client._metadata import PartialObjectMetadata
 from kaiwu_runtime.errors import (
     APIConnectionError,
     ConfigurationError,
@@ -66,11 +67,11 @@ class Cache:
         self._streaming_list = streaming_list
         self._watched: dict[type[Any], _Watched] = {}
         self._indexes: dict[type[Any], dict[str, IndexFunction]] = {}
-        self._informers: dict[tuple[type[Any], bool], Informer] = {}
+        self._informers: dict[tuple[type[Any], bool], Informer[Any]] = {}
         self._group: asyncio.TaskGroup | None = None
 
     @property
-    def informers(self) -> tuple[Informer, ...]:
+    def informers(self) -> tuple[Informer[Any], ...]:
         """The informers there are."""
         return tuple(self._informers.values())
 
@@ -114,7 +115,16 @@ class Cache:
             )
         self._watched[kind] = wanted
 
-    def informer(self, kind: type[Any], *, metadata_only: bool = False) -> Informer:
+    @overload
+    def informer(self, kind: type[Any], *, metadata_only: Literal[True]) -> Informer[PartialObjectMetadata]: ...
+
+    @overload
+    def informer(self, kind: type[T], *, metadata_only: Literal[False] = False) -> Informer[T]: ...
+
+    @overload
+    def informer(self, kind: type[Any], *, metadata_only: bool) -> Informer[Any]: ...
+
+    def informer(self, kind: type[Any], *, metadata_only: bool = False) -> Informer[Any]:
         """Return the informer of a kind; the first call creates it, and starts it if the cache runs.
 
         Args:
@@ -153,7 +163,7 @@ class Cache:
             if informer is not None and informer.has_synced and not informer.selectors:
                 if informer.namespaces and key.namespace not in informer.namespaces:
                     return None
-                found = informer.get(key)
+                found = informer.store.get(key)
                 return "" if found is None else found.resource_version
         return None
 
@@ -210,7 +220,7 @@ class Cache:
         for informer in self.informers:
             await self._wait(informer, self._sync_timeout if timeout is None else timeout)
 
-    async def wait_for(self, informer: Informer) -> None:
+    async def wait_for(self, informer: Informer[Any]) -> None:
         """Wait until one informer has synced.
 
         Raises:
@@ -239,7 +249,7 @@ class Cache:
             object_path(identity, namespace, name)  # raises what the API server's client does
         key = ObjectKey(watched_namespace(informer, namespace), name)
         await self.wait_for(informer)
-        found = informer.get(key)
+        found = informer.store.get(key)
         if found is None:
             resource = f"{identity.plural}.{identity.group}" if identity.group else identity.plural
             selectors = informer.selectors
@@ -267,10 +277,10 @@ class Cache:
         namespace = watched_namespace(informer, namespace)
         await self.wait_for(informer)
         matches = parse_label_selector(label_selector)
-        chosen = select(informer, namespace, field_selector) if field_selector else informer.list(namespace)
+        chosen = select(informer, namespace, field_selector) if field_selector else informer.store.list(namespace)
         return ListDecoder(kind).take(obj.raw for obj in chosen if matches(obj.labels)).result()
 
-    async def _wait(self, informer: Informer, seconds: float) -> None:
+    async def _wait(self, informer: Informer[Any], seconds: float) -> None:
         syncing = asyncio.ensure_future(informer.wait_for_sync())
         try:
             async with asyncio.timeout(seconds):
@@ -286,6 +296,6 @@ class Cache:
         finally:
             syncing.cancel()
 
-    def _start(self, informer: Informer) -> None:
+    def _start(self, informer: Informer[Any]) -> None:
         if self._group is not None:
             self._group.create_task(informer.run(), name=f"informer {informer.identity}")

@@ -7,7 +7,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import Generic, TypeVar, cast
 
 from kaiwu_runtime._callback import contained
 from kaiwu_runtime.api._identity import ObjectKey, identify
@@ -16,6 +16,8 @@ from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, explain
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._reflector import Reflector
 from kaiwu_runtime.cache._store import EventType, ObjectEvent, Store
+from kaiwu_runtime.client._codec import ListDecoder
+from kaiwu_runtime.client._metadata import decode_metadata
 from kaiwu_runtime.errors import (
     ConfigurationError,
     CredentialsError,
@@ -28,14 +30,19 @@ from kaiwu_runtime.rest._transport import Transport
 
 logger = logging.getLogger("kaiwu_runtime.cache.informer")
 
+T = TypeVar("T")
+
 _HOPELESS = (NotFoundError, ForbiddenError, UnauthorizedError, ConfigurationError)
 
 EventHandler = Callable[[ObjectEvent], None]
 """Called for every change of an object in the cache, in the event loop; it must not block."""
 
 
-class Informer:
+class Informer(Generic[T]):
     """The cached objects of one kind, in one or several namespaces.
+
+    `get`, `list` and `by_index` return typed copies. `store` has the same objects as they are cached: their bytes, and
+    the metadata that the runtime looks at, which costs no decoding.
 
     Handlers are plain functions: they put a key into a queue and return. They are called in the order of the
     server's events, after the store has changed.
@@ -45,16 +52,22 @@ class Informer:
         kind: A project's type or a lightkube kind.
         scopes: Which objects; one reflector each.
         options: What is kept of each object.
+
+    Attributes:
+        kind: The kind.
+        identity: The resource.
+        store: The objects as they are cached; not to be changed.
     """
 
     def __init__(
         self,
         transport: Transport,
-        kind: type[Any],
+        kind: type[T],
         scopes: Sequence[ListScope] = (ListScope(),),
         options: CacheOptions | None = None,
     ) -> None:
         self.kind = kind
+        self._metadata_only = options is not None and options.metadata_only
         self.identity = identify(kind)
         self.store = Store()
         self._handlers: list[EventHandler] = []
@@ -120,21 +133,35 @@ class Informer:
         """Index the objects by the values a function gives; see :meth:`Store.add_index`."""
         self.store.add_index(name, function)
 
-    def get(self, key: ObjectKey) -> CachedObject | None:
-        """Return one object, or None."""
-        return self.store.get(key)
+    def get(self, key: ObjectKey) -> T | None:
+        """Return a copy of one object, or None.
 
-    def list(self, namespace: str = "") -> Sequence[CachedObject]:
-        """Return the objects of a namespace; empty for all."""
-        return self.store.list(namespace)
+        Raises:
+            DecodeError: It does not fit its type.
+        """
+        found = self.store.get(key)
+        return None if found is None else self._typed([found])[0]
 
-    def by_index(self, name: str, value: str) -> Sequence[CachedObject]:
-        """Return the objects whose index has a value.
+    def by_index(self, name: str, value: str) -> Sequence[T]:
+        """Return copies of the objects whose index has a value; see `Cache.index_field`.
 
         Raises:
             KeyError: There is no index of that name.
         """
-        return self.store.by_index(name, value)
+        return self._typed(self.store.by_index(name, value))
+
+    def list(self, namespace: str = "") -> Sequence[T]:
+        """Return copies of the objects of a namespace; empty for all.
+
+        Raises:
+            DecodeError: An object does not fit its type; `decoded` has the others.
+        """
+        return self._typed(self.store.list(namespace))
+
+    def _typed(self, objects: Iterable[CachedObject]) -> Sequence[T]:
+        if self._metadata_only:
+            return [cast("T", decode_metadata(self.identity, obj.raw)) for obj in objects]
+        return ListDecoder(self.kind).take(obj.raw for obj in objects).result()
 
     async def wait_for_sync(self) -> None:
         """Return when every object that existed at the start is in the store."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._object import CachedObject
@@ -13,7 +14,7 @@ KEY_FIELDS = {"metadata.name": "name", "metadata.namespace": "namespace"}
 """The fields of a selector that need no index, and the parts of an object's key that they are."""
 
 
-def watched_namespace(informer: Informer, namespace: str) -> str:
+def watched_namespace(informer: Informer[Any], namespace: str) -> str:
     """Return the namespace to search: empty for a cluster-scoped kind.
 
     Raises:
@@ -29,7 +30,7 @@ def watched_namespace(informer: Informer, namespace: str) -> str:
     return namespace
 
 
-def select(informer: Informer, namespace: str, selector: str) -> Sequence[CachedObject]:
+def select(informer: Informer[Any], namespace: str, selector: str) -> Sequence[CachedObject]:
     """Return the objects that a field selector selects.
 
     Raises:
@@ -52,8 +53,8 @@ def select(informer: Informer, namespace: str, selector: str) -> Sequence[Cached
             )
     if namespace:
         names.append(("namespace", namespace))
-    found = informer.by_index(*indexed[0]) if indexed else informer.list(namespace)
-    also = [{obj.key for obj in informer.by_index(field, value)} for field, value in indexed[1:]]
+    found = informer.store.by_index(*indexed[0]) if indexed else informer.store.list(namespace)
+    also = [{obj.key for obj in informer.store.by_index(field, value)} for field, value in indexed[1:]]
     return [
         obj
         for obj in found

@@ -261,7 +261,7 @@ class ControllerBuilder:
         if self._for is None:
             raise ConfigurationError(f"owns({kind.__name__}) needs for_(): the kind of the owner")
         owners = self._manager.cache.informer(self._for, metadata_only=self._for_metadata_only)
-        handler = enqueue_owner(owners.identity, owners.get, only_controller=only_controller)
+        handler = enqueue_owner(owners.identity, owners.store.get, only_controller=only_controller)
         return Source(kind, handler, predicates, metadata_only)
 
 

@@ -92,7 +92,7 @@ class Controller:
         self.metrics = self._invocation.metrics = self._outcome.metrics = metrics
         self.queue.metrics = queue_metrics
 
-    def informers(self) -> list[Informer]:
+    def informers(self) -> list[Informer[Any]]:
         """Return the informers of every source, so that a manager starts them before it waits for them."""
         return [source.informer(self.cache) for source in self.sources]
 

@@ -81,7 +81,7 @@ class DecodeFailureReporter:
     def __init__(
         self,
         kind: type[Any],
-        informer: Callable[[], Informer],
+        informer: Callable[[], Informer[Any]],
         client: Callable[[], Client],
         recorder: EventRecorder,
         *,
@@ -192,7 +192,7 @@ class DecodeFailureReporter:
         )
 
     def _find(self, request: Request) -> CachedObject | None:
-        return self._informer().get(request.key)
+        return self._informer().store.get(request.key)
 
 
 def has_conditions(kind: type[Any]) -> bool:

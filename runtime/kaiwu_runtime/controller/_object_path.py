@@ -56,7 +56,12 @@ class ObjectPath(Reconciler):
     reads_object = True
 
     def __init__(
-        self, work: ObjectWork, *, informer: Informer, client: Client, decode_failures: DecodeFailureReporter | None
+        self,
+        work: ObjectWork,
+        *,
+        informer: Informer[Any],
+        client: Client,
+        decode_failures: DecodeFailureReporter | None,
     ) -> None:
         super().__init__(client)
         self._work = work
@@ -96,7 +101,7 @@ class ObjectPath(Reconciler):
     def _cached(self, request: Request) -> CachedObject | None:
         informer = self._informer
         namespaced = informer.identity.namespaced
-        found = informer.get(request if namespaced else ObjectKey("", request.name))
+        found = informer.store.get(request if namespaced else ObjectKey("", request.name))
         if found is None and namespaced and informer.namespaces and request.namespace not in informer.namespaces:
             raise ConfigurationError(
                 f"{informer.identity} {request}: the cache watches only {', '.join(informer.namespaces)}; "

@@ -43,7 +43,7 @@ class Source:
     predicates: tuple[Predicate, ...] = ()
     metadata_only: bool = False
 
-    def informer(self, cache: Cache) -> Informer:
+    def informer(self, cache: Cache) -> Informer[Any]:
         """Return the informer that hears of the objects."""
         return cache.informer(self.kind, metadata_only=self.metadata_only)
 

@@ -29,7 +29,7 @@ class ManagedRunnable(Runnable, Protocol):
     def needs_leader(self) -> bool:
         """Whether to wait for the leadership."""
 
-    def informers(self) -> Sequence[Informer]:
+    def informers(self) -> Sequence[Informer[Any]]:
         """Return the informers to wait for before it runs."""
 
     async def stop(self, grace: float) -> None:

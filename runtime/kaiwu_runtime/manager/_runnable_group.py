@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.errors import ConfigurationError
@@ -54,7 +54,7 @@ class RunnableGroup:
         for controller in self._controllers.values():
             controller.measure(metrics)
 
-    def informers(self) -> Sequence[Informer]:
+    def informers(self) -> Sequence[Informer[Any]]:
         """Return the informers of every controller."""
         return [informer for controller in self._controllers.values() for informer in controller.informers()]
 

@@ -22,7 +22,7 @@ UNREACHABLE_SECONDS = 5.0
 """How long a manager that starts tries to reach the API server: a wrong address should not take two minutes."""
 
 
-async def wait_until_synced(cache: Cache, informers: Sequence[Informer], stop: asyncio.Event) -> None:
+async def wait_until_synced(cache: Cache, informers: Sequence[Informer[Any]], stop: asyncio.Event) -> None:
     """Wait for the caches, except for problems that waiting cannot solve: a missing CRD or rule, an invalid token.
 
     Args:
@@ -58,7 +58,7 @@ async def unless_stopped(work: Coroutine[Any, Any, None], stop: asyncio.Event) -
         await asyncio.gather(working, stopping, return_exceptions=True)
 
 
-async def _synced(cache: Cache, informers: Sequence[Informer]) -> None:
+async def _synced(cache: Cache, informers: Sequence[Informer[Any]]) -> None:
     waiting = asyncio.create_task(_all_synced(cache, informers))
     began = monotonic()
     try:
@@ -76,7 +76,7 @@ async def _synced(cache: Cache, informers: Sequence[Informer]) -> None:
         await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def _all_synced(cache: Cache, informers: Sequence[Informer]) -> None:
+async def _all_synced(cache: Cache, informers: Sequence[Informer[Any]]) -> None:
     for informer in informers:
         await cache.wait_for(informer)
 

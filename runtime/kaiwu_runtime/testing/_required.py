@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from kaiwu_runtime._callback import contained
 from kaiwu_runtime.client._pydantic_models import is_model, is_validation_error
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._refusals import invalid_fields
@@ -45,7 +46,8 @@ def check_required(kind: FakeKind, obj: Mapping[str, Any]) -> None:
 def _missing_in_model(model: Any, obj: Mapping[str, Any]) -> list[str]:  # noqa: ANN401 - a pydantic model
     try:
         model.model_validate_json(msgspec.json.encode(obj))
-    except Exception as error:  # noqa: BLE001 - a validator of the type's may raise anything, and is not the schema
+    except BaseException as raised:  # noqa: BLE001 - a validator of the type's may raise anything, and is not the schema
+        error = contained(raised)
         if not is_validation_error(error):
             return []
         errors = error.errors(include_url=False, include_input=False)

@@ -47,7 +47,7 @@ async def until_equal(cache: Cache, client: Client, namespace: str) -> dict[str,
 
     async def states() -> tuple[dict[str, str], dict[str, str]]:
         live = await client.list(ConfigMap, namespace=namespace)
-        known = cache.informer(ConfigMap).list(namespace)
+        known = cache.informer(ConfigMap).store.list(namespace)
         return (
             {str(obj.metadata.name): str(obj.metadata.resourceVersion) for obj in live if obj.metadata},
             {obj.key.name: obj.resource_version for obj in known},
@@ -165,10 +165,10 @@ async def test_a_field_selector_and_other_namespaces(client: Client, namespace: 
     await client.create(config_map("two", namespace))
     async with running(client, "elsewhere") as cache:
         cache.configure(ConfigMap, field_selector="metadata.name=one", namespaces=[namespace])
-        assert [str(obj.key) for obj in (await synced(cache, ConfigMap)).list()] == [f"{namespace}/one"]
+        assert [str(obj.key) for obj in (await synced(cache, ConfigMap)).store] == [f"{namespace}/one"]
 
 
-async def synced(cache: Cache, kind: type[Any], *, metadata_only: bool = False) -> Informer:
+async def synced(cache: Cache, kind: type[Any], *, metadata_only: bool = False) -> Informer[Any]:
     informer = cache.informer(kind, metadata_only=metadata_only)
     await cache.wait_for(informer)
     return informer
@@ -179,9 +179,9 @@ async def test_metadata_alone(client: Client, namespace: str) -> None:
     async with running(client, namespace) as cache:
         slim = await synced(cache, ConfigMap, metadata_only=True)
         whole = await synced(cache, ConfigMap)
-        (kept,) = slim.list()
+        (kept,) = slim.store
         assert kept.labels == {"test": "cache"}
-        assert len(kept.raw) < 1000 < len(whole.list()[0].raw)
+        assert len(kept.raw) < 1000 < len(next(iter(whole.store)).raw)
         assert json.loads(kept.raw)["kind"] == "PartialObjectMetadata"
         events: list[ObjectEvent] = []
         slim.add_event_handler(events.append)

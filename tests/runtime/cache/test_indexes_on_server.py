@@ -99,7 +99,9 @@ async def test_an_index_may_come_before_the_selectors_of_its_kind_and_after_its_
         assert await names(cache, "data.zones=x") == {"one"}
         cache.index_field(ConfigMap, "data.also", zones)
         assert await names(cache, "data.also=x") == {"one"}
-        assert [obj.key.name for obj in cache.informer(ConfigMap).by_index("data.also", "x")] == ["one"]
+        (found,) = cache.informer(ConfigMap).by_index("data.also", "x")
+        assert found.metadata is not None
+        assert found.metadata.name == "one"
 
 
 async def test_a_field_has_one_index(client: Client) -> None:

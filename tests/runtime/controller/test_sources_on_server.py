@@ -157,5 +157,5 @@ async def test_owners_and_mapped_objects_by_their_metadata_alone(rig: Rig, metad
         await rig.client.create(child)
         await until(lambda: reconciler.count("owner") == 2 and reconciler.count("for-child"))
         informer = rig.manager.cache.informer(Secret, metadata_only=metadata_only)
-        assert any(b"YQ==" in obj.raw or b'"a"' in obj.raw for obj in informer.list()) is not metadata_only
+        assert any(b"YQ==" in obj.raw or b'"a"' in obj.raw for obj in informer.store) is not metadata_only
         assert len(rig.manager.cache.informers) == 2

@@ -162,7 +162,7 @@ async def test_metadata_is_enough_to_reconcile_a_kind_and_its_children() -> None
     await manager.api_reader.create(config_map("a", large="x" * 1000))
     async with running(manager):
         await until(lambda: reconciler.requests == [Request("x", "a")])
-        (obj,) = manager.cache.informer(ConfigMap, metadata_only=True).list()
+        (obj,) = manager.cache.informer(ConfigMap, metadata_only=True).store
         assert b"large" not in obj.raw
         assert [str(informer.identity) for informer in manager.cache.informers].count("ConfigMap (v1)") == 1
         owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "a", "uid": obj.uid, "controller": True}

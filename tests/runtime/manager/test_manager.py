@@ -345,7 +345,7 @@ async def test_a_manager_runs_whatever_has_the_protocol_of_a_controller() -> Non
         needs_leader = True
         log: ClassVar[list[str]] = []
 
-        def informers(self) -> list[Informer]:
+        def informers(self) -> list[Informer[Any]]:
             return [manager.cache.informer(ConfigMap)]
 
         async def run(self) -> None:

@@ -104,7 +104,7 @@ async def test_a_cache_follows_every_change(client: Client) -> None:
         await client.delete(Gadget, "before", namespace=client.namespace)
         await client.apply(gadget(client, "a", size=7))
         informer = cache.informer(Gadget)
-        await eventually(lambda: [obj.generation for obj in informer.list()] == [2])
+        await eventually(lambda: [obj.metadata.generation for obj in informer.list()] == [2])
         found = await reader.get(Gadget, "a", namespace=client.namespace)
         assert found.spec == GadgetSpec(size=7)
 
@@ -150,7 +150,7 @@ async def test_a_manager_reconciles(client: Client) -> None:
     copies, gadgets = manager.cache.informer(ConfigMap), manager.cache.informer(Gadget)
 
     async def copied(size: str) -> None:
-        await eventually(lambda: [obj.decode(ConfigMap).data for obj in copies.list()] == [{"size": size}])
+        await eventually(lambda: [obj.data for obj in copies.list()] == [{"size": size}])
 
     created = await client.create(wanted)
     await copied("1")

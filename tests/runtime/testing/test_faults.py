@@ -180,7 +180,7 @@ async def follow(fake: FakeTransport, client: Client, name: str, cache: Cache) -
     """Create an object and wait until the cache has it."""
     await client.create(config_map(name))
     async with asyncio.timeout(5):
-        while name not in [obj.key.name for obj in cache.informer(ConfigMap).list()]:  # noqa: ASYNC110
+        while name not in [obj.key.name for obj in cache.informer(ConfigMap).store]:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
