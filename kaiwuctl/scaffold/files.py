@@ -31,7 +31,8 @@ class Policy(Enum):
 
     Attributes:
         CREATE: One that differs is in the way, unless PROJECT says that it was written before: then it stays.
-        ONCE: It stays; it is not compared, because more than one command or tool writes it.
+        ONCE: It stays; it is not compared, because more than one command or tool writes it: the generator writes the
+            CRDs, and the one here lets kustomize build before it has run.
         MERGE: Entries are added to it.
         VERSIONS: The version is added to the CRD in it, unless that has it.
     """
@@ -137,6 +138,13 @@ API_FILES: Final = (
         when=_resource,
         owner=Owner.KIND,
         policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="config/crd/bases/{qualified_group}_{plural}.yaml",
+        template="crd.yaml.jinja",
+        when=_resource,
+        owner=Owner.KIND,
+        policy=Policy.ONCE,
     ),
     FileRow(
         target="config/samples/{sample_name}.yaml",
