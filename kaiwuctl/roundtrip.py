@@ -12,7 +12,7 @@ from ruamel.yaml.error import CommentMark, MarkedYAMLError, YAMLError
 from ruamel.yaml.tokens import CommentToken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
 # A list below a key, indented further than the key.
 _INDENTED_LIST = re.compile(r"^( *)[^\s#-][^\n]*:[ \t]*\n(?:[ \t]*#[^\n]*\n|[ \t]*\n)*\1 +- ", re.MULTILINE)
@@ -126,6 +126,66 @@ def append(sequence: CommentedSeq, values: Sequence[object]) -> None:
     sequence.extend(_commented(value) for value in values)
     if trailing:
         _put_trailing_comment(sequence, len(sequence) - 1, trailing)
+
+
+def without_items(text: str, key: str, indexes: Collection[int], *, empty: str) -> str:
+    """Return a document without some items of the list below a top-level key; everything else stays as it is.
+
+    Args:
+        text: The document: a mapping with the list.
+        key: The list's key.
+        indexes: Positions of the items that go.
+        empty: What the line of the key becomes when no item is left: ``{key}: []``, or nothing, which removes it.
+
+    Raises:
+        InvalidYAMLError: The document cannot be read, or has a value that cannot be written.
+    """
+    document = Document(text)
+    sequence = document.root[key]
+    left = [item for index, item in enumerate(sequence) if index not in indexes]
+    # Line by line, because ruamel.yaml keeps the comment that follows an item with that item.
+    changed = _without_lines(text, document, key, indexes, empty)
+    if changed is not None:
+        try:
+            expected = {**document.root, key: left} if left or empty else _without_key(document.root, key)
+            if Document(changed).root == expected:
+                return changed
+        except InvalidYAMLError:
+            pass
+    for index in sorted(indexes, reverse=True):
+        del sequence[index]
+    if not left and not empty:
+        del document.root[key]
+    return document.dumps()
+
+
+def _without_key(mapping: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in mapping.items() if name != key}
+
+
+def _without_lines(text: str, document: Document, key: str, indexes: Collection[int], empty: str) -> str | None:
+    """Return the text without the lines of some items; None for a list that is not one item below the other."""
+    root, sequence = document.root, document.root[key]
+    if sequence.fa.flow_style():
+        return None
+    lines = text.splitlines(keepends=True)
+    own = line_of(root, key) - 1
+    starts = [line_of(sequence, index) - 1 for index in range(len(sequence))]
+    following = [line_of(root, name) - 1 for name in root if line_of(root, name) - 1 > own]
+    ends = [*starts[1:], min([*following, len(lines)])]
+    for index in sorted(indexes, reverse=True):
+        start, end = starts[index], ends[index]
+        # Comments and empty lines below an item belong to what follows.
+        while end > start + 1 and lines[end - 1].strip()[:1] in {"", "#"}:
+            end -= 1
+        del lines[start:end]
+    if len(indexes) == len(sequence):
+        newline = lines[own][len(lines[own].rstrip("\r\n")) :]
+        head, colon, comment = lines[own].rstrip("\r\n").partition(f"{key}:")
+        if not colon or head.strip():
+            return None
+        lines[own : own + 1] = [f"{empty.format(key=key)}{comment}{newline}"] if empty else []
+    return "".join(lines)
 
 
 def _commented(value: object) -> object:

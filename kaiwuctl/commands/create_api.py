@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kaiwuctl.console import is_interactive
-from kaiwuctl.errors import UsageError
+from kaiwuctl.commands.prompts import needed
 from kaiwuctl.options import DryRun, Verbose
 
 
@@ -89,9 +88,9 @@ def command(
     # A folder without a PROJECT is reported before the user is asked anything.
     require_project(root)
     request = APIRequest(
-        group=_needed("--group", group, "kaiwu"),
-        version=_needed("--version", version, "v1"),
-        kind=_needed("--kind", kind, "KaiwuCluster"),
+        group=needed("--group", group, "kaiwu"),
+        version=needed("--version", version, "v1"),
+        kind=needed("--kind", kind, "KaiwuCluster"),
         plural=None if plural is None else plural.strip(),
         namespaced=namespaced,
         resource=resource,
@@ -106,13 +105,3 @@ def command(
     from kaiwuctl.scaffold.api import scaffold_api  # noqa: PLC0415
 
     scaffold_api(root, request, force=force, make=make, dry_run=dry_run, verbose=verbose)
-
-
-def _needed(flag: str, value: str | None, example: str) -> str:
-    """Return the value of a flag, asking for it where a terminal is attached."""
-    if value is None:
-        if not is_interactive():
-            extra = ' (or --group "" for the domain itself)' if flag == "--group" else ""
-            raise UsageError(f"{flag}: is missing; for example {flag} {example}{extra}")
-        value = str(typer.prompt(f"{flag.lstrip('-').capitalize()} (for example {example})"))
-    return value.strip()

@@ -11,7 +11,7 @@ from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 from kaiwuctl.project.model import Project, Resource, Webhooks
 from kaiwuctl.project.presence import FILE_NAME, require_project
 from kaiwuctl.project.reading import WEBHOOK_KEYS, read_project
-from kaiwuctl.roundtrip import Document, InvalidYAMLError, append
+from kaiwuctl.roundtrip import Document, InvalidYAMLError, append, without_items
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,6 +122,22 @@ class ProjectFile:
         else:
             append(root["resources"], [wanted])
         self.project = read_project(root)
+
+    def remove(self, resource: Resource) -> None:
+        """Remove the entry of a resource, and the list of resources with the last one; comments stay."""
+        indexes = [
+            index
+            for index, entry in enumerate(self.project.resources)
+            if (entry.group, entry.version, entry.kind) == (resource.group, resource.version, resource.kind)
+        ]
+        if not indexes:
+            return
+        try:
+            text = without_items(self._document.dumps(), "resources", indexes, empty="")
+        except InvalidYAMLError as error:
+            raise ProjectFileError(f"PROJECT: {error.problem}; correct it by hand") from None
+        self._document = Document(text)
+        self.project = read_project(self._document.root)
 
     def _entry(self, resource: Resource) -> dict[str, Any]:
         default = self.project.default_controller_name(resource.group, resource.kind)

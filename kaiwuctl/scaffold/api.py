@@ -77,7 +77,7 @@ def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dr
 
 def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force: bool) -> Plan:
     written = Record.load(root)
-    context = _context(root, project_file.project, decision, written)
+    context = api_context(root, project_file.project, decision, written)
     plan = Plan(root, force=force)
     folder, data = template_folder("api"), context.as_data()
     files = sorted(files_of(context), key=lambda file: (file.row.policy is Policy.MERGE, file.path))
@@ -149,7 +149,15 @@ def _add_entries(file: APIFile, start: RenderedFile | None, text: str | None) ->
     return add_resources(file.path, text, file.entries)
 
 
-def _context(root: Path, project: Project, decision: APIDecision, written: Record) -> APIContext:
+def api_context(root: Path, project: Project, decision: APIDecision, written: Record) -> APIContext:
+    """Return the variables of the templates for one API.
+
+    Args:
+        root: The project's folder.
+        project: What PROJECT says.
+        decision: The API.
+        written: The record of the project.
+    """
     entry = decision.entry
     wheel = vendored_wheel(root)
     header = header_of_project(root)

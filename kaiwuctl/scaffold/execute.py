@@ -29,6 +29,7 @@ def execute_plan(
     *,
     dry_run: bool,
     verbose: bool,
+    nothing: Callable[[_Decision], str] | None = None,
 ) -> _Decision:
     """Make a plan and write what it says.
 
@@ -38,6 +39,7 @@ def execute_plan(
         afterwards: Called with the latter when something was written and other runs may change the folder again.
         dry_run: Print the plan with its diffs and write nothing.
         verbose: Print the files that stay as they are, too.
+        nothing: Return why there is nothing to do, for a plan that changes no file; by default everything is there.
 
     Returns:
         What the plan was made from.
@@ -55,7 +57,8 @@ def execute_plan(
             raise_if_interrupted()
             changes = list(plan.changes())
             if dry_run or not changes:
-                _show_only(plan, dry_run=dry_run, verbose=verbose)
+                reason = "everything is there already" if nothing is None else nothing(decision)
+                _show_only(plan, reason, dry_run=dry_run, verbose=verbose)
                 return decision
             with deferred() as signal_received:
                 raise_if_interrupted()
@@ -79,9 +82,9 @@ def _recover(root: Path, *, dry_run: bool) -> None:
         warn(recovered)
 
 
-def _show_only(plan: Plan, *, dry_run: bool, verbose: bool) -> None:
+def _show_only(plan: Plan, nothing: str, *, dry_run: bool, verbose: bool) -> None:
     show_plan(plan, diffs=dry_run, kept=dry_run or verbose)
     if any(plan.changes()):
         say(f"Dry run: {summary(plan)}.")
     else:
-        say("Nothing to do: everything is there already.")
+        say(f"Nothing to do: {nothing}.")

@@ -1,4 +1,4 @@
-"""Adds entries to kustomization files and leaves everything else in them as it is."""
+"""Adds entries to kustomization files, removes them, and leaves everything else in them as it is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ruamel.yaml.comments import CommentedSeq
 
 from kaiwuctl.errors import KaiwuctlError
-from kaiwuctl.roundtrip import Document, InvalidYAMLError, append, line_of
+from kaiwuctl.roundtrip import Document, InvalidYAMLError, append, line_of, without_items
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,10 +32,7 @@ def add_resources(path: str, text: str | None, resources: Sequence[str]) -> str:
 
     See https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/resource/
     """
-    try:
-        document = Document(_EMPTY if text is None else text)
-    except InvalidYAMLError as error:
-        raise KaiwuctlError(f"{path}:{error.line}: broken YAML: {error.problem}; correct that line") from None
+    document = _loaded(path, _EMPTY if text is None else text)
     if document.root is None:
         document = _begun(text or "") or document
     root = document.root
@@ -54,6 +51,49 @@ def add_resources(path: str, text: str | None, resources: Sequence[str]) -> str:
         return document.dumps()
     except InvalidYAMLError as error:
         raise KaiwuctlError(f"{path}: {error.problem}; correct it by hand") from None
+
+
+def remove_resources(path: str, text: str, resources: Sequence[str]) -> str:
+    """Return a kustomization without `resources` in its list of resources.
+
+    Args:
+        path: The file, for messages.
+        text: Its present text.
+        resources: Removed; those that are not listed are ignored.
+
+    Raises:
+        KaiwuctlError: The text is not a valid kustomization; names the line.
+    """
+    listed = resources_of(path, text)
+    indexes = [index for index, resource in enumerate(listed) if resource in resources]
+    if not indexes:
+        return text
+    try:
+        return without_items(text, "resources", indexes, empty="{key}: []")
+    except InvalidYAMLError as error:
+        raise KaiwuctlError(f"{path}: {error.problem}; correct it by hand") from None
+
+
+def resources_of(path: str, text: str) -> list[str]:
+    """Return what a kustomization lists as resources; empty where it has no such list.
+
+    Args:
+        path: The file, for messages.
+        text: Its text.
+
+    Raises:
+        KaiwuctlError: The text is not valid YAML; names the line.
+    """
+    root = _loaded(path, text).root
+    listed = root.get("resources") if isinstance(root, dict) else None
+    return list(listed) if isinstance(listed, CommentedSeq) else []
+
+
+def _loaded(path: str, text: str) -> Document:
+    try:
+        return Document(text)
+    except InvalidYAMLError as error:
+        raise KaiwuctlError(f"{path}:{error.line}: broken YAML: {error.problem}; correct that line") from None
 
 
 def _begun(text: str) -> Document | None:

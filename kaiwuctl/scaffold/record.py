@@ -141,7 +141,14 @@ class Record:
         return json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
 
 
-def add_record(plan: Plan, record: Record, *, init: Answers | None = None, create: Answers | None = None) -> None:
+def add_record(
+    plan: Plan,
+    record: Record,
+    *,
+    init: Answers | None = None,
+    create: Answers | None = None,
+    replay: list[Answers] | None = None,
+) -> None:
     """Plan that the record says what the plan writes; a plan that changes nothing leaves it as it is.
 
     Args:
@@ -149,6 +156,7 @@ def add_record(plan: Plan, record: Record, *, init: Answers | None = None, creat
         record: The record that the project has; it is changed.
         init: The answers of `init`, when it starts a project.
         create: The options of `create api`.
+        replay: The options of every `create` that still count, when that changes.
     """
     changes = list(plan.changes())
     if not changes:
@@ -165,7 +173,14 @@ def add_record(plan: Plan, record: Record, *, init: Answers | None = None, creat
         record.init = init
     if create is not None and create not in record.create:
         record.create.append(create)
-    plan.merge(RECORD_FILE, lambda _: record.dumps())
+    if replay is not None:
+        record.create = replay
+    content = read_regular(plan.root, RECORD_FILE, limit=TEXT_LIMIT)
+    if content is not None and not (record.init or record.create or record.files):
+        # A project from before there was a record has none again.
+        plan.delete(RECORD_FILE, recorded=hashlib.sha256(content).hexdigest())
+    else:
+        plan.merge(RECORD_FILE, lambda _: record.dumps())
 
 
 def _answers(

@@ -87,7 +87,10 @@ def appears(expected: str, printed: str) -> bool:
     return re.search(r"[^\n]*\n(?:.*\n)*?[^\n]*".join(lines), normal) is not None
 
 
-@pytest.mark.parametrize("page", ["tutorial-memcached.md", "controllers.md", "getting-started.md", "existing-kinds.md"])
+@pytest.mark.parametrize(
+    "page",
+    ["tutorial-memcached.md", "controllers.md", "getting-started.md", "existing-kinds.md", "changing-a-project.md"],
+)
 def test_the_page_works_as_typed(repository: Path, tmp_path: Path, control_plane: ControlPlane, page: str) -> None:
     variables = environment(
         KUBECONFIG=str(control_plane.kubeconfig),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-HELP = [(), ("create",), ("envtest",), *(row.path for row in COMMANDS)]
+HELP = [(), ("create",), ("delete",), ("envtest",), *(row.path for row in COMMANDS)]
 
 
 @pytest.mark.parametrize("path", HELP, ids=lambda path: "-".join(("kaiwuctl", *path)))
@@ -28,7 +28,7 @@ def test_help(empty: CommandLine, path: tuple[str, ...], flag: str) -> None:
     assert "-h, --help" in output
 
 
-@pytest.mark.parametrize("path", [(), ("create",), ("envtest",)], ids=["all", "create", "local"])
+@pytest.mark.parametrize("path", [(), ("create",), ("delete",), ("envtest",)], ids=["all", "create", "delete", "local"])
 def test_a_group_alone_shows_its_commands(empty: CommandLine, path: tuple[str, ...]) -> None:
     assert empty.ok(*path) == empty.ok(*path, "--help")
 
@@ -133,9 +133,11 @@ def test_completion_script(empty: CommandLine, shell: str) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("kaiwuctl ", ["init", "create", "envtest", "completion", "version"]),
+        ("kaiwuctl ", ["init", "create", "delete", "envtest", "completion", "version"]),
         ("kaiwuctl cre", ["create"]),
         ("kaiwuctl create ", ["api"]),
+        ("kaiwuctl delete ", ["api"]),
+        ("kaiwuctl delete api --contr", ["--controller-only", "--controller-name"]),
         ("kaiwuctl envtest d", ["down"]),
         ("kaiwuctl create api --res", ["--resource"]),
         ("kaiwuctl init --dom", ["--domain"]),

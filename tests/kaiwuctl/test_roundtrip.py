@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import yaml
 from hypothesis import given
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from kaiwuctl.errors import KaiwuctlError
 from kaiwuctl.roundtrip import Document, InvalidYAMLError
-from kaiwuctl.scaffold.kustomize import add_resources
+from kaiwuctl.scaffold.kustomize import add_resources, remove_resources
 
 HEAD = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"
 KUSTOMIZATIONS = {
@@ -120,3 +122,60 @@ def test_any_text_loads_or_is_refused_with_a_line(text: str) -> None:
         return
     assert 1 <= line <= text.count("\n") + text.count("\r") + 2
     assert problem
+
+
+@pytest.mark.parametrize("case", sorted(KUSTOMIZATIONS.keys() - {"flow-list", "no-value", "no-list", "only-comments"}))
+def test_removing_what_was_added_gives_back_the_text(case: str) -> None:
+    before, after = KUSTOMIZATIONS[case]
+    assert remove_resources("k.yaml", after, ["b.yaml"]) == before
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("resources: [a.yaml, b.yaml]\nnamePrefix: x # mine\n", "resources: [a.yaml]\nnamePrefix: x # mine\n"),
+        ("resources: [b.yaml]\n", "resources: []\n"),
+        ("resources: # why\n- b.yaml\n", "resources: [] # why\n"),
+        ("resources:\n- b.yaml # mine\n# below\n- a.yaml\n", "resources:\n# below\n- a.yaml\n"),
+        ("resources:\n- a.yaml\n\n- b.yaml\n\nnamePrefix: x\n", "resources:\n- a.yaml\n\n\nnamePrefix: x\n"),
+        ('resources:\n- "b.yaml"\n- b.yaml\n', "resources: []\n"),
+        ("resources:\n- >-\n  b.yaml\n- a.yaml\n", "resources:\n- a.yaml\n"),
+        ("namePrefix: x\n", "namePrefix: x\n"),
+        ("resources:\n", "resources:\n"),
+        ("resources: {}\n", "resources: {}\n"),
+        ("# nothing\n", "# nothing\n"),
+        ("resources:\n- a: 1\n- b.yaml", "resources:\n- a: 1\n"),
+    ],
+)
+def test_a_resource_is_removed(before: str, after: str) -> None:
+    assert remove_resources("k.yaml", before, ["b.yaml"]) == after
+
+
+@given(
+    names=st.lists(st.text("abc#: '\"\u0394-.", min_size=1, max_size=6), min_size=1, max_size=6),
+    gone=st.sets(st.integers(0, 5)),
+    indent=st.sampled_from(["", "  "]),
+    comments=st.lists(st.sampled_from(["", "# x\n", "\n"]), min_size=6, max_size=6),
+    tail=st.sampled_from(["", "namePrefix: x\n", "\n# end\nnamePrefix: x\n"]),
+)
+def test_the_other_items_stay_as_they_are(
+    names: list[str], gone: set[int], indent: str, comments: list[str], tail: str
+) -> None:
+    items = [json.dumps(name, ensure_ascii=False) for name in names]
+    removed = {name for index, name in enumerate(names) if index in gone}
+
+    def text(kept: list[int]) -> str:
+        key = "resources:\n" if kept else "resources: []\n"
+        lines = [f"{comments[index]}{indent}- {items[index]}\n" for index in kept]
+        return f"{key}{''.join(lines)}{tail}"
+
+    everything = text(list(range(len(names))))
+    left = remove_resources("k.yaml", everything, sorted(removed))
+    kept = [name for name in names if name not in removed]
+    assert yaml.safe_load(left) == {**yaml.safe_load(everything), "resources": kept}
+    # No line is lost but those of the items that go.
+    for line in everything.splitlines():
+        if line.strip()[:1] == "#":
+            assert everything.count(line) == left.count(line)
+    if not any(comments) and kept:
+        assert left == text([index for index, name in enumerate(names) if name not in removed])

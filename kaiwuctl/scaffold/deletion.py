@@ -1,0 +1,129 @@
+"""From what `kaiwuctl delete api` was asked for, and what the project says, to what is deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kaiwuctl.errors import UsageError
+from kaiwuctl.names.python import reconciler_class, reconciler_of
+from kaiwuctl.names.rule import quoted
+from kaiwuctl.scaffold.decision import APIDecision
+from kaiwuctl.scaffold.importers import imports_of
+from kaiwuctl.scaffold.storage_version import storage_version
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kaiwuctl.project.model import Project, Resource
+    from kaiwuctl.scaffold.deletion_request import APIDeletionRequest
+
+
+@dataclass(frozen=True, slots=True)
+class APIDeletion:
+    """What is to be deleted.
+
+    Attributes:
+        entry: The entry that PROJECT has.
+        after: The entry that it keeps; None when it goes.
+        heir: The entry of another version that takes over controllers; None when there are none.
+        resource: Whether the API type goes.
+        controllers: Names of the controllers that go.
+        other_versions: Versions of the kind that stay, the stored one first.
+    """
+
+    entry: Resource
+    after: Resource | None
+    heir: Resource | None
+    resource: bool
+    controllers: tuple[str, ...]
+    other_versions: tuple[str, ...]
+
+    def scaffolds(self) -> list[APIDecision]:
+        """Return what `create api` would be asked for to get all that may go: one decision per controller."""
+        names = self.controllers or (self.entry.kind.lower(),)
+        return [
+            APIDecision(
+                entry=self.entry,
+                before=self.entry,
+                resource=self.entry.api,
+                controller=True,
+                controller_name=name,
+                reconciler=self.reconciler(name),
+                other_versions=self.other_versions,
+                storage=not self.other_versions,
+            )
+            for name in names
+        ]
+
+    def reconciler(self, name: str) -> str:
+        """Return the class of a controller."""
+        own = (self.entry.kind.lower(), f"{self.entry.group.replace('.', '-')}-{self.entry.kind.lower()}")
+        return reconciler_of(self.entry.kind) if name in own else reconciler_class(name)
+
+
+def decide_deletion(root: Path, request: APIDeletionRequest, project: Project) -> APIDeletion | None:
+    """Check a request against the project.
+
+    Returns:
+        None when PROJECT does not have what is asked for.
+
+    Raises:
+        UsageError: The version has webhooks, or is the stored one and others would stay.
+    """
+    entry = project.find(request.group, request.version, request.kind)
+    if entry is None:
+        return None
+    others = [other for other in project.versions_of(entry.group, entry.kind) if other != entry] if entry.api else []
+    if request.controller_only or request.controller_name is not None:
+        return _without_controllers(entry, request.controller_name, others)
+    _refuse_webhooks(project, entry)
+    stored = storage_version(root, [*others, entry]) if others else ""
+    if stored == entry.version:
+        raise UsageError(
+            f"--version {quoted(entry.version)}: is the version of {entry.kind} that the API server stores; make "
+            f"{others[0].version} the stored one first: move storage=False from the @resource of {others[0].version} "
+            f"to that of {entry.version}, and run make manifests"
+        )
+    others.sort(key=lambda other: other.version != stored)
+    removed = entry.controllers
+    heir = None
+    if others:
+        # A controller that works with another version by now serves the kind, and stays.
+        module = f"{entry.path.replace('/', '.')}.{entry.kind.lower()}_types"
+        removed = tuple(name for name in removed if _imports(root, project, entry, name, module))
+        kept = tuple(name for name in entry.controllers if name not in removed)
+        if kept:
+            heir = replace(others[0], controllers=(*others[0].controllers, *kept))
+    return APIDeletion(entry, None, heir, entry.api, removed, tuple(other.version for other in others))
+
+
+def _refuse_webhooks(project: Project, entry: Resource) -> None:
+    if entry.webhooks:
+        raise UsageError(
+            f"--version {quoted(entry.version)}: PROJECT has webhooks of {entry.kind} {entry.version}; delete them "
+            f"first: kaiwuctl delete webhook --group {entry.group or quoted('')} --version {entry.version} "
+            f"--kind {entry.kind}"
+        )
+    hub = project.hub_of(entry.group, entry.kind)
+    if hub is not None and entry.version in hub.webhooks.spokes:
+        raise UsageError(
+            f"--version {quoted(entry.version)}: {entry.kind} {hub.version} is converted to and from it; delete the "
+            f"conversion first: kaiwuctl delete webhook --group {entry.group or quoted('')} --version {hub.version} "
+            f"--kind {entry.kind} --conversion"
+        )
+
+
+def _without_controllers(entry: Resource, name: str | None, others: list[Resource]) -> APIDeletion | None:
+    removed = entry.controllers if name is None else tuple(taken for taken in entry.controllers if taken == name)
+    if not removed:
+        return None
+    left = tuple(taken for taken in entry.controllers if taken not in removed)
+    # A kind of Kubernetes itself is in PROJECT because of its controllers.
+    after = replace(entry, controllers=left) if left or entry.api else None
+    return APIDeletion(entry, after, None, False, removed, tuple(other.version for other in others))
+
+
+def _imports(root: Path, project: Project, entry: Resource, name: str, module: str) -> bool:
+    path = f"{project.controller_folder(entry.group)}/{project.controller_module(entry.group, entry.kind, name)}.py"
+    return any(imports_of(root, path, {module})) or not (root / path).exists()

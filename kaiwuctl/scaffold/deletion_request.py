@@ -1,0 +1,37 @@
+"""What `kaiwuctl delete api` is asked for, checked as far as that needs no project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kaiwuctl.errors import UsageError
+from kaiwuctl.names import api as rules
+from kaiwuctl.names.rule import check
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class APIDeletionRequest:
+    """The flags of `kaiwuctl delete api`; None where one was not given."""
+
+    group: str
+    version: str
+    kind: str
+    controller_only: bool = False
+    controller_name: str | None = None
+
+    def check(self) -> None:
+        """Refuse values that no project accepts.
+
+        Raises:
+            UsageError: A name breaks a rule, or the request contradicts itself.
+        """
+        check(self.group, rules.GROUP_RULES, what="--group")
+        check(self.version, rules.VERSION_RULES, what="--version")
+        check(self.kind, rules.KIND_RULES, what="--kind")
+        if self.controller_name is not None:
+            check(self.controller_name, rules.CONTROLLER_NAME_RULES, what="--controller-name")
+            if self.controller_only:
+                raise UsageError(
+                    "--controller-name: contradicts --controller-only, which deletes all controllers of the version; "
+                    "leave one of them out"
+                )
