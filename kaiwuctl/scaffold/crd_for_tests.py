@@ -80,6 +80,35 @@ def add_version(path: str, text: str | None, crd: dict[str, Any]) -> str:
         raise KaiwuctlError(f"{path}: {error.problem}; correct it by hand") from None
 
 
+def remove_version(path: str, text: str, version: str) -> str:
+    """Return the file of a CRD without one version; another one is stored instead where that was the stored one.
+
+    Args:
+        path: The file, for messages.
+        text: Its present text.
+        version: The version that goes; where the file does not have it, or only this one, the text stays as it is.
+
+    Raises:
+        KaiwuctlError: The text is not valid YAML.
+    """
+    try:
+        document = Document(text)
+        root = document.root
+        spec = root.get("spec") if isinstance(root, dict) else None
+        versions = spec.get("versions") if isinstance(spec, dict) else None
+        listed = [each for each in versions if isinstance(each, dict)] if isinstance(versions, list) else []
+        gone = [index for index, each in enumerate(listed) if each.get("name") == version]
+        if not gone or len(listed) < 2 or not isinstance(versions, list):
+            return text
+        was_stored = listed[gone[0]].get("storage") is True
+        del versions[gone[0]]
+        if was_stored:
+            versions[0]["storage"] = True
+        return document.dumps()
+    except InvalidYAMLError as error:
+        raise KaiwuctlError(f"{path}:{error.line}: broken YAML: {error.problem}; correct that line") from None
+
+
 def _versions(root: object, crd: dict[str, Any]) -> Any:  # noqa: ANN401 - a loaded list
     if not isinstance(root, dict) or root.get("kind") != crd["kind"]:
         return None

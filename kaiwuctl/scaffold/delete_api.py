@@ -17,6 +17,7 @@ from kaiwuctl.project.contents import read_regular
 from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.presence import FILE_NAME
 from kaiwuctl.scaffold.api import api_context
+from kaiwuctl.scaffold.crd_for_tests import remove_version
 from kaiwuctl.scaffold.deletion import APIDeletion, decide_deletion
 from kaiwuctl.scaffold.deletion_report import report_deletion
 from kaiwuctl.scaffold.empty_folders import is_left_empty, remove_caches
@@ -136,6 +137,8 @@ class _Deletion:
         """
         packages = []
         for path, (file, context) in self._files.items():
+            if file.row.policy is Policy.VERSIONS and self._deletion.resource and self._deletion.other_versions:
+                self._plan.merge(path, partial(_without_version, path, self._deletion.entry.version))
             if not self._goes(file) or file.row.policy is Policy.MERGE:
                 continue
             if file.row.owner is Owner.GROUP:
@@ -175,15 +178,17 @@ class _Deletion:
         content = read_regular(self._root, path)
         if content is None:
             return None
-        generated = generated_content(self._root, path) is not None
-        template = template_folder("api") / self._files[path][0].row.template
+        template = self._files[path][0].row.template
         if (
-            generated
+            generated_content(self._root, path) is not None
             or self._record.is_unchanged(path, content)
-            or render_file(template, path, context.as_data()).content == content
+            or (template and self._rendered(path, template, context) == content)
         ):
             return hashlib.sha256(content).hexdigest()
         return None
+
+    def _rendered(self, path: str, template: str, context: APIContext) -> bytes:
+        return render_file(template_folder("api") / template, path, context.as_data()).content
 
     def _delete_documents(self) -> None:
         """Plan the documents that `make generate` wrote, which it would remove at its next run."""
@@ -217,7 +222,7 @@ class _Deletion:
             return
         entries = [entry for entry in file.entries if self._is_unlisted(file.path, entry)]
         if file.row.template:
-            start = render_file(template_folder("api") / file.row.template, file.path, context.as_data()).content
+            start = self._rendered(file.path, file.row.template, context)
             if remove_resources(file.path, content.decode(errors="replace"), entries).encode() == start:
                 self._plan.delete(file.path, recorded=hashlib.sha256(content).hexdigest())
                 return
@@ -245,19 +250,38 @@ class _Deletion:
 
     def _replay(self) -> list[Answers]:
         """Return the options of `create api` that give what is left."""
-        entry, kept = self._deletion.entry, list[Answers]()
-        for options in self._record.create:
-            left = options
-            if (options["group"], options["version"], options["kind"]) == (entry.group, entry.version, entry.kind):
-                if self._deletion.after is None:
-                    continue
-                if options["controller"] and options["controller_name"] in self._deletion.controllers:
-                    if not options["resource"]:
-                        continue
-                    left = {**options, "controller": False}
-            if left not in kept:
-                kept.append(left)
+        entry = self._deletion.entry
+        identity = (entry.group, entry.version, entry.kind)
+        own = [options for options in self._record.create if _identity(options) == identity]
+        gone = [options for options in own if options["controller_name"] in self._deletion.controllers]
+        gone = [options for options in gone if options["controller"]]
+        kept = [options for options in self._record.create if options not in (own if self._is_whole() else gone)]
+        for options in () if self._is_whole() else gone:
+            # The command that scaffolded the type along with the controller.
+            if _gives_type(options) and not any(_gives_type(other) for other in kept if _identity(other) == identity):
+                kept.insert(self._record.create.index(options), {**options, "controller": False})
+        heir = self._deletion.heir
+        if heir is not None:
+            moved = [each for each in own if each["controller"] and each["controller_name"] in heir.controllers]
+            kept += [{**options, "version": heir.version, "resource": False} for options in moved]
         return kept
+
+    def _is_whole(self) -> bool:
+        return self._deletion.after is None
+
+
+def _identity(options: Answers) -> tuple[object, ...]:
+    return options["group"], options["version"], options["kind"]
+
+
+def _gives_type(options: Answers) -> bool:
+    return bool(options["resource"]) or "external" in options
+
+
+def _without_version(path: str, version: str, text: str | None) -> str:
+    if text is None:
+        raise UsageError(f"{path}: is missing; restore it from version control")
+    return remove_version(path, text, version)
 
 
 def _without(path: str, entries: Collection[str], text: str | None) -> str:

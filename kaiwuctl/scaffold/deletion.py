@@ -27,7 +27,7 @@ class APIDeletion:
         entry: The entry that PROJECT has.
         after: The entry that it keeps; None when it goes.
         heir: The entry of another version that takes over controllers; None when there are none.
-        resource: Whether the API type goes.
+        resource: Whether the API type goes, or what was scaffolded for the type of another project.
         controllers: Names of the controllers that go.
         other_versions: Versions of the kind that stay, the stored one first.
     """
@@ -71,14 +71,16 @@ def decide_deletion(root: Path, request: APIDeletionRequest, project: Project) -
     Raises:
         UsageError: The version has webhooks, or is the stored one and others would stay.
     """
-    entry = project.find(request.group, request.version, request.kind)
+    entry = project.find(request.group, request.version, request.kind) or project.find_external(
+        request.group, request.version, request.kind
+    )
     if entry is None:
         return None
-    others = [other for other in project.versions_of(entry.group, entry.kind) if other != entry] if entry.api else []
+    others = _other_versions(project, entry)
     if request.controller_only or request.controller_name is not None:
         return _without_controllers(entry, request.controller_name, others)
     _refuse_webhooks(project, entry)
-    stored = storage_version(root, [*others, entry]) if others else ""
+    stored = storage_version(root, [*others, entry]) if others and entry.api else ""
     if stored == entry.version:
         raise UsageError(
             f"--version {quoted(entry.version)}: is the version of {entry.kind} that the API server stores; make "
@@ -90,12 +92,14 @@ def decide_deletion(root: Path, request: APIDeletionRequest, project: Project) -
     heir = None
     if others:
         # A controller that works with another version by now serves the kind, and stays.
-        module = f"{entry.path.replace('/', '.')}.{entry.kind.lower()}_types"
+        own = f"{entry.path.replace('/', '.')}.{entry.kind.lower()}_types"
+        module = own if entry.api else entry.path.partition(":")[0]
         removed = tuple(name for name in removed if _imports(root, project, entry, name, module))
         kept = tuple(name for name in entry.controllers if name not in removed)
         if kept:
             heir = replace(others[0], controllers=(*others[0].controllers, *kept))
-    return APIDeletion(entry, None, heir, entry.api, removed, tuple(other.version for other in others))
+    resource = entry.api or entry.external
+    return APIDeletion(entry, None, heir, resource, removed, tuple(other.version for other in others))
 
 
 def _refuse_webhooks(project: Project, entry: Resource) -> None:
@@ -114,13 +118,26 @@ def _refuse_webhooks(project: Project, entry: Resource) -> None:
         )
 
 
+def _other_versions(project: Project, entry: Resource) -> list[Resource]:
+    """Return the entries of the other versions of a kind with a type in PROJECT."""
+    if entry.core:
+        return []
+    return [
+        other
+        for other in project.resources
+        if other != entry
+        and (other.qualified_group, other.kind, other.external) == (entry.qualified_group, entry.kind, entry.external)
+        and (other.api or other.external)
+    ]
+
+
 def _without_controllers(entry: Resource, name: str | None, others: list[Resource]) -> APIDeletion | None:
     removed = entry.controllers if name is None else tuple(taken for taken in entry.controllers if taken == name)
     if not removed:
         return None
     left = tuple(taken for taken in entry.controllers if taken not in removed)
     # A kind of Kubernetes itself is in PROJECT because of its controllers.
-    after = replace(entry, controllers=left) if left or entry.api else None
+    after = replace(entry, controllers=left) if left or entry.api or entry.external else None
     return APIDeletion(entry, after, None, False, removed, tuple(other.version for other in others))
 
 

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kaiwuctl.console import say
+from kaiwuctl.scaffold.external import EXTERNAL_PACKAGE
 from kaiwuctl.scaffold.plan import Action
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ def report_deletion(project: Project, deletion: APIDeletion, plan: Plan) -> None
     if not deletion.resource:
         say(f"{entry.kind} {entry.version} has lost its controllers {', '.join(deletion.controllers)}.")
         say("Next: make manifests deploy, which takes their permissions away")
+        return
+    if entry.external:
+        say(f"{entry.kind} is another project's: its CRD and its objects stay in clusters.")
+        if not entry.path.startswith(f"{EXTERNAL_PACKAGE}."):
+            module = entry.path.partition(":")[0]
+            say(f"requirements.txt keeps the package of {module}; remove it there when nothing else imports it.")
+        say("Next: make manifests deploy, which takes the permissions of its controllers away")
         return
     name = f"{entry.plural}.{entry.qualified_group}"
     if deletion.other_versions:

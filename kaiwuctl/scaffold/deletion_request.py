@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kaiwuctl.errors import UsageError
 from kaiwuctl.names import api as rules
+from kaiwuctl.names.external import EXTERNAL_KIND_RULES, EXTERNAL_VERSION_RULES
 from kaiwuctl.names.rule import check
 
 
@@ -26,8 +27,9 @@ class APIDeletionRequest:
             UsageError: A name breaks a rule, or the request contradicts itself.
         """
         check(self.group, rules.GROUP_RULES, what="--group")
-        check(self.version, rules.VERSION_RULES, what="--version")
-        check(self.kind, rules.KIND_RULES, what="--kind")
+        # Those of another project's kind are wider.
+        check(self.version, EXTERNAL_VERSION_RULES, what="--version")
+        check(self.kind, EXTERNAL_KIND_RULES, what="--kind")
         if self.controller_name is not None:
             check(self.controller_name, rules.CONTROLLER_NAME_RULES, what="--controller-name")
             if self.controller_only:

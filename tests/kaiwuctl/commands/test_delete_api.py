@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+
+from kaiwuctl.project.file import ProjectFile
 
 from .command_line import CREATE_ONLY, CommandLine, snapshot
 from .in_process import built, done, inside, kaiwuctl, run_generator
@@ -35,6 +38,18 @@ def layouts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], P
 
 # Few names, so that versions, controllers and groups meet.
 GROUPS = st.sampled_from(["web", "web", "sea-creatures.x", ""])
+DEPLOYMENT = ("--group", "apps", "--version", "v1", "--kind", "Deployment", "--resource=false")
+CERTIFICATE = ("--group", "cert-manager", "--version", "v1", "--kind", "Certificate", "--domain", "io", "--untyped")
+OTHERS = st.sampled_from(
+    [
+        DEPLOYMENT,
+        (*DEPLOYMENT, "--controller-name", "deployment-second"),
+        CERTIFICATE,
+        (*CERTIFICATE[:3], "v2", *CERTIFICATE[4:]),
+        (*CERTIFICATE, "--controller=false"),
+        (*CERTIFICATE, "--controller-name", "certificate-second"),
+    ]
+)
 CREATES = st.builds(
     lambda group, version, kind, more: ("--group", group, "--version", version, "--kind", kind, *more),
     GROUPS,
@@ -51,29 +66,27 @@ CREATES = st.builds(
             ("--plural", "shopping"),
         ]
     ),
-) | st.just(("--group", "apps", "--version", "v1", "--kind", "Deployment", "--resource=false"))
+)
 
 
-def recorded(folder: Path) -> dict[tuple[str, ...], tuple[bool, tuple[str, ...]]]:
+Entries = dict[tuple[str, str, str], tuple[bool, tuple[str, ...]]]
+
+
+def recorded(folder: Path) -> Entries:
     """Return what PROJECT has: whether a type, and the names of the controllers, by group, version and kind."""
-    found = {}
-    for entry in yaml.safe_load((folder / "PROJECT").read_text()).get("resources", []):
-        names = tuple(controller["name"] for controller in entry.get("controllers", ()))
-        identity = (str(entry.get("group", "")), str(entry["version"]), str(entry["kind"]))
-        found[identity] = (bool(entry.get("api")), names or (("",) if entry.get("controller") else ()))
-    return found
+    resources = ProjectFile.load(folder).project.resources
+    return {(entry.group, entry.version, entry.kind): (entry.api, entry.controllers) for entry in resources}
 
 
-def reverse(folder: Path, command: tuple[str, ...], before: dict[tuple[str, ...], object]) -> tuple[str, ...]:
+def reverse(folder: Path, command: tuple[str, ...], before: Entries) -> tuple[str, ...]:
     """Return the deletion that undoes a `create api`."""
     identity = (command[1], command[3], command[5])
     flags = ("delete", "api", *command[:6], "--make=false")
     if identity not in before:
         return flags
-    (name,) = set(recorded(folder)[identity][1]) - set(before[identity][1])  # type: ignore[index]
-    if len(recorded(folder)[identity][1]) == 1:
-        return (*flags, "--controller-only")
-    return (*flags, "--controller-name", name)
+    after = recorded(folder)[identity][1]
+    (name,) = set(after) - set(before[identity][1])
+    return (*flags, "--controller-only") if len(after) == 1 else (*flags, "--controller-name", name)
 
 
 @pytest.mark.parametrize("generator", [False, True], ids=["without-make", "with-make"])
@@ -87,7 +100,7 @@ def test_create_and_delete_give_back_the_tree(layouts: dict[tuple[str, ...], Pat
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(layout=st.sampled_from(LAYOUTS), commands=st.lists(CREATES, min_size=1, max_size=5))
+    @given(layout=st.sampled_from(LAYOUTS), commands=st.lists(CREATES | OTHERS, min_size=1, max_size=5))
     def check(layout: tuple[str, ...], commands: list[tuple[str, ...]]) -> None:
         nonlocal undone
         with tempfile.TemporaryDirectory() as parent:
@@ -275,7 +288,7 @@ def test_the_first_version_once_another_is_stored(project: CommandLine) -> None:
     assert "PROJECT has the controllers of KaiwuCluster with v2 now: kaiwucluster.\n" in output
     assert "status.storedVersions does not list v1:\n" in output
     assert controller.exists()
-    assert recorded(folder) == {("kaiwu", "v2", "KaiwuCluster"): (True, ("",))}
+    assert recorded(folder) == {("kaiwu", "v2", "KaiwuCluster"): (True, ("kaiwucluster",))}
     assert not (folder / "api/v1").exists()
     assert not (folder / "tests/test_v1_kaiwucluster.py").exists()
     assert (folder / "config/rbac/kaiwucluster_admin_role.yaml").exists()
@@ -283,6 +296,11 @@ def test_the_first_version_once_another_is_stored(project: CommandLine) -> None:
     versions = yaml.safe_load_all(next((folder / "config/crd/bases").iterdir()).read_text())
     assert [version["name"] for version in next(iter(versions))["spec"]["versions"]] == ["v2"]
     built(folder)
+    replayed = json.loads((folder / ".kaiwuctl/scaffold.json").read_text())["create"]
+    assert [(each["version"], each["resource"], each["controller"]) for each in replayed] == [
+        ("v2", True, False),
+        ("v2", False, True),
+    ]
     # What is left can be created again: the test of the controller, which had been v1's.
     assert "  create    tests/test_v2_kaiwucluster.py\n  change    .kaiwuctl" in project.ok(*SECOND_VERSION)
     assert project.ok(*SECOND_VERSION) == "Nothing to do: everything is there already.\n"
