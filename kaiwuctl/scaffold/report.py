@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaiwuctl.console import say_styled
 from kaiwuctl.scaffold.plan import Action
+from kaiwuctl.scaffold.record import RECORD_FILE
 
 if TYPE_CHECKING:
     from kaiwuctl.scaffold.plan import Plan
@@ -35,7 +36,7 @@ def show_plan(plan: Plan, *, diffs: bool, kept: bool) -> None:
             continue
         path = f"{file.source} -> {file.path}" if file.source else file.path
         say_styled(f"  {verb:<10}{path}", _STYLES[verb])
-        if diffs:
+        if diffs and file.path != RECORD_FILE:  # its digests follow from the other files
             for line in file.diff():
                 say_styled(f"    {line}", _DIFF_STYLES.get(line[:1], ""))
 
