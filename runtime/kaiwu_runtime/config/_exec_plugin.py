@@ -58,9 +58,9 @@ class ExecAuthentication:
     """
 
     def __init__(self, entry: ExecEntry, cluster: ClusterEntry, folder: Path, *, timeout: float | None = None) -> None:
-        if entry.apiVersion not in API_VERSIONS:
+        if entry.api_version not in API_VERSIONS:
             raise ConfigurationError(
-                f"exec plugin {entry.command}: apiVersion {entry.apiVersion!r} is not one of {', '.join(API_VERSIONS)}"
+                f"exec plugin {entry.command}: apiVersion {entry.api_version!r} is not one of {', '.join(API_VERSIONS)}"
             )
         if entry.interactive_mode not in {None, "", "Never", "IfAvailable", "Always"}:
             raise ConfigurationError(
@@ -153,10 +153,10 @@ class ExecAuthentication:
         except msgspec.MsgspecError as error:
             # The output itself is left out: it may hold a secret.
             raise CredentialsError(f"exec plugin {command}: printed no ExecCredential: {error}") from error
-        if credential.kind != "ExecCredential" or credential.api_version != self._entry.apiVersion:
+        if credential.kind != "ExecCredential" or credential.api_version != self._entry.api_version:
             raise CredentialsError(
                 f"exec plugin {command}: printed {credential.kind} {credential.api_version}, "
-                f"wanted ExecCredential {self._entry.apiVersion}"
+                f"wanted ExecCredential {self._entry.api_version}"
             )
         status = credential.status
         if status is None or not (status.token or status.certificate):
@@ -177,7 +177,7 @@ class ExecAuthentication:
         return found
 
     def _hint(self) -> str:
-        return f". {' '.join(self._entry.installHint.split())}" if self._entry.installHint else ""
+        return f". {' '.join(self._entry.install_hint.split())}" if self._entry.install_hint else ""
 
     def _interactive(self) -> bool:
         mode = self._entry.interactive_mode or "IfAvailable"
@@ -208,4 +208,4 @@ class ExecAuthentication:
                 if extension.name == f"{GROUP}/exec":
                     info["config"] = extension.extension
             spec["cluster"] = info
-        return {"apiVersion": self._entry.apiVersion, "kind": "ExecCredential", "spec": spec}
+        return {"apiVersion": self._entry.api_version, "kind": "ExecCredential", "spec": spec}

@@ -1,7 +1,6 @@
 """kubeconfig files: found, merged and resolved to one cluster and one user, by kubectl's rules.
 
-lightkube's models carry the fields it knows; ``proxy-url``, ``tls-server-name``, impersonation and the newer exec
-fields are added to them here. Merging is ours too, since lightkube reads a single file.
+lightkube reads a single file, without merging, and has no ``proxy-url``, ``tls-server-name`` and impersonation.
 
 See https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/
 """
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from lightkube.config.models import Cluster, Context, User, UserExec
 
 from kaiwu_runtime.errors import ConfigurationError
 
@@ -36,26 +34,58 @@ class Extension(msgspec.Struct):
     extension: Any = None
 
 
-class ExecEntry(UserExec, omit_defaults=True):
+class ContextEntry(msgspec.Struct):
+    """``context``: which cluster, which user."""
+
+    cluster: str
+    user: str | None = None
+    namespace: str | None = None
+
+
+class Variable(msgspec.Struct):
+    """An environment variable of an exec plugin."""
+
+    name: str
+    value: str
+
+
+class ExecEntry(msgspec.Struct):
     """``user.exec``: the command that prints credentials."""
 
+    api_version: str = msgspec.field(name="apiVersion")
+    command: str
+    args: list[str] | None = None
+    env: list[Variable] | None = None
+    install_hint: str | None = msgspec.field(name="installHint", default=None)
     provide_cluster_info: bool = msgspec.field(name="provideClusterInfo", default=False)
     interactive_mode: str | None = msgspec.field(name="interactiveMode", default=None)
 
 
-class ClusterEntry(Cluster, omit_defaults=True):
+class ClusterEntry(msgspec.Struct, omit_defaults=True):
     """``cluster``: where the API server is and how to know it."""
 
-    server: str = ""  # lightkube's default is a server on localhost, which is not wanted here
+    server: str = ""
+    certificate_auth: str | None = msgspec.field(name="certificate-authority", default=None)
+    certificate_auth_data: str | None = msgspec.field(name="certificate-authority-data", default=None)
+    insecure: bool = msgspec.field(name="insecure-skip-tls-verify", default=False)
     tls_server_name: str | None = msgspec.field(name="tls-server-name", default=None)
     proxy_url: str | None = msgspec.field(name="proxy-url", default=None)
     extensions: list[Extension] | None = None
 
 
-class UserEntry(User, omit_defaults=True):
+class UserEntry(msgspec.Struct):
     """``user``: who calls."""
 
     exec: ExecEntry | None = None
+    username: str | None = None
+    password: str | None = None
+    token: str | None = None
+    token_file: str | None = msgspec.field(name="tokenFile", default=None)
+    auth_provider: dict[str, Any] | None = msgspec.field(name="auth-provider", default=None)
+    client_cert: str | None = msgspec.field(name="client-certificate", default=None)
+    client_cert_data: str | None = msgspec.field(name="client-certificate-data", default=None)
+    client_key: str | None = msgspec.field(name="client-key", default=None)
+    client_key_data: str | None = msgspec.field(name="client-key-data", default=None)
     impersonate: str | None = msgspec.field(name="as", default=None)
     impersonate_uid: str | None = msgspec.field(name="as-uid", default=None)
     impersonate_groups: list[str] | None = msgspec.field(name="as-groups", default=None)
@@ -142,7 +172,7 @@ def load_context(paths: Sequence[Path], context: str | None = None) -> KubeConte
     name = context or current
     if not name:
         raise ConfigurationError(f"{where}: no current-context; choose one with `kubectl config use-context NAME`")
-    chosen, _ = _convert(sections["contexts"], name, "context", Context, where)
+    chosen, _ = _convert(sections["contexts"], name, "context", ContextEntry, where)
     cluster, cluster_path = _convert(sections["clusters"], chosen.cluster, "cluster", ClusterEntry, where)
     user, user_path = UserEntry(), cluster_path
     if chosen.user:

@@ -65,7 +65,7 @@ class Plugin:
         return len(self.runs.read_text().splitlines()) if self.runs.exists() else 0
 
     def authentication(self, seconds: float = 20.0, mode: str = "Never") -> ExecAuthentication:
-        entry = ExecEntry(apiVersion=V1, command=str(self.path), interactive_mode=mode)
+        entry = ExecEntry(api_version=V1, command=str(self.path), interactive_mode=mode)
         return ExecAuthentication(entry, ClusterEntry(server="https://x"), self.path.parent, timeout=seconds)
 
 
@@ -212,7 +212,7 @@ def test_clients_in_several_threads_log_in_once(plugin: Plugin) -> None:
     assert list(found) == ["Bearer good"] * 4
     assert plugin.count() == 1
     other = ExecAuthentication(
-        ExecEntry(apiVersion=V1, command=str(plugin.path), interactive_mode="Never", args=["other"]),
+        ExecEntry(api_version=V1, command=str(plugin.path), interactive_mode="Never", args=["other"]),
         ClusterEntry(server="https://x"),
         plugin.path.parent,
     )
@@ -296,7 +296,7 @@ from pathlib import Path
 from kaiwu_runtime.config._exec_plugin import ExecAuthentication
 from kaiwu_runtime.config._kubeconfig import ClusterEntry, ExecEntry
 
-entry = ExecEntry(apiVersion="client.authentication.k8s.io/v1", command=sys.argv[1], interactive_mode=sys.argv[2])
+entry = ExecEntry(api_version="client.authentication.k8s.io/v1", command=sys.argv[1], interactive_mode=sys.argv[2])
 authentication = ExecAuthentication(entry, ClusterEntry(server="https://x"), Path("/"), timeout=20)
 asyncio.run(authentication.renew(rejected=False))
 print("GOT", authentication.authorization(), flush=True)
