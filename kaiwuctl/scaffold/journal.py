@@ -11,19 +11,19 @@ The folder may also have come with the project, from a stranger. So the list is 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import re
 import shutil
 import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaiwuctl.errors import ContentError, WriteError
 from kaiwuctl.names.rule import quoted
 from kaiwuctl.project.contents import is_plain, read_regular
+from kaiwuctl.scaffold.journal_entries import Entry, digest_of, emptied_folders, entries_of, missing_folders
 from kaiwuctl.scaffold.seal import is_sealed, seal
 
 if TYPE_CHECKING:
@@ -36,25 +36,6 @@ _LIST = "journal.json"
 _DRAFT = "journal.tmp"
 _OWN_NAMES = re.compile(rf"[0-9]+|{re.escape(_LIST)}|{re.escape(_DRAFT)}")
 _SEAL_LENGTH = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One file of the list.
-
-    Attributes:
-        path: Relative to the project.
-        temporary: Where its content is staged, relative to the project; None when it is deleted.
-        after: Digest of the content that the file gets; None when it is deleted.
-        backup: Name of the old file in the journal's folder; None when there was none.
-        before: Digest of the old file; None when there was none.
-    """
-
-    path: str
-    temporary: str | None
-    after: str | None
-    backup: str | None
-    before: str | None
 
 
 class Journal:
@@ -81,16 +62,8 @@ class Journal:
         Raises:
             OSError: It could not be written; nothing is left of it.
         """
-        entries = []
-        for index, file in enumerate(files):
-            backup, before = (None, None) if file.before is None else (str(index), _digest(file.before))
-            temporary, after = None, None
-            if file.content is not None:
-                parent = file.path.rpartition("/")[0]
-                temporary = f"{parent}/.kaiwuctl-{index}.tmp" if parent else f".kaiwuctl-{index}.tmp"
-                after = _digest(file.content)
-            entries.append(Entry(file.path, temporary, after, backup, before))
-        journal = cls(root, entries, _missing_folders(root, files), _emptied_folders(root, files))
+        entries = entries_of(files)
+        journal = cls(root, entries, missing_folders(root, files), emptied_folders(root, files))
         journal._folder.mkdir(mode=0o700)
         try:
             journal._write()
@@ -223,7 +196,7 @@ class Journal:
             if error.cause is not None:
                 raise error.cause from None
             return None
-        return None if content is None else _digest(content)
+        return None if content is None else digest_of(content)
 
     def _is_untouched(self, entry: Entry, present: str) -> bool:
         """Whether a file is as before: as it was planned, or as an editor has saved it in place since."""
@@ -300,42 +273,11 @@ def _is_own(entry: os.DirEntry[str]) -> bool:
     return _OWN_NAMES.fullmatch(entry.name) is not None and entry.is_file(follow_symlinks=False)
 
 
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
 def _link_or_copy(source: Path, target: Path) -> None:
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:
         shutil.copy2(source, target)
-
-
-def _missing_folders(root: Path, files: Sequence[PlannedFile]) -> list[str]:
-    missing: dict[str, None] = {}
-    for file in files:
-        if file.content is None:
-            continue
-        for parent in reversed(Path(file.path).parents[:-1]):
-            if not (root / parent).exists():
-                missing[parent.as_posix()] = None
-    return list(missing)
-
-
-def _emptied_folders(root: Path, files: Sequence[PlannedFile]) -> list[tuple[str, int]]:
-    """Return the folders with nothing in them but what is deleted, the innermost first, with their modes."""
-    gone = {file.path for file in files if file.content is None}
-    written = [file.path for file in files if file.content is not None]
-    parents = {parent for path in gone for parent in Path(path).parents[:-1]}
-    emptied = []
-    for folder in sorted(parents, key=lambda parent: (-len(parent.parts), parent)):
-        path = folder.as_posix()
-        if any(name.startswith(f"{path}/") for name in written):
-            continue
-        if all(f"{path}/{entry.name}" in gone for entry in os.scandir(root / folder)):
-            gone.add(path)
-            emptied.append((path, stat.S_IMODE((root / folder).stat().st_mode)))
-    return emptied
 
 
 def _is_plain_folder(root: Path, path: str) -> bool:

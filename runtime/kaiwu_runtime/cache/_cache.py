@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, overload
 
 from kaiwu_runtime.api._identity import ObjectKey, identify, key_of
 from kaiwu_runtime.cache._index import IndexFunction
 from kaiwu_runtime.cache._informer import Informer
-from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, Transform
+from kaiwu_runtime.cache._list_scope import CacheOptions, KindOptions, ListScope, Transform
 from kaiwu_runtime.cache._lookup import KEY_FIELDS, select, watched_namespace
 from kaiwu_runtime.cache._selector import label_selector as parse_label_selector
 from kaiwu_runtime.client._codec import ListDecoder
@@ -29,16 +28,6 @@ T = TypeVar("T")
 SYNC_SECONDS = 120.0
 
 _FIELD = re.compile(r"[^\s=!,\\]+")
-
-
-@dataclass(frozen=True, slots=True)
-class _Watched:
-    """What `Cache.configure` said of a kind."""
-
-    label_selector: str = ""
-    field_selector: str = ""
-    namespaces: tuple[str, ...] | None = None
-    transform: Transform | None = None
 
 
 class Cache:
@@ -65,7 +54,7 @@ class Cache:
         self._namespaces = tuple(dict.fromkeys(namespaces))
         self._sync_timeout = sync_timeout
         self._streaming_list = streaming_list
-        self._watched: dict[type[Any], _Watched] = {}
+        self._watched: dict[type[Any], KindOptions] = {}
         self._indexes: dict[type[Any], dict[str, IndexFunction]] = {}
         self._informers: dict[tuple[type[Any], bool], Informer[Any]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -103,12 +92,12 @@ class Cache:
         Raises:
             ConfigurationError: The kind is watched already, with other options.
         """
-        wanted = _Watched(
+        wanted = KindOptions(
             label_selector, field_selector, None if namespaces is None else tuple(dict.fromkeys(namespaces)), transform
         )
         present = self._watched.get(kind)
         watched = any((kind, metadata_only) in self._informers for metadata_only in (False, True))
-        if wanted != (present or _Watched()) and (present is not None or watched):
+        if wanted != (present or KindOptions()) and (present is not None or watched):
             raise ConfigurationError(
                 f"{identify(kind)} is watched already, with other selectors, namespaces or another transform; "
                 "a kind has one cache, so configure it once, before the first use"
@@ -136,7 +125,7 @@ class Cache:
         """
         informer = self._informers.get((kind, metadata_only))
         if informer is None:
-            watched = self._watched.get(kind, _Watched())
+            watched = self._watched.get(kind, KindOptions())
             chosen = self._namespaces if watched.namespaces is None else watched.namespaces
             scopes = [
                 ListScope(namespace, watched.label_selector, watched.field_selector)

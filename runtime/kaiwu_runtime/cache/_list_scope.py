@@ -58,6 +58,16 @@ class CacheOptions:
     streaming_list: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class KindOptions:
+    """What `Cache.configure` said of a kind."""
+
+    label_selector: str = ""
+    field_selector: str = ""
+    namespaces: tuple[str, ...] | None = None
+    transform: Transform | None = None
+
+
 def explain(error: KaiwuError, identity: ResourceIdentity, scope: ListScope) -> str:
     """Return what is wrong with a list or watch and what to do about it, in one line."""
     if isinstance(error, ForbiddenError):

@@ -16,17 +16,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Iterable
 from contextlib import aclosing
-from typing import Any, Protocol
 
 import msgspec
 
 from kaiwu_runtime._back_off import back_off
-from kaiwu_runtime._callback import contained
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity
 from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, explain
 from kaiwu_runtime.cache._object import CachedObject
+from kaiwu_runtime.cache._reflector_store import ReflectorStore
+from kaiwu_runtime.cache._transform import transformed
 from kaiwu_runtime.cache._watch_event import UNREADABLE, Bookmark, parse_line
 from kaiwu_runtime.errors import (
     APIConnectionError,
@@ -62,26 +61,6 @@ often it is cut: there are load balancers that end what is idle for a second."""
 
 RELIST_AFTER_FAILURES = 3
 """Number of rejections in a row after which a watch gives up the version it starts from."""
-
-
-class ReflectorStore(Protocol):
-    """Takes what a reflector finds."""
-
-    def known(self, obj: CachedObject) -> CachedObject:
-        """Return the same state of the same object where it is there already, else what was given."""
-
-    def replace(self, objects: Iterable[CachedObject], namespace: str) -> None:
-        """Take a complete list of a namespace (empty: of all)."""
-
-    def put(self, obj: CachedObject) -> None:
-        """Take an object that was added or modified."""
-
-    def remove(self, obj: CachedObject) -> None:
-        """Take the last state of an object that was deleted."""
-
-
-_decoder = msgspec.json.Decoder(dict[str, Any])
-_encoder = msgspec.json.Encoder()
 
 
 class Reflector:
@@ -271,34 +250,15 @@ class Reflector:
 
     def _parsed(self, item: msgspec.Raw) -> CachedObject | None:
         """Return an object, or None when not even its metadata can be read."""
-        raw = bytes(item)
+        raw, transform = bytes(item), self._options.transform
         try:
-            return CachedObject.parse(raw) if self._options.transform is None else self._transformed(raw)
+            return CachedObject.parse(raw) if transform is None else transformed(raw, transform, self._fields())
         except UNREADABLE as error:
             logger.error(
                 "Ignoring an object whose metadata cannot be read",
                 extra={**self._fields(), "error": str(error)},
             )
             return None
-
-    def _transformed(self, raw: bytes) -> CachedObject:
-        whole = CachedObject.parse(raw)
-        transform = self._options.transform
-        if transform is None:
-            return whole
-        try:
-            found = CachedObject.parse(_encoder.encode(transform(_decoder.decode(raw))))
-            if not found.is_state_of(whole) or found.key != whole.key:
-                raise ValueError("the result has other metadata than the object; keep name, namespace, uid and version")
-        except BaseException as error:
-            # Kept whole: an object that is missing from the cache would look deleted.
-            logger.error(
-                "A transform function failed; keeping the whole object",
-                extra={**self._fields(), "object": str(whole.key)},
-                exc_info=contained(error),
-            )
-            return whole
-        return found
 
     def _recovered(self) -> None:
         self._progress = True

@@ -11,8 +11,8 @@ from kaiwu_runtime._lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from kaiwu_runtime.generator._crd import CustomResourceDefinition, build_crds
-    from kaiwu_runtime.generator._model_schema import resource_schema
     from kaiwu_runtime.generator._rbac import build_roles
+    from kaiwu_runtime.generator._resource_schema import resource_schema
 
 __all__ = ["CustomResourceDefinition", "build_crds", "build_roles", "resource_schema"]
 
@@ -22,6 +22,6 @@ __getattr__ = lazy_names(
         "CustomResourceDefinition": "_crd",
         "build_crds": "_crd",
         "build_roles": "_rbac",
-        "resource_schema": "_model_schema",
+        "resource_schema": "_resource_schema",
     },
 )

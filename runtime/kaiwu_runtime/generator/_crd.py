@@ -14,7 +14,7 @@ from kaiwu_runtime.api._reading_errors import explain
 from kaiwu_runtime.api._resource import PrinterColumn, ResourceDefinition, resource_definition
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._descriptions import trim_descriptions
-from kaiwu_runtime.generator._model_schema import resource_schema
+from kaiwu_runtime.generator._resource_schema import resource_schema
 from kaiwu_runtime.generator._schema import Schema, plain
 from kaiwu_runtime.generator._subresources import check_definition
 from kaiwu_runtime.generator._validation import check_resource

@@ -8,7 +8,7 @@ This module rejects what such a schema cannot express, and names model and field
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.errors import PydanticUndefinedAnnotation
@@ -16,7 +16,6 @@ from pydantic.fields import FieldInfo
 
 from kaiwu_runtime.api._kube import KubeModel, is_kube_model
 from kaiwu_runtime.api._markers import (
-    Default,
     Immutable,
     Nullable,
     PreserveUnknownFields,
@@ -28,7 +27,6 @@ from kaiwu_runtime.api._markers import (
 from kaiwu_runtime.api._model import APIModel, CustomResource
 from kaiwu_runtime.api._null_values import null_is_a_value
 from kaiwu_runtime.api._quantity import QuantityType
-from kaiwu_runtime.api._resource import resource_definition
 from kaiwu_runtime.api._scalars import IntOrStringType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._annotations import Facts, unwrap_annotation
@@ -46,60 +44,8 @@ from kaiwu_runtime.generator._json_values import json_value
 from kaiwu_runtime.generator._kubernetes import kube_schema
 from kaiwu_runtime.generator._limits import check_limits
 from kaiwu_runtime.generator._scalars import int_or_string, quantity, scalar_schema
-from kaiwu_runtime.generator._schema import Schema, allow_null, walk
+from kaiwu_runtime.generator._schema import Schema, allow_null
 from kaiwu_runtime.generator._written_form import check_excluded, check_field, check_metadata, check_model
-
-if TYPE_CHECKING:
-    pass
-
-
-def resource_schema(kind: type[CustomResource]) -> Schema:
-    """Return the schema of a whole kind.
-
-    Raises:
-        DefinitionError: A field has a type or a combination that a CRD cannot express.
-    """
-    schema = _model(kind, (), root=True)
-    schema["properties"] = {
-        "apiVersion": Schema({"type": "string"}, origin=f"{kind.__name__}.api_version"),
-        "kind": Schema({"type": "string"}, origin=f"{kind.__name__}.kind"),
-        "metadata": Schema({"type": "object"}, origin=f"{kind.__name__}.metadata"),
-    } | schema.properties
-    for name in ("api_version", "kind"):
-        description = kind.model_fields[name].description
-        if description:
-            schema.properties[json_name(name, kind.model_fields[name], kind.__name__)]["description"] = description
-    _finish_status(kind, schema)
-    apply_extra(schema, model_markers(kind))
-    _check_text(schema)
-    return schema
-
-
-def _check_text(schema: Schema) -> None:
-    for _, node in walk(schema):
-        for word in ("title", "description"):
-            try:
-                node.get(word, "").encode()
-            except UnicodeEncodeError:
-                raise DefinitionError(f"{node.origin}: its {word} has half of a surrogate pair") from None
-
-
-def _finish_status(kind: type[CustomResource], schema: Schema) -> None:
-    """Make the status optional and remove its default: a new object has no status, because nothing was observed yet."""
-    status = schema.properties.get("status")
-    if status is None:
-        return
-    definition = resource_definition(kind)
-    if "status" in schema.get("required", ()) and (definition is None or definition.status):
-        raise DefinitionError(
-            f"{kind.__name__}.status: a new object has no status, since only the status subresource writes it: "
-            "give it a default, such as '| None = None', and drop Required()"
-        )
-    for name, field in kind.model_fields.items():
-        if json_name(name, field, kind.__name__) == "status":
-            _, facts = unwrap_annotation(field.annotation, field.metadata)
-            if facts.find(Default) is None:
-                status.pop("default", None)
 
 
 def json_name(field_name: str, field: FieldInfo, where: str) -> str:
@@ -115,7 +61,17 @@ def json_name(field_name: str, field: FieldInfo, where: str) -> str:
     return name
 
 
-def _model(model: type[BaseModel], outer: tuple[type[Any], ...], *, root: bool = False) -> Schema:
+def model_schema(model: type[BaseModel], outer: tuple[type[Any], ...] = (), *, root: bool = False) -> Schema:
+    """Return the schema of a model.
+
+    Args:
+        model: The model.
+        outer: The models that it is in, the outermost first: none of them may be in it again.
+        root: Whether it is a kind, whose apiVersion, kind and metadata are left out.
+
+    Raises:
+        DefinitionError: A field has a type or a combination that a CRD cannot express.
+    """
     name = model.__name__
     _complete(model)
     check_model(model)
@@ -301,7 +257,7 @@ def _nested(model: type[BaseModel], where: str, outer: tuple[type[Any], ...]) ->
             f"{where}: {model.__name__} contains itself, which a CRD cannot express: "
             "mark the field Schemaless() and PreserveUnknownFields(), or write one model for each level"
         )
-    return _model(model, outer)
+    return model_schema(model, outer)
 
 
 def _inner(arguments: tuple[object, ...], index: int, where: str, outer: tuple[type[Any], ...]) -> Schema:

@@ -20,17 +20,14 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from lightkube.models.coordination_v1 import LeaseSpec
-from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.coordination_v1 import Lease
 
 from kaiwu_runtime import _clock as clock
 from kaiwu_runtime import _log as log
-from kaiwu_runtime.api._times import micro_time
 from kaiwu_runtime.client._client import Client
-from kaiwu_runtime.errors import AlreadyExistsError, APIError, ConflictError, ForbiddenError, KaiwuError, NotFoundError
+from kaiwu_runtime.errors import AlreadyExistsError, APIError, ConflictError, ForbiddenError, KaiwuError
+from kaiwu_runtime.manager._lease_lock import LeaseLock
 
 logger = logging.getLogger("kaiwu_runtime.manager.leader_election")
 
@@ -82,13 +79,10 @@ class LeaderElector:
         on_lost: Callable[[str], None] | None = None,
     ) -> None:
         self._connect = connect
-        self._name = name
-        self._namespace = namespace
         self._timings = timings or LeaseTimings()
         self.identity = identity or f"{socket.gethostname()}_{log.identifier()}"
         self._on_lost = on_lost or _end_process
-        self._observed: tuple[str, str] = ("", "")  # holder and resourceVersion
-        self._observed_at = 0.0
+        self._lock = LeaseLock(name, namespace, self.identity, self._timings.lease)
         self._renewed_at = float("-inf")
         self._elected = threading.Event()
         self._stopping = threading.Event()
@@ -105,7 +99,7 @@ class LeaderElector:
     @property
     def lease(self) -> Lease:
         """The Lease by its name, for what is said about it."""
-        return Lease(metadata=ObjectMeta(name=self._name, namespace=self._namespace))
+        return self._lock.lease
 
     def check(self) -> None:
         """End the process when the leadership has run out; called before every reconcile and write."""
@@ -156,7 +150,7 @@ class LeaderElector:
             self._report(error)
             return
         # Not in silence: the Lease would run out while this process goes on to write.
-        logger.error("The leader election failed", extra=self._fields(), exc_info=error)
+        logger.error("The leader election failed", extra=self._lock.fields(), exc_info=error)
         self._on_lost(f"{type(error).__name__}: {error}")
 
     def _report(self, error: Exception | None) -> None:
@@ -178,12 +172,12 @@ class LeaderElector:
     async def _run(self) -> None:
         self._wake = (asyncio.get_running_loop(), asyncio.Event())
         async with self._connect() as client:
-            logger.info("Attempting to acquire leader lease", extra=self._fields())
+            logger.info("Attempting to acquire leader lease", extra=self._lock.fields())
             while not self._stopping.is_set() and not await self._try(client, self._timings.renew):
                 await self._pause(self._timings.retry * random.uniform(1.0, 1.2))  # noqa: S311
             if self._stopping.is_set():
                 return
-            logger.info("Successfully acquired lease", extra=self._fields())
+            logger.info("Successfully acquired lease", extra=self._lock.fields())
             self._elected.set()
             self._report(None)
             await self._keep(client)
@@ -217,98 +211,34 @@ class LeaderElector:
         began = clock.monotonic()
         try:
             async with asyncio.timeout(seconds):
-                held = await self._write(client)
+                held = await self._lock.take(client)
         except (ConflictError, AlreadyExistsError):
             return False  # another process was faster; the next attempt reads its Lease
         except ForbiddenError as error:
-            logger.error("No permission for the Lease", extra={**self._fields(), "error": str(error)})
+            logger.error("No permission for the Lease", extra={**self._lock.fields(), "error": str(error)})
             return False
         except (APIError, TimeoutError) as error:
-            logger.warning("Cannot reach the Lease", extra={**self._fields(), "error": str(error) or "timed out"})
+            logger.warning("Cannot reach the Lease", extra={**self._lock.fields(), "error": str(error) or "timed out"})
             return False
         except Exception:
             # Tried again like any other failure, until the time to renew is over.
-            logger.exception("Cannot reach the Lease", extra=self._fields())
+            logger.exception("Cannot reach the Lease", extra=self._lock.fields())
             return False
         if held:
             # Counted from before the request: the server may have stored it any time since.
             self._renewed_at = began
         return held
 
-    async def _write(self, client: Client) -> bool:
-        try:
-            lease = await client.get(Lease, self._name, namespace=self._namespace)
-        except NotFoundError:
-            await client.create(
-                Lease(
-                    metadata=ObjectMeta(name=self._name, namespace=self._namespace),
-                    spec=LeaseSpec(
-                        holderIdentity=self.identity,
-                        leaseDurationSeconds=int(self._timings.lease),
-                        acquireTime=clock.now(),
-                        renewTime=clock.now(),
-                        leaseTransitions=0,
-                    ),
-                )
-            )
-            return True
-        metadata = lease.metadata or ObjectMeta()
-        spec = lease.spec or LeaseSpec()
-        holder, version = spec.holderIdentity or "", metadata.resourceVersion or ""
-        if (holder, version) != self._observed:
-            self._observed, self._observed_at = (holder, version), clock.monotonic()
-        if holder not in {"", self.identity}:
-            duration = float(spec.leaseDurationSeconds or self._timings.lease)
-            if clock.monotonic() - self._observed_at < duration:
-                return False
-        now = micro_time(clock.now())
-        patch: dict[str, Any] = {
-            "holderIdentity": self.identity,
-            "leaseDurationSeconds": int(self._timings.lease),
-            "renewTime": now,
-        }
-        if holder != self.identity:
-            patch |= {"acquireTime": now, "leaseTransitions": (spec.leaseTransitions or 0) + 1}
-        await self._patch(client, patch, version)
-        return True
-
     async def _give_back(self, client: Client) -> None:
         self._elected.clear()
         try:
             async with asyncio.timeout(self._timings.retry):
-                while not await self._given_back(client):  # noqa: ASYNC110 - the server's state
+                while not await self._lock.give_back(client):  # noqa: ASYNC110 - the server's state
                     await asyncio.sleep(RELEASE_PAUSE_SECONDS)
         except (KaiwuError, TimeoutError) as error:
-            logger.warning("Could not release the lease", extra={**self._fields(), "error": str(error) or "timed out"})
-
-    async def _given_back(self, client: Client) -> bool:
-        """Try once to give the Lease back; False when trying again may help: another client wrote in between."""
-        try:
-            lease = await client.get(Lease, self._name, namespace=self._namespace)
-            if lease.spec is None or lease.spec.holderIdentity != self.identity:
-                return True
-            version = (lease.metadata.resourceVersion if lease.metadata else "") or ""
-            released = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": micro_time(clock.now())}
-            await self._patch(client, released, version)
-        except APIError as error:
-            if not error.may_pass:
-                raise
-            logger.debug("Retrying to release the lease", extra={**self._fields(), "error": str(error)})
-            return False
-        logger.info("Released the lease", extra=self._fields())
-        return True
-
-    async def _patch(self, client: Client, spec: dict[str, Any], version: str) -> None:
-        # The version makes it an optimistic lock: of two candidates that saw the same Lease one gets a conflict.
-        await client.patch(
-            Lease,
-            self._name,
-            {"metadata": {"resourceVersion": version}, "spec": spec},
-            namespace=self._namespace,
-        )
-
-    def _fields(self) -> dict[str, str]:
-        return {"lease": f"{self._namespace}/{self._name}", "identity": self.identity}
+            logger.warning(
+                "Could not release the lease", extra={**self._lock.fields(), "error": str(error) or "timed out"}
+            )
 
 
 def _end_process(reason: str) -> None:
