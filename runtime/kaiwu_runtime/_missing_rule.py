@@ -13,6 +13,7 @@ _DENIED = re.compile(
 )
 _CURE = "to the reconciler (or the webhook) and run `make manifests`"
 _READ = ("get", "list", "watch")
+_STREAMED = frozenset({"pods/exec", "pods/attach", "pods/portforward"})
 
 
 def missing_rule(message: str) -> str:
@@ -30,7 +31,12 @@ def missing_rule(message: str) -> str:
     if denied is None:
         return ""
     verb = denied["verb"]
-    verbs = ", ".join(f'"{word}"' for word in (_READ if verb in _READ and denied["resource"] else (verb,)))
+    words: tuple[str, ...] = (verb,)
+    if denied["resource"] in _STREAMED:
+        words = ("create", "get")  # the one or the other, by the version of Kubernetes
+    elif verb in _READ and denied["resource"] and "/" not in denied["resource"]:
+        words = _READ
+    verbs = ", ".join(f'"{word}"' for word in words)
     about = (
         f'groups="{denied["group"]}", resources="{denied["resource"]}"'
         if denied["resource"]

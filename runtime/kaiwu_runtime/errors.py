@@ -8,10 +8,13 @@ KaiwuError
 ├── AdmissionDenied           raised by a webhook that rejects a request; in kaiwu_runtime.webhook
 ├── RetryAfter                raised by a reconciler: try again later, without an error
 ├── TerminalError             raised by a reconciler: do not retry until the object changes
+├── CommandError              a command in a container ended with another exit code than 0
 ├── ControlPlaneError         envtest cannot find, start or stop a control plane
 └── APIError                  the API server rejected a request, or could not be reached
     ├── APIConnectionError    no response: refused, reset, timed out
     │   ├── CredentialsError      no credentials at the moment; also a ConfigurationError
+    │   ├── ExecInterruptedError  no exit code of a command in a container: the pod is gone, for instance
+    │   │   └── ExecTimeoutError  it took too long; also a TimeoutError
     │   └── WatchInterruptedError an established watch broke or became silent
     └── APIStatusError        a response with a Status object
         ├── BadRequestError       400
@@ -42,6 +45,7 @@ __all__ = [
     "APIStatusError",
     "AlreadyExistsError",
     "BadRequestError",
+    "CommandError",
     "ConfigurationError",
     "ConflictError",
     "ControlPlaneError",
@@ -49,6 +53,8 @@ __all__ = [
     "CredentialsError",
     "DecodeError",
     "DefinitionError",
+    "ExecInterruptedError",
+    "ExecTimeoutError",
     "ForbiddenError",
     "GoneError",
     "InvalidError",
@@ -136,6 +142,26 @@ class ControlPlaneError(KaiwuError):
     """envtest could not find, build, start or stop a control plane."""
 
 
+class CommandError(KaiwuError):
+    """A command in a container ended with another exit code than 0; the text has the end of what it wrote last.
+
+    Attributes:
+        command: The command.
+        exit_code: Its exit code.
+        stdout: What it wrote to standard output.
+        stderr: What it wrote to standard error.
+    """
+
+    def __init__(self, command: Sequence[str], exit_code: int, stdout: bytes, stderr: bytes) -> None:
+        said = (stderr.strip() or stdout.strip()).decode(errors="replace").rpartition("\n")[2][-300:]
+        program = command[0] if command else "the command"
+        super().__init__(f"{program} ended with exit code {exit_code}" + (f": {said}" if said else ""))
+        self.command = tuple(command)
+        self.exit_code = exit_code
+        self.stdout = stdout
+        self.stderr = stderr
+
+
 class CallbackError(Exception):
     """A callback raised an exception that ends tasks or processes; the cause says which."""
 
@@ -159,6 +185,24 @@ class CredentialsError(APIConnectionError, ConfigurationError):
     An exec plugin fails while its identity provider is down, and a token file may be empty while it is replaced: the
     same request may succeed later. Code that retries an :class:`APIError` also retries this error.
     """
+
+
+class ExecInterruptedError(APIConnectionError):
+    """The exit code of a command in a container is not known; the command may have run, in part or as a whole.
+
+    Attributes:
+        stdout: What it wrote to standard output until then.
+        stderr: What it wrote to standard error until then.
+    """
+
+    def __init__(self, message: str, stdout: bytes = b"", stderr: bytes = b"") -> None:
+        super().__init__(message)
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class ExecTimeoutError(ExecInterruptedError, TimeoutError):
+    """A command in a container took too long; it may go on there."""
 
 
 class WatchInterruptedError(APIConnectionError):

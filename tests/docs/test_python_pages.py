@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
+from lightkube.models.core_v1 import Container, PodSpec, ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap
+from lightkube.resources.core_v1 import ConfigMap, Pod, Service
 from lightkube.resources.events_v1 import Event
 
-from kaiwu_runtime import Client, Manager, ManagerOptions, NotFoundError
+from kaiwu_runtime import Client, Manager, ManagerOptions, NotFoundError, ObjectKey, Request, Result
 from kaiwu_runtime.api._rbac import rbac_rules
 from kaiwu_runtime.cache import _list_scope as list_scope
 from kaiwu_runtime.envtest import ControlPlane
@@ -121,6 +122,34 @@ async def test_reconciler(page: Callable[[str], Page]) -> None:
         await client.delete(ConfigMap, "a", namespace="x")
         await eventually(lambda: made[0].titles == {})
     shown.finish()
+
+
+async def test_pods(page: Callable[[str], Page]) -> None:
+    shown = page("pods.md")
+    names: Any = shown.execute()
+    names |= shown.execute(names)
+    names |= shown.execute(names)
+    shown.finish()
+    spec = PodSpec(containers=[Container(name="db", image="db")])
+    pods = [Pod(metadata=ObjectMeta(name=f"a-{number}", namespace="x"), spec=spec) for number in (0, 1)]
+    service = Service(metadata=ObjectMeta(name="a", namespace="x"), spec=ServiceSpec(ports=[ServicePort(port=8008)]))
+    fake = names["database"](pods[0], service)
+    client = Client(fake)
+    await client.create(pods[1])
+    fake.requests.clear()
+    assert await names["ReplicaReconciler"](client).reconcile(Request("x", "a")) == Result()
+    asked = [(sent.verb, sent.subresource, sent.name) for sent in fake.requests]
+    assert asked == [
+        ("get", "proxy", "a"),
+        ("create", "exec", "a-0"),
+        ("create", "exec", "a-0"),
+        ("create", "eviction", "a-1"),
+    ]
+    assert await client.find(Pod, "a-1", namespace="x") is None
+    assert await names["errors_of"](client, ObjectKey("x", "a-0")) == ["ERROR disk full"]
+    assert await names["first_error"](client, ObjectKey("x", "a-0")) == "ERROR disk full"
+    (role,) = build_roles(rbac_rules(names["ReplicaReconciler"]), role_name="manager-role")
+    assert {"apiGroups": [""], "resources": ["pods/exec"], "verbs": ["create", "get"]} in role["rules"]
 
 
 def test_running(page: Callable[[str], Page]) -> None:

@@ -7,7 +7,7 @@ See https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from kaiwu_runtime._names import LABEL_LENGTH, is_dns_label
@@ -19,6 +19,10 @@ READ = ("get", "list", "watch")
 
 WRITE = ("create", "patch")
 """The verbs of a server-side apply."""
+
+STREAMED = frozenset({"pods/exec", "pods/attach", "pods/portforward"})
+"""What the API server authorizes as ``create``, since Kubernetes 1.35 also over WebSocket, which is a GET: as ``get``
+before."""
 
 RBAC_ATTRIBUTE = "__kaiwu_rbac__"
 
@@ -71,6 +75,9 @@ def rbac(
         @rbac(Pod, subresource="exec", verbs=["create", "get"])
         @rbac(groups="apps", resources=["deployments"], verbs=["get"])
 
+    A rule for ``pods/exec``, ``pods/attach`` or ``pods/portforward`` that grants ``create`` or ``get`` grants both:
+    which one a command needs depends on the version of Kubernetes.
+
     What an ObjectReconciler needs for its own kind, and for what its ``build`` owns and watches, is declared by the
     class itself.
 
@@ -113,7 +120,7 @@ def rbac(
         _check(rule)
         own: tuple[RBACRule, ...] = reconciler.__dict__.get(RBAC_ATTRIBUTE, ())
         # Decorators apply bottom-up; the rules stay in the order they are read.
-        setattr(reconciler, RBAC_ATTRIBUTE, (rule, *own))
+        setattr(reconciler, RBAC_ATTRIBUTE, (rule, *_counterpart(rule), *own))
         return reconciler
 
     return declare
@@ -141,6 +148,15 @@ def _resource_of(owner: str, kind: type[Any], subresource: str) -> tuple[str, st
             "from lightkube.resources"
         ) from None
     return identity.group, f"{identity.plural}/{subresource}" if subresource else identity.plural
+
+
+def _counterpart(rule: RBACRule) -> tuple[RBACRule, ...]:
+    """Return the rule that grants ``create`` beside ``get``, or the other way round, for what needs both."""
+    streamed = tuple(resource for resource in rule.resources if resource in STREAMED)
+    granted = {"create", "get"} & set(rule.verbs)
+    if not streamed or "" not in rule.groups or len(granted) != 1:
+        return ()
+    return (replace(rule, groups=("",), resources=streamed, verbs=("create", "get")),)
 
 
 def _words(owner: str, argument: str, value: str | Sequence[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     )
     from kaiwu_runtime.client._client import Client
     from kaiwu_runtime.client._codec import decode, encode
+    from kaiwu_runtime.client._exec import ExecResult
     from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
     from kaiwu_runtime.client._metadata import MetadataClient, PartialObjectMetadata
     from kaiwu_runtime.client._namespaced import NamespacedClient
@@ -30,12 +31,15 @@ if TYPE_CHECKING:
     from kaiwu_runtime.client._reader import Reader
     from kaiwu_runtime.client._request_options import FieldValidation, PatchType, PropagationPolicy
     from kaiwu_runtime.client._scale import get_scale, set_scale
+    from kaiwu_runtime.client._service_proxy import ProxyResponse
+    from kaiwu_runtime.client._tokens import Token
     from kaiwu_runtime.rest._http_transport import HTTPTransport
     from kaiwu_runtime.rest._transport import Created, Transport
 
 __all__ = [
     "Client",
     "Created",
+    "ExecResult",
     "FieldValidation",
     "HTTPTransport",
     "MetadataClient",
@@ -44,7 +48,9 @@ __all__ = [
     "PartialObjectMetadata",
     "PatchType",
     "PropagationPolicy",
+    "ProxyResponse",
     "Reader",
+    "Token",
     "Transport",
     "add_finalizer",
     "apply_with_result",
@@ -70,6 +76,7 @@ __getattr__ = lazy_names(
     {
         "Client": "_client",
         "Created": "kaiwu_runtime.rest._transport",
+        "ExecResult": "_exec",
         "FieldValidation": "_request_options",
         "HTTPTransport": "kaiwu_runtime.rest._http_transport",
         "MetadataClient": "_metadata",
@@ -78,7 +85,9 @@ __getattr__ = lazy_names(
         "PartialObjectMetadata": "_metadata",
         "PatchType": "_request_options",
         "PropagationPolicy": "_request_options",
+        "ProxyResponse": "_service_proxy",
         "Reader": "_reader",
+        "Token": "_tokens",
         "Transport": "kaiwu_runtime.rest._transport",
         "add_finalizer": "_finalizers",
         "apply_with_result": "_changes",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from types import TracebackType
 from typing import Self
 
-from kaiwu_runtime.api._identity import ResourceIdentity
+from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, key_of
 from kaiwu_runtime.client._request_options import FieldValidation, write_params
+from kaiwu_runtime.rest._paths import object_path
 from kaiwu_runtime.rest._transport import Transport
 
 FIELD_MANAGER = "kaiwu-runtime"
@@ -43,6 +44,14 @@ class BaseClient:
             namespace: As the caller gave it.
         """
         return namespace if identity.namespaced else ""
+
+    def _path_of(
+        self, identity: ResourceIdentity, name: str | ObjectKey, namespace: str, subresource: str = ""
+    ) -> tuple[str, ObjectKey]:
+        """Return the path of an object or its subresource, and the object's key."""
+        namespace, name = key_of(name, namespace)
+        namespace = self.namespace_for(identity, namespace)
+        return object_path(identity, namespace, name, subresource), ObjectKey(namespace, name)
 
     async def close(self) -> None:
         """Close every connection."""

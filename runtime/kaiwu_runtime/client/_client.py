@@ -14,6 +14,8 @@ from typing import Self
 
 from kaiwu_runtime.client._apply_verbs import ApplyVerbs
 from kaiwu_runtime.client._base_client import FIELD_MANAGER
+from kaiwu_runtime.client._further_verbs import FurtherVerbs
+from kaiwu_runtime.client._pod_verbs import PodVerbs
 from kaiwu_runtime.client._read_verbs import ReadVerbs
 from kaiwu_runtime.client._request_options import FieldValidation
 from kaiwu_runtime.client._write_verbs import WriteVerbs
@@ -22,7 +24,7 @@ from kaiwu_runtime.rest._http_transport import HTTPTransport
 from kaiwu_runtime.rest._transport import Transport
 
 
-class Client(ReadVerbs, WriteVerbs, ApplyVerbs):
+class Client(ReadVerbs, WriteVerbs, ApplyVerbs, PodVerbs, FurtherVerbs):
     """Reads from and writes to the API server directly; a :class:`~kaiwu_runtime.client.Reader`.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeVar, cast
 
 from kaiwu_runtime.api._identity import ResourceIdentity
@@ -50,6 +50,21 @@ class ThreadedClient(Client):
         )
         self.inner = client
         self.loop = loop
+
+    def logs(self, *args: Any, follow: bool = False, **kwargs: Any) -> Any:  # noqa: ANN401 - as the client's own
+        """Return a container's log, or follow it; see :class:`~kaiwu_runtime.client.Client`."""
+        inner: Any = self.inner
+        found = inner.logs(*args, follow=follow, **kwargs)
+        if _has_loop():
+            return found
+        return self._lines(found) if follow else wait_in_thread(found, self.loop)
+
+    def _lines(self, lines: AsyncGenerator[str, None]) -> Iterator[str]:
+        try:
+            while (line := wait_in_thread(anext(lines, None), self.loop)) is not None:
+                yield line
+        finally:
+            wait_in_thread(lines.aclose(), self.loop)
 
     def namespace_for(self, identity: ResourceIdentity, namespace: str) -> str:
         """Return the namespace that a request goes to, as the client behind it does."""

@@ -8,17 +8,24 @@ from kaiwu_runtime._lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from kaiwu_runtime.rest._http_transport import HTTPTransport
+    from kaiwu_runtime.rest._raw_transport import Answer, RawTransport, Socket
     from kaiwu_runtime.rest._transport import Transport
 
 __all__ = [
+    "Answer",
     "HTTPTransport",
+    "RawTransport",
+    "Socket",
     "Transport",
 ]
 
 __getattr__ = lazy_names(
     __name__,
     {
+        "Answer": "_raw_transport",
         "HTTPTransport": "_http_transport",
+        "RawTransport": "_raw_transport",
+        "Socket": "_raw_transport",
         "Transport": "_transport",
     },
 )

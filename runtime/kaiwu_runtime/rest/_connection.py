@@ -141,6 +141,20 @@ class Connection(asyncio.Protocol):
                 return
             await self._wait(idle_timeout)
 
+    def detach(self) -> asyncio.Transport:
+        """Give the transport away, to a protocol that goes on with another one than HTTP.
+
+        Raises:
+            BrokenConnectionError: The connection has ended.
+        """
+        transport = self.transport
+        if self.closed:
+            raise BrokenConnectionError("the server closed the connection")
+        self.closed, self._transport = True, None
+        self.lost.set_result(None)
+        del self._parser
+        return transport
+
     def abort(self) -> None:
         """End the connection at once."""
         self.closed = True

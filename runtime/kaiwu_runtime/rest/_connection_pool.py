@@ -54,6 +54,15 @@ class ConnectionPool:
             self._outdated.add(connection)  # the certificates changed while it was made
         return connection
 
+    async def dial(self) -> Connection:
+        """Return a connection that is not one of the pool's, and is the caller's to close.
+
+        Raises:
+            OSError: None could be made.
+            ProxyError: The proxy refused.
+        """
+        return await self._dialer.connect(self._context)
+
     def release(self, connection: Connection) -> None:
         """Take a connection back; one that is in the middle of something is closed."""
         if connection.reusable and connection not in self._outdated:

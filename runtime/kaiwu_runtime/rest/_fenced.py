@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, Answer, Socket
 from kaiwu_runtime.rest._transport import JSON, Transport
+from kaiwu_runtime.rest._wrapper import TransportWrapper
 
 
-class FencedTransport:
+class FencedTransport(TransportWrapper):
     """Passes requests on to another transport, and calls its fence before each write.
 
     Args:
         inner: Sends the requests.
 
     Attributes:
-        inner: See above.
         fence: Called right before each write; what it raises is raised. None while there is no fence.
     """
 
     def __init__(self, inner: Transport) -> None:
-        self.inner = inner
+        super().__init__(inner)
         self.fence: Callable[[], None] | None = None
 
     async def request(
@@ -32,19 +33,36 @@ class FencedTransport:
         content_type: str = "application/json",
         accept: str = JSON,
     ) -> bytes:
-        """Send a request and return the answer; see :class:`~kaiwu_runtime.rest._transport.Transport`."""
-        if self.fence is not None and method != "GET":
-            self.fence()
+        """Send a request and return the answer; see :class:`~kaiwu_runtime.rest.Transport`."""
+        self._check(method)
         return await self.inner.request(
             method, path, params=params, body=body, content_type=content_type, accept=accept
         )
 
-    def stream(
-        self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
-    ) -> AsyncGenerator[bytes, None]:
-        """Yield the lines of a watch; see :class:`~kaiwu_runtime.rest._transport.Transport`."""
-        return self.inner.stream(path, params=params, idle_timeout=idle_timeout, accept=accept)
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+        content_type: str = "",
+        seconds: float = ANSWER_SECONDS,
+        limit: int = ANSWER_BYTES,
+    ) -> Answer:
+        """Send a request once and return what comes back; see :class:`~kaiwu_runtime.rest.RawTransport`."""
+        self._check(method)
+        return await super().answer(
+            method, path, params=params, body=body, content_type=content_type, seconds=seconds, limit=limit
+        )
 
-    async def close(self) -> None:
-        """Close every connection."""
-        await self.inner.close()
+    async def websocket(
+        self, path: str, *, params: Sequence[tuple[str, str]] = (), subprotocols: Sequence[str] = ()
+    ) -> Socket:
+        """Open a WebSocket, which counts as a write; see :class:`~kaiwu_runtime.rest.RawTransport`."""
+        self._check("POST")
+        return await super().websocket(path, params=params, subprotocols=subprotocols)
+
+    def _check(self, method: str) -> None:
+        if self.fence is not None and method != "GET":
+            self.fence()

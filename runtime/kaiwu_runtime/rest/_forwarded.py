@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
+from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, Answer, Socket, raw
 from kaiwu_runtime.rest._transport import JSON, Transport
 
 T = TypeVar("T")
@@ -40,28 +41,82 @@ class ForwardedTransport:
             self._inner.request(method, path, params=params, body=body, content_type=content_type, accept=accept)
         )
 
-    async def stream(
+    def stream(
         self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
     ) -> AsyncGenerator[bytes, None]:
-        """Yield the lines of a watch; see :class:`~kaiwu_runtime.rest._transport.Transport`."""
-        lines = self._inner.stream(path, params=params, idle_timeout=idle_timeout, accept=accept)
+        """Yield the lines of a watch; see :class:`~kaiwu_runtime.rest.Transport`."""
+        return self._following(self._inner.stream(path, params=params, idle_timeout=idle_timeout, accept=accept))
 
-        async def following() -> bytes | None:
-            return await anext(lines, None)
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+        content_type: str = "",
+        seconds: float = ANSWER_SECONDS,
+        limit: int = ANSWER_BYTES,
+    ) -> Answer:
+        """Send a request once and return what comes back; see :class:`~kaiwu_runtime.rest.RawTransport`."""
+        return await self._there(
+            raw(self._inner).answer(
+                method, path, params=params, body=body, content_type=content_type, seconds=seconds, limit=limit
+            )
+        )
 
-        try:
-            while (line := await self._there(following())) is not None:
-                yield line
-        finally:
-            await self._there(_closed(lines))
+    def chunks(
+        self, path: str, *, params: Sequence[tuple[str, str]] = (), idle_timeout: float
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the body of the answer to a GET; see :class:`~kaiwu_runtime.rest.RawTransport`."""
+        return self._following(raw(self._inner).chunks(path, params=params, idle_timeout=idle_timeout))
+
+    async def websocket(
+        self, path: str, *, params: Sequence[tuple[str, str]] = (), subprotocols: Sequence[str] = ()
+    ) -> Socket:
+        """Open a WebSocket; see :class:`~kaiwu_runtime.rest.RawTransport`."""
+        opened = await self._there(raw(self._inner).websocket(path, params=params, subprotocols=subprotocols))
+        return _ForwardedSocket(opened, self._there)
 
     async def close(self) -> None:
         """Do nothing: the other transport's owner closes it."""
+
+    async def _following(self, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        async def following() -> bytes | None:
+            return await anext(parts, None)
+
+        try:
+            while (part := await self._there(following())) is not None:
+                yield part
+        finally:
+            await self._there(_closed(parts))
 
     async def _there(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None or self._loop is asyncio.get_running_loop():
             return await work
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+
+class _ForwardedSocket:
+    """A WebSocket that is used in another event loop than its own."""
+
+    def __init__(self, inner: Socket, there: Callable[[Coroutine[Any, Any, Any]], Awaitable[Any]]) -> None:
+        self._inner = inner
+        self._there = there
+        self.subprotocol = inner.subprotocol
+
+    async def send(self, message: bytes) -> None:
+        """Send a binary message; see :class:`~kaiwu_runtime.rest.Socket`."""
+        await self._there(self._inner.send(message))
+
+    async def receive(self) -> bytes | None:
+        """Return the next message; see :class:`~kaiwu_runtime.rest.Socket`."""
+        message: bytes | None = await self._there(self._inner.receive())
+        return message
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._there(self._inner.close())
 
 
 async def _closed(lines: AsyncGenerator[bytes, None]) -> None:

@@ -14,11 +14,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from functools import lru_cache
-from typing import NamedTuple
+from weakref import WeakSet
 
 from kaiwu_runtime._error_text import reason
 from kaiwu_runtime._request_body import json_body, yaml_body
@@ -32,11 +30,12 @@ from kaiwu_runtime.errors import (
     UnauthorizedError,
     WatchInterruptedError,
 )
-from kaiwu_runtime.rest._connection import Connection, Response
+from kaiwu_runtime.rest._connection import Response
 from kaiwu_runtime.rest._connection_pool import ConnectionPool
 from kaiwu_runtime.rest._failure import CONNECTION_ERRORS, is_broken, pause_before_retry, refusal
 from kaiwu_runtime.rest._lines import LineSplitter
-from kaiwu_runtime.rest._paths import quoted
+from kaiwu_runtime.rest._raw_requests import RawRequests
+from kaiwu_runtime.rest._request import Request, request_target
 from kaiwu_runtime.rest._transport import JSON, Created
 from kaiwu_runtime.rest._warnings import parse_warnings
 
@@ -59,15 +58,7 @@ MOST_WARNINGS = 1000
 _APPLY = "application/apply-patch+yaml"
 
 
-class _Request(NamedTuple):
-    method: str
-    target: str
-    accept: str
-    body: bytes | None = None
-    content_type: str = ""
-
-
-class HTTPTransport:
+class HTTPTransport(RawRequests):
     """Sends requests. Connections are made when they are first needed.
 
     Args:
@@ -92,6 +83,7 @@ class HTTPTransport:
         self._slots = asyncio.Semaphore(limit)
         self._timeout = request_timeout
         self._warned: set[str] = set()
+        self._sockets = WeakSet()
         self.fence: Callable[[], None] | None = None
         self.on_response: Callable[[str, int], None] | None = None
         self.on_refusal: Callable[[APIStatusError], None] | None = None
@@ -114,7 +106,7 @@ class HTTPTransport:
         """Send a request and return the answer; see :class:`~kaiwu_runtime.rest._transport.Transport`."""
         if body is not None:
             body = yaml_body(body) if content_type == _APPLY else json_body(body)
-        request = _Request(method, _target(path, params), accept, body, content_type if body is not None else "")
+        request = Request(method, request_target(path, params), accept, body, content_type if body is not None else "")
         idempotent = method == "GET" or content_type == _APPLY
         refusals = reconnects = 0
         waited = 0.0
@@ -149,7 +141,7 @@ class HTTPTransport:
         self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
     ) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.rest._transport.Transport`."""
-        request = _Request("GET", _target(path, params), accept)
+        request = Request("GET", request_target(path, params), accept)
         try:
             sent = await self._credentials.current()
             try:
@@ -175,9 +167,10 @@ class HTTPTransport:
     async def close(self) -> None:
         """Close every connection."""
         self._credentials.close()
+        await self._close_sockets()
         await self._connections.close()
 
-    async def _send(self, request: _Request) -> tuple[Response, bytes, Sent]:
+    async def _send(self, request: Request) -> tuple[Response, bytes, Sent]:
         """Return an answer's head and body, and the credentials that were sent."""
         try:
             async with self._slots:
@@ -198,31 +191,7 @@ class HTTPTransport:
         self._hear(request.method, response)
         return response, answer, sent
 
-    async def _begin(self, path: str, request: _Request, authorization: str) -> Connection:
-        """Return a connection on which the answer to a GET has begun."""
-        content = self._encoded(request, authorization)
-        connection = await self._connection()
-        try:
-            response = await connection.begin(content, self._timeout)
-            self._hear("GET", response)
-            if response.status >= 300:
-                body = b"".join([chunk async for chunk in connection.chunks(self._timeout)])
-                raise self._refused("GET", path, response, body)
-        except BaseException:
-            self._connections.release(connection)
-            raise
-        return connection
-
-    async def _connection(self) -> Connection:
-        """Return a connection; a certificate that is not trusted may be so by authorities that were replaced."""
-        try:
-            return await self._connections.acquire()
-        except ssl.SSLError:
-            if not await self._credentials.read_again(force=True):
-                raise
-        return await self._connections.acquire()
-
-    def _encoded(self, request: _Request, authorization: str) -> bytes:
+    def _encoded(self, request: Request, authorization: str) -> bytes:
         """Return a request as it is sent."""
         shared = self._head(authorization, request.content_type, request.accept)
         head = f"{request.method} {self._prefix}{request.target} HTTP/1.1{shared}"
@@ -273,16 +242,6 @@ class HTTPTransport:
         if text not in self._warned and len(self._warned) < MOST_WARNINGS:
             self._warned.add(text)
             logger.warning("The API server warns: %s", text)
-
-
-def _target(path: str, params: Mapping[str, str] | None) -> str:
-    return f"{path}?{_query(tuple(params.items()))}" if params else path
-
-
-@lru_cache
-def _query(params: tuple[tuple[str, str], ...]) -> str:
-    # Writes come with one of a few: who writes, and how.
-    return "&".join(f"{name}={quoted(value)}" for name, value in params)
 
 
 def _check_header(name: str, value: str) -> None:

@@ -3,6 +3,7 @@
 from kaiwu_runtime.testing._doubles import FakeClock, FakeEvent, FakeRecorder
 from kaiwu_runtime.testing._faults import FakeRequest
 from kaiwu_runtime.testing._kinds import FakeKind
+from kaiwu_runtime.testing._node import FakeCommand, FakeProxyRequest
 from kaiwu_runtime.testing._running import ManagerRefusedError, run_manager
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
@@ -10,8 +11,10 @@ from kaiwu_runtime.testing._waiting import eventually, wait_for
 
 __all__ = [
     "FakeClock",
+    "FakeCommand",
     "FakeEvent",
     "FakeKind",
+    "FakeProxyRequest",
     "FakeRecorder",
     "FakeRequest",
     "FakeTransport",

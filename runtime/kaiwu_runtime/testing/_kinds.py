@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from types import ModuleType
@@ -130,17 +131,47 @@ def parse_path(path: str) -> Target | None:
     return Target(group, version, namespace, plural, name, subresource)
 
 
+def group_version(path: str) -> tuple[str, str] | None:
+    """Return the group and version whose kinds a path asks for, or None when it asks for something else."""
+    match [unquote(part) for part in path.strip("/").split("/")]:
+        case ["api", version]:
+            return "", version
+        case ["apis", group, version]:
+            return group, version
+    return None
+
+
+def resource_list(group: str, version: str, kinds: Iterable[FakeKind]) -> dict[str, Any]:
+    """Return the answer to a question for the kinds of a group version.
+
+    See https://kubernetes.io/docs/reference/using-api/api-concepts/#discovery-api
+    """
+    resources = [
+        {"name": each.identity.plural, "kind": each.identity.kind, "namespaced": each.identity.namespaced, "verbs": []}
+        for each in kinds
+    ]
+    name = f"{group}/{version}" if group else version
+    return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name, "resources": resources}
+
+
 @cache
 def built_in(group: str, version: str, plural: str) -> FakeKind | None:
     """Return one of Kubernetes' own kinds, or None when there is none of that name."""
+    return next((kind for kind in built_in_kinds(group, version) if kind.identity.plural == plural), None)
+
+
+@cache
+def built_in_kinds(group: str, version: str) -> tuple[FakeKind, ...]:
+    """Return Kubernetes' own kinds of a group version."""
     module = _module(group, version)
+    found = []
     for kind in vars(module).values() if module is not None else ():
         # Subresources are classes too, with the identity of their object.
         if isinstance(kind, type) and hasattr(kind, "_api_info") and api_info(kind).parent is None:
-            found = FakeKind.of(kind)
-            if (found.identity.group, found.identity.version, found.identity.plural) == (group, version, plural):
-                return found
-    return None
+            known = FakeKind.of(kind)
+            if (known.identity.group, known.identity.version) == (group, version):
+                found.append(known)
+    return tuple(found)
 
 
 def _module(group: str, version: str) -> ModuleType | None:

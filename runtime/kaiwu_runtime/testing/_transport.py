@@ -8,6 +8,7 @@ It supports the following, and its tests compare it with a real API server:
 - required fields, as the types of the kinds have them;
 - uid, resourceVersion, creationTimestamp, generation and managedFields; a write that changes nothing makes no version;
 - metadata-only gets, lists and watches;
+- commands in pods, logs and proxied requests, as a test says what they answer; discovery of the kinds of a group;
 - watches from a version, with ADDED, MODIFIED, DELETED, BOOKMARK, and 410 after `FakeTransport.compact`.
 
 Server-side apply has no schema here. Lists are atomic, but for these, which are merged by key: ``containers``,
@@ -41,7 +42,16 @@ from kaiwu_runtime.rest._transport import JSON, Created
 from kaiwu_runtime.testing._dispatch import APPLY, Dispatcher
 from kaiwu_runtime.testing._faults import Condition, FakeRequest, Faults, Hook, Verb
 from kaiwu_runtime.testing._garbage import GarbageCollector
-from kaiwu_runtime.testing._kinds import FakeKind, Target, built_in, parse_path
+from kaiwu_runtime.testing._kinds import (
+    FakeKind,
+    Target,
+    built_in,
+    built_in_kinds,
+    group_version,
+    parse_path,
+    resource_list,
+)
+from kaiwu_runtime.testing._node import FakeNode
 from kaiwu_runtime.testing._partial import accepted, partial_line
 from kaiwu_runtime.testing._reads import selection
 from kaiwu_runtime.testing._refusals import not_served, refusal
@@ -51,7 +61,7 @@ from kaiwu_runtime.testing._writes import Writer
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
-class FakeTransport:
+class FakeTransport(FakeNode):
     """An API server in memory; ``Client(FakeTransport(MyKind))`` is a client of it.
 
     Kubernetes' own kinds are served without being named.
@@ -195,6 +205,8 @@ class FakeTransport:
     ) -> bytes:
         """Answer a request; see :class:`~kaiwu_runtime.client.Transport`."""
         await asyncio.sleep(0)  # other tasks go on meanwhile, as with a server
+        if method == "GET" and (asked := group_version(path)) is not None:
+            return self._storage.encoded(self._discovered(*asked))
         kind, target = self._resolve(path)
         if self.fence is not None and method != "GET":
             self.fence()
@@ -269,6 +281,14 @@ class FakeTransport:
 
     def _kind_of(self, kind: type[Any] | None) -> FakeKind | None:
         return self._resolve(identify(kind).path())[0] if kind is not None else None
+
+    def _discovered(self, group: str, version: str) -> dict[str, Any]:
+        """Return the kinds of a group version: those that were given, and Kubernetes' own."""
+        given = [kind for key, kind in self._kinds.items() if key[:2] == (group, version)]
+        found = {kind.identity.plural: kind for kind in [*built_in_kinds(group, version), *given]}
+        if not found:
+            raise not_served(f"{group}/{version}")
+        return resource_list(group, version, found.values())
 
     def _resolve(self, path: str) -> tuple[FakeKind, Target]:
         target = parse_path(path)

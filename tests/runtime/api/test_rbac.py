@@ -9,6 +9,7 @@ import pytest
 
 from kaiwu_runtime.api import rbac, rbac_rules
 from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.generator._rbac_rules import normalize_rules
 
 
 @rbac(groups="apps", resources=["deployments", "deployments/status"], verbs=["get", "list"])
@@ -69,3 +70,36 @@ def test_mistakes_name_the_class(arguments: dict[str, Any], message: str) -> Non
         rbac(**arguments)(Broken)
     assert message in str(caught.value)
     assert "Broken: @rbac" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("resources", "verbs", "expected"),
+    [
+        ("pods/exec", "create", [("pods/exec", "create,get")]),
+        ("pods/attach", "get", [("pods/attach", "create,get")]),
+        ("pods/portforward", ["get", "watch"], [("pods/portforward", "create,get,watch")]),
+        (["pods", "pods/exec"], "get", [("pods", "get"), ("pods/exec", "create,get")]),
+        ("pods/exec", ["create", "get"], [("pods/exec", "create,get")]),
+        ("pods/exec", "*", [("pods/exec", "*")]),
+        ("pods/exec", "delete", [("pods/exec", "delete")]),
+        ("pods/log", "get", [("pods/log", "get")]),
+        ("pods", "create", [("pods", "create")]),
+    ],
+)
+def test_commands_need_create_and_get(resources: Any, verbs: Any, expected: list[tuple[str, str]]) -> None:
+    @rbac(groups="", resources=resources, verbs=verbs, namespace="infra", resource_names="a")
+    class Running:
+        pass
+
+    rules = normalize_rules(rbac_rules(Running))
+    assert [(",".join(each.resources), ",".join(each.verbs)) for each in rules] == expected
+    declared = {(each.groups, each.namespace, each.resource_names) for each in rbac_rules(Running)}
+    assert declared == {(("",), "infra", ("a",))}
+
+
+def test_commands_of_another_group_are_something_else() -> None:
+    @rbac(groups="example.com", resources="pods/exec", verbs="create")
+    class Other:
+        pass
+
+    assert [each.verbs for each in rbac_rules(Other)] == [("create",)]

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
-from lightkube.resources.core_v1 import ConfigMap, Pod, PodEviction
+from lightkube.resources.core_v1 import ConfigMap, Pod, PodEviction, Service, ServiceAccount
 
 from kaiwu_runtime import Client, MetadataClient, add_finalizer, create_or_update, get_scale, set_scale
 from kaiwu_runtime.envtest import ControlPlane
@@ -53,6 +53,17 @@ CALLS: dict[str, tuple[Callable[[Client, str], Awaitable[Any]], str, str, str]] 
     "get scale": (lambda c, n: get_scale(c, Deployment, "a", namespace=n), "apps", "deployments/scale", "get"),
     "finalizer": (lambda c, n: add_finalizer(c, finalized(n), "example.com/a"), "", "configmaps", "patch"),
     "update": (lambda c, n: create_or_update(c, config_map("a", n), lambda _: None), "", "configmaps", "get"),
+    "exec": (lambda c, n: c.exec(Pod, "a", ["ls"], namespace=n), "", "pods/exec", "create"),
+    "logs": (lambda c, n: c.logs(Pod, "a", namespace=n), "", "pods/log", "get"),
+    "evict": (lambda c, n: c.evict(Pod, "a", namespace=n), "", "pods/eviction", "create"),
+    "proxy": (lambda c, n: c.proxy(Service, "a", namespace=n, port=80), "", "services/proxy", "get"),
+    "token": (
+        lambda c, n: c.create_token(ServiceAccount, "a", namespace=n),
+        "",
+        "serviceaccounts/token",
+        "create",
+    ),
+    "delete all": (lambda c, n: c.delete_all_of(ConfigMap, namespace=n), "", "configmaps", "deletecollection"),
     "metadata": (lambda c, n: MetadataClient(c).get(ConfigMap, "a", namespace=n), "", "configmaps", "get"),
 }
 

@@ -1,0 +1,184 @@
+"""The HTTP transport's requests whose answers are not objects; see :class:`~kaiwu_runtime.rest.RawTransport`."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from kaiwu_runtime._error_text import reason
+from kaiwu_runtime.config._renewal import CredentialRenewal, Sent
+from kaiwu_runtime.errors import APIConnectionError, APIStatusError, UnauthorizedError
+from kaiwu_runtime.rest._connection import BrokenConnectionError, Connection, Response
+from kaiwu_runtime.rest._connection_pool import ConnectionPool
+from kaiwu_runtime.rest._failure import CONNECTION_ERRORS, refusal
+from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, ANY, Answer
+from kaiwu_runtime.rest._request import Request, repeated_target
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.rest._websocket import WebSocket
+
+
+class RawRequests:
+    """What :class:`~kaiwu_runtime.rest.HTTPTransport` has beyond typed requests; it has the attributes."""
+
+    _connections: ConnectionPool
+    _credentials: CredentialRenewal
+    _prefix: str
+    _timeout: float
+    _sockets: WeakSet[WebSocket]
+    _encoded: Callable[[Request, str], bytes]
+    _head: Callable[[str, str, str], str]
+    _hear: Callable[[str, Response], None]
+    _refused: Callable[[str, str, Response, bytes], APIStatusError]
+    fence: Callable[[], None] | None
+
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+        content_type: str = "",
+        seconds: float = ANSWER_SECONDS,
+        limit: int = ANSWER_BYTES,
+    ) -> Answer:
+        """Send a request once and return what comes back; see :class:`~kaiwu_runtime.rest.RawTransport`."""
+        request = Request(method, repeated_target(path, params), ANY, body, content_type if body is not None else "")
+        try:
+            async with asyncio.timeout(seconds):
+                answer, sent = await self._answer_of(request, limit)
+                if _is_unauthorized(method, path, answer) and await self._credentials.after_rejection(sent):
+                    answer, _ = await self._answer_of(request, limit)
+                return answer
+        except TimeoutError as error:
+            raise APIConnectionError(f"{method} {path}: no complete answer within {seconds:g} s") from error
+        except CONNECTION_ERRORS as error:
+            raise APIConnectionError(f"{method} {path}: {reason(error)}") from error
+
+    async def chunks(
+        self, path: str, *, params: Sequence[tuple[str, str]] = (), idle_timeout: float
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the body of the answer to a GET; see :class:`~kaiwu_runtime.rest.RawTransport`."""
+        request = Request("GET", repeated_target(path, params), ANY)
+        try:
+            sent = await self._credentials.current()
+            try:
+                connection = await self._begin(path, request, sent.authorization)
+            except UnauthorizedError:
+                if not await self._credentials.after_rejection(sent):
+                    raise
+                connection = await self._begin(path, request, (await self._credentials.current()).authorization)
+            try:
+                async with aclosing(connection.chunks(idle_timeout)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            finally:
+                self._connections.release(connection)
+        except CONNECTION_ERRORS as error:
+            raise APIConnectionError(f"GET {path}: {reason(error)}") from error
+
+    async def websocket(
+        self, path: str, *, params: Sequence[tuple[str, str]] = (), subprotocols: Sequence[str] = ()
+    ) -> WebSocket:
+        """Open a WebSocket; see :class:`~kaiwu_runtime.rest.RawTransport`."""
+        target = repeated_target(path, params)
+        try:
+            sent = await self._credentials.current()
+            try:
+                return await self._upgraded(path, target, sent.authorization, subprotocols)
+            except UnauthorizedError:
+                if not await self._credentials.after_rejection(sent):
+                    raise
+                renewed = await self._credentials.current()
+                return await self._upgraded(path, target, renewed.authorization, subprotocols)
+        except CONNECTION_ERRORS as error:
+            raise APIConnectionError(f"WebSocket {path}: {reason(error)}") from error
+
+    async def _upgraded(self, path: str, target: str, authorization: str, subprotocols: Sequence[str]) -> WebSocket:
+        # Imported here: few operators run commands in containers, and it brings a library along.
+        from kaiwu_runtime.rest._websocket import HandshakeRefusedError, WebSocket  # noqa: PLC0415
+
+        lines = self._head(authorization, "", ANY).strip().split("\r\n")
+        headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+        connection = await self._connection(self._connections.dial)
+        if self.fence is not None:
+            self.fence()
+        socket = WebSocket(f"WebSocket {path}", subprotocols)
+        try:
+            response = await socket.open(connection, self._prefix + target, headers, self._timeout)
+        except HandshakeRefusedError as error:
+            self._hear("GET", error.response)
+            if error.response.status < 400:
+                raise BrokenConnectionError(f"HTTP {error.response.status} instead of a WebSocket") from None
+            raise self._refused("GET", path, error.response, error.body) from None
+        except BaseException:
+            connection.abort()
+            raise
+        self._hear("GET", response)
+        self._sockets.add(socket)
+        return socket
+
+    async def _close_sockets(self) -> None:
+        """End every WebSocket that is open."""
+        for socket in list(self._sockets):
+            await socket.close()
+
+    async def _answer_of(self, request: Request, limit: int) -> tuple[Answer, Sent]:
+        sent = await self._credentials.current()
+        content = self._encoded(request, sent.authorization)
+        connection = await self._connection()
+        try:
+            if self.fence is not None and request.method != "GET":
+                self.fence()
+            response = await connection.begin(content, self._timeout)
+            parts, size = [], 0
+            async with aclosing(connection.chunks(self._timeout)) as chunks:
+                async for chunk in chunks:
+                    parts.append(chunk)
+                    size += len(chunk)
+                    if size > limit:
+                        path = request.target.partition("?")[0]
+                        raise APIConnectionError(f"{request.method} {path}: the answer is longer than {limit} bytes")
+        finally:
+            self._connections.release(connection)
+        self._hear(request.method, response)
+        headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
+        return Answer(response.status, headers, b"".join(parts)), sent
+
+    async def _begin(self, path: str, request: Request, authorization: str) -> Connection:
+        """Return a connection on which the answer to a GET has begun."""
+        content = self._encoded(request, authorization)
+        connection = await self._connection()
+        try:
+            response = await connection.begin(content, self._timeout)
+            self._hear("GET", response)
+            if response.status >= 300:
+                body = b"".join([chunk async for chunk in connection.chunks(self._timeout)])
+                raise self._refused("GET", path, response, body)
+        except BaseException:
+            self._connections.release(connection)
+            raise
+        return connection
+
+    async def _connection(self, make: Callable[[], Awaitable[Connection]] | None = None) -> Connection:
+        """Return a connection; a certificate that is not trusted may be so by authorities that were replaced."""
+        make = make or self._connections.acquire
+        try:
+            return await make()
+        except ssl.SSLError:
+            if not await self._credentials.read_again(force=True):
+                raise
+        return await make()
+
+
+def _is_unauthorized(method: str, path: str, answer: Answer) -> bool:
+    """Return whether the API server itself refused the credentials, and not what a proxied pod wants of its own."""
+    if answer.status != 401:
+        return False
+    refused = refusal(method, path, Response(answer.status, []), answer.body)
+    return refused.reason == "Unauthorized"
