@@ -17,7 +17,6 @@ from kaiwu_runtime import _log as log
 from kaiwu_runtime._callback import is_delivered
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._informer import Informer
-from kaiwu_runtime.controller import _failure as failure
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._invocation import Invocation
 from kaiwu_runtime.controller._options import ControllerMetrics, ControllerOptions
@@ -25,7 +24,7 @@ from kaiwu_runtime.controller._outcome import OutcomeHandler
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request
 from kaiwu_runtime.controller._source import ChannelSource, Source
-from kaiwu_runtime.errors import DecodeError, TerminalError
+from kaiwu_runtime.errors import TerminalError
 from kaiwu_runtime.queue import QueueMetrics, QueueShutDown, WorkQueue
 
 logger = logging.getLogger("kaiwu_runtime.controller.controller")
@@ -186,32 +185,25 @@ class Controller:
                 if is_delivered(error):
                     raise  # the worker is being stopped; otherwise the reconciler awaited something that was
                 fork.leave_child(error)
-                told = await self._told(request, error)
-                outcome = self._outcome.fail(request, error) if told is None else told
+                reported = await self._reported(request, error)
+                outcome = self._outcome.fail(request, error) if reported is None else reported
             finally:
                 if self.metrics is not None:
                     self.metrics.finished(outcome, time.perf_counter() - began)
 
-    async def _told(self, request: Request, error: BaseException) -> str | None:
+    async def _reported(self, request: Request, error: BaseException) -> str | None:
         """Report an object that does not fit its type, and ignore it until it changes; None for any other failure."""
-        decode_failures = self.decode_failures
-        if decode_failures is None:
+        failures = self.decode_failures
+        found = None if failures is None else failures.find(request, error)
+        if failures is None or found is None:
             return None
-        found = next(
-            (entry for entry in failure.find(error, DecodeError) if decode_failures.concerns(request, entry)), None
-        )
-        if found is None:
-            return None
-        if decode_failures.knows(request, found):
-            self.queue.forget(request)
-            return "error"
         try:
-            told = await decode_failures.tell(request, found)
+            result = await failures.report(request, found)
+        except TerminalError as terminal:
+            return self._outcome.fail(request, terminal)
         except Exception:
             # A failed report must not end the worker.
             logger.exception("Cannot report an object that does not fit its type")
             return None
-        if not told:
-            self.queue.add_rate_limited(request)
-            return "requeue"
-        return self._outcome.fail(request, TerminalError(str(found)))
+        outcome = self._outcome.settle(request, result)
+        return "error" if result is None else outcome

@@ -20,8 +20,9 @@ from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._request_options import PatchType
-from kaiwu_runtime.controller._request import Request
-from kaiwu_runtime.errors import APIError, ConfigurationError, DecodeError, NotFoundError
+from kaiwu_runtime.controller._failure import find
+from kaiwu_runtime.controller._request import Request, Result
+from kaiwu_runtime.errors import APIError, ConfigurationError, DecodeError, NotFoundError, TerminalError
 from kaiwu_runtime.recorder import EventRecorder, Reference
 from kaiwu_runtime.rest._deep_json import members
 from kaiwu_runtime.rest._paths import object_path
@@ -95,16 +96,37 @@ class DecodeFailureReporter:
         self._has_conditions = conditions and has_conditions(kind)
         self._told: dict[Request, tuple[str, int, str]] = {}
 
-    def concerns(self, request: Request, error: DecodeError) -> bool:
-        """Return whether an error is about the very object of a request, and not about another one it needs."""
-        return error.kind is self._kind and (error.namespace, error.name) == request.key
+    def find(self, request: Request, error: BaseException) -> DecodeError | None:
+        """Return the failure to decode the object of a request that is in an exception; None without one.
 
-    def knows(self, request: Request, error: DecodeError) -> bool:
-        """Return whether this very failure has been told of: the condition itself wakes the controller once more."""
+        A failure to decode another object, which the reconciler needs, is not what this is about.
+        """
+        for found in find(error, DecodeError):
+            if found.kind is self._kind and (found.namespace, found.name) == request.key:
+                return found
+        return None
+
+    async def report(self, request: Request, error: DecodeError) -> Result | None:
+        """Report an object that does not fit its type, once for each of its states.
+
+        Returns:
+            When to try again, where the condition could not be written. None for a failure that was reported already:
+            the condition itself wakes the controller once more.
+
+        Raises:
+            TerminalError: It is reported now, and not to be tried again until the object changes.
+        """
+        if self._knows(request, error):
+            return None
+        if not await self._tell(request, error):
+            return Result(requeue_after=0)
+        raise TerminalError(str(error)) from None  # which says the same
+
+    def _knows(self, request: Request, error: DecodeError) -> bool:
         obj = self._find(request)
         return obj is not None and self._told.get(request) == _failure(obj, error)
 
-    async def tell(self, request: Request, error: DecodeError) -> bool:
+    async def _tell(self, request: Request, error: DecodeError) -> bool:
         """Record the event and write the condition; False when that has to be tried again."""
         obj = self._find(request)
         if obj is None:

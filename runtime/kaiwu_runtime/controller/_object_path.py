@@ -20,7 +20,7 @@ from kaiwu_runtime.client._status import write_status
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request, Result
-from kaiwu_runtime.errors import ConfigurationError, ConflictError, DecodeError, NotFoundError, TerminalError
+from kaiwu_runtime.errors import ConfigurationError, ConflictError, DecodeError, NotFoundError
 
 logger = logging.getLogger("kaiwu_runtime.controller.object_path")
 
@@ -91,7 +91,7 @@ class ObjectPath(Reconciler):
         except DecodeError as error:
             if failures is None:
                 raise
-            return await _report(failures, request, error)
+            return await failures.report(request, error)
         if failures is not None and failures.may_mark(cached) and await failures.unmark(request):
             return Result(requeue_after=0)  # until the cache has it too
         if self._status is None:
@@ -166,15 +166,6 @@ class ObjectPath(Reconciler):
             logger.debug("Cannot write the status", extra={"error": str(failure)})
         except Exception as failure:  # noqa: BLE001 - the reconciler's own exception says more
             logger.warning("Cannot write the status", extra={"error": str(failure)})
-
-
-async def _report(failures: DecodeFailureReporter, request: Request, error: DecodeError) -> Result | None:
-    """Report an object that does not fit its type, once for each of its states."""
-    if failures.knows(request, error):
-        return None
-    if not await failures.tell(request, error):
-        return Result(requeue_after=0)
-    raise TerminalError(str(error))
 
 
 def _status_model(kind: type[Any]) -> type[Any] | None:
