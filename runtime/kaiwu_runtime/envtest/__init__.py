@@ -4,6 +4,7 @@
 
     with ControlPlane() as control_plane:            # etcd and kube-apiserver, ready in about 3 seconds
         control_plane.install_crds("config/crd/bases")
+        control_plane.install_webhooks("config/webhook")          # for a manager in this process
         namespace = control_plane.create_namespace()
         control_plane.kubeconfig                     # pathlib.Path, cluster administrator
         control_plane.url                            # https://127.0.0.1:<port>
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from kaiwu_runtime.envtest._control_plane import ControlPlane
     from kaiwu_runtime.envtest._progress import Progress, Step
     from kaiwu_runtime.envtest._provision import setup
+    from kaiwu_runtime.envtest._webhooks import WebhookInstallation
 
 __all__ = [
     "Background",
@@ -39,6 +41,7 @@ __all__ = [
     "ControlPlane",
     "Progress",
     "Step",
+    "WebhookInstallation",
     "down",
     "locate",
     "setup",
@@ -54,6 +57,7 @@ __getattr__ = lazy_names(
         "ControlPlane": "_control_plane",
         "Progress": "_progress",
         "Step": "_progress",
+        "WebhookInstallation": "_webhooks",
         "down": "_background",
         "locate": "_binaries",
         "setup": "_provision",

@@ -7,6 +7,7 @@ from pathlib import Path
 from kaiwu_runtime.envtest._crds import install_crds
 from kaiwu_runtime.envtest._faults import Faults
 from kaiwu_runtime.envtest._users import Users
+from kaiwu_runtime.envtest._webhooks import WebhookInstallation, read_webhook_configurations
 
 
 class ControlPlane(Users, Faults):
@@ -44,3 +45,33 @@ class ControlPlane(Users, Faults):
             APIStatusError: The API server refused one.
         """
         return install_crds(self.rest, [Path(path) for path in paths], timeout=timeout)
+
+    def install_webhooks(
+        self, *paths: str | Path, host: str = "127.0.0.1", port: int = 0, timeout: float = 30.0
+    ) -> WebhookInstallation:
+        """Let the API server call webhooks that a manager serves on this machine, and wait until it does.
+
+        The Service in each ``clientConfig`` is replaced by a URL and a certificate authority; also in the conversion of
+        the CRDs that are installed. Start a manager with the options that the result has::
+
+            with control_plane.install_webhooks("config/webhook") as webhooks:
+                manager = Manager(ManagerOptions(kubeconfig=..., **webhooks.manager_options()))
+
+        Args:
+            paths: YAML files, or directories whose ``*.yaml`` and ``*.yml`` files are read; documents that are not
+                webhook configurations are passed over.
+            host: Address that the manager serves on.
+            port: Port that the manager serves on; 0 takes a free one.
+            timeout: Seconds to wait for all of them.
+
+        Returns:
+            The installation, a context manager that removes the configurations at its end.
+
+        Raises:
+            ControlPlaneError: A path cannot be read, or a configuration is not applied in time.
+            APIStatusError: The API server refused one.
+        """
+        documents = read_webhook_configurations([Path(path) for path in paths])
+        installation = WebhookInstallation(self.rest, self.directory, host, port)
+        installation.install(documents, timeout)
+        return installation

@@ -12,15 +12,12 @@ from typing import Any
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._crd import CustomResourceDefinition
 from kaiwu_runtime.generator._match_conditions import condition_error
+from kaiwu_runtime.serving._certificate_options import MUTATING, SERVICE_NAME, VALIDATING
 from kaiwu_runtime.webhook._configuration import (
-    SERVICE_NAME,
     SERVICE_NAMESPACE,
     ConversionDeclaration,
     WebhookDeclaration,
 )
-
-MUTATING, VALIDATING = "mutating-webhook-configuration", "validating-webhook-configuration"
-"""Names of the two configurations, as controller-gen gives them."""
 
 _API_VERSION = "admissionregistration.k8s.io/v1"
 

@@ -10,6 +10,8 @@ import sys
 from typing import Any, NoReturn, Protocol
 
 from kaiwu_runtime import _log as log
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 
 BASE = "_kaiwu_runtime"
 """The parser's default that has the options which the flags override, and the parser."""
@@ -24,6 +26,13 @@ def _boolean(text: str) -> bool:
     if lowered in _FALSE:
         return False
     raise argparse.ArgumentTypeError(f"{text!r} is not a valid boolean: use true or false")
+
+
+def _self_signed(service: str) -> WebhookCertificateOptions:
+    try:
+        return WebhookCertificateOptions(service_name=service, from_webhooks=True)
+    except ConfigurationError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class Defaults(Protocol):
@@ -101,6 +110,13 @@ def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
         metavar="PORT",
     )
     webhook.text("--webhook-cert-path", "webhook_cert_path", "folder with tls.crt and tls.key of the webhook server")
+    webhook.add(
+        "--webhook-self-signed",
+        "webhook_self_signed",
+        "make and renew the certificate of the webhook server, for this Service (default: use the folder's)",
+        type=_self_signed,
+        metavar="SERVICE",
+    )
 
     leader = _Group(parser, base, "leader election")
     leader.switch("--leader-elect", "leader_elect", "run the controllers in only one of several replicas")

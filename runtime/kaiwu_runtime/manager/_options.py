@@ -48,7 +48,7 @@ class ManagerOptions:
         webhook_host: Bind address of the webhook server; empty for every interface.
         webhook_port: Port of the webhook server.
         webhook_cert_path: Folder with tls.crt and tls.key of the webhook server.
-        webhook_self_signed: Create and renew the webhook server's certificate instead; there is no flag for it.
+        webhook_self_signed: Create and renew the webhook server's certificate instead.
         leader_elect: Run the controllers in only one of several replicas.
         leader_election_id: Name of the Lease.
         leader_election_namespace: Namespace of the Lease; empty for the pod's or the context's.

@@ -10,6 +10,12 @@ from kaiwu_runtime.errors import ConfigurationError
 CA_LIFETIME = timedelta(days=3650)
 LIFETIME = timedelta(days=365)
 
+SERVICE_NAME = "webhook-service"
+"""What manifests call the Service before kustomize adds a prefix and a suffix to it and to the configurations."""
+
+MUTATING, VALIDATING = "mutating-webhook-configuration", "validating-webhook-configuration"
+"""Names of the configurations before kustomize adds a prefix and a suffix, as controller-gen gives them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookCertificateOptions:
@@ -25,6 +31,8 @@ class WebhookCertificateOptions:
         validating: Names of ValidatingWebhookConfigurations.
         mutating: Names of MutatingWebhookConfigurations.
         crds: Names of CustomResourceDefinitions with a conversion webhook.
+        from_webhooks: Find the configurations and CRDs of the webhooks that the manager serves, where service and
+            configurations have the names of ``kaiwuctl create webhook``. What is named here comes on top.
         extra_names: Further DNS names and IP addresses of the certificate, for webhooks called by URL.
         ca_lifetime: Lifetime of the certificate authority, which is renewed after two thirds of it.
         lifetime: Lifetime of the serving certificate, which is renewed after two thirds of it.
@@ -39,6 +47,7 @@ class WebhookCertificateOptions:
     validating: tuple[str, ...] = ()
     mutating: tuple[str, ...] = ()
     crds: tuple[str, ...] = ()
+    from_webhooks: bool = False
     extra_names: tuple[str, ...] = ()
     ca_lifetime: timedelta = CA_LIFETIME
     lifetime: timedelta = LIFETIME
@@ -53,6 +62,11 @@ class WebhookCertificateOptions:
         """
         if not self.service_name:
             raise ConfigurationError("webhook certificates: service_name is empty; name the Service of the webhooks")
+        if self.from_webhooks and SERVICE_NAME not in self.service_name:
+            raise ConfigurationError(
+                f"webhook certificates: {self.service_name!r} must contain {SERVICE_NAME!r}, so that the names of the "
+                "configurations follow from it; with other names use WebhookCertificateOptions"
+            )
         if not timedelta(0) < self.lifetime <= self.ca_lifetime:
             raise ConfigurationError("webhook certificates: lifetime must be above 0 and at most ca_lifetime")
         if self.interval <= 0 or self.overlap < timedelta(0):

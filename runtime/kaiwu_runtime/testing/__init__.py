@@ -4,6 +4,7 @@ from kaiwu_runtime.testing._doubles import FakeClock, FakeEvent, FakeRecorder
 from kaiwu_runtime.testing._faults import FakeRequest
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._node import FakeCommand, FakeProxyRequest
+from kaiwu_runtime.testing._round_trip import assert_round_trip
 from kaiwu_runtime.testing._running import ManagerRefusedError, run_manager
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
@@ -20,6 +21,7 @@ __all__ = [
     "FakeTransport",
     "ManagerRefusedError",
     "VirtualTime",
+    "assert_round_trip",
     "eventually",
     "run_manager",
     "virtual_time",

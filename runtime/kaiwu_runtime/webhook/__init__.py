@@ -15,6 +15,7 @@ from kaiwu_runtime.webhook._admission import (
 from kaiwu_runtime.webhook._builder import webhook_managed_by
 from kaiwu_runtime.webhook._configuration import MatchCondition, converting, mutating, validating
 from kaiwu_runtime.webhook._conversion import Convertible
+from kaiwu_runtime.webhook._copying import copy_common
 from kaiwu_runtime.webhook._paths import mutate_path, validate_path
 from kaiwu_runtime.webhook._webhook import Webhook
 
@@ -33,6 +34,7 @@ __all__ = [
     "Webhook",
     "WebhookCertificateOptions",
     "converting",
+    "copy_common",
     "mutate_path",
     "mutating",
     "validate_path",

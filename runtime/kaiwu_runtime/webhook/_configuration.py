@@ -23,14 +23,15 @@ from typing import Any, Literal, TypedDict, TypeVar, Unpack, get_args, get_origi
 
 from kaiwu_runtime.api._identity import ResourceIdentity, identify
 from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.serving._certificate_options import SERVICE_NAME
 from kaiwu_runtime.webhook._configuration_checks import check_webhook, operation_name, selector
 from kaiwu_runtime.webhook._paths import mutate_path, validate_path
 
 WEBHOOK_ATTRIBUTE = "__kaiwu_webhooks__"
 CONVERSION_ATTRIBUTE = "__kaiwu_conversion__"
 
-SERVICE_NAME, SERVICE_NAMESPACE = "webhook-service", "system"
-"""What the manifests call the Service and its namespace; kustomize puts the deployed names in their place."""
+SERVICE_NAMESPACE = "system"
+"""What the manifests call the namespace of the Service; kustomize puts the operator's in its place."""
 
 FailurePolicy = Literal["Fail", "Ignore"]
 MatchPolicy = Literal["Equivalent", "Exact"]

@@ -106,6 +106,11 @@ class Conversions:
     def __bool__(self) -> bool:
         return bool(self._kinds)
 
+    def crds(self) -> tuple[str, ...]:
+        """Return the names of the CRDs whose objects are converted."""
+        hubs = [identify(versions.hub) for versions in self._kinds.values()]
+        return tuple(sorted(f"{hub.plural}.{hub.group}" for hub in hubs))
+
     def add(self, hub: type[H], *spokes: Spoke[Any, H]) -> None:
         """Register the versions of a kind.
 

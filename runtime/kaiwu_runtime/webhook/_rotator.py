@@ -11,7 +11,8 @@ import base64
 import binascii
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from lightkube.models.meta_v1 import ObjectMeta
@@ -27,7 +28,7 @@ from kaiwu_runtime.errors import (
     KaiwuError,
     NotFoundError,
 )
-from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
+from kaiwu_runtime.serving._certificate_options import MUTATING, SERVICE_NAME, VALIDATING, WebhookCertificateOptions
 from kaiwu_runtime.webhook._ca_injection import Injector
 from kaiwu_runtime.webhook._certificates import AUTHORITY_KEY, CERTIFICATE, Certificates, read_certificates, renewed
 
@@ -66,6 +67,25 @@ class CertificateRotator:
         self._presented: tuple[bytes, bytes] = (b"", b"")
         self._trusted: tuple[bytes, datetime] | None = None
         self._complaints: dict[str, str] = {}
+
+    def find_targets(self, *, mutating: bool, validating: bool, crds: Sequence[str]) -> None:
+        """Add the configurations and CRDs of the webhooks that are served, where the options ask for it.
+
+        Args:
+            mutating: Whether a defaulter is served.
+            validating: Whether a validator is served.
+            crds: Names of the CRDs whose objects are converted.
+        """
+        options = self._options
+        if not options.from_webhooks:
+            return
+        before, _, after = options.service_name.partition(SERVICE_NAME)
+        self._options = replace(
+            options,
+            mutating=(*options.mutating, *([f"{before}{MUTATING}{after}"] if mutating else [])),
+            validating=(*options.validating, *([f"{before}{VALIDATING}{after}"] if validating else [])),
+            crds=(*options.crds, *(crd for crd in crds if crd not in options.crds)),
+        )
 
     async def prepare(self) -> None:
         """Make or read the certificate and present it; called before the server listens.

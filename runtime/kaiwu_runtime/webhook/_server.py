@@ -26,7 +26,7 @@ from kaiwu_runtime.webhook._byte_budget import (
     memory_limit,
 )
 from kaiwu_runtime.webhook._conversion import PATH, Conversions
-from kaiwu_runtime.webhook._handlers import AdmissionHandler, answer
+from kaiwu_runtime.webhook._handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
 from kaiwu_runtime.webhook._review import decode_review, encode_review
 from kaiwu_runtime.webhook._threads import DEADLINE, ThreadsBusyError
 
@@ -135,6 +135,12 @@ class WebhookServer:
             APIError: The certificate comes from the API server, which refused.
         """
         if self._rotator is not None:
+            handlers = self._handlers.values()
+            self._rotator.find_targets(
+                mutating=any(isinstance(each, DefaultingHandler) for each in handlers),
+                validating=any(isinstance(each, ValidatingHandler) for each in handlers),
+                crds=self.conversions.crds(),
+            )
             await self._rotator.prepare()
         context = self._certificate.context()
         application = web.Application()

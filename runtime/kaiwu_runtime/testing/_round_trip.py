@@ -1,0 +1,180 @@
+"""Check that a conversion loses nothing: objects with every field set, there and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from kaiwu_runtime.api import identify
+from kaiwu_runtime.client import encode
+
+S = TypeVar("S", bound=BaseModel)
+H = TypeVar("H")
+
+_VARIANTS = 3
+_MAX_ATTEMPTS = 200
+_MAX_DEPTH = 6
+
+_TEXTS = ("a", "b1", "1", "1s", "abcdef", "A", "a.example.com", "10.0.0.1", "https://a.example.com", "0123456789")
+"""What is tried for a text until the type accepts it."""
+
+_FORMATS = {
+    "byte": ("YQ==",),
+    "date-time": ("2026-01-02T03:04:05Z",),
+    "date": ("2026-01-02",),
+    "uuid": ("00000000-0000-4000-8000-000000000000",),
+}
+
+
+def assert_round_trip(kind: type[S], forth: Callable[[S], H], back: Callable[[H], S]) -> None:
+    """Fail if an object loses a field of its spec or status on its way to another version and back.
+
+    The objects are made from the type: one with only the required fields, and several with each field set for which a
+    valid value is found.
+
+    Args:
+        kind: The version to begin with.
+        forth: Returns the object in the other version.
+        back: Returns it in this one again.
+
+    Raises:
+        AssertionError: Names the fields that are lost or changed.
+    """
+    for obj in filled_objects(kind):
+        expected = _content(obj)
+        found = _content(back(forth(obj.model_copy(deep=True))))
+        lost = sorted(_differences(expected, found, ""))
+        if lost:
+            version = identify(kind).version
+            raise AssertionError(
+                f"{identify(kind).kind} {version}: not the same after a conversion and back: {', '.join(lost)}; set "
+                "these fields in the conversion functions, or keep them in an annotation"
+            )
+
+
+def filled_objects(kind: type[S]) -> Iterator[S]:
+    """Return objects of a type: one with the required fields only, then some with every field set.
+
+    Args:
+        kind: A type of the project.
+    """
+    schema = kind.model_json_schema(by_alias=True)
+    for variant in range(_VARIANTS + 1):
+        content = {
+            name: _value(part, schema, variant, 0, required_only=variant == 0)
+            for name, part in schema.get("properties", {}).items()
+            if name not in {"apiVersion", "kind", "metadata"}
+        }
+        obj = _valid(kind, content)
+        if obj is not None:
+            yield obj
+
+
+def _valid(kind: type[S], content: dict[str, Any]) -> S | None:
+    """Return an object with the content; a value that is refused is replaced by another, and left out in the end."""
+    tried: dict[tuple[Any, ...], int] = {}
+    for _ in range(_MAX_ATTEMPTS):
+        try:
+            return kind.model_validate({**content, "metadata": {"name": "round-trip"}})
+        except ValidationError as error:
+            for problem in error.errors():
+                where = _location(content, problem["loc"])
+                if not where:
+                    return None
+                tried[where] = tried.get(where, -1) + 1
+                _replace(content, where, tried[where])
+    return None
+
+
+def _location(content: dict[str, Any], location: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return the part of an error's location that is in the content: pydantic adds the branches of unions."""
+    found: list[Any] = []
+    value: Any = content
+    for step in location:
+        if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int)):
+            value = value[step]
+            found.append(step)
+    return tuple(found)
+
+
+def _replace(content: dict[str, Any], where: tuple[Any, ...], attempt: int) -> None:
+    parent: Any = content
+    for step in where[:-1]:
+        parent = parent[step]
+    if isinstance(parent[where[-1]], str) and attempt < len(_TEXTS):
+        parent[where[-1]] = _TEXTS[attempt]
+    elif isinstance(parent, list):
+        parent.clear()
+    else:
+        del parent[where[-1]]
+
+
+def _value(part: dict[str, Any], root: dict[str, Any], variant: int, depth: int, *, required_only: bool) -> Any:  # noqa: ANN401
+    """Return a value for a part of a JSON schema."""
+    if "$ref" in part:
+        part = root["$defs"][part["$ref"].rpartition("/")[2]]
+    if "const" in part:
+        return part["const"]
+    if "enum" in part:
+        return part["enum"][variant % len(part["enum"])]
+    if branches := part.get("anyOf") or part.get("oneOf"):
+        present = [branch for branch in branches if branch.get("type") != "null"]
+        return _value(present[variant % len(present)], root, variant, depth, required_only=required_only)
+    match part.get("type"):
+        case "object":
+            return _object(part, root, variant, depth, required_only=required_only)
+        case "array":
+            if depth >= _MAX_DEPTH or not isinstance(part.get("items"), dict):
+                return []
+            count = max(1, part.get("minItems", 1))
+            return [
+                _value(part["items"], root, variant + index, depth + 1, required_only=required_only)
+                for index in range(count)
+            ]
+        case "integer" | "number":
+            low = part.get("minimum", part.get("exclusiveMinimum", 0))
+            return min(max(int(low) + 1, 1) + variant, part.get("maximum", 2**31))
+        case "boolean":
+            return variant % 2 == 1
+        case "string":
+            texts = _FORMATS.get(part.get("format", ""), _TEXTS)
+            return texts[variant % len(texts)][: part.get("maxLength", 1000)].ljust(part.get("minLength", 0), "a")
+        case _:
+            return "a"
+
+
+def _object(part: dict[str, Any], root: dict[str, Any], variant: int, depth: int, *, required_only: bool) -> Any:  # noqa: ANN401
+    if "properties" in part:
+        required = part.get("required", ())
+        return {
+            name: _value(each, root, variant, depth + 1, required_only=required_only)
+            for name, each in part["properties"].items()
+            if name in required or not (required_only or depth >= _MAX_DEPTH)
+        }
+    values = part.get("additionalProperties")
+    if required_only or not isinstance(values, dict) or depth >= _MAX_DEPTH:
+        return {}
+    return {"a": _value(values, root, variant, depth + 1, required_only=required_only)}
+
+
+def _content(obj: object) -> dict[str, Any]:
+    content = json.loads(encode(obj))
+    return {name: value for name, value in content.items() if name not in {"apiVersion", "kind", "metadata"}}
+
+
+def _differences(expected: Any, found: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - parts of JSON
+    if isinstance(expected, dict) and isinstance(found, dict):
+        for name in expected.keys() | found.keys():
+            if name not in found or name not in expected:
+                if (expected.get(name) or found.get(name)) not in ({}, None, []):
+                    yield f"{path}.{name}".lstrip(".")
+            else:
+                yield from _differences(expected[name], found[name], f"{path}.{name}")
+    elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
+        for index, pair in enumerate(zip(expected, found, strict=True)):
+            yield from _differences(*pair, f"{path}[{index}]")
+    elif expected != found:
+        yield path.lstrip(".")
