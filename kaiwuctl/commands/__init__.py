@@ -30,6 +30,7 @@ _ENVTEST = "kaiwuctl.commands.envtest"
 COMMANDS = (
     Row(("init",), "kaiwuctl.commands.init", "Start a new project in this folder"),
     Row(("create", "api"), "kaiwuctl.commands.create_api", "Scaffold an API type and its controller"),
+    Row(("create", "webhook"), "kaiwuctl.commands.create_webhook", "Scaffold defaulting, validation or conversion"),
     Row(("delete", "api"), "kaiwuctl.commands.delete_api", "Delete an API type and its controllers"),
     Row(("envtest", "setup"), _ENVTEST, "Find, download or build the programs", "set_up"),
     Row(("envtest", "path"), _ENVTEST, "Print the folder to set KUBEBUILDER_ASSETS to", "path"),
@@ -41,7 +42,7 @@ COMMANDS = (
 
 GROUPS: dict[tuple[str, ...], str] = {
     (): "Scaffold Kubernetes operators in Python, as operator-sdk does in Go.",
-    ("create",): "Scaffold an API",
+    ("create",): "Scaffold an API or its webhooks",
     ("delete",): "Delete what was scaffolded",
     ("envtest",): "Run a local etcd and kube-apiserver",
 }

@@ -12,7 +12,7 @@ from kaiwuctl.names.plural import plural_of
 from kaiwuctl.names.python import reconciler_class, reconciler_of
 from kaiwuctl.names.rule import check, quoted
 from kaiwuctl.project.conflicts import check_controller, check_group, check_kind
-from kaiwuctl.project.model import Resource
+from kaiwuctl.project.model import Resource, Webhooks
 from kaiwuctl.scaffold.api_request import NOTHING_LEFT
 from kaiwuctl.scaffold.external import external_entry
 
@@ -160,6 +160,7 @@ def _own_entry(request: APIRequest, project: Project, before: Resource | None, v
         api=True,
         namespaced=namespaced,
         controllers=before.controllers if before else (),
+        webhooks=before.webhooks if before else Webhooks(),
     )
 
 
@@ -175,7 +176,9 @@ def _foreign_entry(request: APIRequest, before: Resource | None) -> Resource:
                 "--resource=false out to scaffold the type, or, for a kind of another project, add --untyped or its "
                 "type with --from"
             )
-        entry = replace(_builtin_entry(request, builtin), controllers=before.controllers if before else ())
+        entry = builtin_entry(request.group, builtin)
+        if before is not None:
+            entry = replace(entry, controllers=before.controllers, webhooks=before.webhooks)
     if request.plural not in {None, entry.plural}:
         raise UsageError(f"--plural {quoted(request.plural or '')}: {entry.kind} has the plural {entry.plural}")
     if request.namespaced not in {None, entry.namespaced}:
@@ -184,10 +187,16 @@ def _foreign_entry(request: APIRequest, before: Resource | None) -> Resource:
     return entry
 
 
-def _builtin_entry(request: APIRequest, builtin: BuiltinKind) -> Resource:
+def builtin_entry(group: str, builtin: BuiltinKind) -> Resource:
+    """Return the entry of a kind of Kubernetes itself.
+
+    Args:
+        group: As it was given with --group.
+        builtin: The kind.
+    """
     return Resource(
-        group=request.group,
-        domain=builtin.group.removeprefix(request.group).lstrip("."),
+        group=group,
+        domain=builtin.group.removeprefix(group).lstrip("."),
         version=builtin.version,
         kind=builtin.kind,
         plural=builtin.plural,

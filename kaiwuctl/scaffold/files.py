@@ -24,6 +24,7 @@ class Owner(Enum):
     KIND = "kind"
     VERSION = "version"
     CONTROLLER = "controller"
+    WEBHOOK = "webhook"
 
 
 class Policy(Enum):

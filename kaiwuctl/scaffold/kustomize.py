@@ -19,13 +19,14 @@ resources: []
 """
 
 
-def add_resources(path: str, text: str | None, resources: Sequence[str]) -> str:
-    """Return a kustomization with `resources` in its list of resources.
+def add_resources(path: str, text: str | None, resources: Sequence[str], *, key: str = "resources") -> str:
+    """Return a kustomization with `resources` in its list of resources, or in another list.
 
     Args:
         path: The file, for messages.
         text: Its present text, or None for a new file.
         resources: Added at the end, in this order; those already listed stay where they are.
+        key: The list: ``resources``, ``components`` or ``transformers``.
 
     Raises:
         KaiwuctlError: The text is not a valid kustomization; names the line.
@@ -38,11 +39,11 @@ def add_resources(path: str, text: str | None, resources: Sequence[str]) -> str:
     root = document.root
     if not isinstance(root, dict):
         raise KaiwuctlError(f"{path}:1: must be a YAML mapping with a list of resources")
-    if root.get("resources") is None:
-        root["resources"] = CommentedSeq()
-    present = root["resources"]
+    if root.get(key) is None:
+        root[key] = CommentedSeq()
+    present = root[key]
     if not isinstance(present, CommentedSeq):
-        raise KaiwuctlError(f"{path}:{line_of(root, 'resources')}: resources must be a list")
+        raise KaiwuctlError(f"{path}:{line_of(root, key)}: {key} must be a list")
     missing = [resource for resource in resources if resource not in present]
     if not missing and text is not None:
         return text

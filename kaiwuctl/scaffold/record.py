@@ -60,6 +60,32 @@ _CREATE_OPTIONAL: Final[Mapping[str, Sequence[Rule] | None]] = {
     "domain": external.EXTERNAL_DOMAIN_RULES,
     "external": external.EXTERNAL_PATH_RULES,
 }
+_CERTIFICATES_RULES: Final = (
+    Rule(
+        "certificates",
+        lambda name: name in {"self-signed", "cert-manager", "none"},
+        "must be self-signed, cert-manager or none",
+        "self-signed",
+    ),
+)
+_MODULE_RULES: Final = (
+    Rule(
+        "webhook-module",
+        lambda path: path == "" or (path.endswith("_webhook.py") and api.FOLDER_RULES[0].holds(path[: -len(".py")])),
+        "must be a Python file below the project whose name ends in _webhook.py",
+        "controllers/kaiwucluster_webhook.py",
+    ),
+)
+_CREATE_WEBHOOK: Final[Mapping[str, Sequence[Rule] | None]] = {
+    "certificates": _CERTIFICATES_RULES,
+    "conversion": None,
+    "defaulting": None,
+    "group": api.GROUP_RULES,
+    "kind": api.KIND_RULES,
+    "module": _MODULE_RULES,
+    "validation": None,
+    "version": api.VERSION_RULES,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +107,7 @@ class Record:
 
     Attributes:
         init: The answers of `kaiwuctl init`; empty where they are not known.
-        create: The options of every `kaiwuctl create api`, in the order of the commands.
+        create: The options of every `kaiwuctl create api` and `create webhook`, in the order of the commands.
         files: By path, relative to the project.
     """
 
@@ -120,7 +146,10 @@ class Record:
             _refuse("files must be an object")
         return cls(
             _answers(init, _INIT, "init") if init != {} else {},
-            [_answers(options, _CREATE, f"create[{index}]", _CREATE_OPTIONAL) for index, options in enumerate(create)],
+            [
+                _answers(options, _options_of(options), f"create[{index}]", _CREATE_OPTIONAL)
+                for index, options in enumerate(create)
+            ],
             {path: _written(path, entry) for path, entry in files.items()},
         )
 
@@ -128,6 +157,11 @@ class Record:
         """Whether a file has the content that kaiwuctl wrote."""
         entry = self.files.get(path)
         return entry is not None and entry.sha256 == hashlib.sha256(content).hexdigest()
+
+    @property
+    def webhooks(self) -> list[Answers]:
+        """The options of every `kaiwuctl create webhook`."""
+        return [options for options in self.create if "certificates" in options]
 
     def dumps(self) -> str:
         """Return the text of the file; equal records give equal texts."""
@@ -155,7 +189,7 @@ def add_record(
         plan: With everything else that the command does.
         record: The record that the project has; it is changed.
         init: The answers of `init`, when it starts a project.
-        create: The options of `create api`.
+        create: The options of `create api` or `create webhook`.
         replay: The options of every `create` that still count, when that changes.
     """
     changes = list(plan.changes())
@@ -181,6 +215,11 @@ def add_record(
         plan.delete(RECORD_FILE, recorded=hashlib.sha256(content).hexdigest())
     else:
         plan.merge(RECORD_FILE, lambda _: record.dumps())
+
+
+def _options_of(options: object) -> Mapping[str, Sequence[Rule] | None]:
+    """Return the options of the command that an entry is about."""
+    return _CREATE_WEBHOOK if isinstance(options, dict) and "certificates" in options else _CREATE
 
 
 def _answers(

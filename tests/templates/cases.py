@@ -20,6 +20,7 @@ class Case:
         name: Name of the tree or the diff.
         init: Arguments of ``kaiwuctl init``.
         apis: Arguments of each ``kaiwuctl create api`` that follows.
+        webhooks: Arguments of each ``kaiwuctl create webhook`` after that.
         files: Files that are there before, below the folder that the project's folder is in.
         base: The case that the diff starts from; None where the whole tree is committed.
     """
@@ -27,8 +28,15 @@ class Case:
     name: str
     init: tuple[str, ...] = INIT
     apis: tuple[tuple[str, ...], ...] = ()
+    webhooks: tuple[tuple[str, ...], ...] = ()
     files: dict[str, str] = field(default_factory=dict)
     base: str | None = "plain"
+
+    @property
+    def commands(self) -> list[tuple[str, ...]]:
+        """What is called after ``kaiwuctl init``."""
+        commands = [("create", "api", *arguments, "--make=false") for arguments in self.apis]
+        return commands + [("create", "webhook", *arguments, "--make=false") for arguments in self.webhooks]
 
     @property
     def namespaced(self) -> bool:
@@ -88,6 +96,24 @@ CASES = (
         init=(*INIT, "--license-file", "../header.txt"),
         apis=(api("kaiwu", "v1", "KaiwuCluster"),),
         files={"header.txt": CUSTOM_LICENSE},
+    ),
+    Case(
+        "webhooks",
+        apis=(api("kaiwu", "v1beta1", "KaiwuCluster"), api("kaiwu", "v1", "KaiwuCluster")),
+        webhooks=(
+            api("kaiwu", "v1", "KaiwuCluster", "--defaulting", "--validation"),
+            api("kaiwu", "v1", "KaiwuCluster", "--conversion"),
+        ),
+    ),
+    Case(
+        "webhooks-cert-manager",
+        init=(*INIT, "--multigroup"),
+        apis=(api("kaiwu", "v1", "KaiwuCluster"),),
+        webhooks=(
+            api("kaiwu", "v1", "KaiwuCluster", "--validation", "--certificates", "cert-manager"),
+            api("core", "v1", "Pod", "--defaulting"),
+        ),
+        base="multigroup",
     ),
     Case(
         "second-controller",

@@ -75,8 +75,7 @@ def generate(case: Case, parent: Path, *, twice: bool = False) -> tuple[Path, li
     project = parent / PROJECT_FOLDER
     project.mkdir()
     changed: list[str] = []
-    commands = [("init", *case.init)]
-    commands += [("create", "api", *arguments, "--make=false") for arguments in case.apis]
+    commands = [("init", *case.init), *case.commands]
     for command in commands:
         kaiwuctl(project, *command)
         if twice:
