@@ -14,8 +14,9 @@
 
 """What the tests share: a real etcd and kube-apiserver, and the operator running against them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kaiwu_runtime import Client, Manager, ManagerOptions
@@ -39,6 +40,17 @@ def installed(control_plane: ControlPlane) -> ControlPlane:
 
 
 @pytest.fixture
+def webhook_options(installed: ControlPlane) -> Iterator[dict[str, Any]]:
+    """The options with which the operator serves its webhooks where the API server calls them."""
+    folder = PROJECT / "config/webhook"
+    if not folder.is_dir():
+        yield {}
+        return
+    with installed.install_webhooks(folder) as webhooks:
+        yield webhooks.manager_options()
+
+
+@pytest.fixture
 async def client(installed: ControlPlane) -> AsyncIterator[Client]:
     """A client of a cluster administrator, for the tests themselves."""
     async with Client.connect(installed.kubeconfig) as connected:
@@ -52,7 +64,9 @@ def service_account(installed: ControlPlane, namespace: str) -> Path:
 
 
 @pytest.fixture
-async def manager(service_account: Path, namespace: str) -> AsyncIterator[Manager]:
+async def manager(
+    service_account: Path, namespace: str, webhook_options: dict[str, Any]
+) -> AsyncIterator[Manager]:
     """The operator, running in the test's namespace with its own permissions; a missing @rbac fails the test."""
     manager = Manager(
         ManagerOptions(
@@ -60,6 +74,7 @@ async def manager(service_account: Path, namespace: str) -> AsyncIterator[Manage
             namespaces=(namespace,),
             field_manager="kaiwu-operator",
             health_probe_bind_address="0",
+            **webhook_options,
         )
     )
     manager.discover(controllers)
