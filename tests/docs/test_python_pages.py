@@ -15,7 +15,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Pod, Service
 from lightkube.resources.events_v1 import Event
 
-from kaiwu_runtime import Client, Manager, ManagerOptions, NotFoundError, ObjectKey, Request, Result
+from kaiwu_runtime import Client, Manager, ManagerOptions, ObjectKey, Request, Result
 from kaiwu_runtime.api._rbac import rbac_rules
 from kaiwu_runtime.cache import _list_scope as list_scope
 from kaiwu_runtime.envtest import ControlPlane
