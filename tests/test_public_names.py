@@ -24,8 +24,10 @@ LIST = Path(__file__).with_name("public_names.txt")
 
 def packages() -> list[ModuleType]:
     """Return the packages of the runtime, and the module of its errors."""
-    found = pkgutil.iter_modules(kaiwu_runtime.__path__, "kaiwu_runtime.")
-    names = [info.name for info in found if info.ispkg or info.name == "kaiwu_runtime.errors"]
+    found = pkgutil.walk_packages(kaiwu_runtime.__path__, "kaiwu_runtime.")
+    names = [
+        info.name for info in found if (info.ispkg and "._" not in info.name) or info.name == "kaiwu_runtime.errors"
+    ]
     return [kaiwu_runtime, *map(importlib.import_module, names)]
 
 

@@ -1,7 +1,7 @@
 """For tests of operators: an API server in memory, managers that fail the test, waiting, stand-ins; see `envtest`."""
 
 from kaiwu_runtime.testing._doubles import FakeClock, FakeEvent, FakeRecorder
-from kaiwu_runtime.testing._faults import FakeRequest
+from kaiwu_runtime.testing._injection import FakeRequest
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._node import FakeCommand, FakeProxyRequest
 from kaiwu_runtime.testing._round_trip import assert_round_trip

@@ -12,7 +12,7 @@ from typing import Any
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.testing._collection import delete_collection
 from kaiwu_runtime.testing._eviction import evict
-from kaiwu_runtime.testing._faults import FakeRequest
+from kaiwu_runtime.testing._injection import FakeRequest
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._patches import PatchError, json_patch, merge_patch
 from kaiwu_runtime.testing._reads import list_page

@@ -21,7 +21,7 @@ from kaiwu_runtime.testing._refusals import not_found, refusal
 if TYPE_CHECKING:
     from kaiwu_runtime.client._exec import ExecResult
     from kaiwu_runtime.client._service_proxy import ProxyResponse
-    from kaiwu_runtime.testing._faults import FakeRequest, Faults
+    from kaiwu_runtime.testing._injection import FakeRequest, Faults
     from kaiwu_runtime.testing._storage import Storage
 
 _V5 = "v5.channel.k8s.io"

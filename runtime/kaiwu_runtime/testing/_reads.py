@@ -61,7 +61,8 @@ def list_page(storage: Storage, kind: FakeKind, namespace: str, params: Mapping[
         version, objects = found
     else:
         selects = selection(namespace, params)
-        version, objects, number = storage.version, [obj for obj in storage.objects(kind, "") if selects(obj)], -1
+        version, found_objects = _state(storage, kind, params)
+        objects, number = [obj for obj in found_objects if selects(obj)], -1
     limit = int(params.get("limit") or 0) or len(objects)
     metadata: dict[str, Any] = {"resourceVersion": str(version), **({"continue": ""} if kind.custom else {})}
     if start + limit < len(objects):
@@ -75,6 +76,24 @@ def list_page(storage: Storage, kind: FakeKind, namespace: str, params: Mapping[
         "metadata": metadata,
         "items": [_item(kind, obj) for obj in objects[start : start + limit]],
     }
+
+
+def _state(storage: Storage, kind: FakeKind, params: Mapping[str, str]) -> tuple[int, list[dict[str, Any]]]:
+    """Return the version that a list is of, and the objects there were.
+
+    Raises:
+        GoneError: That version was compacted.
+        BadRequestError: The version is not a number.
+    """
+    if params.get("resourceVersionMatch") != "Exact":
+        return storage.version, storage.objects(kind, "")
+    version = params.get("resourceVersion", "")
+    if not version.isdecimal():
+        raise refusal(400, f"resourceVersion: Invalid value: {version!r}")
+    found = storage.objects_at(kind, int(version))
+    if found is None:
+        raise refusal(410, f"The provided resource version {version} is too old or was not reached yet.")
+    return int(version), found
 
 
 def _item(kind: FakeKind, obj: dict[str, Any]) -> dict[str, Any]:

@@ -83,6 +83,32 @@ class Storage:
         objects = self._objects.get(kind, {})
         return [objects[key] for key in sorted(objects) if not namespace or key.namespace == namespace]
 
+    def everything(self) -> list[dict[str, Any]]:
+        """Return every object, by kind, namespace and name; not to be changed."""
+        kinds = sorted(self._objects, key=lambda kind: (kind.identity.kind, kind.identity.group))
+        return [obj for kind in kinds for obj in self.objects(kind, "")]
+
+    def objects_at(self, kind: FakeKind, version: int) -> list[dict[str, Any]] | None:
+        """Return the objects there were at a version, by namespace and name; None when that is too old or too new.
+
+        Args:
+            kind: The resource.
+            version: A resourceVersion.
+        """
+        if not max(self._compacted, FIRST_VERSION) <= version <= self.version:
+            return None
+        objects = dict(self._objects.get(kind, {}))
+        for change in reversed(self._history.get(kind, [])):
+            if change.version <= version:
+                break
+            metadata = (change.before or change.after or {})["metadata"]
+            key = ObjectKey(metadata.get("namespace", ""), metadata["name"])
+            if change.before is None:
+                del objects[key]
+            else:
+                objects[key] = change.before
+        return [objects[key] for key in sorted(objects)]
+
     def put(self, kind: FakeKind, key: ObjectKey, obj: dict[str, Any]) -> dict[str, Any]:
         """Store an object with a new resourceVersion, and return what is stored; neither is to be changed then."""
         before = self._objects.get(kind, {}).get(key)

@@ -40,8 +40,8 @@ from kaiwu_runtime.client._codec import encode
 from kaiwu_runtime.errors import WatchInterruptedError
 from kaiwu_runtime.rest._transport import JSON, Created
 from kaiwu_runtime.testing._dispatch import APPLY, Dispatcher
-from kaiwu_runtime.testing._faults import Condition, FakeRequest, Faults, Hook, Verb
 from kaiwu_runtime.testing._garbage import GarbageCollector
+from kaiwu_runtime.testing._injection import Condition, FakeRequest, Faults, Hook, Verb
 from kaiwu_runtime.testing._kinds import (
     FakeKind,
     Target,
@@ -55,7 +55,7 @@ from kaiwu_runtime.testing._node import FakeNode
 from kaiwu_runtime.testing._partial import accepted, partial_line
 from kaiwu_runtime.testing._reads import selection
 from kaiwu_runtime.testing._refusals import not_served, refusal
-from kaiwu_runtime.testing._storage import Storage, watch_event
+from kaiwu_runtime.testing._storage import Change, Storage, watch_event
 from kaiwu_runtime.testing._writes import Writer
 
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
@@ -172,6 +172,19 @@ class FakeTransport(FakeNode):
             ValueError: There is no such verb.
         """
         self._faults.hook(verb, identify(kind) if kind is not None else None, function, late=True)
+
+    @property
+    def version(self) -> int:
+        """The resourceVersion of the last change."""
+        return self._storage.version
+
+    def listen(self, listener: Callable[[Change], None]) -> None:
+        """Call a function at each change of an object, after it was stored."""
+        self._storage.listen(listener)
+
+    def stored(self) -> list[dict[str, Any]]:
+        """Return every object there is, as JSON; not to be changed."""
+        return self._storage.everything()
 
     def compact(self) -> None:
         """Forget the history, as etcd does: older watches and lists that go on are answered with 410."""

@@ -108,6 +108,17 @@ async def lists_page_by_page(api: API) -> None:
 
 
 @scenario
+async def lists_of_an_exact_version(api: API) -> None:
+    versions = [(await api.create("Gadget", name))["metadata"]["resourceVersion"] for name in "abc"]
+    await api.patch("Gadget", "a", {"spec": {"size": 1}})
+    await api.delete("Gadget", "b")
+    for version in (*versions, (await api.listed("Gadget"))["metadata"]["resourceVersion"]):
+        found = await api.listed("Gadget", resourceVersion=version, resourceVersionMatch="Exact")
+        assert found["metadata"]["resourceVersion"] == version
+    await api.listed("Gadget", resourceVersion="x", resourceVersionMatch="Exact")
+
+
+@scenario
 async def watches(api: API) -> None:
     await api.create("Gadget", "before", metadata={"finalizers": ["x.com/wait"]})
     version = (await api.listed("Gadget"))["metadata"]["resourceVersion"]

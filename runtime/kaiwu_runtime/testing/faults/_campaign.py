@@ -1,0 +1,128 @@
+"""Runs a scenario with one fault after another, and compares each end with that of a run without faults."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from kaiwu_runtime.testing.faults._end_state import count_differences, differences
+from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
+from kaiwu_runtime.testing.faults._run import Outcome, run
+from kaiwu_runtime.testing.faults._scenario import Scenario
+
+BUDGET_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A plan that did not end as the run without faults.
+
+    Attributes:
+        plan: The plan; ``none`` for the run without faults itself.
+        text: What is wrong, in one line.
+    """
+
+    plan: Plan
+    text: str
+
+    def __str__(self) -> str:
+        where = f"{self.plan} ({self.plan.about})" if self.plan.about else str(self.plan)
+        return f"{where}: {self.text}"
+
+
+@dataclass(slots=True)
+class Report:
+    """What a campaign found.
+
+    Attributes:
+        seed: With which it can be repeated.
+        plans: How many plans there are.
+        ran: How many of them ran.
+        unreached: How many of these ended before their fault took place, as the operator did something else.
+        findings: What is wrong.
+        seconds: Real seconds that it took.
+        reference: The run without faults.
+    """
+
+    seed: int
+    plans: int = 0
+    ran: int = 0
+    unreached: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    seconds: float = 0.0
+    reference: Outcome = field(default_factory=Outcome)
+
+
+def check(
+    scenario: type[Scenario],
+    *,
+    plan: Plan | None = None,
+    seed: int = 0,
+    budget: float | None = BUDGET_SECONDS,
+    on_reference: Callable[[Outcome, int], None] | None = None,
+    on_finding: Callable[[Finding], None] | None = None,
+) -> Report:
+    """Run a scenario without faults, and then with one fault after another; call it outside of an event loop.
+
+    Args:
+        scenario: The scenario's class; each run makes an instance.
+        plan: Only this one; None for all.
+        seed: Of the random numbers that the operator draws, and of the sample.
+        budget: Real seconds after which no other plan begins; None for all plans.
+        on_reference: Called after the run without faults, with the number of plans.
+        on_finding: Called with each finding.
+
+    Raises:
+        ConfigurationError: The scenario has no steps.
+    """
+    began = time.perf_counter()
+    report = Report(seed)
+
+    def found(plan: Plan, text: str) -> None:
+        finding = Finding(plan, text)
+        report.findings.append(finding)
+        if on_finding is not None:
+            on_finding(finding)
+
+    none = Plan("none")
+    report.reference = reference = run(scenario, none, None, seed)
+    wrong = reference.failure or reference.broken
+    plans: Sequence[Plan] = []
+    if not wrong:
+        every = plans_for(reference.effects, reference.events, list(reference.states))
+        report.plans = len(every)
+        plans = shuffled(every, seed)
+        if plan is not None:
+            plans = [next((each for each in plans if each == plan), plan)] if plan.pattern != "none" else []
+    if on_reference is not None:
+        on_reference(reference, report.plans)
+    if wrong:
+        found(none, wrong)
+    for each in plans:
+        if budget is not None and plan is None and time.perf_counter() - began > budget:
+            break
+        outcome = run(scenario, each, reference, seed)
+        report.ran += 1
+        report.unreached += not outcome.reached
+        if text := compared(reference, outcome):
+            found(each, text)
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+def compared(reference: Outcome, outcome: Outcome) -> str:
+    """Return what is wrong with a run, in one line; empty if it ended as the one without faults.
+
+    Args:
+        reference: The run without faults.
+        outcome: The run.
+    """
+    if outcome.failure or outcome.broken:
+        return outcome.failure or outcome.broken
+    for name, expected in reference.states.items():
+        if text := differences(expected, outcome.states.get(name, {})):
+            return f"after step {name}: {text}"
+    return count_differences(reference.created, outcome.created, "created") or count_differences(
+        reference.deleted, outcome.deleted, "deleted"
+    )

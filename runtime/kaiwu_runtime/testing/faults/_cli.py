@@ -1,0 +1,146 @@
+"""The command line of the fault kit; its options are environment variables, as those of a Makefile's target."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import logging
+import os
+import random
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from kaiwu_runtime import _log as log
+from kaiwu_runtime._error_text import describe
+from kaiwu_runtime.errors import ConfigurationError, KaiwuError
+from kaiwu_runtime.testing.faults._campaign import BUDGET_SECONDS, Finding, Report, check
+from kaiwu_runtime.testing.faults._plans import Plan
+from kaiwu_runtime.testing.faults._run import Outcome
+from kaiwu_runtime.testing.faults._scenario import Scenario
+
+_EPILOG = """environment:
+  PLAN     run this plan only, with the operator's log: kill-after:10
+  FAULTS   all: every plan, however long it takes
+  BUDGET   seconds after which no other plan begins (default: 120)
+  SEED     seed of the operator's random numbers and of the sample (default: a random one, which is printed)
+"""
+
+
+def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
+    """Run every scenario of a file and return the exit status: 0, or 1 after findings, or 2 for wrong usage."""
+    parser = argparse.ArgumentParser(
+        prog="make test-faults",
+        description="Run the operator with one fault after another, and compare where it ends.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("scenario", nargs="?", default="tests/faults/scenario.py", help="file with the scenarios")
+    try:
+        options = _Options(environment)
+        scenarios = load(Path(parser.parse_args(arguments).scenario))
+    except ConfigurationError as error:
+        _fail(str(error))
+        return 2
+    if options.plan is None:
+        logging.disable(logging.CRITICAL)
+    else:
+        log.configure(level=environment.get("LOG_LEVEL", "info"), format="console")
+    status = 0
+    for scenario in scenarios:
+        begin = partial(_begin, scenario, options.seed)
+        try:
+            report = check(
+                scenario,
+                plan=options.plan,
+                seed=options.seed,
+                budget=options.budget,
+                on_reference=begin,
+                on_finding=_tell,
+            )
+        except KaiwuError as error:
+            _fail(describe(error))
+            return 2
+        _end(report, options)
+        status = status or int(bool(report.findings))
+    return status
+
+
+class _Options:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        plan = environment.get("PLAN", "")
+        self.plan = Plan.parse(plan) if plan else None
+        faults = environment.get("FAULTS", "")
+        if faults not in {"", "all"}:
+            raise ConfigurationError(f"FAULTS: {faults!r} is not known: use all, or leave it out")
+        self.seed = int(_number(environment, "SEED", random.randrange(10**6)))  # noqa: S311 - printed, no secret
+        self.budget = None if faults == "all" else _number(environment, "BUDGET", BUDGET_SECONDS)
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name, "")
+    if not text:
+        return default
+    if not text.isdecimal() or len(text) > 18:
+        raise ConfigurationError(f"{name}: {text!r} is not a number: use digits only")
+    return float(text)
+
+
+def load(path: Path) -> list[type[Scenario]]:
+    """Return the scenarios that a file defines.
+
+    Raises:
+        ConfigurationError: It cannot be imported, or has none.
+    """
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: no such file: write a scenario, or name another file")
+    sys.path[:0] = [str(Path.cwd()), str(path.parent.resolve())]
+    spec = importlib.util.spec_from_file_location("kaiwu_fault_scenarios", path)
+    if spec is None or spec.loader is None:
+        raise ConfigurationError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise ConfigurationError(f"{path}: {describe(error)}") from error
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Scenario) and value.__module__ == spec.name
+    ]
+    if not found:
+        raise ConfigurationError(f"{path}: no scenario: define a subclass of kaiwu_runtime.testing.faults.Scenario")
+    return found
+
+
+def _begin(scenario: type[Scenario], seed: int, outcome: Outcome, plans: int) -> None:
+    writes = sum(bool(effect.request) for effect in outcome.effects)
+    _say(
+        f"{scenario.__name__}: {writes} writes, {len(outcome.effects) - writes} calls to the outside and "
+        f"{len(outcome.events)} events without faults, in {outcome.seconds:.2f} s; {plans} plans, seed {seed}"
+    )
+
+
+def _tell(finding: Finding) -> None:
+    _say(f"FAILED {finding}\n       again: make test-faults PLAN={finding.plan}")
+
+
+def _end(report: Report, options: _Options) -> None:
+    skipped = report.plans - report.ran if options.plan is None and not report.reference.failure else 0
+    parts = [
+        f"{report.ran} plans run",
+        f"{len(report.findings)} failed",
+        *([f"{report.unreached} did not reach their fault"] if report.unreached else []),
+        *([f"{skipped} left out after {options.budget:g} s (FAULTS=all runs them)"] if skipped else []),
+    ]
+    _say(f"{', '.join(parts)}; {report.seconds:.1f} s, seed {report.seed}")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201 - a command line
+
+
+def _fail(message: str) -> None:
+    print(f"error: {message}", file=sys.stderr)  # noqa: T201

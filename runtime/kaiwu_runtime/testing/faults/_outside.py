@@ -1,0 +1,120 @@
+"""What lives outside Kubernetes: a stand-in whose calls by the operator are counted, and end when it is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from typing import Any, Protocol
+
+
+class Life(Protocol):
+    """One life of the operator."""
+
+    @property
+    def dead(self) -> bool:
+        """Whether it was killed."""
+
+    def effect(self, text: str, request: int = 0) -> None:
+        """Count an effect, which may be the end of this life."""
+
+    async def end(self) -> None:
+        """Never return; called by what a killed operator goes on to do."""
+
+
+class Killed(BaseException):
+    """Ends a function of a killed operator that runs in a thread."""
+
+
+class Counted:
+    """Passes calls on to an object; a call that changes one of its attributes is an effect of the operator.
+
+    Args:
+        inner: The object.
+        name: Its name for people.
+        life: Whose calls they are.
+    """
+
+    def __init__(self, inner: object, name: str, life: Life) -> None:
+        self._kaiwu_inner = inner
+        self._kaiwu_name = name
+        self._kaiwu_life = life
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the object has it
+        found = getattr(self._kaiwu_inner, name)
+        if name.startswith("_") or not callable(found) or inspect.isclass(found):
+            return found
+        text = f"{self._kaiwu_name}.{name}"
+        wrap = _asynchronous if _is_async(found) else _plain
+        return wrap(self._kaiwu_inner, found, text, self._kaiwu_life)
+
+    def __repr__(self) -> str:
+        return repr(self._kaiwu_inner)
+
+
+def state_of(inner: object) -> dict[str, Any]:
+    """Return the public attributes of an object, as text that can be compared with that of another run."""
+    return {name: repr(value) for name, value in _attributes(inner).items() if not name.startswith("_")}
+
+
+def _whole(inner: object) -> str:
+    return repr(_attributes(inner))
+
+
+def _attributes(inner: object) -> dict[str, Any]:
+    slots = [name for kind in type(inner).__mro__ for name in getattr(kind, "__slots__", ())]
+    found = {name: getattr(inner, name, None) for name in slots if not name.startswith("__")}
+    return {**found, **getattr(inner, "__dict__", {})}
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
+def _asynchronous(inner: object, function: Callable[..., Any], text: str, life: Life) -> Callable[..., Any]:
+    async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if life.dead:
+            await life.end()
+        before = _whole(inner)
+        result = await function(*args, **kwargs)
+        if life.dead:  # killed by another effect meanwhile
+            await life.end()
+        if _whole(inner) != before:
+            life.effect(_described(text, args, kwargs))
+        if life.dead:
+            await life.end()
+        return result
+
+    return call
+
+
+def _plain(inner: object, function: Callable[..., Any], text: str, life: Life) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if life.dead:
+            _end_here()
+        before = _whole(inner)
+        result = function(*args, **kwargs)
+        if _whole(inner) != before:
+            life.effect(_described(text, args, kwargs))
+        if life.dead:
+            _end_here()
+        return result
+
+    return call
+
+
+def _end_here() -> None:
+    """End what runs: the task, or the function in a thread."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        raise Killed from None
+    if task is not None:
+        task.cancel()  # otherwise the worker would take it for a failure of something that was awaited
+    raise asyncio.CancelledError
+
+
+def _described(text: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    shown = [*(repr(each) for each in args), *(f"{name}={value!r}" for name, value in kwargs.items())]
+    line = f"{text}({', '.join(shown)})"
+    return line if len(line) <= 100 else f"{line[:97]}..."

@@ -1,0 +1,136 @@
+"""Plans: which fault is injected where, and how a plan is written on a command line.
+
+An effect is a write of the operator that changed something, or a call to the outside; effects are numbered as in the
+run without faults.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Literal, NamedTuple, get_args
+
+from kaiwu_runtime.errors import ConfigurationError
+
+Pattern = Literal["none", "kill-after", "stale", "unobserved", "refuse", "down"]
+
+REFUSALS = ("409", "429", "500", "lost")
+"""How a write is refused; `lost`: it is stored, and the answer does not arrive."""
+
+BEHIND = (1, 3)
+"""How many effects a stale cache is behind."""
+
+_FORMS = "kill-after:N, stale:N:K, unobserved:N, refuse:N:409|429|500|lost or down:N"
+
+
+class Effect(NamedTuple):
+    """Something that the operator did.
+
+    Attributes:
+        text: For people: ``apply ConfigMap x/a``.
+        request: Which write request of the operator it was, from 1; 0 for a call to the outside.
+    """
+
+    text: str
+    request: int
+
+
+class Observed(NamedTuple):
+    """An event that was delivered to a watch of the operator.
+
+    Attributes:
+        text: For people: ``MODIFIED ConfigMap x/a``.
+        stream: Path of the watch, with the media type.
+        object: Namespace and name.
+        number: Which event of the object on this watch it is, from 1.
+    """
+
+    text: str
+    stream: str
+    object: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One fault.
+
+    Attributes:
+        pattern: Its kind.
+        number: The effect, from 1; for `unobserved` the event, and for `down` the step during which nothing runs.
+        detail: For `stale` how many effects the cache is behind, for `refuse` how.
+        about: What happens at this place, for people.
+    """
+
+    pattern: Pattern
+    number: int = 0
+    detail: str = ""
+    about: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return ":".join(filter(None, (self.pattern, str(self.number or ""), self.detail)))
+
+    @classmethod
+    def parse(cls, text: str) -> Plan:
+        """Return the plan that is written as ``kill-after:10``.
+
+        Raises:
+            ConfigurationError: There is no such plan.
+        """
+        pattern, _, rest = text.partition(":")
+        number, _, detail = rest.partition(":")
+        fitting = {"stale": {detail or "1"}, "refuse": {*REFUSALS}}
+        if pattern == "none" and not rest:
+            return cls("none")
+        if pattern not in get_args(Pattern) or not number.isdecimal() or int(number) < 1:
+            raise ConfigurationError(f"PLAN: {text!r} is not a plan: use {_FORMS}")
+        detail = detail or ("1" if pattern == "stale" else "")
+        if detail not in fitting.get(pattern, {""}) or (pattern == "stale" and not detail.isdecimal()):
+            raise ConfigurationError(f"PLAN: {text!r} is not a plan: use {_FORMS}")
+        return cls(pattern, int(number), detail)  # type: ignore[arg-type]
+
+
+def plans_for(effects: Sequence[Effect], events: Sequence[Observed], steps: Sequence[str]) -> list[Plan]:
+    """Return every plan for what a run without faults did.
+
+    Args:
+        effects: What the operator did.
+        events: What it was told.
+        steps: What the user did, by name.
+    """
+    numbered = list(enumerate(effects, start=1))
+    found = [Plan("kill-after", number, about=effect.text) for number, effect in numbered]
+    found += [
+        Plan("stale", number, str(behind), effect.text)
+        for number, effect in numbered
+        for behind in BEHIND
+        if behind <= number
+    ]
+    followed = {(event.stream, event.object, event.number - 1) for event in events}
+    found += [
+        Plan("unobserved", number, about=event.text)
+        for number, event in enumerate(events, start=1)
+        if (event.stream, event.object, event.number) in followed
+    ]
+    found += [
+        Plan("refuse", number, how, effect.text) for number, effect in numbered if effect.request for how in REFUSALS
+    ]
+    return found + [Plan("down", number, about=f"step {name}") for number, name in enumerate(steps, start=1)]
+
+
+def shuffled(plans: Sequence[Plan], seed: int) -> list[Plan]:
+    """Return plans in an order in which any beginning is a fair sample: patterns take turns, each in random order.
+
+    Args:
+        plans: All of them.
+        seed: Decides the order.
+    """
+    dice = random.Random(seed)  # noqa: S311 - a sample
+    groups: dict[tuple[str, str], list[Plan]] = {}
+    for plan in plans:
+        groups.setdefault((plan.pattern, plan.detail), []).append(plan)
+    for group in groups.values():
+        dice.shuffle(group)
+    return [plan for turn in zip_longest(*groups.values()) for plan in turn if plan is not None]

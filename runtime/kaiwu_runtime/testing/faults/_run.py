@@ -1,0 +1,256 @@
+"""One run of a scenario, in memory and in virtual time, with at most one fault."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from kaiwu_runtime._error_text import describe
+from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.manager._manager import Manager
+from kaiwu_runtime.manager._options import ManagerOptions
+from kaiwu_runtime.testing._storage import Change
+from kaiwu_runtime.testing._transport import FakeTransport
+from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
+from kaiwu_runtime.testing.faults._end_state import SKIPPED, State, normalised
+from kaiwu_runtime.testing.faults._history import History
+from kaiwu_runtime.testing.faults._life import OperatorLife, current
+from kaiwu_runtime.testing.faults._outside import Counted, state_of
+from kaiwu_runtime.testing.faults._plans import Effect, Observed, Plan
+from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, invariants_of, steps_of
+
+_POLL_SECONDS = 5.0
+_RESTART_SECONDS = 10.0
+_RESTARTS = 5
+_LAST_EFFECTS = 3
+
+
+class RunFailed(Exception):  # noqa: N818 - a finding
+    """A run did not come to its end; the message is the finding."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        effects: What the operator did.
+        events: What it was told.
+        states: The state after each step, by the step's name.
+        created: Number of creations, by kind.
+        deleted: Number of deletions, by kind.
+        broken: The first invariant that did not hold, as a sentence.
+        failure: Why the run did not come to its end; empty if it did.
+        reached: Whether the fault took place.
+        seconds: Real seconds that it took.
+    """
+
+    effects: list[Effect] = field(default_factory=list)
+    events: list[Observed] = field(default_factory=list)
+    states: dict[str, State] = field(default_factory=dict)
+    created: Counter[str] = field(default_factory=Counter)
+    deleted: Counter[str] = field(default_factory=Counter)
+    broken: str = ""
+    failure: str = ""
+    reached: bool = False
+    seconds: float = 0.0
+
+
+def run(kind: type[Scenario], plan: Plan, reference: Outcome | None, seed: int) -> Outcome:
+    """Run a scenario from its first step to its last.
+
+    Args:
+        kind: The scenario.
+        plan: The fault; ``none`` for the run that others are compared with.
+        reference: That run; None in itself.
+        seed: Of the random numbers that the operator draws.
+    """
+    state, began = random.getstate(), time.perf_counter()
+    random.seed(seed)
+    try:
+        with virtual_time() as clock:
+            one = _Run(kind(), plan, reference, clock)
+            clock.run(one.main())
+    finally:
+        random.setstate(state)
+    one.outcome.seconds = time.perf_counter() - began
+    return one.outcome
+
+
+class _Run:
+    def __init__(self, scenario: Scenario, plan: Plan, reference: Outcome | None, clock: VirtualTime) -> None:
+        self._scenario = scenario
+        self._clock = clock
+        self._server = FakeTransport(*scenario.kinds, collect_garbage=True)
+
+        world = dict(scenario.outside())
+        self._cluster = Cluster(Client(self._server, field_manager="user"), scenario.namespace, world)
+        self._history = History(plan, reference.effects if reference else [], self._check)
+        self._life: OperatorLife | None = None
+        self._manager: asyncio.Task[None] | None = None
+        self._killed = False
+        self._present: set[str] = set()
+        self._stray: set[str] = set()
+        self._restarts = 0
+        self._active_at = 0.0
+        self._server.listen(self._changed)
+        self._checking = False
+        self.outcome = Outcome(effects=self._history.effects, events=self._history.events)
+
+    async def main(self) -> None:
+        """Run every step."""
+        loop = asyncio.get_running_loop()
+        loop.set_task_factory(_tracked)  # type: ignore[arg-type]  # a task factory in every supported version
+        try:
+            self._start()
+            assert self._life is not None  # noqa: S101 - for mypy
+            await self._take(asyncio.sleep(0), "start")
+            for number, step in enumerate(steps_of(self._scenario), start=1):
+                name = getattr(step, "__name__", "step")
+                if self._history.is_down(number):
+                    await self._life.kill()
+                await self._take(step(self._cluster), name)
+                self.outcome.states[name] = self._state()
+        except RunFailed as failed:
+            self.outcome.failure = str(failed)
+        finally:
+            self.outcome.reached = self._history.reached
+            if self._life is not None:
+                await self._life.kill()
+
+    def _start(self) -> None:
+        """Begin a life of the operator."""
+        seen_at, self._history.behind = self._history.behind, 0
+        self._life = life = OperatorLife(self._server, self._history, self._on_killed, seen_at=seen_at)
+        token = current.set(life)
+        try:
+            client = Client(life, namespace=self._scenario.namespace)
+            manager = Manager(ManagerOptions(health_probe_bind_address="0", metrics_bind_address="0"), client=client)
+            for kind, inner in self._cluster.world.items():
+                manager.provide(kind, Counted(inner, kind.__name__, life))
+            self._scenario.operator(manager)
+            self._manager = asyncio.create_task(manager.start(), name="operator")
+        finally:
+            current.reset(token)
+
+    def _on_killed(self) -> None:
+        self._killed = True
+
+    async def _take(self, step: Coroutine[Any, Any, object] | Any, name: str) -> None:  # noqa: ANN401 - an awaitable
+        try:
+            await step
+        except Exception as error:
+            raise RunFailed(f"step {name}: {describe(error)}") from error
+        if self._life is not None and self._life.dead and not self._killed:
+            self._start()
+        self._active_at = self._clock.elapsed
+        deadline = self._clock.elapsed + self._scenario.limit
+        seen = self._activity()
+        reason = ""
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            await self._keep_alive()
+            now, active = self._clock.elapsed, self._activity()
+            if active != seen:
+                seen, self._active_at = active, now
+            if now - self._active_at >= self._scenario.quiet:
+                reason = await self._unsettled()
+                if not reason:
+                    break
+            if now > deadline:
+                what = reason or f"effects go on, the last ones: {self._last()}"
+                raise RunFailed(f"step {name}: not settled after {self._scenario.limit:g} s: {what}")
+        await self._check()
+
+    def _last(self) -> str:
+        return "; ".join(effect.text for effect in self._history.effects[-_LAST_EFFECTS:])
+
+    async def _unsettled(self) -> str:
+        try:
+            found = await self._scenario.settled(self._cluster)
+        except Exception as error:  # noqa: BLE001 - the user's own check
+            return f"settled: {describe(error)}"
+        return "" if found or found is None else "settled() returned a false value"
+
+    async def _keep_alive(self) -> None:
+        """Start the operator anew when it was killed, or ended by itself."""
+        task = self._manager
+        if self._history.restless:
+            raise RunFailed(f"it does not come to rest: {self._history.restless}, the last ones: {self._last()}")
+        if self._life is None or task is None:
+            return
+        if self._killed:
+            await self._life.kill()
+            self._killed = False
+            self._start()
+        elif task.done():
+            error = None if task.cancelled() else task.exception()
+            self._restarts += 1
+            if self._restarts > _RESTARTS:
+                raise RunFailed(
+                    f"the operator ends again and again: {describe(error) if error else 'without an error'}"
+                )
+            await self._life.kill()
+            await asyncio.sleep(_RESTART_SECONDS)  # as the kubelet does
+            self._start()
+
+    def _activity(self) -> tuple[int, int]:
+        return len(self._history.effects), sum(self.outcome.created.values()) + sum(self.outcome.deleted.values())
+
+    def _state(self) -> State:
+        found = normalised(self._server.stored(), self._scenario.ignored)
+        for kind, inner in self._cluster.world.items():
+            found[f"outside: {kind.__name__}"] = state_of(inner)
+        return found
+
+    def _changed(self, change: Change) -> None:
+        kind = change.kind.identity.kind
+        metadata = (change.after or change.before or {})["metadata"]
+        uid, owners = metadata["uid"], metadata.get("ownerReferences") or ()
+        if change.before is None:
+            self._present.add(uid)
+            # Of an owner that is gone already: the garbage collector takes it at once.
+            if owners and not any(owner["uid"] in self._present for owner in owners):
+                self._stray.add(uid)
+        elif change.after is None:
+            self._present.discard(uid)
+        if kind not in SKIPPED and uid not in self._stray:
+            self.outcome.created[kind] += change.before is None
+            self.outcome.deleted[kind] += change.after is None
+
+    async def _check(self) -> None:
+        """Look at the invariants; the first that does not hold is kept."""
+        if self.outcome.broken or self._checking:
+            return
+        self._checking = True
+        token = current.set(None)
+        try:
+            for look in invariants_of(self._scenario):
+                try:
+                    await look(self._cluster)
+                except Exception as error:  # noqa: BLE001 - an assertion, or what it could not look at
+                    name = getattr(look, "__name__", "invariant")
+                    self.outcome.broken = f"invariant {name}: {describe(error)}"
+                    return
+        finally:
+            current.reset(token)
+            self._checking = False
+
+
+def _tracked(
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Coroutine[Any, Any, Any],
+    **options: Any,  # noqa: ANN401 - of a task
+) -> asyncio.Task[Any]:
+    """Make a task that belongs to the life of its creator."""
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    life = current.get()
+    if life is not None:
+        life.tasks.add(task)
+        task.add_done_callback(life.tasks.discard)
+    return task

@@ -1,0 +1,120 @@
+"""`make test-faults`: what is printed, and the exit status."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCENARIO = """
+from kaiwu_runtime import Manager, Reconciler, Result, controller_managed_by
+from kaiwu_runtime.testing.faults import Scenario, invariant, step
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import ConfigMap, Secret
+
+
+class Copier(Reconciler):
+    def setup_with_manager(self, manager):
+        controller_managed_by(manager).for_(ConfigMap).complete(self)
+
+    async def reconcile(self, request):
+        found = await self.client.find(ConfigMap, request.name, namespace=request.namespace)
+        if found is not None:
+            meta = ObjectMeta({name}, namespace=request.namespace)
+            await self.client.{verb}(Secret(metadata=meta, stringData=found.data))
+        return Result()
+
+
+class CopierScenario(Scenario):
+    def operator(self, manager: Manager) -> None:
+        manager.setup(Copier)
+
+    @step
+    async def create(self, cluster):
+        await cluster.client.create(ConfigMap(metadata=ObjectMeta(name="a", namespace="x"), data={{"a": "b"}}))
+"""
+GOOD = SCENARIO.format(verb="apply", name="name=request.name")
+BAD = SCENARIO.format(verb="create", name='generateName="a-"')
+
+
+def faults(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kaiwu_runtime.testing.faults", *arguments],
+        cwd=folder,
+        env={"PYTHONHASHSEED": "0", "PATH": "", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "tests/faults").mkdir(parents=True)
+    return tmp_path
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "tests/faults/scenario.py").write_text(text, encoding="utf-8")
+
+
+def test_a_correct_operator(folder: Path) -> None:
+    write(folder, GOOD)
+    done = faults(folder, SEED="7")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, last = done.stdout.splitlines()
+    assert first.startswith("CopierScenario: 1 writes, 0 calls to the outside and 1 events without faults, in ")
+    assert first.endswith("plans, seed 7")
+    assert ", 0 failed; " in last
+
+
+def test_findings_name_the_plan_that_repeats_them(folder: Path) -> None:
+    write(folder, BAD)
+    done = faults(folder, SEED="7", FAULTS="all")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert (
+        "FAILED kill-after:1 (create Secret x): after step create: Secret x/a-* (2) should not be there" in done.stdout
+    )
+    assert "       again: make test-faults PLAN=kill-after:1\n" in done.stdout
+    again = faults(folder, PLAN="kill-after:1", SEED="7")
+    assert again.returncode == 1
+    assert again.stdout.count("FAILED") == 1
+    assert "Starting Controller" in again.stderr + again.stdout, "the operator's log is shown"
+    passing = faults(folder, PLAN="none", SEED="7")
+    assert (passing.returncode, passing.stdout.count("FAILED")) == (0, 0)
+
+
+def test_a_budget_leaves_plans_out_and_says_so(folder: Path) -> None:
+    write(folder, GOOD)
+    done = faults(folder, BUDGET="0")
+    assert done.returncode == 0
+    assert "0 plans run, 0 failed, " in done.stdout
+    assert "left out after 0 s (FAULTS=all runs them)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "environment", "message"),
+    [
+        (GOOD, {"PLAN": "kill:1"}, "PLAN: 'kill:1' is not a plan: use kill-after:N"),
+        (GOOD, {"FAULTS": "some"}, "FAULTS: 'some' is not known: use all"),
+        (GOOD, {"SEED": "x"}, "SEED: 'x' is not a number: use digits only"),
+        (GOOD, {"BUDGET": "-1"}, "BUDGET: '-1' is not a number"),
+        (None, {}, "tests/faults/scenario.py: no such file: write a scenario"),
+        ("import missing_module\n", {}, "tests/faults/scenario.py: ModuleNotFoundError: No module named"),
+        ("x = (\n", {}, "tests/faults/scenario.py: SyntaxError: "),
+        ("import sys; sys.exit(3)\n", {}, "tests/faults/scenario.py: SystemExit: 3"),
+        ("", {}, "tests/faults/scenario.py: no scenario: define a subclass"),
+        (GOOD.replace("    @step\n", ""), {}, "CopierScenario: no steps: decorate its methods with @step"),
+    ],
+)
+def test_what_a_user_can_get_wrong(folder: Path, text: str | None, environment: dict[str, str], message: str) -> None:
+    if text is not None:
+        write(folder, text)
+    done = faults(folder, **environment)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stdout == ""

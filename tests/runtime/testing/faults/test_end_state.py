@@ -1,0 +1,94 @@
+"""What of two ends is compared, and how a difference reads."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaiwu_runtime.testing.faults._end_state import count_differences, differences, normalised
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def obj(kind: str = "ConfigMap", name: str = "a", uid: str = "1", **more: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "x", "uid": uid, "resourceVersion": "7", "generation": 2}
+    return {"apiVersion": "v1", "kind": kind, **more, "metadata": {**metadata, **more.pop("metadata", {})}}
+
+
+def test_what_differs_from_run_to_run_is_left_out() -> None:
+    uid = "0f0c7a42-1111-4222-8333-444455556666"
+    owner = {"kind": "Site", "name": "s", "uid": uid}
+    one = [
+        obj("Site", "s", uid),
+        obj(
+            metadata={"ownerReferences": [owner], "creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": [{}]},
+            status={"observedGeneration": 2, "since": "2026-01-01T00:00:00Z"},
+        ),
+        obj("Event", "e"),
+    ]
+    other = json.loads(
+        json.dumps(one)
+        .replace(uid, "ffffffff-1111-4222-8333-444455556666")
+        .replace("2026-01-01T00:00:00Z", "2027-05-05T01:02:03.000001Z")
+        .replace('"generation": 2', '"generation": 5')
+        .replace('"observedGeneration": 2', '"observedGeneration": 5')
+    )
+    assert normalised(one) == normalised(other)
+    assert "Event x/e" not in normalised(one)
+    other[1]["status"]["observedGeneration"] = 4
+    assert (
+        differences(normalised(one), normalised(other)) == "ConfigMap x/a.status.observedGeneration is False, not True"
+    )
+    other[0]["metadata"]["uid"] = "another"
+    assert "ownerReferences" in differences(normalised(one), normalised(other)), "its owner is not the Site"
+
+
+def test_generated_names_are_compared_without_their_end() -> None:
+    def pair(first: str, second: str) -> list[dict[str, Any]]:
+        made = [obj(name=name, metadata={"generateName": "a-", "name": name}) for name in (first, second)]
+        return [*made, obj("Site", "s", "2", status={"made": first})]
+
+    assert normalised(pair("a-xx", "a-yy")) == normalised(pair("a-zz", "a-qq"))
+    assert differences(normalised(pair("a-x", "a-y")), normalised(pair("a-x", "a-y")[1:])) == (
+        "ConfigMap x/a-* (2) is missing; Site x/s.status.made is 'a-x', not 'a-*'"
+    )
+
+
+def test_ignored_fields() -> None:
+    one, other = obj("Secret", data={"password": "1", "user": "a"}), obj("Secret", data={"password": "2", "user": "b"})
+    for ignored in (["Secret.data.password"], ["data.password", "data.missing.deep", "ConfigMap.data.user"]):
+        found = differences(normalised([one], ignored), normalised([other], ignored))
+        assert found == "Secret x/a.data.user is 'b', not 'a'"
+
+
+def test_a_difference_is_one_line() -> None:
+    assert differences({"A a": {}, "B b": {}}, {"B b": {"spec": {"x": 1}}, "C c": {}}) == (
+        "A a is missing; B b.spec is {'x': 1}, not unset; C c should not be there"
+    )
+    many: dict[str, Any] = {f"A {index}": {} for index in range(9)}
+    assert differences(many, {}).endswith("A 2 is missing (and 6 more)")
+    assert differences({"A a": {"n": 1}}, {"A a": {"n": True}}) == "A a.n is True, not 1"
+    assert len(differences({"A a": {"n": "x" * 999}}, {"A a": {"n": "y" * 999}})) < 250
+
+
+@given(st.dictionaries(st.text(max_size=3), JSON, max_size=3), JSON)
+def test_only_equal_states_have_no_differences(state: dict[str, Any], value: Any) -> None:
+    assert differences(state, copy.deepcopy(state)) == ""
+    changed = {**state, "added": value}
+    assert differences(state, changed)
+    assert differences(changed, state)
+
+
+def test_counts() -> None:
+    assert count_differences({"Pod": 2}, {"Pod": 2}, "created") == ""
+    assert count_differences({"Pod": 2, "Job": 1}, {"Pod": 3}, "created") == (
+        "Pod created 3 times, not 2; Job created 0 times, not 1"
+    )

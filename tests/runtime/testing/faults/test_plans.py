@@ -1,0 +1,64 @@
+"""Plans as text, which there are for a run, and the order in which a sample is taken."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.testing.faults import Plan
+from kaiwu_runtime.testing.faults._plans import Effect, Observed, plans_for, shuffled
+
+EFFECTS = [Effect("apply ConfigMap x/a", 1), Effect("Engine.init('a')", 0), Effect("apply Site/status x/a", 3)]
+EVENTS = [Observed("ADDED Site x/a", "s", "x/a", 1), Observed("ADDED Site x/b", "s", "x/b", 1)]
+EVENTS += [Observed("MODIFIED Site x/a", "s", "x/a", 2), Observed("MODIFIED Site x/a", "t", "x/a", 2)]
+
+
+def test_there_is_a_plan_for_each_place() -> None:
+    plans = [str(plan) for plan in plans_for(EFFECTS, EVENTS, ["create", "delete"])]
+    assert [plan for plan in plans if plan.startswith("kill")] == ["kill-after:1", "kill-after:2", "kill-after:3"]
+    assert [plan for plan in plans if plan.startswith("stale")] == ["stale:1:1", "stale:2:1", "stale:3:1", "stale:3:3"]
+    assert [plan for plan in plans if plan.startswith("unobserved")] == ["unobserved:1"], "only the first of a pair"
+    refused = [plan for plan in plans if plan.startswith("refuse")]
+    assert refused == [f"refuse:{number}:{how}" for number in (1, 3) for how in ("409", "429", "500", "lost")]
+    assert [plan for plan in plans if plan.startswith("down")] == ["down:1", "down:2"]
+    assert len(set(plans)) == len(plans)
+
+
+@given(st.integers(0, 1000))
+def test_every_beginning_of_the_order_is_a_fair_sample(seed: int) -> None:
+    effects = [Effect(f"apply ConfigMap x/{number}", number + 1) for number in range(9)]
+    plans = plans_for(effects, EVENTS, ["create"])
+    mixed = shuffled(plans, seed)
+    assert sorted(map(str, mixed)) == sorted(map(str, plans))
+    assert mixed == shuffled(plans, seed)
+    first = Counter((plan.pattern, plan.detail) for plan in mixed[:9])
+    assert max(first.values()) == 1, "each pattern has its turn"
+
+
+@given(st.sampled_from(["kill-after", "unobserved", "down"]), st.integers(1, 10**9))
+def test_what_is_printed_can_be_read(pattern: str, number: int) -> None:
+    text = f"{pattern}:{number}"
+    assert str(Plan.parse(text)) == text
+
+
+@pytest.mark.parametrize("text", ["none", "stale:3:1", "stale:3:12", "refuse:1:409", "refuse:1:lost"])
+def test_what_is_printed_with_a_detail_can_be_read(text: str) -> None:
+    assert str(Plan.parse(text)) == text
+
+
+@given(st.text(max_size=20) | st.from_regex(r"(kill-after|stale|refuse|none|down)(:\w{0,3}){0,3}", fullmatch=True))
+def test_anything_else_is_refused_in_one_line(text: str) -> None:
+    try:
+        plan = Plan.parse(text)
+    except ConfigurationError as error:
+        message = str(error)
+    else:
+        assert Plan.parse(str(plan)) == plan
+        return
+    assert "\n" not in message
+    assert re.search(r"^PLAN: .*: use kill-after:N, stale:N:K", message)
