@@ -8,6 +8,7 @@ KaiwuError
 ├── AdmissionDenied           raised by a webhook that rejects a request; in kaiwu_runtime.webhook
 ├── RetryAfter                raised by a reconciler: try again later, without an error
 ├── TerminalError             raised by a reconciler: do not retry until the object changes
+├── CertificateError          a certificate or its key cannot be used; the text says why
 ├── CommandError              a command in a container ended with another exit code than 0
 ├── ControlPlaneError         envtest cannot find, start or stop a control plane
 └── APIError                  the API server rejected a request, or could not be reached
@@ -45,6 +46,7 @@ __all__ = [
     "APIStatusError",
     "AlreadyExistsError",
     "BadRequestError",
+    "CertificateError",
     "CommandError",
     "ConfigurationError",
     "ConflictError",
@@ -140,6 +142,10 @@ class RetryAfter(KaiwuError):  # noqa: N818 - as in HTTP: an instruction, not a 
 
 class ControlPlaneError(KaiwuError):
     """envtest could not find, build, start or stop a control plane."""
+
+
+class CertificateError(KaiwuError):
+    """A certificate, its key or an authority cannot be used, or a value for one is not valid."""
 
 
 class CommandError(KaiwuError):

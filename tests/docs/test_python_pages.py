@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,24 @@ async def test_reconciler(page: Callable[[str], Page]) -> None:
         await client.delete(ConfigMap, "a", namespace="x")
         await eventually(lambda: made[0].titles == {})
     shown.finish()
+
+
+async def test_certificates(page: Callable[[str], Page]) -> None:
+    shown = page("certificates.md")
+    names: Any = shown.execute()
+    shown.finish()
+    client, key = Client(FakeTransport()), ObjectKey("x", "db")
+    hosts = ["db.x.svc", "*.db.x.svc"]
+    first = await names["ensure_certificate"](client, key, hosts)
+    assert timedelta(days=59) < first - datetime.now(UTC) < timedelta(days=61)
+    made = await names["stored"](client, key)
+    assert await names["ensure_certificate"](client, key, hosts) == first
+    assert await names["stored"](client, key) == made
+    await names["ensure_certificate"](client, key, [*hosts, "db.example.com"])
+    renewed = await names["stored"](client, key)
+    assert renewed != made
+    assert renewed.authority == made.authority
+    names["check_chain"](renewed.certificate, made.authority, key=renewed.key, names=["db.example.com"])
 
 
 async def test_pods(page: Callable[[str], Page]) -> None:

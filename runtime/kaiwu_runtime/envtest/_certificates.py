@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kaiwu_runtime.serving._authority import CLIENT, SERVER, Authority, certificate_pem, key_pem
+from kaiwu_runtime.certificates._authority import CLIENT, SERVER, Authority, certificate_pem, key_pem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -97,7 +97,7 @@ class ServingCertificate:
     def _read(self) -> tuple[bytes, bytes]:
         if self._folder is None:
             # Imported here: only a server that was given no certificate needs it.
-            from kaiwu_runtime.serving._authority import self_signed  # noqa: PLC0415 - loads cryptography
+            from kaiwu_runtime.certificates._authority import self_signed  # noqa: PLC0415 - loads cryptography
 
             return self_signed(self._names)
         try:

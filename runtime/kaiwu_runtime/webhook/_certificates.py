@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kaiwu_runtime.serving._authority import SERVER, Authority, certificate_pem, key_pem
+from kaiwu_runtime.certificates._authority import SERVER, Authority, certificate_pem, key_pem
 
 CERTIFICATE, KEY, AUTHORITIES, AUTHORITY_KEY = "tls.crt", "tls.key", "ca.crt", "ca.key"
 """The members of the Secret."""

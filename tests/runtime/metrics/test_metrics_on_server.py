@@ -20,9 +20,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
+from kaiwu_runtime.certificates._authority import self_signed
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.envtest._ports import free_port
-from kaiwu_runtime.serving._authority import self_signed
 
 pytestmark = pytest.mark.envtest
 

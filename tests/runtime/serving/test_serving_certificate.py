@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from kaiwu_runtime.certificates._authority import self_signed
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.metrics._controllers import Metrics
-from kaiwu_runtime.serving._authority import self_signed
 from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
 import kaiwu_runtime
-from kaiwu_runtime.serving._authority import (
+from kaiwu_runtime.certificates._authority import (
     CLIENT,
     CLOCK_SKEW,
     SERVER,
