@@ -42,7 +42,7 @@ class WebhookInstallation:
     """
 
     def __init__(self, rest: RestClient, directory: Path, host: str, port: int) -> None:
-        from kaiwu_runtime.serving._authority import self_signed  # noqa: PLC0415 - loads cryptography
+        from kaiwu_runtime.certificates._authority import self_signed  # noqa: PLC0415 - loads cryptography
 
         self._rest = rest
         self._installed: list[str] = []
