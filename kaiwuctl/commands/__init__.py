@@ -32,6 +32,7 @@ COMMANDS = (
     Row(("create", "api"), "kaiwuctl.commands.create_api", "Scaffold an API type and its controller"),
     Row(("create", "webhook"), "kaiwuctl.commands.create_webhook", "Scaffold defaulting, validation or conversion"),
     Row(("delete", "api"), "kaiwuctl.commands.delete_api", "Delete an API type and its controllers"),
+    Row(("import", "crd"), "kaiwuctl.commands.import_crd", "Make API types from a CustomResourceDefinition"),
     Row(("envtest", "setup"), _ENVTEST, "Find, download or build the programs", "set_up"),
     Row(("envtest", "path"), _ENVTEST, "Print the folder to set KUBEBUILDER_ASSETS to", "path"),
     Row(("envtest", "up"), _ENVTEST, "Start a control plane in the background", "start"),
@@ -44,5 +45,6 @@ GROUPS: dict[tuple[str, ...], str] = {
     (): "Scaffold Kubernetes operators in Python, as operator-sdk does in Go.",
     ("create",): "Scaffold an API or its webhooks",
     ("delete",): "Delete what was scaffolded",
+    ("import",): "Make API types from what exists already",
     ("envtest",): "Run a local etcd and kube-apiserver",
 }

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from kaiwuctl.commands.prompts import needed
+from kaiwuctl.errors import UsageError
 from kaiwuctl.options import DryRun, Verbose
 
 
@@ -52,6 +53,13 @@ def command(
         str | None,
         typer.Option("--from", help="Type of another project's kind, in an installed package.", metavar="MODULE:CLASS"),
     ] = None,
+    from_crd: Annotated[
+        str | None,
+        typer.Option(
+            help="Make the type from a CRD, with all its versions: a file, -, or cluster:PLURAL.GROUP.",
+            metavar="SOURCE",
+        ),
+    ] = None,
     untyped: Annotated[
         bool,
         typer.Option(
@@ -87,6 +95,30 @@ def command(
     root = Path.cwd()
     # A folder without a PROJECT is reported before the user is asked anything.
     require_project(root)
+    if from_crd is not None:
+        said = {
+            "--group": group,
+            "--plural": plural,
+            "--namespaced": namespaced,
+            "--controller-name": controller_name,
+            "--domain": domain,
+            "--from": source,
+            "--untyped": untyped or None,
+        }
+        for flag, value in said.items():
+            if value is not None:
+                raise UsageError(f"{flag}: contradicts --from-crd, whose CRD says it; leave {flag} out")
+        from kaiwuctl.scaffold.import_crd import CRDRequest, scaffold_crd  # noqa: PLC0415
+
+        wanted = CRDRequest(
+            source=from_crd.strip(),
+            name=kind,
+            versions=None if version is None else (version.strip(),),
+            external=resource is False,
+            controller=controller is not False,
+        )
+        scaffold_crd(root, wanted, force=force, make=make, dry_run=dry_run, verbose=verbose)
+        return
     request = APIRequest(
         group=needed("--group", group, "kaiwu"),
         version=needed("--version", version, "v1"),

@@ -37,14 +37,12 @@ class ImportedVersion:
         module: The text of its module.
         schema: Its schema, as in the CRD.
         storage: Whether it is the stored one.
-        conditions: Whether its status has the runtime's own conditions.
     """
 
     name: str
     module: str
     schema: dict[str, Any]
     storage: bool
-    conditions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,7 @@ def import_crd(
     external: bool = False,
     header: str = "",
     recognise: Recognise | None = None,
+    class_name: str | None = None,
 ) -> ImportedKind:
     """Return the types of a CRD.
 
@@ -86,7 +85,8 @@ def import_crd(
         external: The types are those of another project: the generator writes no CRD for them.
         header: Licence header of the modules as ``#`` lines; may be empty.
         recognise: Returns the type of an object that Kubernetes defines, None for any other; see
-            `kubernetes.recognise`.
+            `kubernetes.recogniser`.
+        class_name: Of the kind's class; None for the kind with an upper-case letter in front.
 
     Raises:
         CRDError: It is not a CRD, or has no such version; the message is one line without the name of its file.
@@ -101,19 +101,16 @@ def import_crd(
         if version not in known:
             raise CRDError(f"{plural}.{group} has no version {version!r}: it has {', '.join(known)}")
     newest_first = sorted(dict.fromkeys(wanted), key=version_priority, reverse=True)
+    name = class_name or class_of_kind(kind)
+    maker = _Maker(crd, name, newest_first[0], external=external, header=header, recognise=recognise)
     try:
-        imported = tuple(
-            _version(
-                crd, known[name], newest=name == newest_first[0], external=external, header=header, recognise=recognise
-            )
-            for name in newest_first
-        )
+        imported = tuple(maker.version(known[version]) for version in newest_first)
     except RecursionError:
         raise CRDError(f"{plural}.{group}: its schema is nested too deeply") from None
     return ImportedKind(
         group=group,
         kind=kind,
-        class_name=class_of_kind(kind),
+        class_name=name,
         plural=plural,
         namespaced=spec["scope"] == "Namespaced",
         versions=imported,
@@ -133,48 +130,60 @@ def _notes(spec: dict[str, Any], imported: list[str]) -> list[str]:
     return notes
 
 
-def _version(
-    crd: dict[str, Any],
-    version: dict[str, Any],
-    *,
-    newest: bool,
-    external: bool,
-    header: str,
-    recognise: Recognise | None,
-) -> ImportedVersion:
-    spec = crd["spec"]
-    kind = spec["names"]["kind"]
-    root = without_empty(_mapping(_mapping(version.get("schema")).get("openAPIV3Schema")))
-    name = class_of_kind(kind)
-    builder = TypeBuilder(name, _RESERVED, recognise)
-    model = Model(name, description=description_of(root))
-    _add_type_fields(model, root)
-    builder.model_fields(model, name, root, _ROOT)
-    status = bool((version.get("subresources") or {}).get("status") is not None)
-    _finish_root(model, root, status=status)
-    has_status = any(each.key == "status" for each in model.fields)
-    model.resource = _resource(
-        crd, version, newest=newest, external=external, status=None if status == has_status else status
-    )
-    summary = f"{kind}, as {spec['group']}/{version['name']} has it; imported from its CRD."
-    if len(summary) > _LONGEST_SUMMARY:
-        summary = f"{kind}, imported from its CRD."
-    return ImportedVersion(
-        name=version["name"],
-        module=module_text(model, builder.models, summary=summary, header=header),
-        schema=root,
-        storage=bool(version.get("storage")),
-        conditions=any(name == "Conditions" for each in builder.models for name in _types_of(each)),
-    )
+@dataclass(frozen=True, slots=True)
+class _Maker:
+    """Makes the module of each version of a CRD."""
+
+    crd: dict[str, Any]
+    name: str
+    newest: str
+    external: bool
+    header: str
+    recognise: Recognise | None
+
+    def version(self, version: dict[str, Any]) -> ImportedVersion:
+        """Return one version."""
+        group, kind = self.crd["spec"]["group"], self.crd["spec"]["names"]["kind"]
+        root = without_empty(_mapping(_mapping(version.get("schema")).get("openAPIV3Schema")))
+        builder = TypeBuilder(self.name, _RESERVED, self.recognise)
+        model = Model(self.name, description=description_of(root))
+        _add_type_fields(model, root)
+        builder.model_fields(model, self.name, root, _ROOT)
+        status = bool((version.get("subresources") or {}).get("status") is not None)
+        _finish_root(model, root, status=status)
+        model.resource = self._resource(version, model, status=status)
+        summary = f"{kind}, as {group}/{version['name']} has it; imported from its CRD."
+        if len(summary) > _LONGEST_SUMMARY:
+            summary = f"{kind}, imported from its CRD."
+        return ImportedVersion(
+            name=version["name"],
+            module=module_text(model, builder.models, summary=summary, header=self.header),
+            schema=root,
+            storage=bool(version.get("storage")),
+        )
+
+    def _resource(self, version: dict[str, Any], model: Model, *, status: bool) -> Call:
+        spec, metadata = self.crd["spec"], self.crd.get("metadata") or {}
+        newest = version["name"] == self.newest
+        keywords: dict[str, Any] = {"group": spec["group"], "version": version["name"]}
+        if self.name != spec["names"]["kind"]:
+            keywords["kind"] = spec["names"]["kind"]
+        keywords |= _names_keywords(spec) | _version_keywords(version, newest=newest)
+        if status != any(each.key == "status" for each in model.fields):
+            keywords["status"] = status
+        annotations = metadata.get("annotations") or {}
+        annotations = {key: text for key, text in annotations.items() if key not in _NOT_TAKEN_OVER}
+        if newest and not self.external:
+            keywords |= {"labels": metadata["labels"]} if metadata.get("labels") else {}
+            keywords |= {"annotations": annotations} if annotations else {}
+        if self.external:
+            keywords["external"] = True
+        return Call("resource", (), tuple(keywords.items()))
 
 
 def class_of_kind(kind: str) -> str:
     """Return the name of a kind's class: the kind, with an upper-case letter in front."""
     return f"{kind[:1].upper()}{kind[1:]}"
-
-
-def _types_of(model: Model) -> list[str]:
-    return [each.type.base for each in model.fields]
 
 
 def _add_type_fields(model: Model, root: dict[str, Any]) -> None:
@@ -218,15 +227,10 @@ def _mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _resource(
-    crd: dict[str, Any], version: dict[str, Any], *, newest: bool, external: bool, status: bool | None
-) -> Call:
-    spec, metadata = crd["spec"], crd.get("metadata") or {}
-    names = spec["names"]
-    kind = names["kind"]
-    keywords: dict[str, Any] = {"group": spec["group"], "version": version["name"]}
-    if class_of_kind(kind) != kind:
-        keywords["kind"] = kind
+def _names_keywords(spec: dict[str, Any]) -> dict[str, Any]:
+    """Return the names and the scope, where they are not those that ``@resource`` fills in."""
+    names, kind = spec["names"], spec["names"]["kind"]
+    keywords: dict[str, Any] = {}
     if names["plural"] != plural_of(kind):
         keywords["plural"] = names["plural"]
     if names.get("singular") and names["singular"] != kind.lower():
@@ -239,18 +243,10 @@ def _resource(
         keywords["short_names"] = names["shortNames"]
     if names.get("categories"):
         keywords["categories"] = names["categories"]
-    keywords |= _version_keywords(version, newest=newest, status=status)
-    annotations = {key: text for key, text in (metadata.get("annotations") or {}).items() if key not in _NOT_TAKEN_OVER}
-    if newest and metadata.get("labels"):
-        keywords["labels"] = metadata["labels"]
-    if newest and annotations:
-        keywords["annotations"] = annotations
-    if external:
-        keywords["external"] = True
-    return Call("resource", (), tuple(keywords.items()))
+    return keywords
 
 
-def _version_keywords(version: dict[str, Any], *, newest: bool, status: bool | None) -> dict[str, Any]:
+def _version_keywords(version: dict[str, Any], *, newest: bool) -> dict[str, Any]:
     keywords: dict[str, Any] = {}
     if version.get("storage") and not newest:
         keywords["storage"] = True
@@ -258,8 +254,6 @@ def _version_keywords(version: dict[str, Any], *, newest: bool, status: bool | N
         keywords["served"] = False
     if version.get("deprecated"):
         keywords["deprecated"] = version.get("deprecationWarning") or True
-    if status is not None:
-        keywords["status"] = status
     scale = (version.get("subresources") or {}).get("scale")
     if scale:
         paths = [scale[word] for word in ("specReplicasPath", "statusReplicasPath")]

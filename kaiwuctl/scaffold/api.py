@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +27,15 @@ from kaiwuctl.scaffold.locate import template_folder, vendored_wheel
 from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.record import Answers, Record, add_record
-from kaiwuctl.scaffold.render import render_file
+from kaiwuctl.scaffold.render import RenderedFile, render_file
 from kaiwuctl.scaffold.repository import url_of
 from kaiwuctl.scaffold.requirements import add_requirements
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from kaiwuctl.scaffold.api_request import APIRequest
-    from kaiwuctl.scaffold.render import RenderedFile
 
 _Decided = tuple[APIDecision, Project]
 
@@ -77,15 +78,42 @@ def scaffold_api(root: Path, request: APIRequest, *, force: bool, make: bool, dr
 
 def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force: bool) -> Plan:
     written = Record.load(root)
-    context = api_context(root, project_file.project, decision, written)
     plan = Plan(root, force=force)
+    plan_api(plan, project_file, decision, written)
+    add_record(plan, written, create=create_options(decision))
+    return plan
+
+
+def plan_api(
+    plan: Plan,
+    project_file: ProjectFile,
+    decision: APIDecision,
+    written: Record,
+    contents: Mapping[str, bytes] | None = None,
+) -> None:
+    """Plan the files of one API, and its entry in PROJECT.
+
+    Args:
+        plan: What the files are added to.
+        project_file: PROJECT, which gets the entry.
+        decision: The API.
+        written: The record of the project; it is not changed.
+        contents: The content of files that are not rendered, by the name of the template that they replace. With any,
+            the type is an imported one.
+    """
+    root, contents = plan.root, contents or {}
+    context = replace(api_context(root, project_file.project, decision, written), imported=bool(contents))
     folder, data = template_folder("api"), context.as_data()
     files = sorted(files_of(context), key=lambda file: (file.row.policy is Policy.MERGE, file.path))
     for file in files:
         template = folder / file.row.template
         if file.row.of_type and decision.external is None:
             continue
-        if file.row.policy is Policy.VERSIONS and decision.external is not None:
+        if (content := contents.get(file.row.template or file.row.policy.value)) is not None:
+            policy = Policy.CREATE if file.row.policy is Policy.VERSIONS else file.row.policy
+            recorded = _is_recorded(file.row.owner, decision)
+            plan.add(RenderedFile(file.path, content), recorded=recorded, policy=policy)
+        elif file.row.policy is Policy.VERSIONS and decision.external is not None:
             plan.merge(file.path, partial(_add_version, file.path, decision.external.crd))
         elif file.row.policy is Policy.MERGE:
             start = render_file(template, file.path, data) if file.row.template else None
@@ -104,8 +132,6 @@ def _plan(root: Path, project_file: ProjectFile, decision: APIDecision, *, force
         return project_file.dumps()
 
     plan.merge(FILE_NAME, record)
-    add_record(plan, written, create=_options(decision))
-    return plan
 
 
 def _add_version(path: str, crd: dict[str, Any], text: str | None) -> str:
@@ -116,7 +142,7 @@ def _add_requirement(requirement: str, text: str | None) -> str:
     return add_requirements(text, [requirement])
 
 
-def _options(decision: APIDecision) -> Answers:
+def create_options(decision: APIDecision) -> Answers:
     """Return the options of the command as they were decided."""
     entry = decision.entry
     external: Answers = {"domain": entry.domain, "external": entry.path} if entry.external else {}

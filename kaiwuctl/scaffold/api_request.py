@@ -21,6 +21,7 @@ class APIRequest:
         domain: The rest of the API group of another project's kind.
         source: ``MODULE:CLASS``, the type of another project's kind in an installed package.
         untyped: Another project's kind gets no type: its objects are dictionaries.
+        imported: The type is made from a CRD, and `domain` is the rest of its group, whosever kind it is.
     """
 
     group: str
@@ -34,11 +35,13 @@ class APIRequest:
     domain: str | None = None
     source: str | None = None
     untyped: bool = False
+    imported: bool = False
 
     @property
     def external(self) -> bool:
         """Whether the kind is another project's."""
-        return self.untyped or self.source is not None or self.domain is not None
+        named = self.untyped or self.source is not None or self.domain is not None
+        return named and not (self.imported and self.resource)
 
     @property
     def class_name(self) -> ClassName | None:

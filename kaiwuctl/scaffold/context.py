@@ -76,6 +76,7 @@ class APIContext(InitContext):
         controller_name: ``kaiwucluster``; in a multigroup project ``kaiwu-kaiwucluster``. Unique.
         reconciler: Class name, ``KaiwuClusterReconciler``.
         external: Whether the kind is another project's.
+        imported: Whether the type was made from a CRD: what is in its spec and status is not known.
         class_name: The class of the kind, in this project's modules.
         class_in_module: Its name in `type_module`, which may be another.
         api_folder: ``api/v1``, in a multigroup project ``api/kaiwu/v1``, for another project's kind
@@ -115,3 +116,4 @@ class APIContext(InitContext):
     role_prefix: str
     role_name_prefix: str
     sample_name: str
+    imported: bool = False

@@ -143,6 +143,8 @@ def _own_entry(request: APIRequest, project: Project, before: Resource | None, v
         )
     recorded = before if before is not None and before.api else next(iter(versions), None)
     domain = project.domain if recorded is None else recorded.domain
+    if request.imported and request.domain is not None:
+        domain = request.domain
     qualified = rules.qualified_group(request.group, domain)
     plural = request.plural or (recorded.plural if recorded else plural_of(request.kind))
     check(plural, rules.PLURAL_RULES, what="--plural")

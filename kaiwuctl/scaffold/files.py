@@ -53,7 +53,11 @@ def _controller(context: APIContext) -> bool:
 
 
 def _both(context: APIContext) -> bool:
-    return context.resource and context.controller
+    return context.resource and context.controller and not context.imported
+
+
+def _imported(context: APIContext) -> bool:
+    return context.resource and context.controller and context.imported
 
 
 def _external(context: APIContext) -> bool:
@@ -172,6 +176,13 @@ API_FILES: Final = (
         target="tests/test_{role_prefix}{version}_{kind_lower}.py",
         template="test_controller.py.jinja",
         when=_both,
+        owner=Owner.VERSION,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="tests/test_{role_prefix}{version}_{kind_lower}.py",
+        template="test_imported.py.jinja",
+        when=_imported,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
     ),

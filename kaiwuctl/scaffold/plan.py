@@ -106,6 +106,9 @@ class Plan:
         mode = 0o755 if rendered.executable else 0o644
         if not self._reachable(rendered.path):
             return
+        planned = self._planned(rendered.path)
+        if planned is not None and (policy is Policy.ONCE or planned.content == rendered.content):
+            return
         before = self._read(rendered.path)
         if before is None:
             action = Action.CREATE
@@ -126,19 +129,26 @@ class Plan:
 
         Args:
             path: The file, relative to the project.
-            edit: Gets the present text, None when there is no such file, and returns the new one.
+            edit: Gets the present text, None when there is no such file, and returns the new one. A file that is
+                planned already has the text that it is planned to have.
         """
         if not self._reachable(path):
             return
-        before = self._read(path)
+        planned = self._planned(path)
+        before = self._read(path) if planned is None else planned.before
+        present = before if planned is None else planned.content
         try:
-            text = None if before is None else before.decode()
+            text = None if present is None else present.decode()
         except UnicodeDecodeError:
             raise CollisionError(f"{path}: is not UTF-8 text; restore it from version control") from None
         content = edit(text).encode()
         changed = Action.CREATE if before is None else Action.CHANGE
         action = Action.KEEP if content == before else changed
-        self.files.append(PlannedFile(path, action, content, before, self._mode(path, 0o644)))
+        file = PlannedFile(path, action, content, before, self._mode(path, 0o644))
+        if planned is None:
+            self.files.append(file)
+        else:
+            self.files[self.files.index(planned)] = file
 
     def delete(self, path: str, *, recorded: str | None) -> None:
         """Plan the removal of a file, and of the folders that it leaves empty; one that does not exist is ignored.
@@ -213,6 +223,9 @@ class Plan:
     def changes(self) -> Iterator[PlannedFile]:
         """Return the files that would be written, moved or deleted."""
         return (file for file in self.files if file.action is not Action.KEEP)
+
+    def _planned(self, path: str) -> PlannedFile | None:
+        return next((file for file in self.files if file.path == path and file.action is not Action.DELETE), None)
 
     def _read(self, path: str) -> bytes | None:
         return read_regular(self.root, path)

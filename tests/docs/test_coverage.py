@@ -22,6 +22,7 @@ RUN_BY = {
     "docs/existing-kinds.md": "test_pages.py",
     "docs/getting-started.md": "test_pages.py",
     "docs/pods.md": "test_python_pages.py",
+    "docs/importing.md": "test_pages.py",
     "docs/reconciler.md": "test_python_pages.py",
     "docs/running.md": "test_python_pages.py",
     "docs/testing.md": "test_testing_page.py",

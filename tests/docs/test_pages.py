@@ -89,7 +89,14 @@ def appears(expected: str, printed: str) -> bool:
 
 @pytest.mark.parametrize(
     "page",
-    ["tutorial-memcached.md", "controllers.md", "getting-started.md", "existing-kinds.md", "changing-a-project.md"],
+    [
+        "tutorial-memcached.md",
+        "controllers.md",
+        "getting-started.md",
+        "existing-kinds.md",
+        "importing.md",
+        "changing-a-project.md",
+    ],
 )
 def test_the_page_works_as_typed(repository: Path, tmp_path: Path, control_plane: ControlPlane, page: str) -> None:
     variables = environment(

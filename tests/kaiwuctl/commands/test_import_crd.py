@@ -1,0 +1,329 @@
+"""`kaiwuctl import crd` and `create api --from-crd`, through real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from kaiwu_runtime._manifests import read_manifests
+
+from ..importer.round_trip import crd_of, meaning
+from .command_line import CommandLine, snapshot
+from .test_interruptions import MOMENTS, duration, start
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.envtest import ControlPlane
+
+NO_MAKE = "--make=false"
+NOTHING = "Nothing to do: everything is there already.\n"
+
+
+def two_versions(group: str = "shop.inspur.com") -> dict[str, Any]:
+    """Return the CRD of a kind with two versions, of which the older one is stored."""
+    crd = crd_of({"type": "string", "minLength": 1, "description": "What it is worth."}, subresources={"status": {}})
+    crd["metadata"]["name"] = f"widgets.{group}"
+    crd["spec"]["group"] = group
+    (old,) = crd["spec"]["versions"]
+    crd["spec"]["versions"] = [old, {**json.loads(json.dumps(old)), "name": "v2", "storage": False}]
+    return crd
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    file = tmp_path / "widgets.yaml"
+    file.write_text(yaml.safe_dump(two_versions()))
+    return file
+
+
+def entries(folder: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load((folder / "PROJECT").read_text()).get("resources", []))
+
+
+def generate(folder: Path) -> dict[str, Any]:
+    """Run the generator of the project and return the CRD that it writes."""
+    command = [sys.executable, "-m", "kaiwu_runtime.generator", "manifests"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (file,) = (folder / "config/crd/bases").glob("*.yaml")
+    (crd,) = read_manifests(file.read_bytes())
+    return crd
+
+
+def test_a_kind_of_our_own(project: CommandLine, source: Path) -> None:
+    before = snapshot(project.folder)
+    output = project.ok("import", "crd", str(source), "--controller", NO_MAKE)
+    assert "Widget is widgets.shop.inspur.com, imported: v2, v1.\n" in output
+    after = snapshot(project.folder)
+    assert {path for path in after.keys() - before.keys() if after[path].content is not None} == {
+        "api/v1/__init__.py",
+        "api/v1/widget_types.py",
+        "api/v2/__init__.py",
+        "api/v2/widget_types.py",
+        "config/crd/bases/shop.inspur.com_widgets.yaml",
+        "config/crd/kustomization.yaml",
+        "config/rbac/widget_admin_role.yaml",
+        "config/rbac/widget_editor_role.yaml",
+        "config/rbac/widget_viewer_role.yaml",
+        "config/samples/kustomization.yaml",
+        "config/samples/shop_v1_widget.yaml",
+        "config/samples/shop_v2_widget.yaml",
+        "controllers/widget_controller.py",
+        "tests/test_v1_widget.py",
+    }
+    common = {
+        "api": {"crdVersion": "v1", "namespaced": True},
+        "domain": "inspur.com",
+        "group": "shop",
+        "kind": "Widget",
+    }
+    assert entries(project.folder) == [
+        {**common, "controller": True, "path": "api/v1", "plural": "widgets", "version": "v1"},
+        {**common, "path": "api/v2", "plural": "widgets", "version": "v2"},
+    ]
+    sample = yaml.safe_load((project.folder / "config/samples/shop_v1_widget.yaml").read_text())
+    assert sample["spec"] == {"value": "example"}
+    (written,) = read_manifests(Path(project.folder, "config/crd/bases/shop.inspur.com_widgets.yaml").read_bytes())
+    assert meaning(written) == meaning(two_versions()), "kustomize builds before make manifests has run"
+    assert meaning(generate(project.folder)) == meaning(two_versions())
+
+
+def test_a_kind_of_another_project(project: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "routes.json"
+    crd = two_versions("gateway.networking.k8s.io")
+    crd["metadata"]["annotations"] = {"api-approved.kubernetes.io": "unapproved"}
+    file.write_text(json.dumps(crd))
+    project.ok("import", "crd", str(file), "--external", NO_MAKE)
+    assert entries(project.folder)[0] == {
+        "domain": "networking.k8s.io",
+        "external": True,
+        "group": "gateway",
+        "kind": "Widget",
+        "path": "api.external.gateway_networking_k8s_io.v1.widget_types",
+        "plural": "widgets",
+        "version": "v1",
+    }
+    (written,) = read_manifests((project.folder / "tests/crds/gateway.networking.k8s.io_widgets.yaml").read_bytes())
+    assert meaning(written) == meaning(crd)
+    module = (project.folder / "api/external/gateway_networking_k8s_io/v1/widget_types.py").read_text()
+    assert "external=True" in module
+    assert not (project.folder / "config/crd").exists() or not list((project.folder / "config/crd").rglob("*widget*"))
+
+
+@pytest.mark.parametrize("flags", [(), ("--external",), ("--controller",), ("--external", "--controller")])
+def test_twice_is_once(project: CommandLine, source: Path, flags: tuple[str, ...]) -> None:
+    command = ("import", "crd", str(source), *flags, NO_MAKE)
+    before = snapshot(project.folder)
+    assert "Dry run:" in project.ok(*command, "--dry-run")
+    assert snapshot(project.folder) == before
+    project.ok(*command)
+    after = snapshot(project.folder)
+    assert project.ok(*command) == NOTHING
+    assert snapshot(project.folder) == after
+    (project.folder / "tests").joinpath("note.txt").write_text("mine")
+
+
+def test_a_controller_can_be_added_later(project: CommandLine, source: Path) -> None:
+    project.ok("import", "crd", str(source), NO_MAKE)
+    assert not (project.folder / "controllers/widget_controller.py").exists()
+    project.ok("create", "api", "--from-crd", str(source), NO_MAKE)
+    assert "Seen a Widget" in (project.folder / "controllers/widget_controller.py").read_text()
+    assert [entry.get("controller") for entry in entries(project.folder)] == [True, None]
+
+
+def test_a_newer_crd_is_not_written_over_changes(project: CommandLine, source: Path) -> None:
+    project.ok("import", "crd", str(source), NO_MAKE)
+    module = project.folder / "api/v2/widget_types.py"
+    module.write_text(module.read_text() + "# mine\n")
+    before = snapshot(project.folder)
+    assert project.ok("import", "crd", str(source), NO_MAKE) == NOTHING
+    assert snapshot(project.folder) == before
+    assert "overwrite api/v2/widget_types.py" in project.ok("import", "crd", str(source), "--force", NO_MAKE)
+
+
+def test_one_version_of_several(project: CommandLine, source: Path) -> None:
+    result = project.run("import", "crd", str(source), "--versions", "v2", NO_MAKE)
+    assert result.returncode == 0
+    assert result.stderr == "warning: widgets.shop.inspur.com: version v1 is the stored one and was not imported\n"
+    assert [entry["version"] for entry in entries(project.folder)] == ["v2"]
+    assert [version["name"] for version in generate(project.folder)["spec"]["versions"]] == ["v2"]
+
+
+def test_from_standard_input(project: CommandLine) -> None:
+    command = project.argv("import", "crd", "-", NO_MAKE)
+    done = subprocess.run(
+        command,
+        cwd=project.folder,
+        env=project.env(),
+        input=json.dumps(two_versions()),
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(entries(project.folder)) == 2
+
+
+def test_several_crds_in_a_list(project: CommandLine, tmp_path: Path) -> None:
+    other = two_versions()
+    other["metadata"]["name"] = "gadgets.shop.inspur.com"
+    other["spec"]["names"] |= {"kind": "Gadget", "plural": "gadgets", "singular": "gadget", "listKind": "GadgetList"}
+    file = tmp_path / "all.yaml"
+    file.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": [two_versions(), other]}))
+    error = project.refused("import", "crd", str(file), NO_MAKE, status=2)
+    assert error == (
+        f"error: {file}: has 2 CRDs: widgets.shop.inspur.com, gadgets.shop.inspur.com; choose one with --name, for "
+        "example --name widgets.shop.inspur.com\n"
+    )
+    error = project.refused("import", "crd", str(file), "--name", "Box", NO_MAKE, status=1)
+    assert error.endswith('has no CRD "Box": it has widgets.shop.inspur.com, gadgets.shop.inspur.com\n')
+    project.ok("import", "crd", str(file), "--name", "Gadget", NO_MAKE)
+    project.ok("create", "api", "--from-crd", str(file), "--kind", "Widget", NO_MAKE)
+    assert [entry["kind"] for entry in entries(project.folder)] == ["Gadget", "Gadget", "Widget", "Widget"]
+
+
+def bomb() -> str:
+    """Return a short text whose aliases stand for thousands of millions of values."""
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "has no CustomResourceDefinition, but nothing; pass the file of a CRD"),
+        ("kind: ConfigMap\napiVersion: v1\n", "has no CustomResourceDefinition, but ConfigMap"),
+        ("a: [", "is not YAML: "),
+        ("just text", "holds str 'just text' instead of an object"),
+        (bomb(), "has more than 5000000 values, made by its aliases"),
+        ("[" * 5000, "is nested too deeply"),
+        (
+            "kind: CustomResourceDefinition\napiVersion: apiextensions.k8s.io/v1beta1\n",
+            "convert it to apiextensions.k8s.io/v1",
+        ),
+        ("kind: CustomResourceDefinition\napiVersion: apiextensions.k8s.io/v1\n", "invalid CustomResourceDefinition"),
+        ("x" * (8 * 1024 * 1024 + 1), "is larger than 8 MiB; pass the file of one CRD"),
+    ],
+    ids=["empty", "other kind", "no YAML", "text", "bomb", "deep", "v1beta1", "no spec", "large"],
+)
+def test_what_is_no_crd(project: CommandLine, tmp_path: Path, content: str, message: str) -> None:
+    file = tmp_path / "hostile.yaml"
+    file.write_text(content)
+    before = snapshot(project.folder)
+    error = project.refused("import", "crd", str(file), NO_MAKE, status=1)
+    assert error.startswith(f"error: {file}: ")
+    assert message in error
+    assert snapshot(project.folder) == before
+
+
+def test_a_source_that_is_no_file(project: CommandLine, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\xfd\x00\x80")
+    for name, message in (
+        ("missing", "no such file or directory; a CRD of a cluster is cluster:NAME"),
+        ("", "is a folder; pass the file of a CRD"),
+        ("pipe", "is not a regular file"),
+        ("circle", "too many levels of symbolic links"),
+        ("binary", "is not text in UTF-16"),
+    ):
+        error = project.refused("import", "crd", str(tmp_path / name), NO_MAKE, status=1)
+        assert message in error, name
+    assert "is not a regular file" in project.refused("import", "crd", "/dev/zero", NO_MAKE, status=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("import", "crd"), "import crd: the source is missing; for example kaiwuctl import crd widgets.yaml"),
+        (("import", "crd", "cluster:widgets"), "the name of a CRD is its plural and its group"),
+        (("import", "crd", "x.yaml", "--versions", ","), "--versions: names no version"),
+        (("create", "api", "--from-crd", "x.yaml", "--group", "shop"), "--group: contradicts --from-crd"),
+        (("create", "api", "--from-crd", "x.yaml", "--untyped"), "--untyped: contradicts --from-crd"),
+    ],
+)
+def test_wrong_usage(project: CommandLine, arguments: tuple[str, ...], message: str) -> None:
+    assert message in project.refused(*arguments, status=2)
+
+
+def test_a_version_that_there_is_not(project: CommandLine, source: Path) -> None:
+    error = project.refused("import", "crd", str(source), "--versions", "v3", NO_MAKE, status=1)
+    assert error == f"error: {source}: widgets.shop.inspur.com has no version 'v3': it has v1, v2\n"
+
+
+def test_outside_of_a_project(empty: CommandLine, source: Path) -> None:
+    assert "PROJECT: not found in this folder" in empty.refused("import", "crd", str(source), status=1)
+
+
+def test_a_second_group(project: CommandLine, source: Path, tmp_path: Path) -> None:
+    project.ok("import", "crd", str(source), NO_MAKE)
+    file = tmp_path / "other.yaml"
+    file.write_text(yaml.safe_dump(two_versions("other.example.org")))
+    before = snapshot(project.folder)
+    assert "is for one group" in project.refused("import", "crd", str(file), NO_MAKE, status=2)
+    assert snapshot(project.folder) == before
+
+
+@pytest.mark.envtest
+def test_from_a_cluster(project: CommandLine, control_plane: ControlPlane, tmp_path: Path) -> None:
+    crds = tmp_path / "crds"
+    crds.mkdir()
+    (crds / "widgets.yaml").write_text(yaml.safe_dump(two_versions()))
+    control_plane.install_crds(crds)
+    there = CommandLine(project.folder, {"KUBECONFIG": str(control_plane.kubeconfig)})
+    there.ok("import", "crd", "cluster:widgets.shop.inspur.com", NO_MAKE)
+    assert meaning(generate(project.folder)) == meaning(two_versions())
+    error = there.refused("import", "crd", "cluster:boxes.shop.inspur.com", NO_MAKE, status=1)
+    assert error == (
+        "error: cluster:boxes.shop.inspur.com: the cluster has no such CRD; `kubectl get crd` lists them\n"
+    )
+
+
+def test_a_cluster_that_is_not_there(project: CommandLine, tmp_path: Path) -> None:
+    there = CommandLine(project.folder, {"KUBECONFIG": str(tmp_path / "none")})
+    assert "error: cluster:widgets.example.com: " in there.refused(
+        "import", "crd", "cluster:widgets.example.com", status=1
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_end_in_the_middle(pristine: Path, tmp_path: Path, source: Path, number: signal.Signals) -> None:
+    """Whenever a run ends, the tree is as before or as after; the next run leaves what one run leaves."""
+    command = ("import", "crd", str(source), "--controller", NO_MAKE)
+    folder = tmp_path / "kaiwu-operator"
+
+    def fresh() -> CommandLine:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(pristine, folder, symlinks=True)
+        return CommandLine(folder)
+
+    project = fresh()
+    before = snapshot(folder)
+    length = duration(project, *command)
+    after = snapshot(folder)
+    ended = 0
+    for moment in range(MOMENTS):
+        project = fresh()
+        process = start(project, *command)
+        try:
+            process.wait(length * moment / MOMENTS)
+        except subprocess.TimeoutExpired:
+            process.send_signal(number)
+        process.communicate(timeout=60)
+        ended += process.returncode in {-number, 128 + number}
+        if number != signal.SIGKILL:
+            assert snapshot(folder) in (before, after), moment
+        result = project.run(*command)
+        assert result.returncode == 0, result.stderr
+        assert result.stderr in {"", "warning: An earlier run was interrupted; what it had written was undone\n"}
+        assert snapshot(folder) == after, moment
+    assert ended >= MOMENTS // 4
