@@ -117,6 +117,19 @@ def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
         type=_self_signed,
         metavar="SERVICE",
     )
+    webhook.add(
+        "--webhook-local",
+        "webhook_local",
+        "let the API server call this process at HOST until it ends; without HOST, at the address that it reaches",
+        nargs="?",
+        const="auto",
+        metavar="HOST",
+    )
+    webhook.switch(
+        "--webhook-local-force",
+        "webhook_local_force",
+        "also where the operator is deployed, or another process serves its webhooks",
+    )
 
     leader = _Group(parser, base, "leader election")
     leader.switch("--leader-elect", "leader_elect", "run the controllers in only one of several replicas")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     import argparse
 
     from kaiwu_runtime.controller._options import ControllerOptions
+
+_HOST = re.compile(r"[0-9A-Za-z.-]+|[0-9A-Fa-f:.]+").fullmatch
 
 OFF = "0"
 """Instead of an address: do not serve."""
@@ -49,6 +52,10 @@ class ManagerOptions:
         webhook_port: Port of the webhook server.
         webhook_cert_path: Folder with tls.crt and tls.key of the webhook server.
         webhook_self_signed: Create and renew the webhook server's certificate instead.
+        webhook_local: Let the API server call the webhooks of this process, which is outside the cluster, at this host;
+            ``auto`` finds the address. Configurations and CRDs are restored at the end.
+        webhook_local_force: Also where the operator is deployed, or another process serves its webhooks.
+        webhook_manifests: File with the webhook configurations, for `webhook_local`.
         leader_elect: Run the controllers in only one of several replicas.
         leader_election_id: Name of the Lease.
         leader_election_namespace: Namespace of the Lease; empty for the pod's or the context's.
@@ -76,6 +83,9 @@ class ManagerOptions:
     webhook_port: int = 9443
     webhook_cert_path: str = "/tmp/k8s-webhook-server/serving-certs"  # noqa: S108 - controller-runtime's
     webhook_self_signed: WebhookCertificateOptions | None = None
+    webhook_local: str = ""
+    webhook_local_force: bool = False
+    webhook_manifests: str = "config/webhook/manifests.yaml"
     leader_elect: bool = False
     leader_election_id: str = ""
     leader_election_namespace: str = ""
@@ -103,6 +113,14 @@ class ManagerOptions:
                 parse_address(address, flag)
         if not 0 <= self.webhook_port <= 65535:
             raise ConfigurationError(f"--webhook-port: invalid port {self.webhook_port}: use 1 to 65535")
+        if self.webhook_local and not _HOST(self.webhook_local):
+            raise ConfigurationError(
+                f"--webhook-local: invalid host {self.webhook_local!r}: use an address of this machine: 192.168.1.5"
+            )
+        if self.webhook_local and self.webhook_self_signed is not None:
+            raise ConfigurationError(
+                "--webhook-local makes its own certificate: leave out --webhook-self-signed, which is for a Service"
+            )
         if self.leader_elect and not self.leader_election_id:
             raise ConfigurationError("--leader-elect needs --leader-election-id: the name of the Lease")
         if self.metrics_cert_path and (self.metrics_bind_address == OFF or not self.metrics_secure):

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kaiwu_runtime.manager._options import ManagerOptions
     from kaiwu_runtime.metrics._controllers import Metrics
     from kaiwu_runtime.metrics._webhooks import WebhookMetrics
+    from kaiwu_runtime.webhook._local_webhooks import LocalWebhooks
     from kaiwu_runtime.webhook._rotator import CertificateRotator
 
 logger = logging.getLogger("kaiwu_runtime.webhook.server")
@@ -71,15 +72,23 @@ class WebhookServer:
         port: 0 takes a free one.
         certificate: What is presented.
         rotator: Provides the certificate, and keeps it and the webhook configurations current; None: files do.
+        local: Lets the API server call this process, which is outside the cluster.
 
     Attributes:
         conversions: The kinds with several versions.
     """
 
     def __init__(
-        self, host: str, port: int, certificate: ServingCertificate, *, rotator: CertificateRotator | None = None
+        self,
+        host: str,
+        port: int,
+        certificate: ServingCertificate,
+        *,
+        rotator: CertificateRotator | None = None,
+        local: LocalWebhooks | None = None,
     ) -> None:
         self._host = host
+        self._local = local
         flags = f"--webhook-host {host!r} --webhook-port {port}"
         self._listener = Listener(host, port, flags, shutdown_timeout=STOP_SECONDS, limits=LIMITS)
         self._certificate = certificate
@@ -142,6 +151,9 @@ class WebhookServer:
                 crds=self.conversions.crds(),
             )
             await self._rotator.prepare()
+        if self._local is not None:
+            await self._local.check(self.conversions.crds())
+            self._handlers[self._local.probe_path] = self._local.answer_probe
         context = self._certificate.context()
         application = web.Application()
         budget = ByteBudget(budget_bytes(memory_limit()))
@@ -156,12 +168,20 @@ class WebhookServer:
         except ConfigurationError:
             await self.stop()
             raise
+        if self._local is not None:
+            try:
+                await self._local.install(self.port)
+            except BaseException:
+                await self.stop()
+                raise
         keep_current = self._certificate.keep_current if self._rotator is None else self._rotator.run
         self._current = asyncio.create_task(keep_current(), name="webhook certificate")
         logger.info("Serving webhook server", extra={"host": self._host, "port": self.port, "paths": list(handles)})
 
     async def stop(self) -> None:
         """Stop listening; requests in progress are answered."""
+        if self._local is not None:
+            await self._local.close()  # first: no request may come any more when nothing listens
         if self._current is not None:
             self._current.cancel()
             await asyncio.gather(self._current, return_exceptions=True)
@@ -265,6 +285,8 @@ def webhook_server(options: ManagerOptions, connect: Callable[[], Client] | None
         connect: Makes the client that writes certificates; default is the options' kubeconfig.
     """
     host, port = options.webhook_host, options.webhook_port
+    if options.webhook_local:
+        return _local_server(options, connect)
     if options.webhook_self_signed is None:
         return WebhookServer(host, port, ServingCertificate(Path(options.webhook_cert_path)))
     from kaiwu_runtime.client._client import Client  # noqa: PLC0415
@@ -278,3 +300,21 @@ def webhook_server(options: ManagerOptions, connect: Callable[[], Client] | None
         certificate.use,
     )
     return WebhookServer(host, port, certificate, rotator=rotator)
+
+
+def _local_server(options: ManagerOptions, connect: Callable[[], Client] | None) -> WebhookServer:
+    """Return a server that the API server calls at the address of this process."""
+    from kaiwu_runtime.client._client import Client  # noqa: PLC0415
+    from kaiwu_runtime.webhook._local_webhooks import LocalWebhooks  # noqa: PLC0415
+
+    local = LocalWebhooks(
+        connect or (lambda: Client.connect(options.kubeconfig or None, context=options.context)),
+        host=options.webhook_local,
+        manifests=Path(options.webhook_manifests),
+        owner=options.field_manager,
+        force=options.webhook_local_force,
+    )
+    certificate = ServingCertificate(None)
+    certificate.use(*local.certificate())
+    host = options.webhook_host or ("127.0.0.1" if local.is_loopback else "")
+    return WebhookServer(host, options.webhook_port, certificate, local=local)

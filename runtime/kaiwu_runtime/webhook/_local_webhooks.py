@@ -1,0 +1,330 @@
+"""Webhooks of a manager that runs outside the cluster, as ``make run`` does: ``--webhook-local``.
+
+The configurations of config/webhook/manifests.yaml are created under names that end in ``-local``, with the address of
+this process instead of the Service, and the conversion of the CRDs is pointed here. Both end with the manager; what a
+process that was killed left behind is taken over by the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ipaddress
+import logging
+import re
+import secrets
+import socket
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from kaiwu_runtime._manifests import ManifestError, read_manifests
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    APIError,
+    ConfigurationError,
+    ForbiddenError,
+    KaiwuError,
+    NotFoundError,
+)
+from kaiwu_runtime.webhook._local_configuration import base_url, local_configuration, probe_object, probe_webhook
+from kaiwu_runtime.webhook._local_conversion import LocalConversions
+from kaiwu_runtime.webhook._review import AdmissionResponse
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.client._client import Client
+    from kaiwu_runtime.webhook._admission import AdmissionRequest
+
+logger = logging.getLogger(__name__)
+
+AUTOMATIC = "auto"
+"""Instead of a host: the address of this machine that the API server reaches."""
+
+SUFFIX = "-local"
+OWNER_LABEL = "kaiwuctl.io/webhook-local"
+"""Label of the configurations; its value is the field manager of the operator."""
+
+URL_ANNOTATION = "kaiwuctl.io/webhook-local-url"
+"""Annotation of the configurations: where their webhooks are served."""
+
+PROBE_MESSAGE = "the webhook probe was answered"
+
+_BASE = "/apis/admissionregistration.k8s.io/v1"
+_COLLECTIONS = {
+    "MutatingWebhookConfiguration": f"{_BASE}/mutatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration": f"{_BASE}/validatingwebhookconfigurations",
+}
+_PROBE_SECONDS = 15.0
+_POLL = 0.05
+_UNDO_SECONDS = 5.0
+"""What each request gets when the process ends; the API server may be gone."""
+
+_CONNECT_SECONDS = 2.0
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class LocalWebhooks:
+    """Lets the API server call this process for as long as it runs.
+
+    Args:
+        connect: Makes the client; it may write webhook configurations and CRDs.
+        host: Address that the API server calls, or `AUTOMATIC`.
+        manifests: The file with the configurations.
+        owner: Field manager of the operator, which tells the configurations of several operators apart.
+        force: Also where the operator is deployed, or another process serves its webhooks.
+
+    Attributes:
+        probe_path: Where the server serves `answer_probe`.
+    """
+
+    probe_path = "/webhook-probe"
+
+    def __init__(self, connect: Callable[[], Client], *, host: str, manifests: Path, owner: str, force: bool) -> None:
+        self._connect = connect
+        self._host = host
+        self._manifests = manifests
+        self._owner = _label(owner)
+        self._force = force
+        self._client: Client | None = None
+        self._installed: list[str] = []
+        self._conversions: LocalConversions | None = None
+        self._documents: list[dict[str, Any]] = []
+        self._bundle = ""
+
+    def certificate(self) -> tuple[bytes, bytes]:
+        """Return a certificate for the address that the API server calls, and its key, both PEM.
+
+        Raises:
+            ConfigurationError: There is no usable kubeconfig, or the address cannot be found.
+        """
+        from kaiwu_runtime.certificates._authority import self_signed  # noqa: PLC0415 - loads cryptography
+
+        certificate, key = self_signed((self.host,))
+        self._bundle = base64.b64encode(certificate).decode("ascii")
+        return certificate, key
+
+    async def answer_probe(self, request: AdmissionRequest) -> AdmissionResponse:  # noqa: ARG002 - as every handler
+        """Refuse the object of the probe, which is never stored: the API server reaches this process."""
+        return AdmissionResponse(allowed=False, code=403, reason="Forbidden", message=PROBE_MESSAGE)
+
+    @property
+    def host(self) -> str:
+        """The address that the API server calls."""
+        if self._host == AUTOMATIC:
+            self._host = reachable_address(getattr(self._api.transport, "server", ""))
+        return self._host
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the API server is on this machine."""
+        return _is_loopback(self.host)
+
+    async def check(self, crds: Sequence[str]) -> None:
+        """Look whether this process may serve the webhooks; nothing is changed.
+
+        Args:
+            crds: Names of the CRDs whose objects are converted.
+
+        Raises:
+            ConfigurationError: The manifests cannot be read, the operator is deployed in the cluster, or another
+                process serves its webhooks.
+            APIError: The API server refused.
+        """
+        self._documents = _read(self._manifests)
+        self._conversions = LocalConversions(self._api, crds)
+        ours = {webhook.get("name") for document in self._documents for webhook in document.get("webhooks") or ()}
+        for kind, collection in _COLLECTIONS.items():
+            for found in _decode(await self._api.transport.request("GET", collection))["items"]:
+                metadata = found["metadata"]
+                url = (metadata.get("annotations") or {}).get(URL_ANNOTATION, "")
+                if (metadata.get("labels") or {}).get(OWNER_LABEL) == self._owner:
+                    await self._check_other_process(f"{kind} {metadata['name']}", url)
+                elif ours & {webhook["name"] for webhook in found.get("webhooks") or ()} and not self._force:
+                    raise ConfigurationError(
+                        f"{kind} {metadata['name']}: the operator is deployed in this cluster, and its webhooks would "
+                        "be called as well; run `make undeploy`, or add --webhook-local-force"
+                    )
+        if not self._force:
+            await self._conversions.check()
+
+    async def install(self, port: int) -> None:
+        """Create the configurations, point the conversions here, and wait until the API server calls this process.
+
+        Args:
+            port: Port that is served.
+
+        Raises:
+            ConfigurationError: The API server cannot reach this process.
+            APIError: The API server refused.
+        """
+        assert self._conversions is not None  # noqa: S101 - for the type checker
+        url = base_url(self.host, port)
+        try:
+            await self._remove_leftovers()
+            for document in self._documents:
+                await self._create(document, url)
+            await self._conversions.point_to(url, self._bundle)
+        except BaseException:
+            await self.uninstall()
+            raise
+        names = [path.rpartition("/")[2] for path in self._installed]
+        logger.info(
+            "The API server calls the webhooks of this process until it ends",
+            extra={"url": url, "configurations": names, "conversions": list(self._conversions.names)},
+        )
+
+    async def uninstall(self) -> None:
+        """Delete the configurations and restore the conversions; what fails is logged with what to do."""
+        while self._installed:
+            path = self._installed.pop()
+            try:
+                async with asyncio.timeout(_UNDO_SECONDS):
+                    await self._api.transport.request("DELETE", path)
+            except NotFoundError:
+                pass
+            except (KaiwuError, TimeoutError) as error:
+                logger.error(
+                    "Cannot delete a local webhook configuration; delete it, or run the operator here again",
+                    extra={"configuration": path.rpartition("/")[2], "error": str(error) or "no answer"},
+                )
+        if self._conversions is not None:
+            await self._conversions.restore(_UNDO_SECONDS)
+
+    async def close(self) -> None:
+        """Undo everything and close the client's connections."""
+        await self.uninstall()
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    @property
+    def _api(self) -> Client:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
+
+    async def _check_other_process(self, subject: str, url: str) -> None:
+        """Refuse when another process answers where a configuration points: it is not left over."""
+        parts = urlsplit(url)
+        if self._force or not parts.hostname or not parts.port:
+            return
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                _, writer = await asyncio.open_connection(parts.hostname, parts.port)
+        except (OSError, TimeoutError):
+            return
+        writer.close()
+        raise ConfigurationError(
+            f"{subject}: another process serves these webhooks at {url}; stop it, or add --webhook-local-force"
+        )
+
+    async def _remove_leftovers(self) -> None:
+        """Delete what a process that was killed left, for webhooks that may not exist any more."""
+        for collection in _COLLECTIONS.values():
+            query = {"labelSelector": f"{OWNER_LABEL}={self._owner}"}
+            for found in _decode(await self._api.transport.request("GET", collection, params=query))["items"]:
+                name = found["metadata"]["name"]
+                await self._api.transport.request("DELETE", f"{collection}/{name}")
+                logger.info("Deleted a webhook configuration that was left over", extra={"configuration": name})
+
+    async def _create(self, document: dict[str, Any], url: str) -> None:
+        name = document["metadata"]["name"]
+        labels = {OWNER_LABEL: self._owner}
+        local = local_configuration(document, url, self._bundle, suffix=SUFFIX, labels=labels)
+        local["metadata"] |= {
+            "name": f"{self._owner}-{name}{SUFFIX}",
+            "annotations": {**(document["metadata"].get("annotations") or {}), URL_ANNOTATION: url},
+        }
+        value = secrets.token_hex(8)
+        local["webhooks"].append(probe_webhook(value, {"url": f"{url}{self.probe_path}", "caBundle": self._bundle}))
+        collection = _COLLECTIONS[document["kind"]]
+        path = f"{collection}/{local['metadata']['name']}"
+        self._installed.append(path)  # also when the answer is lost
+        await self._api.transport.request("POST", collection, body=_encode(local))
+        await self._wait_until_called(value, url)
+
+    async def _wait_until_called(self, value: str, url: str) -> None:
+        """Create a ConfigMap in a dry run until the probe refuses it: the configuration is in effect and reaches us."""
+        path = f"/api/v1/namespaces/{self._api.namespace}/configmaps"
+        deadline = time.monotonic() + _PROBE_SECONDS
+        reason = "it does not call the webhook"
+        while time.monotonic() < deadline:
+            try:
+                await self._api.transport.request(
+                    "POST", path, params={"dryRun": "All"}, body=_encode(probe_object(value))
+                )
+            except ForbiddenError as error:
+                if PROBE_MESSAGE not in str(error):
+                    logger.warning("Cannot try whether the API server reaches this process: %s", error)
+                return
+            except APIConnectionError:
+                raise
+            except APIError as error:
+                reason = " ".join(str(error).split())
+                if "failed calling webhook" not in reason:
+                    logger.warning("Cannot try whether the API server reaches this process: %s", reason)
+                    return
+                if time.monotonic() > deadline - _PROBE_SECONDS + 2:
+                    break
+            await asyncio.sleep(_POLL)
+        raise ConfigurationError(
+            f"the API server cannot call {url}: {reason}; give it an address of this machine that it reaches: "
+            "--webhook-local=HOST"
+        )
+
+
+def reachable_address(server: str) -> str:
+    """Return the address of this machine for an API server: 127.0.0.1, or that of the interface towards it.
+
+    Args:
+        server: URL of the API server.
+
+    Raises:
+        ConfigurationError: There is no way to it.
+    """
+    parts = urlsplit(server)
+    host = parts.hostname or ""
+    if not host or _is_loopback(host):
+        return "127.0.0.1"
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect(address)  # sends nothing: it only chooses the interface
+            return str(probe.getsockname()[0])
+    except OSError as error:
+        raise ConfigurationError(
+            f"--webhook-local: no address of this machine is known for the API server {server}: {error}; name one: "
+            "--webhook-local=HOST"
+        ) from error
+
+
+def _label(owner: str) -> str:
+    """Return a field manager, which may be any text, as the value of a label and a part of names."""
+    return re.sub(r"[^a-z0-9]+", "-", owner.lower())[:40].strip("-") or "operator"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _read(file: Path) -> list[dict[str, Any]]:
+    try:
+        documents = read_manifests(file.read_bytes())
+    except FileNotFoundError:
+        raise ConfigurationError(f"{file}: not found: run `make manifests` in the root of the project") from None
+    except OSError as error:
+        raise ConfigurationError(f"{file}: {error.strerror}") from error
+    except ManifestError as error:
+        raise ConfigurationError(f"{file} {error}: run `make manifests`") from error
+    return [document for document in documents if document.get("kind") in _COLLECTIONS]

@@ -1,0 +1,321 @@
+"""--webhook-local: an operator outside the cluster serves its webhooks, and nothing is left when it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.envtest._ports import free_port
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.manager import ManagerOptions
+from kaiwu_runtime.webhook._local_webhooks import reachable_address
+
+pytestmark = pytest.mark.envtest
+
+GROUP = "local.example.com"
+CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1"
+CRD = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/shops.{GROUP}"
+SOURCE = f'''
+import sys
+
+from kaiwu_runtime import Manager, ManagerOptions
+from kaiwu_runtime.api import APIModel, CustomResource, resource
+from kaiwu_runtime.webhook import (
+    AdmissionDenied, Defaulter, Validator, Webhook, converting, copy_common, mutating, validating, webhook_managed_by
+)
+
+
+class ShopSpec(APIModel):
+    size: int | None = None
+
+
+@resource(group="{GROUP}", version="v2")
+class Shop(CustomResource):
+    spec: ShopSpec = ShopSpec()
+
+
+@resource(group="{GROUP}", version="v1", kind="Shop", storage=False)
+class OldShop(CustomResource):
+    spec: ShopSpec = ShopSpec()
+
+
+@mutating()
+class Defaults(Defaulter[Shop]):
+    def default(self, obj, request):
+        obj.spec.size = obj.spec.size or 3
+
+
+@validating()
+class Rules(Validator[Shop]):
+    def validate_create(self, obj, request):
+        if obj.spec.size > 9:
+            raise AdmissionDenied("a shop has at most 9 rooms")
+
+
+@converting(Shop, OldShop)
+class Hooks(Webhook):
+    def setup_with_manager(self, manager):
+        webhooks = webhook_managed_by(manager).for_(Shop).with_defaulter(Defaults()).with_validator(Rules())
+        webhooks.with_spoke(OldShop, lambda old: copy_common(old, Shop), lambda new: copy_common(new, OldShop))
+        webhooks.complete()
+
+
+def main():
+    if sys.argv[1:] == ["manifests"]:
+        import json
+        from kaiwu_runtime.generator import build_crds
+        from kaiwu_runtime.generator._webhooks import build_webhook_configurations, with_conversions
+        from kaiwu_runtime.webhook._configuration import declared_conversions, declared_webhooks
+
+        (crd,) = with_conversions(build_crds([Shop, OldShop]), declared_conversions(Hooks))
+        hooks = build_webhook_configurations([*declared_webhooks(Defaults), *declared_webhooks(Rules)])
+        print(json.dumps([crd.manifest, hooks]))
+        return 0
+    manager = Manager(ManagerOptions.from_args(field_manager="shop"))
+    manager.setup(Hooks)
+    return manager.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
+'''
+
+
+class Operator:
+    """The operator as a process of its own, in a folder with its manifests."""
+
+    def __init__(self, plane: ControlPlane, folder: Path) -> None:
+        self.plane = plane
+        self.folder = folder
+        self.port = free_port()
+        self.processes: list[subprocess.Popen[str]] = []
+        (folder / "operator_under_test.py").write_text(textwrap.dedent(SOURCE))
+        made = subprocess.run(
+            [sys.executable, "operator_under_test.py", "manifests"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        crd, self.configurations = json.loads(made.stdout)
+        (folder / "crd.yaml").write_text(json.dumps(crd))
+        (folder / "config/webhook").mkdir(parents=True)
+        (folder / "config/webhook/manifests.yaml").write_text(
+            "\n---\n".join(json.dumps(each) for each in self.configurations)
+        )
+
+    def start(self, *flags: str) -> subprocess.Popen[str]:
+        given = flags or ("--webhook-local",)
+        argv = [sys.executable, "operator_under_test.py", *given, "--webhook-port", str(self.port)]
+        argv += ["--kubeconfig", str(self.plane.kubeconfig), "--health-probe-bind-address", "0", "--log-format", "json"]
+        process = subprocess.Popen(argv, cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        self.processes.append(process)
+        return process
+
+    def started(self, *flags: str) -> subprocess.Popen[str]:
+        """Start it and wait until it serves."""
+        process = self.start(*flags)
+        deadline = time.monotonic() + 30
+        lines = ""
+        assert process.stdout is not None
+        while time.monotonic() < deadline:
+            line = process.stdout.readline()
+            lines += line
+            if "The API server calls the webhooks of this process" in line:
+                return process
+            if not line and process.poll() is not None:
+                break
+        raise AssertionError(lines)
+
+    def refused(self, *flags: str) -> str:
+        """Start it where it must not, and return what it says."""
+        output, _ = self.start(*flags).communicate(timeout=60)
+        assert "Traceback" not in output
+        return output
+
+    def end(self, process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
+        process.send_signal(number)
+        process.communicate(timeout=30)
+        return process.returncode
+
+    def create(self, namespace: str, name: str, size: int | None, version: str = "v2") -> tuple[int, str]:
+        spec = {} if size is None else {"size": size}
+        body = {"apiVersion": f"{GROUP}/{version}", "kind": "Shop", "metadata": {"name": name}, "spec": spec}
+        code, data = self.plane.rest.request("POST", f"/apis/{GROUP}/{version}/namespaces/{namespace}/shops", body)
+        return code, data.decode()
+
+    def names(self) -> list[str]:
+        found = []
+        for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
+            items = self.plane.rest.object("GET", f"{CONFIGURATIONS}/{kind}")["items"]
+            found += [item["metadata"]["name"] for item in items]
+        return found
+
+    def crd(self) -> dict[str, Any]:
+        return self.plane.rest.object("GET", CRD)
+
+
+@pytest.fixture
+def operator(control_plane: ControlPlane, tmp_path: Path) -> Iterator[Operator]:
+    found = Operator(control_plane, tmp_path)
+    control_plane.install_crds(tmp_path / "crd.yaml")
+    yield found
+    for process in found.processes:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
+        control_plane.rest.request("DELETE", f"{CONFIGURATIONS}/{kind}")
+    control_plane.rest.request("DELETE", CRD)
+    deadline = time.monotonic() + 20
+    while control_plane.rest.request("GET", CRD)[0] != 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_while_it_runs_and_not_longer(operator: Operator, namespace: str, number: int) -> None:
+    before = operator.crd()["spec"]["conversion"]
+    process = operator.started()
+    assert operator.names() == [
+        "shop-mutating-webhook-configuration-local",
+        "shop-validating-webhook-configuration-local",
+    ]
+    code, message = operator.create(namespace, "big", 10)
+    assert (code, "a shop has at most 9 rooms" in message) == (403, True)
+    assert json.loads(operator.create(namespace, "a", None)[1])["spec"]["size"] == 3
+    # Both versions, through the conversion of this process.
+    code, data = operator.plane.rest.request("GET", f"/apis/{GROUP}/v1/namespaces/{namespace}/shops/a")
+    assert (code, json.loads(data)["spec"]) == (200, {"size": 3})
+    assert operator.end(process, number) == 0
+    assert operator.names() == []
+    assert operator.crd()["spec"]["conversion"] == before
+    assert "annotations" not in operator.crd()["metadata"] or not [
+        name for name in operator.crd()["metadata"]["annotations"] if "webhook-local" in name
+    ]
+    assert operator.create(namespace, "big", 10)[0] == 201
+
+
+def test_what_a_killed_process_left_is_taken_over(operator: Operator, namespace: str) -> None:
+    before = operator.crd()["spec"]["conversion"]
+    operator.end(operator.started(), signal.SIGKILL)
+    assert len(operator.names()) == 2
+    assert operator.create(namespace, "a", 1)[0] == 500  # what it left refuses every write
+    # A webhook that the project has no more goes too.
+    (operator.folder / "config/webhook/manifests.yaml").write_text(json.dumps(operator.configurations[1]))
+    operator.port = free_port()
+    process = operator.started()
+    assert operator.names() == ["shop-validating-webhook-configuration-local"]
+    assert operator.create(namespace, "big", 10)[0] == 403
+    assert operator.end(process) == 0
+    assert operator.names() == []
+    assert operator.crd()["spec"]["conversion"] == before
+
+
+def test_a_deployed_operator_is_in_the_way(operator: Operator) -> None:
+    configuration = operator.configurations[1]
+    configuration["metadata"]["name"] = "web-validating-webhook-configuration"
+    operator.plane.rest.apply(f"{CONFIGURATIONS}/validatingwebhookconfigurations", configuration)
+    output = operator.refused()
+    assert "ValidatingWebhookConfiguration web-validating-webhook-configuration: the operator is deployed" in output
+    assert operator.names() == ["web-validating-webhook-configuration"]
+    process = operator.started("--webhook-local", "--webhook-local-force")
+    assert operator.end(process) == 0
+    assert operator.names() == ["web-validating-webhook-configuration"]
+
+
+def test_the_service_of_a_conversion_is_in_the_way(operator: Operator) -> None:
+    rest = operator.plane.rest
+    rest.apply("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "system"}})
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "webhook-service"}}
+    rest.apply("/api/v1/namespaces/system/services", {**service, "spec": {"ports": [{"port": 443}]}})
+    try:
+        assert f"CustomResourceDefinition shops.{GROUP}: its conversion is served by the Service" in operator.refused()
+    finally:
+        rest.request("DELETE", "/api/v1/namespaces/system/services/webhook-service")
+
+
+def test_a_second_process_is_refused(operator: Operator) -> None:
+    process = operator.started()
+    operator.port = free_port()
+    assert "another process serves these webhooks at https://127.0.0.1:" in operator.refused()
+    assert len(operator.names()) == 2
+    assert operator.end(process) == 0
+    assert operator.names() == []
+
+
+def test_an_address_that_the_api_server_does_not_reach(operator: Operator, namespace: str) -> None:
+    # Nothing listens there: the server itself is bound to another address.
+    output = operator.refused("--webhook-local", "127.0.0.2", "--webhook-host", "127.0.0.1")
+    assert "the API server cannot call https://127.0.0.2:" in output
+    assert "--webhook-local=HOST" in output
+    assert operator.names() == []
+    assert operator.create(namespace, "a", 1)[0] == 201
+
+
+def test_without_manifests_or_crds(operator: Operator) -> None:
+    file = operator.folder / "config/webhook/manifests.yaml"
+    text = file.read_text()
+    file.unlink()
+    assert "config/webhook/manifests.yaml: not found: run `make manifests`" in operator.refused()
+    file.write_text("{")
+    assert "config/webhook/manifests.yaml" in operator.refused()
+    file.write_text(text)
+    operator.plane.rest.request("DELETE", CRD)
+    time.sleep(0.5)
+    assert f"CustomResourceDefinition shops.{GROUP}: not found in the cluster: run `make install`" in operator.refused()
+    assert operator.names() == []
+    operator.plane.install_crds(operator.folder / "crd.yaml")
+
+
+@pytest.mark.parametrize("server", ["https://127.0.0.1:6443", "https://localhost:6443", "https://[::1]:6443", ""])
+def test_the_api_server_of_this_machine_calls_loopback(server: str) -> None:
+    assert reachable_address(server) == "127.0.0.1"
+
+
+def test_another_api_server_calls_the_interface_towards_it() -> None:
+    address = reachable_address("https://192.0.2.1:6443")
+    with socket.socket() as bound:
+        bound.bind((address, 0))  # it is one of this machine
+
+
+@pytest.mark.parametrize("host", ["https://a", "a b", "a/b", "[::1]", ""])
+def test_a_host_that_is_none(host: str) -> None:
+    if not host:
+        assert ManagerOptions(webhook_local="").webhook_local == ""
+        return
+    with pytest.raises(ConfigurationError, match="--webhook-local: invalid host"):
+        ManagerOptions(webhook_local=host)
+
+
+def test_the_two_kinds_of_certificates_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        ManagerOptions.from_args(["--webhook-local", "--webhook-self-signed", "webhook-service"])
+    assert "--webhook-local makes its own certificate" in capsys.readouterr().err
+
+
+def test_nothing_hangs_when_the_api_server_is_gone(tmp_path: Path) -> None:
+    with ControlPlane() as plane:
+        operator = Operator(plane, tmp_path)
+        plane.install_crds(tmp_path / "crd.yaml")
+        process = operator.started()
+        plane.kill_apiserver()
+        begin = time.monotonic()
+        operator.end(process)
+        assert time.monotonic() - begin < 30
+        plane.start_apiserver()
+        assert len(operator.names()) == 2
+        # The next run cleans up.
+        assert operator.end(operator.started()) == 0
+        assert operator.names() == []
