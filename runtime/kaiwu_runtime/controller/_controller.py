@@ -82,6 +82,11 @@ class Controller:
     def __str__(self) -> str:
         return self.reconciler.described
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it has begun, and no request waits or is worked on; one that waits for a time does not count."""
+        return bool(self._workers) and not len(self.queue) and not self.queue.processing
+
     def measure(self, metrics: MetricsRegistry) -> None:
         """Report to the metrics of a manager from now on."""
         metrics.watch(self)

@@ -29,7 +29,7 @@ class Cluster:
             client.transport = FencedTransport(client.transport)
         self._options = options
         self._given = client
-        self._api_reader = client
+        self._api_reader = self._dry(client) if client is not None else None
         self._client: CachedClient | None = None
         self._cache: Cache | None = None
 
@@ -42,8 +42,8 @@ class Cluster:
         """
         if self._api_reader is None:
             options = self._options
-            self._api_reader = Client.connect(
-                options.kubeconfig or None, context=options.context, field_manager=options.field_manager
+            self._api_reader = self._dry(
+                Client.connect(options.kubeconfig or None, context=options.context, field_manager=options.field_manager)
             )
         return self._api_reader
 
@@ -82,9 +82,17 @@ class Cluster:
         """
         given = self._given
         if given is None:
-            return Client.connect(self._options.kubeconfig or None, context=self._options.context)
+            return self._dry(Client.connect(self._options.kubeconfig or None, context=self._options.context))
         other = given.reconnect()
         if other is not None:
-            return other
+            return self._dry(other)
         inner = given.transport.inner if isinstance(given.transport, FencedTransport) else given.transport
         return Client(ForwardedTransport(inner, loop), field_manager=given.field_manager)
+
+    def _dry(self, client: Client) -> Client:
+        """Return a client, whose writes are only checked in a dry run."""
+        if self._options.dry_run:
+            from kaiwu_runtime.manager._dry_run import DryRunTransport  # noqa: PLC0415 - few runs are dry
+
+            client.transport = DryRunTransport(client.transport)
+        return client

@@ -148,6 +148,7 @@ def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
     running = _Group(parser, base, "start, stop and log")
     running.seconds("--grace-period", "grace_period", "how long to wait for reconciles in progress at shutdown")
     running.seconds("--cache-sync-timeout", "cache_sync_timeout", "how long to wait for the caches to sync")
+    running.switch("--dry-run", "dry_run", "write nothing, print what would change as diffs, and stop when done")
     running.add("--log-level", "log_level", f"minimum log level (default: {base.log_level})", choices=list(log.LEVELS))
     running.add(
         "--log-format",

@@ -40,6 +40,9 @@ logger = logging.getLogger("kaiwu_runtime.manager.manager")
 _END_SECONDS = 5.0
 """What tasks get to end once they are cancelled; the last events take up to two."""
 
+_IDLE_SECONDS = 1.0
+"""How long nothing happens at the end of a dry run."""
+
 _LAST_SECONDS = 9.0
 """How long after the grace period a blocked event loop keeps the process: the kubelet would kill it a second later."""
 
@@ -133,24 +136,25 @@ class Lifecycle:
 
     async def _serve(self) -> None:
         self.probes.add_readyz_check("caches", self._check_caches)
-        if self.webhooks is not None:
-            self.probes.add_readyz_check("webhook", self.webhooks.check)
+        webhooks = None if self.options.dry_run else self.webhooks
+        if webhooks is not None:
+            self.probes.add_readyz_check("webhook", webhooks.check)
         await self.probes.start()
         server = self._metrics_server()
         try:
             if server is not None:
                 await server.start()
-            if self.webhooks is not None:
+            if webhooks is not None:
                 # Before the caches: their first list may need a conversion that only this process serves.
-                await self.webhooks.start()
+                await webhooks.start()
             await self._run_everything()
         finally:
             self._runnables.close()
             if self.elector is not None:
                 # After the workers: while a reconcile may still write, no other process must lead.
                 await self.elector.release()
-            if self.webhooks is not None:
-                await self.webhooks.stop()
+            if webhooks is not None:
+                await webhooks.stop()
             if server is not None:
                 await server.stop()
             await self.probes.stop()
@@ -180,6 +184,8 @@ class Lifecycle:
             await self._until_leader()
             if not self._stop.is_set():
                 self._runnables.start_leader(tasks)
+                if self.options.dry_run:
+                    tasks.start(self._stop_when_idle(), "dry run")
             await self._stop.wait()
             grace = self.options.grace_period
         except Exception as error:  # noqa: BLE001 - raised at the end
@@ -199,6 +205,15 @@ class Lifecycle:
         await tasks.cancel(events, _END_SECONDS)  # after the controllers: their last events are written too
         await tasks.cancel([caches], _END_SECONDS)
         await tasks.cancel_all(_END_SECONDS)
+
+    async def _stop_when_idle(self) -> None:
+        """Stop once every object has been reconciled, and nothing has come after it for a second."""
+        idle = 0.0
+        while idle < _IDLE_SECONDS:
+            await asyncio.sleep(_IDLE_SECONDS / 10)
+            idle = idle + _IDLE_SECONDS / 10 if self._runnables.is_idle else 0.0
+        logger.info("Dry run complete")
+        self._stop.set()
 
     def _fail(self, error: Exception) -> None:
         """Note what ends the manager, say so at once, and stop."""

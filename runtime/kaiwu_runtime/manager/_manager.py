@@ -45,7 +45,7 @@ class Manager(Lifecycle):
     """
 
     def __init__(self, options: ManagerOptions | None = None, *, client: Client | None = None) -> None:
-        options = options or ManagerOptions()
+        options = (options or ManagerOptions()).in_effect()
         super().__init__(options, Cluster(options, client))
         self._values = own_values(self)
         self.logger = logger

@@ -67,6 +67,9 @@ class ManagerOptions:
         controller: Defaults of every controller, which its own ``with_options`` overrides; there is no flag for it.
             Default None: those of :class:`~kaiwu_runtime.controller.ControllerOptions`.
         streaming_list: Begin each watch with all objects instead of listing pages; Kubernetes 1.32 and later.
+        dry_run: Read as ever, let the API server check each write without storing it, print what it would change as a
+            diff on standard output, and stop once every object has been reconciled. Without leader election, servers
+            and commands in pods.
         log_level: ``debug``, ``info``, ``warning`` or ``error``.
         log_format: ``console``, ``json`` or ``auto``.
     """
@@ -96,6 +99,7 @@ class ManagerOptions:
     cache_sync_timeout: float = 120.0
     controller: ControllerOptions | None = None
     streaming_list: bool = False
+    dry_run: bool = False
     log_level: str = "info"
     log_format: log.LogFormat = "auto"
 
@@ -147,6 +151,14 @@ class ManagerOptions:
                 "controller.rate_limiter: one rate limiter cannot serve several controllers: set it with with_options"
             )
         _check_namespaces(self.namespaces, "--namespace")
+
+    def in_effect(self) -> Self:
+        """Return the options as a manager uses them: a dry run serves nothing, and leads without a Lease."""
+        if not self.dry_run:
+            return self
+        return replace(
+            self, metrics_bind_address=OFF, metrics_cert_path="", health_probe_bind_address=OFF, leader_elect=False
+        )
 
     @classmethod
     def from_args(

@@ -58,6 +58,11 @@ class RunnableGroup:
         """Return the informers of every controller."""
         return [informer for controller in self._controllers.values() for informer in controller.informers()]
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether every controller has done what there is to do now."""
+        return all(getattr(controller, "is_idle", True) for controller in self._controllers.values())
+
     def start(self, tasks: Supervisor) -> None:
         """Start what runs on every replica."""
         self._tasks = tasks

@@ -51,6 +51,7 @@ def test_defaults() -> None:
         (["--context=c"], "context", "c"),
         (["--grace-period=1.5"], "grace_period", 1.5),
         (["--cache-sync-timeout=7"], "cache_sync_timeout", 7.0),
+        (["--dry-run"], "dry_run", True),
         (["--log-level=debug"], "log_level", "debug"),
         (["--log-format=json"], "log_format", "json"),
     ],
