@@ -20,6 +20,7 @@ RUN_BY = {
     "docs/envtest.md": "test_console_pages.py",
     "docs/events.md": "test_python_pages.py",
     "docs/existing-kinds.md": "test_pages.py",
+    "docs/faults.md": "test_faults_page.py",
     "docs/getting-started.md": "test_pages.py",
     "docs/pods.md": "test_python_pages.py",
     "docs/importing.md": "test_pages.py",

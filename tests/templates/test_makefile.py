@@ -19,6 +19,7 @@ TARGETS = [
     "fmt",
     "lint",
     "test",
+    "test-faults",
     "build",
     "run",
     "install",

@@ -173,6 +173,15 @@ class FakeTransport(FakeNode):
         """
         self._faults.hook(verb, identify(kind) if kind is not None else None, function, late=True)
 
+    def serve(self, *kinds: type[Any]) -> None:
+        """Serve kinds too, of which there are no objects yet.
+
+        Args:
+            kinds: See the class.
+        """
+        for kind in kinds:
+            self._served(kind)
+
     @property
     def version(self) -> int:
         """The resourceVersion of the last change."""

@@ -14,6 +14,7 @@ from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.manager._manager import Manager
 from kaiwu_runtime.manager._options import ManagerOptions
+from kaiwu_runtime.manager._runnable import ManagedRunnable
 from kaiwu_runtime.testing._storage import Change
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
@@ -89,7 +90,8 @@ class _Run:
         self._server = FakeTransport(*scenario.kinds, collect_garbage=True)
 
         world = dict(scenario.outside())
-        self._cluster = Cluster(Client(self._server, field_manager="user"), scenario.namespace, world)
+        client = Client(self._server, field_manager="user")
+        self._cluster = Cluster(client, scenario.namespace, world, set(scenario.kinds))
         self._history = History(plan, reference.effects if reference else [], self._check)
         self._life: OperatorLife | None = None
         self._manager: asyncio.Task[None] | None = None
@@ -133,10 +135,26 @@ class _Run:
             manager = Manager(ManagerOptions(health_probe_bind_address="0", metrics_bind_address="0"), client=client)
             for kind, inner in self._cluster.world.items():
                 manager.provide(kind, Counted(inner, kind.__name__, life))
+            self._serve(manager)
             self._scenario.operator(manager)
+            manager.webhooks = None  # the API server in memory calls none
             self._manager = asyncio.create_task(manager.start(), name="operator")
+        except Exception as error:
+            raise RunFailed(f"the operator cannot be set up: {describe(error)}") from error
         finally:
             current.reset(token)
+
+    def _serve(self, manager: Manager) -> None:
+        """Serve what the operator watches, from when it says so."""
+        add = manager.add_controller
+
+        def add_controller(controller: ManagedRunnable) -> None:
+            add(controller)
+            for source in getattr(controller, "sources", ()):
+                self._server.serve(source.kind)
+                self._cluster.kinds.add(source.kind)
+
+        manager.add_controller = add_controller  # type: ignore[method-assign]
 
     def _on_killed(self) -> None:
         self._killed = True

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+import json
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar, cast
 
+from kaiwu_runtime._manifests import ManifestError, read_manifests
+from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.client._codec import decode
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager._manager import Manager
+from kaiwu_runtime.rest._paths import object_names
 
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Awaitable[object]])
 
 _ROLE = "__kaiwu_fault_role__"
+_KINDS = "the scenario's `kinds`, or watch it"
 
 
 @dataclass(slots=True)
@@ -24,11 +31,63 @@ class Cluster:
         client: A client of the user's, past the operator and its faults.
         namespace: Where the objects are.
         world: What lives outside Kubernetes, by type.
+        kinds: The types of the objects that `load` reads: those that the operator watches, and those of the scenario.
     """
 
     client: Client
     namespace: str
     world: Mapping[type[Any], object] = field(default_factory=dict)
+    kinds: set[type[Any]] = field(default_factory=set)
+
+    def load(self, *paths: Path) -> list[Any]:
+        """Return the objects of manifests, in this namespace where they name none.
+
+        Args:
+            paths: Files, or folders whose ``*.yaml`` files are read, kustomizations excepted; one that is missing is
+                empty.
+
+        Raises:
+            ConfigurationError: A file is not a manifest, or has an object of a kind that is not known.
+        """
+        return [self._object(path, content) for path in _files(paths) for content in _documents(path)]
+
+    async def change(self, obj: object, patch: Mapping[str, Any]) -> None:
+        """Change an object by a merge patch.
+
+        Args:
+            obj: Says which; as `load` returns it.
+            patch: The members to merge.
+
+        Raises:
+            APIError: The server refused.
+        """
+        namespace, name = object_names(obj)
+        await self.client.patch(type(obj), name, patch, namespace=namespace)
+
+    async def delete(self, obj: object) -> None:
+        """Delete an object.
+
+        Args:
+            obj: Says which; as `load` returns it.
+
+        Raises:
+            APIError: The server refused.
+        """
+        namespace, name = object_names(obj)
+        await self.client.delete(type(obj), name, namespace=namespace)
+
+    def _object(self, path: Path, content: Mapping[str, Any]) -> Any:  # noqa: ANN401 - of one of the kinds
+        api_version, word = content.get("apiVersion"), content.get("kind")
+        for kind in self.kinds:
+            identity = identify(kind)
+            if (identity.api_version, identity.kind) == (api_version, word):
+                break
+        else:
+            raise ConfigurationError(f"{path}: {word} of {api_version}: name its type in {_KINDS}")
+        metadata = dict(content.get("metadata") or {})
+        if identity.namespaced:
+            metadata.setdefault("namespace", self.namespace)
+        return decode(kind, json.dumps({**content, "metadata": metadata}).encode())
 
     def outside(self, kind: type[T]) -> T:
         """Return what lives outside Kubernetes, as `Scenario.outside` made it for this run.
@@ -45,7 +104,7 @@ class Scenario:
     Each run gets an instance of its own. Steps and invariants are methods with the decorators `step` and `invariant`.
 
     Attributes:
-        kinds: The project's types, which the API server in memory serves.
+        kinds: Types that the operator uses without watching them; those that it watches are known.
         namespace: Where the objects are.
         quiet: Seconds of virtual time without any effect after which a step has settled.
         limit: Seconds of virtual time that a step may take to settle.
@@ -81,6 +140,23 @@ class Scenario:
             cluster: What to look at.
         """
         return True
+
+
+def _files(paths: Iterable[Path]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from (file for file in sorted(path.glob("*.yaml")) if file.name != "kustomization.yaml")
+        elif path.exists():
+            yield path
+
+
+def _documents(path: Path) -> list[dict[str, Any]]:
+    try:
+        return read_manifests(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from error
+    except ManifestError as error:
+        raise ConfigurationError(f"{path} {error}") from error
 
 
 def step(method: Method) -> Method:
