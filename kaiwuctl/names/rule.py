@@ -52,11 +52,15 @@ def check(value: str, rules: Sequence[Rule], *, what: str) -> str:
 
 
 def quoted(value: str) -> str:
-    """Return a value for a one-line message: quoted, without control characters, shortened."""
+    """Return a value for a one-line message: in single quotes, without control characters, shortened.
+
+    A value that has a single quote and no double quote is put in double quotes, as Python does.
+    """
     printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
     if len(printable) > LABEL_LIMIT + 17:
         printable = f"{printable[:LABEL_LIMIT]}... ({len(value)} characters)"
-    return f'"{printable}"'
+    mark = '"' if "'" in printable and '"' not in printable else "'"
+    return f"{mark}{printable}{mark}"
 
 
 def is_dns_label(value: str) -> bool:

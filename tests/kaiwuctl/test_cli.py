@@ -41,7 +41,7 @@ def test_help_as_a_command(empty: CommandLine) -> None:
 def test_a_terminal_that_lacks_characters(empty: CommandLine) -> None:
     ascii_only = type(empty)(empty.folder, {"PYTHONIOENCODING": "ascii"})
     error = ascii_only.refused("init", "--domain", "ünspur.com", status=2)
-    assert 'error: --domain "\\xfcnspur.com": must be' in error
+    assert "error: --domain '\\xfcnspur.com': must be" in error
 
 
 def test_every_command_is_in_the_help_of_its_group(empty: CommandLine) -> None:
@@ -61,11 +61,11 @@ def test_version(empty: CommandLine, arguments: tuple[str, ...]) -> None:
 
 
 USAGE = [
-    (("foo",), 'error: unknown command "foo" for kaiwuctl; `kaiwuctl --help` lists them\n'),
-    (("inti",), 'error: unknown command "inti" for kaiwuctl; did you mean `kaiwuctl init`?\n'),
+    (("foo",), "error: unknown command 'foo' for kaiwuctl; `kaiwuctl --help` lists them\n"),
+    (("inti",), "error: unknown command 'inti' for kaiwuctl; did you mean `kaiwuctl init`?\n"),
     (
         ("create", "apis"),
-        'error: unknown command "apis" for kaiwuctl create; did you mean `kaiwuctl create api`?\n',
+        "error: unknown command 'apis' for kaiwuctl create; did you mean `kaiwuctl create api`?\n",
     ),
     (("--foo",), "error: unknown flag --foo for kaiwuctl; `kaiwuctl --help` lists them\n"),
     (("init", "--domian", "x"), "error: unknown flag --domian for kaiwuctl init; did you mean --domain?\n"),
@@ -79,19 +79,19 @@ USAGE = [
         ("init", "--multigroup", "true"),
         "error: --multigroup true: a boolean takes its value after an equals sign: ",
     ),
-    (("init", "--project-version", "2"), 'error: --project-version "2": must be 3; leave it out\n'),
-    (("init", "--plugins", "go/v4"), 'error: --plugins "go/v4": kaiwuctl makes Python projects only; '),
-    (("init", "--license", "mit"), 'error: --license "mit": must be apache2 or none; '),
-    (("init", "--license-file", "nowhere"), 'error: --license-file "nowhere": no such file or directory; '),
-    (("init", "--domain", "Foo"), 'error: --domain "Foo": must be lower-case DNS labels'),
+    (("init", "--project-version", "2"), "error: --project-version '2': must be 3; leave it out\n"),
+    (("init", "--plugins", "go/v4"), "error: --plugins 'go/v4': kaiwuctl makes Python projects only; "),
+    (("init", "--license", "mit"), "error: --license 'mit': must be apache2 or none; "),
+    (("init", "--license-file", "nowhere"), "error: --license-file 'nowhere': no such file or directory; "),
+    (("init", "--domain", "Foo"), "error: --domain 'Foo': must be lower-case DNS labels"),
     (
         ("completion", "tcsh"),
-        'error: completion: shell "tcsh" is not supported; write `kaiwuctl completion bash`',
+        "error: completion: shell 'tcsh' is not supported; write `kaiwuctl completion bash`",
     ),
     (("completion",), "error: completion: the shell is missing; "),
     (
         ("envtest", "dwon"),
-        'error: unknown command "dwon" for kaiwuctl envtest; did you mean `kaiwuctl envtest down`?\n',
+        "error: unknown command 'dwon' for kaiwuctl envtest; did you mean `kaiwuctl envtest down`?\n",
     ),
 ]
 
@@ -108,7 +108,7 @@ def test_verbose_shows_the_traceback(empty: CommandLine) -> None:
     result = empty.run("init", "--domain", "Foo", "--verbose")
     assert result.returncode == 2
     assert "Traceback (most recent call last)" in result.stderr
-    assert result.stderr.splitlines()[-1].startswith('error: --domain "Foo"')
+    assert result.stderr.splitlines()[-1].startswith("error: --domain 'Foo'")
 
 
 def test_a_folder_that_is_gone(empty: CommandLine) -> None:
@@ -168,7 +168,10 @@ ONLY_FOR_WRITING = {"copier", "rich", "jinja2", "ruamel.yaml", "pydantic", "kaiw
         (("completion", "bash"), {"copier", "rich", "jinja2", "ruamel.yaml", "kaiwu_runtime", "lightkube"}),
         (("init", "--help"), {"copier", "rich", "jinja2", "kaiwu_runtime", "lightkube"}),
         (("create", "api", "--help"), {"copier", "rich", "jinja2", "kaiwu_runtime", "lightkube"}),
-        (("envtest", "up", "--help"), {"copier", "rich", "jinja2", "kaiwu_runtime", "lightkube"}),
+        (
+            ("envtest", "up", "--help"),
+            {"copier", "rich", "jinja2", "lightkube", "pydantic", "aiohttp", "kaiwu_runtime.envtest._commands"},
+        ),
         (("init", "--domain", "Inspur", "--repo", "example.com/a"), ONLY_FOR_WRITING),
         (("init", "--unknown"), ONLY_FOR_WRITING),
         ((*CREATE_ONLY[:-2], "kaiwu-cluster"), ONLY_FOR_WRITING),

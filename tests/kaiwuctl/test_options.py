@@ -50,9 +50,9 @@ def test_unchanged(args: tuple[str, ...]) -> None:
     [
         (
             ("--resource=yes",),
-            '--resource=yes: "yes" is not a boolean; write --resource=true or --resource=false',
+            "--resource=yes: 'yes' is not a boolean; write --resource=true or --resource=false",
         ),
-        (("--resource=",), '--resource=: "" is not a boolean'),
+        (("--resource=",), "--resource=: '' is not a boolean"),
         (("--resource", "false"), "--resource false: .* after an equals sign: --resource=false"),
         (("--dry-run", "true"), "--dry-run true: "),
         (("--group", "--version", "v1"), "--group: its value is missing, the flag --version follows"),

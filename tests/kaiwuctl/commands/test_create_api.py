@@ -252,10 +252,10 @@ REFUSED = [
     (("--group", "--version", "v1"), "error: --group: its value is missing, the flag --version follows"),
     (
         ("--group", "kaiwu", "--version", "v1", "--kind", "kaiwu"),
-        'error: --kind "kaiwu": must start with an upper-case',
+        "error: --kind 'kaiwu': must start with an upper-case",
     ),
-    (("--group", "kaiwu", "--version", "1", "--kind", "K"), 'error: --version "1": must be v and a number'),
-    (("--group", "Kaiwu", "--version", "v1", "--kind", "K"), 'error: --group "Kaiwu": must be lower-case letters'),
+    (("--group", "kaiwu", "--version", "1", "--kind", "K"), "error: --version '1': must be v and a number"),
+    (("--group", "Kaiwu", "--version", "v1", "--kind", "K"), "error: --group 'Kaiwu': must be lower-case letters"),
     (
         ("--group", "kaiwu", "--version", "v1", "--kind", "K", "--resource=false"),
         "error: --resource=false: PROJECT has no K of kaiwu/v1, and Kubernetes has none either; ",
@@ -266,7 +266,7 @@ REFUSED = [
     ),
     (
         ("--group", "apps", "--version", "v1", "--kind", "Pod", "--resource=false"),
-        'error: --kind "Pod": apps/v1 has only ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet\n',
+        "error: --kind 'Pod': apps/v1 has only ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet\n",
     ),
 ]
 

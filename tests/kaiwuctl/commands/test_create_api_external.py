@@ -164,8 +164,8 @@ def test_the_generator_grants_no_more_than_reading(project: CommandLine) -> None
     [
         (external("--untyped", group="certmanager"), 2, "the API group of another project's kind has a dot"),
         (external("--untyped", "--domain", "", group="certmanager"), 2, "add the rest with --domain"),
-        (external("--untyped", "--domain", "io", group=""), 2, '--group ""'),
-        (external("--untyped", "--domain", "IO"), 2, '--domain "IO": must be lower-case DNS labels'),
+        (external("--untyped", "--domain", "io", group=""), 2, "--group ''"),
+        (external("--untyped", "--domain", "IO"), 2, "--domain 'IO': must be lower-case DNS labels"),
         (external("--untyped", "--domain", "io\nx"), 2, "--domain"),
         (external("--untyped", "--domain", "io;rm -rf"), 2, "--domain"),
         (external("--untyped", "--domain", "i" * 101), 2, "--domain"),
@@ -175,7 +175,7 @@ def test_the_generator_grants_no_more_than_reading(project: CommandLine) -> None
         (external("--domain", "io", "--resource=true"), 2, "--domain: is for a kind of another project"),
         (external("--domain", "io", "--from", "a:B", "--plural", "bs"), 2, "--plural: the class of --from says it"),
         (external("--domain", "io", "--from", "a:B", "--namespaced"), 2, "--namespaced: the class of --from"),
-        (external("--domain", "io", "--from", ""), 2, '--from "": must be a module and a class in it'),
+        (external("--domain", "io", "--from", ""), 2, "--from '': must be a module and a class in it"),
         (external("--domain", "io", "--from", "a.b"), 2, "must be a module and a class in it"),
         (external("--domain", "io", "--from", "a:b.c"), 2, "must be a module and a class in it"),
         (external("--domain", "io", "--from", "a..b:C"), 2, "must be the Python module"),
@@ -190,10 +190,10 @@ def test_the_generator_grants_no_more_than_reading(project: CommandLine) -> None
         (
             external("--domain", "io", "--from", "lightkube.resources.apps_v1:Deployment"),
             2,
-            'its API group "apps" is not that of another project',
+            "its API group 'apps' is not that of another project",
         ),
         (external("--untyped", "--domain", "k8s.io", group="networking", kind="Ingress"), 2, "a kind of Kubernetes"),
-        (external("--untyped", "--domain", "io", version="1.0"), 2, '--version "1.0"'),
+        (external("--untyped", "--domain", "io", version="1.0"), 2, "--version '1.0'"),
         (external("--untyped", "--domain", "io", kind="certificate"), 2, "must start with an upper-case letter"),
         (external("--untyped", "--domain", "io", "--plural", "Certs"), 2, "--plural"),
         (external("--untyped", "--domain", "io", "--controller=false", "--controller-name", "x"), 2, "contradicts"),
@@ -212,10 +212,10 @@ def test_flags_that_contradict_the_project(project: CommandLine) -> None:
     before = snapshot(project.folder)
     refusals = {
         "PROJECT has it with the plural": external("--domain", "io", "--untyped", "--plural", "certs"),
-        'the scope "Namespaced", not "Cluster"': external("--domain", "io", "--untyped", "--namespaced=false"),
+        "the scope 'Namespaced', not 'Cluster'": external("--domain", "io", "--untyped", "--namespaced=false"),
         "with the same group": external("--domain", "dev", "--untyped"),
         "of its own, kaiwuclusters": external("--domain", "io", "--untyped", group="kaiwu", kind="KaiwuCluster"),
-        'the name "certificates" belongs to': external("--domain", "io", "--untyped", "--plural", "certificates",
+        "the name 'certificates' belongs to": external("--domain", "io", "--untyped", "--plural", "certificates",
                                                        kind="Cert"),
     }  # fmt: skip
     for words, flags in refusals.items():

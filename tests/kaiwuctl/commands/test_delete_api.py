@@ -267,7 +267,7 @@ def test_the_stored_version_goes_last(project: CommandLine) -> None:
     before = snapshot(project.folder)
     error = project.refused(*DELETE_ONLY, status=2)
     assert error.startswith(
-        'error: --version "v1": is the version of KaiwuCluster that the API server stores; make v2 '
+        "error: --version 'v1': is the version of KaiwuCluster that the API server stores; make v2 "
     )
     assert snapshot(project.folder) == before
 
@@ -354,12 +354,12 @@ def test_a_dry_run_deletes_nothing(project: CommandLine) -> None:
     ("flags", "message"),
     [
         ((), "--group: is missing; for example --group kaiwu"),
-        (("--group", "Kaiwu"), '--group "Kaiwu": must be lower-case'),
-        (("--version", "1.0"), '--version "1.0": must be v and a number'),
-        (("--kind", "../../etc/passwd"), '--kind "../../etc/passwd": must be letters and digits only'),
+        (("--group", "Kaiwu"), "--group 'Kaiwu': must be lower-case"),
+        (("--version", "1.0"), "--version '1.0': must be v and a number"),
+        (("--kind", "../../etc/passwd"), "--kind '../../etc/passwd': must be letters and digits only"),
         (("--controller-name", "a", "--controller-only"), "--controller-name: contradicts --controller-only"),
-        (("--controller-name", "../x"), '--controller-name "../x": must be lower-case'),
-        (("--controller-only=maybe",), '--controller-only=maybe: "maybe" is not a boolean'),
+        (("--controller-name", "../x"), "--controller-name '../x': must be lower-case"),
+        (("--controller-only=maybe",), "--controller-only=maybe: 'maybe' is not a boolean"),
     ],
 )
 def test_wrong_use(project: CommandLine, flags: tuple[str, ...], message: str) -> None:

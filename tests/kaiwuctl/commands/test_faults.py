@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BROKEN_PROJECTS: list[tuple[str, Callable[[str], str], str]] = [
     ("no-yaml", lambda text: text.replace("domain:", "domain: ["), "error: PROJECT:4: broken YAML: "),
-    ("version", lambda text: text.replace('"3"', '"9"'), 'error: PROJECT:8: version "9" is not supported; '),
+    ("version", lambda text: text.replace('"3"', '"9"'), "error: PROJECT:8: version '9' is not supported; "),
     ("layout", lambda text: text.replace("python.kaiwuctl.io/v1", "go.kubebuilder.io/v4"), "error: PROJECT:4: layout "),
     ("empty", lambda _: "", "error: PROJECT:1: must be a YAML mapping; "),
     ("no-name", lambda text: text.replace("projectName: kaiwu-operator\n", ""), "error: PROJECT:2: projectName is "),

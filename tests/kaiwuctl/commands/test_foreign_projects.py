@@ -109,7 +109,7 @@ def test_a_list_that_is_not_a_file(tmp_path: Path, kind: str, where: str, monkey
 def test_a_folder_with_the_files_of_another_program_is_not_removed(tmp_path: Path) -> None:
     project = lay_out(tmp_path / "work")
     (project / FOLDER / "notes.txt").write_text("mine")
-    with pytest.raises(KaiwuctlError, match=r'has "notes\.txt" in it, which kaiwuctl did not write'):
+    with pytest.raises(KaiwuctlError, match=r"has 'notes\.txt' in it, which kaiwuctl did not write"):
         recover(project)
     (project / FOLDER / "notes.txt").unlink()
     (project / FOLDER / "0").write_text("a backup")

@@ -73,9 +73,9 @@ def test_the_same_again_after_an_api(project: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        (("--domain", "other.com"), 'domain is "inspur.com", not "other.com"'),
-        (("--repo", "x.org/y"), 'repo is "github.com/inspur/kaiwu-operator", not "x.org/y"'),
-        (("--project-name", "other"), 'projectName is "kaiwu-operator", not "other"'),
+        (("--domain", "other.com"), "domain is 'inspur.com', not 'other.com'"),
+        (("--repo", "x.org/y"), "repo is 'github.com/inspur/kaiwu-operator', not 'x.org/y'"),
+        (("--project-name", "other"), "projectName is 'kaiwu-operator', not 'other'"),
         (("--multigroup",), "multigroup is false, not true"),
         (("--namespaced",), "namespaced is false, not true"),
         (("--owner", "Another"), "another licence header than the flags ask for"),
@@ -148,7 +148,7 @@ def test_a_folder_whose_name_will_not_do(empty: CommandLine, folder: str, sugges
     other = empty.folder / folder
     other.mkdir()
     error = type(empty)(other).refused("init", status=2)
-    assert f'the folder\'s name "{folder}"' in error
+    assert f"the folder's name '{folder}'" in error
     assert error.endswith(f"write --project-name {suggestion}\n")
     type(empty)(other).ok("init", "--project-name", suggestion)
 

@@ -37,10 +37,10 @@ def test_a_group_of_somebody_else_is_none() -> None:
 
 
 def test_a_kind_that_the_group_lacks_is_refused_with_what_there_is() -> None:
-    with pytest.raises(UsageError, match=r'--kind "Pod": apps/v1 has only .*Deployment'):
+    with pytest.raises(UsageError, match=r"--kind 'Pod': apps/v1 has only .*Deployment"):
         find_builtin("apps", "v1", "Pod")
 
 
 def test_a_version_that_the_group_lacks_is_refused_with_what_there_is() -> None:
-    with pytest.raises(UsageError, match=r'--version "v2": the group apps of Kubernetes has only v1'):
+    with pytest.raises(UsageError, match=r"--version 'v2': the group apps of Kubernetes has only v1"):
         find_builtin("apps", "v2", "Deployment")

@@ -164,7 +164,7 @@ def test_refused_by_the_rule(flag: str, value: str, rule: str) -> None:
     with pytest.raises(InvalidNameError) as caught:
         check(value, TABLES[flag], what=flag)
     message = str(caught.value)
-    assert message.startswith(f'{flag} "')
+    assert message.startswith(f"{flag} '")
     assert broken.message in message
     assert message.endswith(f"for example {broken.example}")
     assert "\n" not in message

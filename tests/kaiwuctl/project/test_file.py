@@ -198,7 +198,7 @@ BROKEN = [
     (
         "unknown-version",
         GOOD.replace('version: "3"', 'version: "4"'),
-        r'^PROJECT:19: version "4" is not supported',
+        r"^PROJECT:19: version '4' is not supported",
     ),
     ("no-version", GOOD.replace('version: "3"', ""), r"^PROJECT: has no version"),
     (
