@@ -68,6 +68,21 @@ def command(
             show_default=False,
         ),
     ] = False,
+    image: Annotated[
+        str | None,
+        typer.Option(help="Scaffold a controller that runs this image in a Deployment.", metavar="IMAGE"),
+    ] = None,
+    container_port: Annotated[
+        str | None, typer.Option(help="With --image: port of the container and of a Service.", metavar="PORT")
+    ] = None,
+    container_command: Annotated[
+        str | None,
+        typer.Option(help="With --image: command, with commas between words: sleep,1000.", metavar="WORDS"),
+    ] = None,
+    run_as_user: Annotated[
+        str | None,
+        typer.Option(help="With --image: number of the user.  [default: the image's own]", metavar="UID"),
+    ] = None,
     force: Annotated[
         bool,
         typer.Option("--force/--no-force", help="Overwrite files that differ, and list them.", show_default=False),
@@ -131,6 +146,10 @@ def command(
         domain=None if domain is None else domain.strip(),
         source=None if source is None else source.strip(),
         untyped=untyped,
+        image=None if image is None else image.strip(),
+        container_port=None if container_port is None else container_port.strip(),
+        container_command=container_command,
+        run_as_user=None if run_as_user is None else run_as_user.strip(),
     )
     request.check()
     # A flag that is refused needs nothing of what reads and writes the project.

@@ -8,6 +8,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from kaiwuctl.errors import ContentError, ProjectFileError, in_the_way
 from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
+from kaiwuctl.project.deploy_image import record_image
 from kaiwuctl.project.model import Project, Resource, Webhooks
 from kaiwuctl.project.presence import FILE_NAME, require_project
 from kaiwuctl.project.reading import WEBHOOK_KEYS, read_project
@@ -121,6 +122,7 @@ class ProjectFile:
                 break
         else:
             append(root["resources"], [wanted])
+        record_image(root, resource)
         self.project = read_project(root)
 
     def remove(self, resource: Resource) -> None:

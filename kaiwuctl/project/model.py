@@ -7,8 +7,12 @@ https://book.kubebuilder.io/reference/project-config
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from kaiwuctl.names.python import controller_module, group_module
+
+if TYPE_CHECKING:
+    from kaiwuctl.names.image import DeployImage
 
 LAYOUT = "python.kaiwuctl.io/v1"
 VERSION = "3"
@@ -57,6 +61,7 @@ class Resource:
         core: A kind that Kubernetes itself defines.
         external: A kind that another project defines.
         webhooks: Its webhooks; false where it has none.
+        image: What its pods run; None for a kind whose controller is written by hand.
     """
 
     group: str
@@ -71,6 +76,7 @@ class Resource:
     core: bool = False
     external: bool = False
     webhooks: Webhooks = Webhooks()
+    image: DeployImage | None = None
 
     @property
     def foreign(self) -> bool:

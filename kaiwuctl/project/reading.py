@@ -20,6 +20,7 @@ from kaiwuctl.names.external import (
 from kaiwuctl.names.plural import plural_of
 from kaiwuctl.names.project import CLI_VERSION_RULES, DOMAIN_RULES, PROJECT_NAME_RULES, REPO_RULES
 from kaiwuctl.names.rule import Rule, quoted
+from kaiwuctl.project.deploy_image import read_images
 from kaiwuctl.project.model import LAYOUT, VERSION, Project, Resource, Webhooks
 from kaiwuctl.roundtrip import line_of
 
@@ -56,7 +57,15 @@ def read_project(root: object) -> Project:
         return project
     if not isinstance(entries, list):
         _refuse(root, "resources", "must be a list")
-    return replace(project, resources=tuple(_resource(project, entries, index) for index in range(len(entries))))
+    resources = [_resource(project, entries, index) for index in range(len(entries))]
+    images = read_images(root)
+    return replace(
+        project,
+        resources=tuple(
+            replace(each, image=images.get((each.group, each.version, each.kind)) if each.api else None)
+            for each in resources
+        ),
+    )
 
 
 def _check_version(root: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kaiwuctl import __version__
 from kaiwuctl.console import say, warn
 from kaiwuctl.names.external import external_class
+from kaiwuctl.names.image import format_command
 from kaiwuctl.names.python import group_module, snake_case
 from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.model import Project
@@ -21,7 +22,9 @@ from kaiwuctl.scaffold.execute import execute_plan
 from kaiwuctl.scaffold.external import EXTERNAL_PACKAGE, read_external_type
 from kaiwuctl.scaffold.files import APIFile, Owner, Policy, files_of
 from kaiwuctl.scaffold.header import current_year, header_of_project
+from kaiwuctl.scaffold.image import command_literal, image_literal, image_variable
 from kaiwuctl.scaffold.kustomize import add_resources
+from kaiwuctl.scaffold.kustomize_patches import add_patches
 from kaiwuctl.scaffold.leader_election import leader_election_id
 from kaiwuctl.scaffold.locate import template_folder, vendored_wheel
 from kaiwuctl.scaffold.make import run_make
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from kaiwuctl.names.image import DeployImage
     from kaiwuctl.scaffold.api_request import APIRequest
 
 _Decided = tuple[APIDecision, Project]
@@ -145,9 +149,17 @@ def _add_requirement(requirement: str, text: str | None) -> str:
 def create_options(decision: APIDecision) -> Answers:
     """Return the options of the command as they were decided."""
     entry = decision.entry
-    external: Answers = {"domain": entry.domain, "external": entry.path} if entry.external else {}
+    others: Answers = {"domain": entry.domain, "external": entry.path} if entry.external else {}
+    if entry.image is not None:
+        others |= {"image": entry.image.image}
+        if entry.image.port is not None:
+            others["container_port"] = str(entry.image.port)
+        if entry.image.command:
+            others["container_command"] = format_command(entry.image.command)
+        if entry.image.user is not None:
+            others["run_as_user"] = str(entry.image.user)
     return {
-        **external,
+        **others,
         "controller": decision.controller,
         "controller_name": decision.controller_name,
         "group": entry.group,
@@ -172,6 +184,8 @@ def _add_entries(file: APIFile, start: RenderedFile | None, text: str | None) ->
     """Return a kustomization with the entries of this API; one that does not exist starts from its template."""
     if text is None and start is not None:
         text = start.content.decode()
+    if file.row.key == "patches":
+        return add_patches(file.path, text, file.entries)
     return add_resources(file.path, text, file.entries)
 
 
@@ -199,6 +213,7 @@ def api_context(root: Path, project: Project, decision: APIDecision, written: Re
         api_folder = "" if entry.core else entry.path
     qualified_group = "" if entry.core and entry.group == "core" else entry.qualified_group
     folder = project.controller_folder(entry.group)
+    variable = image_variable(entry.kind, group_folder)
     return APIContext(
         cli_version=project.cli_version or __version__,
         project_name=project.name,
@@ -230,6 +245,13 @@ def api_context(root: Path, project: Project, decision: APIDecision, written: Re
         storage=decision.storage,
         controller_name=decision.controller_name,
         reconciler=decision.reconciler,
+        image=entry.image.image if entry.image else "",
+        image_controller=entry.image is not None and entry.controllers[:1] == (decision.controller_name,),
+        image_variable=variable,
+        image_literal=image_literal(variable, entry.image.image) if entry.image else "",
+        container_port=str(entry.image.port or "") if entry.image else "",
+        container_command=command_literal(entry.image.command) if entry.image else "",
+        run_as_user=str(entry.image.user or "") if entry.image else "",
         external=entry.external,
         class_name=class_name,
         class_in_module=class_in_module or (class_name if in_project else entry.kind),
@@ -256,9 +278,18 @@ def _report(decision: APIDecision, project: Project, request: APIRequest) -> Non
         return
     if not decision.controller and request.controller is None:
         say("No controller was added: another version of the kind has one, and it serves all of them.")
-    if decision.before is None and decision.resource:
+    if entry.image is not None and decision.resource:
+        _report_image(entry.image)
+        say("Next: run")
+    elif decision.before is None and decision.resource:
         say(f"Next: describe the type in {entry.path}/{entry.kind.lower()}_types.py, then run")
     else:
         module = project.controller_module(entry.group, entry.kind, decision.controller_name)
         say(f"Next: write the reconciler in {project.controller_folder(entry.group)}/{module}.py, then run")
     say("  make generate manifests install run")
+
+
+def _report_image(image: DeployImage) -> None:
+    say(f"Its pods run {image.image}; change it in config/manager.")
+    if image.user is None:
+        say("The image has to name a user by a number other than 0; --run-as-user sets one.")

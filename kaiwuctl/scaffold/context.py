@@ -75,6 +75,13 @@ class APIContext(InitContext):
         storage: False when PROJECT already has another version of this kind, which stays the stored one.
         controller_name: ``kaiwucluster``; in a multigroup project ``kaiwu-kaiwucluster``. Unique.
         reconciler: Class name, ``KaiwuClusterReconciler``.
+        image: What the pods of the kind run; empty for a kind without an image.
+        image_controller: Whether this controller runs it: the first one of the kind.
+        image_variable: The environment variable that may name another image: ``KAIWUCLUSTER_IMAGE``.
+        image_literal: ``IMAGE = ...`` in Python.
+        container_port: In digits; empty where the pods have no port.
+        container_command: ``COMMAND = [...]`` in Python; empty for the image's own.
+        run_as_user: In digits; empty for the image's own.
         external: Whether the kind is another project's.
         imported: Whether the type was made from a CRD: what is in its spec and status is not known.
         class_name: The class of the kind, in this project's modules.
@@ -106,6 +113,13 @@ class APIContext(InitContext):
     storage: bool
     controller_name: str
     reconciler: str
+    image: str
+    image_controller: bool
+    image_variable: str
+    image_literal: str
+    container_port: str
+    container_command: str
+    run_as_user: str
     external: bool
     class_name: str
     class_in_module: str

@@ -15,6 +15,7 @@ from kaiwuctl.project.conflicts import check_controller, check_group, check_kind
 from kaiwuctl.project.model import Resource, Webhooks
 from kaiwuctl.scaffold.api_request import NOTHING_LEFT
 from kaiwuctl.scaffold.external import external_entry
+from kaiwuctl.scaffold.image import image_of
 
 if TYPE_CHECKING:
     from kaiwuctl.project.model import Project
@@ -163,6 +164,7 @@ def _own_entry(request: APIRequest, project: Project, before: Resource | None, v
         namespaced=namespaced,
         controllers=before.controllers if before else (),
         webhooks=before.webhooks if before else Webhooks(),
+        image=image_of(request, recorded),
     )
 
 

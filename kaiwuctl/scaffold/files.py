@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,11 +53,31 @@ def _controller(context: APIContext) -> bool:
 
 
 def _both(context: APIContext) -> bool:
-    return context.resource and context.controller and not context.imported
+    return context.resource and context.controller and not context.imported and not context.image
 
 
 def _imported(context: APIContext) -> bool:
     return context.resource and context.controller and context.imported
+
+
+def _own_type(context: APIContext) -> bool:
+    return context.resource and not context.image
+
+
+def _image_type(context: APIContext) -> bool:
+    return context.resource and context.image != ""
+
+
+def _plain_controller(context: APIContext) -> bool:
+    return context.controller and not context.image_controller
+
+
+def _image_controller(context: APIContext) -> bool:
+    return context.controller and context.image_controller
+
+
+def _image_test(context: APIContext) -> bool:
+    return context.resource and _image_controller(context)
 
 
 def _external(context: APIContext) -> bool:
@@ -88,6 +108,7 @@ class FileRow:
         owner: What it belongs to.
         policy: What happens to a file that exists.
         entries: What a kustomization lists because of this API, with variables as in `target`.
+        key: The list of the kustomization: ``resources``, or ``patches``, where an entry is a path.
         of_type: Whether it is written together with the type of another project's kind only: not when a second
             controller is added to it.
     """
@@ -98,6 +119,7 @@ class FileRow:
     owner: Owner
     policy: Policy
     entries: tuple[str, ...] = ()
+    key: Literal["resources", "patches"] = "resources"
     of_type: bool = False
 
 
@@ -119,7 +141,14 @@ API_FILES: Final = (
     FileRow(
         target="{api_folder}/{kind_lower}_types.py",
         template="types.py.jinja",
-        when=_resource,
+        when=_own_type,
+        owner=Owner.VERSION,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="{api_folder}/{kind_lower}_types.py",
+        template="image_types.py.jinja",
+        when=_image_type,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
     ),
@@ -159,6 +188,13 @@ API_FILES: Final = (
         policy=Policy.CREATE,
     ),
     FileRow(
+        target="config/manager/{role_prefix}{kind_lower}_image.yaml",
+        template="image_patch.yaml.jinja",
+        when=_image_controller,
+        owner=Owner.CONTROLLER,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
         target="{controller_folder}/__init__.py",
         template="controller_package.py.jinja",
         when=_controller,
@@ -168,8 +204,22 @@ API_FILES: Final = (
     FileRow(
         target="{controller_folder}/{controller_module_name}.py",
         template="controller.py.jinja",
-        when=_controller,
+        when=_plain_controller,
         owner=Owner.CONTROLLER,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="{controller_folder}/{controller_module_name}.py",
+        template="image_controller.py.jinja",
+        when=_image_controller,
+        owner=Owner.CONTROLLER,
+        policy=Policy.CREATE,
+    ),
+    FileRow(
+        target="tests/test_{role_prefix}{version}_{kind_lower}.py",
+        template="test_image.py.jinja",
+        when=_image_test,
+        owner=Owner.VERSION,
         policy=Policy.CREATE,
     ),
     FileRow(
@@ -259,6 +309,14 @@ API_FILES: Final = (
             "{role_prefix}{kind_lower}_editor_role.yaml",
             "{role_prefix}{kind_lower}_viewer_role.yaml",
         ),
+    ),
+    FileRow(
+        target="config/manager/kustomization.yaml",
+        when=_image_controller,
+        owner=Owner.CONTROLLER,
+        policy=Policy.MERGE,
+        key="patches",
+        entries=("{role_prefix}{kind_lower}_image.yaml",),
     ),
     FileRow(
         target="config/default/kustomization.yaml",

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from kaiwuctl import __version__
 from kaiwuctl.errors import ContentError
-from kaiwuctl.names import api, external, project
+from kaiwuctl.names import api, external, image, project
 from kaiwuctl.names.rule import Rule, quoted
 from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 from kaiwuctl.scaffold.plan import Action
@@ -59,6 +59,10 @@ _CREATE: Final[Mapping[str, Sequence[Rule] | None]] = {
 _CREATE_OPTIONAL: Final[Mapping[str, Sequence[Rule] | None]] = {
     "domain": external.EXTERNAL_DOMAIN_RULES,
     "external": external.EXTERNAL_PATH_RULES,
+    "image": image.IMAGE_RULES,
+    "container_port": image.PORT_RULES,
+    "container_command": image.COMMAND_RULES,
+    "run_as_user": image.USER_RULES,
 }
 _CERTIFICATES_RULES: Final = (
     Rule(

@@ -17,6 +17,7 @@ RUN_BY = {
     "docs/certificates.md": "test_python_pages.py",
     "docs/cli.md": "test_console_pages.py",
     "docs/controllers.md": "test_pages.py",
+    "docs/deploy-image.md": "test_pages.py",
     "docs/envtest.md": "test_console_pages.py",
     "docs/events.md": "test_python_pages.py",
     "docs/existing-kinds.md": "test_pages.py",

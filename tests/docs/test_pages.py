@@ -96,6 +96,7 @@ def appears(expected: str, printed: str) -> bool:
         "existing-kinds.md",
         "importing.md",
         "changing-a-project.md",
+        "deploy-image.md",
     ],
 )
 def test_the_page_works_as_typed(repository: Path, tmp_path: Path, control_plane: ControlPlane, page: str) -> None:

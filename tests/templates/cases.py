@@ -89,6 +89,17 @@ CASES = (
             api("cert-manager", "v1", "Certificate", "--resource=false", "--controller-name", "renewal"),
         ),
     ),
+    Case(
+        "image",
+        apis=(
+            api(
+                *("kaiwu", "v1", "Memcached", "--image", "registry.example.com/memcached:1.6"),
+                *("--container-port", "11211", "--container-command", "memcached,--memory-limit=64"),
+                *("--run-as-user", "1001"),
+            ),
+            api("kaiwu", "v1", "Worker", "--image", f"registry:5000/team/worker@sha256:{'0123456789abcdef' * 4}"),
+        ),
+    ),
     Case("resource-only", apis=(api("kaiwu", "v1", "KaiwuCluster", "--controller=false"),)),
     Case("license-none", init=(*INIT, "--license", "none"), apis=(api("kaiwu", "v1", "KaiwuCluster"),)),
     Case(

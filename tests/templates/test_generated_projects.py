@@ -23,7 +23,7 @@ from .generation import contents, differing, environment, generate
 
 pytestmark = pytest.mark.envtest
 
-SHAPES = ("plain", "multigroup", "namespaced", "cluster-scope", "controller-only", "external")
+SHAPES = ("plain", "multigroup", "namespaced", "cluster-scope", "controller-only", "external", "image")
 NAMESPACE = "kaiwu-operator-system"
 GENERATED = r"docs/api/|config/crd/bases/|config/rbac/role\.yaml|config/default/role_namespaces\.yaml"
 
@@ -224,11 +224,12 @@ def test_pod_is_admitted_by_the_namespace(installed: Project) -> None:
     assert 'violates PodSecurity "restricted' in apply(installed, pod, "--dry-run=server", status=1)
 
 
-@pytest.mark.parametrize("shape", ["plain", "namespaced", "multigroup", "external"])
+@pytest.mark.parametrize("shape", ["plain", "namespaced", "multigroup", "external", "image"])
 def test_its_own_tests_pass(prepared: dict[str, Project], shape: str) -> None:
     project = prepared[shape]
-    files = list((project.folder / "tests").glob("test_*.py"))  # each has one test
-    assert f"{len(files)} passed" in project.run("make", "test")
+    texts = [file.read_text(encoding="utf-8") for file in (project.folder / "tests").glob("test_*.py")]
+    count = sum(len(re.findall(r"^(?:async )?def test_", text, re.MULTILINE)) for text in texts)
+    assert f"{count} passed" in project.run("make", "test")
 
 
 @pytest.mark.parametrize("shape", ["plain", "namespaced"])
