@@ -8,7 +8,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from kaiwuctl.errors import ContentError, ProjectFileError, in_the_way
 from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
-from kaiwuctl.project.deploy_image import record_image
+from kaiwuctl.project.deploy_image import forget_image, record_image
 from kaiwuctl.project.model import Project, Resource, Webhooks
 from kaiwuctl.project.presence import FILE_NAME, require_project
 from kaiwuctl.project.reading import WEBHOOK_KEYS, read_project
@@ -134,6 +134,7 @@ class ProjectFile:
         ]
         if not indexes:
             return
+        forget_image(self._document.root, resource)
         try:
             text = without_items(self._document.dumps(), "resources", indexes, empty="")
         except InvalidYAMLError as error:

@@ -26,6 +26,7 @@ from kaiwuctl.scaffold.files import APIFile, Owner, Policy, files_of
 from kaiwuctl.scaffold.generated_files import generated_content
 from kaiwuctl.scaffold.importers import importers
 from kaiwuctl.scaffold.kustomize import remove_resources, resources_of
+from kaiwuctl.scaffold.kustomize_patches import remove_patches
 from kaiwuctl.scaffold.locate import template_folder
 from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Action, Plan
@@ -226,7 +227,7 @@ class _Deletion:
             if remove_resources(file.path, content.decode(errors="replace"), entries).encode() == start:
                 self._plan.delete(file.path, recorded=hashlib.sha256(content).hexdigest())
                 return
-        self._plan.merge(file.path, partial(_without, file.path, entries))
+        self._plan.merge(file.path, partial(_without, file, entries))
 
     def _is_unlisted(self, path: str, entry: str) -> bool:
         if path == _DEFAULT and entry == "../crd":
@@ -284,7 +285,8 @@ def _without_version(path: str, version: str, text: str | None) -> str:
     return remove_version(path, text, version)
 
 
-def _without(path: str, entries: Collection[str], text: str | None) -> str:
+def _without(file: APIFile, entries: Collection[str], text: str | None) -> str:
     if text is None:
-        raise UsageError(f"{path}: was removed meanwhile; run the command again")
-    return remove_resources(path, text, list(entries))
+        raise UsageError(f"{file.path}: was removed meanwhile; run the command again")
+    remove = remove_patches if file.row.key == "patches" else remove_resources
+    return remove(file.path, text, list(entries))

@@ -64,6 +64,8 @@ CREATES = st.builds(
             ("--controller-name", "cart-second"),
             ("--namespaced=false",),
             ("--plural", "shopping"),
+            ("--image", "registry:5000/shop:1"),
+            ("--image", "registry:5000/shop:1", "--container-port", "80", "--controller=false"),
         ]
     ),
 )
