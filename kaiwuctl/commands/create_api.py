@@ -119,6 +119,10 @@ def command(
             "--domain": domain,
             "--from": source,
             "--untyped": untyped or None,
+            "--image": image,
+            "--container-port": container_port,
+            "--container-command": container_command,
+            "--run-as-user": run_as_user,
         }
         for flag, value in said.items():
             if value is not None:
