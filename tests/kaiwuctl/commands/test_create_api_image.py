@@ -169,8 +169,8 @@ IMAGE = ("--image", "x:1")
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (("--image", ""), '--image "": must not be empty; for example registry.example.com/memcached:1.6'),
-        (("--image", "   "), '--image "": must not be empty'),
+        (("--image", ""), "--image '': must not be empty; for example registry.example.com/memcached:1.6"),
+        (("--image", "   "), "--image '': must not be empty"),
         (("--image", "https://x/y"), "must be a reference without a scheme"),
         (("--image", "X:1"), "must be a registry and a path in lower case"),
         (("--image", "x:1\nenv: y"), "must have ASCII characters only"),
@@ -211,10 +211,10 @@ def test_flags_that_contradict_the_project(project: CommandLine) -> None:
     before = snapshot(project.folder)
     kept = ("--image", "memcached:1.6")
     refusals = {
-        '--image "memcached:1.7": Memcached has "memcached:1.6" in PROJECT': memcached("--image", "memcached:1.7"),
-        '--container-port "80": Memcached has "11211"': memcached(*kept, "--container-port", "80"),
-        '--run-as-user "5": Memcached has "1001"': memcached(*kept, "--run-as-user", "5"),
-        '--container-command "sh": Memcached has': memcached(*kept, "--container-command", "sh"),
+        "--image 'memcached:1.7': Memcached has 'memcached:1.6' in PROJECT": memcached("--image", "memcached:1.7"),
+        "--container-port '80': Memcached has '11211'": memcached(*kept, "--container-port", "80"),
+        "--run-as-user '5': Memcached has '1001'": memcached(*kept, "--run-as-user", "5"),
+        "--container-command 'sh': Memcached has": memcached(*kept, "--container-command", "sh"),
         "--image: PROJECT has Plain v1 with a type of its own": memcached("--image", "x:1", kind="Plain"),
     }
     for words, flags in refusals.items():

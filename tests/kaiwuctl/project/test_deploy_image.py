@@ -76,15 +76,15 @@ def test_an_image_of_a_kind_that_is_not_there_is_ignored() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (plugin("{}"), 'image "": must not be empty'),
+        (plugin("{}"), "image '': must not be empty"),
         (plugin("[]"), "options of deploy-image.kaiwuctl.io/v1 must be a mapping"),
         (plugin("x"), "options of deploy-image.kaiwuctl.io/v1 must be a mapping"),
         (plugin("{image: 1}"), "image must be text; put it in quotes"),
-        (plugin("{image: X}"), 'image "X": must be a registry and a path'),
+        (plugin("{image: X}"), "image 'X': must be a registry and a path"),
         (plugin("{image: x, containerPort: 80}"), "containerPort must be text"),
-        (plugin("{image: x, containerPort: '99999'}"), 'containerPort "99999": must be a number'),
-        (plugin("{image: x, runAsUser: '0'}"), 'runAsUser "0": must not be 0'),
-        (plugin("{image: x, containerCommand: '[1]'}"), 'containerCommand "[1]": must be a list of strings'),
+        (plugin("{image: x, containerPort: '99999'}"), "containerPort '99999': must be a number"),
+        (plugin("{image: x, runAsUser: '0'}"), "runAsUser '0': must not be 0"),
+        (plugin("{image: x, containerCommand: '[1]'}"), "containerCommand '[1]': must be a list of strings"),
         (
             "plugins:\n  deploy-image.kaiwuctl.io/v1:\n    resources: x\n",
             "resources of deploy-image.kaiwuctl.io/v1 must",
