@@ -55,7 +55,7 @@ class _Unconverted:
 def skip_coercion(parameters: Sequence[Any]) -> None:
     """Let typer take texts and booleans as they were parsed.
 
-    It converts every value with pydantic, which takes longer to import than a refused flag takes to report, and
+    It converts every value with pydantic, which takes longer to import than a rejected flag takes to report, and
     values of these two types need no conversion.
 
     Args:

@@ -87,7 +87,7 @@ class Document:
 
 
 def _check_size(text: str) -> None:
-    """Refuse what takes long to parse before it is parsed: the parser is slow where a text is hostile."""
+    """Reject what takes long to parse before it is parsed: the parser is slow where a text is hostile."""
     if text.count("\n") + text.count(",") > _MAX_VALUES:
         raise InvalidYAMLError(1, f"more than {_MAX_VALUES} lines and commas")
     depth = 0

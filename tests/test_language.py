@@ -16,6 +16,7 @@ PATTERNS = {
     ),
     "the minimum": r"\bleast (?:level|version|length|number|size|value)\b",
     "the caller, a user, another process": r"\b(?:[Ss]omebody|[Nn]obody|[Ww]hoever|[Aa]nybody)\b",
+    "rejects": r"\b(?:[Ss]erver|plugin|schema|rule|webhook)s? (?:itself |would )?refus(?:e|es|ed)\b",
     "what it is": r"\bwhat must not do that\b|\bsay what wakes\b",
 }
 # This page and this test quote what they forbid.
@@ -51,7 +52,13 @@ def test_phrase_is_not_used(better: str) -> None:
 
 
 def test_patterns_find_what_they_are_for() -> None:
-    examples = ["'x' is no address", "the least level", "somebody else's", "say what wakes the reconciler"]
+    examples = [
+        "'x' is no address",
+        "the least level",
+        "somebody else's",
+        "the API server would refuse it",
+        "say what wakes the reconciler",
+    ]
     for pattern, example in zip(PATTERNS.values(), examples, strict=True):
         assert re.search(pattern, example)
     assert not re.search(PATTERNS["is not a valid ..."], "it is no longer there")

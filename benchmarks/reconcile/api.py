@@ -18,7 +18,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class APIFailure(RuntimeError):  # noqa: N818 - not an error of a contender
-    """The API server refused a request of the driver."""
+    """The API server rejected a request of the driver."""
 
 
 class API:

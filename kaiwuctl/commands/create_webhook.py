@@ -97,7 +97,7 @@ def command(
         operations=None if operations is None else _words(operations.lower()),
     )
     request.check()
-    # A flag that is refused needs nothing of what reads and writes the project.
+    # A flag that is rejected needs nothing of what reads and writes the project.
     from kaiwuctl.scaffold.webhook import scaffold_webhook  # noqa: PLC0415
 
     scaffold_webhook(root, request, force=force, make=make, dry_run=dry_run, verbose=verbose)

@@ -59,7 +59,7 @@ def command(
         controller_name=None if controller_name is None else controller_name.strip(),
     )
     request.check()
-    # A flag that is refused needs nothing of what reads and writes the project.
+    # A flag that is rejected needs nothing of what reads and writes the project.
     from kaiwuctl.scaffold.delete_api import delete_api  # noqa: PLC0415
 
     delete_api(root, request, force=force, make=make, dry_run=dry_run, verbose=verbose)

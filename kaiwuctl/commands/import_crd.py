@@ -76,7 +76,7 @@ def command(
     wanted = None if versions is None else tuple(word.strip() for word in versions.split(",") if word.strip())
     if wanted == ():
         raise UsageError("--versions: names no version; for example --versions v1,v1beta1")
-    # A flag that is refused needs nothing of what reads and writes the project.
+    # A flag that is rejected needs nothing of what reads and writes the project.
     from kaiwuctl.scaffold.import_crd import CRDRequest, scaffold_crd  # noqa: PLC0415
 
     request = CRDRequest(

@@ -88,7 +88,7 @@ def command(
         namespaced=namespaced,
     )
     request.check()
-    # A flag that is refused needs nothing of what writes the project.
+    # A flag that is rejected needs nothing of what writes the project.
     from kaiwuctl.scaffold.project import scaffold_project  # noqa: PLC0415
 
     scaffold_project(Path.cwd(), request, dry_run=dry_run, verbose=verbose)

@@ -1,4 +1,4 @@
-"""Refuses what is not a CRD, before anything is read from it."""
+"""Rejects what is not a CRD, before anything is read from it."""
 
 from __future__ import annotations
 

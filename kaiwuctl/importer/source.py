@@ -41,7 +41,7 @@ def _shown(source: str) -> str:
 
 
 def _crds(data: bytes, shown: str) -> list[dict[str, Any]]:
-    # Without a file there is nothing to parse, and a refused flag should not wait for the parser.
+    # Without a file there is nothing to parse, and a rejected flag should not wait for the parser.
     from kaiwu_runtime._manifests import ManifestError, read_manifests  # noqa: PLC0415
 
     try:

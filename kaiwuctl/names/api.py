@@ -196,7 +196,7 @@ def qualified_group(group: str, domain: str) -> str:
 
 
 def check_file_names(qualified: str, version: str, kind: str, plural: str) -> None:
-    """Refuse names that are too long together for the files that are called after all of them.
+    """Reject names that are too long together for the files that are called after all of them.
 
     Raises:
         InvalidNameError: Says how long they are and may be.

@@ -99,7 +99,7 @@ DOMAIN_RULES = (
     Rule(
         "domain-protected",
         lambda domain: not is_protected(domain),
-        "is reserved for Kubernetes itself, and the API server refuses other people's kinds in it",
+        "is reserved for Kubernetes itself, and the API server rejects other people's kinds in it",
         "inspur.com",
     ),
 )

@@ -1,4 +1,4 @@
-"""A rule for a name: its predicate, the words for a refusal, and a name that passes."""
+"""A rule for a name: its predicate, the words for a rejection, and a name that passes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kaiwuctl.errors import InvalidNameError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# As kaiwu_runtime._names has them, which a refused flag should not wait for; a test holds the two together.
+# As kaiwu_runtime._names has them, which a rejected flag should not wait for; a test holds the two together.
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 _DNS_1035_LABEL = re.compile(r"[a-z](?:[a-z0-9-]*[a-z0-9])?")
 LABEL_LIMIT = 63

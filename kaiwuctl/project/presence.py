@@ -18,7 +18,7 @@ def is_started(folder: Path) -> bool:
 
 
 def require_project(folder: Path) -> None:
-    """Refuse a folder without a PROJECT.
+    """Reject a folder without a PROJECT.
 
     Raises:
         ProjectFileError: There is none; names the folder above that has one, or how to start a project.

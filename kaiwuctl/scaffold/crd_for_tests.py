@@ -26,7 +26,7 @@ def minimal_crd(group: str, version: str, kind: str, plural: str, *, namespaced:
     preserved = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     metadata: dict[str, Any] = {"name": f"{plural}.{group}"}
     if group.endswith((".k8s.io", ".kubernetes.io")):
-        # Without it the API server refuses a CRD in a group of Kubernetes.
+        # Without it the API server rejects a CRD in a group of Kubernetes.
         metadata["annotations"] = {"api-approved.kubernetes.io": "unapproved, for tests"}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",

@@ -21,7 +21,7 @@ class APIDeletionRequest:
     controller_name: str | None = None
 
     def check(self) -> None:
-        """Refuse values that no project accepts.
+        """Reject values that no project accepts.
 
         Raises:
             UsageError: A name breaks a rule, or the request contradicts itself.

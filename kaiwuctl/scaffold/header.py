@@ -27,7 +27,7 @@ def current_year() -> str:
 
 
 def check_license(license_name: str) -> None:
-    """Refuse a licence that kaiwuctl has no header for.
+    """Reject a licence that kaiwuctl has no header for.
 
     Raises:
         UsageError: Lists those it has.

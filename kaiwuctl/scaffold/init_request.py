@@ -23,7 +23,7 @@ class InitRequest:
     namespaced: bool | None = None
 
     def check(self) -> None:
-        """Refuse values that break a rule.
+        """Reject values that break a rule.
 
         Raises:
             UsageError: Names the flag and the rule.

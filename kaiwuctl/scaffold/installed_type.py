@@ -178,7 +178,7 @@ def _run(python: str, root: Path, name: ClassName) -> dict[str, Any]:
 
 
 def _check(name: ClassName, found: dict[str, Any]) -> None:
-    """Refuse what no other flag could say: it becomes part of code and file names."""
+    """Reject what no other flag could say: it becomes part of code and file names."""
     what = f"--from {quoted(str(name))}:"
     if not is_dns_subdomain(found["group"]) or "." not in found["group"]:
         raise UsageError(f"{what} its API group {quoted(found['group'])} is not that of another project's kind")

@@ -197,7 +197,7 @@ class Plan:
         self.files.append(PlannedFile(source, Action.DELETE, None, before, mode))
 
     def check(self) -> None:
-        """Refuse the plan when a file is in the way.
+        """Reject the plan when a file is in the way.
 
         Raises:
             CollisionError: Lists every file that is in the way, and what to do.

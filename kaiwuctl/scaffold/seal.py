@@ -3,7 +3,7 @@
 A project may come from anywhere, and with it a list of files to delete. The list is therefore sealed with
 a key that only this user can read, in ``$XDG_STATE_HOME/kaiwu`` (default ``~/.local/state/kaiwu``). Where
 that folder cannot be written, the key lasts as long as the process: the run itself can undo what it wrote,
-but the next one refuses to. See https://specifications.freedesktop.org/basedir-spec/latest/
+but the next one does not. See https://specifications.freedesktop.org/basedir-spec/latest/
 """
 
 from __future__ import annotations

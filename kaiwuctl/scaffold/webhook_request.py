@@ -32,7 +32,7 @@ class WebhookRequest:
     operations: tuple[str, ...] | None = None
 
     def check(self) -> None:
-        """Refuse values that no project accepts.
+        """Reject values that no project accepts.
 
         Raises:
             UsageError: A name breaks a rule, or the request contradicts itself.

@@ -138,7 +138,7 @@ def _is_removed(folder: Path) -> bool:
 
 
 def _check_unchanged(root: Path, file: PlannedFile) -> None:
-    """Refuse to replace what an editor has saved since the plan was made."""
+    """Do not replace what an editor has saved since the plan was made."""
     try:
         present = read_regular(root, file.path)
     except ContentError as error:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 # DEL and C1 controls, the two separators, the byte order mark, U+FFFE and U+FFFF. Characters beyond U+FFFF stay as
-# they are: a YAML parser refuses the surrogates that JSON escapes them with.
+# they are: a YAML parser rejects the surrogates that JSON escapes them with.
 _SPECIAL = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"(?::|)', re.DOTALL)
 _SIMPLE_KEY_BYTES = 1000

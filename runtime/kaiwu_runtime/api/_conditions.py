@@ -98,7 +98,7 @@ class Conditions(list[Condition]):
             Whether anything changed.
 
         Raises:
-            ValueError: The API server would refuse the type, the status or the reason.
+            ValueError: The API server would reject the type, the status or the reason.
         """
         return set_condition(
             self,
@@ -168,7 +168,7 @@ def set_condition(
         True when anything changed, so that a reconciler writes its status only then.
 
     Raises:
-        ValueError: The API server would refuse the type, the status or the reason.
+        ValueError: The API server would reject the type, the status or the reason.
     """
     word = str(status)
     if observed_generation is None and isinstance(conditions, Conditions):

@@ -1,6 +1,6 @@
 """Times as Kubernetes writes them.
 
-A MicroTime is refused without six digits after the point, and a JSON encoder leaves them out of a whole second. In
+A MicroTime is rejected without six digits after the point, and a JSON encoder leaves them out of a whole second. In
 lightkube's models both are ``datetime``: only the annotation tells a MicroTime from a Time.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/

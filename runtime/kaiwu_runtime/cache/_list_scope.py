@@ -48,7 +48,7 @@ class CacheOptions:
             matter.
         transform: Removes fields that are not needed before an object is kept; None removes only managedFields.
         streaming_list: Begin with a watch that sends everything there is, instead of pages. The API server offers it
-            from Kubernetes 1.32 on; one that refuses is listed.
+            from Kubernetes 1.32 on; one that rejects is listed.
 
     See https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
     """

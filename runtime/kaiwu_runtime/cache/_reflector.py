@@ -200,7 +200,7 @@ class Reflector:
             idle_timeout=IDLE_SECONDS,
             accept=METADATA if self._options.metadata_only else JSON,
         )
-        async with aclosing(lines):  # or a line that is refused would leave the connection open, and filling
+        async with aclosing(lines):  # or a line that is rejected would leave the connection open, and filling
             async for line in lines:
                 self._take(line)
 
@@ -290,6 +290,6 @@ class Reflector:
 def _blames_the_version(error: KaiwuError) -> bool:
     """Return whether a new list may solve a failure; not for missing permissions, overload or an unreachable server.
 
-    An API server whose etcd was restored from a backup, for instance, refuses versions that it has not reached yet.
+    An API server whose etcd was restored from a backup, for instance, rejects versions that it has not reached yet.
     """
     return isinstance(error, APIStatusError) and error.code not in {401, 403, 404, 429, 503}

@@ -77,7 +77,7 @@ class ApplyVerbs(BaseClient):
         ...) is left out of the request, and so is the status where it has a subresource of its own.
 
         Fields that no manager owns, because the API server filled them in, stay. Two kinds are taken out: those for
-        which the server refuses the apply (the default of ``type: RollingUpdate`` beside ``type: Recreate``), and
+        which the server rejects the apply (the default of ``type: RollingUpdate`` beside ``type: Recreate``), and
         ``serviceAccount``, the old name that would bring ``serviceAccountName`` back. For others see `remove`.
 
         Args:

@@ -147,7 +147,7 @@ def decode(kind: type[T], data: bytes) -> T:
     except BaseException as error:  # noqa: BLE001 - a validator of the type's may raise anything: it costs this object
         found = _names(data)
         message = f"{_described(kind, found)}: {_reason(contained(error))}"
-        # Without its cause: pydantic's text has the value that was refused, which may be a secret and would be logged.
+        # Without its cause: pydantic's text has the value that was rejected, which may be a secret and would be logged.
         raise DecodeError(message, kind=kind, namespace=found.namespace, name=found.name) from None
 
 

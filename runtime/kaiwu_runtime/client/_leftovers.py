@@ -1,6 +1,6 @@
 """Fields that no manager owns, which an apply leaves: the API server filled them in.
 
-A default of another member of a union (``rollingUpdate`` beside ``type: Recreate``) makes the server refuse the apply
+A default of another member of a union (``rollingUpdate`` beside ``type: Recreate``) makes the server reject the apply
 at every try, and the old name of a field (``serviceAccount``) brings the new one back. A null in an apply does not take
 out a field of a built-in kind; what does is to own the field and to apply without it.
 
@@ -46,7 +46,7 @@ _document = msgspec.json.Decoder(dict[str, Any])
 
 
 def forbidden_fields(error: InvalidError) -> list[str]:
-    """Return the fields that a refusal says may not be there; those inside lists are left out."""
+    """Return the fields that a rejection says may not be there; those inside lists are left out."""
     causes = error.details.get("causes") or ()
     fields = [str(cause.get("field") or "") for cause in causes if cause.get("reason") == "FieldValueForbidden"]
     return [field for field in dict.fromkeys(fields) if field.startswith("spec.") and "[" not in field]

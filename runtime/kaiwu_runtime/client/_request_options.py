@@ -57,7 +57,7 @@ def apply_params(
 ) -> Mapping[str, str]:
     """Return the query of a server-side apply: the same object for the same arguments, not to be changed.
 
-    Unknown fields are refused whatever the validation: for an apply it is about keys that come twice, for which the
+    Unknown fields are rejected whatever the validation: for an apply it is about keys that come twice, for which the
     server would parse the body once more. A tenth of its work for a write, and an encoder writes no key twice.
 
     Raises:

@@ -57,7 +57,7 @@ async def set_scale(
     Raises:
         ValueError: The number is negative.
         NotFoundError: There is no such object, or the kind has no scale.
-        InvalidError: The object's schema or an admission rule refuses the number.
+        InvalidError: The object's schema or an admission rule rejects the number.
         APIError: Any other failure.
     """
     if replicas < 0:

@@ -74,7 +74,7 @@ def proxy_path(
 
 
 def proxied(answer: Answer, identity: ResourceIdentity, name: str) -> ProxyResponse:
-    """Return an answer, unless it is the API server's own refusal.
+    """Return an answer, unless it is the API server's own rejection.
 
     Raises:
         APIStatusError: The API server does not know the object, or does not permit the request.
@@ -96,7 +96,7 @@ def _refusal(answer: Answer, identity: ResourceIdentity, name: str) -> APIStatus
         return None
     details = status.get("details")
     about = details if isinstance(details, dict) else {}
-    # A pod may be an API server itself; its refusal is about another object.
+    # A pod may be an API server itself; its rejection is about another object.
     if answer.status != 401 and (about.get("kind") != identity.plural or name not in str(about.get("name")).split(":")):
         return None
     return error_from_status(status, code=answer.status)

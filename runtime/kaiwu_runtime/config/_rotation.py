@@ -1,7 +1,7 @@
 """Reload credentials whose files are replaced while the process runs: certificates, authorities, kubeconfig files.
 
 Token files and exec plugins renew themselves, see :mod:`~kaiwu_runtime.config._authentication`; everything else that
-was read from a file is read again here: about once a minute, and at once when the API server refuses the credentials
+was read from a file is read again here: about once a minute, and at once when the API server rejects the credentials
 or shows a certificate that is not trusted.
 """
 

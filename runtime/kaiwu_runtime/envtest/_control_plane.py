@@ -42,7 +42,7 @@ class ControlPlane(Users, Faults):
 
         Raises:
             ControlPlaneError: A path has no definition, or a definition is not served in time.
-            APIStatusError: The API server refused one.
+            APIStatusError: The API server rejected one.
         """
         return install_crds(self.rest, [Path(path) for path in paths], timeout=timeout)
 
@@ -69,7 +69,7 @@ class ControlPlane(Users, Faults):
 
         Raises:
             ControlPlaneError: A path cannot be read, or a configuration is not applied in time.
-            APIStatusError: The API server refused one.
+            APIStatusError: The API server rejected one.
         """
         documents = read_webhook_configurations([Path(path) for path in paths])
         installation = WebhookInstallation(self.rest, self.directory, host, port)

@@ -30,7 +30,7 @@ def install_crds(rest: RestClient, paths: Sequence[Path], *, timeout: float) -> 
 
     Raises:
         ControlPlaneError: A path has no definition, or a definition is not served in time.
-        APIStatusError: The API server refused one.
+        APIStatusError: The API server rejected one.
     """
     definitions = [definition for path in paths for definition in read_crds(path)]
     for definition in definitions:

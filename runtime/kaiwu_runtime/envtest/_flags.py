@@ -73,7 +73,7 @@ def api_server(
         port: Port to serve on.
         etcd_port: Port etcd serves on.
         service_accounts: Whether pods need a service account. Without the controller manager nothing creates
-            the ``default`` account of a namespace, and the admission plugin would refuse every pod.
+            the ``default`` account of a namespace, and the admission plugin would reject every pod.
         extra: Flags appended last, so that they win.
     """
     pki = directory / "pki"

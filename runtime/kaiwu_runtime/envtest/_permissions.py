@@ -50,7 +50,7 @@ def grant(rest: RestClient, path: Path, *, namespace: str, account: str = "", ti
     Raises:
         ControlPlaneError: The manifests cannot be read, have no such service account, or bind it to a role that does
             not exist.
-        APIStatusError: The API server refused one of them.
+        APIStatusError: The API server rejected one of them.
     """
     manifests = read_manifests(path)
     found = _account(manifests, path, account)

@@ -78,7 +78,7 @@ class RestClient:
 
         Raises:
             APIConnectionError: No answer.
-            APIStatusError: The server refused.
+            APIStatusError: The API server rejected the request.
         """
         code, data = self.request(method, path, body, content_type=content_type)
         try:

@@ -41,7 +41,7 @@ class Users(BaseControlPlane):
             seconds: Lifetime; the API server accepts 600 and above.
 
         Raises:
-            APIStatusError: The API server refused.
+            APIStatusError: The API server rejected the request.
         """
         accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
@@ -68,7 +68,7 @@ class Users(BaseControlPlane):
 
         Raises:
             ControlPlaneError: The manifests cannot be read, or a binding refers to a role that does not exist.
-            APIStatusError: The API server refused.
+            APIStatusError: The API server rejected the request.
         """
         where = namespace or self.create_namespace("operator-")
         account = grant(self.rest, Path(path), namespace=where, account=name)

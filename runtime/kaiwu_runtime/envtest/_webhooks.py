@@ -87,7 +87,7 @@ class WebhookInstallation:
 
         Raises:
             ControlPlaneError: They are not applied in time.
-            APIStatusError: The API server refused one.
+            APIStatusError: The API server rejected one.
         """
         from kaiwu_runtime.webhook import _local_configuration as local  # noqa: PLC0415 - only tests with webhooks need it
 
@@ -109,7 +109,7 @@ class WebhookInstallation:
             raise
 
     def _install(self, local: Any, document: dict[str, Any], timeout: float) -> None:  # noqa: ANN401 - a module
-        """Install one configuration; nothing listens where its probe is sent, so the API server refuses the object."""
+        """Install one configuration; nothing listens where its probe is sent, so the API server rejects the object."""
         value = secrets.token_hex(8)
         document["webhooks"].append(local.probe_webhook(value, {"url": "https://127.0.0.1:1/"}))
         collection, name = _COLLECTIONS[document["kind"]], document["metadata"]["name"]

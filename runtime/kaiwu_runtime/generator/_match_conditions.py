@@ -56,7 +56,7 @@ class _UnknownNameError(ValueError):
 
 
 def _check(node: Node, known: frozenset[str]) -> None:
-    """Refuse a name that no match condition has.
+    """Reject a name that no match condition has.
 
     Raises:
         _UnknownNameError: Says which there are.

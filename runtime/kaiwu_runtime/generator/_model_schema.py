@@ -193,7 +193,7 @@ def _check_none(field: FieldInfo, facts: Facts, where: str) -> None:
     if field.is_required():
         raise DefinitionError(f"{where}: may be None but has no default: write '= None', or mark it Nullable()")
     if facts.find(Required) is not None:
-        raise DefinitionError(f"{where}: None is left out of the object, which Required() refuses: mark it Nullable()")
+        raise DefinitionError(f"{where}: None is left out of the object, which Required() rejects: mark it Nullable()")
     check_none(field, where)
 
 

@@ -19,7 +19,7 @@ def check_definition(name: str, definition: ResourceDefinition, schema: Schema) 
         Warnings about definitions that the API server accepts but that have no effect.
 
     Raises:
-        DefinitionError: The API server would refuse it.
+        DefinitionError: The API server would reject it.
     """
     where = f"{name}: @resource"
     warnings = [found for column in definition.columns for found in _column_warnings(where, column, schema)]

@@ -106,7 +106,7 @@ class DryRunTransport(TransportWrapper):
         params: Sequence[tuple[str, str]] = (),
         subprotocols: Sequence[str] = (),  # noqa: ARG002
     ) -> Socket:
-        """Refuse to run a command.
+        """Reject a command.
 
         Raises:
             TerminalError: In any case: a command cannot be run dry.

@@ -49,7 +49,7 @@ class LeaseTimings:
     retry: float = 2.0
 
     def __post_init__(self) -> None:
-        if not math.inf > self.lease > self.renew > self.retry > 0:  # which also refuses nan
+        if not math.inf > self.lease > self.renew > self.retry > 0:  # which also rejects nan
             raise ValueError(
                 "leader election needs lease > renew > retry > 0 seconds; "
                 f"these are {self.lease:g}, {self.renew:g} and {self.retry:g}"

@@ -135,7 +135,7 @@ class ManagerOptions:
             ("--grace-period", self.grace_period),
             ("--cache-sync-timeout", self.cache_sync_timeout),
         ):
-            if not 0 <= seconds < math.inf:  # which also refuses nan
+            if not 0 <= seconds < math.inf:  # which also rejects nan
                 raise ConfigurationError(f"{flag}: invalid number of seconds {seconds:g}: use 0 or more")
         if (
             not (math.inf > self.lease_duration > self.renew_deadline > self.retry_period > 0)

@@ -36,7 +36,7 @@ logger = logging.getLogger("kaiwu_runtime.recorder.sender")
 EVENTS = ResourceIdentity("events.k8s.io", "v1", "Event", "events", namespaced=True)
 
 ATTEMPTS = 12
-"""How often an event is sent that the server refuses for reasons that may pass; without a connection: for ever."""
+"""How often an event is sent that the server rejects for reasons that may pass; without a connection: for ever."""
 
 _json = msgspec.json.Encoder()
 

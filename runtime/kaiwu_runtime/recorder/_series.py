@@ -76,7 +76,7 @@ class Series:
         count: How often it happened.
         written: The count the API server has; 0 while there is no object.
         written_at: When it was last sent, in monotonic seconds.
-        attempts: Refusals in a row that may pass.
+        attempts: Rejections in a row that may pass.
         waiting: Whether it is in the queue.
     """
 

@@ -48,7 +48,7 @@ RETRIES = 10
 """How often a request is sent again because the server asks for it with Retry-After, as in client-go."""
 
 RETRY_BUDGET_SECONDS = 60.0
-"""How long one request waits on the server's behalf altogether before its refusal is reported."""
+"""How long one request waits on the server's behalf altogether before its rejection is reported."""
 
 RECONNECTS = 3
 """How often an idempotent request is sent again because the connection broke."""
@@ -70,7 +70,7 @@ class HTTPTransport(RawRequests):
         fence: Called right before each write is sent, repetitions included; what it raises is raised. A leader that
             has lost its lease does not return from it.
         on_response: Called with method and status of each answer, for metrics.
-        on_refusal: Called with each refusal that is about to be raised, for tests.
+        on_refusal: Called with each rejection that is about to be raised, for tests.
     """
 
     def __init__(self, credentials: Credentials, *, limit: int = 100, request_timeout: float = REQUEST_SECONDS) -> None:
@@ -208,7 +208,7 @@ class HTTPTransport(RawRequests):
                     self._warn(text)
 
     def _refused(self, method: str, path: str, response: Response, body: bytes) -> APIStatusError:
-        """Return the error of a refusal, and tell of it."""
+        """Return the error of a rejection, and tell of it."""
         error = refusal(method, path, response, body)
         if self.on_refusal is not None:
             self.on_refusal(error)

@@ -177,7 +177,7 @@ class RawRequests:
 
 
 def _is_unauthorized(method: str, path: str, answer: Answer) -> bool:
-    """Return whether the API server itself refused the credentials, and not what a proxied pod wants of its own."""
+    """Return whether the API server itself rejected the credentials, and not what a proxied pod wants of its own."""
     if answer.status != 401:
         return False
     refused = refusal(method, path, Response(answer.status, []), answer.body)

@@ -195,7 +195,7 @@ class WebSocket(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake up who waits."""
         if exc is None and not self._answered.done():
-            self._protocol.receive_eof()  # it ends the body of a refusal without a length
+            self._protocol.receive_eof()  # it ends the body of a rejection without a length
             self._take()
         self._end("the server closed the connection" if exc is None else reason(exc))
         if not self._lost.done():

@@ -88,7 +88,7 @@ async def read_body(
         request: The request.
         limit: Bytes.
         seconds: How long the peer may take for the next piece.
-        reserve: Awaited with a number of bytes before they are kept; refuses them by raising.
+        reserve: Awaited with a number of bytes before they are kept; rejects them by raising.
 
     Raises:
         web.HTTPException: 408 when it took too long, 413 as soon as it is known to be too large.
@@ -116,7 +116,7 @@ async def read_body(
 
 
 def too_large(limit: int) -> web.HTTPRequestEntityTooLarge:
-    """Return the refusal of a body.
+    """Return the rejection of a body.
 
     Args:
         limit: Bytes.
@@ -145,7 +145,7 @@ async def _respond(request: web.Request, handler: Handler, limits: ConnectionLim
         logger.warning("A request took too long", extra={**_where(request), "seconds": limits.answer})
         return web.Response(status=504, text="no answer in time\n")
     except web.HTTPException as refusal:
-        logger.debug("Refused a request", extra={**_where(request), "status": refusal.status})
+        logger.debug("Rejected a request", extra={**_where(request), "status": refusal.status})
         headers = {name: value for name, value in refusal.headers.items() if name in {"Allow", "Retry-After"}}
         return web.Response(status=refusal.status, text=refusal.text, headers=headers)
     except (ConnectionError, ClientError, web.RequestPayloadError, http_exceptions.HttpProcessingError) as error:

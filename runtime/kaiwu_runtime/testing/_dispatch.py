@@ -50,7 +50,7 @@ class Dispatcher:
         """Return the body of the answer.
 
         Raises:
-            APIStatusError: The API server would refuse the request.
+            APIStatusError: The API server would reject the request.
         """
         if request.verb not in {"apply", "patch"}:
             return self._answer(kind, request, params, content_type)

@@ -1,4 +1,4 @@
-"""Evictions, which a PodDisruptionBudget can refuse.
+"""Evictions, which a PodDisruptionBudget can reject.
 
 See https://kubernetes.io/docs/concepts/scheduling-eviction/api-eviction/
 """

@@ -27,7 +27,7 @@ class FakeRequest:
         subresource: For example ``status``; empty for the object itself.
         body: The request body; may be empty.
         number: Which request of the server's it is; the first is 1.
-        changed: Whether it changed anything that is stored; a dry run, a refusal and an apply of what is there do not.
+        changed: Whether it changed anything that is stored; a dry run, a rejection, an apply of what is there do not.
     """
 
     verb: str

@@ -23,7 +23,7 @@ def refusal(
     name: str = "",
     causes: list[dict[str, str]] | None = None,
 ) -> APIStatusError:
-    """Return the typed error of a refusal.
+    """Return the typed error of a rejection.
 
     Args:
         code: HTTP status code.

@@ -1,4 +1,4 @@
-"""Required fields, by a kind's model: an object without one is refused, as by the schema that an API server has.
+"""Required fields, by a kind's model: an object without one is rejected, as by the schema that an API server has.
 
 See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation
 """

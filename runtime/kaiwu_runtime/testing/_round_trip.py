@@ -74,7 +74,7 @@ def filled_objects(kind: type[S]) -> Iterator[S]:
 
 
 def _valid(kind: type[S], content: dict[str, Any]) -> S | None:
-    """Return an object with the content; a value that is refused is replaced by another, and left out in the end."""
+    """Return an object with the content; a value that is rejected is replaced by another, and left out in the end."""
     tried: dict[tuple[Any, ...], int] = {}
     for _ in range(_MAX_ATTEMPTS):
         try:

@@ -88,7 +88,7 @@ def _check_version(kind: FakeKind, old: Object, version: str | None) -> None:
 
 
 def check_nulls(kind: FakeKind, old: Object, new: Object) -> None:
-    """Reject what an API server refuses too: an object or list of a custom resource that an apply has emptied.
+    """Reject what an API server rejects too: an object or list of a custom resource that an apply has emptied.
 
     A manager that sends it empty, and owned what was in it, leaves a null there, which no schema allows.
     """

@@ -39,7 +39,7 @@ class _Run:
             _notify()
 
     def refused(self, error: APIStatusError) -> None:
-        """Take a refusal for a failure when it is one of the RBAC authorizer."""
+        """Take a rejection for a failure when it is one of the RBAC authorizer."""
         if error.code == 403 and (rule := missing_rule(error.message)):
             self.fail(ManagerRefusedError(f"{rule} ({error.message})"))
 

@@ -131,7 +131,7 @@ class FakeTransport(FakeNode):
             verb: ``get``, ``list``, ``watch``, ``create``, ``patch`` (an apply too), ``apply``, ``delete``, ``write``
                 (create, patch, apply and delete) or ``*``.
             kind: Requests for this kind; None for any.
-            error: What the client raises: an exception, or the HTTP status of a refusal.
+            error: What the client raises: an exception, or the HTTP status of a rejection.
             times: How many requests fail.
             stored: Let them take effect first: only the response is lost.
             number: The first of such requests that fails: 3 lets two of them succeed before.
@@ -166,7 +166,7 @@ class FakeTransport(FakeNode):
         Args:
             verb: See `fail`.
             kind: See `fail`.
-            function: See `before`; ``request.changed`` is known. It is not called for a request that was refused.
+            function: See `before`; ``request.changed`` is known. It is not called for a request that was rejected.
 
         Raises:
             ValueError: There is no such verb.

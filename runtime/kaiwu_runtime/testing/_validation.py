@@ -60,7 +60,7 @@ class _Metadata(msgspec.Struct, rename="camel"):
 
 
 class Problem(NamedTuple):
-    """A field that the server refuses.
+    """A field that the server rejects.
 
     Attributes:
         field: Its path.
@@ -72,7 +72,7 @@ class Problem(NamedTuple):
 
 
 def check_options(options: str, params: Mapping[str, str], *, apply: bool) -> None:
-    """Reject options of a write that the API server refuses.
+    """Reject options of a write that the API server rejects.
 
     Args:
         options: ``CreateOptions`` or ``PatchOptions``.
@@ -122,7 +122,7 @@ def _without_nulls(part: Any) -> Any:  # noqa: ANN401 - JSON
 
 
 def check_metadata(kind: FakeKind, obj: Mapping[str, Any], *, new: bool) -> None:
-    """Reject an object whose metadata the API server refuses.
+    """Reject an object whose metadata the API server rejects.
 
     Args:
         kind: The resource.

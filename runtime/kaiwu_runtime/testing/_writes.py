@@ -70,7 +70,7 @@ class Writer:
             options: What the request says beside it.
 
         Raises:
-            APIStatusError: The API server would refuse it.
+            APIStatusError: The API server would reject it.
         """
         if mistake := metadata_mistake(sent):
             raise refusal(400, f"{kind.identity.kind} cannot be handled: {mistake}")
@@ -134,7 +134,7 @@ class Writer:
             options: What the request says beside it.
 
         Raises:
-            APIStatusError: The API server would refuse it.
+            APIStatusError: The API server would reject it.
         """
         old = self._existing(kind, key)
         wanted = change(old)
@@ -165,7 +165,7 @@ class Writer:
             options: What the request says beside it.
 
         Raises:
-            APIStatusError: The API server would refuse it.
+            APIStatusError: The API server would reject it.
         """
         check_type(kind, config)
         check_duplicates(config)

@@ -116,7 +116,7 @@ class Cause:
     reason: str = "FieldValueInvalid"
 
 
-class AdmissionDenied(KaiwuError):  # noqa: N818 - a refusal is an answer, not a failure
+class AdmissionDenied(KaiwuError):  # noqa: N818 - a rejection is an answer, not a failure
     """Raised by a defaulter or validator to deny the request.
 
     Args:

@@ -1,7 +1,7 @@
 """Limit the bytes of large requests that a webhook server holds at the same time to a share of the pod's memory.
 
 A LIST of custom resources arrives as one ConversionReview, and several of them would take the memory of the pod and
-end it. Requests wait for their share, and are refused when it does not come in time.
+end it. Requests wait for their share, and are rejected when it does not come in time.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def operation_name(word: str) -> str:
 
 
 def check_webhook(where: str, webhook: Any) -> None:  # noqa: ANN401 - a Declaration, which is frozen
-    """Refuse what the API server would reject.
+    """Reject what the API server would reject.
 
     Args:
         where: Class and decorator, for messages.
@@ -116,7 +116,7 @@ def _check_rule(where: str, webhook: Declaration) -> None:
 
 
 def _check_resources(where: str, resources: Collection[str]) -> None:
-    """Refuse what one of the words covers already, as the API server does."""
+    """Reject what one of the words covers already, as the API server does."""
     for word in resources:
         covering = {"*/*"} if "/" in word else {"*", "*/*"}
         name, slash, sub = word.partition("/")

@@ -255,7 +255,7 @@ def _checked(obj: object, kind: type[Any]) -> object:
 
 
 def _assemble(converted: bytes, original: _Object, target: ResourceIdentity) -> bytes:
-    """Put the original's metadata into the converted object, for the API server refuses any other."""
+    """Put the original's metadata into the converted object, for the API server rejects any other."""
     members: dict[str, Any] = dict(_members.decode(converted))
     metadata = dict(original.metadata or {})
     own = _members.decode(members.get("metadata", b"{}"))

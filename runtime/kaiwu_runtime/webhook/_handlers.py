@@ -61,7 +61,7 @@ class AdmissionHandler(Protocol):
         """Return the answer.
 
         Raises:
-            AdmissionDenied: The request is refused.
+            AdmissionDenied: The request is rejected.
         """
 
 
@@ -114,7 +114,7 @@ class ValidatingHandler(Generic[T]):
         }
 
     async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
-        """Return the validator's warnings, or let it refuse."""
+        """Return the validator's warnings, or let it reject the object."""
         if not self._overridden.get(request.operation, False):
             return AdmissionResponse(allowed=True)
         warnings: Warnings

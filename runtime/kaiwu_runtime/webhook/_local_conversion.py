@@ -44,7 +44,7 @@ class LocalConversions:
         self._pointed: list[str] = []
 
     async def check(self) -> None:
-        """Refuse a CRD whose conversion is served by a Service that exists.
+        """Reject a CRD whose conversion is served by a Service that exists.
 
         Raises:
             ConfigurationError: Names the CRD and the Service.
@@ -74,7 +74,7 @@ class LocalConversions:
 
         Raises:
             ConfigurationError: A CRD is not installed.
-            APIError: The API server refused.
+            APIError: The API server rejected the request.
         """
         for name in self.names:
             crd = await self._read(name)

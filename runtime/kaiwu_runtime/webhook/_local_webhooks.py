@@ -110,7 +110,7 @@ class LocalWebhooks:
         return certificate, key
 
     async def answer_probe(self, request: AdmissionRequest) -> AdmissionResponse:  # noqa: ARG002 - as every handler
-        """Refuse the object of the probe, which is never stored: the API server reaches this process."""
+        """Reject the object of the probe, which is never stored: the API server reaches this process."""
         return AdmissionResponse(allowed=False, code=403, reason="Forbidden", message=PROBE_MESSAGE)
 
     @property
@@ -134,7 +134,7 @@ class LocalWebhooks:
         Raises:
             ConfigurationError: The manifests cannot be read, the operator is deployed in the cluster, or another
                 process serves its webhooks.
-            APIError: The API server refused.
+            APIError: The API server rejected the request.
         """
         self._documents = _read(self._manifests)
         self._conversions = LocalConversions(self._api, crds)
@@ -161,7 +161,7 @@ class LocalWebhooks:
 
         Raises:
             ConfigurationError: The API server cannot reach this process.
-            APIError: The API server refused.
+            APIError: The API server rejected the request.
         """
         assert self._conversions is not None  # noqa: S101 - for the type checker
         url = base_url(self.host, port)
@@ -210,7 +210,7 @@ class LocalWebhooks:
         return self._client
 
     async def _check_other_process(self, subject: str, url: str) -> None:
-        """Refuse when another process answers where a configuration points: it is not left over."""
+        """Raise an error when another process answers where a configuration points: it is not left over."""
         parts = urlsplit(url)
         if self._force or not parts.hostname or not parts.port:
             return
@@ -250,7 +250,7 @@ class LocalWebhooks:
         await self._wait_until_called(value, url)
 
     async def _wait_until_called(self, value: str, url: str) -> None:
-        """Create a ConfigMap in a dry run until the probe refuses it: the configuration is in effect and reaches us."""
+        """Create a ConfigMap in a dry run until the probe rejects it: the configuration is in effect and reaches us."""
         path = f"/api/v1/namespaces/{self._api.namespace}/configmaps"
         deadline = time.monotonic() + _PROBE_SECONDS
         reason = "it does not call the webhook"

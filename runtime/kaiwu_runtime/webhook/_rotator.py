@@ -92,7 +92,7 @@ class CertificateRotator:
 
         Raises:
             ConfigurationError: The Secret belongs to another program.
-            APIError: The API server refused, or cannot be reached.
+            APIError: The API server rejected the request, or cannot be reached.
         """
         deadline = time.monotonic() + UNREACHABLE_SECONDS
         while True:

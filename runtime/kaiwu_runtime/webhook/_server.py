@@ -141,7 +141,7 @@ class WebhookServer:
 
         Raises:
             ConfigurationError: The address is taken or not allowed, or there is no usable certificate.
-            APIError: The certificate comes from the API server, which refused.
+            APIError: The certificate comes from the API server, which rejected the request.
         """
         if self._rotator is not None:
             handlers = self._handlers.values()
@@ -220,7 +220,7 @@ class WebhookServer:
 def _answering(
     limit: int, budget: ByteBudget, respond: Callable[[bytes | bytearray], Awaitable[list[bytes]]]
 ) -> Handle:
-    """Return an aiohttp handler that passes on bodies which may be reviews, and refuses the others."""
+    """Return an aiohttp handler that passes on bodies which may be reviews, and rejects the others."""
     limit = min(limit, budget.total)
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -273,7 +273,7 @@ def _refused(status: int, message: str) -> web.Response:
     line = " ".join(message.split())
     # What a peer sends must not fill the log; that all threads are busy is in it already.
     level = logging.WARNING if status == 504 else logging.DEBUG
-    logger.log(level, "Refused a webhook request", extra={"status": status, "error": line})
+    logger.log(level, "Rejected a webhook request", extra={"status": status, "error": line})
     return web.Response(status=status, text=f"{line}\n")
 
 

@@ -1,6 +1,6 @@
 """A bounded number of threads for webhooks that are written as plain functions.
 
-A function that hangs cannot be ended, so requests that arrive while all threads are busy wait for one, and are refused
+A function that hangs cannot be ended, so requests that arrive while all threads are busy wait for one, and are rejected
 with 503 before the API server gives up on them.
 """
 

@@ -43,6 +43,6 @@ def test_a_random_schema(schema: dict[str, Any], tmp_path_factory: pytest.TempPa
     crd = crd_of(schema)
     before = json.dumps(crd)
     folder = tmp_path_factory.getbasetemp()
-    # What the API server would refuse is refused by the generator too, which is not the question here.
+    # What the API server would reject is rejected by the generator too, which is not the question here.
     assert meaning(regenerated(crd, folder, check=False)) == meaning(crd)
     assert json.dumps(crd) == before, "the CRD is not changed"

@@ -82,7 +82,7 @@ class Server:
         """Return the objects of a collection by name, without the members that a list leaves out.
 
         Raises:
-            RefusedError: The server refused.
+            RefusedError: The server rejected the request.
         """
         found: dict[str, dict[str, Any]] = {}
         token = ""

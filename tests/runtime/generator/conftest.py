@@ -48,7 +48,7 @@ class Server:
         return str(answer["message"])
 
     def acceptance(self, manifest: dict[str, Any]) -> None:
-        """Fail when the API server refuses a CRD."""
+        """Fail when the API server rejects a CRD."""
         code, answer = self.send("POST", f"{_CRDS}?dryRun=All", manifest)
         assert code == 201, answer.get("message", answer)
 

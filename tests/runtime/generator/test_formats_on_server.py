@@ -1,4 +1,4 @@
-"""Texts of every format: as a default, the generator refuses those that the API server refuses, and no others."""
+"""Texts of every format: as a default, the generator rejects those that the API server rejects, and no others."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # ruff: noqa: E501, RUF012 - rows of a table read better on one line; pydantic copies mutable defaults
-"""What the generator refuses, the API server refuses as well.
+"""What the generator rejects, the API server rejects as well.
 
 Each row is a kind that is wrong in one way. The generator names model and field; with its checks off, the API server
 refuses the same definition. A new check is a new row.

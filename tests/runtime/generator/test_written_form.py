@@ -161,7 +161,7 @@ def spec_schema(annotation: Any, default: Any = ...) -> Any:
         (Inner | None, Field(default_factory=Inner), "Spec.value: None is left out of the object"),
         (Annotated[int | None, NoDefault()], 5, "Spec.value: None is left out of the object"),
         (Literal["a", None], "a", "Spec.value: None is left out of the object"),
-        (Annotated[int | None, Required()], None, "Spec.value: None is left out of the object, which Required() refuses"),
+        (Annotated[int | None, Required()], None, "Spec.value: None is left out of the object, which Required() rejects"),
         (Annotated[int, Nullable()], ..., "Spec.value: Nullable() lets the object have null, which its type cannot read"),
         (list[Annotated[int, Nullable()]], ..., "Spec.value[]: Nullable() lets an item be null, which its type cannot read"),
         (float, float("nan"), "Spec.value: a float may be rounded"),

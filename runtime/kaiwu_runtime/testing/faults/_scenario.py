@@ -59,7 +59,7 @@ class Cluster:
             patch: The members to merge.
 
         Raises:
-            APIError: The server refused.
+            APIError: The server rejected the request.
         """
         namespace, name = object_names(obj)
         await self.client.patch(type(obj), name, patch, namespace=namespace)
@@ -71,7 +71,7 @@ class Cluster:
             obj: Says which; as `load` returns it.
 
         Raises:
-            APIError: The server refused.
+            APIError: The server rejected the request.
         """
         namespace, name = object_names(obj)
         await self.client.delete(type(obj), name, namespace=namespace)
