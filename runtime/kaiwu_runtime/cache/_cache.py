@@ -12,6 +12,7 @@ from kaiwu_runtime.cache._index import IndexFunction
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._list_scope import CacheOptions, KindOptions, ListScope, Transform
 from kaiwu_runtime.cache._lookup import KEY_FIELDS, select, watched_namespace
+from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._selector import label_selector as parse_label_selector
 from kaiwu_runtime.client._codec import ListDecoder
 from kaiwu_runtime.client._metadata import PartialObjectMetadata
@@ -155,6 +156,16 @@ class Cache:
                 found = informer.store.get(key)
                 return "" if found is None else found.resource_version
         return None
+
+    def whole(self, kind: type[Any], key: ObjectKey) -> CachedObject | None:
+        """Return what is cached of an object at the moment; None if it, or its kind, is not there.
+
+        Args:
+            kind: A project's type or a lightkube kind; it is not watched because of this.
+            key: The object's key.
+        """
+        informer = self._informers.get((kind, False))
+        return None if informer is None or not informer.has_synced else informer.store.get(key)
 
     def index_field(self, kind: type[T], field: str, function: Callable[[T], Iterable[str]]) -> None:
         """Let `list` find the objects of a kind by a field: ``field_selector="spec.secret=a"``; at any time.

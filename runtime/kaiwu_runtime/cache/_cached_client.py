@@ -1,5 +1,7 @@
 """The client of a reconciler: reads come from the cache, writes go to the API server.
 
+An apply that would change nothing is not sent: see :mod:`~kaiwu_runtime.cache._applied_objects`.
+
 Right after a write the cache may still hold the state before it. That is safe for a level-based reconciler whose
 writes are server-side apply with names it can compute: running again changes nothing.
 """
@@ -10,6 +12,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kaiwu_runtime.api._identity import ObjectKey, subresource_of
+from kaiwu_runtime.cache._applied_objects import AppliedObjects
 from kaiwu_runtime.client._client import Client
 
 if TYPE_CHECKING:
@@ -37,6 +40,9 @@ class CachedClient(Client):
             field_validation=client.field_validation,
         )
         self._cache = cache
+        # For both clients: what one of them has written, the other must not take for unchanged.
+        self._own_applies = client._own_applies = AppliedObjects(cache)  # noqa: SLF001 - of the same class
+        self._skips_unchanged = True
         self._applied_versions: dict[
             tuple[type[Any], ObjectKey], str
         ] = {}  # resourceVersions that the cache may not have yet

@@ -57,6 +57,7 @@ class ApplyVerbs(BaseClient):
         dry_run: bool = False,
         subresource: str = "",
         remove: Sequence[str] = (),
+        resend: bool = False,
     ) -> T: ...
 
     async def apply(
@@ -69,12 +70,17 @@ class ApplyVerbs(BaseClient):
         dry_run: bool = False,
         subresource: str = "",
         remove: Sequence[str] = (),
+        resend: bool = False,
     ) -> Any:
         """Create or change an object by server-side apply.
 
         The fields that are set become owned by the field manager; fields it owned before and no longer sends are
         removed, unless another manager owns them too. What the server alone writes (managedFields, resourceVersion,
         ...) is left out of the request, and so is the status where it has a subresource of its own.
+
+        The client of a manager leaves out an apply that would change nothing: the same one was sent before, and the
+        cache shows the object as it was right after that, but for its status. A field that another client has changed
+        is put right at the next apply. Each apply is sent again after about an hour.
 
         Fields that no manager owns, because the API server filled them in, stay. Two kinds are taken out: those for
         which the server rejects the apply (the default of ``type: RollingUpdate`` beside ``type: Recreate``), and
@@ -91,6 +97,7 @@ class ApplyVerbs(BaseClient):
                 custom resource by a merge patch, for which `force` does not count. See `apply_status` for the status.
             remove: Paths of fields to remove from the object, whatever their owner: ``spec.strategy.rollingUpdate``.
                 A path leads through objects, not through lists. The object is read before each such apply.
+            resend: Send it, even if it would change nothing.
 
         Raises:
             ConflictError: Another manager owns a field and `force` is False.
@@ -108,6 +115,7 @@ class ApplyVerbs(BaseClient):
             dry_run=dry_run,
             subresource=subresource,
             remove=remove,
+            resend=resend,
         )
         return decode_answer(type(obj), subresource, answer)
 
@@ -121,6 +129,8 @@ class ApplyVerbs(BaseClient):
         remove: Sequence[str] = (),
     ) -> tuple[T, OperationResult]:
         """Apply an object and return it as stored, with what that did; see `apply` for the arguments.
+
+        The apply is always sent.
 
         The answer to an apply says whether it created the object. Whether it changed it is told by the
         resourceVersion, which is compared with those known before: that of the cache and that of the last apply, for a
@@ -148,6 +158,7 @@ class ApplyVerbs(BaseClient):
             dry_run=False,
             subresource="",
             remove=remove,
+            resend=True,
         )
         version = version_in(answer)
         self._remember(kind, key, version)
@@ -188,13 +199,15 @@ class ApplyVerbs(BaseClient):
         dry_run: bool,
         subresource: str,
         remove: Sequence[str],
+        resend: bool,
     ) -> tuple[bytes, str]:
         """Apply an object, and return the answer and the subresource that it is about."""
         kind = type(obj)
         identity, subresource = target(kind, "patch", subresource)
         manager = field_manager or self.field_manager
         namespace, name = object_names(obj)
-        path = object_path(identity, self.namespace_for(identity, namespace), name, subresource)
+        key = ObjectKey(self.namespace_for(identity, namespace), name)
+        path = object_path(identity, key.namespace, name, subresource)
         params = apply_params(
             field_manager=manager,
             field_validation=self.field_validation if field_validation is None else field_validation,
@@ -205,6 +218,7 @@ class ApplyVerbs(BaseClient):
             body = _json.encode(scale_body(obj))
             if not identity.is_built_in:
                 # The API server cannot apply the scale of a custom resource: it answers 500.
+                self._forget_apply(object_path(identity, key.namespace, name))
                 merge = self._write_params(field_manager, field_validation, dry_run=dry_run)
                 return await self._patch(path, merge, body, PatchType.MERGE), subresource
         else:
@@ -214,9 +228,22 @@ class ApplyVerbs(BaseClient):
             check_removed(body, remove)
             if not dry_run:
                 await self._claim(kind, (namespace, name), remove, manager)
-        if subresource or dry_run:
+        if dry_run:
             return await self._patch(path, params, body, PatchType.APPLY), subresource
-        return await self._applied(kind, (namespace, name), path, params, body), ""
+        if subresource:
+            self._forget_apply(object_path(identity, key.namespace, name))
+            return await self._patch(path, params, body, PatchType.APPLY), subresource
+        applies = self._own_applies
+        if applies is None:
+            return await self._applied(kind, (namespace, name), path, params, body), ""
+        if self._skips_unchanged and force and not remove and not resend:
+            stored = applies.unchanged(kind, key, path, manager, body)
+            if stored is not None:
+                return stored, ""
+        applies.forget(path)  # until it is known what came of it
+        answer = await self._applied(kind, (namespace, name), path, params, body)
+        applies.sent(kind, path, manager, body, answer)
+        return answer, ""
 
     async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:
         """Write an object's status by server-side apply; spec and metadata are not sent.

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, key_of
+from kaiwu_runtime.client._applied import AppliedRecords
 from kaiwu_runtime.client._request_options import FieldValidation, write_params
 from kaiwu_runtime.rest._paths import object_path
 from kaiwu_runtime.rest._transport import Transport
@@ -35,6 +36,10 @@ class BaseClient:
         self.field_manager = field_manager
         self.namespace = namespace
         self.field_validation = field_validation
+        self._own_applies: AppliedRecords | None = None
+        """What was applied by this client, and by one that writes through it and reads from a cache; else None."""
+        self._skips_unchanged = False
+        """Whether an apply that would change nothing is left out."""
 
     def namespace_for(self, identity: ResourceIdentity, namespace: str) -> str:
         """Return the namespace that a request goes to; a client of one namespace overrides it.
@@ -64,6 +69,15 @@ class BaseClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def _forget_apply(self, path: str) -> None:
+        """Let the next apply of an object be sent: it is about to be written in another way.
+
+        Args:
+            path: Request path of the object; empty for all objects.
+        """
+        if self._own_applies is not None:
+            self._own_applies.forget(path)
 
     def _write_params(
         self, field_manager: str, field_validation: FieldValidation | None, *, dry_run: bool

@@ -75,6 +75,7 @@ class FurtherVerbs(BaseClient):
             dry_run=dry_run,
         )
         params = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        self._forget_apply("")
         await self.transport.request(
             "DELETE",
             collection_path(identity, namespace),

@@ -94,9 +94,11 @@ class MetadataClient:
     ) -> PartialObjectMetadata:
         """Change an object by a patch, and return its metadata; see :meth:`Client.patch`."""
         identity = identify(kind)
+        path = object_path(identity, self._client.namespace_for(identity, namespace), name)
+        self._client._forget_apply(path)  # noqa: SLF001 - of this package
         answer = await self._client.transport.request(
             "PATCH",
-            object_path(identity, self._client.namespace_for(identity, namespace), name),
+            path,
             params=write_params(
                 field_manager=field_manager or self._client.field_manager,
                 field_validation=self._client.field_validation,

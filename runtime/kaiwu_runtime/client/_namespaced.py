@@ -34,6 +34,8 @@ class NamespacedClient(Client):
             field_validation=client.field_validation,
         )
         self._reader = client
+        self._own_applies = client._own_applies  # noqa: SLF001 - of the same class
+        self._skips_unchanged = client._skips_unchanged  # noqa: SLF001 - of the same class
 
     def namespace_for(self, identity: ResourceIdentity, namespace: str) -> str:
         """Return the client's namespace, for a namespaced kind.

@@ -217,6 +217,7 @@ class PodVerbs(BaseClient):
             "metadata": {"name": key.name, "namespace": key.namespace},
             "deleteOptions": {**options, "apiVersion": "v1"},
         }
+        self._forget_apply(path.removesuffix("/eviction"))
         await self.transport.request("POST", path, body=msgspec.json.encode(body))
 
     async def proxy(

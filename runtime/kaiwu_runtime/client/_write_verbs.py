@@ -134,9 +134,11 @@ class WriteVerbs(BaseClient):
             APIError: Any other failure.
         """
         identity, subresource = target(kind, "patch", subresource)
+        namespace = self.namespace_for(identity, namespace)
+        self._forget_apply(object_path(identity, namespace, name))
         answer = await self.transport.request(
             "PATCH",
-            object_path(identity, self.namespace_for(identity, namespace), name, subresource),
+            object_path(identity, namespace, name, subresource),
             params=self._write_params(field_manager, field_validation, dry_run=dry_run),
             body=_json.encode(patch),
             content_type=patch_type.value,
@@ -202,4 +204,5 @@ class WriteVerbs(BaseClient):
             dry_run=dry_run,
         )
         path = object_path(identity, self.namespace_for(identity, namespace), name)
+        self._forget_apply(path)
         await self.transport.request("DELETE", path, body=_json.encode(options))

@@ -1,0 +1,109 @@
+"""Applies that would change nothing, found by what was applied before and by what the cache shows.
+
+An apply is known to change nothing if the same body was applied before, and the object has the same content as right
+after that. The content is everything but the status, where that is a subresource, and what the API server counts with:
+so an object whose status changes all the time needs no write, and a field that another client has changed is put right.
+
+An object that is deleted and created again has another uid, which is part of the content.
+
+See https://kubernetes.io/docs/reference/using-api/server-side-apply/
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from kaiwu_runtime._clock import monotonic
+from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.cache._object import CachedObject
+from kaiwu_runtime.client._subresources import has_status_subresource
+
+RESEND_SECONDS = 3600.0
+"""How long an apply may be left out: defaults and admission webhooks of the API server change without the objects."""
+
+_MOST = 1 << 17
+"""Maximum number of objects that are remembered, 250 bytes each; to apply one once more does no harm."""
+
+_COUNTERS = ("resourceVersion", "generation", "managedFields")
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Finder(Protocol):
+    """Finds what the cache has of an object."""
+
+    def whole(self, kind: type[Any], key: ObjectKey) -> CachedObject | None:
+        """Return the object, or None where the cache has it not, or not all of it."""
+
+
+class AppliedObjects:
+    """Remembers the last apply to each object, by hash; an :class:`~kaiwu_runtime.client._applied.AppliedRecords`.
+
+    Args:
+        cache: Has the objects.
+        resend_seconds: How long an apply may be left out; each time differs by up to a tenth.
+        clock: Monotonic clock in seconds, for tests.
+    """
+
+    def __init__(
+        self, cache: Finder, *, resend_seconds: float = RESEND_SECONDS, clock: Callable[[], float] = monotonic
+    ) -> None:
+        self._cache = cache
+        self._resend_seconds = resend_seconds
+        self._clock = clock
+        self._records: dict[int, tuple[int, float]] = {}
+
+    def unchanged(self, kind: type[Any], key: ObjectKey, path: str, manager: str, body: bytes) -> bytes | None:
+        """Return the stored object if an apply would leave it as it is, else None."""
+        record = self._records.get(hash(path))
+        if record is None or record[1] < self._clock():
+            return None
+        cached = self._cache.whole(kind, key)
+        if cached is None:
+            return None
+        return cached.raw if _fingerprint(kind, manager, body, cached.raw) == record[0] else None
+
+    def sent(self, kind: type[Any], path: str, manager: str, body: bytes, answer: bytes) -> None:
+        """Remember an apply, and the object that the API server answered with."""
+        found = _fingerprint(kind, manager, body, answer)
+        if found is None:
+            return
+        records = self._records
+        records.pop(hash(path), None)  # or it would keep its place in the order
+        if len(records) >= _MOST:
+            del records[next(iter(records))]
+        seconds = self._resend_seconds * random.uniform(0.9, 1.1)  # noqa: S311 - not all at the same time
+        records[hash(path)] = found, self._clock() + seconds
+
+    def forget(self, path: str) -> None:
+        """Forget an object that is about to be written in another way, so that the next apply is sent; empty for all."""
+        if path:
+            self._records.pop(hash(path), None)
+        else:
+            self._records.clear()
+
+
+def _fingerprint(kind: type[Any], manager: str, body: bytes, stored: bytes) -> int | None:
+    """Return a value that is equal for equal applies to objects of equal content; None if that cannot be told."""
+    try:
+        members = _members.decode(stored)
+        metadata = _members.decode(members.pop("metadata"))
+    except (msgspec.MsgspecError, KeyError, RecursionError, UnicodeDecodeError):
+        return None
+    if has_status_subresource(kind):  # type: ignore[arg-type]  # a class is hashable
+        members.pop("status", None)
+    for name in _COUNTERS:
+        metadata.pop(name, None)
+    # Python's hash of bytes is SipHash with a key of the process: nobody can choose values that collide.
+    return hash((manager, body, *_flat(metadata), *_flat(members)))
+
+
+def _flat(members: dict[str, msgspec.Raw]) -> list[object]:
+    flat: list[object] = []
+    for name, raw in members.items():
+        flat += name, bytes(raw)
+    return flat

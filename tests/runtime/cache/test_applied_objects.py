@@ -1,0 +1,109 @@
+"""What is remembered of applies: for how long, of how many objects, and what counts as the content of an object."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from lightkube.resources.core_v1 import ConfigMap, Node
+
+from kaiwu_runtime.api import ObjectKey
+from kaiwu_runtime.cache import CachedObject
+from kaiwu_runtime.cache import _applied_objects as applied_objects
+from kaiwu_runtime.cache._applied_objects import AppliedObjects
+
+KEY = ObjectKey("x", "a")
+PATH = "/api/v1/namespaces/x/configmaps/a"
+
+
+def document(**changes: Any) -> bytes:
+    metadata = {"name": "a", "namespace": "x", "uid": "u", "resourceVersion": "7", "generation": 1}
+    metadata |= changes.pop("metadata", {})
+    return json.dumps(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "1"}} | changes
+    ).encode()
+
+
+class Cached:
+    """A cache of one object."""
+
+    def __init__(self, raw: bytes | None) -> None:
+        self.raw = raw
+
+    def whole(self, kind: type[Any], key: ObjectKey) -> CachedObject | None:
+        return None if self.raw is None else CachedObject.parse(self.raw)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"metadata": {"resourceVersion": "8", "generation": 2}}, True),
+        ({"metadata": {"uid": "another"}}, False),
+        ({"metadata": {"labels": {"a": "b"}}}, False),
+        ({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}, False),
+        ({"data": {"a": "2"}}, False),
+        ({"data": {"a": "1", "b": "1"}}, False),
+        ({"binaryData": {}}, False),
+        ({"status": {"x": 1}}, False),
+    ],
+)
+def test_the_content_of_an_object(changes: dict[str, Any], *, same: bool) -> None:
+    cache = Cached(document())
+    applies = AppliedObjects(cache)
+    applies.sent(ConfigMap, PATH, "m", b"{}", document())
+    cache.raw = document(**changes)
+    found = applies.unchanged(ConfigMap, KEY, PATH, "m", b"{}")
+    assert found == (cache.raw if same else None)
+
+
+def test_the_status_counts_only_where_an_apply_writes_it() -> None:
+    cache = Cached(document(status={"x": 1}))
+    applies = AppliedObjects(cache)
+    applies.sent(Node, PATH, "m", b"{}", document())
+    assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is not None
+
+
+@pytest.mark.parametrize(("manager", "body"), [("another", b"{}"), ("m", b"{} ")])
+def test_another_apply_is_sent(manager: str, body: bytes) -> None:
+    applies = AppliedObjects(Cached(document()))
+    applies.sent(ConfigMap, PATH, "m", b"{}", document())
+    assert applies.unchanged(ConfigMap, KEY, PATH, manager, body) is None
+
+
+def test_it_is_sent_again_after_a_while_and_not_all_at_once() -> None:
+    clock = Clock()
+    applies = AppliedObjects(Cached(document()), resend_seconds=100, clock=clock)
+    for number in range(200):
+        applies.sent(ConfigMap, f"{PATH}{number}", "m", b"{}", document())
+    left = []
+    for clock.now in (89, 95, 100, 105, 111):
+        left.append(
+            sum(applies.unchanged(ConfigMap, KEY, f"{PATH}{number}", "m", b"{}") is not None for number in range(200))
+        )
+    assert (left[0], left[-1]) == (200, 0)
+    assert 200 > left[1] > left[2] > left[3] > 0
+
+
+def test_as_many_are_remembered_as_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(applied_objects, "_MOST", 3)
+    applies = AppliedObjects(Cached(document()))
+    for number in (0, 1, 2, 0, 3):
+        applies.sent(ConfigMap, str(number), "m", b"{}", document())
+    known = [number for number in range(4) if applies.unchanged(ConfigMap, KEY, str(number), "m", b"{}") is not None]
+    assert known == [0, 2, 3], "the one that was applied longest ago makes room"
+
+
+@pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b'{"metadata": 7}', b'{"a":' * 100_000, b"\xff"])
+def test_an_answer_that_cannot_be_read_is_not_remembered(answer: bytes) -> None:
+    applies = AppliedObjects(Cached(document()))
+    applies.sent(ConfigMap, PATH, "m", b"{}", answer)
+    assert applies.unchanged(ConfigMap, KEY, PATH, "m", b"{}") is None
