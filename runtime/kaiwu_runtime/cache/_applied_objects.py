@@ -80,7 +80,7 @@ class AppliedObjects:
         records[hash(path)] = found, self._clock() + seconds
 
     def forget(self, path: str) -> None:
-        """Forget an object that is about to be written in another way, so that the next apply is sent; empty for all."""
+        """Forget an object that is written in another way, so that its next apply is sent; an empty path is for all."""
         if path:
             self._records.pop(hash(path), None)
         else:

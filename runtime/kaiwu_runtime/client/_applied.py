@@ -25,4 +25,4 @@ class AppliedRecords(Protocol):
         """Remember an apply, and the object that the API server answered with."""
 
     def forget(self, path: str) -> None:
-        """Forget an object that is about to be written in another way, so that the next apply is sent; empty for all."""
+        """Forget an object that is written in another way, so that its next apply is sent; an empty path is for all."""
