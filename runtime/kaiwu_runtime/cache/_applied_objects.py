@@ -98,7 +98,7 @@ def _fingerprint(kind: type[Any], manager: str, body: bytes, stored: bytes) -> i
         members.pop("status", None)
     for name in _COUNTERS:
         metadata.pop(name, None)
-    # Python's hash of bytes is SipHash with a key of the process: nobody can choose values that collide.
+    # Python's hash of bytes is SipHash with a key of the process: values that collide cannot be chosen.
     return hash((manager, body, *_flat(metadata), *_flat(members)))
 
 
