@@ -26,6 +26,8 @@ from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.record import Record, add_record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kaiwuctl.project.model import Project
 
 _TESTS_HEAD: Final = "# For the tests only: kustomize does not apply it.\n"
@@ -88,7 +90,13 @@ def scaffold_crd(root: Path, request: CRDRequest, *, force: bool, make: bool, dr
 
 
 def plan_crd(
-    plan: Plan, project_file: ProjectFile, written: Record, crd: dict[str, Any], request: CRDRequest
+    plan: Plan,
+    project_file: ProjectFile,
+    written: Record,
+    crd: dict[str, Any],
+    request: CRDRequest,
+    *,
+    samples: Mapping[tuple[str, str], dict[str, Any]] | None = None,
 ) -> ImportedKind:
     """Plan the types of one CRD.
 
@@ -98,6 +106,7 @@ def plan_crd(
         written: The record of the project, which gets the options.
         crd: The object.
         request: The values of the flags.
+        samples: Objects by apiVersion and kind; a version without one gets what its schema requires.
 
     Raises:
         CRDError: It is not a CRD that can be imported.
@@ -120,7 +129,8 @@ def plan_crd(
     ordered = sorted(kind.versions, key=lambda version: not version.storage)
     for position, version in enumerate(ordered):
         decision = _decide(project_file.project, kind, version, request, own, first=position == 0)
-        contents = _contents(kind, version, own, project_file.project)
+        sample = (samples or {}).get((f"{kind.group}/{version.name}", kind.kind))
+        contents = _contents(version, own, _sample(kind, version, project_file.project, sample))
         plan_api(plan, project_file, decision, written, contents)
         options = create_options(decision)
         if options not in written.create:
@@ -195,28 +205,29 @@ def own_manifest(crd: dict[str, Any], kind: ImportedKind) -> dict[str, Any]:
     return {"apiVersion": crd["apiVersion"], "kind": crd["kind"], "metadata": kept, "spec": spec}
 
 
-def _contents(kind: ImportedKind, version: ImportedVersion, own: dict[str, Any], project: Project) -> dict[str, bytes]:
+def _contents(version: ImportedVersion, own: dict[str, Any], sample: str) -> dict[str, bytes]:
     """Return the files of a version that are not rendered, by the name of the template that they replace."""
     module = version.module.encode()
     return {
         "types.py.jinja": module,
         "untyped_types.py.jinja": module,
-        "sample.yaml.jinja": _sample(kind, version, project).encode(),
+        "sample.yaml.jinja": sample.encode(),
         "crd.yaml.jinja": to_yaml([own]).encode(),
         "versions": (_TESTS_HEAD + _yaml(own)).encode(),
     }
 
 
-def _sample(kind: ImportedKind, version: ImportedVersion, project: Project) -> str:
+def _sample(kind: ImportedKind, version: ImportedVersion, project: Project, sample: dict[str, Any] | None) -> str:
     api_version = f"{kind.group}/{version.name}"
-    head = (
-        f"# yaml-language-server: $schema=../../docs/api/{kind.group}_{version.name}_{kind.kind.lower()}.schema.json\n"
-        "# The fields that the schema requires. TODO(user): those that its rules ask for.\n"
-    )
+    schema = f"../../docs/api/{kind.group}_{version.name}_{kind.kind.lower()}.schema.json"
+    head = f"# yaml-language-server: $schema={schema}\n"
+    if sample is not None:
+        return head + _yaml(sample)
+    head += "# The fields that the schema requires. TODO(user): those that its rules ask for.\n"
     labels = {"app.kubernetes.io/name": project.name, "app.kubernetes.io/managed-by": "kustomize"}
     metadata = {"name": f"{kind.kind.lower()}-sample", "labels": labels}
-    content = {"apiVersion": api_version, "kind": kind.kind, "metadata": metadata, **sample_fields(version.schema)}
-    return head + _yaml(content)
+    fields = sample_fields(version.schema)
+    return head + _yaml({"apiVersion": api_version, "kind": kind.kind, "metadata": metadata, **fields})
 
 
 def _yaml(content: dict[str, Any]) -> str:
