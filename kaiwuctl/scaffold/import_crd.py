@@ -222,7 +222,9 @@ def _sample(kind: ImportedKind, version: ImportedVersion, project: Project, samp
     schema = f"../../docs/api/{kind.group}_{version.name}_{kind.kind.lower()}.schema.json"
     head = f"# yaml-language-server: $schema={schema}\n"
     if sample is not None:
-        return head + _yaml(sample)
+        # kubebuilder's own samples have a spec without a value, which no API server accepts.
+        required = sample_fields(version.schema)
+        return head + _yaml({key: required.get(key, {}) if value is None else value for key, value in sample.items()})
     head += "# The fields that the schema requires. TODO(user): those that its rules ask for.\n"
     labels = {"app.kubernetes.io/name": project.name, "app.kubernetes.io/managed-by": "kustomize"}
     metadata = {"name": f"{kind.kind.lower()}-sample", "labels": labels}

@@ -40,7 +40,13 @@ PROJECT: dict[str, Any] = {
             "kind": "Shop",
             "path": "github.com/example/shop-operator/api/v1",
             "version": "v1",
-            "webhooks": {"defaulting": True, "validation": True, "webhookVersion": "v1"},
+            "webhooks": {
+                "conversion": True,
+                "defaulting": True,
+                "spoke": ["v2"],
+                "validation": True,
+                "webhookVersion": "v1",
+            },
         },
         {
             "api": {"crdVersion": "v1", "namespaced": True},

@@ -51,7 +51,7 @@ def test_what_is_taken_over(imported: CommandLine) -> None:
         ("Deployment", "v1"): True,
         ("Certificate", "v1"): True,
     }
-    assert entries["Shop", "v1"]["webhooks"] == {"defaulting": True, "validation": True, "webhookVersion": "v1"}
+    assert entries["Shop", "v1"]["webhooks"] == PROJECT["resources"][0]["webhooks"]
     (sample,) = read_manifests((imported.folder / "config/samples/web_v1_shop.yaml").read_bytes())
     assert sample == SAMPLE
     controller = (imported.folder / "controllers/shop_controller.py").read_text()
@@ -90,12 +90,21 @@ def test_the_new_project_is_whole(imported: CommandLine) -> None:
     assert "shop-password" in role
 
 
+def test_a_sample_without_a_value(empty: CommandLine, operator: Path) -> None:
+    """kubebuilder scaffolds samples whose spec has only a comment."""
+    sample = {"apiVersion": "web.example.com/v1", "kind": "Shop", "metadata": {"name": "first"}, "spec": None}
+    (operator / "config/samples/web_v1_shop.yaml").write_text(yaml.safe_dump(sample))
+    empty.ok("import", "project", str(operator), NO_MAKE)
+    written = yaml.safe_load((empty.folder / "config/samples/web_v1_shop.yaml").read_text())
+    assert written == sample | {"spec": {"value": "example"}}
+
+
 def test_twice_is_once(imported: CommandLine, operator: Path) -> None:
     before = snapshot(imported.folder)
     assert imported.ok("import", "project", str(operator), NO_MAKE) == "Nothing to do: everything is there already.\n"
     assert snapshot(imported.folder) == before
     # The record knows what was written, so that other commands can tell what is the user's.
-    imported.ok("delete", "api", "--group", "web", "--version", "v2", "--kind", "Shop", NO_MAKE)
+    imported.ok("delete", "api", "--group", "cert-manager", "--version", "v1", "--kind", "Certificate", NO_MAKE)
 
 
 def test_a_dry_run(empty: CommandLine, operator: Path) -> None:
