@@ -28,7 +28,7 @@ class Authentication(Protocol):
 
     @property
     def source(self) -> object:
-        """What the header is made of; equal for two that would bring the same."""
+        """Identity of the source; two sources that are equal give the same header."""
         ...
 
     def authorization(self) -> str | None:
@@ -70,7 +70,7 @@ class StaticAuthentication:
 
     @classmethod
     def basic(cls, username: str, password: str) -> StaticAuthentication:
-        """Return authentication with user name and password; API servers since 1.19 want a proxy that takes it."""
+        """Return authentication with user name and password; since Kubernetes 1.19 only a proxy accepts it."""
         return cls("Basic " + base64.b64encode(f"{username}:{password}".encode()).decode("ascii"))
 
     def authorization(self) -> str | None:
@@ -120,7 +120,7 @@ class TokenFileAuthentication:
         return self._header
 
     async def renew(self, *, rejected: bool) -> bool:  # noqa: ARG002
-        """Read the file now; tell whether the token is another one."""
+        """Read the file now; return whether the token changed."""
         before = self._header
         self._read(self._clock())
         return self._header != before
@@ -134,7 +134,7 @@ class TokenFileAuthentication:
                 raise ValueError("has spaces or control characters inside the token")
         except (OSError, ValueError) as error:
             if self._header is not None:
-                self._read_at = now  # in the middle of a replacement: the old token may be good for a while
+                self._read_at = now  # the file is being replaced: the old token may still be valid
                 return
             raise CredentialsError(f"token file {self._path}: {_reason(error)}") from error
         self._header = f"Bearer {token}"
@@ -143,5 +143,5 @@ class TokenFileAuthentication:
 
 def _reason(error: OSError | ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
-        return "is not ASCII text"  # not the codec's own words, which show bytes of the token
+        return "is not ASCII text"  # not the codec's own message, which shows bytes of the token
     return reason(error)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kaiwu_runtime.config._kubeconfig import ClusterEntry, KubeContext, UserEntry
 
 _HEADER_NAME = "!#$&'*+-.^_`|~"
-"""What a header's name may have besides letters and digits, but for the % of what is escaped.
+"""The characters of a header's name besides letters and digits, without the % of escapes.
 
 See https://www.rfc-editor.org/rfc/rfc9110#name-tokens
 """
@@ -48,8 +48,8 @@ class Credentials:
         server_name: Name to expect in the server's certificate; None expects the URL's host.
         proxy: URL of the HTTP or SOCKS5 proxy to go through, or None.
         headers: Sent with every request; the Impersonate headers of a kubeconfig.
-        files: Where all this was read from, except token files.
-        reload: Reads it again; None for what did not come from files.
+        files: The files that the credentials were read from, except token files.
+        reload: Reads the files again; None for credentials that did not come from files.
     """
 
     server: str
@@ -75,7 +75,7 @@ class Credentials:
 
     @property
     def route(self) -> Route:
-        """How the server is reached; the one thing that stays as it is while files are replaced."""
+        """How the server is reached; it never changes while files are replaced."""
         return Route(self.server, self.proxy, self.server_name)
 
     @property
@@ -85,18 +85,18 @@ class Credentials:
 
     @property
     def identity(self) -> object:
-        """What is in the headers of each request; a token file or an exec plugin, not what comes of it."""
+        """The source of each request's headers: a token file or an exec plugin, not the token itself."""
         return self.headers, self.authentication.source
 
     def keep_sources(self, other: Credentials) -> None:
-        """Keep the authentication of others where it has the same source, with the token it has already."""
+        """Keep the authentication of other credentials with the same source, and with it the present token."""
         if type(self.authentication) is type(other.authentication) and (
             self.authentication.source == other.authentication.source
         ):
             self.authentication = other.authentication
 
     def adopt(self, fresh: Credentials) -> None:
-        """Take the identity and the trust of what was read again."""
+        """Take over the identity and the certificate authorities of credentials that were read again."""
         self.ca_bundle, self.certificate, self.verify = fresh.ca_bundle, fresh.certificate, fresh.verify
         self.headers, self.authentication, self.files = fresh.headers, fresh.authentication, fresh.files
 

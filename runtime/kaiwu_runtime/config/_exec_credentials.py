@@ -39,10 +39,10 @@ class ExecCredentials:
 
     Attributes:
         running: Held while the command runs.
-        runs: How often it has brought credentials.
+        runs: How often it has returned credentials.
         header: The Authorization header, empty for none; None before the first run.
         certificate: The client certificate, or None.
-        expires: When they end, if that was said.
+        expires: When they expire; None if the plugin did not say.
     """
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ class ExecCredentials:
         return self.header
 
     def accept(self, status: ExecStatus) -> None:
-        """Take what the command has printed: all of it or nothing, for half of two answers would belong to no user.
+        """Take over what the command printed, all of it or nothing: parts of two answers would not belong together.
 
         Raises:
             ConfigurationError: The client certificate cannot be used.
@@ -84,7 +84,7 @@ class ExecCredentials:
         self.runs += 1
 
     def keep(self, error: Exception) -> bool:
-        """Go on, after a failure, with credentials that have not expired yet; False when there are none."""
+        """After a failure, continue with credentials that have not expired yet; False when there are none."""
         now = datetime.now(UTC)
         if self.expires is None or now >= self.expires:
             return False

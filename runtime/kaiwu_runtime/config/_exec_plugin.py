@@ -81,7 +81,7 @@ class ExecAuthentication:
 
     @property
     def source(self) -> object:
-        """What makes two of them the same: the command, and what it is told."""
+        """Identity of the plugin: the command, and its input."""
         return self._entry, self._cluster, self._folder
 
     def authorization(self) -> str | None:
@@ -106,7 +106,7 @@ class ExecAuthentication:
         if self._running is task:
             self._running = None
         if not task.cancelled():
-            task.exception()  # every request that waited for it may be gone
+            task.exception()  # all requests that waited for it may have ended
 
     async def _obtain(self, *, rejected: bool) -> None:
         found = self._credentials
@@ -121,7 +121,7 @@ class ExecAuthentication:
                 return
             if isinstance(error, CredentialsError):
                 raise
-            # Whatever it is, it must not end what only wanted to send a request.
+            # Whatever it is, it must not end the task that sends a request.
             said = one_line(error)
             if not isinstance(error, ConfigurationError):
                 said = f"{type(error).__name__}: {said}"

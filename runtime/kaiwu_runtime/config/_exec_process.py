@@ -30,7 +30,7 @@ LOGGED_LINES = 50
 
 _CHUNK = 4096
 _CLOSING_SECONDS = 1.0
-"""How long the pipes may stay open after the plugin has ended: a daemon that it started may keep them for ever."""
+"""Seconds that the pipes may stay open after the plugin has ended: a daemon that it started may never close them."""
 
 
 class PluginResult(NamedTuple):

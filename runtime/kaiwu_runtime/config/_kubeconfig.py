@@ -62,7 +62,7 @@ class ExecEntry(msgspec.Struct):
 
 
 class ClusterEntry(msgspec.Struct, omit_defaults=True):
-    """``cluster``: where the API server is and how to know it."""
+    """``cluster``: the address of the API server and how to verify it."""
 
     server: str = ""
     certificate_auth: str | None = msgspec.field(name="certificate-authority", default=None)
@@ -74,7 +74,7 @@ class ClusterEntry(msgspec.Struct, omit_defaults=True):
 
 
 class UserEntry(msgspec.Struct):
-    """``user``: who calls."""
+    """``user``: the credentials of the caller."""
 
     exec: ExecEntry | None = None
     username: str | None = None

@@ -24,7 +24,7 @@ class Sent(NamedTuple):
 
     Attributes:
         authorization: The Authorization header; empty for none.
-        generation: How often everything else had been replaced.
+        generation: How often the other credentials have been replaced.
     """
 
     authorization: str
@@ -35,9 +35,9 @@ class CredentialRenewal:
     """Keeps the credentials of a transport current.
 
     Args:
-        credentials: Where they begin; not changed.
-        use: Called with a TLS context when the certificates are other ones: for new connections.
-        changed: Called when the headers are other ones.
+        credentials: The initial credentials; not changed.
+        use: Called with a TLS context for new connections when the certificates change.
+        changed: Called when the headers change.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class CredentialRenewal:
         return self._credentials.headers
 
     def ready(self) -> Sent | None:
-        """Return what to send now, if that takes no waiting; otherwise None, and `current` has it."""
+        """Return what to send now if that needs no waiting; otherwise None: use `current`."""
         if self._rotation.is_due or self._authentication.certificate is not self._certificate:
             return None
         authorization = self._authentication.authorization()
@@ -125,7 +125,7 @@ class CredentialRenewal:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Follow the files inside the block, too: a quiet operator sends no request that would look at them."""
+        """Check the files inside the block too: an idle operator sends no requests that would do so."""
         self._watches += 1
         if self._following is None and self._credentials.reload is not None:
             self._following = asyncio.create_task(self._follow(), name="renewed credentials")
@@ -135,7 +135,7 @@ class CredentialRenewal:
             self._watches -= 1
 
     def close(self) -> None:
-        """Follow the files no longer."""
+        """Stop checking the files."""
         if self._following is not None:
             self._following.cancel()
 
@@ -160,7 +160,7 @@ class CredentialRenewal:
         return renewed
 
     async def _use_certificate(self) -> None:
-        """Make new connections with the certificate that the credentials bring now."""
+        """Use the present client certificate for new connections."""
         certificate = self._authentication.certificate
         if certificate != self._certificate:
             self._use(await asyncio.to_thread(self._credentials.tls_context))
@@ -168,7 +168,7 @@ class CredentialRenewal:
 
 
 def _authentication(credentials: Credentials) -> Authentication:
-    """Return how requests are authenticated: not at all without TLS, where the network can read it."""
+    """Return how requests are authenticated: not at all without TLS, because others could read it."""
     authentication = credentials.authentication
     if credentials.server.startswith("https://"):
         return authentication

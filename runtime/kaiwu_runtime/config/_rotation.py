@@ -60,7 +60,7 @@ class Rotation:
         return True
 
     def read(self, *, force: bool) -> tuple[bool, ssl.SSLContext | None]:
-        """Read the files again; this blocks, so call it in a thread.
+        """Read the files again. This blocks: call it in a thread.
 
         What cannot be used, a certificate whose key has not been written yet for instance, is logged and read again
         later; the present credentials stay.
@@ -83,7 +83,7 @@ class Rotation:
                 raise ValueError(f"the server {fresh.server}, its proxy or its TLS name has changed: restart to use it")
             fresh.keep_sources(credentials)
             context = fresh.tls_context()
-        except Exception as error:  # noqa: BLE001 - whatever a half-written file leads to, the present ones are good
+        except Exception as error:  # noqa: BLE001 - whatever a partly written file causes, the present credentials still work
             self._complain(summary(error))
             return False, None
         self._complain("")

@@ -43,13 +43,13 @@ class Route:
 
     @property
     def prefix(self) -> str:
-        """What comes before the path in a request line: the whole server for a proxy that forwards plain http."""
+        """The prefix of the path in a request line: the server's URL, for a proxy that forwards plain HTTP."""
         url = urlsplit(self.server)
         return f"{url.scheme}://{self.host}{url.path}" if self.forwarded else url.path
 
     @property
     def proxy_headers(self) -> tuple[tuple[str, str], ...]:
-        """What a forwarding proxy is told in each request."""
+        """The headers for a forwarding proxy."""
         return proxy_authorization(urlsplit(self.proxy)) if self.proxy and self.forwarded else ()
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."""
     parsed = _parser().parse_args(arguments)
-    # A terminated set-up has things to clean away just like an interrupted one.
+    # A set-up that is terminated has to clean up, as one that is interrupted.
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         with TerminalProgress(sys.stderr) as progress:

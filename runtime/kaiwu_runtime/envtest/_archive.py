@@ -1,4 +1,4 @@
-"""The programs of an envtest archive, taken out by name and within a size."""
+"""Extract the programs of an envtest archive, up to a maximum size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WANTED = (ETCD, API_SERVER)
 
 
 def unpack(archive: Path, directory: Path, url: str) -> list[Path]:
-    """Take the programs out of the archive by name; everything else, links included, is passed over."""
+    """Extract the programs from the archive by name; everything else, links included, is skipped."""
     found: dict[str, Path] = {}
     try:
         with (
@@ -49,7 +49,7 @@ def unpack(archive: Path, directory: Path, url: str) -> list[Path]:
 
 
 class _Bounded(io.RawIOBase):
-    """A stream that ends in an error when a small archive turns out to hold more than a disk does."""
+    """A stream that raises an error when an archive unpacks to more than the limit."""
 
     def __init__(self, stream: IO[bytes], url: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One control plane that runs in the background, for the time between ``up`` and ``down``.
+"""A control plane that runs in the background, from ``up`` to ``down``.
 
 It lives in ``up/run`` of the cache. Its supervisor keeps a lock there for as long as it lives, and the
 system takes the lock away when the supervisor ends, so neither a reboot nor a reused process id can make a
@@ -127,7 +127,7 @@ def status() -> Background | None:
 
 
 def _make_private(directory: Path) -> None:
-    """Close the directory to other users, because the next command trusts its content."""
+    """Make the directory private, because the next command trusts its content."""
     try:
         make_private(directory)
     except OSError as error:

@@ -117,12 +117,12 @@ class BaseControlPlane:
 
     @property
     def kubeconfig(self) -> Path:
-        """Kubeconfig file of a user who may do everything (group ``system:masters``)."""
+        """Kubeconfig file of an administrator (group ``system:masters``)."""
         return self.directory / "kubeconfig"
 
     @property
     def rest(self) -> RestClient:
-        """Plain requests as that user."""
+        """A client for plain requests as that administrator."""
         if self._rest is None:
             raise ControlPlaneError("the control plane does not run; call start() first")
         return self._rest

@@ -59,7 +59,7 @@ class Binaries:
 
 @dataclass(slots=True)
 class Attempts:
-    """All sources that were tried, and the reason why each failed."""
+    """The sources that were tried, and why each failed."""
 
     rows: list[tuple[str, str]] = field(default_factory=list)
 
@@ -175,7 +175,7 @@ def find(attempts: Attempts, wanted: str | None, *, controller_manager: bool) ->
     """Look in KUBEBUILDER_ASSETS, PATH and the cache.
 
     Args:
-        attempts: Receives the places that did not do.
+        attempts: Collects the places that were not usable, with reasons.
         wanted: Version such as ``1.37.2`` or ``1.37``; None takes any, and the default first in the cache.
         controller_manager: Whether kube-controller-manager is needed too.
 

@@ -1,4 +1,4 @@
-"""A certificate authority that lives as long as one control plane."""
+"""The certificate authority of one control plane."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def run_command(command: str, options: Options, progress: Progress) -> list[Line
     Args:
         command: ``setup``, ``path``, ``up`` or ``down``.
         options: Its flags.
-        progress: Told what takes long.
+        progress: Receives the steps that take long.
 
     Raises:
         KaiwuError: It failed; the message is one line.

@@ -15,11 +15,11 @@ class Faults(BaseControlPlane):
     """Injects faults into a control plane."""
 
     def stop_apiserver(self) -> None:
-        """Stop kube-apiserver the orderly way (SIGTERM): watches end cleanly."""
+        """Stop kube-apiserver with SIGTERM: watches end cleanly."""
         self._running().stop(API_SERVER)
 
     def kill_apiserver(self) -> None:
-        """Kill kube-apiserver (SIGKILL): connections break in the middle of whatever they carried."""
+        """Kill kube-apiserver with SIGKILL: connections break, also in the middle of a response."""
         self._running().stop(API_SERVER, number=signal.SIGKILL)
 
     def start_apiserver(self) -> None:
@@ -35,7 +35,7 @@ class Faults(BaseControlPlane):
         self._running().signal(program, signal.SIGSTOP)
 
     def resume(self, program: str = API_SERVER) -> None:
-        """Let a frozen program go on."""
+        """Resume a frozen program (SIGCONT)."""
         self._running().signal(program, signal.SIGCONT)
 
     def compact_etcd(self) -> int:

@@ -1,4 +1,4 @@
-"""How the long steps of setting up report what they do."""
+"""Progress reports of the long steps of a set-up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waits for a control plane to get ready, and says why when it does not."""
+"""Wait until a control plane is ready, or report why it is not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kaiwu_runtime.envtest._rest import RestClient
 
 _POLL = 0.03
-_PROBE_TIMEOUT = 2.0  # another process that has the port may accept a connection and say nothing
+_PROBE_TIMEOUT = 2.0  # another process on the port may accept a connection and never answer
 _TAIL = 12
 
 

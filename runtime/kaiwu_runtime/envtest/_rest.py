@@ -1,4 +1,4 @@
-"""A few requests to the control plane's own API server, with nothing but the standard library."""
+"""Requests to the control plane's own API server, with the standard library only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _APPLY = "application/apply-patch+yaml"
 
 
 class RestClient:
-    """Talks to one HTTPS server with a client certificate; no proxy is ever used, the server is on loopback.
+    """A client of one HTTPS server on loopback, with a client certificate and without a proxy.
 
     Args:
         port: Port on 127.0.0.1.

@@ -1,4 +1,4 @@
-"""Changes to the cache: one process at a time, and either whole or not at all."""
+"""Changes to the cache: by one process at a time, and atomic."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _POLL = 0.2
 def exclusive(directory: Path, progress: Progress) -> Iterator[None]:
     """Hold the lock of a directory, made when missing; waits, and says so, while another process has it.
 
-    The lock is the system's, so it goes with the process that holds it, however that ends.
+    The operating system releases the lock when the process ends, for any reason.
 
     Raises:
         ControlPlaneError: The directory cannot be made or written to.
@@ -56,7 +56,7 @@ def exclusive(directory: Path, progress: Progress) -> Iterator[None]:
 
 @contextlib.contextmanager
 def unfinished() -> Iterator[Path]:
-    """Give an empty directory on the cache's file system, removed at the end; needs the lock of the cache."""
+    """Provide an empty directory on the cache's file system, removed at the end; needs the lock of the cache."""
     cache = cache_directory()
     # Only the process that holds the lock works here: leftovers belong to a process that was killed.
     for leftover in cache.glob(f"{_TEMPORARY}*"):

@@ -139,7 +139,7 @@ class Supervisor:
         return child.wait()
 
     def _end_children(self) -> None:
-        # Nothing of a test's control plane is worth a clean shutdown: the data go with it.
+        # A clean shutdown is not needed: the data are removed anyway.
         for child in self._children.values():
             if child.poll() is None:
                 child.kill()
@@ -154,7 +154,7 @@ class Supervisor:
             shutil.rmtree(self._directory, ignore_errors=True)
 
     def _keep_logs(self) -> None:
-        """Save the logs from the end of the directory: nothing else can read why the program exited."""
+        """Save the logs before the directory is removed: they say why the program exited."""
         kept = self._directory.with_name(self._directory.name + ".logs")
         with contextlib.suppress(OSError):
             shutil.rmtree(kept, ignore_errors=True)
@@ -162,7 +162,7 @@ class Supervisor:
 
     @staticmethod
     def _let_go() -> None:
-        """Give up the caller's pipes, so that a shell waiting for their end goes on."""
+        """Close the caller's pipes, so that a shell that waits for their end continues."""
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (0, 1, 2):
             os.dup2(null, descriptor)

@@ -1,4 +1,4 @@
-"""Shows the steps of setting up on a terminal, or as plain lines where there is none."""
+"""Show the steps of a set-up on a terminal, or as plain lines without one."""
 
 from __future__ import annotations
 

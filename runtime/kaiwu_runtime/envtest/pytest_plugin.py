@@ -90,7 +90,7 @@ def control_plane(control_plane_options: ControlPlaneOptions) -> Iterator[Contro
 
 @pytest.fixture(scope="session")
 def kubeconfig(control_plane: ControlPlane) -> Path:
-    """Kubeconfig file of a user who may do everything."""
+    """Kubeconfig file of an administrator."""
     return control_plane.kubeconfig
 
 

@@ -80,19 +80,19 @@ class Connection(asyncio.Protocol):
 
     @property
     def timed_out(self) -> bool:
-        """Whether it was silent for longer than a request may wait."""
+        """Whether it has been silent for longer than a request may wait."""
         return isinstance(self._error, TimeoutError)
 
     @property
     def transport(self) -> asyncio.Transport:
-        """What the bytes go through."""
+        """The transport that carries the bytes."""
         if self._transport is None:
             raise BrokenConnectionError("the connection is not established")
         return self._transport
 
     @transport.setter
     def transport(self, value: asyncio.Transport) -> None:
-        """Go on through another transport: TLS over this one, once a proxy has connected."""
+        """Continue on another transport: TLS over this one, once a proxy has connected."""
         self._transport = value
 
     async def begin(self, request: bytes, seconds: float, *, streaming: bool = True) -> Response:
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
             await self._wait(idle_timeout)
 
     def detach(self) -> asyncio.Transport:
-        """Give the transport away, to a protocol that goes on with another one than HTTP.
+        """Hand the transport over to a protocol other than HTTP.
 
         Raises:
             BrokenConnectionError: The connection has ended.
@@ -161,7 +161,7 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # asyncio's side
+    # callbacks of asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
@@ -187,7 +187,7 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        del self._parser  # which holds this connection: without the circle both are freed at once
+        del self._parser  # which holds this connection: without the cycle both are freed at once
         if not self._busy or self._complete:
             return
         # An answer without a length ends with its connection.
@@ -199,7 +199,7 @@ class Connection(asyncio.Protocol):
         self._error = BrokenConnectionError("the server closed the connection" if exc is None else reason(exc))
         self._wake()
 
-    # httptools' side
+    # callbacks of httptools
 
     def on_message_begin(self) -> None:
         """Start a head."""

@@ -10,7 +10,7 @@ from kaiwu_runtime.rest._connection import Connection
 from kaiwu_runtime.rest._dialing import Dialer
 
 KEEPALIVE_SECONDS = 75.0
-"""How long an unused connection is kept: less than the API server's 90 s, so that it is never the one to close."""
+"""Seconds that an unused connection is kept: less than the API server's 90, so that the client closes it first."""
 
 
 class ConnectionPool:
@@ -55,7 +55,7 @@ class ConnectionPool:
         return connection
 
     async def dial(self) -> Connection:
-        """Return a connection that is not one of the pool's, and is the caller's to close.
+        """Return a connection that is not part of the pool; the caller closes it.
 
         Raises:
             OSError: None could be made.
@@ -64,7 +64,7 @@ class ConnectionPool:
         return await self._dialer.connect(self._context)
 
     def release(self, connection: Connection) -> None:
-        """Take a connection back; one that is in the middle of something is closed."""
+        """Return a connection to the pool; one with a request in progress is closed."""
         if connection.reusable and connection not in self._outdated:
             self._idle.append((connection, asyncio.get_running_loop().time()))
             return
@@ -75,7 +75,7 @@ class ConnectionPool:
         self._drop(connection)
 
     def use(self, context: ssl.SSLContext | None) -> None:
-        """Make new connections with another context, and finish those there are with their present request.
+        """Use another context for new connections, and close the present ones after their request.
 
         A watch would go on for minutes with what is no longer valid: it is ended, and resumed on a new connection.
         """
@@ -92,7 +92,7 @@ class ConnectionPool:
         for connection in closing:
             self._drop(connection)
         self._idle.clear()
-        # A second is ample for loopback and TLS alike; a peer that is gone must not hold up the end.
+        # One second is enough, also for TLS; a peer that is gone must not delay the end.
         if closing:
             await asyncio.wait([connection.lost for connection in closing], timeout=1.0)
 

@@ -33,10 +33,10 @@ CONNECT_SECONDS = 10.0
 """Maximum seconds to open a connection; the addresses of a name share it."""
 
 NEXT_ADDRESS_SECONDS = 0.25
-"""How long one address is waited for before the next one is tried beside it."""
+"""Seconds to wait for one address before the next one is tried in parallel."""
 
 AVOID_SECONDS = 60.0
-"""How long an address that did not answer is tried last."""
+"""Seconds for which an address that did not answer is tried last."""
 
 _KEEPALIVE = (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000))
 
@@ -109,7 +109,7 @@ class Dialer:
                     async with asyncio.timeout(share if left else None):
                         return await _over(made, context, name)
                 except ssl.SSLCertVerificationError:
-                    raise  # another address would hardly be more trustworthy
+                    raise  # another address would have the same certificate
                 except (OSError, TimeoutError):
                     self._avoid(peer)
                     if not left:
@@ -150,7 +150,7 @@ class Dialer:
         raise ProxyError(f"proxy {_address(proxy)}: has no address")
 
     def _ordered(self, addresses: list[AddressInfo]) -> list[AddressInfo]:
-        """Put the addresses that did not answer a short time ago to the end."""
+        """Move the addresses that did not answer recently to the end."""
         if not self._avoided:
             return addresses
         now = asyncio.get_running_loop().time()

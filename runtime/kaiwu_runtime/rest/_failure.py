@@ -15,13 +15,13 @@ from kaiwu_runtime.rest._connection import BrokenConnectionError, Response
 from kaiwu_runtime.rest._warnings import parse_warnings
 
 CONNECTION_ERRORS = (BrokenConnectionError, ProxyError, OSError)
-"""What a connection raises."""
+"""The exceptions that a connection raises."""
 
 _status_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 def refusal(method: str, path: str, response: Response, body: bytes) -> APIStatusError:
-    """Return the error for a response of 300 or more; of a proxy's page it has the first words."""
+    """Return the error for a response with status 300 or above; it quotes the first words of a proxy's page."""
     try:
         status = _status_decoder.decode(body)
     except msgspec.MsgspecError:
@@ -35,7 +35,7 @@ def pause_before_retry(error: APIStatusError) -> float | None:
     """Return the seconds to wait before the request is retried, or None if it must not be retried."""
     if error.retry_after is None or (error.code != 429 and error.code < 500):
         return None
-    # With jitter, so that clients that were rejected together do not return together.
+    # With jitter, so that clients that were rejected at the same time do not retry at the same time.
     return error.retry_after * random.uniform(1.0, 1.1)  # noqa: S311
 
 

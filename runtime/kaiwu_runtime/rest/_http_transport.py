@@ -42,16 +42,16 @@ from kaiwu_runtime.rest._warnings import parse_warnings
 logger = logging.getLogger("kaiwu_runtime.rest.http_transport")
 
 REQUEST_SECONDS = 65.0
-"""How long an answer may take; the API server itself gives up after 60 s."""
+"""Seconds that an answer may take; the API server itself stops after 60."""
 
 RETRIES = 10
-"""How often a request is sent again because the server asks for it with Retry-After, as in client-go."""
+"""Maximum number of retries that the server asks for with Retry-After, as in client-go."""
 
 RETRY_BUDGET_SECONDS = 60.0
-"""How long one request waits on the server's behalf altogether before its rejection is reported."""
+"""Maximum seconds that one request waits because of Retry-After before its rejection is reported."""
 
 RECONNECTS = 3
-"""How often an idempotent request is sent again because the connection broke."""
+"""Maximum number of retries of an idempotent request whose connection broke."""
 
 MOST_WARNINGS = 1000
 
@@ -174,7 +174,7 @@ class HTTPTransport(RawRequests):
         """Return an answer's head and body, and the credentials that were sent."""
         try:
             async with self._slots:
-                # With a slot already: a token may expire while a request waits for its turn.
+                # After the slot: a token may expire while a request waits for its turn.
                 sent = self._credentials.ready() or await self._credentials.current()
                 content = self._encoded(request, sent.authorization)
                 connection = self._connections.idle() or await self._connection()
@@ -208,7 +208,7 @@ class HTTPTransport(RawRequests):
                     self._warn(text)
 
     def _refused(self, method: str, path: str, response: Response, body: bytes) -> APIStatusError:
-        """Return the error of a rejection, and tell of it."""
+        """Return the error of a rejection, after calling `on_refusal`."""
         error = refusal(method, path, response, body)
         if self.on_refusal is not None:
             self.on_refusal(error)
@@ -238,14 +238,14 @@ class HTTPTransport(RawRequests):
         return head
 
     def _warn(self, text: str) -> None:
-        """Log what the server warns of, a deprecated API for instance, once each."""
+        """Log each warning of the server once, for example about a deprecated API."""
         if text not in self._warned and len(self._warned) < MOST_WARNINGS:
             self._warned.add(text)
             logger.warning("The API server warns: %s", text)
 
 
 def _check_header(name: str, value: str) -> None:
-    """Reject what would end the header early, a token with a line break for instance."""
+    """Reject a value that would end the header early, for example a token with a line break."""
     try:
         (name + value).encode("ascii" if name == "Authorization" else "utf-8")
     except UnicodeEncodeError:

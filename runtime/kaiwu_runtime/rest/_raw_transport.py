@@ -15,10 +15,10 @@ ANY = "*/*"
 """What to accept where the answer is not an object."""
 
 ANSWER_SECONDS = 65.0
-"""How long an answer may take; the API server itself gives up after 60 s."""
+"""Maximum seconds for an answer; the API server itself stops after 60."""
 
 ANSWER_BYTES = 64 << 20
-"""How long a body may be: a pod may send for ever."""
+"""Maximum bytes of a body: a pod may never stop sending."""
 
 
 class Answer(NamedTuple):

@@ -62,7 +62,7 @@ class ConnectionLimits:
 
 
 class Connection(asyncio.Protocol):
-    """Stands between a transport and the protocol that speaks HTTP, and knows for what the connection waits.
+    """Pass calls between a transport and the HTTP protocol, and track what the connection waits for.
 
     Args:
         acceptor: Counts it.
@@ -70,8 +70,8 @@ class Connection(asyncio.Protocol):
     Attributes:
         busy: Whether a request is being answered.
         served: Whether one was.
-        since: For how long the peer has been doing nothing, in the event loop's time.
-        deadline: When it has to have done something; None while a request is being answered.
+        since: Since when the peer has been idle, in the event loop's time.
+        deadline: When the peer must have acted; None while a request is being answered.
         task: Makes the transport, which includes the TLS handshake.
     """
 
@@ -94,14 +94,14 @@ class Connection(asyncio.Protocol):
         self.deadline = None
 
     def end(self) -> None:
-        """Note that it was answered, and what follows is for the peer to do."""
+        """Note that the request was answered: now the connection waits for the peer."""
         self.busy = False
         self.served = True
         self.since = self._acceptor.loop.time()
         self.deadline = self.since + self._acceptor.limits.idle
 
     def abort(self) -> None:
-        """Close the connection at once, whatever is still to be sent."""
+        """Close the connection at once, even with data still to be sent."""
         self._acceptor.discard(self)
         if self._transport is not None:
             self._transport.abort()
@@ -138,7 +138,7 @@ class Connection(asyncio.Protocol):
             self._protocol.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Pass it on, and make room for another connection."""
+        """Forward the call, and make room for another connection."""
         self._acceptor.discard(self)
         protocol, self._protocol, self._transport = self._protocol, None, None
         if protocol is not None:
@@ -149,7 +149,7 @@ class Acceptor:
     """Accepts connections on listening sockets until it is closed.
 
     Args:
-        sockets: They listen, and do not block.
+        sockets: Listening, non-blocking sockets.
         make_protocol: Returns what speaks HTTP on a connection.
         limits: For all sockets together.
         context: For TLS; None for none.
@@ -184,7 +184,7 @@ class Acceptor:
         return len(self._connections)
 
     async def close(self) -> None:
-        """Accept no more; connections that have none of their requests in progress stay until they are aborted."""
+        """Stop accepting; connections without a request in progress stay until they are aborted."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -200,7 +200,7 @@ class Acceptor:
             self._sweep = None
 
     def discard(self, connection: Connection) -> None:
-        """Count a connection no longer."""
+        """Stop counting a connection."""
         self._connections.discard(connection)
         self._changed.set()
 
@@ -243,7 +243,7 @@ class Acceptor:
             connection.task = None
 
     async def _room(self) -> None:
-        """Wait until there is room for one more connection; those that do nothing make room."""
+        """Wait until there is room for one more connection; idle ones are closed for it."""
         while len(self._connections) >= self._most:
             self._changed.clear()
             oldest = min(

@@ -19,10 +19,10 @@ from kaiwu_runtime.serving._acceptor import Connection, ConnectionLimits
 logger = logging.getLogger("kaiwu_runtime.serving.exchange")
 
 LINGER_SECONDS = 1.0
-"""How long what is left of a body is read after the response, so that the peer sees the response."""
+"""Seconds to read the rest of a body after the response, so that the peer receives the response."""
 
 _LOGGED = 300
-"""Characters of what a peer sent that come into the log."""
+"""Maximum characters of a peer's input in the log."""
 
 
 def bounded(limits: ConnectionLimits) -> Middleware:
@@ -75,7 +75,7 @@ async def writing(request: web.Request, limits: ConnectionLimits) -> AsyncIterat
 
 
 async def omit_software(_: web.Request, response: web.StreamResponse) -> None:
-    """Leave out of a response what tells a peer which software answers, in which version."""
+    """Remove the headers that tell a peer the server's software and version."""
     response.headers.pop("Server", None)
 
 
@@ -176,7 +176,7 @@ def _line(error: object) -> str:
 
 
 class ServerLog(logging.LoggerAdapter[logging.Logger]):
-    """What aiohttp has to say about requests: a line at debug level for those that are not valid HTTP."""
+    """The log of aiohttp: one line at debug level for requests that are not valid HTTP."""
 
     def __init__(self) -> None:
         super().__init__(logger, {})

@@ -121,7 +121,7 @@ async def _failure(check: Check) -> str:
         outcome = callback.call(check)
         if outcome is not None:
             await callback.wait(outcome)
-    except Exception as error:  # noqa: BLE001 - whatever a check raises is its answer
+    except Exception as error:  # noqa: BLE001 - any exception of a check is its result
         return redact(summary(error))
     return ""
 

@@ -22,7 +22,7 @@ class ServingCertificate:
     Args:
         folder: Holds ``tls.crt`` and ``tls.key``, as a mounted Secret does; None makes a self-signed certificate.
         names: DNS names of the self-signed certificate.
-        poll: Seconds between two looks at the files.
+        poll: Seconds between two checks of the files.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ServingCertificate:
             key: Its private key, PEM.
 
         Raises:
-            ConfigurationError: They cannot be used; what was presented before still is.
+            ConfigurationError: They cannot be used; the previous certificate stays in use.
         """
         context = self._context
         if context is None:
@@ -70,7 +70,7 @@ class ServingCertificate:
         self._context = context
 
     async def keep_current(self) -> None:
-        """Load the files again whenever they change; a pair that does not fit is logged, and the old one stays."""
+        """Load the files again when they change; a pair that does not match is logged, and the old one stays in use."""
         while self._folder is not None:
             await asyncio.sleep(self._poll)
             try:
@@ -108,7 +108,7 @@ class ServingCertificate:
     def _load(self, context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
         try:
             with secret_path(certificate) as chain, secret_path(key) as private:
-                # First into one that is thrown away: a pair that does not fit leaves a context without a key.
+                # First load it into a temporary context: a pair that does not match leaves a context without a key.
                 for target in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
                     target.load_cert_chain(chain, private, password=lambda: b"")
         except (ssl.SSLError, OSError) as error:

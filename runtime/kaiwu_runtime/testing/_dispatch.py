@@ -1,4 +1,4 @@
-"""Which code of a fake API server answers which request.
+"""Dispatch the requests to a fake API server.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
@@ -41,7 +41,7 @@ class Dispatcher:
     def __init__(self, storage: Storage, writer: Writer) -> None:
         self._storage = storage
         self._writer = writer
-        # What a write found that changed nothing: the same request for the same version changes nothing again.
+        # The results of writes that changed nothing: the same request for the same version changes nothing again.
         self._unchanged: dict[_Call, dict[str, Any]] = {}
 
     def answer(

@@ -1,4 +1,4 @@
-"""Stand-ins for what a constructor is given besides the client: a recorder that keeps, a clock that stands still."""
+"""Test doubles for constructor parameters: a recorder that keeps its events, and a clock that stands still."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class FakeEvent:
         type: ``Normal`` or ``Warning``.
         reason: Why, for programs.
         action: What was done, for programs.
-        note: The sentence for people.
+        note: Message for people.
         kind: The kind of the object it is about.
         key: The object's namespace and name.
     """
@@ -57,7 +57,7 @@ class FakeRecorder(EventRecorder):
 
 
 class FakeClock(Clock):
-    """Tells the time that a test says.
+    """A clock whose time a test sets.
 
     Args:
         start: Default is the beginning of 2026, in UTC.
@@ -71,7 +71,7 @@ class FakeClock(Clock):
         return self._now
 
     def monotonic(self) -> float:
-        """Return seconds that grow as the clock is moved."""
+        """Return monotonic seconds, which grow when the clock is advanced."""
         return self._now.timestamp()
 
     def advance(self, seconds: float | timedelta) -> None:

@@ -137,7 +137,7 @@ def _walk(path: Path, value: object) -> Iterator[Path]:
 
 
 def with_parents(fields: Fields) -> Fields:
-    """Return the fields and the named members they are in: who stops sending a member stops sending what is in it."""
+    """Return the fields and the named members that contain them: an unsent member takes its fields with it."""
     parents = {
         path[:length]
         for path in fields

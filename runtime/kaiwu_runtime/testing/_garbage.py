@@ -30,7 +30,7 @@ class _Place(NamedTuple):
 
 
 class GarbageCollector:
-    """Delete what has no owner any more, before the write that caused it is answered.
+    """Delete objects without an owner, before the write that caused it is answered.
 
     Args:
         storage: Keeps the objects.
@@ -56,7 +56,7 @@ class GarbageCollector:
                 self._step(_Stored(*place, obj))
 
     def _changed(self, change: Change) -> None:
-        """Note who owns whom, and which objects have to be looked at."""
+        """Record the owners of an object, and which objects have to be checked."""
         before, after = _Ties.of(change.before), _Ties.of(change.after)
         if before == after:
             return
@@ -77,7 +77,7 @@ class GarbageCollector:
         self._due |= {self._places[uid]: None for uid in before.owners if uid in self._places}
 
     def _step(self, found: _Stored) -> None:
-        """Do what is to be done about one object."""
+        """Process one object."""
         metadata = found.obj["metadata"]
         finalizers = metadata.get("finalizers") or ()
         if "deletionTimestamp" in metadata and _ORPHAN in finalizers:
@@ -120,7 +120,7 @@ class GarbageCollector:
 
 
 class _Ties(NamedTuple):
-    """What of an object decides about its deletion and that of others."""
+    """The parts of an object that decide about its deletion and that of its dependents."""
 
     uid: str = ""
     owners: tuple[str, ...] = ()

@@ -63,7 +63,7 @@ class FakeKind:
 
     @classmethod
     def of(cls, kind: type[Any], *, status: bool | None = None, generation: bool | None = None) -> FakeKind:
-        """Return what is to be known of a type.
+        """Return the FakeKind of a type.
 
         Args:
             kind: A project's type or a lightkube kind.
@@ -73,7 +73,7 @@ class FakeKind:
         Raises:
             TypeError: The type is not a Kubernetes resource.
         """
-        # Here, for a program may use this package for lightkube's kinds alone, without pydantic.
+        # Imported here: a program that uses only lightkube's kinds needs no pydantic.
         from kaiwu_runtime.api._resource import resource_definition  # noqa: PLC0415
 
         identity = identify(kind)

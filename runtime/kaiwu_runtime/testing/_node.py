@@ -1,6 +1,6 @@
-"""What a node does, for the fake API server: commands in containers, logs, and answers of pods and Services.
+"""A fake node: commands in containers, logs, and answers of pods and Services.
 
-Nothing runs here: a test says what a command writes.
+Nothing is executed: a test defines what a command writes.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ OnProxy = Callable[[FakeProxyRequest], "ProxyResponse | Awaitable[ProxyResponse]
 
 
 class _Server(Protocol):
-    """What the fake API server has."""
+    """The parts of the fake API server that are used here."""
 
     fence: Callable[[], None] | None
     _faults: Faults

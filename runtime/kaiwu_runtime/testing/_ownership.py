@@ -30,7 +30,7 @@ _parsed: dict[int, tuple[Mapping[str, Any], Fields]] = {}
 
 
 class Manager(NamedTuple):
-    """Who wrote, and how.
+    """A field manager and the kind of its write.
 
     Attributes:
         name: The field manager.
@@ -49,12 +49,12 @@ Owners = dict[Manager, Fields]
 
 
 def owners_of(obj: Mapping[str, Any]) -> Owners:
-    """Return what an object's managedFields say."""
+    """Parse an object's managedFields."""
     return {_manager(entry): _fields_of_entry(entry) for entry in _entries(obj)}
 
 
 def write_owners(obj: dict[str, Any], owners: Owners, old: Mapping[str, Any], now: str) -> None:
-    """Put managedFields into an object; an entry that says what it said before keeps its time.
+    """Write managedFields into an object; an unchanged entry keeps its time.
 
     Args:
         obj: Changed in place.
@@ -97,7 +97,7 @@ def after_update(old: Mapping[str, Any], new: Mapping[str, Any], manager: Manage
     """
     owners = owners_of(old)
     if old and not owners:
-        return {}  # who owns what is not recorded before something is applied
+        return {}  # owners are not recorded before the first apply
     before, after = flat(old), flat(new)
     changed = {path for path, value in after.items() if path not in before or not json_equal(before[path], value)}
     gone = before.keys() - after.keys()

@@ -132,7 +132,7 @@ def constrained(kind: FakeKind, old: Object, wanted: Object, options: WriteOptio
 
 
 def _check_deletion(kind: FakeKind, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
-    """Reject to mark an object as deleted by a write, or to change how; a mark that is left out stays."""
+    """Reject a write that sets or changes the deletion timestamp; one that leaves it out keeps it."""
     for name in DELETION:
         value = wanted.get(name)
         if value is not None and value != before.get(name) and not (name in before and name == DELETION[0]):

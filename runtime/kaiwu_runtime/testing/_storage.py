@@ -47,7 +47,7 @@ class Watcher:
 
     Attributes:
         kind: What it watches.
-        changes: What it has not been told yet; None ends it, an exception breaks it.
+        changes: Changes that were not delivered yet; None ends the watch, an exception breaks it.
     """
 
     kind: FakeKind
@@ -71,7 +71,7 @@ class Storage:
         self.watchers: list[Watcher] = []
 
     def get(self, kind: FakeKind, key: ObjectKey) -> dict[str, Any] | None:
-        """Return an object, or None; not to be changed."""
+        """Return an object, or None; do not change it."""
         return self._objects.get(kind, {}).get(key)
 
     def listen(self, listener: Callable[[Change], None]) -> None:

@@ -109,7 +109,7 @@ class FakeTransport(FakeNode):
             self._writer.seed(self._served(type(obj)), json.loads(encode(obj)))
 
     def _served(self, kind: type[Any]) -> FakeKind:
-        """Return what is known of the type of an object that is there at the start; it is served from then on."""
+        """Return the FakeKind of an initial object, and serve it from now on."""
         known = FakeKind.of(kind)
         identity = known.identity
         return self._kinds.setdefault((identity.group, identity.version, identity.plural), known)
@@ -174,7 +174,7 @@ class FakeTransport(FakeNode):
         self._faults.hook(verb, identify(kind) if kind is not None else None, function, late=True)
 
     def serve(self, *kinds: type[Any]) -> None:
-        """Serve kinds too, of which there are no objects yet.
+        """Serve more kinds.
 
         Args:
             kinds: See the class.

@@ -1,4 +1,4 @@
-"""Waiting in tests for what an operator does in its own time."""
+"""Wait in a test until an operator has done something."""
 
 from __future__ import annotations
 

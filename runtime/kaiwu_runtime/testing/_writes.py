@@ -67,7 +67,7 @@ class Writer:
             kind: The resource.
             namespace: From the path; empty for a cluster-scoped resource.
             sent: The object of the request.
-            options: What the request says beside it.
+            options: Options of the request.
 
         Raises:
             APIStatusError: The API server would reject it.
@@ -131,7 +131,7 @@ class Writer:
             kind: The resource.
             key: Namespace and name.
             change: From the object there is to the one that is wanted.
-            options: What the request says beside it.
+            options: Options of the request.
 
         Raises:
             APIStatusError: The API server would reject it.
@@ -162,7 +162,7 @@ class Writer:
             kind: The resource.
             key: Namespace and name, from the path.
             config: The object of the request: the fields that are wanted.
-            options: What the request says beside it.
+            options: Options of the request.
 
         Raises:
             APIStatusError: The API server would reject it.
@@ -254,7 +254,7 @@ class Writer:
         return found
 
     def _prepare(self, kind: FakeKind, namespace: str, obj: Object) -> None:
-        """Give a new object what the server alone writes."""
+        """Set the system fields of a new object."""
         metadata = obj["metadata"]
         for name in ("managedFields", "selfLink", *DELETION):
             metadata.pop(name, None)
