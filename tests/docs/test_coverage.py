@@ -23,6 +23,7 @@ RUN_BY = {
     "docs/existing-kinds.md": "test_pages.py",
     "docs/faults.md": "test_faults_page.py",
     "docs/getting-started.md": "test_pages.py",
+    "docs/operations.md": "test_python_pages.py",
     "docs/pods.md": "test_python_pages.py",
     "docs/importing.md": "test_pages.py",
     "docs/reconciler.md": "test_python_pages.py",

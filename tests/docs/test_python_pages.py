@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Pod, Service
 from lightkube.resources.events_v1 import Event
 
-from kaiwu_runtime import Client, Manager, ManagerOptions, ObjectKey, Request, Result
+from kaiwu_runtime import Client, Manager, ManagerOptions, ObjectKey, Reconciler, Request, Result, controller_managed_by
 from kaiwu_runtime.api._rbac import rbac_rules
 from kaiwu_runtime.cache import _list_scope as list_scope
 from kaiwu_runtime.envtest import ControlPlane
@@ -143,6 +144,26 @@ async def test_certificates(page: Callable[[str], Page]) -> None:
     assert renewed != made
     assert renewed.authority == made.authority
     names["check_chain"](renewed.certificate, made.authority, key=renewed.key, names=["db.example.com"])
+
+
+async def test_operations(page: Callable[[str], Page]) -> None:
+    shown = page("operations.md")
+    expected = shown.take("text").body
+    shown.finish()
+
+    class Idle(Reconciler):
+        def setup_with_manager(self, manager: Manager) -> None:
+            controller_managed_by(manager).named("site").for_(ConfigMap).complete(self)
+
+        async def reconcile(self, request: Request) -> None:
+            pass
+
+    manager = Manager(ManagerOptions(health_probe_bind_address="0"), client=Client(FakeTransport()))
+    manager.setup(Idle)
+    async with run_manager(manager):
+        found = await asyncio.to_thread(manager.describe)
+    outline = re.compile(r"^(?:\S+:|  site: workers)", re.MULTILINE)
+    assert outline.findall(found) == outline.findall(expected)
 
 
 async def test_pods(page: Callable[[str], Page]) -> None:

@@ -82,6 +82,13 @@ class Informer(Generic[T]):
         """Whether every object that existed at the start is in the store."""
         return self._synced.is_set()
 
+    def describe(self) -> str:
+        """Return a line about what is cached."""
+        where = f" namespaces={','.join(self._namespaces)}" if self._namespaces else ""
+        what = " metadata only" if self._metadata_only else ""
+        synced = str(self.has_synced).lower()
+        return f"{self.identity}{what}: objects={len(self.store)} synced={synced} handlers={len(self._handlers)}{where}"
+
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces that are watched; empty for all, and for a cluster-scoped kind."""

@@ -29,6 +29,9 @@ from kaiwu_runtime.queue import QueueMetrics, QueueShutDown, WorkQueue
 
 logger = logging.getLogger("kaiwu_runtime.controller.controller")
 
+_SHOWN = 20
+"""How many requests in progress a description names."""
+
 _STOP_SECONDS = 1.0
 """Seconds for a reconcile to end after its cancellation; one that ignores its cancellation is abandoned."""
 
@@ -86,6 +89,16 @@ class Controller:
     def is_idle(self) -> bool:
         """Whether it has begun, and no request waits or is worked on; one that waits for a time does not count."""
         return bool(self._workers) and not len(self.queue) and not self.queue.processing
+
+    def describe(self) -> str:
+        """Return a line about the queue and what is worked on."""
+        queue = self.queue
+        working = [f"{key} for {time.monotonic() - since:.1f} s" for key, since in queue.in_progress()]
+        shown = ", ".join(working[:_SHOWN]) + (" ..." if len(working) > _SHOWN else "")
+        return (
+            f"{self.name}: workers={len(self._workers)} waiting={len(queue)} later={queue.delayed} "
+            f"working={len(working)}{f' ({shown})' if shown else ''}"
+        )
 
     def measure(self, metrics: MetricsRegistry) -> None:
         """Report to the metrics of a manager from now on."""

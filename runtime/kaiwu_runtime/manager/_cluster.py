@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._cached_client import CachedClient
+from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.manager._options import ManagerOptions
 from kaiwu_runtime.rest._fenced import FencedTransport
@@ -66,6 +68,11 @@ class Cluster:
         if self._client is None:
             self._client = CachedClient(self.api_reader, self.cache)
         return self._client
+
+    @property
+    def informers(self) -> tuple[Informer[Any], ...]:
+        """The informers there are; none before the cache is first used."""
+        return self._cache.informers if self._cache is not None else ()
 
     def fence(self, check: Callable[[], None]) -> None:
         """Let a check run before every write of the clients: a process that has lost its leadership ends there."""

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import signal
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +21,7 @@ from kaiwu_runtime import _log as log
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.manager._cluster import Cluster
 from kaiwu_runtime.manager._last_resort import Deadline
+from kaiwu_runtime.manager._log_level import LogLevel
 from kaiwu_runtime.manager._options import OFF, ManagerOptions
 from kaiwu_runtime.manager._process import report, run_to_the_end, unwrapped
 from kaiwu_runtime.manager._runnable_group import RunnableGroup
@@ -68,6 +72,7 @@ class Lifecycle:
         self._failure: ConfigurationError | None = None
         self._deadline: Deadline | None = None
         self._ended_by: BaseException | None = None
+        self._log_level = LogLevel(options.log_level)
         self.probes = _probes(options)
         self.elector: LeaderElector | None = None
         self.metrics: Metrics | None = None
@@ -111,6 +116,17 @@ class Lifecycle:
         """
         log.configure(level=self.options.log_level, format=self.options.log_format)
         return run_to_the_end(self._main, is_reported=lambda error: error is self._ended_by)
+
+    def describe(self) -> str:
+        """Return what the manager is doing, as text: controllers and queues, caches, tasks and threads.
+
+        It can be called in any thread. SIGUSR1 writes it to standard error.
+        """
+        from kaiwu_runtime.manager._state_dump import describe_state  # noqa: PLC0415 - while something is wrong
+
+        leads = "no election" if self.elector is None else str(self.elector.is_leader).lower()
+        summary = f"manager: ready={str(self._ready).lower()} leader={leads} log_level={self._log_level.name}"
+        return describe_state(summary, self._runnables.controllers, self._cluster.informers, self._loop)
 
     async def start(self) -> None:
         """Run until `stop` is called or something fails; `run` without signals and process-wide settings.
@@ -165,8 +181,13 @@ class Lifecycle:
             raise self._failure  # before anything that needs a loop in the main thread
         seconds = self.options.grace_period + _LAST_SECONDS
         self._deadline = Deadline(seconds, "The manager does not stop; ending the process")
-        with stop_on_signal(self.stop, self._deadline):
+        with stop_on_signal(self.stop, self._deadline, also=self._debug_signals()):
             await self.start()
+
+    def _debug_signals(self) -> dict[int, Callable[[], None]]:
+        """Return what SIGUSR1 and SIGUSR2 do, where there are such signals."""
+        actions = {"SIGUSR1": lambda: _write_error(self.describe()), "SIGUSR2": self._log_level.toggle}
+        return {getattr(signal, name): action for name, action in actions.items() if hasattr(signal, name)}
 
     async def _run_everything(self) -> None:
         # Every informer exists before the cache runs, so that all of them list at the same time.
@@ -255,6 +276,7 @@ class Lifecycle:
             return None
         # Imported here: a manager without metrics does not pay for them.
         from kaiwu_runtime.metrics._controllers import Metrics  # noqa: PLC0415
+        from kaiwu_runtime.metrics._debug_pages import DebugPages  # noqa: PLC0415
         from kaiwu_runtime.metrics._server import metrics_server  # noqa: PLC0415
 
         self.metrics = Metrics()
@@ -270,6 +292,7 @@ class Lifecycle:
             self._cluster.api_reader,
             secure=options.metrics_secure,
             folder=Path(options.metrics_cert_path) if options.metrics_cert_path else None,
+            debug=DebugPages(self.describe, self._log_level),
         )
         if server.certificate is not None:
             server.certificate.on_read = self.metrics.certificate_read
@@ -284,6 +307,11 @@ class Lifecycle:
         if not self._ready and not (self.webhooks is not None and self.webhooks.serves_conversions):
             waiting = [str(informer.identity) for informer in self._cluster.cache.informers if not informer.has_synced]
             raise APIConnectionError(f"not synced: {', '.join(waiting) or 'not started'}")
+
+
+def _write_error(text: str) -> None:
+    # Not through the log: the text has many lines, and the thread that is stuck may hold the log's lock.
+    os.write(2, text.encode(errors="replace"))
 
 
 def _probes(options: ManagerOptions) -> Probes:

@@ -59,6 +59,11 @@ class RunnableGroup:
         return [informer for controller in self._controllers.values() for informer in controller.informers()]
 
     @property
+    def controllers(self) -> Sequence[ManagedRunnable]:
+        """The controllers, in the order in which they were added."""
+        return list(self._controllers.values())
+
+    @property
     def is_idle(self) -> bool:
         """Whether every controller has done what there is to do now."""
         return all(getattr(controller, "is_idle", True) for controller in self._controllers.values())

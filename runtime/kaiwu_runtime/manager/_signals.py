@@ -12,8 +12,9 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -28,13 +29,19 @@ _before: dict[signal.Signals, Any] = {}
 
 
 @contextmanager
-def stop_on_signal(stop: Callable[[], None], deadline: Deadline | None = None) -> Iterator[None]:
+def stop_on_signal(
+    stop: Callable[[], None],
+    deadline: Deadline | None = None,
+    *,
+    also: Mapping[int, Callable[[], None]] = MappingProxyType({}),
+) -> Iterator[None]:
     """Call `stop` for the first signal inside the block; the second ends the process with status 1.
 
     Args:
         stop: Called in the event loop.
         deadline: Started by the first signal, also while the event loop is blocked, and cancelled by the end of the
             block.
+        also: Called for other signals, in a thread, unless the program handles them itself.
 
     Each signal is received twice, because neither way is enough. Python's handlers run in the main thread, which hears
     of nothing while a reconciler blocks it or the kernel gives the signal to another thread. The descriptor that
@@ -82,12 +89,18 @@ def stop_on_signal(stop: Callable[[], None], deadline: Deadline | None = None) -
                 for number in numbers:
                     if number in SIGNALS:
                         receive(number)
+                    elif number in ours:
+                        _call(also[number])
 
     in_main_thread = receiver()
+    ours = {number for number in also if signal.getsignal(number) == signal.SIG_DFL}
     threading.Thread(target=watch, name="signals", daemon=True).start()
     wakeup = signal.set_wakeup_fd(outbox.fileno(), warn_on_full_buffer=False)
     for number in SIGNALS:
         _before[number] = signal.signal(number, lambda number, _: in_main_thread(number))
+    for each in ours:
+        # Nothing in the main thread: with a handler, the number is written to the descriptor.
+        _before[signal.Signals(each)] = signal.signal(each, lambda *_: None)
     try:
         yield
     finally:
@@ -97,6 +110,13 @@ def stop_on_signal(stop: Callable[[], None], deadline: Deadline | None = None) -
         if (other := signal.set_wakeup_fd(wakeup)) != outbox.fileno():
             signal.set_wakeup_fd(other)
         outbox.close()
+
+
+def _call(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except Exception:
+        logger.exception("A signal could not be handled")
 
 
 def _restore() -> None:

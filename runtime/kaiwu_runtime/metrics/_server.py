@@ -16,6 +16,7 @@ from kaiwu_runtime import _callback as callback
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.metrics._debug_pages import LOG_LEVEL, STATE, DebugPages
 from kaiwu_runtime.metrics._token_authorizer import TokenAuthorizer, TooManyQuestionsError
 from kaiwu_runtime.serving._address import parse_address
 from kaiwu_runtime.serving._listener import Listener
@@ -28,8 +29,8 @@ logger = logging.getLogger("kaiwu_runtime.metrics.server")
 COMPLAIN_SECONDS = 60.0
 _CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
-Authorize = Callable[[str, str], Awaitable[int]]
-"""From a bearer token and a path to an HTTP status: 200, 401 or 403."""
+Authorize = Callable[..., Awaitable[int]]
+"""From a bearer token, a path, and a verb other than ``get`` to an HTTP status: 200, 401 or 403."""
 
 
 class MetricsServer:
@@ -41,6 +42,7 @@ class MetricsServer:
         port: 0 takes a free one.
         certificate: For https; None serves plain http.
         authorize: Called for every caller; None allows all callers.
+        debug: Further pages, which are served only if callers are authorised.
     """
 
     def __init__(
@@ -51,12 +53,14 @@ class MetricsServer:
         *,
         certificate: ServingCertificate | None = None,
         authorize: Authorize | None = None,
+        debug: DebugPages | None = None,
     ) -> None:
         self._registry = registry
         self._host = host
         self._listener = Listener(host, port, f"--metrics-bind-address {host}:{port}")
         self._certificate = certificate
         self._authorize = authorize
+        self._debug = debug if authorize is not None else None
         self._reloading: asyncio.Task[None] | None = None
         self._complaint = ("", 0.0)
 
@@ -82,6 +86,10 @@ class MetricsServer:
             self._reloading = asyncio.create_task(self._certificate.keep_current(), name="metrics certificate")
         application = web.Application()
         application.router.add_get("/metrics", self._answer)
+        if self._debug is not None:
+            application.router.add_get(STATE, self._answer)
+            application.router.add_get(LOG_LEVEL, self._answer)
+            application.router.add_put(LOG_LEVEL, self._answer)
         try:
             await self._listener.start(application, context=context)
         except ConfigurationError:
@@ -104,7 +112,8 @@ class MetricsServer:
             if scheme.lower() != "bearer" or not token.strip():
                 return web.Response(status=401, text="Unauthorized\n", headers={"WWW-Authenticate": "Bearer"})
             try:
-                status = await self._authorize(token.strip(), request.path)
+                verb = () if request.method in {"GET", "HEAD"} else (request.method.lower(),)
+                status = await self._authorize(token.strip(), request.path, *verb)
             except TooManyQuestionsError as error:
                 logger.debug("Cannot tell whether a caller may read the metrics", extra={"error": str(error)})
                 return web.Response(status=503, text="Try again later\n", headers={"Retry-After": "1"})
@@ -113,6 +122,8 @@ class MetricsServer:
                 return web.Response(status=500, text="Authorization failed\n")
             if status != 200:
                 return web.Response(status=status, text="Unauthorized\n" if status == 401 else "Forbidden\n")
+        if self._debug is not None and request.path != "/metrics":
+            return await self._debug.answer(request)
         body = generate_latest(self._registry) + _of_the_process()
         return web.Response(body=body, headers={"Content-Type": _CONTENT_TYPE})
 
@@ -135,7 +146,13 @@ def _of_the_process() -> bytes:
 
 
 def metrics_server(
-    address: str, registry: CollectorRegistry, client: Client, *, secure: bool = True, folder: Path | None = None
+    address: str,
+    registry: CollectorRegistry,
+    client: Client,
+    *,
+    secure: bool = True,
+    folder: Path | None = None,
+    debug: DebugPages | None = None,
 ) -> MetricsServer:
     """Return the server of a manager's metrics.
 
@@ -145,6 +162,7 @@ def metrics_server(
         client: Asked about callers.
         secure: Serve https, to callers whose token may get the path; False: http, without authentication.
         folder: Folder of tls.crt and tls.key; None: a self-signed certificate.
+        debug: Further pages, which are served over https only.
 
     Raises:
         ConfigurationError: The address is not valid.
@@ -153,5 +171,5 @@ def metrics_server(
     if not secure:
         return MetricsServer(registry, host, port)
     return MetricsServer(
-        registry, host, port, certificate=ServingCertificate(folder), authorize=TokenAuthorizer(client)
+        registry, host, port, certificate=ServingCertificate(folder), authorize=TokenAuthorizer(client), debug=debug
     )

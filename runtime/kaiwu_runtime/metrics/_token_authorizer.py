@@ -41,7 +41,7 @@ ANSWER_SECONDS = 10.0
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 """See https://www.rfc-editor.org/rfc/rfc6750#section-2.1"""
 
-_Key = tuple[bytes, str]
+_Key = tuple[bytes, str, str]
 
 
 class TooManyQuestionsError(APIConnectionError):
@@ -65,8 +65,8 @@ class TokenAuthorizer:
         self._credit = BURST
         self._credited = time.monotonic()
 
-    async def __call__(self, token: str, path: str) -> int:
-        """Return 200 when the token's owner may get the path, 401 when the token is not valid, else 403.
+    async def __call__(self, token: str, path: str, verb: str = "get") -> int:
+        """Return 200 when the token's owner may use the verb on the path, 401 when the token is not valid, else 403.
 
         Raises:
             APIError: The API server could not be asked, or not soon enough.
@@ -74,7 +74,7 @@ class TokenAuthorizer:
         if not _TOKEN.fullmatch(token):
             return 401
         # A digest, so that no token lies in memory for longer than its request.
-        key = (hashlib.sha256(token.encode()).digest(), path)
+        key = (hashlib.sha256(token.encode()).digest(), path, verb)
         now = time.monotonic()
         allowed = self._allowed.get(key)
         if allowed is not None and now < allowed:
@@ -85,13 +85,13 @@ class TokenAuthorizer:
             return refused[1]
         question = self._asking.get(key)
         if question is None:
-            question = asyncio.create_task(self._question(key, token, path, known=allowed is not None))
+            question = asyncio.create_task(self._question(key, token, known=allowed is not None))
             self._asking[key] = question
             question.add_done_callback(lambda done: self._asked(key, done))
         # Shielded: others may wait for the same answer, and it is remembered whether or not the peer stays.
         return await asyncio.shield(question)
 
-    async def _question(self, key: _Key, token: str, path: str, *, known: bool) -> int:
+    async def _question(self, key: _Key, token: str, *, known: bool) -> int:
         if not known:
             try:
                 async with asyncio.timeout(WAIT_SECONDS):
@@ -102,7 +102,7 @@ class TokenAuthorizer:
             if not known:
                 await self._pace()
             async with asyncio.timeout(ANSWER_SECONDS):
-                status = await callback.wait(self._ask(token, path))
+                status = await callback.wait(self._ask(token, *key[1:]))
         except TimeoutError:
             raise APIConnectionError(f"no answer about a token within {ANSWER_SECONDS:g} s") from None
         finally:
@@ -137,7 +137,7 @@ class TokenAuthorizer:
         if not question.cancelled():
             question.exception()  # retrieved: the requests that waited for it may be gone
 
-    async def _ask(self, token: str, path: str) -> int:
+    async def _ask(self, token: str, path: str, verb: str) -> int:
         review = await self._client.create(TokenReview(spec=TokenReviewSpec(token=token)))
         if review.status is None or not review.status.authenticated or review.status.user is None:
             return 401
@@ -149,7 +149,7 @@ class TokenAuthorizer:
                     uid=user.uid,
                     groups=user.groups,
                     extra=user.extra,
-                    nonResourceAttributes=NonResourceAttributes(path=path, verb="get"),
+                    nonResourceAttributes=NonResourceAttributes(path=path, verb=verb),
                 )
             )
         )

@@ -75,14 +75,18 @@ class WorkQueue(Generic[K]):
         return {Priority.NORMAL: len(self._normal), Priority.LOW: len(self._low)}
 
     @property
+    def processing(self) -> int:
+        """How many keys are being worked on."""
+        return len(self._processing)
+
+    @property
     def delayed(self) -> int:
         """How many keys wait for a time."""
         return len(self._due)
 
-    @property
-    def processing(self) -> int:
-        """How many keys are being worked on."""
-        return len(self._processing)
+    def in_progress(self) -> list[tuple[K, float]]:
+        """Return the keys that are worked on, and when that began, in the event loop's monotonic time."""
+        return [(key, since) for key, (since, _) in list(self._processing.items())]
 
     def since(self) -> list[float]:
         """Return when work on each key in progress began, in the event loop's monotonic time."""

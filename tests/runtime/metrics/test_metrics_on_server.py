@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import aiohttp
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.models.rbac_v1 import PolicyRule, RoleRef, Subject
-from lightkube.resources.core_v1 import ConfigMap
+from lightkube.resources.core_v1 import ConfigMap, ServiceAccount
 from lightkube.resources.rbac_authorization_v1 import ClusterRole, ClusterRoleBinding
 from prometheus_client import REGISTRY, Counter
 from prometheus_client.core import Metric
@@ -270,3 +271,65 @@ def _unverified() -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
+
+
+async def put(url: str, token: str, body: str) -> tuple[int, str]:
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bearer {token}"}) as session,
+        session.put(url, data=body, ssl=False) as answer,
+    ):
+        return answer.status, await answer.text()
+
+
+async def test_debug_pages_are_for_callers_with_a_role_for_them(
+    control_plane: ControlPlane, client: Client, namespace: str
+) -> None:
+    rules = {
+        "reader": [PolicyRule(nonResourceURLs=["/metrics"], verbs=["get"])],
+        "watcher": [PolicyRule(nonResourceURLs=["/debug/*"], verbs=["get"])],
+        "admin": [PolicyRule(nonResourceURLs=["/debug/*"], verbs=["get", "put"])],
+    }
+    tokens = {}
+    for who, granted in rules.items():
+        name = f"{namespace}-{who}"
+        await client.create(ServiceAccount(metadata=ObjectMeta(name=who, namespace=namespace)))
+        await client.create(ClusterRole(metadata=ObjectMeta(name=name), rules=granted))
+        await client.create(
+            ClusterRoleBinding(
+                metadata=ObjectMeta(name=name),
+                roleRef=RoleRef(apiGroup="rbac.authorization.k8s.io", kind="ClusterRole", name=name),
+                subjects=[Subject(kind="ServiceAccount", name=who, namespace=namespace)],
+            )
+        )
+        tokens[who] = (await client.create_token(ServiceAccount, who, namespace=namespace)).token
+    before = logging.getLogger().level
+    async with manager(control_plane, namespace) as address:
+        state, level = f"https://{address}/debug/state", f"https://{address}/debug/log-level"
+        try:
+            assert (await get(state))[0] == 401
+            assert (await get(state, tokens["reader"]))[0] == 403
+            status, text = await get(state, tokens["watcher"])
+            assert status == 200
+            assert "manager: ready=" in text
+            assert "measured: workers=" in text
+            assert f"ConfigMap (v1): objects=0 synced=true handlers=1 namespaces={namespace}" in text
+            assert (await get(f"https://{address}/metrics", tokens["watcher"]))[0] == 403
+            assert (await put(level, tokens["watcher"], "debug"))[0] == 403
+            assert await put(level, tokens["admin"], "debug\n") == (200, "debug\n")
+            assert await get(level, tokens["watcher"]) == (200, "debug\n")
+            assert logging.getLogger().level == logging.DEBUG
+            for wrong in ("DEBUG", "", "x" * 100_000, "ü", "\x00"):
+                status, text = await put(level, tokens["admin"], wrong)
+                assert status == 400, wrong
+                assert text.startswith("invalid log level")
+            assert (await put(state, tokens["admin"], "x"))[0] == 405
+            assert (await get(f"https://{address}/debug/other", tokens["admin"]))[0] == 404
+        finally:
+            logging.getLogger().setLevel(before)
+
+
+async def test_without_authentication_there_are_no_debug_pages(control_plane: ControlPlane, namespace: str) -> None:
+    async with manager(control_plane, namespace, metrics_secure=False) as address:
+        assert (await get(f"http://{address}/metrics"))[0] == 200
+        assert (await get(f"http://{address}/debug/state"))[0] == 404
+        assert (await get(f"http://{address}/debug/log-level"))[0] == 404

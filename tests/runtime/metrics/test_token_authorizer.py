@@ -33,7 +33,7 @@ class Counting(TokenAuthorizer):
         self.answer = asyncio.Event()
         self.answer.set()
 
-    async def _ask(self, token: str, path: str) -> int:
+    async def _ask(self, token: str, path: str, verb: str) -> int:
         self.questions.append(token)
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -152,10 +152,10 @@ async def test_every_header_and_every_failure_is_an_answer(caplog: pytest.LogCap
     failure: list[BaseException] = []
 
     class Failing(Counting):
-        async def _ask(self, token: str, path: str) -> int:
+        async def _ask(self, token: str, path: str, verb: str) -> int:
             if failure:
                 raise failure[0]
-            return await super()._ask(token, path)
+            return await super()._ask(token, path, verb)
 
     server = MetricsServer(CollectorRegistry(), "127.0.0.1", 0, authorize=Failing())
     await server.start()
