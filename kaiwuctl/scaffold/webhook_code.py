@@ -63,6 +63,7 @@ def webhook_code(
         validation="validation" in kinds,
         conversion="conversion" in kinds,
         has_classes=bool(kinds),
+        has_sample=decision.entry.api,
         validates_deletion="DELETE" in operations,
         defaulting_arguments=_arguments(
             decision.entry.webhooks.defaulting_path, [each for each in operations if each != "DELETE"]

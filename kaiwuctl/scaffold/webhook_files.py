@@ -41,6 +41,7 @@ class WebhookContext(APIContext):
         validation: Whether a validator is written.
         conversion: Whether the versions are converted.
         has_classes: Whether any of the three is new.
+        has_sample: Whether the type is the project's; what an object of another kind has to contain is not known here.
         validates_deletion: Whether the validator has a method for deletions.
         defaulting_arguments: Of ``@mutating``, as Python.
         validation_arguments: Of ``@validating``, as Python.
@@ -62,6 +63,7 @@ class WebhookContext(APIContext):
     validation: bool
     conversion: bool
     has_classes: bool
+    has_sample: bool
     validates_deletion: bool
     defaulting_arguments: str
     validation_arguments: str
@@ -115,8 +117,7 @@ def _classes(context: WebhookContext) -> bool:
 
 
 def _tested(context: WebhookContext) -> bool:
-    # What an object of a kind of Kubernetes has to contain is not known here.
-    return context.has_classes and context.api_folder != ""
+    return context.has_classes and context.has_sample
 
 
 _CERTMANAGER: Final = "config/certmanager"

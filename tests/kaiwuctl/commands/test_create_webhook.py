@@ -247,6 +247,19 @@ def test_a_kind_of_kubernetes(api: CommandLine) -> None:
     assert configuration["webhooks"][0]["rules"][0]["apiGroups"] == [""]
 
 
+def test_a_kind_of_another_project(api: CommandLine) -> None:
+    names = ("--group=cert-manager", "--version=v1", "--kind=Certificate", "--make=false")
+    assert "PROJECT has no Certificate" in api.refused("create", "webhook", *names, "--validation", status=2)
+    api.ok("create", "api", *names, "--domain=io", "--resource=false", "--untyped")
+    api.ok("create", "webhook", *names, "--validation")
+    assert not (api.folder / "tests/test_v1_certificate_webhook.py").exists()
+    manifests(api)
+    (configuration,) = yaml.safe_load_all((api.folder / "config/webhook/manifests.yaml").read_text())
+    assert configuration["webhooks"][0]["rules"][0]["apiGroups"] == ["cert-manager.io"]
+    convert = ("create", "webhook", *names, "--conversion")
+    assert "is not a type of this project" in api.refused(*convert, status=2)
+
+
 REFUSED = [
     ((), 2, "--defaulting, --validation, --conversion: none is given"),
     (("--conversion",), 2, "KaiwuCluster has one version; create a second one first: kaiwuctl create api"),
