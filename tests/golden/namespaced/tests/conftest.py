@@ -64,9 +64,7 @@ def service_account(installed: ControlPlane, namespace: str) -> Path:
 
 
 @pytest.fixture
-async def manager(
-    service_account: Path, namespace: str, webhook_options: dict[str, Any]
-) -> AsyncIterator[Manager]:
+async def manager(service_account: Path, namespace: str, webhook_options: dict[str, Any]) -> AsyncIterator[Manager]:
     """The operator, running in the test's namespace with its own permissions; a missing @rbac fails the test."""
     manager = Manager(
         ManagerOptions(
