@@ -31,6 +31,7 @@ COMMANDS = (
     Row(("init",), "kaiwuctl.commands.init", "Start a new project in this folder"),
     Row(("create", "api"), "kaiwuctl.commands.create_api", "Scaffold an API type and its controller"),
     Row(("create", "webhook"), "kaiwuctl.commands.create_webhook", "Scaffold defaulting, validation or conversion"),
+    Row(("edit",), "kaiwuctl.commands.edit", "Change what the project was started with, or print it"),
     Row(("delete", "api"), "kaiwuctl.commands.delete_api", "Delete an API type and its controllers"),
     Row(("import", "crd"), "kaiwuctl.commands.import_crd", "Make API types from a CustomResourceDefinition"),
     Row(("import", "project"), "kaiwuctl.commands.import_project", "Start a project from a Go operator's"),

@@ -25,7 +25,7 @@ def check_group(project: Project, group: str) -> None:
         if not project.multigroup and not other.foreign:
             raise UsageError(
                 f"--group {quoted(group)}: this project has the group {quoted(other.group)} and is for one group; "
-                "several need a project started with `kaiwuctl init --multigroup`"
+                "several need another layout: `kaiwuctl edit --multigroup`"
             )
         if project.multigroup and group_module(other.group) == group_module(group):
             raise InvalidNameError(

@@ -12,7 +12,7 @@ from kaiwuctl.project.deploy_image import forget_image, record_image
 from kaiwuctl.project.model import Project, Resource, Webhooks
 from kaiwuctl.project.presence import FILE_NAME, require_project
 from kaiwuctl.project.reading import WEBHOOK_KEYS, read_project
-from kaiwuctl.roundtrip import Document, InvalidYAMLError, append, without_items
+from kaiwuctl.roundtrip import Document, InvalidYAMLError, append, line_of, without_items
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,6 +142,20 @@ class ProjectFile:
         self._document = Document(text)
         self.project = read_project(self._document.root)
 
+    def set_flag(self, key: str, *, value: bool) -> None:
+        """Set a boolean of the project; it is in the file when it is true, as `kaiwuctl init` writes it.
+
+        Args:
+            key: ``multigroup`` or ``namespaced``.
+            value: Its value.
+        """
+        root = self._document.root
+        if value:
+            _merge(root, key, value)
+        elif key in root:
+            self._document = Document(_without_line(self._document, key))
+        self.project = read_project(self._document.root)
+
     def _entry(self, resource: Resource) -> dict[str, Any]:
         default = self.project.default_controller_name(resource.group, resource.kind)
         entry: dict[str, Any] = {}
@@ -181,6 +195,20 @@ def _webhooks(webhooks: Webhooks) -> dict[str, Any]:
         ("webhookVersion", _WEBHOOK_VERSION),
     ]
     return {key: value for key, value in fields if value}
+
+
+def _without_line(document: Document, key: str) -> str:
+    """Return the text without the line of a key at the top; comments around it stay."""
+    expected = {name: value for name, value in document.root.items() if name != key}
+    lines = document.dumps().splitlines(keepends=True)
+    text = "".join(line for number, line in enumerate(lines, start=1) if number != line_of(document.root, key))
+    try:
+        if Document(text).root == expected:
+            return text
+    except InvalidYAMLError:
+        pass
+    del document.root[key]
+    return document.dumps()
 
 
 def _merge(entry: CommentedMap, key: str, value: object) -> None:

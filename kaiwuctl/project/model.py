@@ -6,7 +6,7 @@ https://book.kubebuilder.io/reference/project-config
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from kaiwuctl.names.python import controller_module, group_module
@@ -137,6 +137,10 @@ class Project:
         name = f"{group.replace('.', '-')}-{kind.lower()}"
         return f"group-{name}" if name[0].isdigit() else name
 
+    def is_own_controller(self, group: str, kind: str, name: str) -> bool:
+        """Whether a controller has the name of a kind's only controller, in this layout or in the other."""
+        return name in {replace(self, multigroup=each).default_controller_name(group, kind) for each in (False, True)}
+
     def api_folder(self, group: str, version: str) -> str:
         """Return the folder of a version's types: ``api/v1``, in a multigroup project ``api/kaiwu/v1``."""
         return f"api/{group_module(group)}/{version}" if self.multigroup and group else f"api/{version}"
@@ -144,6 +148,10 @@ class Project:
     def controller_folder(self, group: str) -> str:
         """Return the folder of a group's controllers: ``controllers``, or ``controllers/kaiwu``."""
         return f"controllers/{group_module(group)}" if self.multigroup and group else "controllers"
+
+    def role_prefix(self, group: str) -> str:
+        """Return the prefix of a group's files beside those of other groups: empty, or ``kaiwu_``."""
+        return f"{group_module(group)}_" if self.multigroup and group else ""
 
     def controller_module(self, group: str, kind: str, name: str) -> str:
         """Return the module name of a controller: ``kaiwucluster_controller``."""

@@ -259,7 +259,7 @@ def api_context(root: Path, project: Project, decision: APIDecision, written: Re
         type_module=module_path if entry.foreign else f"{api_folder.replace('/', '.')}.{kind_lower}_types",
         controller_folder=folder,
         controller_module_name=module,
-        role_prefix=f"{group_folder}_" if group_folder else "",
+        role_prefix=project.role_prefix(entry.group),
         role_name_prefix=f"{entry.group.replace('.', '-')}-" if group_folder else "",
         sample_name="_".join(part for part in (entry.group, entry.version, kind_lower) if part),
     )

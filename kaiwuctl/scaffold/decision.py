@@ -214,6 +214,10 @@ def builtin_entry(group: str, builtin: BuiltinKind) -> Resource:
 def _names_of_controller(request: APIRequest, project: Project, entry: Resource) -> tuple[str, str]:
     """Return the controller's name and class."""
     default = project.default_controller_name(entry.group, entry.kind)
+    if default not in entry.controllers:
+        # `kaiwuctl edit --multigroup` keeps the names of controllers.
+        named = (name for name in entry.controllers if project.is_own_controller(entry.group, entry.kind, name))
+        default = next(named, default)
     if request.controller_name is None or request.controller_name == default:
         if request.controller is not False and entry.controllers and default not in entry.controllers:
             names = ", ".join(entry.controllers)

@@ -124,7 +124,8 @@ class _Deletion:
         self._plan = plan
         self._record = Record.load(root)
         self._contexts = [
-            api_context(root, project_file.project, scaffold, self._record) for scaffold in deletion.scaffolds()
+            api_context(root, project_file.project, scaffold, self._record)
+            for scaffold in deletion.scaffolds(project_file.project)
         ]
         self._files = {file.path: (file, context) for context in self._contexts for file in files_of(context)}
         without_controller = replace(self._contexts[0], controller=False)
@@ -254,6 +255,7 @@ class _Deletion:
         entry = self._deletion.entry
         identity = (entry.group, entry.version, entry.kind)
         own = [options for options in self._record.create if _identity(options) == identity]
+        own = [options for options in own if "controller" in options]
         gone = [options for options in own if options["controller_name"] in self._deletion.controllers]
         gone = [options for options in gone if options["controller"]]
         kept = [options for options in self._record.create if options not in (own if self._is_whole() else gone)]
@@ -276,7 +278,7 @@ def _identity(options: Answers) -> tuple[object, ...]:
 
 
 def _gives_type(options: Answers) -> bool:
-    return bool(options["resource"]) or "external" in options
+    return bool(options.get("resource")) or "external" in options
 
 
 def _without_version(path: str, version: str, text: str | None) -> str:

@@ -39,27 +39,24 @@ class APIDeletion:
     controllers: tuple[str, ...]
     other_versions: tuple[str, ...]
 
-    def scaffolds(self) -> list[APIDecision]:
+    def scaffolds(self, project: Project) -> list[APIDecision]:
         """Return what `create api` would be asked for to get all that may go: one decision per controller."""
-        names = self.controllers or (self.entry.kind.lower(),)
+        entry, names = self.entry, self.controllers or (self.entry.kind.lower(),)
         return [
             APIDecision(
-                entry=self.entry,
-                before=self.entry,
-                resource=self.entry.api,
+                entry=entry,
+                before=entry,
+                resource=entry.api,
                 controller=True,
                 controller_name=name,
-                reconciler=self.reconciler(name),
+                reconciler=reconciler_of(entry.kind)
+                if project.is_own_controller(entry.group, entry.kind, name)
+                else reconciler_class(name),
                 other_versions=self.other_versions,
                 storage=not self.other_versions,
             )
             for name in names
         ]
-
-    def reconciler(self, name: str) -> str:
-        """Return the class of a controller."""
-        own = (self.entry.kind.lower(), f"{self.entry.group.replace('.', '-')}-{self.entry.kind.lower()}")
-        return reconciler_of(self.entry.kind) if name in own else reconciler_class(name)
 
 
 def decide_deletion(root: Path, request: APIDeletionRequest, project: Project) -> APIDeletion | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml.comments import CommentedSeq
 
@@ -10,7 +10,7 @@ from kaiwuctl.errors import KaiwuctlError
 from kaiwuctl.roundtrip import Document, InvalidYAMLError, append, line_of, without_items
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 _EMPTY = """\
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -73,6 +73,41 @@ def remove_resources(path: str, text: str, resources: Sequence[str]) -> str:
         return without_items(text, "resources", indexes, empty="{key}: []")
     except InvalidYAMLError as error:
         raise KaiwuctlError(f"{path}: {error.problem}; correct it by hand") from None
+
+
+def rename_resources(path: str, text: str, names: Mapping[str, str]) -> str:
+    """Return a kustomization that lists files by their new names, where the old ones stood.
+
+    Args:
+        path: The file, for messages.
+        text: Its present text.
+        names: The new name of each file that has one, by the old name.
+
+    Raises:
+        KaiwuctlError: The text is not a valid kustomization; names the line.
+    """
+    document = _loaded(path, text)
+    root = document.root if isinstance(document.root, dict) else {}
+    changed = False
+    for place, key, value in _files(root):
+        if value in names:
+            place[key] = names[value]
+            changed = True
+    try:
+        return document.dumps() if changed else text
+    except InvalidYAMLError as error:
+        raise KaiwuctlError(f"{path}: {error.problem}; correct it by hand") from None
+
+
+def _files(root: dict[str, Any]) -> Iterator[tuple[Any, Any, str]]:
+    """Return where a kustomization names its resources and patches, and how."""
+    resources, patches = root.get("resources"), root.get("patches")
+    for index, resource in enumerate(resources if isinstance(resources, CommentedSeq) else ()):
+        if isinstance(resource, str):
+            yield resources, index, resource
+    for patch in patches if isinstance(patches, CommentedSeq) else ():
+        if isinstance(patch, dict) and isinstance(patch.get("path"), str):
+            yield patch, "path", patch["path"]
 
 
 def resources_of(path: str, text: str) -> list[str]:

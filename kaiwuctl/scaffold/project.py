@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kaiwuctl.scaffold.init_request import InitRequest
+    from kaiwuctl.scaffold.locate import RuntimeWheel
 
 
 def scaffold_project(root: Path, request: InitRequest, *, dry_run: bool, verbose: bool) -> None:
@@ -157,22 +158,12 @@ def _without_years(header: str) -> str:
 
 def _plan(root: Path, project: Project, request: InitRequest, header: str, *, started: bool) -> Plan:
     wheel = (vendored_wheel(root) if started else None) or runtime_wheel()
-    context = InitContext(
-        cli_version=project.cli_version or __version__,
-        project_name=project.name,
-        domain=project.domain,
-        repo=project.repo,
-        repo_url=url_of(project.repo),
+    context = init_context(
+        project,
+        wheel,
+        license_name="custom" if request.license_file is not None else request.license_name or "apache2",
         owner=request.owner or "",
-        license="custom" if request.license_file is not None else request.license_name or "apache2",
-        boilerplate=header,
-        year=current_year(),
-        multigroup=project.multigroup,
-        namespaced=project.namespaced,
-        leader_election_id=leader_election_id(project),
-        runtime_version=wheel.version,
-        runtime_wheel=wheel.name,
-        runtime_sha256=wheel.sha256,
+        header=header,
     )
     plan = Plan(root)
     for file in render_tree(template_folder("init"), context.as_data()):
@@ -183,6 +174,35 @@ def _plan(root: Path, project: Project, request: InitRequest, header: str, *, st
         plan.add(RenderedFile(FILE_NAME, content), recorded=False)
     add_record(plan, Record.load(root), init=None if started else _answers(context))
     return plan
+
+
+def init_context(project: Project, wheel: RuntimeWheel, *, license_name: str, owner: str, header: str) -> InitContext:
+    """Return the variables of the templates for a project.
+
+    Args:
+        project: What PROJECT says.
+        wheel: The wheel of kaiwu-runtime that the project has.
+        license_name: ``apache2``, ``none`` or ``custom``.
+        owner: Copyright holder; may be empty.
+        header: The licence header, as comment lines.
+    """
+    return InitContext(
+        cli_version=project.cli_version or __version__,
+        project_name=project.name,
+        domain=project.domain,
+        repo=project.repo,
+        repo_url=url_of(project.repo),
+        owner=owner,
+        license=license_name,
+        boilerplate=header,
+        year=current_year(),
+        multigroup=project.multigroup,
+        namespaced=project.namespaced,
+        leader_election_id=leader_election_id(project),
+        runtime_version=wheel.version,
+        runtime_wheel=wheel.name,
+        runtime_sha256=wheel.sha256,
+    )
 
 
 def _answers(context: InitContext) -> Answers:

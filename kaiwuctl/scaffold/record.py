@@ -204,7 +204,9 @@ def add_record(
             record.files.pop(file.path, None)
             continue
         theirs = file.before is not None and not record.is_unchanged(file.source or file.path, file.before)
-        record.files.pop(file.source, None)
+        moved = record.files.pop(file.source, None)
+        if moved is not None:
+            record.files[file.path] = moved
         if file.action in {Action.CREATE, Action.OVERWRITE} or not theirs:
             record.files[file.path] = WrittenFile(hashlib.sha256(file.content).hexdigest(), __version__)
     if init is not None:

@@ -133,13 +133,14 @@ def test_completion_script(empty: CommandLine, shell: str) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("kaiwuctl ", ["init", "create", "delete", "envtest", "completion", "version"]),
+        ("kaiwuctl ", ["init", "create", "edit", "delete", "envtest", "completion", "version"]),
         ("kaiwuctl cre", ["create"]),
         ("kaiwuctl create ", ["api"]),
         ("kaiwuctl delete ", ["api"]),
         ("kaiwuctl delete api --contr", ["--controller-only", "--controller-name"]),
         ("kaiwuctl envtest d", ["down"]),
         ("kaiwuctl create api --res", ["--resource"]),
+        ("kaiwuctl edit --multi", ["--multigroup"]),
         ("kaiwuctl init --dom", ["--domain"]),
     ],
 )

@@ -27,6 +27,8 @@ COMMANDS: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
     "create-api": ((INIT,), CREATE_ONLY),
     "delete-api": ((INIT, CREATE_ONLY), ("delete", "api", *KAIWU, "--make=false")),
     "delete-controller": ((INIT, CREATE_ONLY), ("delete", "api", *KAIWU, "--controller-only", "--make=false")),
+    "edit-multigroup": ((INIT, CREATE_ONLY, SECOND), ("edit", "--multigroup", "--make=false")),
+    "edit-the-rest": ((INIT, CREATE_ONLY), ("edit", "--namespaced", "--owner", "Inspur", "--make=false")),
 }
 
 # Not the staging of new content and the backups, which are many and alike.
