@@ -12,7 +12,9 @@ from kaiwuctl.importer.checking import check_crd
 from kaiwuctl.importer.expressions import Call, Expression, Model, ModelField
 from kaiwuctl.importer.layout import Text
 from kaiwuctl.importer.module import module_text
-from kaiwuctl.importer.types import Recognise, TypeBuilder, add_model_markers, description_of, difference
+from kaiwuctl.importer.object_markers import add_model_markers
+from kaiwuctl.importer.schema_difference import difference
+from kaiwuctl.importer.types import Recognise, TypeBuilder, description_of
 from kaiwuctl.importer.vocabulary import without_empty
 from kaiwuctl.names.plural import plural_of
 

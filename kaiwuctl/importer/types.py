@@ -13,7 +13,9 @@ from typing import Any, Final
 from kaiwuctl.importer.expressions import Call, Expression, Model, ModelField
 from kaiwuctl.importer.layout import Layout, Text, value_layout
 from kaiwuctl.importer.naming import ClassNames, attribute_name
+from kaiwuctl.importer.object_markers import add_model_markers, add_rules
 from kaiwuctl.importer.scalars import container_lengths, scalar
+from kaiwuctl.importer.schema_difference import Schema, difference
 from kaiwuctl.importer.vocabulary import (
     EMBEDDED,
     INT_OR_STRING,
@@ -21,11 +23,9 @@ from kaiwuctl.importer.vocabulary import (
     MAP_KEYS,
     MAP_TYPE,
     PRESERVE,
-    RULES,
     without_empty,
 )
 
-Schema = dict[str, Any]
 Recognise = Callable[[Schema], Expression | None]
 
 # Of an object with a class: what is about the one field rather than about all values of the type.
@@ -33,13 +33,6 @@ _OF_THE_FIELD: Final = frozenset(
     {"default", "description", "example", "externalDocs", "nullable", "properties", "required", "title", EMBEDDED}
 )
 _WRITTEN_APART: Final = frozenset({"description", "default"})
-_RULE_WORDS: Final = {
-    "message": "message",
-    "messageExpression": "message_expression",
-    "reason": "reason",
-    "fieldPath": "field_path",
-    "optionalOldSelf": "optional_old_self",
-}
 _PYTHON_DEFAULTS: Final[dict[str, type | tuple[type, ...]]] = {
     "str": str,
     "Literal": (str, int, bool),
@@ -158,7 +151,7 @@ class TypeBuilder:
         if kind == "object" and not schema.get(INT_OR_STRING):
             return self._object(schema, parent, key)
         expression, expected = scalar(schema)
-        _add_rules(expression.markers, schema, expected)
+        add_rules(expression.markers, schema, expected)
         return expression, expected
 
     def _list(self, schema: Schema, parent: str, key: str) -> tuple[Expression, Schema]:
@@ -176,7 +169,7 @@ class TypeBuilder:
         elif LIST_TYPE in schema:
             expression.markers.append(Call("ListType", (schema[LIST_TYPE],)))
             expected[LIST_TYPE] = schema[LIST_TYPE]
-        _add_rules(expression.markers, schema, expected)
+        add_rules(expression.markers, schema, expected)
         return expression, expected
 
     def _object(self, schema: Schema, parent: str, key: str) -> tuple[Expression, Schema]:
@@ -199,7 +192,7 @@ class TypeBuilder:
             expression.markers.append(Call("MapType", (schema[MAP_TYPE],)))
             expected[MAP_TYPE] = schema[MAP_TYPE]
         _add_embedded(expression, schema, expected)
-        _add_rules(expression.markers, schema, expected)
+        add_rules(expression.markers, schema, expected)
         return expression, expected
 
     def _nested(self, schema: Schema, parent: str, key: str) -> tuple[Expression, Schema]:
@@ -257,41 +250,6 @@ def _parts(expression: Expression, schema: Schema) -> set[str]:
     return set()
 
 
-def difference(schema: Schema, expected: Schema, apart: frozenset[str] | set[str]) -> Schema:
-    """Return what ``SchemaExtra`` must say, so that what is expected becomes the schema."""
-    words = (word for word in (*schema, *expected) if word not in apart)
-    return {
-        word: schema.get(word)
-        for word in dict.fromkeys(words)
-        if word not in schema or word not in expected or not _same(schema[word], expected[word])
-    }
-
-
-def add_model_markers(model: Model, schema: Schema, expected: Schema) -> None:
-    """Add the markers that are about a whole object, and what is left of its schema, to its class."""
-    if PRESERVE in schema:
-        model.markers.append(Call("PreserveUnknownFields"))
-        expected[PRESERVE] = True
-    if MAP_TYPE in schema:
-        model.markers.append(Call("StructType", (schema[MAP_TYPE],)))
-        expected[MAP_TYPE] = schema[MAP_TYPE]
-    for word, marker in (("minProperties", "MinProperties"), ("maxProperties", "MaxProperties")):
-        if type(schema.get(word)) is int:
-            model.markers.append(Call(marker, (schema[word],)))
-            expected[word] = schema[word]
-    _add_rules(model.markers, schema, expected)
-
-
-def _add_rules(markers: list[Call], schema: Schema, expected: Schema) -> None:
-    rules = schema.get(RULES)
-    if not isinstance(rules, list):
-        return
-    for rule in rules:
-        words = tuple((_RULE_WORDS[word], rule[word]) for word in _RULE_WORDS if rule.get(word))
-        markers.append(Call("CEL", (rule.get("rule", ""),), words))
-    expected[RULES] = [{word: rule[word] for word in ("rule", *_RULE_WORDS) if rule.get(word)} for rule in rules]
-
-
 def _add_embedded(expression: Expression, schema: Schema, expected: Schema) -> None:
     if EMBEDDED in schema:
         expression.markers.append(Call("EmbeddedResource"))
@@ -324,14 +282,3 @@ def _field_name(attribute: str) -> str:
     from kaiwu_runtime.api._field_names import field_name  # noqa: PLC0415 - pydantic is imported with it
 
     return field_name(attribute)
-
-
-def _same(one: Any, other: Any) -> bool:  # noqa: ANN401 - JSON
-    """Whether two JSON values are equal; true is not 1."""
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return bool(one == other)

@@ -11,7 +11,7 @@ import hashlib
 import io
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +27,7 @@ from kaiwuctl.scaffold.decision import APIDecision, decide
 from kaiwuctl.scaffold.execute import execute_plan
 from kaiwuctl.scaffold.external import read_external_type
 from kaiwuctl.scaffold.import_crd import CRDRequest, plan_crd
+from kaiwuctl.scaffold.import_remainder import LIST_FILE, Remainder, list_the_rest, listing
 from kaiwuctl.scaffold.init_request import InitRequest
 from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Plan
@@ -42,8 +43,6 @@ if TYPE_CHECKING:
 
     from kaiwuctl.project.model import Project
 
-LIST_FILE: Final = "IMPORTED.md"
-_LISTED: Final = 100
 _WEBHOOK_FLAGS: Final = {"defaulting": "--defaulting", "validation": "--validation", "conversion": "--conversion"}
 
 
@@ -64,17 +63,6 @@ class ProjectRequest:
     license_name: str | None = None
 
 
-@dataclass(slots=True)
-class _Remainder:
-    """What a person still has to do."""
-
-    lines: list[str] = field(default_factory=list)
-
-    def add(self, line: str) -> None:
-        """Add a line."""
-        self.lines.append(line)
-
-
 def import_project(root: Path, request: ProjectRequest, *, make: bool, dry_run: bool, verbose: bool) -> None:
     """Scaffold in `root` what another project is in Python.
 
@@ -92,7 +80,7 @@ def import_project(root: Path, request: ProjectRequest, *, make: bool, dry_run: 
     if folder == Path(os.path.realpath(root)):
         raise UsageError(f"{request.folder}: is this folder; run the command in an empty one, beside the other project")
     go = read_go_project(request.folder)
-    remainder = _Remainder()
+    remainder = Remainder()
     with tempfile.TemporaryDirectory(prefix="kaiwuctl-") as scratch:
         files = _build(Path(scratch) / "project", go, request, remainder)
 
@@ -113,7 +101,7 @@ def import_project(root: Path, request: ProjectRequest, *, make: bool, dry_run: 
     execute_plan(root, make_plan, afterwards, dry_run=dry_run, verbose=verbose)
 
 
-def _build(scratch: Path, go: GoProject, request: ProjectRequest, remainder: _Remainder) -> list[RenderedFile]:
+def _build(scratch: Path, go: GoProject, request: ProjectRequest, remainder: Remainder) -> list[RenderedFile]:
     scratch.mkdir()
     asked = InitRequest(
         domain=go.domain,
@@ -129,13 +117,13 @@ def _build(scratch: Path, go: GoProject, request: ProjectRequest, remainder: _Re
         _add_apis(scratch, go, request.folder, remainder)
         _add_webhooks(scratch, go, remainder)
     _add_permissions(scratch, go, remainder)
-    _list_the_rest(go, remainder)
+    list_the_rest(go, remainder)
     found = [
         RenderedFile(path.relative_to(scratch).as_posix(), path.read_bytes(), bool(path.stat().st_mode & 0o100))
         for path in sorted(scratch.rglob("*"))
         if path.is_file()
     ]
-    return [*found, RenderedFile(LIST_FILE, _listing(go, remainder).encode())]
+    return [*found, RenderedFile(LIST_FILE, listing(go, remainder).encode())]
 
 
 @contextlib.contextmanager
@@ -145,7 +133,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _add_apis(scratch: Path, go: GoProject, folder: Path, remainder: _Remainder) -> None:
+def _add_apis(scratch: Path, go: GoProject, folder: Path, remainder: Remainder) -> None:
     project_file, written, plan = ProjectFile.load(scratch), Record.load(scratch), Plan(scratch)
     kinds: dict[tuple[str, str], list[GoResource]] = {}
     for entry in go.resources:
@@ -175,7 +163,7 @@ def _add_apis(scratch: Path, go: GoProject, folder: Path, remainder: _Remainder)
 
 
 def _add_without_crd(
-    plan: Plan, project_file: ProjectFile, written: Record, entries: list[GoResource], remainder: _Remainder
+    plan: Plan, project_file: ProjectFile, written: Record, entries: list[GoResource], remainder: Remainder
 ) -> None:
     for position, entry in enumerate(entries):
         asked = APIRequest(
@@ -209,7 +197,7 @@ def _add_controller(plan: Plan, project_file: ProjectFile, written: Record, entr
 
 
 def _add_foreign(
-    plan: Plan, project_file: ProjectFile, written: Record, entry: GoResource, remainder: _Remainder
+    plan: Plan, project_file: ProjectFile, written: Record, entry: GoResource, remainder: Remainder
 ) -> None:
     """Add a controller of a kind that is Kubernetes' own or another project's."""
     asked = APIRequest(
@@ -244,7 +232,7 @@ def _planned(
         written.create.append(options)
 
 
-def _add_webhooks(scratch: Path, go: GoProject, remainder: _Remainder) -> None:
+def _add_webhooks(scratch: Path, go: GoProject, remainder: Remainder) -> None:
     for entry in go.resources:
         if not entry.webhooks:
             continue
@@ -267,7 +255,7 @@ def _add_webhooks(scratch: Path, go: GoProject, remainder: _Remainder) -> None:
         remainder.add(f"{what}: the stubs do nothing yet")
 
 
-def _add_permissions(scratch: Path, go: GoProject, remainder: _Remainder) -> None:
+def _add_permissions(scratch: Path, go: GoProject, remainder: Remainder) -> None:
     """Put the permissions above the reconcilers: of the kind that a file is called after, else of the first."""
     project = ProjectFile.load(scratch).project
     modules = _controllers(project)
@@ -313,36 +301,3 @@ def _with_decorators(text: str, permissions: list[Permission]) -> str:
         if marker
         else text
     )
-
-
-def _list_the_rest(go: GoProject, remainder: _Remainder) -> None:
-    for file in go.go_files[:_LISTED]:
-        name = Path(file).name
-        if name.endswith("_controller.go"):
-            remainder.add(f"{file}: write its Reconcile in Python")
-        elif name.endswith("_webhook.go"):
-            remainder.add(f"{file}: write what it checks and fills in in Python")
-        elif name.endswith("_conversion.go"):
-            remainder.add(f"{file}: write the conversion in Python")
-        elif name.endswith("_test.go"):
-            remainder.add(f"{file}: write the test in Python")
-        else:
-            remainder.add(f"{file}: was not carried over")
-    if len(go.go_files) > _LISTED:
-        remainder.add(f"{len(go.go_files) - _LISTED} more Go files were not carried over")
-    for file in go.configuration[:_LISTED]:
-        remainder.add(f"{file}: was not carried over; add what it changes to the same folder here")
-    api_versions = {f"{entry.qualified_group}/{entry.version}" for entry in go.resources if entry.api}
-    for api_version, kind in go.samples:
-        if api_version not in api_versions:
-            remainder.add(f"config/samples: {kind} of {api_version} was not carried over")
-
-
-def _listing(go: GoProject, remainder: _Remainder) -> str:
-    lines = "\n".join(f"- [ ] {line}" for line in remainder.lines)
-    return f"""# Imported from {go.name}
-
-The types, the samples, the permissions and the entries in PROJECT were taken over. A person still has to look at:
-
-{lines or "- nothing"}
-"""

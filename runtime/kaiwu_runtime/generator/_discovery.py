@@ -19,12 +19,8 @@ from kaiwu_runtime.api._rbac import RBACRule, rbac_rules
 from kaiwu_runtime.api._resource import resource_definition
 from kaiwu_runtime.errors import ConfigurationError, DefinitionError
 from kaiwu_runtime.generator._webhooks import FoundWebhooks
-from kaiwu_runtime.webhook._configuration import (
-    ConversionDeclaration,
-    WebhookDeclaration,
-    declared_conversions,
-    declared_webhooks,
-)
+from kaiwu_runtime.webhook._configuration import declared_conversions, declared_webhooks
+from kaiwu_runtime.webhook._declarations import ConversionDeclaration, WebhookDeclaration
 
 
 def find_resources(folder: Path, root: Path) -> list[type[CustomResource]]:

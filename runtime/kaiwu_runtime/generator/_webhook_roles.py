@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from kaiwu_runtime.generator._rbac import OWN_NAMESPACE, build_bindings
-from kaiwu_runtime.webhook._configuration import ConversionDeclaration
+from kaiwu_runtime.webhook._declarations import ConversionDeclaration
 
 NAME = "webhook-certificate-role"
 SECRET_NAME = "webhook-server-cert"  # noqa: S105 - a name

@@ -13,11 +13,7 @@ from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._crd import CustomResourceDefinition
 from kaiwu_runtime.generator._match_conditions import condition_error
 from kaiwu_runtime.serving._certificate_options import MUTATING, SERVICE_NAME, VALIDATING
-from kaiwu_runtime.webhook._configuration import (
-    SERVICE_NAMESPACE,
-    ConversionDeclaration,
-    WebhookDeclaration,
-)
+from kaiwu_runtime.webhook._declarations import SERVICE_NAMESPACE, ConversionDeclaration, WebhookDeclaration
 
 _API_VERSION = "admissionregistration.k8s.io/v1"
 

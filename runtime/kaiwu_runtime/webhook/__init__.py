@@ -13,9 +13,10 @@ from kaiwu_runtime.webhook._admission import (
     Warnings,
 )
 from kaiwu_runtime.webhook._builder import webhook_managed_by
-from kaiwu_runtime.webhook._configuration import MatchCondition, converting, mutating, validating
+from kaiwu_runtime.webhook._configuration import converting, mutating, validating
 from kaiwu_runtime.webhook._conversion import Convertible
 from kaiwu_runtime.webhook._copying import copy_common
+from kaiwu_runtime.webhook._declarations import MatchCondition
 from kaiwu_runtime.webhook._paths import mutate_path, validate_path
 from kaiwu_runtime.webhook._webhook import Webhook
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ipaddress
 import logging
 import re
 import secrets
-import socket
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,6 +31,7 @@ from kaiwu_runtime.errors import (
 )
 from kaiwu_runtime.webhook._local_configuration import base_url, local_configuration, probe_object, probe_webhook
 from kaiwu_runtime.webhook._local_conversion import LocalConversions
+from kaiwu_runtime.webhook._reachable_address import is_loopback, reachable_address
 from kaiwu_runtime.webhook._review import AdmissionResponse
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ class LocalWebhooks:
     @property
     def is_loopback(self) -> bool:
         """Whether the API server is on this machine."""
-        return _is_loopback(self.host)
+        return is_loopback(self.host)
 
     async def check(self, crds: Sequence[str]) -> None:
         """Look whether this process may serve the webhooks; nothing is changed.
@@ -279,43 +278,9 @@ class LocalWebhooks:
         )
 
 
-def reachable_address(server: str) -> str:
-    """Return the address of this machine for an API server: 127.0.0.1, or that of the interface towards it.
-
-    Args:
-        server: URL of the API server.
-
-    Raises:
-        ConfigurationError: There is no way to it.
-    """
-    parts = urlsplit(server)
-    host = parts.hostname or ""
-    if not host or _is_loopback(host):
-        return "127.0.0.1"
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, parts.port or 443, type=socket.SOCK_DGRAM)[0]
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.connect(address)  # sends nothing: it only chooses the interface
-            return str(probe.getsockname()[0])
-    except OSError as error:
-        raise ConfigurationError(
-            f"--webhook-local: no address of this machine is known for the API server {server}: {error}; name one: "
-            "--webhook-local=HOST"
-        ) from error
-
-
 def _label(owner: str) -> str:
     """Return a field manager, which may be any text, as the value of a label and a part of names."""
     return re.sub(r"[^a-z0-9]+", "-", owner.lower())[:40].strip("-") or "operator"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _read(file: Path) -> list[dict[str, Any]]:

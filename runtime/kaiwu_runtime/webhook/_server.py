@@ -4,31 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from kaiwu_runtime.errors import APIConnectionError, ConfigurationError, DecodeError
-from kaiwu_runtime.serving._acceptor import ConnectionLimits
-from kaiwu_runtime.serving._exchange import read_body, writing
+from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.serving._listener import Listener
 from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook._byte_budget import (
-    SMALL,
-    BudgetExhaustedError,
     ByteBudget,
-    Share,
     budget_bytes,
     memory_limit,
 )
 from kaiwu_runtime.webhook._conversion import PATH, Conversions
 from kaiwu_runtime.webhook._handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
 from kaiwu_runtime.webhook._review import decode_review, encode_review
-from kaiwu_runtime.webhook._threads import DEADLINE, ThreadsBusyError
+from kaiwu_runtime.webhook._review_handler import LIMITS, Handle, review_handler
 
 if TYPE_CHECKING:
     from kaiwu_runtime.client._client import Client
@@ -49,19 +43,6 @@ CONVERSION_LIMIT = 256 * MIB
 
 STOP_SECONDS = 5.0
 """What requests in progress get when the server stops."""
-
-MAX_SECONDS = 30
-"""How long the API server waits for an answer at most, in seconds."""
-
-LIMITS = ConnectionLimits(connections=512)
-"""An API server opens a connection for each request that it sends at the same time."""
-
-Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-_WAIT_SHARE = 0.8
-"""How much of its time a request waits for memory; the rest is for its work."""
-
-_DEADLINE = re.compile(r"(\d{1,4})s")
 
 
 class WebhookServer:
@@ -159,7 +140,7 @@ class WebhookServer:
         budget = ByteBudget(budget_bytes(memory_limit()))
         handles = {path: self._admission(path, handler, budget) for path, handler in self._handlers.items()}
         if self.conversions:
-            handles[PATH] = _answering(CONVERSION_LIMIT, budget, self.conversions.answer)
+            handles[PATH] = review_handler(CONVERSION_LIMIT, budget, self.conversions.answer)
         for path, handle in handles.items():
             measured = handle if self._metrics is None else self._metrics.measured(path, handle)
             application.router.add_post(path, measured)
@@ -214,67 +195,7 @@ class WebhookServer:
             panicked = None if self._metrics is None else self._metrics.panicked
             return [encode_review(request.uid, await answer(path, handler, request, panicked=panicked))]
 
-        return _answering(ADMISSION_LIMIT, budget, respond)
-
-
-def _answering(
-    limit: int, budget: ByteBudget, respond: Callable[[bytes | bytearray], Awaitable[list[bytes]]]
-) -> Handle:
-    """Return an aiohttp handler that passes on bodies which may be reviews, and rejects the others."""
-    limit = min(limit, budget.total)
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        if request.content_type != "application/json":
-            return _refused(415, f"Content-Type {request.content_type} is not supported: send application/json")
-        # The API server says for how long it waits; it does not read what comes later.
-        announced = _DEADLINE.fullmatch(request.query.get("timeout", ""))
-        seconds = min(int(announced[1]), MAX_SECONDS) if announced else MAX_SECONDS
-        DEADLINE.set(asyncio.get_running_loop().time() + seconds)
-        with Share(budget, seconds * _WAIT_SHARE) as share:
-            try:
-                async with asyncio.timeout(seconds):
-                    body = await read_body(request, limit, LIMITS.body, reserve=share.add)
-                    pieces = await respond(body)
-                    del body
-            except DecodeError as error:
-                return _refused(400, str(error))
-            except web.HTTPException as error:
-                return _refused(error.status, error.text or error.reason)
-            except (ThreadsBusyError, BudgetExhaustedError) as error:
-                return _refused(503, str(error))
-            except TimeoutError:
-                return _refused(504, f"{request.path}: no answer within the {seconds} s of the request")
-            return await _send(request, pieces)
-
-    return handle
-
-
-async def _send(request: web.Request, pieces: list[bytes]) -> web.StreamResponse:
-    """Return the response; a large one is sent while its request holds its share of the memory."""
-    size = sum(map(len, pieces))
-    if size <= SMALL:
-        return web.Response(body=b"".join(pieces), content_type="application/json")
-    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(size)})
-    async with writing(request, LIMITS):
-        await response.prepare(request)
-        sent: list[bytes] = []
-        length = 0
-        for piece in pieces:
-            sent.append(piece)
-            length += len(piece)
-            if length >= SMALL:
-                await response.write(b"".join(sent))
-                sent, length = [], 0
-        await response.write_eof(b"".join(sent))
-    return response
-
-
-def _refused(status: int, message: str) -> web.Response:
-    line = " ".join(message.split())
-    # What a peer sends must not fill the log; that all threads are busy is in it already.
-    level = logging.WARNING if status == 504 else logging.DEBUG
-    logger.log(level, "Rejected a webhook request", extra={"status": status, "error": line})
-    return web.Response(status=status, text=f"{line}\n")
+        return review_handler(ADMISSION_LIMIT, budget, respond)
 
 
 def webhook_server(options: ManagerOptions, connect: Callable[[], Client] | None = None) -> WebhookServer:

@@ -19,12 +19,8 @@ from kaiwu_runtime.generator._webhook_roles import webhook_certificate_roles
 from kaiwu_runtime.generator._webhooks import build_webhook_configurations, with_conversions
 from kaiwu_runtime.generator._yaml_output import GENERATED
 from kaiwu_runtime.webhook import MatchCondition, Validator, converting, mutating, validating
-from kaiwu_runtime.webhook._configuration import (
-    ConversionDeclaration,
-    WebhookDeclaration,
-    declared_conversions,
-    declared_webhooks,
-)
+from kaiwu_runtime.webhook._configuration import declared_conversions, declared_webhooks
+from kaiwu_runtime.webhook._declarations import ConversionDeclaration, WebhookDeclaration
 
 
 @resource(group="web.example.com", version="v2")

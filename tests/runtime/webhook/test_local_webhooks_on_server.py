@@ -19,7 +19,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.envtest._ports import free_port
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager import ManagerOptions
-from kaiwu_runtime.webhook._local_webhooks import reachable_address
+from kaiwu_runtime.webhook._reachable_address import reachable_address
 
 pytestmark = pytest.mark.envtest
 

@@ -21,8 +21,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.envtest._ports import free_port
 from kaiwu_runtime.errors import APIStatusError, ConfigurationError, ForbiddenError
 from kaiwu_runtime.serving._serving_certificate import ServingCertificate
-from kaiwu_runtime.webhook import AdmissionRequest, Validator
-from kaiwu_runtime.webhook import _server as server_module
+from kaiwu_runtime.webhook import AdmissionRequest, Validator, _review_handler, _server
 from kaiwu_runtime.webhook._handlers import ValidatingHandler
 from kaiwu_runtime.webhook._rotator import CertificateRotator
 from kaiwu_runtime.webhook._server import WebhookServer
@@ -118,7 +117,7 @@ class Counting(Validator[Widget]):
 @pytest.fixture
 def closing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Close each connection after its answer: the API server keeps them, and would never see a new certificate."""
-    answering = server_module._answering
+    answering = _review_handler.review_handler
 
     def wrapped(*arguments: Any) -> Any:
         handle = answering(*arguments)
@@ -130,7 +129,7 @@ def closing(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return respond
 
-    monkeypatch.setattr(server_module, "_answering", wrapped)
+    monkeypatch.setattr(_server, "review_handler", wrapped)
 
 
 @pytest.mark.usefixtures("closing")
