@@ -85,6 +85,11 @@ class ClassName:
         Raises:
             InvalidNameError: It is something else.
         """
+        if text.endswith((".yaml", ".yml", ".json")) or text == "-" or text.startswith("cluster:"):
+            raise InvalidNameError(
+                f"{what} {quoted(text)}: must be a module and a class in it; for a CRD write --from-crd {text} "
+                "--resource=false"
+            )
         check(text, CLASS_RULES, what=what)
         module, _, name = text.partition(":")
         check(module, MODULE_RULES, what=what)

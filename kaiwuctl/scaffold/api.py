@@ -253,6 +253,7 @@ def api_context(root: Path, project: Project, decision: APIDecision, written: Re
         container_command=command_literal(entry.image.command) if entry.image else "",
         run_as_user=str(entry.image.user or "") if entry.image else "",
         external=entry.external,
+        sample_literal=_sample_literal(decision),
         class_name=class_name,
         class_in_module=class_in_module or (class_name if in_project else entry.kind),
         api_folder=api_folder,
@@ -293,3 +294,14 @@ def _report_image(image: DeployImage) -> None:
     say(f"Its pods run {image.image}; change it in config/manager.")
     if image.user is None:
         say("The image has to name a user by a number other than 0; --run-as-user sets one.")
+
+
+def _sample_literal(decision: APIDecision) -> str:
+    """Return the fields that an object of another project's kind needs, as `ruff format` lays them out."""
+    fields = decision.external.sample if decision.external is not None else {}
+    if not fields:
+        return ""
+    from kaiwuctl.importer.layout import value_layout  # noqa: PLC0415  (only where there is a sample)
+
+    start = "FIELDS: dict[str, Any] = "
+    return start + value_layout(fields).lay_out(0, len(start), 0)

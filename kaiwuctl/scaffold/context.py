@@ -84,6 +84,7 @@ class APIContext(InitContext):
         run_as_user: In digits; empty for the image's own.
         external: Whether the kind is another project's.
         imported: Whether the type was made from a CRD: what is in its spec and status is not known.
+        sample_literal: The fields that an object of it needs, as ``FIELDS = {...}`` in Python; empty for none.
         class_name: The class of the kind, in this project's modules.
         class_in_module: Its name in `type_module`, which may be another.
         api_folder: ``api/v1``, in a multigroup project ``api/kaiwu/v1``, for another project's kind
@@ -121,6 +122,7 @@ class APIContext(InitContext):
     container_command: str
     run_as_user: str
     external: bool
+    sample_literal: str
     class_name: str
     class_in_module: str
     api_folder: str

@@ -90,10 +90,20 @@ def read_external_type(root: Path, request: APIRequest) -> ExternalType | None:
         plural=found.plural,
         namespaced=found.namespaced,
         path=path,
+        sample=_sample(found.crd),
         crd=found.crd or minimal_crd(found.group, found.version, found.kind, found.plural, namespaced=found.namespaced),
         requirement=found.requirement,
         warning=found.warning,
     )
+
+
+def _sample(crd: dict[str, Any] | None) -> dict[str, Any]:
+    if crd is None:
+        return {}
+    from kaiwuctl.importer.sample import sample_fields  # noqa: PLC0415  (only a type of a package needs it)
+
+    (version,) = crd["spec"]["versions"]
+    return sample_fields(version["schema"]["openAPIV3Schema"])
 
 
 def _refuse_builtin(request: APIRequest, group: str) -> None:

@@ -176,6 +176,9 @@ def test_the_generator_grants_no_more_than_reading(project: CommandLine) -> None
         (external("--domain", "io", "--from", "a:B", "--plural", "bs"), 2, "--plural: the class of --from says it"),
         (external("--domain", "io", "--from", "a:B", "--namespaced"), 2, "--namespaced: the class of --from"),
         (external("--domain", "io", "--from", ""), 2, "--from '': must be a module and a class in it"),
+        (external("--domain", "io", "--from", "a.yaml"), 2, "for a CRD write --from-crd a.yaml --resource=false"),
+        (external("--domain", "io", "--from", "cluster:a.b"), 2, "for a CRD write --from-crd cluster:a.b"),
+        (external("--domain", "io", "--from", "-"), 2, "for a CRD write --from-crd -"),
         (external("--domain", "io", "--from", "a.b"), 2, "must be a module and a class in it"),
         (external("--domain", "io", "--from", "a:b.c"), 2, "must be a module and a class in it"),
         (external("--domain", "io", "--from", "a..b:C"), 2, "must be the Python module"),
@@ -254,6 +257,16 @@ class Cache(CustomResource):
     spec: CacheSpec = CacheSpec()
 
 
+class NeedsSpec(APIModel):
+    secret_name: str
+    hosts: list[str] = Field(min_length=1)
+
+
+@resource(group="caches.acme.io", version="v1", external=True)
+class Needs(CustomResource):
+    spec: NeedsSpec
+
+
 class Wide(GenericGlobalResource):
     _api_info = create_api_info("caches.acme.io", "v1", "WideCache", "widecaches")
 '''
@@ -310,6 +323,21 @@ def test_a_class_that_is_not_called_as_its_kind(with_package: CommandLine) -> No
     )
     assert crd(with_package.folder, "caches.acme.io_widecaches.yaml")["spec"]["scope"] == "Cluster"
     assert with_package.ok(*command) == NOTHING
+
+
+def test_the_test_creates_an_object_that_the_crd_accepts(with_package: CommandLine) -> None:
+    """The fields that a type requires are filled in; a kind without a type needs none."""
+    with_package.ok(*external("--from", "acme:Needs", group="caches.acme.io", kind="Needs"))
+    text = (with_package.folder / "tests/test_external_caches_acme_io_v1_needs.py").read_text()
+    assert 'FIELDS: dict[str, Any] = {"spec": {"hosts": ["example"], "secretName": "example"}}\n' in text
+    assert "Needs.model_validate(" in text
+    with_package.ok(*external("--from", "acme:Wide", group="caches.acme.io", kind="WideCache"))
+    text = (with_package.folder / "tests/test_external_caches_acme_io_v1_widecache.py").read_text()
+    assert 'WideCache(metadata=ObjectMeta(name="sample"))' in text
+    ruff = [with_package.argv()[0], "-m", "ruff"]
+    for command in (["check", "."], ["format", "--check", "."]):
+        done = subprocess.run([*ruff, *command], cwd=with_package.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
 
 
 def test_a_requirement_that_is_there_stays(with_package: CommandLine) -> None:
