@@ -23,12 +23,12 @@ class KaiwuClusterReconciler(ObjectReconciler[KaiwuCluster]):
     """Move each KaiwuCluster from its present state to the desired one."""
 
     def build(self, controller: ControllerBuilder) -> ControllerBuilder:
-        """Name what the controller watches beside KaiwuCluster objects."""
+        """Name what the controller watches beside its kind."""
         # TODO(user): add .owns(Kind) for each kind that reconcile creates, and @rbac(Kind, verbs=WRITE) to the class.
         return controller
 
     async def reconcile(self, obj: KaiwuCluster) -> Result | None:
-        """Look at one KaiwuCluster and do what is missing. It may be called at any time, any number of times."""
+        """Look at one object and do what is missing. It may be called at any time, any number of times."""
         # TODO(user): apply what is missing: await self.client.apply(child_of(obj, ConfigMap, data={...}))
         obj.status.conditions.set("Ready", True, reason="Reconciled", message="everything is as the spec asks")
         return None
