@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -88,3 +89,20 @@ def test_the_map_is_in_the_order_of_the_imports() -> None:
     rows = re.findall(r'^    "([\w |:]+)",', contracts.partition("layers = [")[2].partition("]")[0], re.MULTILINE)
     ranks = {name: -rank for rank, row in enumerate(rows) for name in re.split(r" [|:] ", row)}
     assert [ranks[name] for name in named] == sorted(ranks[name] for name in named)
+
+
+def test_the_walk_names_what_there_is() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    table = text.partition("## From a watch event to a write")[2].partition("\n\nImports")[0]
+    module, named = "", []
+    for name in re.findall(r"`([^`]+)`", table):
+        if name.endswith(".py"):
+            module = f"kaiwu_runtime.{name.removesuffix('.py').replace('/', '.')}"
+        else:
+            named.append((module, name))
+    assert len(named) >= 16
+    for module, name in named:
+        found: object = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+        assert callable(found), f"{module}: {name}"
