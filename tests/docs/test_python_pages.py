@@ -149,7 +149,12 @@ async def test_certificates(page: Callable[[str], Page]) -> None:
 async def test_operations(page: Callable[[str], Page]) -> None:
     shown = page("operations.md")
     expected = shown.take("text").body
+    names: Any = shown.execute()
     shown.finish()
+    fake = FakeTransport()
+    wrapped = Client(names["options"].wrap_transport(fake))
+    await wrapped.create(ConfigMap(metadata=ObjectMeta(name="a", namespace="x")))
+    assert [sent.verb for sent in fake.requests] == ["create"]
 
     class Idle(Reconciler):
         def setup_with_manager(self, manager: Manager) -> None:

@@ -92,10 +92,28 @@ def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
         metavar="NAMES",
     )
 
+    api.add(
+        "--kube-api-qps",
+        "kube_api_qps",
+        "requests to the API server per second (default: no limit)",
+        type=float,
+        metavar="N",
+    )
+    api.add(
+        "--kube-api-burst",
+        "kube_api_burst",
+        "requests to the API server at once after a pause (default: twice --kube-api-qps)",
+        type=int,
+        metavar="N",
+    )
+
     metrics = _Group(parser, base, "metrics and probes")
     metrics.text("--metrics-bind-address", "metrics_bind_address", "metrics bind address, 0 to turn it off")
     metrics.switch("--metrics-secure", "metrics_secure", "serve metrics over https, only to authorised callers")
     metrics.text("--metrics-cert-path", "metrics_cert_path", "folder with tls.crt and tls.key of the metrics server")
+    metrics.switch(
+        "--metrics-request-latency", "metrics_request_latency", "measure how long requests to the API server take"
+    )
     metrics.text(
         "--health-probe-bind-address", "health_probe_bind_address", "health probe bind address, 0 to turn it off"
     )

@@ -29,7 +29,6 @@ from kaiwu_runtime.manager._signals import stop_on_signal
 from kaiwu_runtime.manager._startup import unless_stopped, wait_until_synced
 from kaiwu_runtime.manager._supervisor import Supervisor
 from kaiwu_runtime.recorder import EventRecorder, EventSender
-from kaiwu_runtime.rest._http_transport import HTTPTransport
 from kaiwu_runtime.serving._address import parse_address
 from kaiwu_runtime.serving._probes import Probes
 
@@ -280,9 +279,7 @@ class Lifecycle:
         from kaiwu_runtime.metrics._server import metrics_server  # noqa: PLC0415
 
         self.metrics = Metrics()
-        transport = self._cluster.api_reader.transport
-        if isinstance(transport, HTTPTransport):
-            transport.on_response = self.metrics.client(transport.server)
+        self._cluster.measure(self.metrics)
         self._runnables.measure(self.metrics)
         if self.webhooks is not None:
             self.webhooks.measure(self.metrics)

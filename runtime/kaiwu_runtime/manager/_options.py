@@ -9,7 +9,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import argparse
 
     from kaiwu_runtime.controller._options import ControllerOptions
+    from kaiwu_runtime.rest._transport import Transport
 
 _HOST = re.compile(r"[0-9A-Za-z.-]+|[0-9A-Fa-f:.]+").fullmatch
 
@@ -43,10 +44,16 @@ class ManagerOptions:
         context: Context of the kubeconfig; empty for the current one.
         namespaces: Namespaces to watch; empty for all. Default is WATCH_NAMESPACE, a comma-separated list.
         field_manager: Name under which server-side apply records what this operator owns.
+        kube_api_qps: Requests to the API server per second in the long run; 0 for no limit, the default: the API server
+            shares its capacity out itself. The lease has a client and a limit of its own.
+        kube_api_burst: How many requests may be sent at once after a pause; 0 for twice `kube_api_qps`.
+        wrap_transport: Gets the transport of every client and returns a wrapper of it; there is no flag for it. See
+            :class:`~kaiwu_runtime.rest.TransportWrapper`.
         metrics_bind_address: ``host:port`` of /metrics; ``0`` turns it off.
         metrics_secure: Serve metrics over https, to callers whose token may get /metrics; False: http, without
             authentication.
         metrics_cert_path: Folder with tls.crt and tls.key; if empty, a self-signed certificate is used.
+        metrics_request_latency: Measure how long requests to the API server take.
         health_probe_bind_address: ``host:port`` of /healthz and /readyz; ``0`` turns them off.
         webhook_host: Bind address of the webhook server; empty for every interface.
         webhook_port: Port of the webhook server.
@@ -78,9 +85,13 @@ class ManagerOptions:
     context: str = ""
     namespaces: tuple[str, ...] = ()
     field_manager: str = "kaiwu-runtime"
+    kube_api_qps: float = 0.0
+    kube_api_burst: int = 0
+    wrap_transport: Callable[[Transport], Transport] | None = None
     metrics_bind_address: str = OFF
     metrics_secure: bool = True
     metrics_cert_path: str = ""
+    metrics_request_latency: bool = False
     health_probe_bind_address: str = ":8081"
     webhook_host: str = ""
     webhook_port: int = 9443
@@ -115,6 +126,7 @@ class ManagerOptions:
         ):
             if address != OFF:
                 parse_address(address, flag)
+        _check_rate(self.kube_api_qps, self.kube_api_burst)
         if not 0 <= self.webhook_port <= 65535:
             raise ConfigurationError(f"--webhook-port: invalid port {self.webhook_port}: use 1 to 65535")
         if self.webhook_local and not _HOST(self.webhook_local):
@@ -252,6 +264,13 @@ class ManagerOptions:
             return cast("Self", replace(base, **given))
         except ConfigurationError as error:
             parser.error(str(error))
+
+
+def _check_rate(qps: float, burst: int) -> None:
+    if not 0 <= qps < math.inf or burst < 0:
+        raise ConfigurationError(f"--kube-api-qps {qps:g} and --kube-api-burst {burst}: use 0 or more")
+    if burst and not qps:
+        raise ConfigurationError("--kube-api-burst needs --kube-api-qps: without it there is no limit")
 
 
 def _check_namespaces(names: Sequence[str], source: str) -> None:

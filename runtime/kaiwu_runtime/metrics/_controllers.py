@@ -26,6 +26,7 @@ _RECONCILE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35,
                       1.0, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0, 4.5, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 15.0, 20.0,
                       25.0, 30.0, 40.0, 50.0, 60.0)  # fmt: skip
 _QUEUE_BUCKETS = tuple(10.0**power for power in range(-8, 4))
+_REQUEST_BUCKETS = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
 _PRIORITIES = {Priority.NORMAL: "0", Priority.LOW: "-100"}  # controller-runtime's numbers
 _RESULTS = ("success", "error", "requeue", "requeue_after")
 
@@ -93,6 +94,21 @@ class Metrics:
             counter.inc()
 
         return count
+
+    def request_durations(self, server: str) -> Callable[[str, float], None]:
+        """Return what measures the requests to an API server; its series exist from then on only.
+
+        Args:
+            server: Its URL.
+        """
+        host = urlsplit(server).netloc.rpartition("@")[2]
+        histogram = self._histogram(
+            "rest_client_request_duration_seconds",
+            "Duration of a request, with its repetitions.",
+            ["verb", "host"],
+            _REQUEST_BUCKETS,
+        )
+        return lambda method, seconds: histogram.labels(method, host).observe(seconds)
 
     def certificate_read(self, success: bool) -> None:
         """Count a read of a certificate."""

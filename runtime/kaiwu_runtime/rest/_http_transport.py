@@ -36,6 +36,7 @@ from kaiwu_runtime.rest._failure import CONNECTION_ERRORS, is_broken, pause_befo
 from kaiwu_runtime.rest._lines import LineSplitter
 from kaiwu_runtime.rest._raw_requests import RawRequests
 from kaiwu_runtime.rest._request import Request, request_target
+from kaiwu_runtime.rest._request_headers import header_lines
 from kaiwu_runtime.rest._transport import JSON, Created
 from kaiwu_runtime.rest._warnings import parse_warnings
 
@@ -195,6 +196,8 @@ class HTTPTransport(RawRequests):
         """Return a request as it is sent."""
         shared = self._head(authorization, request.content_type, request.accept)
         head = f"{request.method} {self._prefix}{request.target} HTTP/1.1{shared}"
+        if added := header_lines():
+            head += added
         if request.body is None:
             return f"{head}\r\n".encode()
         return f"{head}Content-Length: {len(request.body)}\r\n\r\n".encode() + request.body

@@ -17,6 +17,7 @@ from kaiwu_runtime.rest._connection_pool import ConnectionPool
 from kaiwu_runtime.rest._failure import CONNECTION_ERRORS, refusal
 from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, ANY, Answer
 from kaiwu_runtime.rest._request import Request, repeated_target
+from kaiwu_runtime.rest._request_headers import header_lines
 
 if TYPE_CHECKING:
     from kaiwu_runtime.rest._websocket import WebSocket
@@ -103,7 +104,7 @@ class RawRequests:
         # Imported here: few operators run commands in containers, and it brings a library along.
         from kaiwu_runtime.rest._websocket import HandshakeRefusedError, WebSocket  # noqa: PLC0415
 
-        lines = self._head(authorization, "", ANY).strip().split("\r\n")
+        lines = (self._head(authorization, "", ANY) + header_lines()).strip().split("\r\n")
         headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
         connection = await self._connection(self._connections.dial)
         if self.fence is not None:

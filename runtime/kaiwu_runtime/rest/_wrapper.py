@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 
 from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, Answer, Socket, raw
 from kaiwu_runtime.rest._transport import JSON, Transport
+
+
+def layers(transport: Transport) -> Iterator[Transport]:
+    """Yield a transport and those that it wraps, from the outermost on."""
+    present: Transport | None = transport
+    while present is not None:
+        yield present
+        present = getattr(present, "inner", None)
 
 
 class TransportWrapper:
