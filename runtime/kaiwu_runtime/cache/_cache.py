@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, TypeVar, overload
 
-from kaiwu_runtime.api._identity import ObjectKey, identify, key_of
+from kaiwu_runtime._clock import monotonic
+from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify, key_of
 from kaiwu_runtime.cache._index import IndexFunction
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._list_scope import CacheOptions, KindOptions, ListScope, Transform
 from kaiwu_runtime.cache._lookup import KEY_FIELDS, select, watched_namespace
 from kaiwu_runtime.cache._object import CachedObject
+from kaiwu_runtime.cache._own_writes import WAIT_SECONDS
 from kaiwu_runtime.cache._selector import label_selector as parse_label_selector
 from kaiwu_runtime.client._codec import ListDecoder
 from kaiwu_runtime.client._metadata import PartialObjectMetadata
@@ -41,6 +43,9 @@ class Cache:
         namespaces: Watch these only; empty for all. Cluster-scoped kinds are watched whole in any case.
         sync_timeout: Seconds a read waits for a kind to be synced.
         streaming_list: See :class:`CacheOptions`.
+
+    Attributes:
+        on_wait: Called with a resource, and how many seconds a read of it has waited for an own write; for metrics.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class Cache:
         self._indexes: dict[type[Any], dict[str, IndexFunction]] = {}
         self._informers: dict[tuple[type[Any], bool], Informer[Any]] = {}
         self._group: asyncio.TaskGroup | None = None
+        self.on_wait: Callable[[ResourceIdentity, float], None] | None = None
 
     @property
     def informers(self) -> tuple[Informer[Any], ...]:
@@ -157,6 +163,38 @@ class Cache:
                 return "" if found is None else found.resource_version
         return None
 
+    def holding(self, kind: type[Any], namespace: str) -> Iterator[Informer[Any]]:
+        """Yield the informers that are synced and get every object of a kind in a namespace."""
+        for metadata_only in (False, True):
+            informer = self._informers.get((kind, metadata_only))
+            if (
+                informer is not None
+                and informer.has_synced
+                and not informer.selectors
+                and (not informer.namespaces or namespace in informer.namespaces)
+            ):
+                yield informer
+
+    async def wait_for_writes(self, informer: Informer[Any], keys: Sequence[ObjectKey]) -> None:
+        """Wait until an informer has what this process wrote.
+
+        Args:
+            informer: Has the objects.
+            keys: Which objects are missing, from `informer.own_writes`.
+
+        Raises:
+            APIConnectionError: Nothing came for ten seconds.
+        """
+        began = monotonic()
+        late = await informer.own_writes.wait(keys, WAIT_SECONDS)
+        if self.on_wait is not None:
+            self.on_wait(informer.identity, monotonic() - began)
+        if late is not None:
+            raise APIConnectionError(
+                f"the cache does not have the last write to {informer.identity} {late} after {WAIT_SECONDS:g} s: "
+                f"{informer.last_error or 'its watch is late'}"
+            )
+
     def whole(self, kind: type[Any], key: ObjectKey) -> CachedObject | None:
         """Return what is cached of an object at the moment; None if it, or its kind, is not there.
 
@@ -230,17 +268,21 @@ class Cache:
         if not informer.has_synced:
             await self._wait(informer, self._sync_timeout)
 
-    async def get(self, kind: type[T], name: str | ObjectKey, *, namespace: str = "") -> T:
+    async def get(
+        self, kind: type[T], name: str | ObjectKey, *, namespace: str = "", wait_for_writes: bool = True
+    ) -> T:
         """Return a copy of one object; see :class:`~kaiwu_runtime.client.Reader`.
 
         Args:
             kind: A project's type or a lightkube kind.
             name: The object's name.
             namespace: Its namespace; ignored for a cluster-scoped kind, as the API server's client does.
+            wait_for_writes: Wait until the cache has what this process wrote to the object.
 
         Raises:
             ConfigurationError: The namespace is not watched, so the cache has no data for it.
             ValueError: The name or the namespace is missing.
+            APIConnectionError: The cache is not synced, or behind an own write, for too long.
         """
         informer = self.informer(kind)
         identity = informer.identity
@@ -249,6 +291,8 @@ class Cache:
             object_path(identity, namespace, name)  # raises what the API server's client does
         key = ObjectKey(watched_namespace(informer, namespace), name)
         await self.wait_for(informer)
+        if informer.own_writes and wait_for_writes and (missing := informer.own_writes.missing(key)):
+            await self.wait_for_writes(informer, missing)
         found = informer.store.get(key)
         if found is None:
             resource = f"{identity.plural}.{identity.group}" if identity.group else identity.plural
@@ -263,7 +307,13 @@ class Cache:
         return found.decode(kind)
 
     async def list(
-        self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
+        self,
+        kind: type[T],
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        wait_for_writes: bool = True,
     ) -> list[T]:
         """Return copies of the objects that match; see :class:`~kaiwu_runtime.client.Reader`.
 
@@ -276,6 +326,8 @@ class Cache:
         informer = self.informer(kind)
         namespace = watched_namespace(informer, namespace)
         await self.wait_for(informer)
+        if informer.own_writes and wait_for_writes and (missing := informer.own_writes.missing_in(namespace)):
+            await self.wait_for_writes(informer, missing)
         matches = parse_label_selector(label_selector)
         chosen = select(informer, namespace, field_selector) if field_selector else informer.store.list(namespace)
         return ListDecoder(kind).take(obj.raw for obj in chosen if matches(obj.labels)).result()

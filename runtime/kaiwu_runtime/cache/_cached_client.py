@@ -2,8 +2,7 @@
 
 An apply that would change nothing is not sent: see :mod:`~kaiwu_runtime.cache._applied_objects`.
 
-Right after a write the cache may still hold the state before it. That is safe for a level-based reconciler whose
-writes are server-side apply with names it can compute: running again changes nothing.
+A read waits until the cache has what this process wrote: see :mod:`~kaiwu_runtime.cache._own_writes`.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kaiwu_runtime.api._identity import ObjectKey, subresource_of
 from kaiwu_runtime.cache._applied_objects import AppliedObjects
+from kaiwu_runtime.client._apply_body import kept_version, version_in
 from kaiwu_runtime.client._client import Client
 
 if TYPE_CHECKING:
@@ -43,25 +43,52 @@ class CachedClient(Client):
         # For both clients: what one of them has written, the other must not take for unchanged.
         self._own_applies = client._own_applies = AppliedObjects(cache)  # noqa: SLF001 - of the same class
         self._skips_unchanged = True
+        self._observer = client._observer = _Observer(cache)  # noqa: SLF001 - of the same class
         self._applied_versions: dict[
             tuple[type[Any], ObjectKey], str
         ] = {}  # resourceVersions that the cache may not have yet
 
-    async def get(self, kind: type[T], name: str | ObjectKey, *, namespace: str = "") -> T:
+    async def get(
+        self, kind: type[T], name: str | ObjectKey, *, namespace: str = "", wait_for_writes: bool = True
+    ) -> T:
         """Return one object from the cache, as a copy that may be changed; see :class:`Reader`.
 
         Subresources are not cached: they are read from the API server.
+
+        Args:
+            kind: See :class:`Reader`.
+            name: See :class:`Reader`.
+            namespace: See :class:`Reader`.
+            wait_for_writes: Wait until the cache has what this process wrote to the object.
         """
         if subresource_of(kind) is not None:  # type: ignore[arg-type]  # a class is hashable
             return await super().get(kind, name, namespace=namespace)
-        return await self._cache.get(kind, name, namespace=namespace)
+        return await self._cache.get(kind, name, namespace=namespace, wait_for_writes=wait_for_writes)
 
     async def list(
-        self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
+        self,
+        kind: type[T],
+        *,
+        namespace: str = "",
+        label_selector: str = "",
+        field_selector: str = "",
+        wait_for_writes: bool = True,
     ) -> list[T]:
-        """Return objects from the cache, as copies that may be changed; see :class:`Reader`."""
+        """Return objects from the cache, as copies that may be changed; see :class:`Reader`.
+
+        Args:
+            kind: See :class:`Reader`.
+            namespace: See :class:`Reader`.
+            label_selector: See :class:`Reader`.
+            field_selector: See :class:`Reader`.
+            wait_for_writes: Wait until the cache has what this process wrote to objects of the kind and namespace.
+        """
         return await self._cache.list(
-            kind, namespace=namespace, label_selector=label_selector, field_selector=field_selector
+            kind,
+            namespace=namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            wait_for_writes=wait_for_writes,
         )
 
     async def _versions(self, kind: type[Any], key: ObjectKey, read: str) -> Collection[str]:
@@ -75,3 +102,26 @@ class CachedClient(Client):
         if len(self._applied_versions) >= _MOST_APPLIED:
             del self._applied_versions[next(iter(self._applied_versions))]
         self._applied_versions[kind, key] = version
+
+
+class _Observer:
+    """Tells informers what was written; a :class:`~kaiwu_runtime.client._applied.WriteObserver`."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+
+    def stored(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:
+        """Let the informers of a kind expect a state of an object."""
+        version = ""
+        for informer in self._cache.holding(kind, key.namespace):
+            version = version or version_in(answer)
+            informer.own_writes.expect(key, version)
+
+    def deleted(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:
+        """Let the informers of a kind expect the end of an object."""
+        for informer in self._cache.holding(kind, key.namespace):
+            version = kept_version(answer)
+            if version:
+                informer.own_writes.expect(key, version)
+            else:
+                informer.own_writes.expect_gone(key)

@@ -14,6 +14,7 @@ from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.cache._index import IndexFunction
 from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, explain
 from kaiwu_runtime.cache._object import CachedObject
+from kaiwu_runtime.cache._own_writes import OwnWrites
 from kaiwu_runtime.cache._reflector import Reflector
 from kaiwu_runtime.cache._store import EventType, ObjectEvent, Store
 from kaiwu_runtime.client._codec import ListDecoder
@@ -57,6 +58,7 @@ class Informer(Generic[T]):
         kind: The kind.
         identity: The resource.
         store: The objects as they are cached; not to be changed.
+        own_writes: What this process has written, and the store has not yet.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Informer(Generic[T]):
         self._metadata_only = options is not None and options.metadata_only
         self.identity = identify(kind)
         self.store = Store()
+        self.own_writes = OwnWrites(self.store)
         self._handlers: list[EventHandler] = []
         self._synced = asyncio.Event()
         self._listed: set[str] = set()
@@ -190,6 +193,8 @@ class Informer(Generic[T]):
         first = namespace not in self._listed
         with _collector_paused() if first else nullcontext():
             self._emit(self.store.replace(objects, namespace=namespace, initial=first))
+        if self.own_writes:
+            self.own_writes.listed()
         self._listed.add(namespace)
         if len(self._listed) == len(self._scopes):
             self._synced.set()
@@ -197,10 +202,14 @@ class Informer(Generic[T]):
     def put(self, obj: CachedObject) -> None:
         """Take an added or modified object from a reflector."""
         self._emit(self.store.put(obj))
+        if self.own_writes:
+            self.own_writes.seen(obj)
 
     def remove(self, obj: CachedObject) -> None:
         """Take a deleted object from a reflector."""
         self._emit(self.store.remove(obj))
+        if self.own_writes:
+            self.own_writes.gone(obj)
 
     def _emit(self, events: Iterable[ObjectEvent]) -> None:
         handlers = self._handlers

@@ -1,4 +1,4 @@
-"""What a client knows of its own applies, so that one that would change nothing need not be sent."""
+"""What a client knows of its own writes, where it reads from a cache."""
 
 from __future__ import annotations
 
@@ -26,3 +26,19 @@ class AppliedRecords(Protocol):
 
     def forget(self, path: str) -> None:
         """Forget an object that is written in another way, so that its next apply is sent; an empty path is for all."""
+
+
+class WriteObserver(Protocol):
+    """Hears of every write that the API server has answered."""
+
+    def stored(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:
+        """Take note of a write.
+
+        Args:
+            kind: The type of the object.
+            key: Its namespace, empty for a cluster-scoped kind, and its name.
+            answer: The object after the write, or another one with its metadata.
+        """
+
+    def deleted(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:
+        """Take note of a deletion: the answer is a Status, or the object if finalizers or a grace period keep it."""

@@ -149,6 +149,14 @@ def version_in(answer: bytes) -> str:
     return _stored.decode(answer).metadata.resource_version
 
 
+def kept_version(answer: bytes) -> str:
+    """Return the resourceVersion of an object that stays for a while after its deletion; empty where it is gone."""
+    try:
+        return version_in(answer)
+    except msgspec.MsgspecError:
+        return ""  # a Status
+
+
 async def newest_version(transport: Transport, identity: ResourceIdentity, namespace: str, read: ObjectMeta) -> str:
     """Return the resourceVersion that an object has now, if it is the same object still.
 

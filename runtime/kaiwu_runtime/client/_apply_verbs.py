@@ -235,14 +235,16 @@ class ApplyVerbs(BaseClient):
             return await self._patch(path, params, body, PatchType.APPLY), subresource
         applies = self._own_applies
         if applies is None:
-            return await self._applied(kind, (namespace, name), path, params, body), ""
+            return await self._applied(kind, key, path, params, body), ""
         if self._skips_unchanged and force and not remove and not resend:
             stored = applies.unchanged(kind, key, path, manager, body)
             if stored is not None:
                 return stored, ""
         applies.forget(path)  # until it is known what came of it
-        answer = await self._applied(kind, (namespace, name), path, params, body)
+        answer = await self._applied(kind, key, path, params, body)
         applies.sent(kind, path, manager, body, answer)
+        if self._observer is not None:
+            self._observer.stored(kind, key, answer)
         return answer, ""
 
     async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:

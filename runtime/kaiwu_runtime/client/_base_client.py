@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, key_of
-from kaiwu_runtime.client._applied import AppliedRecords
+from kaiwu_runtime.client._applied import AppliedRecords, WriteObserver
 from kaiwu_runtime.client._request_options import FieldValidation, write_params
 from kaiwu_runtime.rest._paths import object_path
 from kaiwu_runtime.rest._transport import Transport
@@ -38,6 +38,7 @@ class BaseClient:
         self.field_validation = field_validation
         self._own_applies: AppliedRecords | None = None
         """What was applied by this client, and by one that writes through it and reads from a cache; else None."""
+        self._observer: WriteObserver | None = None
         self._skips_unchanged = False
         """Whether an apply that would change nothing is left out."""
 

@@ -108,6 +108,9 @@ class MetadataClient:
             content_type=patch_type.value,
             accept=METADATA,
         )
+        observer = self._client._observer  # noqa: SLF001 - of this package
+        if observer is not None and not dry_run:
+            observer.stored(kind, ObjectKey(self._client.namespace_for(identity, namespace), name), answer)
         return decode_metadata(identity, answer)
 
     async def delete(

@@ -35,6 +35,7 @@ class NamespacedClient(Client):
         )
         self._reader = client
         self._own_applies = client._own_applies  # noqa: SLF001 - of the same class
+        self._observer = client._observer  # noqa: SLF001 - of the same class
         self._skips_unchanged = client._skips_unchanged  # noqa: SLF001 - of the same class
 
     def namespace_for(self, identity: ResourceIdentity, namespace: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.client._apply_body import newest_version, status_body
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._request_options import PatchType, apply_params
@@ -58,11 +59,15 @@ async def write_status(
     guarded = "resourceVersion" in body["metadata"]
     for attempt in range(1, STATUS_ATTEMPTS + 1):
         try:
-            return await client.transport.request(
+            answer = await client.transport.request(
                 "PATCH", path, params=params, body=_json.encode(body), content_type=PatchType.APPLY.value
             )
         except ConflictError as error:
             if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                 raise
+        else:
+            if client._observer is not None and not dry_run:  # noqa: SLF001 - of this package
+                client._observer.stored(kind, ObjectKey(namespace, name), answer)  # noqa: SLF001
+            return answer
         body["metadata"]["resourceVersion"] = await newest_version(client.transport, identity, namespace, obj.metadata)
     raise AssertionError("unreachable")

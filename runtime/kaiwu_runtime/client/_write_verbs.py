@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import msgspec
 
-from kaiwu_runtime.api._identity import identify
+from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import encode
 from kaiwu_runtime.client._request_options import (
@@ -68,7 +68,12 @@ class WriteVerbs(BaseClient):
         path = (
             object_path(identity, namespace, name, subresource) if subresource else collection_path(identity, namespace)
         )
-        return decode_created(obj, await self.transport.request("POST", path, params=params, body=encode(obj)))
+        answer = await self.transport.request("POST", path, params=params, body=encode(obj))
+        created = decode_created(obj, answer)
+        if self._observer is not None and not subresource and not dry_run:
+            # The name may be the server's, for one with generateName.
+            self._observer.stored(type(obj), ObjectKey(namespace, object_names(created)[1]), answer)
+        return created
 
     @overload
     async def patch(
@@ -143,6 +148,8 @@ class WriteVerbs(BaseClient):
             body=_json.encode(patch),
             content_type=patch_type.value,
         )
+        if self._observer is not None and not dry_run:
+            self._observer.stored(kind, ObjectKey(namespace, name), answer)
         return decode_answer(kind, subresource, answer)
 
     async def patch_status(
@@ -205,4 +212,6 @@ class WriteVerbs(BaseClient):
         )
         path = object_path(identity, self.namespace_for(identity, namespace), name)
         self._forget_apply(path)
-        await self.transport.request("DELETE", path, body=_json.encode(options))
+        answer = await self.transport.request("DELETE", path, body=_json.encode(options))
+        if self._observer is not None and not dry_run:
+            self._observer.deleted(kind, ObjectKey(self.namespace_for(identity, namespace), name), answer)

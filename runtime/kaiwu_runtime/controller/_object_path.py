@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from kaiwu_runtime.api._conditions import Conditions
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.api._resource import resource_definition
+from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.client._client import Client
@@ -49,6 +50,7 @@ class ObjectPath(Reconciler):
     Args:
         work: The reconciler.
         informer: Has the objects of its kind.
+        cache: Waits for own writes.
         client: Writes finalizers and the status.
         decode_failures: Tells of the objects that do not fit the kind.
     """
@@ -60,6 +62,7 @@ class ObjectPath(Reconciler):
         work: ObjectWork,
         *,
         informer: Informer[Any],
+        cache: Cache,
         client: Client,
         decode_failures: DecodeFailureReporter | None,
     ) -> None:
@@ -68,6 +71,7 @@ class ObjectPath(Reconciler):
         self._kind: type[Any] = work.kind
         self._finalizer = work.finalizer
         self._informer = informer
+        self._cache = cache
         self._decode_failures = decode_failures
         self._status = _status_model(self._kind)
         self._observes = self._status is not None and "observed_generation" in self._status.model_fields
@@ -82,6 +86,9 @@ class ObjectPath(Reconciler):
 
     async def reconcile(self, request: Request) -> Result | None:
         """Read the object that a request names, and give it to the reconciler."""
+        own_writes = self._informer.own_writes
+        if own_writes and (missing := own_writes.missing(request)):
+            await self._cache.wait_for_writes(self._informer, missing)
         cached = self._cached(request)
         if cached is None:
             return None

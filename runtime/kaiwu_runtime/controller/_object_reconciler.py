@@ -138,6 +138,7 @@ class ObjectReconciler(ABC, Generic[K]):
             ObjectPath(
                 self,
                 informer=manager.cache.informer(kind),
+                cache=manager.cache,
                 client=manager.api_reader,
                 decode_failures=builder.decode_failures(),
             )

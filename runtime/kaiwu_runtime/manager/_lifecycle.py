@@ -280,6 +280,7 @@ class Lifecycle:
 
         self.metrics = Metrics()
         self._cluster.measure(self.metrics)
+        self._cluster.cache.on_wait = self.metrics.waited_for_write
         self._runnables.measure(self.metrics)
         if self.webhooks is not None:
             self.webhooks.measure(self.metrics)

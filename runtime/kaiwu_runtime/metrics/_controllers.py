@@ -19,6 +19,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from kaiwu_runtime._clock import monotonic
+from kaiwu_runtime.api._identity import ResourceIdentity
 from kaiwu_runtime.controller._controller import Controller
 from kaiwu_runtime.queue import Priority
 
@@ -69,6 +70,12 @@ class Metrics:
             "leader_election_master_status", "1 while this process leads, 0 while another does.", ["name"]
         )
         self.requests = self._counter("rest_client_requests", "Answers of the API server.", ["code", "method", "host"])
+        self._waits = self._histogram(
+            "kaiwu_runtime_own_write_wait_seconds",
+            "How long a read from the cache waited for a write of this process.",
+            ["group", "kind"],
+            _RECONCILE_BUCKETS,
+        )
         self._certificate_reads = self._counter(
             "certwatcher_read_certificate", "Reads of the certificates that are served.", []
         )
@@ -109,6 +116,10 @@ class Metrics:
             _REQUEST_BUCKETS,
         )
         return lambda method, seconds: histogram.labels(method, host).observe(seconds)
+
+    def waited_for_write(self, identity: ResourceIdentity, seconds: float) -> None:
+        """Count a read that had to wait until the cache had an own write."""
+        self._waits.labels(identity.group, identity.kind).observe(seconds)
 
     def certificate_read(self, success: bool) -> None:
         """Count a read of a certificate."""

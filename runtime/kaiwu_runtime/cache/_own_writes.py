@@ -1,0 +1,146 @@
+"""Own writes that the cache does not have yet, so that a read can wait for them.
+
+A watch brings a write back within milliseconds, and a reconciler may be faster. One that decides by a state that is
+older than its own write repeats what it did: sends a command twice, creates a second object under a generated name.
+
+The resourceVersions of one resource can be compared as numbers. A version that is not a number is not waited for.
+
+See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versions
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.cache._object import CachedObject
+from kaiwu_runtime.cache._store import Store
+
+WAIT_SECONDS = 10.0
+"""How long a read waits. A watch that is behind for so long is cut or blocked: the reconcile fails and is retried."""
+
+KEPT_SECONDS = 180.0
+"""How long a write is waited for altogether. An object that was deleted while its watch was cut never comes back."""
+
+_DELETED = -1
+"""Instead of a version: the object is to go."""
+
+
+class OwnWrites:
+    """The objects of one kind that were written, and have not been seen since.
+
+    Args:
+        store: What has been seen.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._awaited: dict[ObjectKey, tuple[int, str, float]] = {}
+        self._waiters: dict[ObjectKey, list[asyncio.Future[None]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._awaited)
+
+    def expect(self, key: ObjectKey, version: str) -> None:
+        """Wait for a state of an object from now on, unless it or a later one is there already.
+
+        Args:
+            key: The object.
+            version: Its resourceVersion in the answer to the write.
+        """
+        number = _number(version)
+        present = self._store.get(key)
+        if number is None or (present is not None and (_number(present.resource_version) or 0) >= number):
+            return
+        awaited = self._awaited.get(key)
+        if awaited is None or awaited[0] < number:
+            self._awaited[key] = number, "", _now() + KEPT_SECONDS
+
+    def expect_gone(self, key: ObjectKey) -> None:
+        """Wait for an object to go from now on, if it is there."""
+        present = self._store.get(key)
+        if present is None:
+            self._arrived(key)
+        else:
+            self._awaited[key] = _DELETED, present.uid, _now() + KEPT_SECONDS
+
+    def seen(self, obj: CachedObject) -> None:
+        """Take note of a state that is in the store now."""
+        awaited = self._awaited.get(obj.key)
+        if awaited is None:
+            return
+        number, uid, _ = awaited
+        if number == _DELETED:
+            if obj.uid != uid:
+                self._arrived(obj.key)
+        elif (_number(obj.resource_version) or number) >= number:
+            self._arrived(obj.key)
+
+    def gone(self, obj: CachedObject) -> None:
+        """Take note of a deletion."""
+        self.seen(obj)
+        if self._awaited.get(obj.key, (0,))[0] == _DELETED:
+            self._arrived(obj.key)
+
+    def listed(self) -> None:
+        """Take note of a list that is in the store now."""
+        for key, (number, _, _) in list(self._awaited.items()):
+            present = self._store.get(key)
+            if present is not None:
+                self.seen(present)
+            elif number == _DELETED:
+                self._arrived(key)
+
+    def missing(self, key: ObjectKey) -> list[ObjectKey]:
+        """Return the object, as a list, if a write to it has not been seen yet."""
+        return [key] if key in self._awaited else []
+
+    def missing_in(self, namespace: str) -> list[ObjectKey]:
+        """Return the objects of a namespace (empty: of all) whose writes have not been seen yet."""
+        return [key for key in self._awaited if not namespace or key.namespace == namespace]
+
+    async def wait(self, keys: Iterable[ObjectKey], seconds: float) -> ObjectKey | None:
+        """Return when the writes to some objects have been seen: None, or an object that was not seen in time.
+
+        Args:
+            keys: The objects.
+            seconds: How long to wait.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                for key in keys:
+                    while (awaited := self._awaited.get(key)) is not None:
+                        if awaited[2] < _now():
+                            self._arrived(key)
+                            break
+                        await self._next(key)
+        except TimeoutError:
+            return key
+        return None
+
+    async def _next(self, key: ObjectKey) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(key, []).append(waiter)
+        try:
+            await waiter
+        finally:
+            waiters = self._waiters.get(key)
+            if waiters is not None and waiter in waiters:
+                waiters.remove(waiter)
+                if not waiters:
+                    del self._waiters[key]
+
+    def _arrived(self, key: ObjectKey) -> None:
+        self._awaited.pop(key, None)
+        for waiter in self._waiters.pop(key, ()):
+            if not waiter.done():
+                waiter.set_result(None)
+
+
+def _number(version: str) -> int | None:
+    return int(version) if version.isascii() and version.isdigit() else None
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

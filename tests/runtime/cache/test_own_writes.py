@@ -1,0 +1,134 @@
+"""What is waited for after a write, and what ends the wait."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+import pytest
+
+from kaiwu_runtime.api import ObjectKey
+from kaiwu_runtime.cache import CachedObject
+from kaiwu_runtime.cache import _own_writes as own_writes
+from kaiwu_runtime.cache._own_writes import OwnWrites
+from kaiwu_runtime.cache._store import Store
+
+KEY = ObjectKey("x", "a")
+
+
+def state(version: str, uid: str = "u", name: str = "a") -> CachedObject:
+    metadata = {"name": name, "namespace": "x", "uid": uid, "resourceVersion": version}
+    return CachedObject.parse(json.dumps({"metadata": metadata}).encode())
+
+
+class Seen:
+    """A store, and the writes to its objects, as an informer keeps them."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.writes = OwnWrites(self.store)
+
+    def put(self, obj: CachedObject) -> None:
+        self.store.put(obj)
+        self.writes.seen(obj)
+
+    def remove(self, obj: CachedObject) -> None:
+        self.store.remove(obj)
+        self.writes.gone(obj)
+
+    def replace(self, *objects: CachedObject) -> None:
+        self.store.replace(objects)
+        self.writes.listed()
+
+
+Step = Callable[[Seen], None]
+
+
+@pytest.mark.parametrize(
+    ("before", "write", "then", "ends"),
+    [
+        ("5", "7", lambda seen: seen.put(state("7")), True),
+        ("5", "7", lambda seen: seen.put(state("8")), True),
+        ("5", "7", lambda seen: seen.put(state("6")), False),
+        ("9", "10", lambda seen: seen.put(state("10")), True),
+        ("5", "7", lambda seen: seen.put(state("9", name="b")), False),
+        ("5", "7", lambda seen: seen.remove(state("8")), True),
+        ("5", "7", lambda seen: seen.replace(state("8")), True),
+        ("5", "7", lambda seen: seen.replace(state("6")), False),
+        ("5", "7", lambda seen: seen.replace(), False),  # listed before the write: its event is still to come
+        ("", "7", lambda seen: seen.put(state("7")), True),
+        ("5", "gone", lambda seen: seen.remove(state("8")), True),
+        ("5", "gone", lambda seen: seen.put(state("8")), False),
+        ("5", "gone", lambda seen: seen.put(state("9", uid="v")), True),
+        ("5", "gone", lambda seen: seen.replace(), True),
+    ],
+)
+async def test_what_ends_the_wait(before: str, write: str, then: Step, *, ends: bool) -> None:
+    seen = Seen()
+    if before:
+        seen.put(state(before))
+    if write == "gone":
+        seen.writes.expect_gone(KEY)
+    else:
+        seen.writes.expect(KEY, write)
+    assert seen.writes.missing(KEY) == seen.writes.missing_in("x") == seen.writes.missing_in("") == [KEY]
+    assert seen.writes.missing_in("y") == []
+    waiting = asyncio.create_task(seen.writes.wait([KEY], 0.1))
+    await asyncio.sleep(0)
+    then(seen)
+    assert await waiting == (None if ends else KEY)
+    assert bool(seen.writes) is not ends
+
+
+@pytest.mark.parametrize("version", ["7", "6", "5", "", "abc", "1.5", "\u0667", "-8"])
+async def test_what_is_there_or_cannot_be_compared_is_not_waited_for(version: str) -> None:
+    seen = Seen()
+    seen.put(state("7"))
+    seen.writes.expect(KEY, version)
+    assert not seen.writes
+
+
+async def test_what_was_not_there_needs_not_go() -> None:
+    seen = Seen()
+    seen.writes.expect_gone(KEY)
+    assert not seen.writes
+
+
+async def test_the_newest_write_counts() -> None:
+    seen = Seen()
+    for version in ("7", "9", "8"):
+        seen.writes.expect(KEY, version)
+    seen.put(state("8"))
+    assert seen.writes
+    seen.put(state("9"))
+    assert not seen.writes
+
+
+async def test_many_wait_for_one_and_one_for_many() -> None:
+    seen = Seen()
+    keys = [ObjectKey("x", name) for name in "abc"]
+    for key in keys:
+        seen.writes.expect(key, "7")
+    tasks = [asyncio.create_task(seen.writes.wait(keys, 5)) for _ in range(3)]
+    tasks.append(asyncio.create_task(seen.writes.wait(keys[:1], 5)))
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    for key in reversed(keys):
+        seen.put(state("7", name=key.name))
+        await asyncio.sleep(0)
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(done[0], asyncio.CancelledError)
+    assert done[1:] == [None] * 3
+    assert not seen.writes._waiters
+
+
+async def test_what_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object that was deleted by another client, while the watch was cut."""
+    monkeypatch.setattr(own_writes, "KEPT_SECONDS", 0.1)
+    seen = Seen()
+    seen.writes.expect(KEY, "7")
+    assert await seen.writes.wait([KEY], 0.05) == KEY
+    await asyncio.sleep(0.1)
+    assert await seen.writes.wait([KEY], 0.05) is None
+    assert not seen.writes
