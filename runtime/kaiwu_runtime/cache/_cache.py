@@ -291,7 +291,7 @@ class Cache:
             object_path(identity, namespace, name)  # raises what the API server's client does
         key = ObjectKey(watched_namespace(informer, namespace), name)
         await self.wait_for(informer)
-        if informer.own_writes and wait_for_writes and (missing := informer.own_writes.missing(key)):
+        if wait_for_writes and informer.own_writes.pending and (missing := informer.own_writes.missing(key)):
             await self.wait_for_writes(informer, missing)
         found = informer.store.get(key)
         if found is None:
@@ -326,7 +326,7 @@ class Cache:
         informer = self.informer(kind)
         namespace = watched_namespace(informer, namespace)
         await self.wait_for(informer)
-        if informer.own_writes and wait_for_writes and (missing := informer.own_writes.missing_in(namespace)):
+        if wait_for_writes and informer.own_writes.pending and (missing := informer.own_writes.missing_in(namespace)):
             await self.wait_for_writes(informer, missing)
         matches = parse_label_selector(label_selector)
         chosen = select(informer, namespace, field_selector) if field_selector else informer.store.list(namespace)

@@ -110,9 +110,8 @@ class _Observer:
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
-    def stored(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:
+    def stored(self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "") -> None:
         """Let the informers of a kind expect a state of an object."""
-        version = ""
         for informer in self._cache.holding(kind, key.namespace):
             version = version or version_in(answer)
             informer.own_writes.expect(key, version)

@@ -193,7 +193,7 @@ class Informer(Generic[T]):
         first = namespace not in self._listed
         with _collector_paused() if first else nullcontext():
             self._emit(self.store.replace(objects, namespace=namespace, initial=first))
-        if self.own_writes:
+        if self.own_writes.pending:
             self.own_writes.listed()
         self._listed.add(namespace)
         if len(self._listed) == len(self._scopes):
@@ -202,13 +202,13 @@ class Informer(Generic[T]):
     def put(self, obj: CachedObject) -> None:
         """Take an added or modified object from a reflector."""
         self._emit(self.store.put(obj))
-        if self.own_writes:
+        if self.own_writes.pending:
             self.own_writes.seen(obj)
 
     def remove(self, obj: CachedObject) -> None:
         """Take a deleted object from a reflector."""
         self._emit(self.store.remove(obj))
-        if self.own_writes:
+        if self.own_writes.pending:
             self.own_writes.gone(obj)
 
     def _emit(self, events: Iterable[ObjectEvent]) -> None:

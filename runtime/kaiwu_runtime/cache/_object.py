@@ -96,7 +96,7 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
             raw = _without_deep_managed_fields(raw)
             metadata = _metadata_decoder.decode(members(raw)["metadata"])
         if metadata.managed_fields:
-            raw = _without_managed_fields(raw, bytes(metadata.managed_fields))
+            raw = without_managed_fields(raw, bytes(metadata.managed_fields))
         return cls(
             raw,
             ObjectKey(sys.intern(metadata.namespace), metadata.name),
@@ -125,8 +125,13 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
         return f"<CachedObject {self.key} {self.resource_version}>"
 
 
-def _without_managed_fields(raw: bytes, value: bytes) -> bytes:
-    """Cut out metadata.managedFields, where the API server writes it; otherwise serialize the object again."""
+def without_managed_fields(raw: bytes, value: bytes) -> bytes:
+    """Cut out metadata.managedFields, where the API server writes it; otherwise serialize the object again.
+
+    Args:
+        raw: The object.
+        value: Its managedFields.
+    """
     begin = raw.find(_MANAGED_FIELDS)
     end = begin + len(_MANAGED_FIELDS) + len(value)
     if begin > 0 and raw.startswith(value, begin + len(_MANAGED_FIELDS)) and raw.count(_MANAGED_FIELDS) == 1:

@@ -32,15 +32,15 @@ class OwnWrites:
 
     Args:
         store: What has been seen.
+
+    Attributes:
+        pending: The objects, each with what is waited for and until when; empty nearly always.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._awaited: dict[ObjectKey, tuple[int, str, float]] = {}
+        self.pending: dict[ObjectKey, tuple[int, str, float]] = {}
         self._waiters: dict[ObjectKey, list[asyncio.Future[None]]] = {}
-
-    def __len__(self) -> int:
-        return len(self._awaited)
 
     def expect(self, key: ObjectKey, version: str) -> None:
         """Wait for a state of an object from now on, unless it or a later one is there already.
@@ -53,9 +53,9 @@ class OwnWrites:
         present = self._store.get(key)
         if number is None or (present is not None and (_number(present.resource_version) or 0) >= number):
             return
-        awaited = self._awaited.get(key)
-        if awaited is None or awaited[0] < number:
-            self._awaited[key] = number, "", _now() + KEPT_SECONDS
+        pending = self.pending.get(key)
+        if pending is None or pending[0] < number:
+            self.pending[key] = number, "", _now() + KEPT_SECONDS
 
     def expect_gone(self, key: ObjectKey) -> None:
         """Wait for an object to go from now on, if it is there."""
@@ -63,14 +63,14 @@ class OwnWrites:
         if present is None:
             self._arrived(key)
         else:
-            self._awaited[key] = _DELETED, present.uid, _now() + KEPT_SECONDS
+            self.pending[key] = _DELETED, present.uid, _now() + KEPT_SECONDS
 
     def seen(self, obj: CachedObject) -> None:
         """Take note of a state that is in the store now."""
-        awaited = self._awaited.get(obj.key)
-        if awaited is None:
+        pending = self.pending.get(obj.key)
+        if pending is None:
             return
-        number, uid, _ = awaited
+        number, uid, _ = pending
         if number == _DELETED:
             if obj.uid != uid:
                 self._arrived(obj.key)
@@ -80,12 +80,12 @@ class OwnWrites:
     def gone(self, obj: CachedObject) -> None:
         """Take note of a deletion."""
         self.seen(obj)
-        if self._awaited.get(obj.key, (0,))[0] == _DELETED:
+        if self.pending.get(obj.key, (0,))[0] == _DELETED:
             self._arrived(obj.key)
 
     def listed(self) -> None:
         """Take note of a list that is in the store now."""
-        for key, (number, _, _) in list(self._awaited.items()):
+        for key, (number, _, _) in list(self.pending.items()):
             present = self._store.get(key)
             if present is not None:
                 self.seen(present)
@@ -94,11 +94,11 @@ class OwnWrites:
 
     def missing(self, key: ObjectKey) -> list[ObjectKey]:
         """Return the object, as a list, if a write to it has not been seen yet."""
-        return [key] if key in self._awaited else []
+        return [key] if key in self.pending else []
 
     def missing_in(self, namespace: str) -> list[ObjectKey]:
         """Return the objects of a namespace (empty: of all) whose writes have not been seen yet."""
-        return [key for key in self._awaited if not namespace or key.namespace == namespace]
+        return [key for key in self.pending if not namespace or key.namespace == namespace]
 
     async def wait(self, keys: Iterable[ObjectKey], seconds: float) -> ObjectKey | None:
         """Return when the writes to some objects have been seen: None, or an object that was not seen in time.
@@ -110,8 +110,8 @@ class OwnWrites:
         try:
             async with asyncio.timeout(seconds):
                 for key in keys:
-                    while (awaited := self._awaited.get(key)) is not None:
-                        if awaited[2] < _now():
+                    while (pending := self.pending.get(key)) is not None:
+                        if pending[2] < _now():
                             self._arrived(key)
                             break
                         await self._next(key)
@@ -132,7 +132,7 @@ class OwnWrites:
                     del self._waiters[key]
 
     def _arrived(self, key: ObjectKey) -> None:
-        self._awaited.pop(key, None)
+        self.pending.pop(key, None)
         for waiter in self._waiters.pop(key, ()):
             if not waiter.done():
                 waiter.set_result(None)

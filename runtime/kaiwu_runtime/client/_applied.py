@@ -21,8 +21,8 @@ class AppliedRecords(Protocol):
             body: The apply.
         """
 
-    def sent(self, kind: type[Any], path: str, manager: str, body: bytes, answer: bytes) -> None:
-        """Remember an apply, and the object that the API server answered with."""
+    def sent(self, kind: type[Any], path: str, manager: str, body: bytes, answer: bytes) -> str:
+        """Remember an apply, and the object that the API server answered with, whose resourceVersion is returned."""
 
     def forget(self, path: str) -> None:
         """Forget an object that is written in another way, so that its next apply is sent; an empty path is for all."""
@@ -31,13 +31,14 @@ class AppliedRecords(Protocol):
 class WriteObserver(Protocol):
     """Hears of every write that the API server has answered."""
 
-    def stored(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:
+    def stored(self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "") -> None:
         """Take note of a write.
 
         Args:
             kind: The type of the object.
             key: Its namespace, empty for a cluster-scoped kind, and its name.
             answer: The object after the write, or another one with its metadata.
+            version: Its resourceVersion, where that is known already.
         """
 
     def deleted(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:

@@ -242,9 +242,9 @@ class ApplyVerbs(BaseClient):
                 return stored, ""
         applies.forget(path)  # until it is known what came of it
         answer = await self._applied(kind, key, path, params, body)
-        applies.sent(kind, path, manager, body, answer)
+        version = applies.sent(kind, path, manager, body, answer)
         if self._observer is not None:
-            self._observer.stored(kind, key, answer)
+            self._observer.stored(kind, key, answer, version)
         return answer, ""
 
     async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:

@@ -87,7 +87,7 @@ class ObjectPath(Reconciler):
     async def reconcile(self, request: Request) -> Result | None:
         """Read the object that a request names, and give it to the reconciler."""
         own_writes = self._informer.own_writes
-        if own_writes and (missing := own_writes.missing(request)):
+        if own_writes.pending and (missing := own_writes.missing(request)):
             await self._cache.wait_for_writes(self._informer, missing)
         cached = self._cached(request)
         if cached is None:

@@ -78,7 +78,7 @@ async def test_what_ends_the_wait(before: str, write: str, then: Step, *, ends: 
     await asyncio.sleep(0)
     then(seen)
     assert await waiting == (None if ends else KEY)
-    assert bool(seen.writes) is not ends
+    assert bool(seen.writes.pending) is not ends
 
 
 @pytest.mark.parametrize("version", ["7", "6", "5", "", "abc", "1.5", "\u0667", "-8"])
@@ -86,13 +86,13 @@ async def test_what_is_there_or_cannot_be_compared_is_not_waited_for(version: st
     seen = Seen()
     seen.put(state("7"))
     seen.writes.expect(KEY, version)
-    assert not seen.writes
+    assert not seen.writes.pending
 
 
 async def test_what_was_not_there_needs_not_go() -> None:
     seen = Seen()
     seen.writes.expect_gone(KEY)
-    assert not seen.writes
+    assert not seen.writes.pending
 
 
 async def test_the_newest_write_counts() -> None:
@@ -100,9 +100,9 @@ async def test_the_newest_write_counts() -> None:
     for version in ("7", "9", "8"):
         seen.writes.expect(KEY, version)
     seen.put(state("8"))
-    assert seen.writes
+    assert seen.writes.pending
     seen.put(state("9"))
-    assert not seen.writes
+    assert not seen.writes.pending
 
 
 async def test_many_wait_for_one_and_one_for_many() -> None:
@@ -131,4 +131,4 @@ async def test_what_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
     assert await seen.writes.wait([KEY], 0.05) == KEY
     await asyncio.sleep(0.1)
     assert await seen.writes.wait([KEY], 0.05) is None
-    assert not seen.writes
+    assert not seen.writes.pending
