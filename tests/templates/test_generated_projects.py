@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from .generation import contents, differing, environment, generate
 pytestmark = pytest.mark.envtest
 
 SHAPES = ("plain", "multigroup", "namespaced", "cluster-scope", "controller-only", "external", "image")
+# Objects of other versions than the stored one need the operator, so that not every test can have it.
+WITH_WEBHOOKS = "webhooks"
 NAMESPACE = "kaiwu-operator-system"
 GENERATED = r"docs/api/|config/crd/bases/|config/rbac/role\.yaml|config/default/role_namespaces\.yaml"
 
@@ -78,7 +81,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, kubeconfig: Path) -> dict
         "RUFF_CACHE_DIR": str(caches / "ruff"),
         "PATH": without_this_environment(os.environ["PATH"]),
     }
-    for case in (case for case in CASES if case.name in SHAPES):
+    for case in (case for case in CASES if case.name in {*SHAPES, WITH_WEBHOOKS}):
         folder, _ = generate(case, tmp_path_factory.mktemp(case.name))
         projects[case.name] = Project(case, folder, variables)
     first = projects[SHAPES[0]]
@@ -224,7 +227,7 @@ def test_pod_is_admitted_by_the_namespace(installed: Project) -> None:
     assert 'violates PodSecurity "restricted' in apply(installed, pod, "--dry-run=server", status=1)
 
 
-@pytest.mark.parametrize("shape", ["plain", "namespaced", "multigroup", "external", "image"])
+@pytest.mark.parametrize("shape", ["plain", "namespaced", "multigroup", "external", "image", WITH_WEBHOOKS])
 def test_its_own_tests_pass(prepared: dict[str, Project], shape: str) -> None:
     project = prepared[shape]
     texts = [file.read_text(encoding="utf-8") for file in (project.folder / "tests").glob("test_*.py")]
@@ -287,6 +290,47 @@ def test_run_makes_the_sample_ready(prepared: dict[str, Project]) -> None:
     columns = project.run("kubectl", "get", "kaiwuclusters").splitlines()
     assert [line.split()[:2] for line in columns] == [["NAME", "READY"], ["kaiwucluster-sample", "True"]]
     project.run("kubectl", "delete", "-k", "config/samples")
+    project.run("make", "uninstall")
+
+
+def test_run_serves_the_webhooks_until_ctrl_c(prepared: dict[str, Project], tmp_path: Path) -> None:
+    project = copy_of(prepared[WITH_WEBHOOKS], tmp_path / "copy")
+    sample = "config/samples/kaiwu_v1beta1_kaiwucluster.yaml"
+    rules = project.folder / "controllers/kaiwucluster_webhook.py"
+    text = rules.read_text(encoding="utf-8")
+    assert text.count("        return None\n") == 1
+    text = text.replace("        return None\n", '        raise AdmissionDenied("not today")\n')
+    rules.write_text(text.replace("    AdmissionRequest,\n", "    AdmissionDenied,\n    AdmissionRequest,\n", 1))
+    project.run("make", "install")
+    project.run("kubectl", "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    log = tmp_path / "run.log"
+    with log.open("w", encoding="utf-8") as output:
+        operator = subprocess.Popen(
+            ["make", "run", "ARGS=--health-probe-bind-address=0 --webhook-port=0"],
+            cwd=project.folder,
+            env=project.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            deadline = time.monotonic() + 90
+            while "The API server calls the webhooks of this process" not in log.read_text(encoding="utf-8"):
+                assert operator.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert "not today" in project.run("kubectl", "apply", "-f", sample, status=1)
+        finally:
+            os.killpg(operator.pid, signal.SIGINT)
+            try:
+                operator.wait(timeout=60)
+            finally:
+                if operator.poll() is None:
+                    os.killpg(operator.pid, signal.SIGKILL)
+    assert "Traceback" not in log.read_text(encoding="utf-8")
+    kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
+    assert "No resources found" in project.run("kubectl", "get", kinds)
+    project.run("kubectl", "apply", "-f", sample, "--dry-run=server")
     project.run("make", "uninstall")
 
 

@@ -120,8 +120,13 @@ def write_manifests(options: argparse.Namespace) -> list[Written]:
 def _webhook_files(options: argparse.Namespace, found: FoundWebhooks) -> dict[Path, str]:
     """Return the webhook configurations, and the role to write certificates into them where the project has one."""
     file, role = options.webhook_file, options.webhook_role_file
-    configurations = build_webhook_configurations(found.webhooks)
+    configurations = build_webhook_configurations(found.webhooks, namespaced=options.namespaced)
     files: dict[Path, str] = {}
+    if configurations and file.exists() and not _is_generated(file):
+        raise ConfigurationError(
+            f"{file} was not written by `make manifests`: move what you need of it to the arguments of @mutating and "
+            "@validating, and remove it"
+        )
     if configurations or _is_generated(file):
         files[file] = to_yaml(configurations)
     if configurations and not file.with_name("kustomization.yaml").exists():

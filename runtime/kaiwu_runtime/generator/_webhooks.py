@@ -14,6 +14,7 @@ from kaiwu_runtime.generator._crd import CustomResourceDefinition
 from kaiwu_runtime.generator._match_conditions import condition_error
 from kaiwu_runtime.serving._certificate_options import MUTATING, SERVICE_NAME, VALIDATING
 from kaiwu_runtime.webhook._declarations import SERVICE_NAMESPACE, ConversionDeclaration, WebhookDeclaration
+from kaiwu_runtime.webhook._local_configuration import OWN_NAMESPACE
 
 _API_VERSION = "admissionregistration.k8s.io/v1"
 
@@ -31,11 +32,15 @@ class FoundWebhooks:
     conversions: tuple[ConversionDeclaration, ...] = ()
 
 
-def build_webhook_configurations(webhooks: Iterable[WebhookDeclaration]) -> list[dict[str, Any]]:
+def build_webhook_configurations(
+    webhooks: Iterable[WebhookDeclaration], *, namespaced: bool = False
+) -> list[dict[str, Any]]:
     """Return the configurations of a project, the mutating one first; webhooks are sorted by name.
 
     Args:
         webhooks: What ``@mutating`` and ``@validating`` declare.
+        namespaced: Call them for objects of the operator's own namespace only, where a webhook has no namespace
+            selector and its kind is in namespaces.
 
     Raises:
         DefinitionError: Two webhooks of a configuration have the same name, or a match condition is not valid CEL.
@@ -49,7 +54,7 @@ def build_webhook_configurations(webhooks: Iterable[WebhookDeclaration]) -> list
         own = [webhook for webhook in every if webhook.is_mutating is is_mutating]
         _check_names(own)
         if own:
-            entries = [_webhook(webhook) for webhook in own]
+            entries = [_webhook(webhook, namespaced=namespaced) for webhook in own]
             metadata = {"name": name}
             configurations.append({"apiVersion": _API_VERSION, "kind": kind, "metadata": metadata, "webhooks": entries})
     return configurations
@@ -111,7 +116,7 @@ def _check_names(webhooks: Sequence[WebhookDeclaration]) -> None:
         seen[webhook.name] = webhook.declared_on
 
 
-def _webhook(webhook: WebhookDeclaration) -> dict[str, Any]:
+def _webhook(webhook: WebhookDeclaration, *, namespaced: bool) -> dict[str, Any]:
     for condition in webhook.match_conditions:
         if problem := condition_error(condition.expression):
             raise DefinitionError(f"{webhook.declared_on}: the match condition {condition.name!r} {problem}")
@@ -131,12 +136,13 @@ def _webhook(webhook: WebhookDeclaration) -> dict[str, Any]:
         "rules": [rule],
         "sideEffects": webhook.side_effects,
     }
+    own = OWN_NAMESPACE if namespaced else {}
     optional = {
         "matchConditions": [
             {"name": condition.name, "expression": condition.expression} for condition in webhook.match_conditions
         ],
         "matchPolicy": webhook.match_policy,
-        "namespaceSelector": dict(webhook.namespace_selector),
+        "namespaceSelector": dict(webhook.namespace_selector) or (own if webhook.identity.namespaced else {}),
         "objectSelector": dict(webhook.object_selector),
         "reinvocationPolicy": webhook.reinvocation_policy,
         "timeoutSeconds": webhook.timeout_seconds,

@@ -11,6 +11,9 @@ from typing import Any
 PROBE_LABEL = "kaiwuctl.io/webhook-probe"
 """Label of the object with which it is tried whether a configuration is in effect."""
 
+OWN_NAMESPACE = {"matchLabels": {"kubernetes.io/metadata.name": "system"}}
+"""The selector of an operator that watches its own namespace, before kustomize puts that namespace in."""
+
 
 def base_url(host: str, port: int) -> str:
     """Return the start of a server's URLs: ``https://127.0.0.1:9443``."""
@@ -38,11 +41,16 @@ def local_configuration(
             "name": f"{metadata['name']}{suffix}",
             "labels": {**(metadata.get("labels") or {}), **(labels or {})},
         },
-        "webhooks": [
-            {**webhook, "clientConfig": local_client(webhook["clientConfig"], url, bundle)}
-            for webhook in document.get("webhooks") or ()
-        ],
+        "webhooks": [_local_webhook(webhook, url, bundle) for webhook in document.get("webhooks") or ()],
     }
+
+
+def _local_webhook(webhook: Mapping[str, Any], url: str, bundle: str) -> dict[str, Any]:
+    local = {**webhook, "clientConfig": local_client(webhook["clientConfig"], url, bundle)}
+    if local.get("namespaceSelector") == OWN_NAMESPACE:
+        # Outside the cluster the operator has no namespace of its own.
+        del local["namespaceSelector"]
+    return local
 
 
 def local_client(client: Mapping[str, Any], url: str, bundle: str) -> dict[str, Any]:

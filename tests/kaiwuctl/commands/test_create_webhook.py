@@ -50,9 +50,9 @@ def api(with_api: Path, tmp_path: Path) -> CommandLine:
     return CommandLine(folder)
 
 
-def manifests(project: CommandLine) -> None:
+def manifests(project: CommandLine, *flags: str) -> None:
     """Run the generator as `make manifests` does."""
-    argv = [project.argv()[0], "-m", "kaiwu_runtime.generator", "manifests"]
+    argv = [project.argv()[0], "-m", "kaiwu_runtime.generator", "manifests", *flags]
     subprocess.run(argv, cwd=project.folder, check=True, capture_output=True)
 
 
@@ -397,6 +397,16 @@ def test_create_api_again_keeps_the_webhooks(api: CommandLine) -> None:
     api.ok("create", "api", *pod, "--resource=false")
     assert entry(api) == before
     assert yaml.safe_load((api.folder / "PROJECT").read_text())["resources"][1]["webhooks"]["validation"] is True
+
+
+def test_namespaced(empty: CommandLine) -> None:
+    empty.ok(*INIT, "--namespaced")
+    empty.ok(*CREATE_ONLY)
+    empty.ok(*HOOK, "--validation")
+    manifests(empty, "--namespaced")
+    (configuration,) = [each for (kind, _), each in build(empty).items() if kind.startswith("Validating")]
+    labels = {"kubernetes.io/metadata.name": "kaiwu-operator-system"}
+    assert configuration["webhooks"][0]["namespaceSelector"] == {"matchLabels": labels}
 
 
 def test_multigroup(empty: CommandLine) -> None:

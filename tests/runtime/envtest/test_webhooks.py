@@ -16,7 +16,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import APIError, APIStatusError, ControlPlaneError
 from kaiwu_runtime.generator import build_crds
 from kaiwu_runtime.generator._webhooks import build_webhook_configurations, with_conversions
-from kaiwu_runtime.testing import run_manager
+from kaiwu_runtime.testing import eventually, run_manager
 from kaiwu_runtime.webhook import (
     AdmissionDenied,
     AdmissionRequest,
@@ -137,6 +137,51 @@ async def test_the_api_server_calls_the_manager(
     assert "url" not in client_config(control_plane)
     # Nothing is called any more.
     await client.create(Shop.model_validate({"metadata": {"name": "c", "namespace": namespace}, "spec": {"size": 10}}))
+
+
+async def test_objects_stored_in_the_other_version_stay_readable(
+    control_plane: ControlPlane, client: Client, namespace: str, folder: Path
+) -> None:
+    with control_plane.install_webhooks(folder) as webhooks:
+        options = ManagerOptions(
+            kubeconfig=str(control_plane.kubeconfig), health_probe_bind_address="0", **webhooks.manager_options()
+        )
+        manager = Manager(options)
+        manager.setup(Hooks)
+        async with run_manager(manager):
+            old = OldShop.model_validate({"metadata": {"name": "a", "namespace": namespace}, "spec": {"size": 4}})
+            created = await client.create(old)
+            assert (await client.get(Shop, created.key)).spec.size == 4
+            try:
+                await store_in(client, "v1")
+                await client.create(
+                    Shop.model_validate({"metadata": {"name": "b", "namespace": namespace}, "spec": {"size": 5}})
+                )
+                # One is stored in v2, the other in v1; both are listed in both versions.
+                new = await client.list(Shop, namespace=namespace)
+                assert {each.metadata.name: each.spec.size for each in new} == {"a": 4, "b": 5}
+                olds = await client.list(OldShop, namespace=namespace)
+                assert {each.metadata.name: each.spec.size for each in olds} == {"a": 4, "b": 5}
+                await client.patch(Shop, "a", {"spec": {"size": 6}}, namespace=namespace)  # writes it in v1
+                assert (await client.get(OldShop, created.key)).spec.size == 6
+            finally:
+                await store_in(client, "v2")
+
+
+async def store_in(client: Client, version: str) -> None:
+    """Change the stored version of the CRD, and wait until the API server stores in it."""
+    crd = json.loads(await client.transport.request("GET", CRD))
+    for each in crd["spec"]["versions"]:
+        each["storage"] = each["name"] == version
+    await client.transport.request("PUT", CRD, body=json.dumps(crd).encode())
+
+    async def stored() -> list[str]:
+        found = json.loads(await client.transport.request("GET", CRD))["status"]["storedVersions"]
+        assert version in found
+        return list(found)
+
+    waited: object = await eventually(stored)
+    assert waited
 
 
 async def test_what_reaches_the_server(control_plane: ControlPlane, folder: Path) -> None:

@@ -21,6 +21,7 @@ from kaiwu_runtime.generator._yaml_output import GENERATED
 from kaiwu_runtime.webhook import MatchCondition, Validator, converting, mutating, validating
 from kaiwu_runtime.webhook._configuration import declared_conversions, declared_webhooks
 from kaiwu_runtime.webhook._declarations import ConversionDeclaration, WebhookDeclaration
+from kaiwu_runtime.webhook._local_configuration import local_configuration
 
 
 @resource(group="web.example.com", version="v2")
@@ -155,6 +156,18 @@ def test_the_order_is_that_of_the_names(names: list[str]) -> None:
     assert [webhook["name"] for webhook in configuration["webhooks"]] == ["a.b.c", "a.b.d", "b.b.c", "m.b.c"]
 
 
+def test_a_namespaced_operator_is_called_for_its_own_namespace() -> None:
+    own = {"matchLabels": {"kubernetes.io/metadata.name": "system"}}
+    (configuration,) = build_webhook_configurations([declared()], namespaced=True)
+    assert configuration["webhooks"][0]["namespaceSelector"] == own
+    # What the project says counts.
+    mine = {"matchLabels": {"a": "b"}}
+    (configuration,) = build_webhook_configurations([declared(namespace_selector=mine)], namespaced=True)
+    assert configuration["webhooks"][0]["namespaceSelector"] == mine
+    local = local_configuration(build_webhook_configurations([declared()], namespaced=True)[0], "https://x:1", "")
+    assert "namespaceSelector" not in local["webhooks"][0]
+
+
 def test_two_webhooks_of_one_name_are_refused() -> None:
     with pytest.raises(DefinitionError, match=r"two webhooks are named vshop-v2\.web\.example\.com"):
         build_webhook_configurations([declared(), declared()])
@@ -245,6 +258,12 @@ def test_make_manifests_writes_them(
         (tmp_path / "config/webhook/role.yaml").write_text(GENERATED)
         assert main(["manifests"]) == 0
         assert len(list(yaml.safe_load_all((tmp_path / "config/webhook/role.yaml").read_text()))) == 4
+        # What a person wrote is not replaced.
+        file.write_text("# mine\n")
+        assert main(["manifests"]) == 1
+        assert "config/webhook/manifests.yaml was not written by `make manifests`" in capsys.readouterr().err
+        assert file.read_text() == "# mine\n"
+        file.write_text(GENERATED)
         # Without webhooks the file stays, empty, because a kustomization lists it.
         (tmp_path / "controllers/shop_webhook.py").unlink()
         assert main(["manifests"]) == 0
