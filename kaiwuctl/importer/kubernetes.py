@@ -25,6 +25,8 @@ _MODULES: Final = (
     "autoscaling_v2",
     "storage_v1",
 )
+# Of models with one schema, those that CRDs mean: a key of a Secret rather than of a ConfigMap.
+_PREFERRED: Final = frozenset({"SecretKeySelector", "LabelSelector", "Toleration"})
 _FEWEST_FIELDS: Final = 2
 
 
@@ -57,7 +59,8 @@ def _models() -> dict[str, tuple[str, str]]:
     known: dict[str, tuple[str, str]] = {}
     for short in _MODULES:
         module = f"lightkube.models.{short}"
-        for name, model in inspect.getmembers(import_module(module), inspect.isclass):
+        found = inspect.getmembers(import_module(module), inspect.isclass)
+        for name, model in sorted(found, key=lambda member: member[0] not in _PREFERRED):
             if not issubclass(model, msgspec.Struct) or model.__module__ != module:
                 continue
             try:
