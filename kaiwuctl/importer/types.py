@@ -235,6 +235,11 @@ class TypeBuilder:
             expected["externalDocs"] = docs
         apart = _parts(expression, schema) | (_WRITTEN_APART if default else {"description"})
         extra = difference(schema, expected, apart)
+        text = str(schema.get("description"))
+        if expression.description is not None and text.strip() != expression.description:
+            # A docstring has no tabs: the description is written where they stay.
+            extra["description"] = text
+            expression.description = None
         if extra:
             expression.markers.append(Call("SchemaExtra", (extra,)))
 

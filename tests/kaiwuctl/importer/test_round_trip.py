@@ -46,3 +46,12 @@ def test_a_random_schema(schema: dict[str, Any], tmp_path_factory: pytest.TempPa
     # What the API server would reject is rejected by the generator too, which is not the question here.
     assert meaning(regenerated(crd, folder, check=False)) == meaning(crd)
     assert json.dumps(crd) == before, "the CRD is not changed"
+
+
+def test_a_description_with_tabs(tmp_path: Path) -> None:
+    text = "How it is done:\n\t- first\n\t- then"
+    crd = crd_of({"type": "object", "properties": {"a": {"type": "string", "description": text}}, "description": text})
+    made = regenerated(crd, tmp_path)
+    value = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["value"]
+    assert value["description"] == text
+    assert value["properties"]["a"]["description"] == text
