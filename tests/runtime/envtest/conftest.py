@@ -16,6 +16,8 @@ from kaiwu_runtime.envtest._binaries import system
 from kaiwu_runtime.envtest._progress import Step
 from kaiwu_runtime.errors import ControlPlaneError
 
+from .archive_server import ArchiveServer
+
 
 @pytest.fixture(scope="session")
 def real_binaries() -> Binaries:
@@ -111,3 +113,9 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("TMPDIR", str(directory))
     yield directory
     wait_for(lambda: not processes_below(directory), f"processes of {directory} end")
+
+
+@pytest.fixture
+def server() -> Iterator[ArchiveServer]:
+    with ArchiveServer() as running:
+        yield running

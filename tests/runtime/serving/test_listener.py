@@ -9,92 +9,18 @@ import logging
 import os
 import resource
 import socket
-import ssl
 import zlib
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from typing import Any
 
 import pytest
-import uvloop
-from aiohttp import web
 
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.serving._acceptor import ConnectionLimits
-from kaiwu_runtime.serving._exchange import read_body
 from kaiwu_runtime.serving._listener import Listener
-from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 
-LIMITS = ConnectionLimits(connections=20, handshake=0.5, header=0.5, body=0.5, write=1.0, idle=1.0)
-LARGE = 64 * 1024 * 1024
-LOOPS = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+from .peers import HEAD, LARGE, LIMITS, LOOPS, Peer, answered, application, rest, serve, until
 
-Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Scenario = Callable[[Listener, Callable[..., Awaitable[Peer]]], Coroutine[Any, Any, None]]
-
-
-def application() -> web.Application:
-    async def echo(request: web.Request) -> web.Response:
-        return web.Response(body=bytes(await read_body(request, 1000, LIMITS.body)))
-
-    async def large(_: web.Request) -> web.Response:
-        return web.Response(body=b"x" * LARGE)
-
-    async def ends(_: web.Request) -> web.Response:
-        raise SystemExit(3)
-
-    async def cancelled(_: web.Request) -> web.Response:
-        raise asyncio.CancelledError
-
-    async def forever(_: web.Request) -> web.Response:
-        await asyncio.Event().wait()
-        return web.Response()
-
-    made = web.Application()
-    made.router.add_post("/echo", echo)
-    made.router.add_get("/large", large)
-    made.router.add_get("/ends", ends)
-    made.router.add_get("/forever", forever)
-    made.router.add_get("/cancelled", cancelled)
-    return made
-
-
-def serve(
-    scenario: Scenario, *, loop: str = "asyncio", secure: bool = False, limits: ConnectionLimits = LIMITS
-) -> None:
-    """Run a scenario against a listener, in an event loop of its own."""
-    client = ssl.create_default_context()
-    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
-
-    async def main() -> None:
-        listener = Listener("127.0.0.1", 0, "--x", limits=limits)
-        await listener.start(application(), context=ServingCertificate(None).context() if secure else None)
-
-        async def connect(*, tls: bool = secure) -> Peer:
-            return await asyncio.open_connection("127.0.0.1", listener.port, ssl=client if tls else None)
-
-        try:
-            async with asyncio.timeout(60):
-                await scenario(listener, connect)
-        finally:
-            await listener.stop()
-
-    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
-        runner.run(main())
-
-
-async def rest(reader: asyncio.StreamReader) -> bytes:
-    """Return what is sent until the connection is closed, whichever way."""
-    received = b""
-    try:
-        while piece := await reader.read(65536):
-            received += piece
-    except ConnectionError:
-        pass
-    return received
-
-
-HEAD = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"
 STALLED = {
     "nothing": b"",
     "a byte": b"P",
@@ -141,15 +67,6 @@ def test_a_peer_that_does_not_finish_the_handshake_is_closed(loop: str, sent: by
         assert await answered(connect) == b"HTTP/1.1 200 OK"
 
     serve(scenario, loop=loop, secure=True)
-
-
-async def answered(connect: Callable[..., Awaitable[Peer]], sent: bytes = HEAD + b"1234567890") -> bytes:
-    """Return the first line of the answer to a request."""
-    reader, writer = await connect()
-    writer.write(sent)
-    line = await reader.readline()
-    writer.transport.abort()
-    return line.strip()
 
 
 @pytest.mark.parametrize("loop", LOOPS)
@@ -204,6 +121,8 @@ def test_requests_in_progress_are_not_closed_for_others() -> None:
 
 
 COMPRESSED = zlib.compress(b"\0" * 10_000)
+
+
 REQUESTS: dict[str, tuple[bytes, bytes]] = {
     "not HTTP": (b"\x00\x01\x02\r\n\r\n", b"400"),
     "TLS to plain HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
@@ -269,12 +188,6 @@ def test_every_request_gets_a_status_and_at_most_a_line_at_debug_level(
             assert record.levelno == (logging.ERROR if found[name] == b"500" else logging.DEBUG), name
             assert bool(record.exc_info) == (found[name] == b"500"), name
             assert len(str(vars(record))) < 2500, name
-
-
-async def until(listener: Listener, connections: int) -> None:
-    """Wait for a number of connections."""
-    while listener.connections != connections:  # noqa: ASYNC110 - the listener has no event for it
-        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("loop", LOOPS)
