@@ -61,6 +61,7 @@ class Cache:
         self._sync_timeout = sync_timeout
         self._streaming_list = streaming_list
         self._watched: dict[type[Any], KindOptions] = {}
+        self._optional: set[type[Any]] = set()
         self._indexes: dict[type[Any], dict[str, IndexFunction]] = {}
         self._informers: dict[tuple[type[Any], bool], Informer[Any]] = {}
         self._group: asyncio.TaskGroup | None = None
@@ -111,6 +112,16 @@ class Cache:
             )
         self._watched[kind] = wanted
 
+    def allow_absent(self, kind: type[Any]) -> None:
+        """Let a kind be optional: while the API server lacks it, it has no objects, and it is waited for.
+
+        Call it before the first use of the kind; later it does nothing. A kind is optional for all its readers.
+
+        Args:
+            kind: A project's type or a lightkube kind.
+        """
+        self._optional.add(kind)
+
     @overload
     def informer(self, kind: type[Any], *, metadata_only: Literal[True]) -> Informer[PartialObjectMetadata]: ...
 
@@ -138,7 +149,8 @@ class Cache:
                 ListScope(namespace, watched.label_selector, watched.field_selector)
                 for namespace in (chosen if identify(kind).namespaced else ()) or ("",)
             ]
-            options = CacheOptions(metadata_only, watched.transform, self._streaming_list)
+            optional = (lambda _: None) if kind in self._optional else None
+            options = CacheOptions(metadata_only, watched.transform, self._streaming_list, optional)
             informer = Informer(self._transport, kind, scopes, options)
             for field, function in ({} if metadata_only else self._indexes.get(kind, {})).items():
                 informer.add_index(field, function)

@@ -7,6 +7,7 @@ import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Generic, TypeVar, cast
 
 from kaiwu_runtime._callback import contained
@@ -78,6 +79,10 @@ class Informer(Generic[T]):
         self._listed: set[str] = set()
         self._scopes = tuple(scopes)
         self._namespaces = tuple(filter(None, (scope.namespace for scope in self._scopes)))
+        self._served: bool | None = None
+        self._availability: list[Callable[[bool], None]] = []
+        if options is not None and options.on_served is not None:
+            options = replace(options, on_served=self._set_served)
         self._reflectors = [Reflector(transport, self.identity, self, scope, options) for scope in self._scopes]
 
     @property
@@ -89,7 +94,7 @@ class Informer(Generic[T]):
         """Return a line about what is cached."""
         where = f" namespaces={','.join(self._namespaces)}" if self._namespaces else ""
         what = " metadata only" if self._metadata_only else ""
-        synced = str(self.has_synced).lower()
+        synced = str(self.has_synced).lower() if self.is_served else "(not served)"
         return f"{self.identity}{what}: objects={len(self.store)} synced={synced} handlers={len(self._handlers)}{where}"
 
     @property
@@ -138,6 +143,28 @@ class Informer(Generic[T]):
             ValueError: It is not a handler of this informer.
         """
         self._handlers.remove(handler)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether the API server has the kind, as far as is known; always true for one that it must have."""
+        return self._served is not False
+
+    def add_availability_handler(self, handler: Callable[[bool], None]) -> None:
+        """Call a function whenever an optional kind appears (True) or disappears (False)."""
+        self._availability.append(handler)
+
+    def _set_served(self, served: bool) -> None:
+        before, self._served = self._served, served
+        if served == before:
+            return
+        if before is not None or not served:
+            message = "An optional kind is served now" if served else "An optional kind is not served; waiting for it"
+            logger.info(message, extra={"kind": self.identity.kind, "group": self.identity.group})
+        for handler in self._availability if before is not None else ():
+            try:
+                handler(served)
+            except BaseException as error:
+                logger.error("An availability handler failed", exc_info=contained(error))
 
     def add_index(self, name: str, function: IndexFunction) -> None:
         """Index the objects by the values a function gives; see :meth:`Store.add_index`."""

@@ -49,6 +49,8 @@ class CacheOptions:
         transform: Removes fields that are not needed before an object is kept; None removes only managedFields.
         streaming_list: Begin with a watch that sends everything there is, instead of pages. The API server offers it
             from Kubernetes 1.32 on; one that rejects is listed.
+        on_served: For a kind that the API server may lack: it is waited for, and this is called when it is there and
+            when it is not. None: it is an error that the API server lacks the kind.
 
     See https://kubernetes.io/docs/reference/using-api/api-concepts/#streaming-lists
     """
@@ -56,6 +58,7 @@ class CacheOptions:
     metadata_only: bool = False
     transform: Transform | None = None
     streaming_list: bool = False
+    on_served: Callable[[bool], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

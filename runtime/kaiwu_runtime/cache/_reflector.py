@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 
 import msgspec
@@ -36,6 +37,7 @@ from kaiwu_runtime.errors import (
     GoneError,
     InvalidError,
     KaiwuError,
+    NotFoundError,
     WatchInterruptedError,
 )
 from kaiwu_runtime.rest._page import PAGE_SIZE, decode_page
@@ -58,6 +60,9 @@ HEALTHY_SECONDS = 60.0
 SHORT_WATCH_SECONDS = 0.75
 """A watch that ends sooner and brought nothing counts as a failure. One that lived longer is resumed at once, however
 often it is cut: there are load balancers that end what is idle for a second."""
+
+ABSENT_SECONDS = (4.0, 6.0)
+"""How long to wait before the API server is asked again for a kind that it lacks."""
 
 RELIST_AFTER_FAILURES = 3
 """Number of rejections in a row after which a watch gives up the version it starts from."""
@@ -125,6 +130,9 @@ class Reflector:
                 # At first without a wait, however often the server was out of reach before: it has answered now.
                 self._gone = True
             except (APIError, ConfigurationError) as error:
+                if self._options.on_served is not None and isinstance(error, NotFoundError):
+                    await self._absent(self._options.on_served)
+                    continue
                 if self._streaming and not self._version and isinstance(error, BadRequestError | InvalidError):
                     logger.info("The API server does not support streaming lists", extra=self._fields())
                     self._streaming = False
@@ -175,7 +183,7 @@ class Reflector:
             if not metadata.continue_:
                 break
             params["continue"] = metadata.continue_
-        self._store.replace(objects, self._scope.namespace)
+        self._replace(objects)
         self._version = metadata.resource_version
         self.last_error = None  # but the failures count until a watch brings something: see run
 
@@ -243,7 +251,7 @@ class Reflector:
         if self._initial is not None:
             if not bookmark.ends_initial_events:
                 return
-            self._store.replace(self._initial.values(), self._scope.namespace)
+            self._replace(self._initial.values())
             self._initial = None
         self._version = bookmark.version or self._version
         self._recovered()
@@ -259,6 +267,20 @@ class Reflector:
                 extra={**self._fields(), "error": str(error)},
             )
             return None
+
+    def _replace(self, objects: Iterable[CachedObject]) -> None:
+        self._store.replace(objects, self._scope.namespace)
+        if self._options.on_served is not None:
+            self._options.on_served(True)
+
+    async def _absent(self, on_served: Callable[[bool], None]) -> None:
+        """Forget the objects of a kind that the API server lacks, and wait a while for the kind."""
+        self._store.replace((), self._scope.namespace)
+        on_served(False)
+        self._version = ""
+        self._initial = None
+        self._recovered()
+        await asyncio.sleep(random.uniform(*ABSENT_SECONDS))  # noqa: S311
 
     def _recovered(self) -> None:
         self._progress = True

@@ -14,13 +14,12 @@ from typing import Any, Protocol, Self, TypeVar
 
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.cache._cache import Cache
-from kaiwu_runtime.cache._store import ObjectEvent
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.controller._controller import Controller
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner, map_typed
 from kaiwu_runtime.controller._options import ControllerOptions
-from kaiwu_runtime.controller._predicate import Predicate, PredicateFunction
+from kaiwu_runtime.controller._predicate import Filter, Predicate, all_predicates
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request
 from kaiwu_runtime.controller._source import Channel, ChannelSource, Source, passthrough
@@ -29,9 +28,6 @@ from kaiwu_runtime.queue import RateLimiter
 from kaiwu_runtime.recorder import EventRecorder
 
 T = TypeVar("T")
-
-Filter = Predicate | Callable[[ObjectEvent], bool]
-"""A predicate, or a plain function that is one."""
 
 
 class ControllerManager(Protocol):
@@ -107,6 +103,7 @@ class ControllerBuilder:
         field_selector: str = "",
         namespaces: Sequence[str] | None = None,
         metadata_only: bool = False,
+        optional: bool = False,
     ) -> Self:
         """Reconcile objects of a kind.
 
@@ -122,6 +119,7 @@ class ControllerBuilder:
             metadata_only: Watch nothing but the objects' metadata. The reconciler reads an object with
                 ``manager.api_reader``: `self.client` would begin to cache the whole kind. One that does not fit its
                 type gets an event, and no condition.
+            optional: The API server may lack the kind: the controller waits for its CRD, also after it was deleted.
 
         Raises:
             ConfigurationError: There is a kind already, it is watched with other selectors, or `complete` was called.
@@ -133,13 +131,20 @@ class ControllerBuilder:
             self._manager.cache.configure(
                 kind, label_selector=label_selector, field_selector=field_selector, namespaces=namespaces
             )
+        if optional:
+            self._manager.cache.allow_absent(kind)
         self._for = kind
         self._for_metadata_only = metadata_only
-        self._sources.insert(0, Source(kind, enqueue_object, _all(predicates), metadata_only))
+        self._sources.insert(0, Source(kind, enqueue_object, all_predicates(predicates), metadata_only))
         return self
 
     def owns(
-        self, kind: type[Any], *predicates: Filter, only_controller: bool = True, metadata_only: bool = False
+        self,
+        kind: type[Any],
+        *predicates: Filter,
+        only_controller: bool = True,
+        metadata_only: bool = False,
+        optional: bool = False,
     ) -> Self:
         """Reconcile the owner when an owned object of a kind changes.
 
@@ -148,12 +153,24 @@ class ControllerBuilder:
             predicates: All must let a change through.
             only_controller: The owner must be the object's controller.
             metadata_only: Watch nothing but the objects' metadata; enough to react to changes, not to read the objects.
+            optional: The API server may lack the kind. Its watch begins when its CRD appears and ends when that is
+                deleted; both reconcile every object of the kind in `for_`, so that the reconciler can create or forget
+                what it owns: it asks ``client.serves(Kind)``.
         """
+        if optional:
+            self._manager.cache.allow_absent(kind)
         self._refuse_after_complete(f"owns({kind.__name__})")
-        self._owned.append((kind, _all(predicates), only_controller, metadata_only))
+        self._owned.append((kind, all_predicates(predicates), only_controller, metadata_only))
         return self
 
-    def watches(self, kind: type[Any], function: MapFunction, *predicates: Filter, metadata_only: bool = False) -> Self:
+    def watches(
+        self,
+        kind: type[Any],
+        function: MapFunction,
+        *predicates: Filter,
+        metadata_only: bool = False,
+        optional: bool = False,
+    ) -> Self:
         """Reconcile the requests that a function returns when an object of a kind changes.
 
         Args:
@@ -162,14 +179,17 @@ class ControllerBuilder:
                 the object; one whose parameter is annotated with CachedObject gets the cached form.
             predicates: All must let a change through.
             metadata_only: Watch nothing but the objects' metadata; the function gets a PartialObjectMetadata.
+            optional: The API server may lack the kind; see `owns`.
 
         Raises:
             ConfigurationError: The function is a coroutine function.
         """
         self._refuse_after_complete(f"watches({kind.__name__}, ...)")
         _check_plain(function, f"watches({kind.__name__}, ...)")
+        if optional:
+            self._manager.cache.allow_absent(kind)
         mapped = map_typed(kind, function, metadata_only=metadata_only)
-        self._sources.append(Source(kind, enqueue_mapped(mapped), _all(predicates), metadata_only))
+        self._sources.append(Source(kind, enqueue_mapped(mapped), all_predicates(predicates), metadata_only))
         return self
 
     def watches_channel(self, channel: Channel[T], function: Callable[[T], Iterable[Request]] | None = None) -> Self:
@@ -230,6 +250,7 @@ class ControllerBuilder:
             self._options,
             self._channels,
             fence=self._manager.check_leadership,
+            primary=self._for,
             decode_failures=None if reconciler.reads_object else self.decode_failures(),
         )
         self._manager.add_controller(controller)
@@ -271,10 +292,6 @@ def _check_plain(function: Callable[..., Any], where: str) -> None:
             f"{where}: {getattr(function, '__name__', function)} is a coroutine function; write a plain def; what it "
             "needs of other kinds it finds with manager.cache.informer(Kind).list()"
         )
-
-
-def _all(predicates: tuple[Filter, ...]) -> tuple[Predicate, ...]:
-    return tuple(entry if isinstance(entry, Predicate) else PredicateFunction(entry) for entry in predicates)
 
 
 def controller_managed_by(manager: ControllerManager) -> ControllerBuilder:

@@ -18,14 +18,16 @@ from kaiwu_runtime._callback import is_delivered
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
+from kaiwu_runtime.controller._handler import MapFunction, enqueue_mapped, map_typed
 from kaiwu_runtime.controller._invocation import Invocation
 from kaiwu_runtime.controller._options import ControllerMetrics, ControllerOptions
 from kaiwu_runtime.controller._outcome import OutcomeHandler
+from kaiwu_runtime.controller._predicate import Filter, all_predicates
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request
 from kaiwu_runtime.controller._source import ChannelSource, Source
 from kaiwu_runtime.errors import TerminalError
-from kaiwu_runtime.queue import QueueMetrics, QueueShutDown, WorkQueue
+from kaiwu_runtime.queue import Priority, QueueMetrics, QueueShutDown, WorkQueue
 
 logger = logging.getLogger("kaiwu_runtime.controller.controller")
 
@@ -57,6 +59,7 @@ class Controller:
         metrics: Hears of every reconcile.
         fence: Called before every reconcile; a leader that has lost its lease does not return from it.
         needs_leader: Whether it runs on the leader only.
+        primary: The kind that it is for; None for a controller of no kind.
         decode_failures: Tells of objects that do not fit their type; None for a controller that is for no kind.
     """
 
@@ -69,8 +72,10 @@ class Controller:
     metrics: ControllerMetrics | None = None
     fence: Callable[[], None] | None = None
     needs_leader: bool = True
+    primary: type[Any] | None = None
     decode_failures: DecodeFailureReporter | None = None
     queue: WorkQueue[Request] = field(init=False)
+    _started: bool = field(init=False, default=False)
     _workers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
     _left_behind: set[asyncio.Task[None]] = field(init=False, default_factory=set)
     _invocation: Invocation = field(init=False)
@@ -122,8 +127,9 @@ class Controller:
         fields = {"controller": self.name}
         logger.info("Starting Controller", extra=fields)
         self._invocation.bridge()
+        self._started = True
         for source in self.sources:
-            source.start(self.cache, self.queue.add, self.name)
+            self._start_source(source)
         for informer in self.informers():
             await self.cache.wait_for(informer)
         for channel in self.channels:
@@ -142,6 +148,39 @@ class Controller:
         for worker in done:
             if not worker.cancelled():
                 worker.result()
+
+    async def watch(
+        self, kind: type[Any], function: MapFunction, *predicates: Filter, metadata_only: bool = False
+    ) -> None:
+        """Watch another kind from now on, while the controller runs or before; return when its cache has synced.
+
+        Args:
+            kind: A project's type or a lightkube kind; see `Cache.allow_absent` for one that may be absent.
+            function: From an object to requests; see `ControllerBuilder.watches`.
+            predicates: All must let a change through.
+            metadata_only: Watch nothing but the objects' metadata.
+
+        Raises:
+            ConfigurationError: It cannot sync without a change; the message names the change.
+            APIConnectionError: It did not sync within the cache's timeout.
+        """
+        mapped = map_typed(kind, function, metadata_only=metadata_only)
+        source = Source(kind, enqueue_mapped(mapped), all_predicates(predicates), metadata_only)
+        self.sources = [*self.sources, source]
+        if self._started:
+            self._start_source(source)
+            await self.cache.wait_for(source.informer(self.cache))
+
+    def _start_source(self, source: Source) -> None:
+        source.start(self.cache, self.queue.add, self.name)
+        source.informer(self.cache).add_availability_handler(self._reconcile_all)
+
+    def _reconcile_all(self, _: bool) -> None:
+        """Reconcile every object of the controller's kind: another kind has appeared, or is gone."""
+        if self.primary is not None and self._started:
+            informer = next(source for source in self.sources if source.kind is self.primary).informer(self.cache)
+            for obj in informer.store:
+                self.queue.add(Request(*obj.key), Priority.LOW)
 
     async def stop(self, grace: float) -> None:
         """Take no more requests, let the reconciles in progress finish, and cancel them after a while.

@@ -84,3 +84,12 @@ class AnnotationChanged(_Changed):
     """Lets a modification through when an annotation changed."""
 
     _attribute = "annotations"
+
+
+Filter = Predicate | Callable[[ObjectEvent], bool]
+"""A predicate, or a plain function of an event."""
+
+
+def all_predicates(filters: tuple[Filter, ...]) -> tuple[Predicate, ...]:
+    """Return predicates, with those of plain functions."""
+    return tuple(each if isinstance(each, Predicate) else PredicateFunction(each) for each in filters)
