@@ -108,6 +108,22 @@ async def test_faults():
 async def test_the_manager_runs(manager):
     assert manager.is_ready
 """
+DEPLOYMENT = """
+from kaiwu_runtime import ObjectKey
+from kaiwu_runtime.testing import wait_for
+from lightkube.models.apps_v1 import DeploymentSpec
+from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec
+from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
+from lightkube.resources.apps_v1 import Deployment
+
+
+def deployment(name, replicas):
+    labels = {"app": name}
+    pod = PodSpec(containers=[Container(name="web", image="web:1")])
+    template = PodTemplateSpec(metadata=ObjectMeta(labels=labels), spec=pod)
+    spec = DeploymentSpec(replicas=replicas, selector=LabelSelector(matchLabels=labels), template=template)
+    return Deployment(metadata=ObjectMeta(name=name, namespace="x"), spec=spec)
+"""
 CHOSEN = """
 async def test_chosen_requests():
     fake, written = FakeTransport(KaiwuCluster), []
@@ -129,7 +145,7 @@ async def test_chosen_requests():
 def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
     page = Page(repository / "docs/testing.md")
     message = " ".join(page.take("text").body.split())
-    fixture, waiting, virtual, test, faults, chosen, asserted = (page.take("python").body for _ in range(7))
+    fixture, waiting, virtual, simulated, test, faults, chosen, asserted = (page.take("python").body for _ in range(8))
     files = {
         "api/__init__.py": "",
         "api/v1/__init__.py": "",
@@ -142,6 +158,8 @@ def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
         + WAITING.format(waiting=textwrap.indent(waiting, "    "))
         + FAULTS.format(faults=textwrap.indent(faults, "    "), asserted=textwrap.indent(asserted, "    "))
         + virtual
+        + DEPLOYMENT
+        + simulated
         + CHOSEN.format(chosen=textwrap.indent(chosen, "    ")),
         "config/rbac/rbac.yaml": yaml.safe_dump_all(rbac([])),
     }
@@ -150,7 +168,7 @@ def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_text(text, encoding="utf-8")
     output = run(tmp_path)
     # The type's CRD is not installed and the role is empty: the manager's own test says so, the others pass.
-    assert "5 passed, 1 error" in output
+    assert "6 passed, 1 error" in output
     assert "@rbac" in output or "make install" in output
     decorator = '@rbac(groups="web.example.com", resources="sites/status", verbs=["patch"])'
     assert decorator in message

@@ -6,6 +6,8 @@ from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._node import FakeCommand, FakeProxyRequest
 from kaiwu_runtime.testing._round_trip import assert_round_trip
 from kaiwu_runtime.testing._running import ManagerRefusedError, run_manager
+from kaiwu_runtime.testing._simulation._pods import Timings
+from kaiwu_runtime.testing._simulator import Simulator
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
 from kaiwu_runtime.testing._waiting import eventually, wait_for
@@ -20,6 +22,8 @@ __all__ = [
     "FakeRequest",
     "FakeTransport",
     "ManagerRefusedError",
+    "Simulator",
+    "Timings",
     "VirtualTime",
     "assert_round_trip",
     "eventually",

@@ -15,6 +15,7 @@ from kaiwu_runtime.client._codec import decode
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager._manager import Manager
 from kaiwu_runtime.rest._paths import object_names
+from kaiwu_runtime.testing._simulator import Simulator
 
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Awaitable[object]])
@@ -32,12 +33,14 @@ class Cluster:
         namespace: Where the objects are.
         world: What lives outside Kubernetes, by type.
         kinds: The types of the objects that `load` reads: those that the operator watches, and those of the scenario.
+        simulator: Plays the cluster, and lets Pods crash and nodes go; None where the scenario wants none.
     """
 
     client: Client
     namespace: str
     world: Mapping[type[Any], object] = field(default_factory=dict)
     kinds: set[type[Any]] = field(default_factory=set)
+    simulator: Simulator | None = None
 
     def load(self, *paths: Path) -> list[Any]:
         """Return the objects of manifests, in this namespace where they name none.
@@ -109,6 +112,7 @@ class Scenario:
         quiet: Seconds of virtual time without any effect after which a step has settled.
         limit: Seconds of virtual time that a step may take to settle.
         ignored: Fields whose values may differ from run to run: ``Secret.data.password``, ``status.startedAt``.
+        simulate: Play the cluster: StatefulSets, Deployments and Jobs get Pods, which become ready; see `Simulator`.
     """
 
     kinds: ClassVar[Sequence[type[Any]]] = ()
@@ -116,6 +120,7 @@ class Scenario:
     quiet: ClassVar[float] = 60.0
     limit: ClassVar[float] = 3600.0
     ignored: ClassVar[Sequence[str]] = ()
+    simulate: ClassVar[bool] = True
 
     def operator(self, manager: Manager) -> None:
         """Set up the operator as ``main.py`` does; called for each of its lives.

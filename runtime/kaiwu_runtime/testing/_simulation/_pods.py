@@ -1,0 +1,177 @@
+"""Pods without a node: they start, become ready, crash, finish, and are lost with their node; claims are bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kaiwu_runtime import _clock as clock
+from kaiwu_runtime.testing._simulation._objects import CLAIMS, PODS, Object, Objects, condition, is_deleted, now
+
+
+@dataclass(slots=True)
+class Timings:
+    """How long things take, in seconds.
+
+    Attributes:
+        start: From the creation of a Pod until it is ready.
+        restart: From a crash until it is ready again.
+        job: How long the Pods of a Job run.
+        eviction: From the loss of a node until its Pods are deleted.
+    """
+
+    start: float = 1.0
+    restart: float = 10.0
+    job: float = 5.0
+    eviction: float = 300.0
+
+
+@dataclass(slots=True)
+class _Seen:
+    since: float
+    node: str
+    ready_at: float
+    restarts: int = 0
+    crashed: bool = False
+    failed: bool = False
+    lost_at: float | None = None
+
+
+@dataclass(slots=True)
+class Pods:
+    """Plays the kubelets and the binder of volumes.
+
+    Attributes:
+        objects: Reads and writes.
+        timings: How long things take.
+        nodes: Names of the nodes; Pods are spread over those that are there.
+        due: When something happens next, in monotonic seconds.
+    """
+
+    objects: Objects
+    timings: Timings
+    nodes: list[str]
+    due: list[float] = field(default_factory=list)
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+    _lost: set[str] = field(default_factory=set)
+
+    def crash(self, uid: str) -> None:
+        """Let the containers of a Pod end with an error."""
+        if found := self._seen.get(uid):
+            found.restarts += 1
+            found.crashed = True
+            found.ready_at = clock.monotonic() + self.timings.restart
+
+    def fail(self, uid: str) -> None:
+        """Let a Pod of a Job fail."""
+        if found := self._seen.get(uid):
+            found.failed = True
+
+    def lose_node(self, name: str) -> None:
+        """Let a node go: its Pods are not ready any longer, and are deleted after a while."""
+        self._lost.add(name)
+        for found in self._seen.values():
+            if found.node == name and found.lost_at is None:
+                found.lost_at = clock.monotonic()
+
+    def restore_node(self, name: str) -> None:
+        """Let a node come back, with the Pods that are still on it."""
+        self._lost.discard(name)
+        for found in self._seen.values():
+            if found.node == name:
+                found.lost_at = None
+
+    async def sync(self, pods: list[Object], claims: list[Object]) -> None:
+        """Bring Pods and claims a step further."""
+        self.due.clear()
+        moment = clock.monotonic()
+        bound = set()
+        for claim in claims:
+            name = (claim["metadata"]["namespace"], claim["metadata"]["name"])
+            bound.add(name)
+            spec = claim.get("spec") or {}
+            capacity = (spec.get("resources") or {}).get("requests") or {}
+            status = {"phase": "Bound", "accessModes": spec.get("accessModes") or [], "capacity": capacity}
+            await self.objects.set_status(CLAIMS, claim, status)
+        for pod in pods:
+            if is_deleted(pod):
+                await self.objects.delete(PODS, pod, gracePeriodSeconds=0)
+            elif all((pod["metadata"]["namespace"], name) in bound for name in _claims(pod)):
+                await self._run(pod, moment)
+        present = {pod["metadata"]["uid"] for pod in pods}
+        self._seen = {uid: found for uid, found in self._seen.items() if uid in present}
+
+    async def _run(self, pod: Object, moment: float) -> None:
+        uid = pod["metadata"]["uid"]
+        found = self._seen.get(uid)
+        if found is None:
+            there = [node for node in self.nodes if node not in self._lost]
+            if not there:
+                return
+            node = there[len(self._seen) % len(there)]
+            found = self._seen[uid] = _Seen(moment, node, moment + self.timings.start)
+        if (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+            return
+        if found.lost_at is not None:
+            await self._lose(pod, found, moment)
+            return
+        job = any(each["kind"] == "Job" for each in pod["metadata"].get("ownerReferences") or ())
+        ends_at = found.since + self.timings.start + self.timings.job
+        if job and (moment >= ends_at or found.failed):
+            phase = "Failed" if found.failed else "Succeeded"
+            await self.objects.set_status(PODS, pod, {"phase": phase, "conditions": _conditions(ready=False)})
+            return
+        ready = moment >= found.ready_at
+        if not ready:
+            self.due.append(found.ready_at)
+        elif job:
+            self.due.append(ends_at)
+        if ready or found.crashed:
+            found.crashed = found.crashed and not ready
+            await self.objects.set_status(PODS, pod, _running(pod, found, ready=ready))
+
+    async def _lose(self, pod: Object, found: _Seen, moment: float) -> None:
+        lost_at = found.lost_at or moment
+        if moment >= lost_at + self.timings.eviction:
+            await self.objects.delete(PODS, pod, gracePeriodSeconds=0)
+            return
+        self.due.append(lost_at + self.timings.eviction)
+        if (pod.get("status") or {}).get("phase") == "Running":
+            conditions = [condition("Ready", False, "NodeLost"), condition("ContainersReady", False, "NodeLost")]
+            await self.objects.set_status(PODS, pod, {"conditions": conditions})
+
+
+def _claims(pod: Object) -> list[str]:
+    volumes: list[Any] = (pod.get("spec") or {}).get("volumes") or []
+    return [each["persistentVolumeClaim"]["claimName"] for each in volumes if each.get("persistentVolumeClaim")]
+
+
+def _conditions(*, ready: bool) -> list[Object]:
+    return [condition("PodScheduled", True), condition("Ready", ready), condition("ContainersReady", ready)]
+
+
+def _running(pod: Object, found: _Seen, *, ready: bool) -> Object:
+    present = pod.get("status") or {}
+    started = present.get("startTime") or now()
+    state: Object = {"running": {"startedAt": started}}
+    if not ready:
+        state = {"waiting": {"reason": "CrashLoopBackOff"}}
+    containers = [
+        {
+            "name": each["name"],
+            "image": each.get("image", ""),
+            "imageID": each.get("image", ""),
+            "ready": ready,
+            "started": ready,
+            "restartCount": found.restarts,
+            "state": state,
+        }
+        for each in pod["spec"]["containers"]
+    ]
+    return {
+        "phase": "Running",
+        "nominatedNodeName": found.node,  # spec.nodeName would let an API server wait for the node's kubelet
+        "startTime": started,
+        "conditions": _conditions(ready=ready),
+        "containerStatuses": containers,
+    }

@@ -1,0 +1,187 @@
+"""The simulator: what a cluster does with workloads, so that no node is needed, on the fake and on envtest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from kaiwu_runtime import _clock as clock
+from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify
+from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.errors import APIError
+from kaiwu_runtime.rest._paths import collection_path
+from kaiwu_runtime.testing._simulation._jobs import sync_job
+from kaiwu_runtime.testing._simulation._objects import (
+    CLAIMS,
+    DEPLOYMENTS,
+    JOBS,
+    KINDS,
+    PODS,
+    REPLICA_SETS,
+    STATEFUL_SETS,
+    Object,
+    Objects,
+    is_deleted,
+    simulating,
+)
+from kaiwu_runtime.testing._simulation._pods import Pods, Timings
+from kaiwu_runtime.testing._simulation._sets import sync_deployment, sync_replica_set, sync_stateful_set
+
+_PAUSE_SECONDS = 0.05
+_WATCH_SECONDS = 240
+_NODES = ("node-1", "node-2", "node-3")
+
+
+class Simulator:
+    """Play the controllers and the nodes of a cluster.
+
+    StatefulSets, Deployments and ReplicaSets get Pods, one after the other where they have an order, are updated, and
+    report; Pods become ready after a second, crash and are lost with their node on request; Jobs complete; claims are
+    bound. No container runs. It is a runnable: use it as ``async with Simulator(client):``, or add it to a manager.
+
+    Args:
+        client: Of an API server in memory, or of one of :mod:`kaiwu_runtime.envtest`, as a cluster administrator.
+        timings: How long things take.
+        nodes: Names of the nodes.
+        collect_garbage: Types of objects whose dependents are deleted with them, as the garbage collector does.
+            `FakeTransport` has its own; a control plane of envtest has none.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        timings: Timings | None = None,
+        nodes: Iterable[str] = _NODES,
+        collect_garbage: Iterable[type[Any]] = (),
+    ) -> None:
+        self._objects = Objects(client)
+        self._pods = Pods(self._objects, timings or Timings(), list(nodes))
+        self._collected = [*map(identify, collect_garbage)]
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Simulator:
+        self._task = asyncio.create_task(self.run(), name="simulator")
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def run(self) -> None:
+        """Play until cancelled."""
+        simulating.set(True)
+        kinds = [*KINDS, *(kind for kind in self._collected if kind not in KINDS)]
+        async with asyncio.TaskGroup() as group:
+            for kind in kinds:
+                group.create_task(self._watch(kind), name=f"simulator watch {kind}")
+            while True:
+                self._wake.clear()
+                try:
+                    await self._sync()
+                except APIError:  # looked at again at once
+                    self._wake.set()
+                await asyncio.sleep(_PAUSE_SECONDS)
+                due = min(self._pods.due, default=None)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(None if due is None else max(0.0, due - clock.monotonic())):
+                        await self._wake.wait()
+
+    async def crash(self, namespace: str, name: str) -> None:
+        """Let the containers of a Pod end with an error; they are restarted after a while.
+
+        Args:
+            namespace: The Pod's.
+            name: The Pod's.
+
+        Raises:
+            LookupError: There is no such Pod.
+        """
+        self._pods.crash(await self._uid(namespace, name))
+        self._wake.set()
+
+    async def fail(self, namespace: str, name: str) -> None:
+        """Let a Pod of a Job fail.
+
+        Args:
+            namespace: The Pod's.
+            name: The Pod's.
+
+        Raises:
+            LookupError: There is no such Pod.
+        """
+        self._pods.fail(await self._uid(namespace, name))
+        self._wake.set()
+
+    def lose_node(self, name: str) -> None:
+        """Let a node go: its Pods are not ready, and are deleted after five minutes; others take their place elsewhere.
+
+        Args:
+            name: The node's.
+        """
+        self._pods.lose_node(name)
+        self._wake.set()
+
+    def restore_node(self, name: str) -> None:
+        """Let a node come back, with the Pods that are still on it.
+
+        Args:
+            name: The node's.
+        """
+        self._pods.restore_node(name)
+        self._wake.set()
+
+    async def _uid(self, namespace: str, name: str) -> str:
+        for pod in await self._objects.listed(PODS):
+            if (pod["metadata"]["namespace"], pod["metadata"]["name"]) == (namespace, name):
+                return str(pod["metadata"]["uid"])
+        raise LookupError(f"Pod {ObjectKey(namespace, name)}: there is none")
+
+    async def _watch(self, kind: ResourceIdentity) -> None:
+        params = {"watch": "1", "timeoutSeconds": str(_WATCH_SECONDS)}
+        while True:
+            lines = self._objects.transport.stream(
+                collection_path(kind, ""), params=params, idle_timeout=_WATCH_SECONDS + 60.0
+            )
+            try:
+                async for _ in lines:
+                    self._wake.set()
+            except APIError:
+                await asyncio.sleep(1.0)
+            finally:
+                await lines.aclose()
+
+    async def _sync(self) -> None:
+        found = {kind: await self._objects.listed(kind) for kind in KINDS}
+        await self._pods.sync(found[PODS], found[CLAIMS])
+        for owner in found[DEPLOYMENTS]:
+            await sync_deployment(self._objects, owner, found[REPLICA_SETS])
+        for owner in found[REPLICA_SETS]:
+            await sync_replica_set(self._objects, owner, found[PODS])
+        for owner in found[STATEFUL_SETS]:
+            await sync_stateful_set(self._objects, owner, found[PODS])
+        for job in found[JOBS]:
+            await sync_job(self._objects, job, found[PODS])
+        if self._collected:
+            others = {kind: await self._objects.listed(kind) for kind in self._collected if kind not in found}
+            await self._collect({**found, **others})
+
+    async def _collect(self, found: dict[ResourceIdentity, list[Object]]) -> None:
+        """Delete objects that have owners of these kinds, none of which exists."""
+        kinds = {(kind.api_version, kind.kind): kind for kind in found}
+        for kind, items in found.items():
+            for obj in items:
+                references = obj["metadata"].get("ownerReferences") or ()
+                owners = [(kinds.get((each["apiVersion"], each["kind"])), each) for each in references]
+                if not owners or is_deleted(obj) or any(owner is None for owner, _ in owners):
+                    continue
+                for owner, each in owners:
+                    place = obj["metadata"].get("namespace", "") if owner and owner.namespaced else ""
+                    if owner and await self._objects.exists(owner, place, each["name"], each["uid"]):
+                        break
+                else:
+                    await self._objects.delete(kind, obj, propagationPolicy="Background")
