@@ -150,7 +150,11 @@ async def test_operations(page: Callable[[str], Page]) -> None:
     shown = page("operations.md")
     expected = shown.take("text").body
     names: Any = shown.execute()
+    features: Any = shown.execute()
     shown.finish()
+    assert features["failover_seconds"]() == 60
+    with features["FAST_FAILOVER"].override(True):
+        assert features["failover_seconds"]() == 5
     fake = FakeTransport()
     wrapped = Client(names["options"].wrap_transport(fake))
     await wrapped.create(ConfigMap(metadata=ObjectMeta(name="a", namespace="x")))

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Protocol
 
 from kaiwu_runtime import _log as log
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.manager._feature_gates import known_gates
 from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 
 BASE = "_kaiwu_runtime"
@@ -166,6 +167,14 @@ def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
     running = _Group(parser, base, "start, stop and log")
     running.seconds("--grace-period", "grace_period", "how long to wait for reconciles in progress at shutdown")
     running.seconds("--cache-sync-timeout", "cache_sync_timeout", "how long to wait for the caches to sync")
+    gates = ", ".join(f"{gate.name} ({gate.stage}, {str(gate.enabled).lower()})" for gate in known_gates())
+    running.add(
+        "--feature-gates",
+        "feature_gates",
+        f"features to turn on or off, as NAME=true,NAME=false (known: {gates or 'none'})",
+        action="append",
+        metavar="GATES",
+    )
     running.switch("--dry-run", "dry_run", "write nothing, print what would change as diffs, and stop when done")
     running.add("--log-level", "log_level", f"minimum log level (default: {base.log_level})", choices=list(log.LEVELS))
     running.add(

@@ -20,6 +20,7 @@ from kaiwu_runtime import _fork as fork
 from kaiwu_runtime import _log as log
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.manager._cluster import Cluster
+from kaiwu_runtime.manager._feature_gates import known_gates
 from kaiwu_runtime.manager._last_resort import Deadline
 from kaiwu_runtime.manager._log_level import LogLevel
 from kaiwu_runtime.manager._options import OFF, ManagerOptions
@@ -280,6 +281,8 @@ class Lifecycle:
 
         self.metrics = Metrics()
         self._cluster.measure(self.metrics)
+        for gate in known_gates():
+            self.metrics.feature(gate.name, gate.stage, enabled=gate.enabled)
         self._cluster.cache.on_wait = self.metrics.waited_for_write
         self._runnables.measure(self.metrics)
         if self.webhooks is not None:

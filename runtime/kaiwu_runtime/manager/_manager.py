@@ -15,6 +15,7 @@ from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager._cluster import Cluster
 from kaiwu_runtime.manager._constructor import construct, own_values
+from kaiwu_runtime.manager._feature_gates import set_gates
 from kaiwu_runtime.manager._lifecycle import Lifecycle
 from kaiwu_runtime.manager._options import ManagerOptions
 from kaiwu_runtime.recorder import EventRecorder
@@ -46,6 +47,8 @@ class Manager(Lifecycle):
 
     def __init__(self, options: ManagerOptions | None = None, *, client: Client | None = None) -> None:
         options = (options or ManagerOptions()).in_effect()
+        if options.feature_gates:
+            set_gates(options.feature_gates)
         super().__init__(options, Cluster(options, client))
         self._values = own_values(self)
         self.logger = logger

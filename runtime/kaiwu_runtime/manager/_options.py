@@ -10,12 +10,13 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from kaiwu_runtime import _log as log
 from kaiwu_runtime._names import is_dns_label
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.manager._feature_gates import check_gates, parse_gates
 from kaiwu_runtime.serving._address import parse_address
 from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 
@@ -74,6 +75,7 @@ class ManagerOptions:
         controller: Defaults of every controller, which its own ``with_options`` overrides; there is no flag for it.
             Default None: those of :class:`~kaiwu_runtime.controller.ControllerOptions`.
         streaming_list: Begin each watch with all objects instead of listing pages; Kubernetes 1.32 and later.
+        feature_gates: The gates to turn on or off, by name; see :class:`~kaiwu_runtime.manager.FeatureGate`.
         dry_run: Read as ever, let the API server check each write without storing it, print what it would change as a
             diff on standard output, and stop once every object has been reconciled. Without leader election, servers
             and commands in pods.
@@ -110,6 +112,7 @@ class ManagerOptions:
     cache_sync_timeout: float = 120.0
     controller: ControllerOptions | None = None
     streaming_list: bool = False
+    feature_gates: Mapping[str, bool] = field(default_factory=dict)
     dry_run: bool = False
     log_level: str = "info"
     log_format: log.LogFormat = "auto"
@@ -126,6 +129,7 @@ class ManagerOptions:
         ):
             if address != OFF:
                 parse_address(address, flag)
+        check_gates(self.feature_gates)
         _check_rate(self.kube_api_qps, self.kube_api_burst)
         if not 0 <= self.webhook_port <= 65535:
             raise ConfigurationError(f"--webhook-port: invalid port {self.webhook_port}: use 1 to 65535")
@@ -261,6 +265,8 @@ class ManagerOptions:
         if "namespaces" in given:
             given["namespaces"] = tuple(name for text in given["namespaces"] for name in _split(text))
         try:
+            if "feature_gates" in given:
+                given["feature_gates"] = {**base.feature_gates, **parse_gates(",".join(given["feature_gates"]))}
             return cast("Self", replace(base, **given))
         except ConfigurationError as error:
             parser.error(str(error))

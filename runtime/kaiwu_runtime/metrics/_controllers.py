@@ -82,6 +82,7 @@ class Metrics:
         self._certificate_errors = self._counter(
             "certwatcher_read_certificate_errors", "Reads of certificates that failed.", []
         )
+        self._features: Gauge | None = None
         self._controllers: list[Controller] = []
         self.registry.register(_Present(self._controllers))
 
@@ -120,6 +121,12 @@ class Metrics:
     def waited_for_write(self, identity: ResourceIdentity, seconds: float) -> None:
         """Count a read that had to wait until the cache had an own write."""
         self._waits.labels(identity.group, identity.kind).observe(seconds)
+
+    def feature(self, name: str, stage: str, *, enabled: bool) -> None:
+        """Tell whether a feature gate is on, under the name that Kubernetes' components use."""
+        if self._features is None:
+            self._features = self._gauge("kubernetes_feature_enabled", "1 for a feature that is on.", ["name", "stage"])
+        self._features.labels(name, stage.upper() if stage != "stable" else "").set(float(enabled))
 
     def certificate_read(self, success: bool) -> None:
         """Count a read of a certificate."""

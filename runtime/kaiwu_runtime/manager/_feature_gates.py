@@ -1,0 +1,126 @@
+"""Feature gates: parts of an operator that a flag turns on and off, as in Kubernetes' own components.
+
+See https://kubernetes.io/docs/reference/command-line-tools-reference/feature-gates/
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal
+
+from kaiwu_runtime.errors import ConfigurationError
+
+Stage = Literal["alpha", "beta", "stable"]
+
+_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
+_TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")
+_ALL: dict[str, Stage] = {"AllAlpha": "alpha", "AllBeta": "beta"}
+"""Names that stand for every gate of a stage, unless that is named itself."""
+
+_gates: dict[str, FeatureGate] = {}
+
+
+class FeatureGate:
+    """A part of an operator that ``--feature-gates`` turns on or off; made once, at the top of a module.
+
+    ::
+
+        FAST_FAILOVER = FeatureGate("FastFailover", stage="alpha")
+
+        if FAST_FAILOVER.enabled: ...
+
+    Args:
+        name: In CamelCase, unique in the process.
+        stage: ``alpha`` is off by default, ``beta`` on; ``stable`` is on and cannot be turned off.
+        default: Instead of the stage's.
+
+    Raises:
+        ConfigurationError: The name is not valid or is taken, or a stable gate is off by default.
+    """
+
+    def __init__(self, name: str, *, stage: Stage = "alpha", default: bool | None = None) -> None:
+        if not _NAME.fullmatch(name) or name in _ALL:
+            raise ConfigurationError(f"feature gate {name!r}: invalid name: use CamelCase, as in FastFailover")
+        if stage not in {"alpha", "beta", "stable"}:
+            raise ConfigurationError(f"feature gate {name}: invalid stage {stage!r}: use alpha, beta or stable")
+        if name in _gates:
+            raise ConfigurationError(f"feature gate {name}: defined twice: define it once and import it")
+        if stage == "stable" and default is False:
+            raise ConfigurationError(f"feature gate {name}: it is stable, so that it cannot be off by default")
+        self.name = name
+        self.stage: Stage = stage
+        self.default = stage != "alpha" if default is None else default
+        self._set: bool | None = None
+        _gates[name] = self
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the part is on."""
+        return self.default if self._set is None else self._set
+
+    @contextmanager
+    def override(self, enabled: bool) -> Iterator[None]:
+        """Turn it on or off inside the block, for tests."""
+        before, self._set = self._set, enabled
+        try:
+            yield
+        finally:
+            self._set = before
+
+    def __repr__(self) -> str:
+        return f"FeatureGate({self.name}, {self.stage}, enabled={self.enabled})"
+
+
+def known_gates() -> list[FeatureGate]:
+    """Return the gates there are, by their names."""
+    return [_gates[name] for name in sorted(_gates)]
+
+
+def parse_gates(text: str) -> dict[str, bool]:
+    """Return what ``A=true,B=false`` asks for.
+
+    Raises:
+        ConfigurationError: An entry has another form, or one gate has two values.
+    """
+    found: dict[str, bool] = {}
+    for entry in filter(None, (part.strip() for part in text.split(","))):
+        name, _, value = (part.strip() for part in entry.partition("="))
+        if value.lower() not in _TRUE + _FALSE:
+            raise ConfigurationError(f"--feature-gates: invalid entry {entry!r}: use NAME=true or NAME=false")
+        enabled = value.lower() in _TRUE
+        if found.setdefault(name, enabled) != enabled:
+            raise ConfigurationError(f"--feature-gates: {name} is both true and false")
+    return found
+
+
+def check_gates(wanted: Mapping[str, bool]) -> None:
+    """Check that gates can be set so.
+
+    Raises:
+        ConfigurationError: One is not known, or is stable and cannot be turned off.
+    """
+    for name, enabled in wanted.items():
+        if name in _ALL:
+            continue
+        gate = _gates.get(name)
+        if gate is None:
+            known = ", ".join([*sorted(_gates), *_ALL])
+            raise ConfigurationError(f"--feature-gates: there is no gate {name!r}: use {known}")
+        if gate.stage == "stable" and not enabled:
+            raise ConfigurationError(f"--feature-gates: {name} is stable and cannot be turned off: leave it out")
+
+
+def set_gates(wanted: Mapping[str, bool]) -> None:
+    """Set gates, in the whole process; what is not named keeps its default.
+
+    Raises:
+        ConfigurationError: See `check_gates`.
+    """
+    check_gates(wanted)
+    for gate in _gates.values():
+        everything = next(
+            (wanted[name] for name, stage in _ALL.items() if stage == gate.stage and name in wanted), None
+        )
+        gate._set = wanted.get(gate.name, everything)  # noqa: SLF001 - of this module
