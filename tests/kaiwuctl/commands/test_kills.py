@@ -21,10 +21,19 @@ from .in_process import inside
 
 KAIWU = ("--group", "kaiwu", "--version", "v1", "--kind", "KaiwuCluster")
 SECOND = ("create", "api", "--group", "kaiwu", "--version", "v2", "--kind", "KaiwuCluster", "--make=false")
+UNTYPED = ("--group", "cert-manager", "--version", "v1", "--kind", "Certificate", "--domain", "io", "--untyped")
+IMAGE = (*KAIWU, "--image", "registry:5000/kaiwu:1", "--container-port", "8080")
 
 # By name: the commands that come before, and the one that is killed.
 COMMANDS: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
     "create-api": ((INIT,), CREATE_ONLY),
+    "create-api-untyped": ((INIT,), ("create", "api", *UNTYPED, "--make=false")),
+    "create-api-image": ((INIT,), ("create", "api", *IMAGE, "--make=false")),
+    "delete-api-untyped": (
+        (INIT, ("create", "api", *UNTYPED, "--make=false")),
+        ("delete", "api", *UNTYPED[:6], "--make=false"),
+    ),
+    "delete-api-image": ((INIT, ("create", "api", *IMAGE, "--make=false")), ("delete", "api", *KAIWU, "--make=false")),
     "delete-api": ((INIT, CREATE_ONLY), ("delete", "api", *KAIWU, "--make=false")),
     "delete-controller": ((INIT, CREATE_ONLY), ("delete", "api", *KAIWU, "--controller-only", "--make=false")),
     "edit-multigroup": ((INIT, CREATE_ONLY, SECOND), ("edit", "--multigroup", "--make=false")),
