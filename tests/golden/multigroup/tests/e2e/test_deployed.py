@@ -35,6 +35,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +114,16 @@ def apply(manifest: dict[str, Any]) -> None:
     run("kubectl apply --server-side --filename=-", stdin=json.dumps(manifest))
 
 
+def is_ready(manifest: dict[str, Any]) -> bool:
+    """Return whether an object is as its spec asks: Ready, or Available where it has pods."""
+    found = json.loads(run("kubectl get --output=json --filename=-", stdin=json.dumps(manifest)))
+    conditions = found.get("status", {}).get("conditions", [])
+    return any(each["type"] in {"Ready", "Available"} and each["status"] == "True" for each in conditions)
+
+
 def wait_until_ready(manifests: list[dict[str, Any]]) -> None:
     for manifest in manifests:
-        run("kubectl wait --for=condition=Ready --timeout=120s --filename=-", stdin=json.dumps(manifest))
+        until(partial(is_ready, manifest), 120)
 
 
 def delete(manifests: list[dict[str, Any]]) -> None:
