@@ -76,7 +76,7 @@ def meaning(crd: dict[str, Any]) -> dict[str, Any]:
     """Return what the API server reads in a CRD.
 
     Left out are the status, annotations of tools, keywords that Go leaves out when it writes them, spaces in
-    descriptions, and the order of required fields.
+    descriptions, and the order of required fields and of the values of an enumeration.
     """
     spec, metadata = crd["spec"], crd["metadata"]
     names = {"singular": spec["names"]["kind"].lower(), "listKind": f"{spec['names']['kind']}List", **spec["names"]}
@@ -132,6 +132,9 @@ def _node(schema: dict[str, Any]) -> dict[str, Any]:
             found[word] = _node(value)
         elif word == "required":
             found[word] = sorted(value)
+        elif word == "enum":
+            # typing takes a Literal for an equal one with its values in another order.
+            found[word] = sorted(value, key=repr)
         elif word == "x-kubernetes-validations":
             found[word] = [{key: text for key, text in rule.items() if text} for rule in value]
         else:
