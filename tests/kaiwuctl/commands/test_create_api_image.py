@@ -111,6 +111,17 @@ def test_an_image_reaches_code_and_manifest(project: CommandLine, image: str) ->
     assert "COMMAND" not in text
 
 
+def test_the_operator_survives_every_fault(project: CommandLine) -> None:
+    """What `make test-faults` does: the end is the same after a kill, a refusal or a lost answer at any write."""
+    project.ok(*ALL_FLAGS)
+    done = subprocess.run(
+        [project.argv()[0], "-m", "kaiwu_runtime.testing.faults", "tests/faults/scenario.py"],
+        cwd=project.folder, env={**project.env(), "PYTHONHASHSEED": "0"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " plans run, 0 failed; " in done.stdout
+
+
 def test_two_kinds_and_what_users_added(project: CommandLine) -> None:
     file = project.folder / "config/manager/kustomization.yaml"
     file.write_text(file.read_text() + "# mine\npatches:\n- path: mine.yaml  # first\n- patch: |-\n    - op: test\n")
