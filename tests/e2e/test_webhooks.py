@@ -73,6 +73,11 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     try:
         project.make(f"deploy IMG={IMAGE}")
         run(f"kubectl -n {NAMESPACE} rollout status deployment/{NAME}-controller-manager --timeout=120s")
+        # A pod that is ready is in the Service a moment later.
+        deadline = time.monotonic() + 60
+        while (tried := kubectl("create", "--dry-run=server", "-f", "-", stdin=shop("first"))).returncode:
+            assert time.monotonic() < deadline, tried.stderr
+            time.sleep(0.5)
         yield project
     finally:
         kubectl("delete", SHOPS.format(version="v1"), "--all")
