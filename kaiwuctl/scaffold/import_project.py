@@ -92,7 +92,7 @@ def import_project(root: Path, request: ProjectRequest, *, make: bool, dry_run: 
 
     def afterwards(_: None) -> None:
         say()
-        say(f"{len(remainder.lines)} things are left to do; they are listed in {LIST_FILE}:")
+        say(f"Left to do, as {LIST_FILE} lists it: {len(remainder.lines)}")
         for line in remainder.lines[:10]:
             say(f"  - {line}")
         if make:
