@@ -33,6 +33,7 @@ COMMANDS = (
     Row(("create", "webhook"), "kaiwuctl.commands.create_webhook", "Scaffold defaulting, validation or conversion"),
     Row(("edit",), "kaiwuctl.commands.edit", "Change what the project was started with, or print it"),
     Row(("delete", "api"), "kaiwuctl.commands.delete_api", "Delete an API type and its controllers"),
+    Row(("delete", "webhook"), "kaiwuctl.commands.delete_webhook", "Delete webhooks of a kind"),
     Row(("import", "crd"), "kaiwuctl.commands.import_crd", "Make API types from a CustomResourceDefinition"),
     Row(("import", "project"), "kaiwuctl.commands.import_project", "Start a project from a Go operator's"),
     Row(("envtest", "setup"), _ENVTEST, "Find, download or build the programs", "set_up"),

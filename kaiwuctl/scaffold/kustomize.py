@@ -54,23 +54,24 @@ def add_resources(path: str, text: str | None, resources: Sequence[str], *, key:
         raise KaiwuctlError(f"{path}: {error.problem}; correct it by hand") from None
 
 
-def remove_resources(path: str, text: str, resources: Sequence[str]) -> str:
-    """Return a kustomization without `resources` in its list of resources.
+def remove_resources(path: str, text: str, resources: Sequence[str], *, key: str = "resources") -> str:
+    """Return a kustomization without `resources` in one of its lists.
 
     Args:
         path: The file, for messages.
         text: Its present text.
         resources: Removed; those that are not listed are ignored.
+        key: The list: ``resources``, which stays when it is empty, ``components`` or ``transformers``.
 
     Raises:
         KaiwuctlError: The text is not a valid kustomization; names the line.
     """
-    listed = resources_of(path, text)
+    listed = resources_of(path, text, key=key)
     indexes = [index for index, resource in enumerate(listed) if resource in resources]
     if not indexes:
         return text
     try:
-        return without_items(text, "resources", indexes, empty="{key}: []")
+        return without_items(text, key, indexes, empty="{key}: []" if key == "resources" else "")
     except InvalidYAMLError as error:
         raise KaiwuctlError(f"{path}: {error.problem}; correct it by hand") from None
 
@@ -110,18 +111,19 @@ def _files(root: dict[str, Any]) -> Iterator[tuple[Any, Any, str]]:
             yield patch, "path", patch["path"]
 
 
-def resources_of(path: str, text: str) -> list[str]:
+def resources_of(path: str, text: str, *, key: str = "resources") -> list[str]:
     """Return what a kustomization lists as resources; empty where it has no such list.
 
     Args:
         path: The file, for messages.
         text: Its text.
+        key: The list.
 
     Raises:
         KaiwuctlError: The text is not valid YAML; names the line.
     """
     root = _loaded(path, text).root
-    listed = root.get("resources") if isinstance(root, dict) else None
+    listed = root.get(key) if isinstance(root, dict) else None
     return list(listed) if isinstance(listed, CommentedSeq) else []
 
 

@@ -56,7 +56,7 @@ def scaffold_webhook(
         written = Record.load(root)
         certificates = next((str(each["certificates"]) for each in written.webhooks), "")
         decision = decide_webhook(request, project_file.project, certificates)
-        context = _context(root, project_file.project, decision, written, force=force)
+        context = webhook_context(root, project_file.project, decision, written, force=force)
         return _plan(root, project_file, decision, context, written, force=force), (decision, context)
 
     def afterwards(decided: tuple[WebhookDecision, WebhookContext]) -> None:
@@ -132,9 +132,18 @@ def _options(decision: WebhookDecision, context: WebhookContext) -> Answers:
     }
 
 
-def _context(
+def webhook_context(
     root: Path, project: Project, decision: WebhookDecision, written: Record, *, force: bool
 ) -> WebhookContext:
+    """Return the variables of the templates for the webhooks of a kind.
+
+    Args:
+        root: The project's folder.
+        project: What PROJECT says.
+        decision: What is scaffolded.
+        written: The record of the project.
+        force: Write again what PROJECT has.
+    """
     entry = decision.entry
     base = api_context(
         root,

@@ -36,6 +36,10 @@ COMMANDS: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
     "delete-api-image": ((INIT, ("create", "api", *IMAGE, "--make=false")), ("delete", "api", *KAIWU, "--make=false")),
     "delete-api": ((INIT, CREATE_ONLY), ("delete", "api", *KAIWU, "--make=false")),
     "delete-controller": ((INIT, CREATE_ONLY), ("delete", "api", *KAIWU, "--controller-only", "--make=false")),
+    "delete-webhook": (
+        (INIT, CREATE_ONLY, ("create", "webhook", *KAIWU, "--defaulting", "--validation", "--make=false")),
+        ("delete", "webhook", *KAIWU, "--make=false"),
+    ),
     "edit-multigroup": ((INIT, CREATE_ONLY, SECOND), ("edit", "--multigroup", "--make=false")),
     "edit-the-rest": ((INIT, CREATE_ONLY), ("edit", "--namespaced", "--owner", "Inspur", "--make=false")),
 }

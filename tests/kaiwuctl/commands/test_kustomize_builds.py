@@ -26,6 +26,13 @@ LIVES: dict[str, list[tuple[str, ...]]] = {
         ("create", "api", "--group", "web", "--version", "v1", "--kind", "Yes", "--namespaced=false", "--make=false"),
         ("delete", "api", *SHOP, "--make=false"),
     ],
+    "webhooks": [
+        CREATE,
+        ("create", "webhook", *SHOP, "--defaulting", "--validation", "--make=false"),
+        ("delete", "webhook", *SHOP, "--defaulting", "--make=false"),
+        ("delete", "webhook", *SHOP, "--make=false"),
+        ("delete", "api", *SHOP, "--make=false"),
+    ],
     "another layout": [
         CREATE,
         ("edit", "--multigroup", "--make=false"),
