@@ -116,7 +116,7 @@ def apply(manifest: dict[str, Any]) -> None:
 
 def is_ready(manifest: dict[str, Any]) -> bool:
     """Return whether an object is as its spec asks: Ready, or Available where it has pods."""
-    found = json.loads(run("kubectl get --output=json --filename=-", stdin=json.dumps(manifest)))
+    (found,) = json.loads(run("kubectl get --output=json --filename=-", stdin=json.dumps(manifest)))["items"]
     conditions = found.get("status", {}).get("conditions", [])
     return any(each["type"] in {"Ready", "Available"} and each["status"] == "True" for each in conditions)
 
