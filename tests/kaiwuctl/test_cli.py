@@ -133,9 +133,9 @@ def test_completion_script(empty: CommandLine, shell: str) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("kaiwuctl ", ["init", "create", "edit", "delete", "envtest", "completion", "version"]),
+        ("kaiwuctl ", ["init", "create", "edit", "delete", "import", "envtest", "completion", "version"]),
         ("kaiwuctl cre", ["create"]),
-        ("kaiwuctl create ", ["api"]),
+        ("kaiwuctl create ", ["api", "webhook"]),
         ("kaiwuctl delete ", ["api", "webhook"]),
         ("kaiwuctl delete webhook --conv", ["--conversion"]),
         ("kaiwuctl delete api --contr", ["--controller-only", "--controller-name"]),
