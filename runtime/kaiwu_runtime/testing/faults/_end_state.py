@@ -15,6 +15,7 @@ SKIPPED = frozenset({"Event", "Lease"})
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DROPPED = frozenset({"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"})
+_PLACEMENT = frozenset({"nominatedNodeName"})
 _SHOWN = 3
 
 
@@ -58,8 +59,11 @@ def _name(obj: Mapping[str, Any]) -> str:
 def _visit(value: Any, names: Mapping[str, str], generation: object) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
         return {
-            name: (part == generation if name == "observedGeneration" else _visit(part, names, generation))
+            name: (
+                part == generation if name == "observedGeneration" else _visit(_ordered(name, part), names, generation)
+            )
             for name, part in value.items()
+            if name not in _PLACEMENT
         }
     if isinstance(value, list):
         return [_visit(part, names, generation) for part in value]
@@ -70,6 +74,13 @@ def _visit(value: Any, names: Mapping[str, str], generation: object) -> Any:  # 
             return "(time)"
         return "(uid)" if _UID.fullmatch(value) else value
     return value
+
+
+def _ordered(name: str, part: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return conditions by their types: which of them was set first does not count."""
+    if name == "conditions" and isinstance(part, list) and all(isinstance(each, dict) for each in part):
+        return sorted(part, key=lambda each: str(each.get("type")))
+    return part
 
 
 def _remove(content: Any, path: Sequence[str]) -> None:  # noqa: ANN401 - any JSON

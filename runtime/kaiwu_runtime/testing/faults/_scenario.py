@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import pkgutil
+import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any, ClassVar, TypeVar, cast
 
 from kaiwu_runtime._manifests import ManifestError, read_manifests
@@ -21,7 +25,7 @@ T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Awaitable[object]])
 
 _ROLE = "__kaiwu_fault_role__"
-_KINDS = "the scenario's `kinds`, or watch it"
+_KINDS = "the scenario's `kinds`"
 
 
 @dataclass(slots=True)
@@ -145,6 +149,25 @@ class Scenario:
             cluster: What to look at.
         """
         return True
+
+
+def kinds_of(*packages: ModuleType) -> tuple[type[Any], ...]:
+    """Return the types that are defined in packages, for `Scenario.kinds`.
+
+    Args:
+        packages: For example ``api``, imported; packages below are searched too.
+    """
+    names = {package.__name__ for package in packages}
+    for package in packages:
+        for info in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{package.__name__}."):
+            importlib.import_module(info.name)
+            names.add(info.name)
+    return tuple(
+        kind
+        for name in sorted(names)
+        for kind in vars(sys.modules[name]).values()
+        if isinstance(kind, type) and kind.__module__ == name and "__kaiwu_resource__" in vars(kind)
+    )
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -92,3 +92,11 @@ def test_counts() -> None:
     assert count_differences({"Pod": 2, "Job": 1}, {"Pod": 3}, "created") == (
         "Pod created 3 times, not 2; Job created 0 times, not 1"
     )
+
+
+def test_the_order_of_conditions_does_not_count() -> None:
+    conditions = [{"type": name, "status": "True"} for name in ("Ready", "Available")]
+    one, other = obj(status={"conditions": conditions}), obj(status={"conditions": conditions[::-1]})
+    assert normalised([one]) == normalised([other])
+    other["status"]["conditions"][0]["status"] = "False"
+    assert normalised([one]) != normalised([other])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -12,7 +14,7 @@ from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime import Client, Manager, Reconciler, Request, Result, controller_managed_by
-from kaiwu_runtime.testing.faults import Cluster, Outcome, Plan, Scenario, check, step
+from kaiwu_runtime.testing.faults import Cluster, Outcome, Plan, Scenario, check, kinds_of, step
 from kaiwu_runtime.testing.faults._run import run
 
 from ..api import Gadget
@@ -245,3 +247,18 @@ def test_random_numbers_are_the_same_in_every_run() -> None:
 
     first, second = outcome(Gambler, "none"), outcome(Gambler, "none")
     assert first[1] == second[1]
+
+
+def test_kinds_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = (
+        "from kaiwu_runtime.api import CustomResource, resource\n\n\n@resource(group='x.example.com', version='{}')\n"
+    )
+    for version in ("v1", "v2"):
+        (tmp_path / "faultkinds" / version).mkdir(parents=True)
+        (tmp_path / "faultkinds" / version / "__init__.py").touch()
+        text = source.format(version) + "class Thing(CustomResource):\n    pass\n"
+        (tmp_path / "faultkinds" / version / "thing_types.py").write_text(text)
+    (tmp_path / "faultkinds/__init__.py").write_text("from faultkinds.v1.thing_types import Thing\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = kinds_of(importlib.import_module("faultkinds"))
+    assert [kind.__module__ for kind in found] == ["faultkinds.v1.thing_types", "faultkinds.v2.thing_types"]
