@@ -21,8 +21,9 @@ event, refused a write, and stopped during each step; each time it must come to 
 from pathlib import Path
 
 from kaiwu_runtime import Manager
-from kaiwu_runtime.testing.faults import Cluster, Scenario, step
+from kaiwu_runtime.testing.faults import Cluster, Scenario, kinds_of, step
 
+import api
 import controllers
 
 SAMPLES = Path(__file__).resolve().parent.parent.parent / "config/samples"
@@ -33,6 +34,8 @@ class SampleScenario(Scenario):
 
     # TODO(user): override `outside` with a stand-in of each system beside Kubernetes that the operator uses, `settled`
     # with what has to be true after each step, and add methods with @invariant for what has to be true always.
+
+    kinds = kinds_of(api)
 
     def operator(self, manager: Manager) -> None:
         """Set up the operator as main.py does."""
