@@ -110,5 +110,5 @@ def test_the_scenario_of_the_page(repository: Path, tmp_path: Path) -> None:
     number = wanted[0].partition(":")[2].partition(" ")[0]
     found = next((line for line in output.splitlines() if line.startswith(f"FAILED kill-after:{number} ")), output)
     assert found.startswith(wanted[0].removesuffix("...")), output
-    assert shown.splitlines()[-1].partition(";")[0] == output.splitlines()[-1].partition(";")[0]
+    assert shown.splitlines()[-1].partition(",")[0] == output.splitlines()[-1].partition(",")[0]
     page.finish()

@@ -95,8 +95,10 @@ def test_counts() -> None:
 
 
 def test_the_order_of_conditions_does_not_count() -> None:
-    conditions = [{"type": name, "status": "True"} for name in ("Ready", "Available")]
-    one, other = obj(status={"conditions": conditions}), obj(status={"conditions": conditions[::-1]})
+    def having(*names: str) -> dict[str, Any]:
+        return obj(status={"conditions": [{"type": name, "status": "True"} for name in names]})
+
+    one, other = having("Ready", "Available"), having("Available", "Ready")
     assert normalised([one]) == normalised([other])
     other["status"]["conditions"][0]["status"] = "False"
     assert normalised([one]) != normalised([other])
