@@ -61,6 +61,11 @@ def _controller_runtime(build: Path) -> Prepared:
     return Prepared([str(program)], {"go": _run([go, "env", "GOVERSION"], source).strip(), **modules})
 
 
+def _controller_runtime_update(build: Path) -> Prepared:
+    prepared = _controller_runtime(build)
+    return Prepared([*prepared.command, "update"], prepared.versions)
+
+
 def _kopf(build: Path) -> Prepared:
     requirements, place = HERE / "kopf" / "requirements.txt", build / "kopf"
     stamp = place / "installed.txt"
@@ -88,6 +93,7 @@ def _kube_rs(build: Path) -> Prepared:
 CONTENDERS = (
     Contender("kaiwu-runtime", _kaiwu),
     Contender("controller-runtime", _controller_runtime),
+    Contender("controller-runtime-update", _controller_runtime_update),
     Contender("kopf", _kopf),
     Contender("kube-rs", _kube_rs),
 )

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"slices"
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
@@ -23,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
 type benchReconciler struct {
@@ -103,12 +105,16 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	var reconciler reconcile.Reconciler = &benchReconciler{Client: manager.GetClient()}
+	if slices.Contains(os.Args[1:], "update") {
+		reconciler = &updateReconciler{Client: manager.GetClient()}
+	}
 	err = ctrl.NewControllerManagedBy(manager).
 		Named("bench").
 		For(&Bench{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&corev1.ConfigMap{}, builder.WithPredicates(onlyDeletions())).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
-		Complete(&benchReconciler{Client: manager.GetClient()})
+		Complete(reconciler)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"maps"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+)
+
+// updateReconciler writes as the kubebuilder book does: what the cache shows is compared, and only changes are sent.
+type updateReconciler struct {
+	client.Client
+}
+
+// Reconcile creates or updates the ConfigMap, then updates the status.
+func (r *updateReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	var bench Bench
+	if err := r.Get(ctx, req.NamespacedName, &bench); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+
+	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: req.Name, Namespace: req.Namespace}}
+	_, err := controllerutil.CreateOrUpdate(ctx, r.Client, configMap, func() error {
+		data := maps.Clone(bench.Spec.Settings)
+		if data == nil {
+			data = map[string]string{}
+		}
+		data["message"] = bench.Spec.Message
+		configMap.Data = data
+		return ctrl.SetControllerReference(&bench, configMap, r.Scheme())
+	})
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+
+	changed := meta.SetStatusCondition(&bench.Status.Conditions, metav1.Condition{
+		Type:               "Ready",
+		Status:             metav1.ConditionTrue,
+		Reason:             "Applied",
+		Message:            "the ConfigMap is as the spec asks",
+		ObservedGeneration: bench.Generation,
+	})
+	if !changed && bench.Status.ObservedGeneration == bench.Generation {
+		return ctrl.Result{}, nil
+	}
+	bench.Status.ObservedGeneration = bench.Generation
+	return ctrl.Result{}, r.Status().Update(ctx, &bench)
+}
