@@ -152,8 +152,9 @@ MODULE_RULES = (
 WEBHOOK_PATH_RULES = (
     Rule(
         "webhook-path-form",
-        lambda path: _WEBHOOK_PATH.fullmatch(path) is not None,
-        "must start with a slash and have letters, digits, dots, hyphens and underscores between slashes",
+        # A dot segment is resolved by clients before they send the request.
+        lambda path: _WEBHOOK_PATH.fullmatch(path) is not None and ".." not in path,
+        "must start with a slash and have letters, digits, single dots, hyphens and underscores between slashes",
         "/validate-kaiwu-inspur-com-v1-kaiwucluster",
     ),
     Rule(
