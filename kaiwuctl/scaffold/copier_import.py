@@ -25,16 +25,15 @@ _PLUGINS: Final = "PYDANTIC_DISABLE_PLUGINS"
 
 def import_copier() -> ModuleType:
     """Return the module copier."""
-    if "copier" in sys.modules:
-        return sys.modules["copier"]
     try:
         with _questions_deferred(), _pydantic_without_plugins():
-            return importlib.import_module("copier")
+            import copier  # noqa: PLC0415
     except (AttributeError, ImportError, TypeError):
         # A copier that needs more of those packages than names to call later gets them.
         for name in [name for name in sys.modules if name.partition(".")[0] == "copier"]:
             del sys.modules[name]
-        return importlib.import_module("copier")
+        import copier  # noqa: PLC0415
+    return copier
 
 
 class _Deferred:
