@@ -89,8 +89,9 @@ def test_moves_and_deletions_are_recorded(tmp_path: Path) -> None:
         plan.move("edited", "new/edited")
 
     record = run(tmp_path, change)
-    assert record.files.keys() == {"new/moved"}
+    assert record.files.keys() == {"new/moved", "new/edited"}
     assert record.is_unchanged("new/moved", b"2\n")
+    assert not record.is_unchanged("new/edited", b"mine\n")
 
 
 def test_a_plan_that_changes_nothing_leaves_no_record(tmp_path: Path) -> None:
