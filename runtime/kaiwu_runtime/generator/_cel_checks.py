@@ -57,8 +57,8 @@ def _type_of(node: Node, scope: Mapping[str, Schema | None]) -> Schema | None:
             return scope.get(node.name)
         case "select" | "has":
             of = _type_of(node.parts[0], scope)
-            found = _field(of, node.name) if of is not None and not node.optional else None
-            return found if node.kind == "select" else None
+            found = _field(of, node.name) if of is not None else None
+            return found if node.kind == "select" and not node.optional else None
         case "index":
             of = _type_of(node.parts[0], scope)
             _type_of(node.parts[1], scope)

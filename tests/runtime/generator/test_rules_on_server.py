@@ -223,7 +223,7 @@ PARTS = [
     "self.lines.all(i, i == 'x')", "self.many.exists(o, o.p == 'a')", "self.many.all(o, o.z == 1)", "!has(self.deep)",
     "self.counts.all(k, self.counts[k] > 1)", "self.lines.filter(1, true)", "self.a.matches('^a')", "self.b > 1",
     "self.many.map(o, o.p)[0]", "optional.of(1)", "cel.bind(v, self.a, v)", "self.a in ['x']", "//c\n true", "self['a']",
-    "(", ")", "self.", "&", "=", "dyn(self).foo", "self.a == 'x'", "self.deep == self.deep",
+    "(", ")", "self.", "&", "=", "dyn(self).foo", "self.a == 'x'", "self.?a", "self.?b.c.hasValue()", "self.?p", "self.deep == self.deep",
 ]  # fmt: skip
 expressions = st.recursive(
     st.sampled_from(PARTS),
