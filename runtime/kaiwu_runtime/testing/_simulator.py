@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -29,7 +30,10 @@ from kaiwu_runtime.testing._simulation._objects import (
 from kaiwu_runtime.testing._simulation._pods import Pods, Timings
 from kaiwu_runtime.testing._simulation._sets import sync_deployment, sync_replica_set, sync_stateful_set
 
+logger = logging.getLogger("kaiwu_runtime.testing.simulator")
+
 _PAUSE_SECONDS = 0.05
+_RETRY_SECONDS = 1.0
 _WATCH_SECONDS = 240
 _NODES = ("node-1", "node-2", "node-3")
 
@@ -158,14 +162,21 @@ class Simulator:
     async def _sync(self) -> None:
         found = {kind: await self._objects.listed(kind) for kind in KINDS}
         await self._pods.sync(found[PODS], found[CLAIMS])
-        for owner in found[DEPLOYMENTS]:
-            await sync_deployment(self._objects, owner, found[REPLICA_SETS])
-        for owner in found[REPLICA_SETS]:
-            await sync_replica_set(self._objects, owner, found[PODS])
-        for owner in found[STATEFUL_SETS]:
-            await sync_stateful_set(self._objects, owner, found[PODS])
-        for job in found[JOBS]:
-            await sync_job(self._objects, job, found[PODS])
+        workloads = (
+            (DEPLOYMENTS, sync_deployment, REPLICA_SETS),
+            (REPLICA_SETS, sync_replica_set, PODS),
+            (STATEFUL_SETS, sync_stateful_set, PODS),
+            (JOBS, sync_job, PODS),
+        )
+        for kind, sync, parts in workloads:
+            for owner in found[kind]:
+                try:
+                    await sync(self._objects, owner, found[parts])
+                except APIError as error:  # of one object, which must not keep the others from going on
+                    logger.debug(
+                        "Cannot play a workload", extra={"object": owner["metadata"]["name"], "error": str(error)}
+                    )
+                    self._pods.due.append(clock.monotonic() + _RETRY_SECONDS)
         if self._collected:
             others = {kind: await self._objects.listed(kind) for kind in self._collected if kind not in found}
             await self._collect({**found, **others})

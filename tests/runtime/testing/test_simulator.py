@@ -28,7 +28,7 @@ from kaiwu_runtime.client import set_controller_reference
 from kaiwu_runtime.testing import FakeTransport, Simulator, Timings, eventually, virtual_time, wait_for
 
 LABELS = {"app": "a"}
-QUICK = Timings(start=0.1, restart=0.5, job=0.2, eviction=1.0)
+QUICK = Timings(start=0.1, restart=0.5, job=0.2, eviction=4.0)
 
 T = TypeVar("T")
 Story = Callable[[Client, Simulator, str], Awaitable[None]]
@@ -205,22 +205,20 @@ async def pods_of_a_lost_node_are_replaced(client: Client, simulator: Simulator,
     await client.apply(deployment(namespace, 3))
     await wait_for(client, Deployment, ObjectKey(namespace, "web"), rolled_out(3))
     placed = (await pods(client, namespace)).values()
-    nodes = [pod.status.nominatedNodeName or "" for pod in placed if pod.status]
-    before = {pod.metadata.uid for pod in placed}  # type: ignore[union-attr]
-    simulator.lose_node(nodes[0])
-    left = len([node for node in nodes if node != nodes[0]])
-    await until(lambda: count_ready(client, namespace, left))
+    lost = next(pod.status.nominatedNodeName for pod in placed if pod.status and pod.status.nominatedNodeName)
+    simulator.lose_node(lost)
+
+    async def some_are_not_ready() -> bool:
+        return not all(map(ready, (await pods(client, namespace)).values()))
+
+    await until(some_are_not_ready)
 
     async def replaced() -> bool:
         found = (await pods(client, namespace)).values()
-        uids = {pod.metadata.uid for pod in found}  # type: ignore[union-attr]
-        return len(uids & before) == left and len(uids) == 3 and all(map(ready, found))
+        elsewhere = [pod for pod in found if pod.status and pod.status.nominatedNodeName != lost]
+        return len(found) == len(elsewhere) == 3 and all(map(ready, found))
 
-    await until(replaced, 600.0)
-
-
-async def count_ready(client: Client, namespace: str, count: int) -> bool:
-    return sum(map(ready, (await pods(client, namespace)).values())) == count
+    await until(replaced, 400.0)
 
 
 @story

@@ -13,7 +13,7 @@ from kaiwu_runtime import _clock as clock
 from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.api._identity import ResourceIdentity
 from kaiwu_runtime.client._client import Client
-from kaiwu_runtime.errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
+from kaiwu_runtime.errors import AlreadyExistsError, ConflictError, ForbiddenError, InvalidError, NotFoundError
 from kaiwu_runtime.rest._paths import collection_path, object_path
 
 Object = dict[str, Any]
@@ -58,10 +58,10 @@ class Objects:
         return bool(found["metadata"]["uid"] == uid)
 
     async def create(self, kind: ResourceIdentity, obj: Object) -> None:
-        """Create an object, if there is none of its name."""
+        """Create an object, if there is none of its name and its namespace is not being deleted."""
         body = json.dumps({"apiVersion": kind.api_version, "kind": kind.kind, **obj}).encode()
         path = collection_path(kind, obj["metadata"]["namespace"])
-        with suppress(AlreadyExistsError):
+        with suppress(AlreadyExistsError, ForbiddenError, InvalidError):
             await self.transport.request("POST", path, params={"fieldManager": self._manager}, body=body)
 
     async def patch(self, kind: ResourceIdentity, obj: Object, patch: Object, subresource: str = "") -> None:
