@@ -85,3 +85,57 @@ def test_a_changed_value_is_named() -> None:
 
     with pytest.raises(AssertionError, match=r"spec\.ports\[0\]\.number"):
         assert_round_trip(OldShop, forth, back)
+
+
+class KeptSpec(APIModel):
+    retention: Annotated[int, Field(ge=1)] = 7
+    ports: list[Port] = Field(default_factory=list)
+
+
+class RenamedSpec(APIModel):
+    keep: Annotated[int, Field(ge=1)] = 7
+    ports: list[Port] = Field(default_factory=list)
+
+
+@resource(group="web.example.com", version="v1", kind="Kept", storage=False)
+class OldKept(CustomResource):
+    spec: KeptSpec = KeptSpec()
+
+
+@resource(group="web.example.com", version="v2")
+class Kept(CustomResource):
+    spec: RenamedSpec = RenamedSpec()
+
+
+def rename(old: OldKept) -> Kept:
+    hub = copy_common(old, Kept)
+    hub.spec.keep = old.spec.retention
+    return hub
+
+
+def rename_back(hub: Kept) -> OldKept:
+    old = copy_common(hub, OldKept)
+    old.spec.retention = hub.spec.keep
+    return old
+
+
+def test_a_renamed_field_with_a_default_is_not_lost() -> None:
+    assert_round_trip(OldKept, rename, rename_back)
+    assert_round_trip(Kept, rename_back, rename)
+
+
+def test_a_renamed_field_that_is_not_copied_is_lost() -> None:
+    with pytest.raises(AssertionError, match=r"and back: spec\.retention;"):
+        assert_round_trip(OldKept, rename, lambda hub: copy_common(hub, OldKept))
+    with pytest.raises(AssertionError, match=r"and back: spec\.keep;"):
+        assert_round_trip(Kept, rename_back, lambda old: copy_common(old, Kept))
+
+
+def test_another_default_is_a_change() -> None:
+    def other(hub: Kept) -> OldKept:
+        old = copy_common(hub, OldKept)
+        old.spec.retention = 8 if hub.spec.keep == 7 else hub.spec.keep
+        return old
+
+    with pytest.raises(AssertionError, match=r"spec\.retention"):
+        assert_round_trip(OldKept, rename, other)
