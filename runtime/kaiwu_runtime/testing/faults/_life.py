@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from typing import Any
 
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.errors import APIConnectionError
+from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, Answer, Socket
 from kaiwu_runtime.rest._transport import JSON
 from kaiwu_runtime.testing._kinds import parse_path
 from kaiwu_runtime.testing._refusals import refusal
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing.faults._end_state import SKIPPED
 from kaiwu_runtime.testing.faults._history import History
+from kaiwu_runtime.testing.faults._outside import shortened
 from kaiwu_runtime.testing.faults._plans import Observed
 
 CATCH_UP_SECONDS = 10.0
@@ -40,12 +42,20 @@ class OperatorLife:
         history: Counts what happens, over all lives of a run.
         on_killed: Called when the plan ends this life.
         seen_at: The version that its cache sees at first; 0 for the newest.
+        outside: Returns the state of what lives outside Kubernetes: a command in a pod that changes it is an effect.
     """
 
     def __init__(
-        self, server: FakeTransport, history: History, on_killed: Callable[[], None], *, seen_at: int = 0
+        self,
+        server: FakeTransport,
+        history: History,
+        on_killed: Callable[[], None],
+        *,
+        seen_at: int = 0,
+        outside: Callable[[], object] = lambda: None,
     ) -> None:
         self._server = server
+        self.outside = outside
         self._history = history
         self._on_killed = on_killed
         self._seen_at = seen_at
@@ -80,10 +90,7 @@ class OperatorLife:
         accept: str = JSON,
     ) -> bytes:
         """Send a request, unless the plan has something else in mind."""
-        if self._history.request():
-            self.dead = True
-        if self.dead:
-            await self.end()
+        await self._begin()
         target = parse_path(path)
         counted = method != "GET" and target is not None and target.plural not in _IGNORED
         number, refused = self._history.write() if counted else (0, "")
@@ -149,6 +156,48 @@ class OperatorLife:
                     with suppress(asyncio.CancelledError, StopAsyncIteration, Exception):
                         await pending
 
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Sequence[tuple[str, str]] = (),
+        body: bytes | None = None,
+        content_type: str = "",
+        seconds: float = ANSWER_SECONDS,
+        limit: int = ANSWER_BYTES,
+    ) -> Answer:
+        """Pass a request on to a pod or a Service."""
+        await self._begin()
+        found = await self._server.answer(
+            method, path, params=params, body=body, content_type=content_type, seconds=seconds, limit=limit
+        )
+        if self.dead:
+            await self.end()
+        return found
+
+    async def chunks(
+        self, path: str, *, params: Sequence[tuple[str, str]] = (), idle_timeout: float
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield a log."""
+        await self._begin()
+        async with aclosing(self._server.chunks(path, params=params, idle_timeout=idle_timeout)) as found:
+            async for chunk in found:
+                if self.dead:
+                    await self.end()
+                yield chunk
+
+    async def websocket(
+        self, path: str, *, params: Sequence[tuple[str, str]] = (), subprotocols: Sequence[str] = ()
+    ) -> Socket:
+        """Run a command in a pod."""
+        await self._begin()
+        socket = await self._server.websocket(path, params=params, subprotocols=subprotocols)
+        target = parse_path(path)
+        pod = f"{target.namespace}/{target.name}" if target is not None else path
+        words = " ".join(value for name, value in params if name == "command")
+        return _CountedSocket(socket, self, f"exec in Pod {pod}: {words}")
+
     async def close(self) -> None:
         """Leave the server as it is, for the next life."""
 
@@ -166,6 +215,13 @@ class OperatorLife:
             if task.done() and not task.cancelled():
                 task.exception()  # otherwise asyncio logs that it was never retrieved
 
+    async def _begin(self) -> None:
+        """Count a request; it is not sent if the operator was killed."""
+        if self._history.request():
+            self.dead = True
+        if self.dead:
+            await self.end()
+
     def _observed(self, stream: str, line: bytes) -> Observed | None:
         event = json.loads(line)
         obj = event["object"]
@@ -175,6 +231,39 @@ class OperatorLife:
         key = str(ObjectKey(metadata.get("namespace", ""), metadata["name"]))
         kind = stream.partition(" ")[0].rpartition("/")[2] if obj["kind"] == "PartialObjectMetadata" else obj["kind"]
         return Observed(f"{event['type']} {kind} {key}", stream, key, self._history.next_event(stream, key))
+
+
+class _CountedSocket:
+    """A WebSocket to a command: an effect if the command changes what lives outside Kubernetes."""
+
+    def __init__(self, inner: Socket, life: OperatorLife, text: str) -> None:
+        self._inner = inner
+        self._life = life
+        self._text = shortened(text)
+        self.subprotocol = inner.subprotocol
+
+    async def send(self, message: bytes) -> None:
+        """Send standard input."""
+        await self._inner.send(message)
+
+    async def receive(self) -> bytes | None:
+        """Return what comes; the first time, after the command has run."""
+        life = self._life
+        if life.dead:
+            await life.end()
+        before = life.outside()
+        message = await self._inner.receive()
+        if life.dead:  # killed by another effect meanwhile
+            await life.end()
+        if life.outside() != before:
+            life.effect(self._text)
+        if life.dead:
+            await life.end()
+        return message
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._inner.close()
 
 
 async def _next(lines: AsyncGenerator[bytes, None]) -> bytes | None:

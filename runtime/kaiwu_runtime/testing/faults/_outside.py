@@ -116,5 +116,9 @@ def _end_here() -> None:
 
 def _described(text: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     shown = [*(repr(each) for each in args), *(f"{name}={value!r}" for name, value in kwargs.items())]
-    line = f"{text}({', '.join(shown)})"
+    return shortened(f"{text}({', '.join(shown)})")
+
+
+def shortened(line: str) -> str:
+    """Return the description of an effect, without its end if it is long."""
     return line if len(line) <= 100 else f"{line[:97]}..."

@@ -94,7 +94,8 @@ class _Run:
 
         world = dict(scenario.outside())
         client = Client(self._server, field_manager="user")
-        self._cluster = Cluster(client, scenario.namespace, world, set(scenario.kinds))
+        self._cluster = Cluster(client, scenario.namespace, world, set(scenario.kinds), server=self._server)
+        scenario.prepare(self._cluster)
         self._history = History(plan, reference.effects if reference else [], self._check)
         if scenario.simulate:
             self._cluster.simulator = Simulator(Client(self._server, field_manager=_SIMULATOR))
@@ -139,7 +140,9 @@ class _Run:
     def _start(self) -> None:
         """Begin a life of the operator."""
         seen_at, self._history.behind = self._history.behind, 0
-        self._life = life = OperatorLife(self._server, self._history, self._on_killed, seen_at=seen_at)
+        self._life = life = OperatorLife(
+            self._server, self._history, self._on_killed, seen_at=seen_at, outside=self._outside
+        )
         token = current.set(life)
         try:
             client = Client(life, namespace=self._scenario.namespace)
@@ -233,9 +236,10 @@ class _Run:
 
     def _state(self) -> State:
         found = normalised(self._server.stored(), self._scenario.ignored)
-        for kind, inner in self._cluster.world.items():
-            found[f"outside: {kind.__name__}"] = state_of(inner)
-        return found
+        return {**found, **self._outside()}
+
+    def _outside(self) -> State:
+        return {f"outside: {kind.__name__}": state_of(inner) for kind, inner in self._cluster.world.items()}
 
     def _changed(self, change: Change) -> None:
         kind = change.kind.identity.kind

@@ -20,6 +20,7 @@ from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager._manager import Manager
 from kaiwu_runtime.rest._paths import object_names
 from kaiwu_runtime.testing._simulator import Simulator
+from kaiwu_runtime.testing._transport import FakeTransport
 
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Awaitable[object]])
@@ -38,6 +39,7 @@ class Cluster:
         world: What lives outside Kubernetes, by type.
         kinds: The types of the objects that `load` reads: those that the operator watches, and those of the scenario.
         simulator: Plays the cluster, and lets Pods crash and nodes go; None where the scenario wants none.
+        server: The API server in memory: ``server.on_exec`` sets what commands in Pods do.
     """
 
     client: Client
@@ -45,6 +47,7 @@ class Cluster:
     world: Mapping[type[Any], object] = field(default_factory=dict)
     kinds: set[type[Any]] = field(default_factory=set)
     simulator: Simulator | None = None
+    server: FakeTransport = field(default_factory=FakeTransport)
 
     def load(self, *paths: Path) -> list[Any]:
         """Return the objects of manifests, in this namespace where they name none.
@@ -141,6 +144,16 @@ class Scenario:
         in one of the plans. Public attributes are part of the end state. Use stand-ins that remember what was done.
         """
         return {}
+
+    def prepare(self, cluster: Cluster) -> None:
+        """Set what commands in Pods, logs and Services answer; called once per run, before the operator starts.
+
+        A command that changes something of `outside` is an effect, after which the operator is killed in one of the
+        plans: ``cluster.server.on_exec(cluster.outside(Database).run)``.
+
+        Args:
+            cluster: Has the API server in memory, and what `outside` returned.
+        """
 
     async def settled(self, cluster: Cluster) -> object:  # noqa: ARG002 - for those that override it
         """Return whether a step has settled, besides that nothing happens any longer; an AssertionError means no.

@@ -11,9 +11,11 @@ from typing import Any, ClassVar
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap
+from lightkube.resources.core_v1 import ConfigMap, Pod
 
-from kaiwu_runtime import Client, Manager, Reconciler, Request, Result, controller_managed_by
+from kaiwu_runtime import Client, Manager, ObjectReconciler, Reconciler, Request, Result, controller_managed_by
+from kaiwu_runtime.client import ExecResult, ProxyResponse
+from kaiwu_runtime.testing import FakeCommand
 from kaiwu_runtime.testing.faults import Cluster, Outcome, Plan, Scenario, check, kinds_of, step
 from kaiwu_runtime.testing.faults._run import run
 
@@ -262,3 +264,66 @@ def test_kinds_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.syspath_prepend(tmp_path)
     found = kinds_of(importlib.import_module("faultkinds"))
     assert [kind.__module__ for kind in found] == ["faultkinds.v1.thing_types", "faultkinds.v2.thing_types"]
+
+
+class Database:
+    """What the commands in a Pod act on."""
+
+    def __init__(self) -> None:
+        self.purged: list[str] = []
+
+    def run(self, command: FakeCommand) -> ExecResult:
+        if command.command[0] == "purge":
+            self.purged.append(command.command[1])
+        return ExecResult(0, b"done", b"")
+
+
+class Purger(ObjectReconciler[Gadget]):
+    """Runs a command in a Pod before the object goes."""
+
+    finalizer = "example.com/purge"
+
+    async def reconcile(self, obj: Gadget) -> None:
+        assert (await self.client.exec(Pod, "db", ["status"], namespace="default")).text == "done"
+        assert await self.client.logs(Pod, "db", namespace="default") == "ready\n"
+        assert (await self.client.proxy(Pod, "db", "/ready", namespace="default")).status == 200
+
+    async def finalize(self, obj: Gadget) -> None:
+        (await self.client.exec(Pod, "db", ["purge", obj.key.name], namespace="default")).check()
+
+
+class Purged(Once):
+    def operator(self, manager: Manager) -> None:
+        manager.setup(Purger)
+
+    def outside(self) -> Mapping[type[Any], object]:
+        return {Database: Database()}
+
+    def prepare(self, cluster: Cluster) -> None:
+        cluster.server.on_exec(cluster.outside(Database).run)
+        cluster.server.on_logs(lambda _pod, _container: "ready\n")
+        cluster.server.on_proxy(lambda _request: ProxyResponse(200, b"ready"))
+
+    @step
+    async def create(self, cluster: Cluster) -> None:
+        await cluster.client.create(Pod(metadata=ObjectMeta(name="db", namespace="default")))
+        await super().create(cluster)
+
+    @step
+    async def delete(self, cluster: Cluster) -> None:
+        await cluster.client.delete(Gadget, "a", namespace="default")
+
+
+def test_a_command_in_a_pod_that_changes_the_outside_is_an_effect() -> None:
+    reference = run(Purged, Plan("none"), None, 0)
+    assert reference.failure == ""
+    assert reference.states["delete"]["outside: Database"]["purged"] == "['a']"
+    texts = [effect.text for effect in reference.effects]
+    assert "exec in Pod default/db: purge a" in texts
+    assert not any("status" in text for text in texts), "it changed nothing"
+    assert not any(name.startswith("Gadget") for name in reference.states["delete"])
+
+    number = texts.index("exec in Pod default/db: purge a") + 1
+    killed = run(Purged, Plan.parse(f"kill-after:{number}"), reference, 0)
+    assert killed.failure == ""
+    assert killed.states["delete"]["outside: Database"]["purged"] == "['a', 'a']", "the next life runs it again"
