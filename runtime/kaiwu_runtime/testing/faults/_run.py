@@ -12,6 +12,7 @@ from typing import Any
 
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.controller._controller import Controller
 from kaiwu_runtime.manager._manager import Manager
 from kaiwu_runtime.manager._options import ManagerOptions
 from kaiwu_runtime.manager._runnable import ManagedRunnable
@@ -21,6 +22,7 @@ from kaiwu_runtime.testing._storage import Change
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
 from kaiwu_runtime.testing.faults._end_state import SKIPPED, State, normalised
+from kaiwu_runtime.testing.faults._errors import note_errors
 from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._life import OperatorLife, current
 from kaiwu_runtime.testing.faults._outside import Counted, state_of
@@ -106,6 +108,7 @@ class _Run:
         self._present: set[str] = set()
         self._stray: set[str] = set()
         self._restarts = 0
+        self._errors: dict[str, str] = {}
         self._active_at = 0.0
         self._server.listen(self._changed)
         self._checking = False
@@ -143,6 +146,7 @@ class _Run:
         self._life = life = OperatorLife(
             self._server, self._history, self._on_killed, seen_at=seen_at, outside=self._outside
         )
+        self._errors = {}
         token = current.set(life)
         try:
             client = Client(life, namespace=self._scenario.namespace)
@@ -164,6 +168,8 @@ class _Run:
 
         def add_controller(controller: ManagedRunnable) -> None:
             add(controller)
+            if isinstance(controller, Controller):
+                note_errors(controller, self._errors)
             for source in getattr(controller, "sources", ()):
                 self._server.serve(source.kind)
                 self._cluster.kinds.add(source.kind)
@@ -207,7 +213,9 @@ class _Run:
             found = await self._scenario.settled(self._cluster)
         except Exception as error:  # noqa: BLE001 - the user's own check
             return f"settled: {describe(error)}"
-        return "" if found or found is None else "settled() returned a false value"
+        if not found and found is not None:
+            return "settled() returned a false value"
+        return next((f"reconcile of {key} fails: {error}" for key, error in self._errors.items()), "")
 
     async def _keep_alive(self) -> None:
         """Start the operator anew when it was killed, or ended by itself."""

@@ -13,7 +13,17 @@ import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Pod
 
-from kaiwu_runtime import Client, Manager, ObjectReconciler, Reconciler, Request, Result, controller_managed_by
+from kaiwu_runtime import (
+    Client,
+    Manager,
+    ObjectReconciler,
+    Reconciler,
+    Request,
+    Result,
+    RetryAfter,
+    TerminalError,
+    controller_managed_by,
+)
 from kaiwu_runtime.client import ExecResult, ProxyResponse
 from kaiwu_runtime.testing import FakeCommand
 from kaiwu_runtime.testing.faults import Cluster, Outcome, Plan, Scenario, check, kinds_of, step
@@ -327,3 +337,36 @@ def test_a_command_in_a_pod_that_changes_the_outside_is_an_effect() -> None:
     killed = run(Purged, Plan.parse(f"kill-after:{number}"), reference, 0)
     assert killed.failure == ""
     assert killed.states["delete"]["outside: Database"]["purged"] == "['a', 'a']", "the next life runs it again"
+
+
+def test_a_reconcile_that_fails_forever_has_not_settled() -> None:
+    class Broken(Worker):
+        async def reconcile(self, request: Request) -> Result:
+            raise ValueError("no such plan")
+
+    report = check(type("Broken", (Once,), {"worker": Broken}), budget=None)
+    assert [str(finding) for finding in report.findings] == [
+        "none: step create: not settled after 3600 s: reconcile of gadget default/a fails: ValueError: no such plan"
+    ]
+
+
+def test_a_reconcile_that_fails_at_first_settles() -> None:
+    class Slow(Worker):
+        async def reconcile(self, request: Request) -> Result:
+            self.log.note("tried")
+            if len(self.log.done) < 18:  # the back-off grows beyond the minute after which a step has settled
+                raise ValueError("not yet")
+            return Result()
+
+    reference, log = outcome(Slow, "none")
+    assert reference.failure == ""
+    assert len(log) == 18
+
+
+@pytest.mark.parametrize("error", [TerminalError("as it is meant"), RetryAfter("later", seconds=300)])
+def test_what_a_reconciler_means_does_not_count(error: Exception) -> None:
+    class Meant(Worker):
+        async def reconcile(self, request: Request) -> Result:
+            raise error
+
+    assert outcome(Meant, "none")[0].failure == ""
