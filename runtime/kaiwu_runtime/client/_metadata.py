@@ -84,7 +84,7 @@ class MetadataClient:
     async def patch(
         self,
         kind: type[Any],
-        name: str,
+        name: str | ObjectKey,
         patch: Patch,
         *,
         namespace: str = "",
@@ -94,7 +94,7 @@ class MetadataClient:
     ) -> PartialObjectMetadata:
         """Change an object by a patch, and return its metadata; see :meth:`Client.patch`."""
         identity = identify(kind)
-        path = object_path(identity, self._client.namespace_for(identity, namespace), name)
+        path, key = self._client._path_of(identity, name, namespace)  # noqa: SLF001 - of this package
         self._client._forget_apply(path)  # noqa: SLF001 - of this package
         answer = await self._client.transport.request(
             "PATCH",
@@ -110,13 +110,13 @@ class MetadataClient:
         )
         observer = self._client._observer  # noqa: SLF001 - of this package
         if observer is not None and not dry_run:
-            observer.stored(kind, ObjectKey(self._client.namespace_for(identity, namespace), name), answer)
+            observer.stored(kind, key, answer)
         return decode_metadata(identity, answer)
 
     async def delete(
         self,
         kind: type[Any],
-        name: str,
+        name: str | ObjectKey,
         *,
         namespace: str = "",
         propagation: PropagationPolicy = "Background",

@@ -9,26 +9,27 @@ from typing import Any
 
 from lightkube.models.autoscaling_v1 import Scale
 
-from kaiwu_runtime.api._identity import identify
+from kaiwu_runtime.api._identity import ObjectKey, identify, key_of
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import decode
 from kaiwu_runtime.rest._paths import object_path
 
 
-async def get_scale(client: Client, kind: type[Any], name: str, *, namespace: str = "") -> Scale:
+async def get_scale(client: Client, kind: type[Any], name: str | ObjectKey, *, namespace: str = "") -> Scale:
     """Return an object's scale: the replicas that are wanted and those there are.
 
     Args:
         client: Asks the API server; a scale is never cached.
         kind: A project's type or a lightkube kind that has the subresource.
-        name: The object's name.
-        namespace: Its namespace; empty for a cluster-scoped kind.
+        name: The object's name, or its key.
+        namespace: Its namespace; empty for a cluster-scoped kind, or with a key.
 
     Raises:
         NotFoundError: There is no such object, or the kind has no scale.
         APIError: Any other failure.
     """
     identity = identify(kind)
+    namespace, name = key_of(name, namespace)
     path = object_path(identity, client.namespace_for(identity, namespace), name, "scale")
     return decode(Scale, await client.transport.request("GET", path))
 
@@ -36,7 +37,7 @@ async def get_scale(client: Client, kind: type[Any], name: str, *, namespace: st
 async def set_scale(
     client: Client,
     kind: type[Any],
-    name: str,
+    name: str | ObjectKey,
     replicas: int,
     *,
     namespace: str = "",
@@ -48,9 +49,9 @@ async def set_scale(
     Args:
         client: Sends it.
         kind: A project's type or a lightkube kind that has the subresource.
-        name: The object's name.
+        name: The object's name, or its key.
         replicas: How many; 0 or more.
-        namespace: Its namespace; empty for a cluster-scoped kind.
+        namespace: Its namespace; empty for a cluster-scoped kind, or with a key.
         field_manager: Instead of the client's own.
         dry_run: Let the server check it without storing it.
 

@@ -79,7 +79,7 @@ class WriteVerbs(BaseClient):
     async def patch(
         self,
         kind: type[Any],
-        name: str,
+        name: str | ObjectKey,
         patch: Patch,
         *,
         subresource: Literal["scale"],
@@ -94,7 +94,7 @@ class WriteVerbs(BaseClient):
     async def patch(
         self,
         kind: type[T],
-        name: str,
+        name: str | ObjectKey,
         patch: Patch,
         *,
         namespace: str = "",
@@ -108,7 +108,7 @@ class WriteVerbs(BaseClient):
     async def patch(
         self,
         kind: type[T],
-        name: str,
+        name: str | ObjectKey,
         patch: Patch,
         *,
         namespace: str = "",
@@ -122,10 +122,10 @@ class WriteVerbs(BaseClient):
 
         Args:
             kind: A project's type or a lightkube kind.
-            name: The object's name.
+            name: The object's name, or its key.
             patch: A mapping, or for ``PatchType.JSON`` a list of operations. A ``resourceVersion`` in its metadata
                 makes it fail with ConflictError when the object has changed since.
-            namespace: The object's namespace; empty for a cluster-scoped kind.
+            namespace: The object's namespace; empty for a cluster-scoped kind, or with a key.
             patch_type: Custom resources take no strategic patches.
             subresource: For example ``status`` or ``scale``; the answer of ``scale`` is a Scale.
             field_manager: Instead of the client's own.
@@ -139,23 +139,23 @@ class WriteVerbs(BaseClient):
             APIError: Any other failure.
         """
         identity, subresource = target(kind, "patch", subresource)
-        namespace = self.namespace_for(identity, namespace)
-        self._forget_apply(object_path(identity, namespace, name))
+        path, key = self._path_of(identity, name, namespace)
+        self._forget_apply(path)
         answer = await self.transport.request(
             "PATCH",
-            object_path(identity, namespace, name, subresource),
+            object_path(identity, key.namespace, key.name, subresource),
             params=self._write_params(field_manager, field_validation, dry_run=dry_run),
             body=_json.encode(patch),
             content_type=patch_type.value,
         )
         if self._observer is not None and not dry_run:
-            self._observer.stored(kind, ObjectKey(namespace, name), answer)
+            self._observer.stored(kind, key, answer)
         return decode_answer(kind, subresource, answer)
 
     async def patch_status(
         self,
         kind: type[T],
-        name: str,
+        name: str | ObjectKey,
         status: Mapping[str, Any],
         *,
         namespace: str = "",
@@ -176,7 +176,7 @@ class WriteVerbs(BaseClient):
     async def delete(
         self,
         kind: type[Any],
-        name: str,
+        name: str | ObjectKey,
         *,
         namespace: str = "",
         propagation: PropagationPolicy = "Background",
@@ -189,8 +189,8 @@ class WriteVerbs(BaseClient):
 
         Args:
             kind: A project's type or a lightkube kind.
-            name: The object's name.
-            namespace: Its namespace; empty for a cluster-scoped kind.
+            name: The object's name, or its key.
+            namespace: Its namespace; empty for a cluster-scoped kind, or with a key.
             propagation: What happens to the objects it owns.
             uid: Delete this very object, not a successor of the same name.
             resource_version: Delete it only in this state.
@@ -210,8 +210,8 @@ class WriteVerbs(BaseClient):
             grace_period_seconds=grace_period_seconds,
             dry_run=dry_run,
         )
-        path = object_path(identity, self.namespace_for(identity, namespace), name)
+        path, key = self._path_of(identity, name, namespace)
         self._forget_apply(path)
         answer = await self.transport.request("DELETE", path, body=_json.encode(options))
         if self._observer is not None and not dry_run:
-            self._observer.deleted(kind, ObjectKey(self.namespace_for(identity, namespace), name), answer)
+            self._observer.deleted(kind, key, answer)

@@ -13,7 +13,7 @@ from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
 from lightkube.resources.core_v1 import ConfigMap
 
-from kaiwu_runtime import Client
+from kaiwu_runtime import Client, ObjectKey
 from kaiwu_runtime.client import (
     OperationResult,
     add_finalizer,
@@ -162,7 +162,8 @@ async def test_scale(client: Client, namespace: str) -> None:
     assert scale.spec.replicas == 2
     assert (await set_scale(client, Deployment, "x", 5, namespace=namespace, dry_run=True)).spec is not None
     assert (await get_scale(client, Deployment, "x", namespace=namespace)) == scale
-    await set_scale(client, Deployment, "x", 5, namespace=namespace)
+    key = ObjectKey(namespace, "x")
+    assert await set_scale(client, Deployment, key, 5) == await get_scale(client, Deployment, key)
     read = await client.get(Deployment, "x", namespace=namespace)
     assert read.spec is not None
     assert read.spec.replicas == 5

@@ -45,6 +45,21 @@ async def test_an_object_is_found_by_its_key(client: Client) -> None:
         await client.get(Gadget, created.key, namespace="other")
 
 
+async def test_an_object_is_changed_and_deleted_by_its_key(client: Client) -> None:
+    key = (await client.create(gadget(client, size=1))).key
+    metadata = MetadataClient(client)
+    assert (await client.patch(Gadget, key, {"spec": {"size": 2}})).spec == GadgetSpec(size=2)
+    assert (await client.patch_status(Gadget, key, {"phase": "Up"})).status == GadgetStatus(phase="Up")
+    assert (await metadata.patch(Gadget, key, {"metadata": {"labels": {"a": "b"}}})).metadata.labels == {"a": "b"}
+    with pytest.raises(ValueError, match="contradicts the key"):
+        await client.delete(Gadget, key, namespace="other")
+    await client.delete(Gadget, key)
+    assert await client.find(Gadget, key) is None
+    key = (await client.create(gadget(client, size=1))).key
+    await metadata.delete(Gadget, key)
+    assert await client.find(Gadget, key) is None
+
+
 async def test_an_object_that_is_not_there_is_none_and_an_unknown_kind_an_error(client: Client) -> None:
     assert await client.find(Gadget, "none", namespace=client.namespace) is None
     assert await client.find(Gadget, ObjectKey(client.namespace, "none")) is None
