@@ -75,6 +75,11 @@ class Conditions(list[Condition]):
         found = self.get(type)
         return found is not None and found.status == "True"
 
+    def is_false(self, type: str) -> bool:  # noqa: A002 - the field's name
+        """Return whether the condition of a type is there with status ``False``; one that is not there is neither."""
+        found = self.get(type)
+        return found is not None and found.status == "False"
+
     def set(
         self,
         type: str,  # noqa: A002 - the field's name

@@ -159,9 +159,12 @@ def test_conditions_can_be_asked_and_set(model: type[Any], document: str) -> Non
     assert conditions.set("Ready", True, reason="Up", observed_generation=3)
     assert not conditions.set("Ready", True, reason="Up", observed_generation=3)
     assert conditions.is_true("Ready")
+    assert not conditions.is_false("Ready")
     assert conditions.get("Ready").observedGeneration == 3
     assert conditions.set("Ready", False, reason="Down")
     assert not conditions.is_true("Ready")
+    assert conditions.is_false("Ready")
+    assert not conditions.is_false("Other")
     assert second.conditions == model().conditions == []  # nothing is shared
     assert json.loads(first.model_dump_json(by_alias=True))["conditions"][0]["reason"] == "Down"
 
