@@ -23,6 +23,10 @@ def command(
     controller_name: Annotated[
         str | None, typer.Option(help="Keep the API type and delete this controller.", metavar="NAME")
     ] = None,
+    with_webhooks: Annotated[
+        bool,
+        typer.Option("--with-webhooks", help="Delete the webhooks of this version, too.", show_default=False),
+    ] = False,
     force: Annotated[
         bool,
         typer.Option("--force/--no-force", help="Delete files with changes of yours, too.", show_default=False),
@@ -57,6 +61,7 @@ def command(
         kind=needed("--kind", kind, "KaiwuCluster"),
         controller_only=controller_only,
         controller_name=None if controller_name is None else controller_name.strip(),
+        with_webhooks=with_webhooks,
     )
     request.check()
     # A flag that is rejected needs nothing of what reads and writes the project.

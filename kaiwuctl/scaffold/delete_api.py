@@ -1,7 +1,7 @@
 """Deletes one API or its controllers: what `kaiwuctl delete api` does once its flags are read.
 
 It is the reverse of `create api`: what that would write for the same API is deleted, as far as it is still as it was
-written.
+written. The webhooks of the version can go in the same plan.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kaiwuctl.errors import CollisionError, UsageError
+from kaiwuctl.errors import UsageError
 from kaiwuctl.names.rule import quoted
 from kaiwuctl.project.contents import read_regular
 from kaiwuctl.project.file import ProjectFile
@@ -24,15 +24,15 @@ from kaiwuctl.scaffold.empty_folders import is_left_empty, remove_caches
 from kaiwuctl.scaffold.execute import execute_plan
 from kaiwuctl.scaffold.files import APIFile, Owner, Policy, files_of
 from kaiwuctl.scaffold.generated_files import generated_content
-from kaiwuctl.scaffold.importers import importers
+from kaiwuctl.scaffold.importers import check_importers
 from kaiwuctl.scaffold.kustomize import remove_resources, resources_of
 from kaiwuctl.scaffold.kustomize_patches import remove_patches
 from kaiwuctl.scaffold.locate import template_folder
 from kaiwuctl.scaffold.make import run_make
-from kaiwuctl.scaffold.plan import Action, Plan
-from kaiwuctl.scaffold.python_files import module_of
-from kaiwuctl.scaffold.record import Answers, Record, add_record
+from kaiwuctl.scaffold.plan import Plan
+from kaiwuctl.scaffold.record import Record, add_record
 from kaiwuctl.scaffold.render import render_file
+from kaiwuctl.scaffold.webhook_deletion import WebhookDeletion, plan_webhook_deletion, report_webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -66,16 +66,22 @@ def delete_api(
 
     def make_plan() -> tuple[Plan, _Decided]:
         project_file = ProjectFile.load(root)
-        decided = _Decided(project_file.project, decide_deletion(root, request, project_file.project))
-        plan = Plan(root, force=force)
-        if decided.deletion is not None:
-            _Deletion(root, project_file, decided.deletion, plan).fill()
-        decided.plan = plan
-        return plan, decided
+        project = project_file.project
+        deletion = decide_deletion(root, request, project)
+        decided = _Decided(Plan(root, force=force), project, deletion)
+        if deletion is not None:
+            record = Record.load(root)
+            if request.with_webhooks and deletion.entry.webhooks:
+                decided.webhooks = WebhookDeletion(project, deletion.entry)
+                record.create, _ = plan_webhook_deletion(root, decided.webhooks, decided.plan, record)
+            _Deletion(root, project_file, deletion, decided.plan, record).fill()
+        return decided.plan, decided
 
     def afterwards(decided: _Decided) -> None:
-        if decided.plan is not None and decided.deletion is not None:
-            remove_caches(root, decided.plan)
+        remove_caches(root, decided.plan)
+        if decided.webhooks is not None and decided.deletion is not None:
+            report_webhooks(decided.webhooks, kept=bool(decided.deletion.other_versions))
+        if decided.deletion is not None:
             report_deletion(decided.project, decided.deletion, decided.plan)
         if make:
             run_make(root)
@@ -90,9 +96,10 @@ def delete_api(
 class _Decided:
     """What a plan was made from: PROJECT as it was, and what goes."""
 
+    plan: Plan
     project: Project
     deletion: APIDeletion | None
-    plan: Plan | None = None
+    webhooks: WebhookDeletion | None = None
 
 
 def _nothing(project: Project, request: APIDeletionRequest) -> str:
@@ -114,15 +121,18 @@ class _Deletion:
         root: The project's folder.
         project_file: PROJECT; it is changed.
         deletion: What goes.
-        plan: The plan.
+        plan: The plan; it may have the deletion of webhooks.
+        record: The record of the project, without the options of webhooks that go; it is changed.
     """
 
-    def __init__(self, root: Path, project_file: ProjectFile, deletion: APIDeletion, plan: Plan) -> None:
+    def __init__(
+        self, root: Path, project_file: ProjectFile, deletion: APIDeletion, plan: Plan, record: Record
+    ) -> None:
         self._root = root
         self._project_file = project_file
         self._deletion = deletion
         self._plan = plan
-        self._record = Record.load(root)
+        self._record = record
         self._contexts = [
             api_context(root, project_file.project, scaffold, self._record)
             for scaffold in deletion.scaffolds(project_file.project)
@@ -150,16 +160,16 @@ class _Deletion:
         if self._deletion.resource:
             self._delete_documents()
         for path in sorted(packages, key=lambda path: -path.count("/")):
-            if path not in _PACKAGES_OF_INIT and is_left_empty(self._root, path, self._deleted()):
+            if path not in _PACKAGES_OF_INIT and is_left_empty(self._root, path, self._plan.deleted()):
                 self._delete(path, self._files[path][1])
         # A file that a user has changed stays, so what it imports is not the point.
         self._plan.check()
-        self._check_imports()
+        check_importers(self._root, self._plan.deleted())
         for file, context in self._files.values():
             if file.row.policy is Policy.MERGE and self._goes(file):
                 self._unlist(file, context)
         self._plan.merge(FILE_NAME, lambda _: self._project_text())
-        add_record(self._plan, self._record, replay=self._replay())
+        add_record(self._plan, self._record, replay=self._deletion.replay(self._record.create))
 
     def _goes(self, file: APIFile) -> bool:
         """Whether what a file belongs to goes."""
@@ -204,19 +214,6 @@ class _Deletion:
             if content is not None:
                 self._plan.delete(path, recorded=hashlib.sha256(content).hexdigest())
 
-    def _deleted(self) -> set[str]:
-        return {file.path for file in self._plan.files if file.action is Action.DELETE}
-
-    def _check_imports(self) -> None:
-        """Refuse to delete what another file of the project imports."""
-        deleted = {path for path in self._files if path.endswith(".py")} & self._deleted()
-        lines = importers(self._root, {module_of(path) for path in deleted}, without=deleted)
-        if lines:
-            raise CollisionError(
-                "nothing was deleted, because other files of the project import what would be; change these lines:",
-                details=lines,
-            )
-
     def _unlist(self, file: APIFile, context: APIContext) -> None:
         """Plan a kustomization without the entries of what goes; one that was scaffolded for them goes, too."""
         content = read_regular(self._root, file.path)
@@ -236,7 +233,7 @@ class _Deletion:
             gone = {entry for file, _ in self._files.values() if file.path == _CRD for entry in file.entries}
             return self._last_of_kind() and not set(resources_of(_CRD, text)) - gone
         in_folder = f"{path.rpartition('/')[0]}/{entry}"
-        return in_folder in self._deleted() or not (self._root / in_folder).exists()
+        return in_folder in self._plan.deleted() or not (self._root / in_folder).exists()
 
     def _last_of_kind(self) -> bool:
         return self._deletion.resource and not self._deletion.other_versions
@@ -249,36 +246,6 @@ class _Deletion:
         else:
             self._project_file.remove(self._deletion.entry)
         return self._project_file.dumps()
-
-    def _replay(self) -> list[Answers]:
-        """Return the options of `create api` that give what is left."""
-        entry = self._deletion.entry
-        identity = (entry.group, entry.version, entry.kind)
-        own = [options for options in self._record.create if _identity(options) == identity]
-        own = [options for options in own if "controller" in options]
-        gone = [options for options in own if options["controller_name"] in self._deletion.controllers]
-        gone = [options for options in gone if options["controller"]]
-        kept = [options for options in self._record.create if options not in (own if self._is_whole() else gone)]
-        for options in () if self._is_whole() else gone:
-            # The command that scaffolded the type along with the controller.
-            if _gives_type(options) and not any(_gives_type(other) for other in kept if _identity(other) == identity):
-                kept.insert(self._record.create.index(options), {**options, "controller": False})
-        heir = self._deletion.heir
-        if heir is not None:
-            moved = [each for each in own if each["controller"] and each["controller_name"] in heir.controllers]
-            kept += [{**options, "version": heir.version, "resource": False} for options in moved]
-        return kept
-
-    def _is_whole(self) -> bool:
-        return self._deletion.after is None
-
-
-def _identity(options: Answers) -> tuple[object, ...]:
-    return options["group"], options["version"], options["kind"]
-
-
-def _gives_type(options: Answers) -> bool:
-    return bool(options.get("resource")) or "external" in options
 
 
 def _without_version(path: str, version: str, text: str | None) -> str:

@@ -13,10 +13,12 @@ from kaiwuctl.scaffold.importers import imports_of
 from kaiwuctl.scaffold.storage_version import storage_version
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from kaiwuctl.project.model import Project, Resource
     from kaiwuctl.scaffold.deletion_request import APIDeletionRequest
+    from kaiwuctl.scaffold.record import Answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,34 @@ class APIDeletion:
             for name in names
         ]
 
+    def replay(self, create: Sequence[Answers]) -> list[Answers]:
+        """Return the options of `create api` that give what is left.
+
+        Args:
+            create: The options of every `create`.
+        """
+        identity, whole = (self.entry.group, self.entry.version, self.entry.kind), self.after is None
+        own = [options for options in create if _identity(options) == identity and "controller" in options]
+        gone = [options for options in own if options["controller_name"] in self.controllers]
+        gone = [options for options in gone if options["controller"]]
+        kept = [options for options in create if options not in (own if whole else gone)]
+        for options in () if whole else gone:
+            # The command that scaffolded the type along with the controller.
+            if _gives_type(options) and not any(_gives_type(other) for other in kept if _identity(other) == identity):
+                kept.insert(create.index(options), {**options, "controller": False})
+        if self.heir is not None:
+            moved = [each for each in own if each["controller"] and each["controller_name"] in self.heir.controllers]
+            kept += [{**options, "version": self.heir.version, "resource": False} for options in moved]
+        return kept
+
+
+def _identity(options: Answers) -> tuple[object, ...]:
+    return options["group"], options["version"], options["kind"]
+
+
+def _gives_type(options: Answers) -> bool:
+    return bool(options.get("resource")) or "external" in options
+
 
 def decide_deletion(root: Path, request: APIDeletionRequest, project: Project) -> APIDeletion | None:
     """Check a request against the project.
@@ -66,7 +96,8 @@ def decide_deletion(root: Path, request: APIDeletionRequest, project: Project) -
         None when PROJECT does not have what is asked for.
 
     Raises:
-        UsageError: The version has webhooks, or is the stored one and others would stay.
+        UsageError: The version has webhooks that would stay, is converted to and from another one, or is the stored one
+            and others would stay.
     """
     entry = project.find(request.group, request.version, request.kind) or project.find_external(
         request.group, request.version, request.kind
@@ -76,7 +107,9 @@ def decide_deletion(root: Path, request: APIDeletionRequest, project: Project) -
     others = _other_versions(project, entry)
     if request.controller_only or request.controller_name is not None:
         return _without_controllers(entry, request.controller_name, others)
-    _refuse_webhooks(project, entry)
+    if entry.webhooks and not request.with_webhooks:
+        _refuse_webhooks(entry)
+    _refuse_spoke(project, entry)
     stored = storage_version(root, [*others, entry]) if others and entry.api else ""
     if stored == entry.version:
         raise UsageError(
@@ -99,13 +132,15 @@ def decide_deletion(root: Path, request: APIDeletionRequest, project: Project) -
     return APIDeletion(entry, None, heir, resource, removed, tuple(other.version for other in others))
 
 
-def _refuse_webhooks(project: Project, entry: Resource) -> None:
-    if entry.webhooks:
-        raise UsageError(
-            f"--version {quoted(entry.version)}: PROJECT has webhooks of {entry.kind} {entry.version}; delete them "
-            f"first: kaiwuctl delete webhook --group {entry.group or quoted('')} --version {entry.version} "
-            f"--kind {entry.kind}"
-        )
+def _refuse_webhooks(entry: Resource) -> None:
+    raise UsageError(
+        f"--version {quoted(entry.version)}: PROJECT has webhooks of {entry.kind} {entry.version}; pass "
+        f"--with-webhooks to delete them, too, or delete them first: kaiwuctl delete webhook "
+        f"--group {entry.group or quoted('')} --version {entry.version} --kind {entry.kind}"
+    )
+
+
+def _refuse_spoke(project: Project, entry: Resource) -> None:
     hub = project.hub_of(entry.group, entry.kind)
     if hub is not None and entry.version in hub.webhooks.spokes:
         raise UsageError(

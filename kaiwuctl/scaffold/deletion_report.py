@@ -27,6 +27,9 @@ def report_deletion(project: Project, deletion: APIDeletion, plan: Plan) -> None
         plan: The plan that was carried out.
     """
     entry = deletion.entry
+    if not deletion.resource and not deletion.controllers:
+        # A kind of Kubernetes itself that had webhooks only.
+        return
     say()
     if deletion.heir is not None:
         names = ", ".join(deletion.heir.controllers)

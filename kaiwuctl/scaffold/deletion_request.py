@@ -19,6 +19,7 @@ class APIDeletionRequest:
     kind: str
     controller_only: bool = False
     controller_name: str | None = None
+    with_webhooks: bool = False
 
     def check(self) -> None:
         """Reject values that no project accepts.
@@ -37,3 +38,8 @@ class APIDeletionRequest:
                     "--controller-name: contradicts --controller-only, which deletes all controllers of the version; "
                     "leave one of them out"
                 )
+        if self.with_webhooks and (self.controller_only or self.controller_name is not None):
+            flag = "--controller-only" if self.controller_only else "--controller-name"
+            raise UsageError(
+                f"--with-webhooks: contradicts {flag}, which keeps the API type and its webhooks; leave one of them out"
+            )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from kaiwuctl.errors import ContentError
+from kaiwuctl.errors import CollisionError, ContentError
 from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
-from kaiwuctl.scaffold.python_files import absolute_module, python_files
+from kaiwuctl.scaffold.python_files import absolute_module, module_of, python_files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -27,6 +27,26 @@ def importers(root: Path, modules: Collection[str], *, without: Collection[str] 
         if path not in without:
             found += [f"{path} line {line} imports {module}" for line, module in imports_of(root, path, modules)]
     return found
+
+
+def check_importers(root: Path, deleted: Collection[str], *, without: Collection[str] = ()) -> None:
+    """Reject the deletion of what another file of the project imports.
+
+    Args:
+        root: The project's folder.
+        deleted: Files that are to be deleted, relative to the project.
+        without: Files that are not looked at, relative to the project.
+
+    Raises:
+        CollisionError: Lists the lines.
+    """
+    modules = {module_of(path) for path in deleted if path.endswith(".py")}
+    lines = importers(root, modules, without={*deleted, *without})
+    if lines:
+        raise CollisionError(
+            "nothing was deleted, because other files of the project import what would be; change these lines:",
+            details=lines,
+        )
 
 
 def imports_of(root: Path, path: str, modules: Collection[str]) -> Iterator[tuple[int, str]]:

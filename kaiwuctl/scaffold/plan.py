@@ -151,14 +151,16 @@ class Plan:
             self.files[self.files.index(planned)] = file
 
     def delete(self, path: str, *, recorded: str | None) -> None:
-        """Plan the removal of a file, and of the folders that it leaves empty; one that does not exist is ignored.
+        """Plan the removal of a file, and of the folders that it leaves empty.
+
+        One that does not exist is ignored, and so is one whose removal is planned already.
 
         Args:
             path: The file, relative to the project.
             recorded: SHA-256 of what kaiwuctl wrote there, in hexadecimal digits; None where that is not known. Other
                 content is the user's work: it is in the way unless the plan has `force`.
         """
-        if not self._reachable(path):
+        if path in {*self.deleted(), *self._changed} or not self._reachable(path):
             return
         before = self._read(path)
         if before is None:
@@ -223,6 +225,10 @@ class Plan:
     def changes(self) -> Iterator[PlannedFile]:
         """Return the files that would be written, moved or deleted."""
         return (file for file in self.files if file.action is not Action.KEEP)
+
+    def deleted(self) -> set[str]:
+        """Return the paths of the files that would be deleted."""
+        return {file.path for file in self.files if file.action is Action.DELETE}
 
     def _planned(self, path: str) -> PlannedFile | None:
         return next((file for file in self.files if file.path == path and file.action is not Action.DELETE), None)

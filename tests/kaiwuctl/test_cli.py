@@ -139,6 +139,7 @@ def test_completion_script(empty: CommandLine, shell: str) -> None:
         ("kaiwuctl delete ", ["api", "webhook"]),
         ("kaiwuctl delete webhook --conv", ["--conversion"]),
         ("kaiwuctl delete api --contr", ["--controller-only", "--controller-name"]),
+        ("kaiwuctl delete api --wi", ["--with-webhooks"]),
         ("kaiwuctl envtest d", ["down"]),
         ("kaiwuctl create api --res", ["--resource"]),
         ("kaiwuctl edit --multi", ["--multigroup"]),

@@ -40,6 +40,10 @@ COMMANDS: dict[str, tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]] = {
         (INIT, CREATE_ONLY, ("create", "webhook", *KAIWU, "--defaulting", "--validation", "--make=false")),
         ("delete", "webhook", *KAIWU, "--make=false"),
     ),
+    "delete-api-with-webhooks": (
+        (INIT, CREATE_ONLY, ("create", "webhook", *KAIWU, "--defaulting", "--validation", "--make=false")),
+        ("delete", "api", *KAIWU, "--with-webhooks", "--make=false"),
+    ),
     "edit-multigroup": ((INIT, CREATE_ONLY, SECOND), ("edit", "--multigroup", "--make=false")),
     "edit-the-rest": ((INIT, CREATE_ONLY), ("edit", "--namespaced", "--owner", "Inspur", "--make=false")),
 }
