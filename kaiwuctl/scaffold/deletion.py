@@ -168,8 +168,8 @@ def _without_controllers(entry: Resource, name: str | None, others: list[Resourc
     if not removed:
         return None
     left = tuple(taken for taken in entry.controllers if taken not in removed)
-    # A kind of Kubernetes itself is in PROJECT because of its controllers.
-    after = replace(entry, controllers=left) if left or entry.api or entry.external else None
+    # A kind of Kubernetes itself is in PROJECT because of its controllers and webhooks.
+    after = replace(entry, controllers=left) if left or entry.api or entry.external or entry.webhooks else None
     return APIDeletion(entry, after, None, False, removed, tuple(other.version for other in others))
 
 

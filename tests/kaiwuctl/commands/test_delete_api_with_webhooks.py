@@ -235,6 +235,19 @@ def test_the_stored_version_and_a_spoke_stay(project: CommandLine) -> None:
     assert snapshot(project.folder) == before
 
 
+def test_controllers_go_and_webhooks_of_a_kind_of_kubernetes_stay(project: CommandLine) -> None:
+    deployment = ("--group", "apps", "--version", "v1", "--kind", "Deployment")
+    before = snapshot(project.folder)
+    project.ok("create", "webhook", *deployment, "--validation", "--make=false")
+    hooked = snapshot(project.folder)
+    project.ok("create", "api", *deployment, "--resource=false", "--make=false")
+    project.ok("delete", "api", *deployment, "--controller-only", "--make=false")
+    assert snapshot(project.folder) == hooked
+    output = project.ok("delete", "api", *deployment, "--with-webhooks", "--make=false")
+    assert "controllers" not in output.partition("\n\n")[2]
+    assert snapshot(project.folder) == before
+
+
 @pytest.mark.parametrize("flags", [("--controller-only",), ("--controller-name", "kaiwucluster")])
 def test_it_contradicts_what_keeps_the_type(hooked: CommandLine, flags: tuple[str, ...]) -> None:
     before = snapshot(hooked.folder)
