@@ -22,7 +22,7 @@ from kaiwuctl.scaffold.deletion import APIDeletion, decide_deletion
 from kaiwuctl.scaffold.deletion_report import report_deletion
 from kaiwuctl.scaffold.empty_folders import is_left_empty, remove_caches
 from kaiwuctl.scaffold.execute import execute_plan
-from kaiwuctl.scaffold.files import APIFile, Owner, Policy, files_of
+from kaiwuctl.scaffold.files import IMAGE_PATCH, APIFile, Owner, Policy, files_of
 from kaiwuctl.scaffold.generated_files import generated_content
 from kaiwuctl.scaffold.importers import check_importers
 from kaiwuctl.scaffold.kustomize import remove_resources, resources_of
@@ -175,12 +175,18 @@ class _Deletion:
         """Whether what a file belongs to goes."""
         deletion = self._deletion
         if file.row.owner is Owner.CONTROLLER:
-            return bool(deletion.controllers)
+            return bool(deletion.controllers) and not (file.row.template == IMAGE_PATCH and self._image_stays())
         if not deletion.resource:
             # The test of a version runs its controllers; it goes with the last of them.
             left = deletion.after is not None and deletion.after.controllers
             return file.path in self._for_controllers and (file.row.owner is Owner.GROUP or not left)
         return file.row.owner is not Owner.KIND or not deletion.other_versions
+
+    def _image_stays(self) -> bool:
+        """Whether a controller of another version runs the image, too: there is one patch for all of them."""
+        entry = self._deletion.entry
+        versions = self._project_file.project.versions_of(entry.group, entry.kind)
+        return any(other.image is not None and other.controllers for other in versions if other != entry)
 
     def _delete(self, path: str, context: APIContext) -> None:
         self._plan.delete(path, recorded=self._as_written(path, context))

@@ -123,6 +123,9 @@ class FileRow:
     of_type: bool = False
 
 
+IMAGE_PATCH: Final = "image_patch.yaml.jinja"
+"""The template of the file with the image of a kind, which all versions of the kind share."""
+
 API_FILES: Final = (
     FileRow(
         target="api/{group_snake}/__init__.py",
@@ -189,7 +192,7 @@ API_FILES: Final = (
     ),
     FileRow(
         target="config/manager/{role_prefix}{kind_lower}_image.yaml",
-        template="image_patch.yaml.jinja",
+        template=IMAGE_PATCH,
         when=_image_controller,
         owner=Owner.CONTROLLER,
         policy=Policy.CREATE,

@@ -308,6 +308,16 @@ def test_the_first_version_once_another_is_stored(project: CommandLine) -> None:
     assert project.ok(*SECOND_VERSION) == "Nothing to do: everything is there already.\n"
 
 
+def test_the_image_of_another_version_stays(project: CommandLine) -> None:
+    """Both versions have a controller that runs it, and there is one patch with the image."""
+    project.ok(*CREATE_ONLY, "--image", "registry:5000/kaiwu:1")
+    before = snapshot(project.folder)
+    project.ok(*SECOND_VERSION, "--controller-name", "kaiwu-second")
+    project.ok("delete", "api", *SECOND_VERSION[2:8], "--make=false")
+    assert snapshot(project.folder) == before
+    assert "registry:5000/kaiwu:1" in built(project.folder)
+
+
 def test_only_the_controller(project: CommandLine) -> None:
     project.ok(*CREATE_ONLY)
     project.ok(*DELETE_ONLY, "--controller-only")
