@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from lightkube.models.apiextensions_v1 import CustomResourceDefinition, JSONSchemaProps
 
 from kaiwu_runtime._names import is_dns_1035_label, is_dns_label, is_kind
 from kaiwuctl.errors import CRDError
+from kaiwuctl.importer.vocabulary import INT_OR_STRING, PRESERVE
 
+_DEEPEST: Final = 64
+_TYPES: Final = ("array", "boolean", "integer", "number", "object", "string")
 _T = TypeVar("_T")
 
 
@@ -31,7 +34,11 @@ def check_crd(crd: dict[str, Any]) -> None:
     _check_names(form)
     try:
         for version in crd["spec"]["versions"]:
-            _check_schema((version.get("schema") or {}).get("openAPIV3Schema") or {}, f"version {version['name']}")
+            place = f"version {version['name']}"
+            schema = (version.get("schema") or {}).get("openAPIV3Schema") or {}
+            _check_schema(schema, place)
+            if schema.get("type") != "object":
+                raise CRDError(f"invalid CustomResourceDefinition: {place}: its schema must have type: object")
     except RecursionError:
         raise CRDError("its schema is nested too deeply") from None
 
@@ -47,17 +54,26 @@ def _converted(value: object, form: type[_T], place: str) -> _T:
         ) from None
 
 
-def _check_schema(schema: object, place: str) -> None:
+def _check_schema(schema: object, place: str, depth: int = 0) -> None:
     """Check one node and its parts, which the model of a CRD leaves open."""
+    if depth > _DEEPEST:
+        raise CRDError(f"its schema is nested too deeply: it has more than {_DEEPEST} levels")
     _converted(schema, JSONSchemaProps, place)
     if not isinstance(schema, dict):
         return
+    kind = schema.get("type")
+    if kind not in {*_TYPES, None, ""}:
+        raise CRDError(
+            f"invalid CustomResourceDefinition: {place}: type is {_shown(kind)}, but must be one of {', '.join(_TYPES)}"
+        )
+    if not kind and not schema.get(INT_OR_STRING) and not schema.get(PRESERVE):
+        raise CRDError(f"invalid CustomResourceDefinition: {place}: has no type: give it one, or {PRESERVE}: true")
     for name, child in (schema.get("properties") or {}).items():
-        _check_schema(child, f"{place}.{name}")
+        _check_schema(child, f"{place}.{name}", depth + 1)
     for word, mark in (("items", "[]"), ("additionalProperties", ".*")):
         part = schema.get(word)
         if part is not None and not (word == "additionalProperties" and isinstance(part, bool)):
-            _check_schema(part, f"{place}{mark}")
+            _check_schema(part, f"{place}{mark}", depth + 1)
 
 
 def _check_names(crd: CustomResourceDefinition) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -77,7 +78,7 @@ def import_crd(
     external: bool = False,
     header: str = "",
     recognise: Recognise | None = None,
-    class_name: str | None = None,
+    class_of: Callable[[str], str] | None = None,
 ) -> ImportedKind:
     """Return the types of a CRD.
 
@@ -88,7 +89,7 @@ def import_crd(
         header: Licence header of the modules as ``#`` lines; may be empty.
         recognise: Returns the type of an object that Kubernetes defines, None for any other; see
             `kubernetes.recogniser`.
-        class_name: Of the kind's class; None for the kind with an upper-case letter in front.
+        class_of: Returns the name of a kind's class; None for the kind with an upper-case letter in front.
 
     Raises:
         CRDError: It is not a CRD, or has no such version; the message is one line without the name of its file.
@@ -103,7 +104,7 @@ def import_crd(
         if version not in known:
             raise CRDError(f"{plural}.{group} has no version {version!r}: it has {', '.join(known)}")
     newest_first = sorted(dict.fromkeys(wanted), key=version_priority, reverse=True)
-    name = class_name or class_of_kind(kind)
+    name = (class_of or class_of_kind)(kind)
     maker = _Maker(crd, name, newest_first[0], external=external, header=header, recognise=recognise)
     try:
         imported = tuple(maker.version(known[version]) for version in newest_first)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -81,7 +82,9 @@ class Expression:
         arguments = [item.key() if isinstance(item, Expression) else repr(item) for item in self.arguments]
         markers = [marker.key() for marker in self.markers]
         model = self.model.name if self.model is not None else ""
-        return repr((self.base, model, arguments, self.optional, markers, self.limits, self.description))
+        text = repr((self.base, model, arguments, self.optional, markers, self.limits, self.description))
+        # The text of a text doubles the backslashes of each part, and their number with each level.
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
     def layout(self) -> Layout:
         """Return it as it stands behind the colon of a field."""

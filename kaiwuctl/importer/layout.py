@@ -7,6 +7,7 @@ from typing import Any, Final
 
 WIDTH: Final = 120
 _INDENT: Final = 4
+_NARROWEST: Final = 24
 _ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -145,11 +146,15 @@ def _printable(char: str) -> str:
 
 
 def split(text: str, width: int) -> list[str]:
-    """Return the parts of a text whose literals fit in `width`; a part ends behind a line, a space, or anywhere."""
+    """Return the parts of a text whose literals fit in `width`; a part ends behind a line, a space, or anywhere.
+
+    A part has a few characters where `width` is too small for them, as it is far to the right.
+    """
+    width = max(width, _NARROWEST)
     pieces: list[str] = []
     for line in text.splitlines(keepends=True):
         rest = line
-        while len(literal(rest)) > width:
+        while len(rest) > width or len(literal(rest)) > width:
             end = width - 2
             while len(literal(rest[:end])) > width:
                 end -= 1
@@ -171,4 +176,5 @@ def value_layout(value: Any) -> Layout:  # noqa: ANN401 - JSON
         )
     if isinstance(value, list | tuple):
         return Group("[", tuple(value_layout(item) for item in value), "]")
-    return Text(repr(value))
+    # ruff format writes no plus sign in an exponent.
+    return Text(repr(value).replace("e+", "e"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kaiwu_runtime.generator._yaml_output import to_yaml
 from kaiwuctl.console import say, warn
 from kaiwuctl.errors import CRDError
-from kaiwuctl.importer.crd import ImportedKind, ImportedVersion, import_crd
+from kaiwuctl.importer.crd import ImportedKind, ImportedVersion, class_of_kind, import_crd
 from kaiwuctl.importer.kubernetes import recogniser
 from kaiwuctl.importer.sample import sample_fields
 from kaiwuctl.importer.source import read_crd
@@ -119,9 +119,7 @@ def plan_crd(
             external=request.external,
             header=header_of_project(plan.root),
             recognise=recogniser() if request.kubernetes_types else None,
-            class_name=external_class(str((crd.get("spec") or {}).get("names", {}).get("kind")))
-            if request.external
-            else None,
+            class_of=external_class if request.external else class_of_kind,
         )
     except CRDError as error:
         raise CRDError(f"{_source(request)}: {error.message}") from None
@@ -191,8 +189,10 @@ def split_api_group(group: str, domain: str, *, external: bool) -> tuple[str, st
 
 def own_manifest(crd: dict[str, Any], kind: ImportedKind) -> dict[str, Any]:
     """Return a CRD as a project has it: with the imported versions, and without what a cluster adds."""
-    metadata = crd["metadata"]
-    kept = {word: metadata[word] for word in ("annotations", "labels", "name") if metadata.get(word)}
+    metadata = crd.get("metadata") or {}
+    kept = {word: metadata[word] for word in ("annotations", "labels") if metadata.get(word)}
+    # An API server accepts no other name.
+    kept["name"] = f"{kind.plural}.{kind.group}"
     kept.get("annotations", {}).pop("kubectl.kubernetes.io/last-applied-configuration", None)
     imported = {version.name for version in kind.versions}
     versions = [version for version in crd["spec"]["versions"] if version["name"] in imported]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,6 +14,9 @@ from hypothesis import strategies as st
 
 from kaiwuctl.errors import CRDError
 from kaiwuctl.importer.crd import import_crd
+from kaiwuctl.importer.layout import literal, split, value_layout
+from kaiwuctl.names.external import external_class
+from kaiwuctl.scaffold.import_crd import own_manifest
 
 from .round_trip import crd_of
 from .structural_schemas import JSON
@@ -44,6 +50,10 @@ SCHEMA = "spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/valu
         ("spec/versions", [1], "spec.versions[0]: expected `object`, got `int`"),
         (f"{SCHEMA}/properties", [1], "version v1.spec.value.properties: expected `object | null`, got `array`"),
         (f"{SCHEMA}/properties/a", 5, "version v1.spec.value.a: expected `object`, got `int`"),
+        (f"{SCHEMA}/properties/a", {}, "version v1.spec.value.a: has no type: give it one, or x-kubernetes-preserve-"),
+        (f"{SCHEMA}/properties/a/type", "text", "version v1.spec.value.a: type is 'text', but must be one of array, "),
+        ("spec/versions/0/schema", None, "version v1: has no type"),
+        ("spec/versions/0/schema/openAPIV3Schema", {"type": "string"}, "version v1: its schema must have type: object"),
     ],
 )
 def test_what_is_not_a_crd(path: str, value: Any, message: str) -> None:
@@ -66,6 +76,58 @@ def test_a_schema_without_a_bottom() -> None:
         import_crd(crd_of(schema))
 
 
+WRAPPERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "list": lambda inner: {"type": "array", "items": inner},
+    "map": lambda inner: {"type": "object", "additionalProperties": inner},
+    "object": lambda inner: {"type": "object", "properties": {"level": inner}},
+    "nullable": lambda inner: {"type": "array", "items": inner, "nullable": True},
+    "described": lambda inner: {"type": "array", "items": inner, "description": 'it\'s \\ "quoted"'},
+}
+
+
+@pytest.mark.parametrize("levels", [10, 30, 55])
+@pytest.mark.parametrize("wrap", WRAPPERS.values(), ids=WRAPPERS)
+def test_a_deep_schema_takes_no_time(wrap: Callable[[Any], dict[str, Any]], levels: int) -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        schema = wrap(schema)
+    for version in import_crd(crd_of(schema)).versions:
+        compile(version.module, "module", "exec")
+        assert len(version.module) < 200_000
+
+
+@pytest.mark.parametrize("levels", [1, 20, 27, 28, 29, 30, 60, 150])
+@pytest.mark.parametrize("text", ["word " * 50, "x" * 500, "\n" * 200, "\\'\"" * 100, "\N{FIRE}\u202e" * 100])
+def test_a_long_text_far_to_the_right(text: str, levels: int) -> None:
+    default: Any = text
+    for _ in range(levels):
+        default = {"k": default}
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True, "default": default}
+    for version in import_crd(crd_of(schema)).versions:
+        compile(version.module, "module", "exec")
+
+
+@given(text=st.text(max_size=300), width=st.integers(-100, 130))
+def test_the_parts_of_a_text_are_the_text(text: str, width: int) -> None:
+    pieces = split(text, width)
+    assert "".join(pieces) == text
+    assert all(len(literal(piece)) <= max(width, 24) for piece in pieces)
+
+
+@pytest.mark.parametrize("value", [1e300, -1e16, 1.5e-9, 1e22, 0.1, -0.0])
+def test_numbers_are_written_as_ruff_formats_them(value: float) -> None:
+    text = value_layout(value).flat()
+    formatted = subprocess.run(
+        [sys.executable, "-m", "ruff", "format", "-"], input=f"{text}\n", capture_output=True, text=True, check=True
+    ).stdout
+    assert formatted == f"{text}\n"
+    assert float(text) == value
+
+
+def test_a_very_long_text_takes_no_time() -> None:
+    assert "".join(split("x" * 2_000_000, 100)) == "x" * 2_000_000
+
+
 WORDS = [
     "kind", "apiVersion", "metadata", "metadata/labels", "metadata/annotations", "spec", "spec/names",
     "spec/names/plural", "spec/names/shortNames", "spec/scope", "spec/conversion", "spec/versions", "spec/versions/0",
@@ -86,10 +148,11 @@ def test_any_value_anywhere(path: str, value: Any) -> None:
     crd = changed(path, value)
     before = copy.deepcopy(crd)
     try:
-        imported = import_crd(crd)
+        imported = import_crd(crd, class_of=external_class)
     except CRDError as refusal:
         assert "\n" not in str(refusal)  # noqa: PT017 - either is right
     else:
+        assert own_manifest(crd, imported)["metadata"]["name"] == f"{imported.plural}.{imported.group}"
         for version in imported.versions:
             compile(version.module, "module", "exec")
     assert crd == before
