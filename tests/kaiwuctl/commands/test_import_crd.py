@@ -184,7 +184,7 @@ def test_several_crds_in_a_list(project: CommandLine, tmp_path: Path) -> None:
         "example --name widgets.shop.inspur.com\n"
     )
     error = project.refused("import", "crd", str(file), "--name", "Box", NO_MAKE, status=1)
-    assert error.endswith('has no CRD "Box": it has widgets.shop.inspur.com, gadgets.shop.inspur.com\n')
+    assert error.endswith("has no CRD 'Box': it has widgets.shop.inspur.com, gadgets.shop.inspur.com\n")
     project.ok("import", "crd", str(file), "--name", "Gadget", NO_MAKE)
     project.ok("create", "api", "--from-crd", str(file), "--kind", "Widget", NO_MAKE)
     assert [entry["kind"] for entry in entries(project.folder)] == ["Gadget", "Gadget", "Widget", "Widget"]
