@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # Imports make many objects and no garbage; looking for some at every 700th costs a tenth of a short command.
     gc.set_threshold(50_000, 20, 100)
+    _open_closed_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
@@ -50,6 +51,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if verbose:
             _print_traceback()
         return _report(error)
+
+
+def _open_closed_streams() -> None:
+    """Put the null device where a standard stream is closed: a file that is opened later would take its place."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest free descriptor is this one.
+            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 - for the process
 
 
 def _run(words: list[str]) -> int:

@@ -7,32 +7,40 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from kaiwuctl.errors import KaiwuctlError
 
+# What a terminal acts on, and what changes the order of the characters: a file of a cloned repository may have it
+# in its name or in a line that is shown.
+_HIDDEN: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"} | {
+    code: f"\\u{code:04x}"
+    for code in (0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+_LINE_BREAKS: Final = {ord("\n"): "\\n", ord("\t"): "\\t"}
+
 
 def say(text: str = "") -> None:
     """Print a line on standard output."""
-    sys.stdout.write(f"{text}\n")
+    sys.stdout.write(f"{text.translate(_HIDDEN)}\n")
 
 
 def note(text: str) -> None:
     """Print a remark on standard error, where a script that reads the output does not see it."""
-    sys.stderr.write(f"{text}\n")
+    sys.stderr.write(f"{text.translate(_HIDDEN)}\n")
 
 
 def warn(text: str) -> None:
     """Print a warning on standard error."""
-    sys.stderr.write(f"warning: {text}\n")
+    sys.stderr.write(f"warning: {_line(text)}\n")
 
 
 def fail(error: KaiwuctlError) -> None:
     """Print an error on standard error: one line, and the list that belongs to it."""
-    sys.stderr.write(f"error: {error.message}\n")
+    sys.stderr.write(f"error: {_line(error.message)}\n")
     for detail in error.details:
-        sys.stderr.write(f"  {detail}\n")
+        sys.stderr.write(f"  {_line(detail)}\n")
 
 
 def is_interactive() -> bool:
@@ -52,4 +60,8 @@ def say_styled(text: str, style: str) -> None:
         return
     from rich.console import Console  # noqa: PLC0415  (0.05 s that a pipe does not need)
 
-    Console(highlight=False, soft_wrap=True).print(text, style=style, markup=False)
+    Console(highlight=False, soft_wrap=True).print(text.translate(_HIDDEN), style=style, markup=False)
+
+
+def _line(text: str) -> str:
+    return text.translate(_HIDDEN | _LINE_BREAKS)
