@@ -72,7 +72,8 @@ def read_markers(text: str) -> list[Permission]:
 def read_role(role: dict[str, Any]) -> list[Permission]:
     """Return the permissions of a Role or ClusterRole."""
     found: list[Permission] = []
-    for rule in role.get("rules") or ():
+    rules = role.get("rules")
+    for rule in rules if isinstance(rules, list) else ():
         if not isinstance(rule, dict):
             continue
         fields = {
@@ -83,7 +84,9 @@ def read_role(role: dict[str, Any]) -> list[Permission]:
             "urls": "nonResourceURLs",
         }
         words = {
-            argument: tuple(str(word) for word in rule[name]) for argument, name in fields.items() if rule.get(name)
+            argument: tuple(str(word) for word in rule[name])
+            for argument, name in fields.items()
+            if rule.get(name) and isinstance(rule[name], list)
         }
         permission = _permission(words, "", "")
         if permission is not None:

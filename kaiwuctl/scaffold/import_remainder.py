@@ -20,8 +20,9 @@ class Remainder:
     lines: list[str] = field(default_factory=list)
 
     def add(self, line: str) -> None:
-        """Add a line."""
-        self.lines.append(line)
+        """Add a line; what a file name has that is not text of one line is escaped."""
+        printable = (each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
+        self.lines.append("".join(printable))
 
 
 def list_the_rest(go: GoProject, remainder: Remainder) -> None:
