@@ -215,13 +215,13 @@ class Informer(Generic[T]):
         old = self.store.get(obj.key)
         return old if old is not None and old.is_state_of(obj) else obj
 
-    def replace(self, objects: Iterable[CachedObject], namespace: str) -> None:
-        """Take a complete list from a reflector."""
+    def replace(self, objects: Iterable[CachedObject], namespace: str, version: str = "") -> None:
+        """Take a complete list from a reflector, and its resourceVersion."""
         first = namespace not in self._listed
         with _collector_paused() if first else nullcontext():
             self._emit(self.store.replace(objects, namespace=namespace, initial=first))
         if self.own_writes.pending:
-            self.own_writes.listed()
+            self.own_writes.listed(namespace, version)
         self._listed.add(namespace)
         if len(self._listed) == len(self._scopes):
             self._synced.set()

@@ -83,13 +83,23 @@ class OwnWrites:
         if self.pending.get(obj.key, (0,))[0] == _DELETED:
             self._arrived(obj.key)
 
-    def listed(self) -> None:
-        """Take note of a list that is in the store now."""
-        for key, (number, _, _) in list(self.pending.items()):
+    def listed(self, namespace: str, version: str) -> None:
+        """Take note of a list that is in the store now.
+
+        An object that a list lacks although the list is as new as the write to it was deleted since. The watch that
+        would have said so was cut.
+
+        Args:
+            namespace: Of the list; empty for all.
+            version: The list's resourceVersion; empty where it is not known.
+        """
+        listed = _number(version) or 0
+        for key in self.missing_in(namespace):
+            number = self.pending[key][0]
             present = self._store.get(key)
             if present is not None:
                 self.seen(present)
-            elif number == _DELETED:
+            elif number <= listed:  # also a deletion
                 self._arrived(key)
 
     def missing(self, key: ObjectKey) -> list[ObjectKey]:

@@ -67,6 +67,9 @@ ABSENT_SECONDS = (4.0, 6.0)
 RELIST_AFTER_FAILURES = 3
 """Number of rejections in a row after which a watch gives up the version it starts from."""
 
+_LATER_THAN_ALL = str(2**63 - 1)
+"""The version of the empty list of a kind that is not served: none of its objects is waited for."""
+
 
 class Reflector:
     """List and watch one collection, and keep a store equal to it.
@@ -183,7 +186,7 @@ class Reflector:
             if not metadata.continue_:
                 break
             params["continue"] = metadata.continue_
-        self._replace(objects)
+        self._replace(objects, metadata.resource_version)
         self._version = metadata.resource_version
         self.last_error = None  # but the failures count until a watch brings something: see run
 
@@ -251,7 +254,7 @@ class Reflector:
         if self._initial is not None:
             if not bookmark.ends_initial_events:
                 return
-            self._replace(self._initial.values())
+            self._replace(self._initial.values(), bookmark.version)
             self._initial = None
         self._version = bookmark.version or self._version
         self._recovered()
@@ -268,14 +271,14 @@ class Reflector:
             )
             return None
 
-    def _replace(self, objects: Iterable[CachedObject]) -> None:
-        self._store.replace(objects, self._scope.namespace)
+    def _replace(self, objects: Iterable[CachedObject], version: str) -> None:
+        self._store.replace(objects, self._scope.namespace, version)
         if self._options.on_served is not None:
             self._options.on_served(True)
 
     async def _absent(self, on_served: Callable[[bool], None]) -> None:
         """Forget the objects of a kind that the API server lacks, and wait a while for the kind."""
-        self._store.replace((), self._scope.namespace)
+        self._store.replace((), self._scope.namespace, _LATER_THAN_ALL)
         on_served(False)
         self._version = ""
         self._initial = None

@@ -14,8 +14,8 @@ class ReflectorStore(Protocol):
     def known(self, obj: CachedObject) -> CachedObject:
         """Return the same state of the same object where it is there already, else what was given."""
 
-    def replace(self, objects: Iterable[CachedObject], namespace: str) -> None:
-        """Take a complete list of a namespace (empty: of all)."""
+    def replace(self, objects: Iterable[CachedObject], namespace: str, version: str = "") -> None:
+        """Take a complete list of a namespace (empty: of all), and its resourceVersion."""
 
     def put(self, obj: CachedObject) -> None:
         """Take an object that was added or modified."""

@@ -72,7 +72,7 @@ class Recorder:
     def known(self, obj: Any) -> Any:
         return obj
 
-    def replace(self, objects: Any, namespace: str) -> None:
+    def replace(self, objects: Any, namespace: str, version: str = "") -> None:
         self.calls.append(("replace", [obj.key.name for obj in objects]))
 
     def put(self, obj: CachedObject) -> None:

@@ -37,9 +37,9 @@ class Seen:
         self.store.remove(obj)
         self.writes.gone(obj)
 
-    def replace(self, *objects: CachedObject) -> None:
+    def replace(self, *objects: CachedObject, version: str = "", namespace: str = "") -> None:
         self.store.replace(objects)
-        self.writes.listed()
+        self.writes.listed(namespace, version)
 
 
 Step = Callable[[Seen], None]
@@ -57,6 +57,10 @@ Step = Callable[[Seen], None]
         ("5", "7", lambda seen: seen.replace(state("8")), True),
         ("5", "7", lambda seen: seen.replace(state("6")), False),
         ("5", "7", lambda seen: seen.replace(), False),  # listed before the write: its event is still to come
+        ("5", "7", lambda seen: seen.replace(version="6"), False),
+        ("5", "7", lambda seen: seen.replace(version="7"), True),  # deleted, and the watch did not say so
+        ("5", "7", lambda seen: seen.replace(version="12"), True),
+        ("5", "7", lambda seen: seen.replace(version="12", namespace="elsewhere"), False),
         ("", "7", lambda seen: seen.put(state("7")), True),
         ("5", "gone", lambda seen: seen.remove(state("8")), True),
         ("5", "gone", lambda seen: seen.put(state("8")), False),
