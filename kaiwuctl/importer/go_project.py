@@ -195,6 +195,8 @@ def _documents(folder: Path, file: str) -> list[dict[str, Any]]:
 
 
 def _crds(folder: Path, files: list[str]) -> dict[tuple[str, str], dict[str, Any]]:
+    from kaiwuctl.importer.checking import check_crd  # noqa: PLC0415 - imports lightkube
+
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for file in files:
         if file.startswith(f"{_CRDS}/") and file.endswith((".yaml", ".yml")):
@@ -202,6 +204,10 @@ def _crds(folder: Path, files: list[str]) -> dict[tuple[str, str], dict[str, Any
                 spec = document.get("spec")
                 names = spec.get("names") if isinstance(spec, dict) else None
                 if document.get("kind") == "CustomResourceDefinition" and isinstance(names, dict):
+                    try:
+                        check_crd(document)
+                    except CRDError as error:
+                        raise CRDError(f"{folder / file}: {error.message}") from None
                     found[str(spec.get("group")), str(names.get("kind"))] = document  # type: ignore[union-attr]
     return found
 

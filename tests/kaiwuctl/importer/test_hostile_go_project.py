@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kaiwuctl.errors import CRDError
+from kaiwuctl.importer.go_project import read_go_project
 from kaiwuctl.importer.rbac_markers import read_role
 from kaiwuctl.scaffold.import_remainder import Remainder
 
@@ -27,3 +31,29 @@ def test_a_file_name_is_one_printable_line(name: str) -> None:
     remainder.add(name)
     assert remainder.lines[0].isprintable()
     remainder.lines[0].encode()
+
+
+@pytest.mark.parametrize("value", ODD, ids=repr)
+@pytest.mark.parametrize("place", ["versions", "version", "name", "schema", "group"])
+def test_a_crd_of_another_form_is_named_by_its_file(tmp_path: Path, place: str, value: Any) -> None:
+    version: dict[str, Any] = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": {}}}
+    names = {"kind": "Shop", "plural": "shops"}
+    spec: dict[str, Any] = {"group": "web.example.com", "scope": "Namespaced", "names": names, "versions": [version]}
+    if place in {"versions", "group"}:
+        spec[place] = value
+    elif place == "version":
+        spec["versions"] = [value]
+    else:
+        version[place] = value
+    crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "spec": spec}
+    (tmp_path / "PROJECT").write_text('version: "3"\ndomain: example.com\nprojectName: shop\nresources: []\n')
+    bases = tmp_path / "config" / "crd" / "bases"
+    bases.mkdir(parents=True)
+    (bases / "shops.yaml").write_text(json.dumps(crd))
+    message = ""
+    try:
+        read_go_project(tmp_path)
+    except CRDError as error:
+        message = error.message
+    assert "\n" not in message
+    assert "shops.yaml: " in message or isinstance(spec["versions"], list)
