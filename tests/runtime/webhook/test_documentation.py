@@ -24,7 +24,7 @@ def names(repository: Path) -> dict[str, Any]:
     text = (repository / "docs/webhooks.md").read_text(encoding="utf-8")
     found: dict[str, Any] = {"__name__": "docs_webhooks"}
     for block in BLOCK.findall(text):
-        exec(compile(block, "docs/webhooks.md", "exec", dont_inherit=True), found)
+        exec(compile(block, "<docs/webhooks.md>", "exec", dont_inherit=True), found)
     return found
 
 
