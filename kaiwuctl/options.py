@@ -116,3 +116,18 @@ def _boolean(name: str, value: str, negative: str) -> list[str]:
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show more, and the traceback of an error.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written, with diffs, and stop.")]
+Make = Annotated[
+    bool,
+    typer.Option(
+        "--make/--no-make", help="Run `make generate manifests` afterwards.  [default: true]", show_default=False
+    ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--force/--no-force", help="Overwrite files that differ, and list them.", show_default=False)
+]
+DeleteChanged = Annotated[
+    bool, typer.Option("--force/--no-force", help="Delete files with changes of yours, too.", show_default=False)
+]
+Group = Annotated[str | None, typer.Option(help="API group without the domain.", metavar="GROUP")]
+Version = Annotated[str | None, typer.Option(help="API version: v1, v1beta2.", metavar="VERSION")]
+Kind = Annotated[str | None, typer.Option(help="Kind: KaiwuCluster.", metavar="KIND")]

@@ -9,14 +9,14 @@ import typer
 
 from kaiwuctl.commands.prompts import needed
 from kaiwuctl.errors import UsageError
-from kaiwuctl.options import DryRun, Verbose
+from kaiwuctl.options import DryRun, Group, Kind, Make, Overwrite, Verbose, Version
 
 
 def command(
     *,
-    group: Annotated[str | None, typer.Option(help="API group without the domain.", metavar="GROUP")] = None,
-    version: Annotated[str | None, typer.Option(help="API version: v1, v1beta2.", metavar="VERSION")] = None,
-    kind: Annotated[str | None, typer.Option(help="Kind: KaiwuCluster.", metavar="KIND")] = None,
+    group: Group = None,
+    version: Version = None,
+    kind: Kind = None,
     plural: Annotated[
         str | None, typer.Option(help="Plural of the kind.  [default: by Kubernetes' rule]", metavar="PLURAL")
     ] = None,
@@ -83,18 +83,8 @@ def command(
         str | None,
         typer.Option(help="With --image: number of the user.  [default: the image's own]", metavar="UID"),
     ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force/--no-force", help="Overwrite files that differ, and list them.", show_default=False),
-    ] = False,
-    make: Annotated[
-        bool,
-        typer.Option(
-            "--make/--no-make",
-            help="Run `make generate manifests` afterwards.  [default: true]",
-            show_default=False,
-        ),
-    ] = True,
+    force: Overwrite = False,
+    make: Make = True,
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:

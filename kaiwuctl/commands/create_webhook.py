@@ -7,18 +7,17 @@ from typing import Annotated
 
 import typer
 
-from kaiwuctl.console import is_interactive
-from kaiwuctl.errors import UsageError
-from kaiwuctl.options import DryRun, Verbose
+from kaiwuctl.commands.prompts import needed
+from kaiwuctl.options import DryRun, Group, Kind, Make, Overwrite, Verbose
 
 
 def command(
     *,
-    group: Annotated[str | None, typer.Option(help="API group without the domain.", metavar="GROUP")] = None,
+    group: Group = None,
     version: Annotated[
         str | None, typer.Option(help="API version; with --conversion, the hub.", metavar="VERSION")
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="Kind: KaiwuCluster.", metavar="KIND")] = None,
+    kind: Kind = None,
     defaulting: Annotated[
         bool, typer.Option("--defaulting/--no-defaulting", help="Fill in defaults.", show_default=False)
     ] = False,
@@ -56,18 +55,8 @@ def command(
         str | None,
         typer.Option(help="create, update, delete, joined by commas.  [default: create,update]", metavar="OPERATIONS"),
     ] = None,
-    force: Annotated[
-        bool,
-        typer.Option("--force/--no-force", help="Overwrite files that differ, and list them.", show_default=False),
-    ] = False,
-    make: Annotated[
-        bool,
-        typer.Option(
-            "--make/--no-make",
-            help="Run `make generate manifests` afterwards.  [default: true]",
-            show_default=False,
-        ),
-    ] = True,
+    force: Overwrite = False,
+    make: Make = True,
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:
@@ -84,9 +73,9 @@ def command(
     # A folder without a PROJECT is reported before the user is asked anything.
     require_project(root)
     request = WebhookRequest(
-        group=_needed("--group", group, "kaiwu"),
-        version=_needed("--version", version, "v1"),
-        kind=_needed("--kind", kind, "KaiwuCluster"),
+        group=needed("--group", group, "kaiwu"),
+        version=needed("--version", version, "v1"),
+        kind=needed("--kind", kind, "KaiwuCluster"),
         defaulting=defaulting,
         validation=validation,
         conversion=conversion,
@@ -107,12 +96,3 @@ def _words(value: str | None) -> tuple[str, ...] | None:
     if value is None:
         return None
     return tuple(word.strip() for word in value.split(",")) if value.strip() else ()
-
-
-def _needed(flag: str, value: str | None, example: str) -> str:
-    """Return the value of a flag, asking for it where a terminal is attached."""
-    if value is None:
-        if not is_interactive():
-            raise UsageError(f"{flag}: is missing; for example {flag} {example}")
-        value = str(typer.prompt(f"{flag.lstrip('-').capitalize()} (for example {example})"))
-    return value.strip()

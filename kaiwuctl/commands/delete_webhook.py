@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from kaiwuctl.commands.prompts import needed
-from kaiwuctl.options import DryRun, Verbose
+from kaiwuctl.options import DeleteChanged, DryRun, Group, Kind, Make, Verbose, Version
 
 
 def command(
     *,
-    group: Annotated[str | None, typer.Option(help="API group without the domain.", metavar="GROUP")] = None,
-    version: Annotated[str | None, typer.Option(help="API version: v1, v1beta2.", metavar="VERSION")] = None,
-    kind: Annotated[str | None, typer.Option(help="Kind: KaiwuCluster.", metavar="KIND")] = None,
+    group: Group = None,
+    version: Version = None,
+    kind: Kind = None,
     defaulting: Annotated[
         bool, typer.Option("--defaulting/--no-defaulting", help="Delete the defaulter.", show_default=False)
     ] = False,
@@ -32,18 +32,8 @@ def command(
         bool,
         typer.Option("--conversion/--no-conversion", help="Delete the conversions.", show_default=False),
     ] = False,
-    force: Annotated[
-        bool,
-        typer.Option("--force/--no-force", help="Delete files with changes of yours, too.", show_default=False),
-    ] = False,
-    make: Annotated[
-        bool,
-        typer.Option(
-            "--make/--no-make",
-            help="Run `make generate manifests` afterwards.  [default: true]",
-            show_default=False,
-        ),
-    ] = True,
+    force: DeleteChanged = False,
+    make: Make = True,
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kaiwuctl.options import DryRun, Verbose
+from kaiwuctl.options import DryRun, Make, Verbose
 
 
 def command(
@@ -43,14 +43,7 @@ def command(
             show_default=False,
         ),
     ] = False,
-    make: Annotated[
-        bool,
-        typer.Option(
-            "--make/--no-make",
-            help="Run `make generate manifests` afterwards.  [default: true]",
-            show_default=False,
-        ),
-    ] = True,
+    make: Make = True,
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:

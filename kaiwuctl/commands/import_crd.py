@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kaiwuctl.errors import UsageError
-from kaiwuctl.options import DryRun, Verbose
+from kaiwuctl.options import DryRun, Make, Overwrite, Verbose
 
 
 def command(
@@ -45,18 +45,8 @@ def command(
             show_default=False,
         ),
     ] = False,
-    force: Annotated[
-        bool,
-        typer.Option("--force/--no-force", help="Overwrite files that differ, and list them.", show_default=False),
-    ] = False,
-    make: Annotated[
-        bool,
-        typer.Option(
-            "--make/--no-make",
-            help="Run `make generate manifests` afterwards.  [default: true]",
-            show_default=False,
-        ),
-    ] = True,
+    force: Overwrite = False,
+    make: Make = True,
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from kaiwuctl.errors import UsageError
-from kaiwuctl.options import DryRun, Verbose
+from kaiwuctl.options import DryRun, Make, Verbose
 
 
 def command(
@@ -25,14 +25,7 @@ def command(
         str | None,
         typer.Option("--license", help="Licence header: apache2 or none.  [default: apache2]", metavar="NAME"),
     ] = None,
-    make: Annotated[
-        bool,
-        typer.Option(
-            "--make/--no-make",
-            help="Run `make generate manifests` afterwards.  [default: true]",
-            show_default=False,
-        ),
-    ] = True,
+    make: Make = True,
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:
