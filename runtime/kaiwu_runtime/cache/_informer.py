@@ -79,6 +79,7 @@ class Informer(Generic[T]):
         self._listed: set[str] = set()
         self._scopes = tuple(scopes)
         self._namespaces = tuple(filter(None, (scope.namespace for scope in self._scopes)))
+        self._limited = any(scope.described() for scope in self._scopes)
         self._served: bool | None = None
         self._availability: list[Callable[[bool], None]] = []
         if options is not None and options.on_served is not None:
@@ -89,6 +90,10 @@ class Informer(Generic[T]):
     def has_synced(self) -> bool:
         """Whether every object that existed at the start is in the store."""
         return self._synced.is_set()
+
+    def holds_all(self, namespace: str) -> bool:
+        """Return whether it is synced and gets every object of a namespace."""
+        return self._synced.is_set() and not self._limited and (not self._namespaces or namespace in self._namespaces)
 
     def describe(self) -> str:
         """Return a line about what is cached."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, TypeVar, overload
 
 from kaiwu_runtime.api._identity import ObjectKey, identify
@@ -39,6 +39,7 @@ class Informers:
         self._optional: set[type[Any]] = set()
         self._indexes: dict[type[Any], dict[str, IndexFunction]] = {}
         self._informers: dict[tuple[type[Any], bool], Informer[Any]] = {}
+        self._by_kind: dict[type[Any], list[Informer[Any]]] = {}
         self._group: asyncio.TaskGroup | None = None
 
     @property
@@ -129,6 +130,7 @@ class Informers:
             for field, function in ({} if metadata_only else self._indexes.get(kind, {})).items():
                 informer.add_index(field, function)
             self._informers[kind, metadata_only] = informer
+            self._by_kind.setdefault(kind, []).append(informer)
             if self._group is not None:
                 self._start(informer)
         return informer
@@ -145,17 +147,10 @@ class Informers:
             return "" if found is None else found.resource_version
         return None
 
-    def holding(self, kind: type[Any], namespace: str) -> Iterator[Informer[Any]]:
-        """Yield the informers that are synced and get every object of a kind in a namespace."""
-        for metadata_only in (False, True):
-            informer = self._informers.get((kind, metadata_only))
-            if (
-                informer is not None
-                and informer.has_synced
-                and not informer.selectors
-                and (not informer.namespaces or namespace in informer.namespaces)
-            ):
-                yield informer
+    def holding(self, kind: type[Any], namespace: str) -> Sequence[Informer[Any]]:
+        """Return the informers that are synced and get every object of a kind in a namespace."""
+        informers = self._by_kind.get(kind, ())
+        return [informer for informer in informers if informer.holds_all(namespace)]
 
     def whole(self, kind: type[Any], key: ObjectKey) -> CachedObject | None:
         """Return what is cached of an object at the moment; None if it, or its kind, is not there.

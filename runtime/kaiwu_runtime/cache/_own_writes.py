@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
+from kaiwu_runtime._clock import monotonic
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._store import Store
@@ -49,13 +50,15 @@ class OwnWrites:
             key: The object.
             version: Its resourceVersion in the answer to the write.
         """
-        number = _number(version)
         present = self._store.get(key)
+        if present is not None and present.resource_version == version:
+            return
+        number = _number(version)
         if number is None or (present is not None and (_number(present.resource_version) or 0) >= number):
             return
         pending = self.pending.get(key)
         if pending is None or pending[0] < number:
-            self.pending[key] = number, "", _now() + KEPT_SECONDS
+            self.pending[key] = number, "", monotonic() + KEPT_SECONDS
 
     def expect_gone(self, key: ObjectKey) -> None:
         """Wait for an object to go from now on, if it is there."""
@@ -63,7 +66,7 @@ class OwnWrites:
         if present is None:
             self._arrived(key)
         else:
-            self.pending[key] = _DELETED, present.uid, _now() + KEPT_SECONDS
+            self.pending[key] = _DELETED, present.uid, monotonic() + KEPT_SECONDS
 
     def seen(self, obj: CachedObject) -> None:
         """Take note of a state that is in the store now."""
@@ -121,7 +124,7 @@ class OwnWrites:
             async with asyncio.timeout(seconds):
                 for key in keys:
                     while (pending := self.pending.get(key)) is not None:
-                        if pending[2] < _now():
+                        if pending[2] < monotonic():
                             self._arrived(key)
                             break
                         await self._next(key)
@@ -143,14 +146,11 @@ class OwnWrites:
 
     def _arrived(self, key: ObjectKey) -> None:
         self.pending.pop(key, None)
-        for waiter in self._waiters.pop(key, ()):
-            if not waiter.done():
-                waiter.set_result(None)
+        if self._waiters:
+            for waiter in self._waiters.pop(key, ()):
+                if not waiter.done():
+                    waiter.set_result(None)
 
 
 def _number(version: str) -> int | None:
     return int(version) if version.isascii() and version.isdigit() else None
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -22,6 +22,7 @@ _EMPTY = frozenset({b"{}", b"[]"})
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _document = msgspec.json.Decoder(dict[str, Any])
 _encoder = msgspec.json.Encoder()
+_VERSION = b'"resourceVersion":"'
 _NO_METADATA = msgspec.Raw(b"{}")
 
 
@@ -146,6 +147,9 @@ def check_removed(body: bytes, paths: Sequence[str]) -> None:
 
 def version_in(answer: bytes) -> str:
     """Return the resourceVersion of the object in an answer."""
+    begin = answer.find(_VERSION) + len(_VERSION)
+    if begin >= len(_VERSION) and answer.find(_VERSION, begin) < 0:  # quotes inside strings are escaped
+        return answer[begin : answer.index(b'"', begin)].decode()
     return _stored.decode(answer).metadata.resource_version
 
 

@@ -48,6 +48,7 @@ class Clock:
         ({}, True),
         ({"metadata": {"resourceVersion": "8", "generation": 2}}, True),
         ({"metadata": {"managedFields": [{"manager": "m"}]}}, True),
+        ({"status": {"x": 1}}, True),
         ({"data": {"a": "1", "resourceVersion": "7", "generation": 1}}, False),
         ({"metadata": {"uid": "another"}}, False),
         ({"metadata": {"labels": {"a": "b"}}}, False),
@@ -55,23 +56,23 @@ class Clock:
         ({"data": {"a": "2"}}, False),
         ({"data": {"a": "1", "b": "1"}}, False),
         ({"binaryData": {}}, False),
-        ({"status": {"x": 1}}, False),
     ],
 )
-def test_the_content_of_an_object(changes: dict[str, Any], *, same: bool) -> None:
+def test_the_content_of_an_object_with_a_status(changes: dict[str, Any], *, same: bool) -> None:
     cache = Cached(document())
     applies = AppliedObjects(cache)
-    applies.sent(ConfigMap, PATH, "m", b"{}", document() + b"\n")
+    applies.sent(Node, PATH, "m", b"{}", document() + b"\n")
     cache.raw = document(**changes)
-    found = applies.unchanged(ConfigMap, KEY, PATH, "m", b"{}")
+    found = applies.unchanged(Node, KEY, PATH, "m", b"{}")
     assert found == (CachedObject.parse(cache.raw).raw if same else None)
 
 
-def test_the_status_counts_only_where_an_apply_writes_it() -> None:
-    cache = Cached(document(status={"x": 1}))
+@pytest.mark.parametrize(("version", "same"), [("7", True), ("8", False)])
+def test_the_content_of_an_object_without_a_status_is_its_version(version: str, *, same: bool) -> None:
+    cache = Cached(document(metadata={"resourceVersion": version}))
     applies = AppliedObjects(cache)
-    applies.sent(Node, PATH, "m", b"{}", document())
-    assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is not None
+    applies.sent(ConfigMap, PATH, "m", b"{}", document() + b"\n")
+    assert applies.unchanged(ConfigMap, KEY, PATH, "m", b"{}") == (cache.raw if same else None)
 
 
 @pytest.mark.parametrize(("manager", "body"), [("another", b"{}"), ("m", b"{} ")])
@@ -104,8 +105,9 @@ def test_as_many_are_remembered_as_there_is_room_for(monkeypatch: pytest.MonkeyP
     assert known == [0, 2, 3], "the one that was applied longest ago makes room"
 
 
+@pytest.mark.parametrize("kind", [ConfigMap, Node])
 @pytest.mark.parametrize("answer", [b"", b"[]", b"{}", b'{"metadata": 7}', b'{"a":' * 100_000, b"\xff"])
-def test_an_answer_that_cannot_be_read_is_not_remembered(answer: bytes) -> None:
+def test_an_answer_that_cannot_be_read_is_not_remembered(answer: bytes, kind: type[Any]) -> None:
     applies = AppliedObjects(Cached(document()))
-    applies.sent(ConfigMap, PATH, "m", b"{}", answer)
-    assert applies.unchanged(ConfigMap, KEY, PATH, "m", b"{}") is None
+    assert applies.sent(kind, PATH, "m", b"{}", answer) == ""
+    assert applies.unchanged(kind, KEY, PATH, "m", b"{}") is None
