@@ -3,7 +3,7 @@
 An apply is known to change nothing if the same body was applied before, and the object has the same content as right
 after that. The content is everything but the status, where that is a subresource, and what the API server counts with:
 so an object whose status changes all the time needs no write, and a field that another client has changed is put right.
-Where the status is no subresource, equal content is an equal resourceVersion.
+Where the kind has no status subresource, equal content is an equal resourceVersion.
 
 An object that is deleted and created again has another uid, which is part of the content.
 
