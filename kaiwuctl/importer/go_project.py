@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kaiwuctl.errors import ContentError, CRDError, KaiwuctlError, ProjectFileError
-from kaiwuctl.importer.rbac_markers import Permission, read_markers, read_role
+from kaiwuctl.importer.rbac_markers import Permission, Rejected, read_markers, read_role
 from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 from kaiwuctl.project.presence import FILE_NAME
 
@@ -70,6 +70,7 @@ class GoProject:
         crds: The CRDs in config/crd/bases, by group and kind.
         samples: Objects in config/samples, by apiVersion and kind.
         permissions: By the Go file that has them; those of a role by its file.
+        rejected: Rules that are not valid permissions, by the file that has them.
         go_files: Every Go file that a person wrote, but the types.
         configuration: Files below config that are neither generated nor the scaffold's own.
     """
@@ -83,6 +84,7 @@ class GoProject:
     crds: dict[tuple[str, str], dict[str, Any]]
     samples: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     permissions: dict[str, list[Permission]] = field(default_factory=dict)
+    rejected: dict[str, list[Rejected]] = field(default_factory=dict)
     go_files: tuple[str, ...] = ()
     configuration: tuple[str, ...] = ()
 
@@ -96,7 +98,7 @@ def read_go_project(folder: Path) -> GoProject:
     root = _project_file(folder)
     resources = tuple(_resource(entry, index) for index, entry in enumerate(root.get("resources") or ()))
     files = _files(folder)
-    permissions = _permissions(folder, files)
+    permissions, rejected = _permissions(folder, files)
     return GoProject(
         name=_text(root, "projectName") or Path(os.path.realpath(folder)).name.lower(),
         domain=_text(root, "domain"),
@@ -107,6 +109,7 @@ def read_go_project(folder: Path) -> GoProject:
         crds=_crds(folder, files),
         samples=_samples(folder, files),
         permissions=permissions,
+        rejected=rejected,
         go_files=tuple(file for file in files if _is_written_go(file)),
         configuration=tuple(file for file in files if _is_configuration(file)),
     )
@@ -221,23 +224,27 @@ def _samples(folder: Path, files: list[str]) -> dict[tuple[str, str], dict[str, 
     return found
 
 
-def _permissions(folder: Path, files: list[str]) -> dict[str, list[Permission]]:
+def _permissions(folder: Path, files: list[str]) -> tuple[dict[str, list[Permission]], dict[str, list[Rejected]]]:
     found: dict[str, list[Permission]] = {}
+    rejected: dict[str, list[Rejected]] = {}
     for file in files:
         if file.endswith(".go") and not file.endswith("_test.go"):
             try:
                 text = (read_regular(folder, file) or b"").decode(errors="replace")
             except ContentError:
                 continue
-            markers = read_markers(text)
+            markers, others = read_markers(text)
             if markers:
                 found[file] = markers
+            if others:
+                rejected[file] = others
     role = "config/rbac/role.yaml"
-    if not found and role in files:
-        rules = [rule for document in _documents(folder, role) for rule in read_role(document)]
-        if rules:
-            found[role] = rules
-    return found
+    if not found and not rejected and role in files:
+        for document in _documents(folder, role):
+            rules, others = read_role(document)
+            found.setdefault(role, []).extend(rules)
+            rejected.setdefault(role, []).extend(others)
+    return found, rejected
 
 
 def _is_written_go(file: str) -> bool:

@@ -7,7 +7,6 @@ and create webhook. Then one plan carries all of its files over, or none.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import os
 import tempfile
@@ -15,24 +14,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kaiwuctl import __version__
 from kaiwuctl.console import say
 from kaiwuctl.errors import UsageError
 from kaiwuctl.importer.go_project import GoProject, GoResource, read_go_project
-from kaiwuctl.importer.rbac_markers import Permission
 from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.scaffold.api import create_options, plan_api
 from kaiwuctl.scaffold.api_request import APIRequest
 from kaiwuctl.scaffold.decision import APIDecision, decide
 from kaiwuctl.scaffold.execute import execute_plan
 from kaiwuctl.scaffold.external import read_external_type
+from kaiwuctl.scaffold.generated_files import generated_content
 from kaiwuctl.scaffold.import_crd import CRDRequest, plan_crd
+from kaiwuctl.scaffold.import_permissions import add_permissions
 from kaiwuctl.scaffold.import_remainder import LIST_FILE, Remainder, list_the_rest, listing
 from kaiwuctl.scaffold.init_request import InitRequest
 from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.project import scaffold_project
-from kaiwuctl.scaffold.record import RECORD_FILE, Record, WrittenFile, add_record
+from kaiwuctl.scaffold.record import Record, add_record
 from kaiwuctl.scaffold.render import RenderedFile
 from kaiwuctl.scaffold.webhook import scaffold_webhook
 from kaiwuctl.scaffold.webhook_request import WebhookRequest
@@ -40,8 +39,6 @@ from kaiwuctl.scaffold.write import write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from kaiwuctl.project.model import Project
 
 _WEBHOOK_FLAGS: Final = {"defaulting": "--defaulting", "validation": "--validation", "conversion": "--conversion"}
 
@@ -87,11 +84,14 @@ def import_project(root: Path, request: ProjectRequest, *, make: bool, dry_run: 
     def make_plan() -> tuple[Plan, None]:
         plan = Plan(root)
         for file in files:
-            plan.add(file, recorded=False)
+            # What `make manifests` has written since is not the work of a user, and it is not written here.
+            plan.add(file, recorded=generated_content(root, file.path) is not None)
         return plan, None
 
     def afterwards(_: None) -> None:
         say()
+        if remainder.permissions:
+            say(f"Permissions that were not carried over: {len(remainder.permissions)}")
         say(f"Left to do, as {LIST_FILE} lists it: {len(remainder.lines)}")
         for line in remainder.lines[:10]:
             say(f"  - {line}")
@@ -116,7 +116,7 @@ def _build(scratch: Path, go: GoProject, request: ProjectRequest, remainder: Rem
         scaffold_project(scratch, asked, dry_run=False, verbose=False)
         _add_apis(scratch, go, request.folder, remainder)
         _add_webhooks(scratch, go, remainder)
-    _add_permissions(scratch, go, remainder)
+    add_permissions(scratch, go, remainder)
     list_the_rest(go, remainder)
     found = [
         RenderedFile(path.relative_to(scratch).as_posix(), path.read_bytes(), bool(path.stat().st_mode & 0o100))
@@ -253,51 +253,3 @@ def _add_webhooks(scratch: Path, go: GoProject, remainder: Remainder) -> None:
             remainder.add(f"{what}: no stubs were made: {error.message}; `kaiwuctl create webhook {flags}` makes them")
             continue
         remainder.add(f"{what}: the stubs do nothing yet")
-
-
-def _add_permissions(scratch: Path, go: GoProject, remainder: Remainder) -> None:
-    """Put the permissions above the reconcilers: of the kind that a file is called after, else of the first."""
-    project = ProjectFile.load(scratch).project
-    modules = _controllers(project)
-    first = next(iter(modules), None)
-    own = {(entry.qualified_group, entry.plural) for entry in project.resources if entry.api}
-    by_module: dict[str, list[Permission]] = {}
-    for file, permissions in go.permissions.items():
-        name = Path(file).stem.removesuffix("_controller").replace("_", "")
-        module = next((path for path, names in modules.items() if name in names), first)
-        for permission in permissions:
-            if any(permission.is_about(*kind) for kind in own):
-                continue  # the class declares what it needs for its own kind
-            if module is None:
-                remainder.add(f"{file}: there is no controller for {permission.decorator()}")
-            elif permission not in by_module.setdefault(module, []):
-                by_module[module].append(permission)
-    record = Record.load(scratch)
-    for module, permissions in by_module.items():
-        path = scratch / module
-        text = _with_decorators(path.read_text(encoding="utf-8"), permissions)
-        path.write_text(text, encoding="utf-8")
-        record.files[module] = WrittenFile(hashlib.sha256(text.encode()).hexdigest(), __version__)
-    (scratch / RECORD_FILE).write_text(record.dumps(), encoding="utf-8")
-
-
-def _controllers(project: Project) -> dict[str, set[str]]:
-    """Return the modules of the controllers, and what their Go files may be called."""
-    found: dict[str, set[str]] = {}
-    for entry in project.resources:
-        for name in entry.controllers:
-            module = project.controller_module(entry.group, entry.kind, name)
-            path = f"{project.controller_folder(entry.group)}/{module}.py"
-            found.setdefault(path, set()).update({entry.kind.lower(), name.replace("-", "")})
-    return found
-
-
-def _with_decorators(text: str, permissions: list[Permission]) -> str:
-    decorators = "\n".join(permission.decorator() for permission in permissions)
-    head, marker, tail = text.partition("\n\n\nclass ")
-    old = "from kaiwu_runtime import ControllerBuilder, ObjectReconciler, Result\n"
-    return (
-        f"{head.replace(old, old.replace('Result', 'Result, rbac'))}\n\n\n{decorators}\nclass {tail}"
-        if marker
-        else text
-    )

@@ -15,14 +15,32 @@ _LISTED: Final = 100
 
 @dataclass(slots=True)
 class Remainder:
-    """What a person still has to do."""
+    """What a person still has to do.
 
-    lines: list[str] = field(default_factory=list)
+    Attributes:
+        permissions: Permissions that the operator lacks: they are the first of the lines.
+        others: The other lines.
+    """
+
+    permissions: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+    @property
+    def lines(self) -> list[str]:
+        """All lines."""
+        return [*self.permissions, *self.others]
 
     def add(self, line: str) -> None:
         """Add a line; what a file name has that is not text of one line is escaped."""
-        printable = (each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
-        self.lines.append("".join(printable))
+        self.others.append(_printable(line))
+
+    def add_permission(self, line: str) -> None:
+        """Add a line about a permission that was not carried over."""
+        self.permissions.append(_printable(line))
+
+
+def _printable(line: str) -> str:
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
 def list_the_rest(go: GoProject, remainder: Remainder) -> None:

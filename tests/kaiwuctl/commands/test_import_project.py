@@ -107,6 +107,69 @@ def test_twice_is_once(imported: CommandLine, operator: Path) -> None:
     imported.ok("delete", "api", "--group", "cert-manager", "--version", "v1", "--kind", "Certificate", NO_MAKE)
 
 
+def make(project: CommandLine) -> None:
+    """Run what `make generate manifests` runs."""
+    for command in ("generate", "manifests"):
+        line = [sys.executable, "-m", "kaiwu_runtime.generator", command]
+        done = subprocess.run(line, cwd=project.folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_twice_is_once_after_make_too(imported: CommandLine, operator: Path) -> None:
+    make(imported)
+    before = snapshot(imported.folder)
+    assert imported.ok("import", "project", str(operator), NO_MAKE) == "Nothing to do: everything is there already.\n"
+    assert snapshot(imported.folder) == before
+    # What a user has changed is named, and what was generated is not.
+    controller = imported.folder / "controllers/shop_controller.py"
+    controller.write_text(controller.read_text() + "# mine\n")
+    (imported.folder / "config/samples/web_v1_shop.yaml").write_text("kind: Shop\n")
+    before = snapshot(imported.folder)
+    error = imported.refused("import", "project", str(operator), NO_MAKE, status=1)
+    assert error.splitlines() == [
+        "error: nothing was written, because 2 files exist and differ from what would be; move aside or remove:",
+        "  config/samples/web_v1_shop.yaml",
+        "  controllers/shop_controller.py",
+    ]
+    assert snapshot(imported.folder) == before
+
+
+BAD_MARKERS = [
+    "groups=apps,resources=deployments,verbs=Get",
+    "groups=apps,resources=Deployment,verbs=get",
+    "groups=apps,verbs=get",
+    "groups=batch,resources=jobs",
+    "groups=batch,resources=jobs,verbs=get,featureGate=alpha",
+    "urls=metrics,verbs=get",
+    "nonsense",
+]
+
+
+@pytest.mark.parametrize("namespaced", [False, True])
+def test_permissions_that_are_no_rules(empty: CommandLine, operator: Path, namespaced: bool) -> None:
+    """`make manifests` accepts what is written; the rest is in the list, by file and line."""
+    if namespaced:
+        (operator / "PROJECT").write_text(yaml.safe_dump({**PROJECT, "namespaced": True}))
+    file = operator / "internal/controller/shop_controller.go"
+    good = file.read_text()
+    marker = "// +kubebuilder:rbac:"
+    named = f"{marker}groups=apps,resources=daemonsets,verbs=get,namespace=infra,roleName=leader-election-role\n"
+    file.write_text(good + "".join(f"{marker}{bad}\n" for bad in BAD_MARKERS) + named)
+    said = empty.ok("import", "project", str(operator), NO_MAKE)
+    make(empty)
+    controller = (empty.folder / "controllers/shop_controller.py").read_text()
+    assert '@rbac(groups="apps", resources=["deployments", "statefulsets"]' in controller
+    left = (empty.folder / "IMPORTED.md").read_text()
+    first = good.count("\n") + 1
+    for line, bad in enumerate(BAD_MARKERS, start=first):
+        where = f"- [ ] internal/controller/shop_controller.go:{line}: `+kubebuilder:rbac:{bad}` was not carried over: "
+        assert where in left
+    assert "config/rbac has a role 'leader-election-role': choose another role_name=" in left
+    # A manager of one namespace cannot have a rule for URLs.
+    assert ("and this project is namespaced" in left) is namespaced
+    assert f"Permissions that were not carried over: {len(BAD_MARKERS) + 1 + namespaced}\n" in said
+
+
 def test_a_dry_run(empty: CommandLine, operator: Path) -> None:
     assert "Dry run:" in empty.ok("import", "project", str(operator), "--dry-run")
     assert list(empty.folder.iterdir()) == []

@@ -21,7 +21,7 @@ RULE = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}
 @pytest.mark.parametrize("word", ["rules", *RULE, "resourceNames", "nonResourceURLs"])
 def test_a_role_of_another_form(word: str, value: Any) -> None:
     role = {"rules": value} if word == "rules" else {"rules": [{**RULE, word: value}, value]}
-    for permission in read_role(role):
+    for permission in read_role(role)[0]:
         compile(f"{permission.decorator()}\nclass A: ...", "module", "exec")
 
 
