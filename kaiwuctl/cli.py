@@ -97,9 +97,10 @@ def _report(error: Exception) -> int:
         return 128 + signal.SIGINT
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        _print_error(f"{where}{error.strerror or error}; correct that and run the command again")
-        return 1
-    _print_error(f"this is a bug in kaiwuctl, please report it with the output of --verbose: {error!r}")
+        message = f"{where}{error.strerror or error}; correct that and run the command again"
+    else:
+        message = f"this is a bug in kaiwuctl, please report it with the output of --verbose: {error!r}"
+    console.fail(errors.KaiwuctlError(message))
     return 1
 
 

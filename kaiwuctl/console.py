@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from kaiwuctl.errors import KaiwuctlError
 
-# What a terminal acts on, and what changes the order of the characters: a file of a cloned repository may have it
-# in its name or in a line that is shown.
+# What a terminal acts on, what changes the order of the characters, and what makes two names look alike: a file of a
+# cloned repository may have it in its name or in a line that is shown.
 _HIDDEN: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"} | {
     code: f"\\u{code:04x}"
-    for code in (0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+    for code in (0xAD, 0x061C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
 }
 _LINE_BREAKS: Final = {ord("\n"): "\\n", ord("\t"): "\\t"}
+_LINE_LIMIT: Final = 2000
+"""Characters of an error, of which the first say what is wrong and the last what to do."""
 
 
 def say(text: str = "") -> None:
@@ -64,4 +66,8 @@ def say_styled(text: str, style: str) -> None:
 
 
 def _line(text: str) -> str:
-    return text.translate(_HIDDEN | _LINE_BREAKS)
+    line = text.translate(_HIDDEN | _LINE_BREAKS)
+    if len(line) <= _LINE_LIMIT:
+        return line
+    half = _LINE_LIMIT // 2
+    return f"{line[:half]}... ({len(line) - 2 * half} characters) ...{line[-half:]}"

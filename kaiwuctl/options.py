@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperCommand
 
 from kaiwuctl.errors import UsageError
-from kaiwuctl.names.rule import quoted
+from kaiwuctl.names.rule import quoted, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +111,7 @@ def _boolean(name: str, value: str, negative: str) -> list[str]:
     if value in _FALSE:
         # A flag without a negative form is off when it is absent.
         return [negative] if negative else []
-    raise UsageError(f"{name}={value}: {quoted(value)} is not a boolean; write {name}=true or {name}=false")
+    raise UsageError(f"{name}={shortened(value)}: {quoted(value)} is not a boolean; write {name}=true or {name}=false")
 
 
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show more, and the traceback of an error.")]

@@ -56,11 +56,17 @@ def quoted(value: str) -> str:
 
     A value that has a single quote and no double quote is put in double quotes, as Python does.
     """
+    printable = shortened(value)
+    mark = '"' if "'" in printable and '"' not in printable else "'"
+    return f"{mark}{printable}{mark}"
+
+
+def shortened(value: str) -> str:
+    """Return a value for a one-line message: without control characters, shortened."""
     printable = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in value)
     if len(printable) > LABEL_LIMIT + 17:
         printable = f"{printable[:LABEL_LIMIT]}... ({len(value)} characters)"
-    mark = '"' if "'" in printable and '"' not in printable else "'"
-    return f"{mark}{printable}{mark}"
+    return printable
 
 
 def is_dns_label(value: str) -> bool:

@@ -90,7 +90,7 @@ def _plan(
         rendered = render_file(folder / file.row.template, file.path, data)
         plan.add(rendered, recorded=recorded, policy=file.row.policy)
     for spoke in context.spokes:
-        if spoke.version in decision.new.spokes or force:
+        if spoke.version in (decision.wanted.spokes if force else decision.new.spokes):
             of_spoke = data | {
                 "spoke_version": spoke.version,
                 "spoke_package": spoke.package,

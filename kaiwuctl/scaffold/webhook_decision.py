@@ -26,7 +26,7 @@ class WebhookDecision:
         before: The entry it has; None when it has none.
         new: The webhooks that PROJECT does not have yet.
         wanted: Those that were asked for.
-        spokes: The entries of the versions that are converted.
+        spokes: The entries of the versions that are converted, by what was asked for or by PROJECT.
         certificates: ``self-signed``, ``cert-manager`` or ``none``.
         operations: In lower case.
     """
@@ -54,13 +54,15 @@ def decide_webhook(request: WebhookRequest, project: Project, recorded_certifica
     request.check()
     before = project.find(request.group, request.version, request.kind)
     entry = _entry(request, before)
-    spokes = _spokes(request, project, entry) if request.conversion else ()
     present = entry.webhooks
+    asked = _spokes(request, project, entry) if request.conversion else ()
+    versions = project.versions_of(entry.group, entry.kind)
+    spokes = asked or tuple(other for other in versions if other.version in present.spokes)
     wanted = Webhooks(
         defaulting=request.defaulting,
         validation=request.validation,
         conversion=request.conversion,
-        spokes=tuple(spoke.version for spoke in spokes),
+        spokes=tuple(spoke.version for spoke in asked),
         defaulting_path=request.defaulting_path or "",
         validation_path=request.validation_path or "",
     )

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import pty
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kaiwuctl.console import fail
+from kaiwuctl.errors import KaiwuctlError
+
+from .commands.in_process import kaiwuctl
 
 SHOW = """\
 from pathlib import Path
@@ -71,3 +81,48 @@ def test_colours(folder: Path) -> None:
 def test_no_colours(folder: Path) -> None:
     output = on_a_terminal(folder, {"TERM": "xterm-256color", "NO_COLOR": "1"})
     assert output.splitlines() == PLAIN
+
+
+# Characters that a terminal acts on or does not show. The joiners of emoji and of some scripts are among them.
+INVISIBLE = st.characters(categories=["Cc", "Cf", "Zl", "Zp"]).filter(lambda each: ord(each) < 0x10000)
+
+
+@given(st.text(st.one_of(INVISIBLE, st.characters(exclude_categories=["Cs"])), max_size=40), st.integers(1, 4000))
+def test_an_error_is_one_bounded_line_of_visible_characters(text: str, times: int) -> None:
+    stream = io.StringIO()
+    with contextlib.redirect_stderr(stream):
+        fail(KaiwuctlError(f"--kind: {text * times}: write --kind KaiwuCluster"))
+    line = stream.getvalue()
+    assert line.startswith("error: --kind: ")
+    assert line.endswith(": write --kind KaiwuCluster\n")
+    assert line.count("\n") == 1
+    assert len(line) < 2100
+    hidden = {each for each in line[:-1] if unicodedata.category(each) in {"Cc", "Zl", "Zp"} or each in SPACELESS}
+    assert not hidden
+
+
+SPACELESS = "\u00ad\u061c\u200b\u200c\u200d\u200e\u200f\u202a\u202e\u2060\u2066\u2069\ufeff"
+
+
+@pytest.mark.parametrize("value", ["a" * 100_000, "a b " * 30_000, "v1\u200b", "\x1b[31m", "a\nb"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("create", "webhook", "--defaulting={}"),
+        ("create", "webhook", "{}"),
+        ("{}",),
+        ("create", "{}"),
+        ("init", "--{}"),
+        ("import", "crd", "{}"),
+        ("init", "--license-file", "{}"),
+    ],
+)
+def test_a_hostile_word_makes_one_line(words: tuple[str, ...], value: str, tmp_path: Path) -> None:
+    with contextlib.chdir(tmp_path):
+        answer = kaiwuctl(*(word.replace("{}", value) for word in words))
+    assert answer.status in {1, 2}
+    assert answer.errors.startswith("error: ")
+    assert answer.errors.count("\n") == 1
+    assert len(answer.errors) < 2100
+    assert not {"\x1b", "\u200b"} & set(answer.errors)
+    assert list(tmp_path.iterdir()) == []
