@@ -14,6 +14,7 @@ RUN_BY = {
     "CONTRIBUTING.md": "",  # what `make` does in this repository, and CI with it
     "docs/api-types.md": "test_python_pages.py",
     "docs/changing-a-project.md": "test_pages.py",
+    "docs/caches.md": "test_python_pages.py",
     "docs/certificates.md": "test_python_pages.py",
     "docs/cli.md": "test_console_pages.py",
     "docs/controllers.md": "test_pages.py",

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from lightkube.models.core_v1 import Container, PodSpec, ServicePort, ServiceSpec
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap, Pod, Service
+from lightkube.resources.core_v1 import ConfigMap, Pod, Secret, Service
 from lightkube.resources.events_v1 import Event
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, ObjectKey, Reconciler, Request, Result, controller_managed_by
@@ -257,4 +257,20 @@ async def test_webhooks(page: Callable[[str], Page], control_plane: ControlPlane
     assert isinstance(options, ManagerOptions)
     assert "-l kaiwuctl.io/webhook-local" in shown.take("console").body
     shown.take("python")  # the manager of a project's tests, which tests/templates has
+    shown.finish()
+
+
+async def test_caches(page: Callable[[str], Page]) -> None:
+    shown = page("caches.md")
+    watch_secrets: Any = shown.execute()["watch_secrets"]
+    client = Client(FakeTransport())
+    labels: dict[str, dict[str, str]] = {"any": {}, "site": {"app": "site"}, "both": {"app": "site", "shared": "true"}}
+    for namespace in ("vault", "shop", "other"):
+        for name, given in labels.items():
+            await client.create(Secret(metadata=ObjectMeta(name=name, namespace=namespace, labels=given)))
+    manager = Manager(ManagerOptions(health_probe_bind_address="0", metrics_bind_address="0"), client=client)
+    watch_secrets(manager)
+    async with run_manager(manager):
+        found = {str(ObjectKey.of(each)) for each in await manager.client.list(Secret)}
+    assert found == {"vault/any", "vault/site", "vault/both", "shop/site", "shop/both", "other/both"}
     shown.finish()

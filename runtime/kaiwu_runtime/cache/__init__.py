@@ -3,7 +3,7 @@
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._cached_client import CachedClient
 from kaiwu_runtime.cache._informer import EventHandler, Informer
-from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, Transform
+from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, Selectors, Transform
 from kaiwu_runtime.cache._object import CachedObject, OwnerReference
 from kaiwu_runtime.cache._store import EventType, ObjectEvent
 
@@ -18,5 +18,6 @@ __all__ = [
     "ListScope",
     "ObjectEvent",
     "OwnerReference",
+    "Selectors",
     "Transform",
 ]

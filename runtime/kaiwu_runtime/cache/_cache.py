@@ -10,6 +10,7 @@ from kaiwu_runtime._clock import monotonic
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, key_of
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._informers import Informers
+from kaiwu_runtime.cache._kind_informers import KindInformers
 from kaiwu_runtime.cache._lookup import select, watched_namespace
 from kaiwu_runtime.cache._own_writes import WAIT_SECONDS
 from kaiwu_runtime.cache._selector import label_selector as parse_label_selector
@@ -36,6 +37,8 @@ class Cache(Informers):
         namespaces: Watch these only; empty for all. Cluster-scoped kinds are watched whole in any case.
         sync_timeout: Seconds a read waits for a kind to be synced.
         streaming_list: See :class:`CacheOptions`.
+        name: For logs, metrics and messages; empty for the manager's own.
+        kind_informers: Those of the other caches that the same clients write to; by default there are no others.
 
     Attributes:
         on_wait: Called with a resource, and how many seconds a read of it has waited for an own write; for metrics.
@@ -48,8 +51,16 @@ class Cache(Informers):
         namespaces: Sequence[str] = (),
         sync_timeout: float = SYNC_SECONDS,
         streaming_list: bool = False,
+        name: str = "",
+        kind_informers: KindInformers | None = None,
     ) -> None:
-        super().__init__(transport, namespaces=namespaces, streaming_list=streaming_list)
+        super().__init__(
+            transport,
+            namespaces=namespaces,
+            streaming_list=streaming_list,
+            name=name,
+            kind_informers=kind_informers,
+        )
         self._sync_timeout = sync_timeout
         self.on_wait: Callable[[ResourceIdentity, float], None] | None = None
 
@@ -69,8 +80,8 @@ class Cache(Informers):
             self.on_wait(informer.identity, monotonic() - began)
         if late is not None:
             raise APIConnectionError(
-                f"the cache does not have the last write to {informer.identity} {late} after {WAIT_SECONDS:g} s: "
-                f"{informer.last_error or 'its watch is late'}"
+                f"{self.described} does not have the last write to {informer.identity} {late} "
+                f"after {WAIT_SECONDS:g} s: {informer.last_error or 'its watch is late'}"
             )
 
     async def wait_for_sync(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - says why it gave up
@@ -123,10 +134,10 @@ class Cache(Informers):
         found = informer.store.get(key)
         if found is None:
             resource = f"{identity.plural}.{identity.group}" if identity.group else identity.plural
-            selectors = informer.selectors
-            limited = f" in the cache, which holds {selectors} only; manager.api_reader reads all" if selectors else ""
+            selectors = informer.scopes.described_in(key.namespace)
+            limited = f" in {self.described}, which holds {selectors} only; manager.api_reader reads all"
             raise NotFoundError(
-                f'{resource} "{name}" not found{limited}',
+                f'{resource} "{name}" not found{limited if selectors else ""}',
                 code=404,
                 reason="NotFound",
                 details={"name": name, "group": identity.group, "kind": identity.plural},
@@ -168,9 +179,11 @@ class Cache(Informers):
                     if not syncing.done():
                         informer.raise_if_hopeless()
         except TimeoutError as error:
-            reason = informer.last_error or ("the cache does not run" if self._group is None else "no answer yet")
+            reason = informer.last_error or (
+                f"{self.described} does not run" if self._group is None else "no answer yet"
+            )
             raise APIConnectionError(
-                f"the cache of {informer.identity} did not sync within {seconds:g} s: {reason}"
+                f"{self.described} of {informer.identity} did not sync within {seconds:g} s: {reason}"
             ) from error
         finally:
             syncing.cancel()

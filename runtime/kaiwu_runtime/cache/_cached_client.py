@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kaiwu_runtime.api._identity import ObjectKey, subresource_of
 from kaiwu_runtime.cache._applied_objects import AppliedObjects
-from kaiwu_runtime.client._apply_body import kept_version, version_in
+from kaiwu_runtime.cache._writes_to_informers import WritesToInformers
 from kaiwu_runtime.client._client import Client
 
 if TYPE_CHECKING:
@@ -40,10 +40,13 @@ class CachedClient(Client):
             field_validation=client.field_validation,
         )
         self._cache = cache
-        # For both clients: what one of them has written, the other must not take for unchanged.
-        self._own_applies = client._own_applies = AppliedObjects(cache)  # noqa: SLF001 - of the same class
+        # For both clients, and those of other caches: what one has written, the others must not take for unchanged.
+        informers, observer = cache.kind_informers, client._observer  # noqa: SLF001 - of the same class
+        if not isinstance(observer, WritesToInformers) or observer.informers is not informers:
+            client._observer = WritesToInformers(informers)  # noqa: SLF001
+            client._own_applies = AppliedObjects(informers)  # noqa: SLF001
+        self._own_applies, self._observer = client._own_applies, client._observer  # noqa: SLF001
         self._skips_unchanged = True
-        self._observer = client._observer = _Observer(cache)  # noqa: SLF001 - of the same class
         self._applied_versions: dict[
             tuple[type[Any], ObjectKey], str
         ] = {}  # resourceVersions that the cache may not have yet
@@ -102,25 +105,3 @@ class CachedClient(Client):
         if len(self._applied_versions) >= _MOST_APPLIED:
             del self._applied_versions[next(iter(self._applied_versions))]
         self._applied_versions[kind, key] = version
-
-
-class _Observer:
-    """Tells informers what was written; a :class:`~kaiwu_runtime.client._applied.WriteObserver`."""
-
-    def __init__(self, cache: Cache) -> None:
-        self._cache = cache
-
-    def stored(self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "") -> None:
-        """Let the informers of a kind expect a state of an object."""
-        for informer in self._cache.holding(kind, key.namespace):
-            version = version or version_in(answer)
-            informer.own_writes.expect(key, version)
-
-    def deleted(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:
-        """Let the informers of a kind expect the end of an object."""
-        for informer in self._cache.holding(kind, key.namespace):
-            version = kept_version(answer)
-            if version:
-                informer.own_writes.expect(key, version)
-            else:
-                informer.own_writes.expect_gone(key)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Generic, TypeVar, cast
 
 from kaiwu_runtime._callback import contained
 from kaiwu_runtime.api._identity import ObjectKey, identify
+from kaiwu_runtime.cache._collector import collector_paused
 from kaiwu_runtime.cache._index import IndexFunction
 from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, explain
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._own_writes import OwnWrites
 from kaiwu_runtime.cache._reflector import Reflector
+from kaiwu_runtime.cache._scopes import Scopes
 from kaiwu_runtime.cache._store import EventType, ObjectEvent, Store
 from kaiwu_runtime.client._codec import ListDecoder
 from kaiwu_runtime.client._metadata import decode_metadata
@@ -54,10 +55,14 @@ class Informer(Generic[T]):
         kind: A project's type or a lightkube kind.
         scopes: Which objects; one reflector each.
         options: What is kept of each object.
+        cache: Name of the cache, for the log; empty for the manager's own.
 
     Attributes:
         kind: The kind.
         identity: The resource.
+        cache: The cache's name.
+        metadata_only: Whether nothing but the objects' metadata is kept.
+        scopes: Which objects it gets.
         store: The objects as they are cached; not to be changed.
         own_writes: What this process has written, and the store has not yet.
     """
@@ -68,23 +73,27 @@ class Informer(Generic[T]):
         kind: type[T],
         scopes: Sequence[ListScope] = (ListScope(),),
         options: CacheOptions | None = None,
+        *,
+        cache: str = "",
     ) -> None:
         self.kind = kind
-        self._metadata_only = options is not None and options.metadata_only
+        self.cache = cache
+        self.metadata_only = options is not None and options.metadata_only
         self.identity = identify(kind)
         self.store = Store()
         self.own_writes = OwnWrites(self.store)
         self._handlers: list[EventHandler] = []
         self._synced = asyncio.Event()
         self._listed: set[str] = set()
-        self._scopes = tuple(scopes)
-        self._namespaces = tuple(filter(None, (scope.namespace for scope in self._scopes)))
-        self._limited = any(scope.described() for scope in self._scopes)
+        self.scopes = Scopes(scopes)
+        self._whole, self._others_whole = self.scopes.whole, self.scopes.whole.get("", False)
         self._served: bool | None = None
         self._availability: list[Callable[[bool], None]] = []
         if options is not None and options.on_served is not None:
             options = replace(options, on_served=self._set_served)
-        self._reflectors = [Reflector(transport, self.identity, self, scope, options) for scope in self._scopes]
+        self._reflectors = {
+            scope: Reflector(transport, self.identity, self, scope, options, cache=cache) for scope in scopes
+        }
 
     @property
     def has_synced(self) -> bool:
@@ -93,29 +102,27 @@ class Informer(Generic[T]):
 
     def holds_all(self, namespace: str) -> bool:
         """Return whether it is synced and gets every object of a namespace."""
-        return self._synced.is_set() and not self._limited and (not self._namespaces or namespace in self._namespaces)
+        return self._synced.is_set() and self._whole.get(namespace, self._others_whole)
 
     def describe(self) -> str:
         """Return a line about what is cached."""
-        where = f" namespaces={','.join(self._namespaces)}" if self._namespaces else ""
-        what = " metadata only" if self._metadata_only else ""
+        what = f" in {self.cache}" if self.cache else ""
+        what += " metadata only" if self.metadata_only else ""
         synced = str(self.has_synced).lower() if self.is_served else "(not served)"
+        where = f" namespaces={','.join(self.namespaces)}" if self.namespaces else ""
+        selectors = self.scopes.describe()
+        where += f" selectors=({selectors})" if selectors else ""
         return f"{self.identity}{what}: objects={len(self.store)} synced={synced} handlers={len(self._handlers)}{where}"
 
     @property
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces that are watched; empty for all, and for a cluster-scoped kind."""
-        return self._namespaces
-
-    @property
-    def selectors(self) -> str:
-        """What else limits the objects that are watched, for a message; empty when nothing does."""
-        return self._scopes[0].described()
+        return self.scopes.namespaces
 
     @property
     def last_error(self) -> str:
         """Why the store is not current at the moment, in one line; empty while it is."""
-        for reflector, scope in zip(self._reflectors, self._scopes, strict=True):
+        for scope, reflector in self._reflectors.items():
             if reflector.last_error is not None:
                 return explain(reflector.last_error, self.identity, scope)
         return ""
@@ -123,7 +130,7 @@ class Informer(Generic[T]):
     @property
     def error(self) -> KaiwuError | None:
         """The failure that `last_error` tells of."""
-        return next((reflector.last_error for reflector in self._reflectors if reflector.last_error), None)
+        return next((each.last_error for each in self._reflectors.values() if each.last_error), None)
 
     def raise_if_hopeless(self) -> None:
         """Raise a failure that waiting does not solve; the informer keeps trying, and syncs once it is solved.
@@ -164,7 +171,7 @@ class Informer(Generic[T]):
             return
         if before is not None or not served:
             message = "An optional kind is served now" if served else "An optional kind is not served; waiting for it"
-            logger.info(message, extra={"kind": self.identity.kind, "group": self.identity.group})
+            logger.info(message, extra={"kind": self.identity.kind, "group": self.identity.group, **self._fields()})
         for handler in self._availability if before is not None else ():
             try:
                 handler(served)
@@ -201,7 +208,7 @@ class Informer(Generic[T]):
         return self._typed(self.store.list(namespace))
 
     def _typed(self, objects: Iterable[CachedObject]) -> Sequence[T]:
-        if self._metadata_only:
+        if self.metadata_only:
             return [cast("T", decode_metadata(self.identity, obj.raw)) for obj in objects]
         return ListDecoder(self.kind).take(obj.raw for obj in objects).result()
 
@@ -212,7 +219,7 @@ class Informer(Generic[T]):
     async def run(self) -> None:
         """Keep the store current until cancelled."""
         async with asyncio.TaskGroup() as group:
-            for reflector in self._reflectors:
+            for reflector in self._reflectors.values():
                 group.create_task(reflector.run(), name=f"reflector {self.identity}")
 
     def known(self, obj: CachedObject) -> CachedObject:
@@ -223,12 +230,13 @@ class Informer(Generic[T]):
     def replace(self, objects: Iterable[CachedObject], namespace: str, version: str = "") -> None:
         """Take a complete list from a reflector, and its resourceVersion."""
         first = namespace not in self._listed
-        with _collector_paused() if first else nullcontext():
-            self._emit(self.store.replace(objects, namespace=namespace, initial=first))
+        besides = () if namespace else self.scopes.besides
+        with collector_paused() if first else nullcontext():
+            self._emit(self.store.replace(objects, namespace=namespace, besides=besides, initial=first))
         if self.own_writes.pending:
-            self.own_writes.listed(namespace, version)
+            self.own_writes.listed(namespace, version, besides)
         self._listed.add(namespace)
-        if len(self._listed) == len(self._scopes):
+        if len(self._listed) == len(self._reflectors):
             self._synced.set()
 
     def put(self, obj: CachedObject) -> None:
@@ -256,22 +264,9 @@ class Informer(Generic[T]):
             # A failing handler must not stop the watch, and other handlers must still get the event.
             logger.error(
                 "An event handler failed",
-                extra={"kind": self.identity.kind, "object": str(event.object.key)},
+                extra={"kind": self.identity.kind, "object": str(event.object.key), **self._fields()},
                 exc_info=contained(error),
             )
 
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Keep the garbage collector from walking a list again and again while it is taken in.
-
-    Nothing is frozen afterwards: that would keep everything else that the process holds at the time, garbage included,
-    for ever. What the cache keeps costs a collection little, since most of it is not tracked (see CachedObject).
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+    def _fields(self) -> dict[str, str]:
+        return {"cache": self.cache} if self.cache else {}

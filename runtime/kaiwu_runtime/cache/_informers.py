@@ -10,14 +10,19 @@ from typing import Any, Literal, TypeVar, overload
 from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.cache._index import IndexFunction
 from kaiwu_runtime.cache._informer import Informer
-from kaiwu_runtime.cache._list_scope import CacheOptions, KindOptions, ListScope, Transform
+from kaiwu_runtime.cache._kind_informers import KindInformers
+from kaiwu_runtime.cache._list_scope import CacheOptions, Transform
 from kaiwu_runtime.cache._lookup import KEY_FIELDS
-from kaiwu_runtime.cache._object import CachedObject
+from kaiwu_runtime.cache._scopes import KindScopes, Namespaces
 from kaiwu_runtime.client._metadata import PartialObjectMetadata
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.rest._transport import Transport
 
 T = TypeVar("T")
+
+_Configured = tuple[KindScopes, Transform | None]
+
+_AS_THE_CACHE: _Configured = KindScopes(), None
 
 _FIELD = re.compile(r"[^\s=!,\\]+")
 
@@ -29,18 +34,34 @@ class Informers:
         transport: Sends the requests.
         namespaces: See :class:`~kaiwu_runtime.cache.Cache`.
         streaming_list: See :class:`~kaiwu_runtime.cache.CacheOptions`.
+        name: See :class:`~kaiwu_runtime.cache.Cache`.
+        kind_informers: See :class:`~kaiwu_runtime.cache.Cache`.
     """
 
-    def __init__(self, transport: Transport, *, namespaces: Sequence[str], streaming_list: bool) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        namespaces: Sequence[str],
+        streaming_list: bool,
+        name: str,
+        kind_informers: KindInformers | None,
+    ) -> None:
+        self.name = name
+        self.kind_informers = KindInformers() if kind_informers is None else kind_informers
         self._transport = transport
         self._namespaces = tuple(dict.fromkeys(namespaces))
         self._streaming_list = streaming_list
-        self._watched: dict[type[Any], KindOptions] = {}
+        self._configured: dict[type[Any], _Configured] = {}
         self._optional: set[type[Any]] = set()
         self._indexes: dict[type[Any], dict[str, IndexFunction]] = {}
         self._informers: dict[tuple[type[Any], bool], Informer[Any]] = {}
-        self._by_kind: dict[type[Any], list[Informer[Any]]] = {}
         self._group: asyncio.TaskGroup | None = None
+
+    @property
+    def described(self) -> str:
+        """The cache, for a message."""
+        return f"the cache {self.name!r}" if self.name else "the cache"
 
     @property
     def informers(self) -> tuple[Informer[Any], ...]:
@@ -58,34 +79,35 @@ class Informers:
         *,
         label_selector: str = "",
         field_selector: str = "",
-        namespaces: Sequence[str] | None = None,
+        namespaces: Namespaces | None = None,
         transform: Transform | None = None,
     ) -> None:
         """Configure which objects of a kind are watched, and what is kept of them; before the first use of the kind.
 
-        All readers of the kind from the cache see only these objects, in this form.
+        All readers of the kind from the cache see only these objects, in this form. For other objects of the kind make
+        a second cache: see `Manager.add_cache`.
 
         Args:
             kind: A project's type or a lightkube kind.
             label_selector: For example ``app=db``; evaluated by the API server.
             field_selector: For example ``status.phase=Running``; the API server supports few fields of each kind.
-            namespaces: Namespaces to watch instead of the cache's own; empty for all.
+            namespaces: Namespaces to watch instead of the cache's own; empty for all. A mapping has
+                :class:`Selectors` for each namespace, in place of the two above, and for ``""``: all other namespaces.
             transform: See :data:`Transform`.
 
         Raises:
-            ConfigurationError: The kind is watched already, with other options.
+            ConfigurationError: A label selector or a namespace is malformed, or the kind is watched already, with
+                other options.
         """
-        wanted = KindOptions(
-            label_selector, field_selector, None if namespaces is None else tuple(dict.fromkeys(namespaces)), transform
-        )
-        present = self._watched.get(kind)
+        wanted = KindScopes.of(kind, label_selector, field_selector, namespaces), transform
+        present = self._configured.get(kind)
         watched = any((kind, metadata_only) in self._informers for metadata_only in (False, True))
-        if wanted != (present or KindOptions()) and (present is not None or watched):
+        if wanted != (present or _AS_THE_CACHE) and (present is not None or watched):
             raise ConfigurationError(
                 f"{identify(kind)} is watched already, with other selectors, namespaces or another transform; "
-                "a kind has one cache, so configure it once, before the first use"
+                "configure it once, before the first use, or add another cache with manager.add_cache"
             )
-        self._watched[kind] = wanted
+        self._configured[kind] = wanted
 
     def allow_absent(self, kind: type[Any]) -> None:
         """Let a kind be optional: while the API server lacks it, it has no objects, and it is waited for.
@@ -118,19 +140,15 @@ class Informers:
         """
         informer = self._informers.get((kind, metadata_only))
         if informer is None:
-            watched = self._watched.get(kind, KindOptions())
-            chosen = self._namespaces if watched.namespaces is None else watched.namespaces
-            scopes = [
-                ListScope(namespace, watched.label_selector, watched.field_selector)
-                for namespace in (chosen if identify(kind).namespaced else ()) or ("",)
-            ]
+            watched, transform = self._configured.get(kind, _AS_THE_CACHE)
+            scopes = watched.scopes(self._namespaces, namespaced=identify(kind).namespaced)
             optional = (lambda _: None) if kind in self._optional else None
-            options = CacheOptions(metadata_only, watched.transform, self._streaming_list, optional)
-            informer = Informer(self._transport, kind, scopes, options)
+            options = CacheOptions(metadata_only, transform, self._streaming_list, optional)
+            informer = Informer(self._transport, kind, scopes, options, cache=self.name)
             for field, function in ({} if metadata_only else self._indexes.get(kind, {})).items():
                 informer.add_index(field, function)
             self._informers[kind, metadata_only] = informer
-            self._by_kind.setdefault(kind, []).append(informer)
+            self.kind_informers.add(kind, informer)
             if self._group is not None:
                 self._start(informer)
         return informer
@@ -142,25 +160,12 @@ class Informers:
             kind: A project's type or a lightkube kind; it is not watched because of this.
             key: The object's key.
         """
-        for informer in self.holding(kind, key.namespace):
-            found = informer.store.get(key)
-            return "" if found is None else found.resource_version
+        for metadata_only in (False, True):
+            informer = self._informers.get((kind, metadata_only))
+            if informer is not None and informer.holds_all(key.namespace):
+                found = informer.store.get(key)
+                return "" if found is None else found.resource_version
         return None
-
-    def holding(self, kind: type[Any], namespace: str) -> Sequence[Informer[Any]]:
-        """Return the informers that are synced and get every object of a kind in a namespace."""
-        informers = self._by_kind.get(kind, ())
-        return [informer for informer in informers if informer.holds_all(namespace)]
-
-    def whole(self, kind: type[Any], key: ObjectKey) -> CachedObject | None:
-        """Return what is cached of an object at the moment; None if it, or its kind, is not there.
-
-        Args:
-            kind: A project's type or a lightkube kind; it is not watched because of this.
-            key: The object's key.
-        """
-        informer = self._informers.get((kind, False))
-        return None if informer is None or not informer.has_synced else informer.store.get(key)
 
     def index_field(self, kind: type[T], field: str, function: Callable[[T], Iterable[str]]) -> None:
         """Let `list` find the objects of a kind by a field: ``field_selector="spec.secret=a"``; at any time.
@@ -193,7 +198,7 @@ class Informers:
             RuntimeError: The cache runs already.
         """
         if self._group is not None:
-            raise RuntimeError("the cache runs already")
+            raise RuntimeError(f"{self.described} runs already")
         async with asyncio.TaskGroup() as group:
             self._group = group
             try:

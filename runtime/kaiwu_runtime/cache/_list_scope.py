@@ -14,6 +14,19 @@ Transform = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
+class Selectors:
+    """Which objects of a namespace are watched; see `Cache.configure`.
+
+    Attributes:
+        label_selector: For example ``app=db``; empty for all. None: that of the kind.
+        field_selector: For example ``status.phase=Running``; empty for all. None: that of the kind.
+    """
+
+    label_selector: str | None = None
+    field_selector: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ListScope:
     """Which objects of a kind are wanted.
 
@@ -21,11 +34,13 @@ class ListScope:
         namespace: Empty for all namespaces.
         label_selector: Evaluated by the server.
         field_selector: Evaluated by the server.
+        besides: Namespaces that are left out, where all others are wanted.
     """
 
     namespace: str = ""
     label_selector: str = ""
     field_selector: str = ""
+    besides: tuple[str, ...] = ()
 
     def described(self) -> str:
         """Return the selectors for a message; empty when there are none."""
@@ -35,7 +50,9 @@ class ListScope:
 
     def params(self) -> dict[str, str]:
         """Return the query of a list or watch."""
-        selectors = {"labelSelector": self.label_selector, "fieldSelector": self.field_selector}
+        others = [f"metadata.namespace!={namespace}" for namespace in self.besides]
+        fields = ",".join(filter(None, (*others, self.field_selector)))
+        selectors = {"labelSelector": self.label_selector, "fieldSelector": fields}
         return {name: text for name, text in selectors.items() if text}
 
 
@@ -59,16 +76,6 @@ class CacheOptions:
     transform: Transform | None = None
     streaming_list: bool = False
     on_served: Callable[[bool], None] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class KindOptions:
-    """What `Cache.configure` said of a kind."""
-
-    label_selector: str = ""
-    field_selector: str = ""
-    namespaces: tuple[str, ...] | None = None
-    transform: Transform | None = None
 
 
 def explain(error: KaiwuError, identity: ResourceIdentity, scope: ListScope) -> str:

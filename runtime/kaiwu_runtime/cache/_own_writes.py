@@ -11,7 +11,7 @@ See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versio
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from kaiwu_runtime._clock import monotonic
 from kaiwu_runtime.api._identity import ObjectKey
@@ -26,6 +26,9 @@ KEPT_SECONDS = 180.0
 
 _DELETED = -1
 """Instead of a version: the object is to go."""
+
+_LEAVES = "leaves"
+"""Instead of a uid: the object is to go from a cache whose selector it does not match any more, and exists."""
 
 
 class OwnWrites:
@@ -60,6 +63,21 @@ class OwnWrites:
         if pending is None or pending[0] < number:
             self.pending[key] = number, "", monotonic() + KEPT_SECONDS
 
+    def expect_leave(self, key: ObjectKey, version: str) -> None:
+        """Wait for an object to leave the selector of the cache from now on, if it is there, or is about to come.
+
+        Args:
+            key: The object.
+            version: Its resourceVersion in the answer to the write, after which it does not match.
+        """
+        number = _number(version)
+        if number is None or (key not in self.pending and self._store.get(key) is None):
+            return
+        self.expect(key, version)
+        pending = self.pending.get(key)
+        if pending is not None and pending[0] == number:
+            self.pending[key] = number, _LEAVES, pending[2]
+
     def expect_gone(self, key: ObjectKey) -> None:
         """Wait for an object to go from now on, if it is there."""
         present = self._store.get(key)
@@ -83,10 +101,11 @@ class OwnWrites:
     def gone(self, obj: CachedObject) -> None:
         """Take note of a deletion."""
         self.seen(obj)
-        if self.pending.get(obj.key, (0,))[0] == _DELETED:
+        pending = self.pending.get(obj.key)
+        if pending is not None and (pending[0] == _DELETED or pending[1] == _LEAVES):
             self._arrived(obj.key)
 
-    def listed(self, namespace: str, version: str) -> None:
+    def listed(self, namespace: str, version: str, besides: Collection[str] = ()) -> None:
         """Take note of a list that is in the store now.
 
         An object that a list lacks although the list is as new as the write to it was deleted since. The watch that
@@ -95,9 +114,12 @@ class OwnWrites:
         Args:
             namespace: Of the list; empty for all.
             version: The list's resourceVersion; empty where it is not known.
+            besides: Namespaces that were not listed.
         """
         listed = _number(version) or 0
         for key in self.missing_in(namespace):
+            if key.namespace in besides:
+                continue
             number = self.pending[key][0]
             present = self._store.get(key)
             if present is not None:

@@ -81,6 +81,7 @@ class Reflector:
         scope: Namespace and selectors.
         options: What is kept of each object.
         page_size: Objects per page of a list.
+        cache: Name of the cache, for the log; empty for the manager's own.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Reflector:
         options: CacheOptions | None = None,
         *,
         page_size: int = PAGE_SIZE,
+        cache: str = "",
     ) -> None:
         self._transport = transport
         self._identity = identity
@@ -102,6 +104,7 @@ class Reflector:
         self._initial: dict[ObjectKey, CachedObject] | None = None
         """What a streaming list has brought so far; None when there is none."""
         self._page_size = page_size
+        self._cache = cache
         self._path = identity.path(self._scope.namespace)
         self._version = ""
         self._failures = 0
@@ -309,6 +312,8 @@ class Reflector:
 
     def _fields(self) -> dict[str, str]:
         fields = {"kind": self._identity.kind, "group": self._identity.group}
+        if self._cache:
+            fields["cache"] = self._cache
         return {**fields, "namespace": self._scope.namespace} if self._scope.namespace else fields
 
 

@@ -122,12 +122,20 @@ class Store:
         self._discard(old)
         return [ObjectEvent(EventType.DELETED, obj, old)]
 
-    def replace(self, objects: Iterable[CachedObject], *, namespace: str = "", initial: bool = False) -> Events:
+    def replace(
+        self,
+        objects: Iterable[CachedObject],
+        *,
+        namespace: str = "",
+        besides: Collection[str] = (),
+        initial: bool = False,
+    ) -> Events:
         """Make a complete list the content, and report what differs: an object that is gone was deleted.
 
         Args:
             objects: Everything that exists.
             namespace: Only this namespace was listed; empty for all.
+            besides: Namespaces that were not listed.
             initial: See :class:`ObjectEvent`.
         """
         events: Events = []
@@ -136,7 +144,7 @@ class Store:
             seen.add(obj.key)
             events.extend(self.put(obj, initial=initial))
         for old in self.list(namespace):
-            if old.key not in seen:
+            if old.key not in seen and old.key.namespace not in besides:
                 self._discard(old)
                 events.append(ObjectEvent(EventType.DELETED, old, old))
         return events

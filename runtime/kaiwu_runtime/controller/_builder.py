@@ -8,12 +8,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, Protocol, Self, TypeVar
 
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.cache._cache import Cache
+from kaiwu_runtime.cache._scopes import Namespaces
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.controller._controller import Controller
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
@@ -101,7 +102,7 @@ class ControllerBuilder:
         *predicates: Filter,
         label_selector: str = "",
         field_selector: str = "",
-        namespaces: Sequence[str] | None = None,
+        namespaces: Namespaces | None = None,
         metadata_only: bool = False,
         optional: bool = False,
     ) -> Self:
@@ -115,7 +116,8 @@ class ControllerBuilder:
             predicates: A change must pass all of them.
             label_selector: Only objects whose labels match; evaluated by the API server.
             field_selector: Only objects whose fields match; evaluated by the API server.
-            namespaces: Instead of the manager's; empty for all.
+            namespaces: Instead of the manager's; empty for all. A mapping has selectors for each of them, see
+                `Cache.configure`.
             metadata_only: Watch nothing but the objects' metadata. The reconciler reads an object with
                 ``manager.api_reader``: `self.client` would begin to cache the whole kind. One that does not fit its
                 type gets an event, and no condition.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 
@@ -37,9 +37,11 @@ class Seen:
         self.store.remove(obj)
         self.writes.gone(obj)
 
-    def replace(self, *objects: CachedObject, version: str = "", namespace: str = "") -> None:
-        self.store.replace(objects)
-        self.writes.listed(namespace, version)
+    def replace(
+        self, *objects: CachedObject, version: str = "", namespace: str = "", besides: Collection[str] = ()
+    ) -> None:
+        self.store.replace(objects, besides=besides)
+        self.writes.listed(namespace, version, besides)
 
 
 Step = Callable[[Seen], None]
@@ -61,6 +63,7 @@ Step = Callable[[Seen], None]
         ("5", "7", lambda seen: seen.replace(version="7"), True),  # deleted, and the watch did not say so
         ("5", "7", lambda seen: seen.replace(version="12"), True),
         ("5", "7", lambda seen: seen.replace(version="12", namespace="elsewhere"), False),
+        ("5", "7", lambda seen: seen.replace(version="12", besides={"x"}), False),  # its namespace was not listed
         ("", "7", lambda seen: seen.put(state("7")), True),
         ("5", "gone", lambda seen: seen.remove(state("8")), True),
         ("5", "gone", lambda seen: seen.put(state("8")), False),
@@ -83,6 +86,52 @@ async def test_what_ends_the_wait(before: str, write: str, then: Step, *, ends: 
     then(seen)
     assert await waiting == (None if ends else KEY)
     assert bool(seen.writes.pending) is not ends
+
+
+@pytest.mark.parametrize(
+    ("then", "ends"),
+    [
+        (lambda seen: seen.remove(state("7")), True),
+        (lambda seen: seen.remove(state("6")), True),  # another client took it out of the selection before
+        (lambda seen: seen.put(state("6")), False),
+        (lambda seen: seen.put(state("8")), True),  # another client has put it in again
+        (lambda seen: seen.replace(version="6"), False),
+        (lambda seen: seen.replace(version="7"), True),
+        (lambda seen: seen.writes.expect(KEY, "9"), False),
+    ],
+)
+@pytest.mark.parametrize("before", ["5", "about to come"])
+async def test_what_does_not_match_a_selector_any_more_is_to_go(before: str, then: Step, *, ends: bool) -> None:
+    seen = Seen()
+    if before == "5":
+        seen.put(state("5"))
+    else:
+        seen.writes.expect(KEY, "5")
+    seen.writes.expect_leave(KEY, "7")
+    assert seen.writes.missing(KEY)
+    if before != "5":
+        seen.put(state("5"))
+        assert seen.writes.missing(KEY)
+    then(seen)
+    assert bool(seen.writes.pending) is not ends
+
+
+async def test_what_matches_again_is_to_come_whatever_goes_before() -> None:
+    seen = Seen()
+    seen.put(state("5"))
+    seen.writes.expect_leave(KEY, "7")
+    seen.writes.expect(KEY, "9")
+    seen.remove(state("7"))
+    assert seen.writes.pending
+    seen.put(state("9"))
+    assert not seen.writes.pending
+
+
+@pytest.mark.parametrize("version", ["7", "abc", ""])
+async def test_what_never_matched_is_not_waited_for(version: str) -> None:
+    seen = Seen()
+    seen.writes.expect_leave(KEY, version)
+    assert not seen.writes.pending
 
 
 @pytest.mark.parametrize("version", ["7", "6", "5", "", "abc", "1.5", "\u0667", "-8"])

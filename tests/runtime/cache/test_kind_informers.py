@@ -1,0 +1,68 @@
+"""An object that several caches have counts only while they agree on it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from lightkube.resources.core_v1 import ConfigMap
+
+from kaiwu_runtime.api import ObjectKey
+from kaiwu_runtime.cache import CachedObject, CacheOptions, Informer, ListScope
+from kaiwu_runtime.cache._kind_informers import KindInformers
+from kaiwu_runtime.testing import FakeTransport
+
+KEY = ObjectKey("x", "a")
+
+
+def state(version: str, team: str = "a") -> CachedObject:
+    metadata = {"name": "a", "namespace": "x", "uid": "u", "resourceVersion": version, "labels": {"team": team}}
+    return CachedObject.parse(json.dumps({"metadata": metadata}).encode())
+
+
+def informer(version: str | None, *, metadata_only: bool = False, synced: bool = True, **scope: Any) -> Informer[Any]:
+    """Return an informer that has the object at a version; None: it lacks the object."""
+    options = CacheOptions(metadata_only=metadata_only)
+    made = Informer(FakeTransport(), ConfigMap, [ListScope(**scope)], options)
+    if synced:
+        made.replace([] if version is None else [state(version)], scope.get("namespace", ""), "1")
+    return made
+
+
+def found(*informers: Informer[Any]) -> str | None:
+    known = KindInformers()
+    for each in informers:
+        known.add(ConfigMap, each)
+    whole = known.whole(ConfigMap, KEY)
+    return None if whole is None else whole.resource_version
+
+
+@pytest.mark.parametrize(
+    ("informers", "expected"),
+    [
+        ([], None),
+        ([informer("5")], "5"),
+        ([informer(None)], None),
+        ([informer("5", synced=False)], None),
+        ([informer("5", metadata_only=True)], None),
+        ([informer("5", label_selector="team=a")], "5"),
+        ([informer("5"), informer("5")], "5"),
+        ([informer("5"), informer("6")], None),
+        ([informer("6"), informer("5")], None),
+        ([informer("5"), informer("6", metadata_only=True)], None),
+        ([informer("5"), informer("5", metadata_only=True)], "5"),
+        ([informer("5", metadata_only=True), informer("5", metadata_only=True)], None),
+        ([informer("5"), informer(None)], None),  # deleted, as one of them knows
+        ([informer(None), informer("5")], None),
+        ([informer("5"), informer(None, synced=False)], "5"),  # its list is still to come, and wakes controllers
+        ([informer("5"), informer(None, label_selector="team=a")], None),
+        ([informer("5"), informer(None, label_selector="team=b")], "5"),
+        ([informer("5"), informer(None, label_selector="team=b", field_selector="type=x")], "5"),
+        ([informer("5"), informer(None, field_selector="type=x")], None),  # it may match
+        ([informer("5"), informer(None, namespace="y")], "5"),
+        ([informer("5"), informer(None, namespace="x")], None),
+    ],
+)
+async def test_caches_that_disagree_know_nothing(informers: list[Informer[Any]], expected: str | None) -> None:
+    assert found(*informers) == expected
