@@ -21,6 +21,7 @@ from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.record import Answers, Record, add_record
 from kaiwuctl.scaffold.render import render_file
+from kaiwuctl.scaffold.requirements import add_requirements
 from kaiwuctl.scaffold.webhook_code import webhook_code
 from kaiwuctl.scaffold.webhook_decision import WebhookDecision, decide_webhook
 from kaiwuctl.scaffold.webhook_files import SPOKE_FILE, WebhookContext, WebhookFileRow, webhook_files
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from kaiwuctl.project.model import Project
     from kaiwuctl.scaffold.webhook_request import WebhookRequest
 
+_DEV_REQUIREMENTS = "requirements-dev.txt"
+_HYPOTHESIS = "hypothesis>=6.100,<7"
 _CONFTEST = "tests/conftest.py"
 
 
@@ -100,6 +103,10 @@ def _plan(
             plan.add(render_file(folder / SPOKE_FILE.template, target, of_spoke), recorded=False)
     for path, rows in merges.items():
         plan.merge(path, lambda text, path=path, rows=rows: _merged(path, text, rows))  # type: ignore[misc]
+
+    if context.spokes and read_regular(root, _DEV_REQUIREMENTS, limit=TEXT_LIMIT) is not None:
+        # The test of the conversions needs it; a project from before lacks it.
+        plan.merge(_DEV_REQUIREMENTS, lambda text: add_requirements(text, [_HYPOTHESIS]))
 
     def record(text: str | None) -> str:
         if decision.entry == decision.before and text is not None:

@@ -235,6 +235,8 @@ async def test_webhooks(page: Callable[[str], Page], control_plane: ControlPlane
     assert names["to_v2"](old).spec.engine == "mysql"
     assert names["from_v2"](names["to_v2"](old)).spec.type == "mysql"
     names |= shown.execute(names)
+    names["test_nothing_is_lost"]()
+    names |= shown.execute(names)
     client = Client(FakeTransport(database))
     manager = Manager(ManagerOptions(health_probe_bind_address="0"), client=client)
     manager.setup(names["DatabaseWebhook"])

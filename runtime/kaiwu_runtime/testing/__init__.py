@@ -4,6 +4,7 @@ from kaiwu_runtime.testing._doubles import FakeClock, FakeEvent, FakeRecorder
 from kaiwu_runtime.testing._injection import FakeRequest
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._node import FakeCommand, FakeProxyRequest
+from kaiwu_runtime.testing._objects import objects
 from kaiwu_runtime.testing._round_trip import assert_round_trip
 from kaiwu_runtime.testing._running import ManagerRefusedError, run_manager
 from kaiwu_runtime.testing._simulation._pods import Timings
@@ -27,6 +28,7 @@ __all__ = [
     "VirtualTime",
     "assert_round_trip",
     "eventually",
+    "objects",
     "run_manager",
     "virtual_time",
     "wait_for",

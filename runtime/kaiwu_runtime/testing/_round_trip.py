@@ -6,21 +6,18 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from kaiwu_runtime.api import identify
 from kaiwu_runtime.client import encode
+from kaiwu_runtime.testing._valid_objects import TEXTS, valid_object
 
 S = TypeVar("S", bound=BaseModel)
 H = TypeVar("H")
 T = TypeVar("T")
 
 _VARIANTS = 3
-_MAX_ATTEMPTS = 200
 _MAX_DEPTH = 6
-
-_TEXTS = ("a", "b1", "1", "1s", "abcdef", "A", "a.example.com", "10.0.0.1", "https://a.example.com", "0123456789")
-"""What is tried for a text until the type accepts it."""
 
 _FORMATS = {
     "byte": ("YQ==",),
@@ -30,29 +27,33 @@ _FORMATS = {
 }
 
 
-def assert_round_trip(kind: type[S], forth: Callable[[S], H], back: Callable[[H], S]) -> None:
+def assert_round_trip(kind: type[S] | S, forth: Callable[[S], H], back: Callable[[H], S]) -> None:
     """Fail if an object loses a field of its spec or status on its way to another version and back.
 
-    The objects are made from the type: one with only the required fields, and several with each field set for which a
-    valid value is found.
+    ::
+
+        @given(obj=objects(Shop))
+        def test_nothing_is_lost(obj: Shop) -> None:
+            assert_round_trip(obj, v1_conversion.from_hub, v1_conversion.to_hub)
 
     Args:
-        kind: The version to begin with.
+        kind: An object of the version to begin with; or its type, from which a few objects are made: one with only the
+            required fields, and several with each field set for which a valid value is found.
         forth: Returns the object in the other version.
         back: Returns it in this one again.
 
     Raises:
         AssertionError: Names the fields that are lost or changed.
     """
-    for obj in filled_objects(kind):
+    for obj in filled_objects(kind) if isinstance(kind, type) else (kind,):
         found = back(forth(obj.model_copy(deep=True)))
         # A field that is not set has its default: the API server fills it in before it converts an object.
         real = _lost(_filled(obj.model_copy(deep=True)), _filled(found.model_copy(deep=True)))
         lost = [path for path in _lost(obj, found) if any(_is_same_part(path, each) for each in real)]
         if lost:
-            version = identify(kind).version
+            identity = identify(type(obj))
             raise AssertionError(
-                f"{identify(kind).kind} {version}: not the same after a conversion and back: {', '.join(lost)}; set "
+                f"{identity.kind} {identity.version}: not the same after a conversion and back: {', '.join(lost)}; set "
                 "these fields in the conversion functions, or keep them in an annotation"
             )
 
@@ -70,48 +71,9 @@ def filled_objects(kind: type[S]) -> Iterator[S]:
             for name, part in schema.get("properties", {}).items()
             if name not in {"apiVersion", "kind", "metadata"}
         }
-        obj = _valid(kind, content)
+        obj = valid_object(kind, content)
         if obj is not None:
             yield obj
-
-
-def _valid(kind: type[S], content: dict[str, Any]) -> S | None:
-    """Return an object with the content; a value that is rejected is replaced by another, and left out in the end."""
-    tried: dict[tuple[Any, ...], int] = {}
-    for _ in range(_MAX_ATTEMPTS):
-        try:
-            return kind.model_validate({**content, "metadata": {"name": "round-trip"}})
-        except ValidationError as error:
-            for problem in error.errors():
-                where = _location(content, problem["loc"])
-                if not where:
-                    return None
-                tried[where] = tried.get(where, -1) + 1
-                _replace(content, where, tried[where])
-    return None
-
-
-def _location(content: dict[str, Any], location: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Return the part of an error's location that is in the content: pydantic adds the branches of unions."""
-    found: list[Any] = []
-    value: Any = content
-    for step in location:
-        if (isinstance(value, dict) and step in value) or (isinstance(value, list) and isinstance(step, int)):
-            value = value[step]
-            found.append(step)
-    return tuple(found)
-
-
-def _replace(content: dict[str, Any], where: tuple[Any, ...], attempt: int) -> None:
-    parent: Any = content
-    for step in where[:-1]:
-        parent = parent[step]
-    if isinstance(parent[where[-1]], str) and attempt < len(_TEXTS):
-        parent[where[-1]] = _TEXTS[attempt]
-    elif isinstance(parent, list):
-        parent.clear()
-    else:
-        del parent[where[-1]]
 
 
 def _value(part: dict[str, Any], root: dict[str, Any], variant: int, depth: int, *, required_only: bool) -> Any:  # noqa: ANN401
@@ -142,7 +104,7 @@ def _value(part: dict[str, Any], root: dict[str, Any], variant: int, depth: int,
         case "boolean":
             return variant % 2 == 1
         case "string":
-            texts = _FORMATS.get(part.get("format", ""), _TEXTS)
+            texts = _FORMATS.get(part.get("format", ""), TEXTS)
             return texts[variant % len(texts)][: part.get("maxLength", 1000)].ljust(part.get("minLength", 0), "a")
         case _:
             return "a"
@@ -193,7 +155,8 @@ def _differences(expected: Any, found: Any, path: str) -> Iterator[str]:  # noqa
     if isinstance(expected, dict) and isinstance(found, dict):
         for name in expected.keys() | found.keys():
             if name not in found or name not in expected:
-                if (expected.get(name) or found.get(name)) not in ({}, None, []):
+                # What is empty may be left out; 0, false and "" are values.
+                if (expected[name] if name in expected else found[name]) not in ({}, None, []):
                     yield f"{path}.{name}".lstrip(".")
             else:
                 yield from _differences(expected[name], found[name], f"{path}.{name}")

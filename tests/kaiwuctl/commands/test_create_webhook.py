@@ -237,6 +237,36 @@ def test_every_version_is_converted(api: CommandLine) -> None:
     assert api.ok(*CONVERT) == "Nothing to do: everything is there already.\n"
 
 
+def test_the_tests_of_a_conversion_try_random_objects(api: CommandLine) -> None:
+    """They pass as they are written, and fail when only some values are lost."""
+    # A project from before.
+    requirements = api.folder / "requirements-dev.txt"
+    lines = [line for line in requirements.read_text().splitlines(keepends=True) if "hypothesis" not in line]
+    requirements.write_text("".join(lines))
+    api.ok(*SECOND)
+    api.ok(*CONVERT)
+    assert requirements.read_text() == "".join([*lines, "hypothesis>=6.100,<7\n"])
+    argv = [api.argv()[0], "-m", "pytest", "-q", "-k", "is_lost_in", "tests/test_v2_kaiwucluster_webhook.py"]
+    environment = {**api.env(), "PYTHONHASHSEED": "0"}
+
+    def tests() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(argv, cwd=api.folder, env=environment, check=False, capture_output=True, text=True)
+
+    passed = tests()
+    assert "2 passed" in passed.stdout, passed.stdout
+    conversion = api.folder / "api/v1/kaiwucluster_conversion.py"
+    text = conversion.read_text()
+    lines = [
+        "    obj = obj.model_copy(deep=True)",
+        '    obj.spec.foo = (obj.spec.foo or "").strip() or None',
+        "    return copy_common(obj, Hub)",
+    ]
+    lossy = "\n".join(lines)
+    conversion.write_text(text.replace("    return copy_common(obj, Hub)", lossy))
+    failed = tests()
+    assert "not the same after a conversion and back: spec.foo;" in failed.stdout, failed.stdout
+
+
 def test_a_kind_of_kubernetes(api: CommandLine) -> None:
     hook = ("create", "webhook", "--group=core", "--version=v1", "--kind=Pod", "--defaulting", "--make=false")
     api.ok(*hook)

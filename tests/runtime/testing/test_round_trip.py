@@ -67,6 +67,17 @@ def test_a_lost_field_is_named(field: str) -> None:
         assert_round_trip(OldShop, without(field), back)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("size", 0), ("mode", "b"), ("port", ""), ("port", 0), ("labels", {"": ""})]
+)
+def test_one_object(field: str, value: Any) -> None:
+    """A value that is false in Python is a value."""
+    obj = OldShop(spec=ShopSpec.model_validate({field: value}))
+    assert_round_trip(obj, lambda old: copy_common(old, Shop), back)
+    with pytest.raises(AssertionError, match=rf"Shop v1: not the same after a conversion and back: spec\.{field}"):
+        assert_round_trip(obj, without(field), back)
+
+
 def test_every_field_is_set_for_which_a_value_is_found() -> None:
     bare, *filled = filled_objects(OldShop)
     assert bare.spec.model_fields_set == set()

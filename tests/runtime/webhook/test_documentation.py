@@ -56,6 +56,10 @@ def test_the_webhooks_are_built_with_the_paths_that_are_named(names: dict[str, A
     assert (new["apiVersion"], new["spec"]) == (f"{group}/v2", {"engine": "mysql"})
 
 
+def test_the_conversion_loses_nothing(names: dict[str, Any]) -> None:
+    names["test_nothing_is_lost"]()
+
+
 def test_the_defaults_are_those_of_the_code(names: dict[str, Any], repository: Path) -> None:
     found = names["options"].webhook_self_signed
     assert isinstance(found, WebhookCertificateOptions)
