@@ -7,11 +7,11 @@ Python; :func:`parse_duration` gives the timedelta.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from pydantic_core import core_schema
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def _explanation(value: object) -> str:
     return f"{value!r} is not a valid duration: write numbers with units h, m, s, ms, us or ns, such as 1h30m or 250ms"
 
 
-@dataclass(frozen=True, slots=True)
-class DurationType:
+class DurationType(msgspec.Struct, frozen=True):
     """Makes pydantic accept durations only; written as ``Duration``."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:

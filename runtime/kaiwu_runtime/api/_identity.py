@@ -6,10 +6,10 @@ lightkube's generated kinds have ``_api_info``; a project's own types have the :
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+import msgspec
 from lightkube.core.resource import NamespacedResource, NamespacedSubResource, Resource, ResourceDef, api_info
 
 IDENTITY_ATTRIBUTE = "__kaiwu_identity__"
@@ -56,8 +56,7 @@ def key_of(name: str | ObjectKey, namespace: str = "") -> ObjectKey:
     return name
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceIdentity:
+class ResourceIdentity(msgspec.Struct, frozen=True):
     """Group, version, kind, plural and scope of a resource.
 
     Attributes:
@@ -105,8 +104,7 @@ class ResourceIdentity:
         return f"{self.kind} ({self.api_version})"
 
 
-@dataclass(frozen=True, slots=True)
-class SubresourceIdentity:
+class SubresourceIdentity(msgspec.Struct, frozen=True):
     """What one of lightkube's subresource classes stands for: ``PodStatus``, ``DeploymentScale``, ``PodEviction``.
 
     Attributes:

@@ -8,7 +8,6 @@ writes Kubernetes' types again.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class KubeModel:
+class KubeModel(msgspec.Struct, frozen=True):
     """Makes pydantic validate and dump a lightkube model through msgspec; written as ``Kube[Model]``."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:

@@ -223,8 +223,7 @@ class ExternalDocs(Marker, msgspec.Struct, frozen=True):
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SchemaExtra(Marker):
+class SchemaExtra(Marker, msgspec.Struct, frozen=True):
     """Keywords for which there is no marker, such as ``oneOf`` or ``not``: the API server checks them, Python does not.
 
     Attributes:

@@ -8,10 +8,10 @@ A quantity is a plain ``str`` in Python, as in lightkube's models, so it can be 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from pydantic_core import core_schema
 
 from kaiwu_runtime.api._json_limits import INTEGER_OR_TEXT
@@ -84,8 +84,7 @@ def _explanation(text: str) -> str:
     return f"{text!r} is not a valid quantity: write a number with an optional suffix, such as 500m, 1.5 or 10Gi"
 
 
-@dataclass(frozen=True, slots=True)
-class QuantityType:
+class QuantityType(msgspec.Struct, frozen=True):
     """Makes pydantic accept quantities only; written as ``Quantity``."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:

@@ -7,8 +7,10 @@ See https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from kaiwu_runtime._names import LABEL_LENGTH, is_dns_label
 from kaiwu_runtime.api._identity import identify
@@ -29,8 +31,7 @@ RBAC_ATTRIBUTE = "__kaiwu_rbac__"
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class RBACRule:
+class RBACRule(msgspec.Struct, frozen=True):
     """One declared permission.
 
     Attributes:

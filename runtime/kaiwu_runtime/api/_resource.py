@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args
+
+import msgspec
 
 from kaiwu_runtime._names import SUBDOMAIN_LENGTH, is_dns_1035_label, is_dns_label, is_kind
 from kaiwu_runtime._plural import pluralize
@@ -22,8 +23,7 @@ ResourceScope = Literal["Namespaced", "Cluster"]
 _C = TypeVar("_C", bound=CustomResource)
 
 
-@dataclass(frozen=True, slots=True)
-class PrinterColumn:
+class PrinterColumn(msgspec.Struct, frozen=True):
     """A column of ``kubectl get``.
 
     Attributes:
@@ -44,8 +44,7 @@ class PrinterColumn:
     priority: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(msgspec.Struct, frozen=True):
     """The scale subresource: what ``kubectl scale`` and an autoscaler read and write.
 
     Attributes:
@@ -59,8 +58,7 @@ class Scale:
     label_selector_path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ResourceDefinition:
+class ResourceDefinition(msgspec.Struct, frozen=True):
     """The arguments of ``@resource`` with defaults filled in, from which the generator writes the CRD."""
 
     identity: ResourceIdentity
@@ -76,8 +74,8 @@ class ResourceDefinition:
     scale: Scale | None = None
     columns: tuple[PrinterColumn, ...] = ()
     selectable_fields: tuple[str, ...] = ()
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = msgspec.field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     external: bool = False
 
     @property

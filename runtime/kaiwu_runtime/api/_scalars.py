@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from pydantic import AwareDatetime, Field, PlainSerializer, StrictInt, StrictStr
 from pydantic_core import core_schema
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
 
 
-@dataclass(frozen=True, slots=True)
-class IntOrStringType:
+class IntOrStringType(msgspec.Struct, frozen=True):
     """Marks a union of int and str as x-kubernetes-int-or-string; written as ``IntOrString``."""
 
 
@@ -52,8 +51,7 @@ Time = Annotated[AwareDatetime, PlainSerializer(rfc3339, return_type=str, when_u
 """A moment with its time zone, written in UTC as RFC 3339."""
 
 
-@dataclass(frozen=True, slots=True)
-class BytesType:
+class BytesType(msgspec.Struct, frozen=True):
     """Bytes in Python, standard base64 in JSON; written as ``Base64Bytes``."""
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.cache._index import Index, IndexFunction
@@ -24,8 +25,7 @@ class EventType(enum.Enum):
     DELETED = "Deleted"
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectEvent:
+class ObjectEvent(msgspec.Struct, frozen=True):
     """One change of the store.
 
     Attributes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -92,16 +91,14 @@ class UserEntry(msgspec.Struct):
     impersonate_extra: dict[str, list[str]] | None = msgspec.field(name="as-user-extra", default=None)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One named entry, not converted yet, with the file that paths in it are relative to."""
 
     value: Any
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class KubeContext:
+class KubeContext(msgspec.Struct, frozen=True):
     """What one context selects.
 
     Attributes:

@@ -7,9 +7,10 @@ import binascii
 import os
 import ssl
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from kaiwu_runtime.errors import ConfigurationError
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@dataclass(frozen=True, slots=True)
-class ClientCertificate:
+class ClientCertificate(msgspec.Struct, frozen=True):
     """A client certificate chain and its private key, both PEM; the key never shows in a representation."""
 
     certificate: bytes

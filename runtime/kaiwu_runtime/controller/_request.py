@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from kaiwu_runtime.api._identity import ObjectKey
 
@@ -11,8 +12,7 @@ Request = ObjectKey
 """The object to look at; it may be gone by now."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(msgspec.Struct, frozen=True):
     """What happens to a request after a reconcile that raised nothing.
 
     Attributes:

@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from kaiwu_runtime._callback import contained
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._informer import Informer
@@ -27,8 +29,7 @@ T = TypeVar("T")
 Enqueue = Callable[[Request, Priority], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """A kind that a controller watches.
 
     Attributes:

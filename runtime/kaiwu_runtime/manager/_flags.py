@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from kaiwu_runtime import _log as log
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager._feature_gates import known_gates
-from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 
 BASE = "_kaiwu_runtime"
 """The parser's default that has the options which the flags override, and the parser."""
@@ -30,6 +32,8 @@ def _boolean(text: str) -> bool:
 
 
 def _self_signed(service: str) -> WebhookCertificateOptions:
+    from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions  # noqa: PLC0415 - few operators have one
+
     try:
         return WebhookCertificateOptions(service_name=service, from_webhooks=True)
     except ConfigurationError as error:

@@ -18,13 +18,13 @@ from kaiwu_runtime._names import is_dns_label
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager._feature_gates import check_gates, parse_gates
 from kaiwu_runtime.serving._address import parse_address
-from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 
 if TYPE_CHECKING:
     import argparse
 
     from kaiwu_runtime.controller._options import ControllerOptions
     from kaiwu_runtime.rest._transport import Transport
+    from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 
 _HOST = re.compile(r"[0-9A-Za-z.-]+|[0-9A-Fa-f:.]+").fullmatch
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -41,8 +40,7 @@ ATTEMPTS = 12
 _json = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class EventTimings:
+class EventTimings(msgspec.Struct, frozen=True):
     """How often events are written, in seconds.
 
     Attributes:

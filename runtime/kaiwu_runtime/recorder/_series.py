@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
+
+import msgspec
 
 MOST_WAITING = 1000
 """Maximum number of events that wait to be written; newer ones are dropped."""
@@ -63,8 +64,7 @@ class EventKey(NamedTuple):
     related: Reference | None
 
 
-@dataclass(slots=True, eq=False)
-class Series:
+class Series(msgspec.Struct, eq=False):
     """One event and its repetitions.
 
     Attributes:
