@@ -5,9 +5,9 @@ See https://kubernetes.io/docs/reference/access-authn-authz/rbac/
 
 from __future__ import annotations
 
-import re
+from kaiwu_runtime._lazy_pattern import lazy_pattern
 
-_DENIED = re.compile(
+_DENIED = lazy_pattern(
     r'User "[^"]*" cannot (?P<verb>[a-z]+) '
     r'(?:resource "(?P<resource>[^"]+)" in API group "(?P<group>[^"]*)"|path "(?P<path>[^"]+)")'
 )
@@ -27,7 +27,7 @@ def missing_rule(message: str) -> str:
             'missing RBAC rule: add @rbac(groups=..., resources="OWNERS/finalizers", verbs=["update"]) for the '
             f"owner's resource {_CURE}, or set the owner with block_owner_deletion=False"
         )
-    denied = _DENIED.search(message)
+    denied = _DENIED().search(message)
     if denied is None:
         return ""
     verb = denied["verb"]

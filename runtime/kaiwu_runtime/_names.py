@@ -6,7 +6,7 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax
 
 from __future__ import annotations
 
-import re
+from kaiwu_runtime._lazy_pattern import lazy_pattern
 
 LABEL_LENGTH = 63
 """Maximum number of characters of a DNS label, of a label's value, and of the last part of a qualified name."""
@@ -29,25 +29,25 @@ PLAIN_NAME = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 API_VERSION = "v([1-9][0-9]*)(?:(alpha|beta)([1-9][0-9]*))?"
 """A version by the conventions of the Kubernetes API: number, then level and number of what is not stable."""
 
-_DNS_LABEL = re.compile(DNS_LABEL)
-_DNS_1035_LABEL = re.compile(DNS_1035_LABEL)
-_DNS_SUBDOMAIN = re.compile(DNS_SUBDOMAIN)
-_PLAIN_NAME = re.compile(PLAIN_NAME)
+_DNS_LABEL = lazy_pattern(DNS_LABEL)
+_DNS_1035_LABEL = lazy_pattern(DNS_1035_LABEL)
+_DNS_SUBDOMAIN = lazy_pattern(DNS_SUBDOMAIN)
+_PLAIN_NAME = lazy_pattern(PLAIN_NAME)
 
 
 def is_dns_label(name: str) -> bool:
     """Return whether a name is a DNS label of RFC 1123, as the names of namespaces are."""
-    return len(name) <= LABEL_LENGTH and _DNS_LABEL.fullmatch(name) is not None
+    return len(name) <= LABEL_LENGTH and _DNS_LABEL().fullmatch(name) is not None
 
 
 def is_dns_1035_label(name: str) -> bool:
     """Return whether a name is a DNS label of RFC 1035, as the plurals of resources are."""
-    return len(name) <= LABEL_LENGTH and _DNS_1035_LABEL.fullmatch(name) is not None
+    return len(name) <= LABEL_LENGTH and _DNS_1035_LABEL().fullmatch(name) is not None
 
 
 def is_dns_subdomain(name: str) -> bool:
     """Return whether a name is a DNS subdomain of RFC 1123, as the names of most objects are."""
-    return len(name) <= SUBDOMAIN_LENGTH and _DNS_SUBDOMAIN.fullmatch(name) is not None
+    return len(name) <= SUBDOMAIN_LENGTH and _DNS_SUBDOMAIN().fullmatch(name) is not None
 
 
 def is_kind(name: str) -> bool:
@@ -57,7 +57,7 @@ def is_kind(name: str) -> bool:
 
 def is_label_value(value: str) -> bool:
     """Return whether a text may be the value of a label; it may be empty."""
-    return not value or (len(value) <= LABEL_LENGTH and _PLAIN_NAME.fullmatch(value) is not None)
+    return not value or (len(value) <= LABEL_LENGTH and _PLAIN_NAME().fullmatch(value) is not None)
 
 
 def is_qualified_name(name: str) -> bool:

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import re
 
+from kaiwu_runtime._lazy_pattern import lazy_pattern
+
 # DEL and C1 controls, the two separators, the byte order mark, U+FFFE and U+FFFF. Characters beyond U+FFFF stay as
 # they are: a YAML parser rejects the surrogates that JSON escapes them with.
-_SPECIAL = re.compile(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"(?::|)', re.DOTALL)
+_SPECIAL = lazy_pattern(rb"\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf|\xef\xbf[\xbe\xbf]")
+_STRING = lazy_pattern(rb'"[^"\\]*(?:\\.[^"\\]*)*"(?::|)', re.DOTALL)
 _SIMPLE_KEY_BYTES = 1000
 _WINDOW = _SIMPLE_KEY_BYTES // 2 - 2
-_NEGATIVE_ZERO = re.compile(rb'("[^"\\]*(?:\\.[^"\\]*)*")|-0\.0(?![0-9eE])', re.DOTALL)
+_NEGATIVE_ZERO = lazy_pattern(rb'("[^"\\]*(?:\\.[^"\\]*)*")|-0\.0(?![0-9eE])', re.DOTALL)
 
 
 def json_body(body: bytes) -> bytes:
@@ -30,7 +32,7 @@ def json_body(body: bytes) -> bytes:
     """
     if b"-0.0" not in body:
         return body
-    return _NEGATIVE_ZERO.sub(lambda match: match[1] or b"0", body)
+    return _NEGATIVE_ZERO().sub(lambda match: match[1] or b"0", body)
 
 
 def yaml_body(body: bytes) -> bytes:
@@ -43,9 +45,9 @@ def yaml_body(body: bytes) -> bytes:
     if not body.startswith(b"{"):
         return body
     if b"\x7f" in body or not body.isascii():
-        body = _SPECIAL.sub(_escaped, body)
+        body = _SPECIAL().sub(_escaped, body)
     if len(body) > _SIMPLE_KEY_BYTES and _may_have_long_strings(body):
-        body = _STRING.sub(_explicit, body)
+        body = _STRING().sub(_explicit, body)
     return body
 
 

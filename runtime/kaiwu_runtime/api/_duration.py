@@ -6,7 +6,6 @@ Python; :func:`parse_duration` gives the timedelta.
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated
@@ -14,14 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from pydantic_core import core_schema
 
+from kaiwu_runtime._lazy_pattern import lazy_pattern
+
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
     from pydantic.json_schema import JsonSchemaValue
 
 DURATION_PATTERN = r"^[-+]?(0|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$"
 
-_DURATION = re.compile(DURATION_PATTERN)
-_PART = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?P<unit>ns|us|µs|μs|ms|s|m|h)")
+_DURATION = lazy_pattern(DURATION_PATTERN)
+_PART = lazy_pattern(r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?P<unit>ns|us|µs|μs|ms|s|m|h)")
 _NANOSECONDS = {
     "ns": 1,
     "us": 10**3,
@@ -45,9 +46,9 @@ def parse_duration(duration: object) -> timedelta:
     Raises:
         ValueError: It is not a valid duration, or is longer than the 292 years an int64 of nanoseconds holds.
     """
-    if not isinstance(duration, str) or not _DURATION.fullmatch(duration):
+    if not isinstance(duration, str) or not _DURATION().fullmatch(duration):
         raise ValueError(_explanation(duration))
-    total = sum(Fraction(_decimal(part["number"])) * _NANOSECONDS[part["unit"]] for part in _PART.finditer(duration))
+    total = sum(Fraction(_decimal(part["number"])) * _NANOSECONDS[part["unit"]] for part in _PART().finditer(duration))
     if total > _LARGEST:
         raise ValueError(f"{duration!r} is longer than 2562047h, the longest duration Kubernetes can hold")
     microseconds = int(total / 1000)
@@ -92,7 +93,7 @@ class DurationType(msgspec.Struct, frozen=True):
             if isinstance(value, timedelta):
                 return format_duration(value)
             # As the schema does: how long it may be is for parse_duration to say, not for reading an object.
-            if not isinstance(value, str) or not _DURATION.fullmatch(value):
+            if not isinstance(value, str) or not _DURATION().fullmatch(value):
                 raise ValueError(_explanation(value))
             return value
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from pydantic_core import core_schema
 
+from kaiwu_runtime._lazy_pattern import lazy_pattern
 from kaiwu_runtime.api._json_limits import INTEGER_OR_TEXT
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ QUANTITY_ANNOTATION = "resource.Quantity"
 QUANTITY_PATTERN = r"^[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][-+]?[0-9]{1,3})?$"
 """The syntax of a quantity; it matches exactly the valid strings."""
 
-_QUANTITY = re.compile(QUANTITY_PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
-_AMOUNT = re.compile(r"(?P<number>[-+]?[0-9.]+)(?P<suffix>.*)")
+_QUANTITY = lazy_pattern(QUANTITY_PATTERN.removeprefix("^").removesuffix("$"), re.ASCII)
+_AMOUNT = lazy_pattern(r"(?P<number>[-+]?[0-9.]+)(?P<suffix>.*)")
 _SUFFIXES: dict[str, Decimal] = {
     "n": Decimal("1e-9"),
     "u": Decimal("1e-6"),
@@ -59,7 +60,7 @@ def parse_quantity(quantity: str | int) -> Decimal:
         ValueError: It is not a valid quantity.
     """
     text = str(quantity)
-    match = _AMOUNT.fullmatch(text) if _QUANTITY.fullmatch(text) else None
+    match = _AMOUNT().fullmatch(text) if _QUANTITY().fullmatch(text) else None
     if match is None:
         raise ValueError(_explanation(text))
     number, suffix = Decimal(match["number"]), match["suffix"]

@@ -20,7 +20,6 @@ from kaiwu_runtime.cache._reflector import Reflector
 from kaiwu_runtime.cache._scopes import Scopes
 from kaiwu_runtime.cache._store import EventType, ObjectEvent, Store
 from kaiwu_runtime.client._codec import ListDecoder
-from kaiwu_runtime.client._metadata import decode_metadata
 from kaiwu_runtime.errors import (
     ConfigurationError,
     CredentialsError,
@@ -209,6 +208,8 @@ class Informer(Generic[T]):
 
     def _typed(self, objects: Iterable[CachedObject]) -> Sequence[T]:
         if self.metadata_only:
+            from kaiwu_runtime.client._metadata import decode_metadata  # noqa: PLC0415 - few informers do
+
             return [cast("T", decode_metadata(self.identity, obj.raw)) for obj in objects]
         return ListDecoder(self.kind).take(obj.raw for obj in objects).result()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
+from kaiwu_runtime._lazy_pattern import lazy_pattern
 from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.cache._index import IndexFunction
 from kaiwu_runtime.cache._informer import Informer
@@ -14,9 +14,11 @@ from kaiwu_runtime.cache._kind_informers import KindInformers
 from kaiwu_runtime.cache._list_scope import CacheOptions, Transform
 from kaiwu_runtime.cache._lookup import KEY_FIELDS
 from kaiwu_runtime.cache._scopes import KindScopes, Namespaces
-from kaiwu_runtime.client._metadata import PartialObjectMetadata
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.rest._transport import Transport
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.client._metadata import PartialObjectMetadata
 
 T = TypeVar("T")
 
@@ -24,7 +26,7 @@ _Configured = tuple[KindScopes, Transform | None]
 
 _AS_THE_CACHE: _Configured = KindScopes(), None
 
-_FIELD = re.compile(r"[^\s=!,\\]+")
+_FIELD = lazy_pattern(r"[^\s=!,\\]+")
 
 
 class Informers:
@@ -179,7 +181,7 @@ class Informers:
         Raises:
             ValueError: The field is indexed already, or is not a valid field of a selector.
         """
-        if field in KEY_FIELDS or not _FIELD.fullmatch(field):
+        if field in KEY_FIELDS or not _FIELD().fullmatch(field):
             raise ValueError(
                 f"index of {identify(kind)}: {field!r} is not a valid field name: use its path, as in spec.secret"
             )

@@ -18,6 +18,7 @@ import msgspec
 
 from kaiwu_runtime._callback import contained
 from kaiwu_runtime._error_text import invalid_fields, one_line
+from kaiwu_runtime._lazy_pattern import lazy_pattern
 from kaiwu_runtime.api._identity import identify, type_meta
 from kaiwu_runtime.api._times import has_micro_time, to_builtins
 from kaiwu_runtime.client._empty_fields import without_empty
@@ -48,7 +49,7 @@ _mapping = msgspec.json.Decoder(dict[str, Any])
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
-_SUPPLIED_VALUE = re.compile(r"supplied value .* for schema", re.DOTALL)
+_SUPPLIED_VALUE = lazy_pattern(r"supplied value .* for schema", re.DOTALL)
 _EMPTY = msgspec.Raw(b"{}")
 
 
@@ -259,7 +260,7 @@ def _raised(error: Exception) -> str:
     """Describe an unexpected exception of a validator, and where it was raised."""
     origin = error.__cause__ if isinstance(error, CallbackError) and error.__cause__ is not None else error
     # pydantic puts the value into this text; it may be a secret.
-    text = _SUPPLIED_VALUE.sub("the value for schema", one_line(origin))
+    text = _SUPPLIED_VALUE().sub("the value for schema", one_line(origin))
     frames = traceback.extract_tb(origin.__traceback__)
     where = f" ({PurePath(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"validation raised {type(origin).__name__}{': ' if text else ''}{text}{where}"

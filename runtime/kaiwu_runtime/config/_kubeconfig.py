@@ -8,12 +8,12 @@ See https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-ku
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from kaiwu_runtime._lazy_pattern import lazy_pattern
 from kaiwu_runtime.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 
-_QUOTED = re.compile(r"'(?!<[a-z ]+>').*'")
+_QUOTED = lazy_pattern(r"'(?!<[a-z ]+>').*'")
 
 DEFAULT_PATH = Path("~/.kube/config")
 
@@ -206,7 +206,7 @@ def _problem(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     text = " ".join(str(getattr(error, "problem", None) or "it cannot be parsed").split())
-    return _QUOTED.sub("'...'", text)  # an alias or a tag, which a token without quotes may look like
+    return _QUOTED().sub("'...'", text)  # an alias or a tag, which a token without quotes may look like
 
 
 def _merge(entries: dict[str, Entry], found: object, path: Path, section: str) -> None:

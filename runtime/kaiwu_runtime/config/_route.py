@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from kaiwu_runtime._lazy_pattern import lazy_pattern
+
 SOCKS_SCHEMES = frozenset({"socks5", "socks5h"})
 
-_USER_INFO = re.compile(r"(?:(?<=://)|^(?!.*://)).*@", re.DOTALL)
+_USER_INFO = lazy_pattern(r"(?:(?<=://)|^(?!.*://)).*@", re.DOTALL)
 
 
 class ProxyError(Exception):
@@ -66,7 +68,7 @@ def without_credentials(url: str) -> str:
 
     The URL may be invalid, for example with a slash in the password or without a scheme: messages report it.
     """
-    return _USER_INFO.sub("", url)
+    return _USER_INFO().sub("", url)
 
 
 def bracketed(host: str) -> str:

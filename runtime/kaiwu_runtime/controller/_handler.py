@@ -10,7 +10,6 @@ from kaiwu_runtime._callback import contained
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._store import EventType, ObjectEvent
-from kaiwu_runtime.client._metadata import decode_metadata
 from kaiwu_runtime.controller._request import Request
 
 EventHandlerFunction = Callable[[ObjectEvent], Iterable[Request]]
@@ -30,6 +29,8 @@ def map_typed(kind: type[Any], function: MapFunction, *, metadata_only: bool = F
     if _takes_cached(function):
         return function
     if metadata_only:
+        from kaiwu_runtime.client._metadata import decode_metadata  # noqa: PLC0415 - few sources do
+
         identity = identify(kind)
         return lambda obj: function(decode_metadata(identity, obj.raw))
     return lambda obj: function(obj.decode(kind))

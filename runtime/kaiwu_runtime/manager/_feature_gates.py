@@ -5,16 +5,16 @@ See https://kubernetes.io/docs/reference/command-line-tools-reference/feature-ga
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Literal
 
+from kaiwu_runtime._lazy_pattern import lazy_pattern
 from kaiwu_runtime.errors import ConfigurationError
 
 Stage = Literal["alpha", "beta", "stable"]
 
-_NAME = re.compile(r"[A-Z][A-Za-z0-9]{0,62}")
+_NAME = lazy_pattern(r"[A-Z][A-Za-z0-9]{0,62}")
 _TRUE, _FALSE = ("true", "t", "1"), ("false", "f", "0")
 _ALL: dict[str, Stage] = {"AllAlpha": "alpha", "AllBeta": "beta"}
 """Names that stand for every gate of a stage, unless that is named itself."""
@@ -41,7 +41,7 @@ class FeatureGate:
     """
 
     def __init__(self, name: str, *, stage: Stage = "alpha", default: bool | None = None) -> None:
-        if not _NAME.fullmatch(name) or name in _ALL:
+        if not _NAME().fullmatch(name) or name in _ALL:
             raise ConfigurationError(f"feature gate {name!r}: invalid name: use CamelCase, as in FastFailover")
         if stage not in {"alpha", "beta", "stable"}:
             raise ConfigurationError(f"feature gate {name}: invalid stage {stage!r}: use alpha, beta or stable")

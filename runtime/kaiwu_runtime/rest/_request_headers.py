@@ -5,13 +5,14 @@ See https://www.w3.org/TR/trace-context/
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_VALUE = re.compile(r"[\t\x20-\x7e]*")
+from kaiwu_runtime._lazy_pattern import lazy_pattern
+
+_NAME = lazy_pattern(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_VALUE = lazy_pattern(r"[\t\x20-\x7e]*")
 _OWN = frozenset(
     {
         "accept",
@@ -44,9 +45,9 @@ def request_headers(headers: Mapping[str, str]) -> Iterator[None]:
         ValueError: A name or a value cannot be sent, or the transport sets that header itself.
     """
     for name, value in headers.items():
-        if not _NAME.fullmatch(name) or name.lower() in _OWN or name.lower().startswith("sec-websocket"):
+        if not _NAME().fullmatch(name) or name.lower() in _OWN or name.lower().startswith("sec-websocket"):
             raise ValueError(f"request header {name!r}: not a valid name, or one that the transport sets itself")
-        if not _VALUE.fullmatch(value):
+        if not _VALUE().fullmatch(value):
             raise ValueError(f"request header {name}: has characters that cannot be sent: use printable ASCII")
     token = _lines.set(_lines.get() + "".join(f"{name}: {value}\r\n" for name, value in headers.items()))
     try:

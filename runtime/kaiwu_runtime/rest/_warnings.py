@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_WARNING = re.compile(r'\s*\d{3} \S+ "((?:[^"\\]|\\.)*)"(?: "[^"]*")?\s*(?:,|$)', re.DOTALL)
-_QUOTED = re.compile(r"\\(.)", re.DOTALL)
+from kaiwu_runtime._lazy_pattern import lazy_pattern
+
+_WARNING = lazy_pattern(r'\s*\d{3} \S+ "((?:[^"\\]|\\.)*)"(?: "[^"]*")?\s*(?:,|$)', re.DOTALL)
+_QUOTED = lazy_pattern(r"\\(.)", re.DOTALL)
 
 
 def parse_warnings(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
@@ -23,6 +25,6 @@ def parse_warnings(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, ...]:
         if name != b"warning":
             continue
         value = raw.decode("utf-8", "replace")
-        texts = [_QUOTED.sub(r"\1", text) for text in _WARNING.findall(value)]
+        texts = [_QUOTED().sub(r"\1", text) for text in _WARNING().findall(value)]
         found.update(dict.fromkeys(texts or [value]))
     return tuple(found)
