@@ -31,6 +31,12 @@ def control_plane() -> Iterator[ControlPlane]:
         yield plane
 
 
+@pytest.fixture(scope="module")
+def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all pages: mypy compares contents, and most of what it reads is the same libraries in every project."""
+    return tmp_path_factory.mktemp("mypy")
+
+
 class Reader:
     """A reader who follows the page."""
 
@@ -99,9 +105,13 @@ def appears(expected: str, printed: str) -> bool:
         "deploy-image.md",
     ],
 )
-def test_the_page_works_as_typed(repository: Path, tmp_path: Path, control_plane: ControlPlane, page: str) -> None:
+def test_the_page_works_as_typed(
+    repository: Path, tmp_path: Path, control_plane: ControlPlane, mypy_cache: Path, page: str
+) -> None:
     variables = environment(
         KUBECONFIG=str(control_plane.kubeconfig),
+        MYPY_CACHE_DIR=str(mypy_cache),
+        # With uv, which is beside this interpreter; tests/templates/test_environment.py makes environments with pip.
         PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     )
     reader = Reader(tmp_path, variables)
