@@ -81,7 +81,7 @@ def run(folder: Path, *command: str, **environment: str) -> tuple[int, str]:
 
 def test_the_scenario_of_the_page(repository: Path, tmp_path: Path) -> None:
     page = Page(repository / "docs/faults.md")
-    shown, scenario, test = (page.take(language).body for language in ("console", "python", "python"))
+    shown, _, scenario, test = (page.take(language).body for language in ("console", "console", "python", "python"))
     files = {
         "api/__init__.py": "",
         "api/v1/__init__.py": "",

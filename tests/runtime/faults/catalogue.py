@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.testing._fault_proxy._answers import Action, Delay, DoLater, GoneEvent, Lose, Refuse, Traffic
+from kaiwu_runtime.testing._fault_proxy._http_proxy import HTTPFaultProxy
 
-from .answers import Action, Delay, DoLater, GoneEvent, Lose, Refuse, Traffic
 from .clock import SteppedClock
-from .http_proxy import HTTPFaultProxy
 from .process import OperatorProcess, TokenFile
 
 HOUR = 3600

@@ -9,9 +9,10 @@ from typing import Any
 
 import aiohttp
 
+from kaiwu_runtime.testing._fault_proxy._server import RefusedError, Server
+
 from .fingerprint import fingerprint
 from .process import OperatorProcess
-from .server import RefusedError, Server
 from .workload import Workload
 
 Objects = Mapping[str, Mapping[str, Any]]

@@ -17,8 +17,7 @@ from typing import Any
 import yaml
 
 from kaiwu_runtime.envtest import ControlPlane
-
-from .http_proxy import HTTPFaultProxy
+from kaiwu_runtime.testing._fault_proxy._http_proxy import HTTPFaultProxy
 
 ROOT = Path(__file__).resolve().parents[3]
 

@@ -18,13 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.testing._fault_proxy._http_proxy import HTTPFaultProxy
+from kaiwu_runtime.testing._fault_proxy._server import Server
 
 from .catalogue import FAULTS, Fault, Scene
 from .clock import SteppedClock
 from .convergence import settle
-from .http_proxy import HTTPFaultProxy
 from .process import OperatorProcess, TokenFile
-from .server import Server
 from .workload import Workload
 
 PAUSE = 0.02

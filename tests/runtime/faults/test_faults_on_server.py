@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.testing._fault_proxy._http_proxy import HTTPFaultProxy
+from kaiwu_runtime.testing._fault_proxy._server import Server
 
 from .catalogue import FAULTS, Fault, Scene
 from .clock import SteppedClock
 from .convergence import settle
-from .http_proxy import HTTPFaultProxy
 from .process import OperatorProcess, TokenFile
-from .server import Server
 from .workload import Workload
 
 pytestmark = pytest.mark.envtest

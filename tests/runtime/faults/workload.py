@@ -7,7 +7,7 @@ import random
 
 import aiohttp
 
-from .server import Server
+from kaiwu_runtime.testing._fault_proxy._server import Server
 
 MERGE = "application/merge-patch+json"
 IN_FLIGHT = 8

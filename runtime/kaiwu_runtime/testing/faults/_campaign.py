@@ -36,7 +36,7 @@ class Report:
     """What a campaign found.
 
     Attributes:
-        seed: With which it can be repeated.
+        seed: With which it can be repeated; against a real API server the sample only.
         plans: How many plans there are.
         ran: How many of them ran.
         unreached: How many of these ended before their fault took place, as the operator did something else.

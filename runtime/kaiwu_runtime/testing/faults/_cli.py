@@ -20,10 +20,13 @@ from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._run import Outcome
 from kaiwu_runtime.testing.faults._scenario import Scenario
 
+_MOST_JOBS = 4
+
 _EPILOG = """environment:
   PLAN     run this plan only, with the operator's log: kill-after:10
-  FAULTS   all: every plan, however long it takes
+  FAULTS   all: every plan, however long it takes; real: against a real API server, with `python main.py`
   BUDGET   seconds after which no other plan begins (default: 120)
+  JOBS     number of plans at the same time with FAULTS=real (default: twice the processors, 4 at most)
   SEED     seed of the operator's random numbers and of the sample (default: a random one, which is printed)
 """
 
@@ -49,16 +52,8 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         log.configure(level=environment.get("LOG_LEVEL", "info"), format="console")
     status = 0
     for scenario in scenarios:
-        begin = partial(_begin, scenario, options.seed)
         try:
-            report = check(
-                scenario,
-                plan=options.plan,
-                seed=options.seed,
-                budget=options.budget,
-                on_reference=begin,
-                on_finding=_tell,
-            )
+            report = _checked(scenario, options)
         except KaiwuError as error:
             _fail(describe(error))
             return 2
@@ -67,13 +62,40 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     return status
 
 
+def _checked(scenario: type[Scenario], options: _Options) -> Report:
+    begin = partial(_begin, scenario, options)
+    if not options.real:
+        return check(
+            scenario,
+            plan=options.plan,
+            seed=options.seed,
+            budget=options.budget,
+            on_reference=begin,
+            on_finding=partial(_tell, options),
+        )
+    from kaiwu_runtime.testing.faults._real._campaign import check_real  # noqa: PLC0415 - loads an HTTP server
+
+    return check_real(
+        scenario,
+        plan=options.plan,
+        seed=options.seed,
+        budget=options.budget,
+        jobs=options.jobs,
+        on_note=_say,
+        on_reference=begin,
+        on_finding=partial(_tell, options),
+    )
+
+
 class _Options:
     def __init__(self, environment: Mapping[str, str]) -> None:
         plan = environment.get("PLAN", "")
         self.plan = Plan.parse(plan) if plan else None
         faults = environment.get("FAULTS", "")
-        if faults not in {"", "all"}:
-            raise ConfigurationError(f"FAULTS: {faults!r} is not known: use all, or leave it out")
+        if faults not in {"", "all", "real"}:
+            raise ConfigurationError(f"FAULTS: {faults!r} is not known: use all or real, or leave it out")
+        self.real = faults == "real"
+        self.jobs = int(_number(environment, "JOBS", min(_MOST_JOBS, 2 * (os.cpu_count() or 1))))
         self.seed = int(_number(environment, "SEED", random.randrange(10**6)))  # noqa: S311 - printed, no secret
         self.budget = None if faults == "all" else _number(environment, "BUDGET", BUDGET_SECONDS)
 
@@ -115,25 +137,27 @@ def load(path: Path) -> list[type[Scenario]]:
     return found
 
 
-def _begin(scenario: type[Scenario], seed: int, outcome: Outcome, plans: int) -> None:
+def _begin(scenario: type[Scenario], options: _Options, outcome: Outcome, plans: int) -> None:
     writes = sum(bool(effect.request) for effect in outcome.effects)
-    _say(
-        f"{scenario.__name__}: {writes} writes, {len(outcome.effects) - writes} calls to the outside and "
-        f"{len(outcome.events)} events without faults, in {outcome.seconds:.2f} s; {plans} plans, seed {seed}"
-    )
+    what = f"{writes} writes, {len(outcome.effects) - writes} calls to the outside and {len(outcome.events)} events"
+    if options.real:
+        what = f"against a real API server: {writes} writes"
+    _say(f"{scenario.__name__}: {what} without faults, in {outcome.seconds:.2f} s; {plans} plans, seed {options.seed}")
 
 
-def _tell(finding: Finding) -> None:
-    _say(f"FAILED {finding}\n       again: make test-faults PLAN={finding.plan}")
+def _tell(options: _Options, finding: Finding) -> None:
+    again = f"{'FAULTS=real ' if options.real else ''}PLAN={finding.plan}"
+    _say(f"FAILED {finding}\n       again: make test-faults {again}")
 
 
 def _end(report: Report, options: _Options) -> None:
     skipped = report.plans - report.ran if options.plan is None and not report.reference.failure else 0
+    more = "a greater BUDGET" if options.real else "FAULTS=all"
     parts = [
         f"{report.ran} plans run",
         f"{len(report.findings)} failed",
         *([f"{report.unreached} did not reach their fault"] if report.unreached else []),
-        *([f"{skipped} left out after {options.budget:g} s (FAULTS=all runs them)"] if skipped else []),
+        *([f"{skipped} left out after {options.budget:g} s ({more} runs them)"] if skipped else []),
     ]
     _say(f"{', '.join(parts)}; {report.seconds:.1f} s, seed {report.seed}")
 

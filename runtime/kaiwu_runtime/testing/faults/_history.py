@@ -60,9 +60,9 @@ class History:
         """Note the version that the server had before the write that is counted next."""
         self._version = version
 
-    def effect(self, text: str, request: int) -> bool:
+    def effect(self, text: str, request: int, *, command: bool = False) -> bool:
         """Count an effect, and return whether the operator is killed after it."""
-        self.effects.append(Effect(text, request))
+        self.effects.append(Effect(text, request, command))
         self._versions.append(self._version)
         if len(self.effects) > self._most:
             self.restless = f"{len(self.effects)} effects"
@@ -74,6 +74,13 @@ class History:
         if plan.pattern == "stale":
             self.behind = self._versions[max(0, number - int(plan.detail))]
         return True
+
+    def loses_answer(self) -> bool:
+        """Return whether the answer of the last effect, a command in a pod, is lost."""
+        plan = self._plan
+        found = (plan.pattern, plan.number, plan.detail) == ("refuse", len(self.effects), "lost")
+        self.reached |= found
+        return found
 
     def is_down(self, step: int) -> bool:
         """Return whether the operator does not run during a step."""

@@ -67,13 +67,17 @@ class OperatorLife:
         else:
             self._caught_up.set()
 
-    def effect(self, text: str, request: int = 0) -> None:
+    def effect(self, text: str, request: int = 0, *, command: bool = False) -> None:
         """Count an effect; after the one that the plan names, this life is over."""
         if not request:
             self._history.written_at(self._server.version)
-        if self._history.effect(text, request):
+        if self._history.effect(text, request, command=command):
             self.dead = True
             self._on_killed()
+
+    def loses_answer(self) -> bool:
+        """Return whether the answer of the command that was counted last is lost."""
+        return self._history.loses_answer()
 
     async def end(self) -> None:
         """Wait for the end of the task: a process that was killed does nothing any longer."""
@@ -255,10 +259,13 @@ class _CountedSocket:
         message = await self._inner.receive()
         if life.dead:  # killed by another effect meanwhile
             await life.end()
-        if life.outside() != before:
-            life.effect(self._text)
+        changed = life.outside() != before
+        if changed:
+            life.effect(self._text, command=True)
         if life.dead:
             await life.end()
+        if changed and life.loses_answer():
+            raise APIConnectionError("the fault kit lost the answer")
         return message
 
     async def close(self) -> None:

@@ -17,7 +17,7 @@ from kaiwu_runtime.errors import ConfigurationError
 Pattern = Literal["none", "kill-after", "stale", "unobserved", "refuse", "down"]
 
 REFUSALS = ("409", "429", "500", "lost")
-"""How a write is refused; `lost`: it is stored, and the answer does not arrive."""
+"""How a write is refused; `lost`: it is stored, and the answer does not arrive. A command in a pod can be lost too."""
 
 BEHIND = (1, 3)
 """How many effects a stale cache is behind."""
@@ -31,10 +31,12 @@ class Effect(NamedTuple):
     Attributes:
         text: For people: ``apply ConfigMap x/a``.
         request: Which write request of the operator it was, from 1; 0 for a call to the outside.
+        command: Whether it was a command in a pod, whose answer can be lost.
     """
 
     text: str
     request: int
+    command: bool = False
 
 
 class Observed(NamedTuple):
@@ -115,7 +117,9 @@ def plans_for(effects: Sequence[Effect], events: Sequence[Observed], steps: Sequ
         if (event.stream, event.object, event.number) in followed
     ]
     found += [
-        Plan("refuse", number, how, effect.text) for number, effect in numbered if effect.request for how in REFUSALS
+        Plan("refuse", number, how, effect.text)
+        for number, effect in numbered
+        for how in (REFUSALS if effect.request else ("lost",) if effect.command else ())
     ]
     return found + [Plan("down", number, about=f"step {name}") for number, name in enumerate(steps, start=1)]
 

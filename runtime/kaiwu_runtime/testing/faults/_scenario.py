@@ -118,6 +118,10 @@ class Scenario:
         namespace: Where the objects are.
         quiet: Seconds of virtual time without any effect after which a step has settled.
         limit: Seconds of virtual time that a step may take to settle.
+        real_quiet: The same as `quiet` in real seconds, against a real API server.
+        real_limit: The same as `limit` in real seconds.
+        real_command: Arguments with which Python runs the operator against a real API server. The flags of
+            :class:`~kaiwu_runtime.ManagerOptions` for leader election, probes, webhooks and the log follow them.
         ignored: Fields whose values may differ from run to run: ``Secret.data.password``, ``status.startedAt``.
         simulate: Play the cluster: StatefulSets, Deployments and Jobs get Pods, which become ready; see `Simulator`.
     """
@@ -126,6 +130,9 @@ class Scenario:
     namespace: ClassVar[str] = "default"
     quiet: ClassVar[float] = 60.0
     limit: ClassVar[float] = 3600.0
+    real_quiet: ClassVar[float] = 1.5
+    real_limit: ClassVar[float] = 60.0
+    real_command: ClassVar[Sequence[str]] = ("main.py",)
     ignored: ClassVar[Sequence[str]] = ()
     simulate: ClassVar[bool] = True
 

@@ -25,8 +25,10 @@ from kaiwu_runtime import (
     controller_managed_by,
 )
 from kaiwu_runtime.client import ExecResult, ProxyResponse
+from kaiwu_runtime.errors import ExecInterruptedError
 from kaiwu_runtime.testing import FakeCommand
 from kaiwu_runtime.testing.faults import Cluster, Outcome, Plan, Scenario, check, kinds_of, step
+from kaiwu_runtime.testing.faults._plans import plans_for
 from kaiwu_runtime.testing.faults._run import run
 
 from ..api import Gadget
@@ -337,6 +339,34 @@ def test_a_command_in_a_pod_that_changes_the_outside_is_an_effect() -> None:
     killed = run(Purged, Plan.parse(f"kill-after:{number}"), reference, 0)
     assert killed.failure == ""
     assert killed.states["delete"]["outside: Database"]["purged"] == "['a', 'a']", "the next life runs it again"
+
+    plans = {str(plan) for plan in plans_for(reference.effects, (), ())}
+    assert f"refuse:{number}:lost" in plans
+    assert not plans & {f"refuse:{number}:{code}" for code in (409, 429, 500)}, "no API server writes there"
+    lost = run(Purged, Plan.parse(f"refuse:{number}:lost"), reference, 0)
+    assert (lost.failure, lost.reached) == ("", True)
+    assert lost.states["delete"]["outside: Database"]["purged"] == "['a', 'a']", "the same life runs it again"
+
+
+class PurgesOnce(Purger):
+    """Takes an error for a command that was not run."""
+
+    async def finalize(self, obj: Gadget) -> None:
+        try:
+            await super().finalize(obj)
+        except ExecInterruptedError:
+            await self.client.exec(Pod, "db", ["purge", f"{obj.key.name} once more"], namespace="default")
+
+
+def test_a_command_whose_answer_was_lost_is_found_when_it_is_run_twice() -> None:
+    class Scene(Purged):
+        def operator(self, manager: Manager) -> None:
+            manager.setup(PurgesOnce)
+
+    report = check(Scene, budget=None)
+    found = {str(finding.plan): finding.text for finding in report.findings}
+    assert [plan for plan in found if plan.endswith(":lost")] == ["refuse:2:lost"], found
+    assert "once more" in found["refuse:2:lost"]
 
 
 def test_a_reconcile_that_fails_forever_has_not_settled() -> None:

@@ -76,7 +76,7 @@ class Refuse:
 class GoneEvent:
     """Begins a watch and says in its stream that the version is gone."""
 
-    async def answer(self, request: web.BaseRequest, pass_on: PassOn) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest, pass_on: PassOn) -> web.StreamResponse:  # noqa: ARG002 - a protocol
         """Answer one ERROR event."""
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)

@@ -1,7 +1,6 @@
 """An HTTP proxy on loopback that misbehaves on request, between an operator and the API server.
 
-It ends TLS, with a certificate of its own, so that it knows requests, watches and lines where the TCP proxy beside it
-knows bytes only.
+It ends TLS, with a certificate of its own: it knows requests, watches and lines where a TCP proxy knows bytes only.
 """
 
 from __future__ import annotations
@@ -21,10 +20,9 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
-from kaiwu_runtime.envtest._certificates import CertificateAuthority
-
-from .answers import Action, Refuse, Traffic
-from .server import Server
+from kaiwu_runtime.certificates import CertificateAuthority
+from kaiwu_runtime.testing._fault_proxy._answers import Action, Refuse, Traffic
+from kaiwu_runtime.testing._fault_proxy._server import Server
 
 _SENT_ON = ("Authorization", "Content-Type", "Accept", "User-Agent")
 _SENT_BACK = ("Content-Type", "Retry-After", "Warning")
@@ -69,7 +67,7 @@ class HTTPFaultProxy:
 
     def __init__(self, server: Server, dice: random.Random | None = None) -> None:
         self._server = server
-        self._dice = dice or random.Random(0)
+        self._dice = dice or random.Random(0)  # noqa: S311 - which requests a share means
         self._web = web.Server(self._handle, handler_cancellation=True, access_log=None)
         self._runner = web.ServerRunner(self._web)
         self._site: web.TCPSite | None = None
@@ -77,8 +75,8 @@ class HTTPFaultProxy:
         self._watches: set[_Watch] = set()
         self._silent = False
         self._dead: WeakSet[asyncio.BaseTransport] = WeakSet()
-        authority = CertificateAuthority("faults")
-        pair = authority.server("127.0.0.1", ["127.0.0.1"])
+        authority = CertificateAuthority.create("faults")
+        pair = authority.server(["127.0.0.1"])
         self.authority = authority.certificate
         self._tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         with tempfile.NamedTemporaryFile() as file:
@@ -102,6 +100,7 @@ class HTTPFaultProxy:
 
     @property
     def url(self) -> str:
+        """The proxy's address."""
         return f"https://127.0.0.1:{self.port}"
 
     # Faults
@@ -161,7 +160,8 @@ class HTTPFaultProxy:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         transport = request.transport
-        assert transport is not None
+        if transport is None:  # the client has gone meanwhile
+            return web.Response()
         await self._unless_dead(transport)
         if request.headers.get("Authorization", "").removeprefix("Bearer ") in self.refused_tokens:
             self.hits += 1

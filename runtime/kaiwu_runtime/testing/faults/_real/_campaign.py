@@ -1,0 +1,194 @@
+"""Runs a scenario against real API servers, several at a time, with one fault after another."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from kaiwu_runtime._manifests import ManifestError, read_manifests
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared
+from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
+from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
+from kaiwu_runtime.testing.faults._real._run import RealOutcome, RealRun
+from kaiwu_runtime.testing.faults._run import Outcome
+from kaiwu_runtime.testing.faults._scenario import Scenario, steps_of
+
+PATTERNS = frozenset({"none", "kill-after", "stale", "refuse", "down"})
+"""What can be done to a process through the requests that it sends."""
+
+_CRDS = (Path("config/crd/bases"),)
+_WEBHOOKS = Path("config/webhook")
+
+
+def check_real(
+    scenario: type[Scenario],
+    *,
+    plan: Plan | None = None,
+    seed: int = 0,
+    budget: float | None = None,
+    jobs: int = 1,
+    on_note: Callable[[str], None] | None = None,
+    on_reference: Callable[[Outcome, int], None] | None = None,
+    on_finding: Callable[[Finding], None] | None = None,
+) -> Report:
+    """Run a scenario without faults, and then with one fault after another, in the current folder's project.
+
+    Args:
+        scenario: The scenario's class; each run makes an instance.
+        plan: Only this one, with the operator's log on standard error; None for all.
+        seed: Of the sample.
+        budget: Seconds after which no other plan begins; None for all plans.
+        jobs: Number of plans that run at the same time, each with a control plane of its own.
+        on_note: Called with what cannot be done for real, in one line each.
+        on_reference: Called after the run without faults, with the number of plans.
+        on_finding: Called with each finding.
+
+    Raises:
+        ConfigurationError: The scenario has no steps, or the project lacks a file.
+        ControlPlaneError: No control plane can be started.
+    """
+    steps_of(scenario)
+    program = scenario.real_command[0] if scenario.real_command else ""
+    if program != "-m" and not Path(program).is_file():
+        raise ConfigurationError(f"{program or 'real_command'}: no such file: FAULTS=real runs it with Python")
+    if plan is not None and plan.pattern not in PATTERNS:
+        raise ConfigurationError(f"PLAN: '{plan}' is only possible in memory: leave out FAULTS=real")
+    if on_note is not None:
+        for note in notes_on(scenario):
+            on_note(note)
+    campaign = _Campaign(
+        scenario,
+        plan=plan,
+        seed=seed,
+        budget=budget,
+        jobs=jobs,
+        on_reference=on_reference,
+        on_finding=on_finding,
+    )
+    return asyncio.run(campaign.run())
+
+
+def notes_on(scenario: type[Scenario]) -> Iterator[str]:
+    """Yield what of a scenario cannot be done for real, in one line each."""
+    if outside := scenario().outside():
+        names = ", ".join(kind.__name__ for kind in outside)
+        yield f"outside: {names}: in the memory of this process: the operator uses its own, and calls are not counted"
+    if scenario.prepare is not Scenario.prepare:
+        yield "prepare: no node runs, so commands in pods, logs and proxied requests are not answered"
+
+
+class _Campaign:
+    def __init__(
+        self,
+        scenario: type[Scenario],
+        *,
+        plan: Plan | None,
+        seed: int,
+        budget: float | None,
+        jobs: int,
+        on_reference: Callable[[Outcome, int], None] | None,
+        on_finding: Callable[[Finding], None] | None,
+    ) -> None:
+        self._scenario = scenario
+        self._plan = plan
+        self._budget = budget
+        self._jobs = max(1, jobs if plan is None else 1)
+        self._on_reference = on_reference
+        self._on_finding = on_finding
+        self._began = time.perf_counter()
+        self._report = Report(seed)
+
+    async def run(self) -> Report:
+        crds = [path for path in _CRDS if any(path.glob("*.yaml"))]
+        webhooks = [_WEBHOOKS] if has_webhooks(_WEBHOOKS) else []
+        async with AsyncExitStack() as stack:
+            first = await stack.enter_async_context(Laboratory(crds, webhooks))
+            # The others start while the first works.
+            others = [
+                asyncio.create_task(stack.enter_async_context(Laboratory(crds, webhooks)))
+                for _ in range(self._jobs - 1)
+            ]
+            try:
+                await self._run(first, others, webhooks=bool(webhooks))
+            finally:
+                for other in others:
+                    if not other.done():
+                        await asyncio.wait({other})
+        self._report.seconds = time.perf_counter() - self._began
+        return self._report
+
+    async def _run(self, first: Laboratory, others: Sequence[asyncio.Task[Laboratory]], *, webhooks: bool) -> None:
+        none = Plan("none")
+        reference = await self._one(first, none, None, echo=self._plan == none)
+        self._report.reference = reference
+        wrong = reference.failure or reference.broken
+        plans: list[Plan] = []
+        if not wrong:
+            every = [
+                plan
+                for plan in plans_for(reference.effects, (), list(reference.states))
+                # A user's request would wait for the webhook of an operator that does not run.
+                if plan.pattern in PATTERNS and not (plan.pattern == "down" and webhooks)
+            ]
+            self._report.plans = len(every)
+            plans = shuffled(every, self._report.seed)
+            if self._plan is not None:
+                chosen = next((each for each in plans if each == self._plan), self._plan)
+                plans = [chosen] if self._plan != none else []
+        if self._on_reference is not None:
+            self._on_reference(reference, self._report.plans)
+        if wrong:
+            self._found(none, wrong)
+        left = iter(plans)
+        await asyncio.gather(
+            self._work(first, left, reference), *(self._help(each, left, reference) for each in others)
+        )
+
+    async def _help(self, starting: asyncio.Task[Laboratory], left: Iterator[Plan], reference: RealOutcome) -> None:
+        await self._work(await starting, left, reference)
+
+    async def _work(self, laboratory: Laboratory, left: Iterator[Plan], reference: RealOutcome) -> None:
+        while self._budget is None or self._plan is not None or time.perf_counter() - self._began <= self._budget:
+            plan = next(left, None)
+            if plan is None:
+                return
+            outcome = await self._one(laboratory, plan, reference, echo=self._plan is not None)
+            self._report.ran += 1
+            self._report.unreached += not outcome.reached
+            if text := compared(reference, outcome):
+                self._found(plan, text)
+
+    async def _one(
+        self, laboratory: Laboratory, plan: Plan, reference: RealOutcome | None, *, echo: bool
+    ) -> RealOutcome:
+        outcome = await RealRun(laboratory, self._scenario, plan, reference, echo=echo).main()
+        await laboratory.clean()
+        return outcome
+
+    def _found(self, plan: Plan, text: str) -> None:
+        finding = Finding(plan, text)
+        self._report.findings.append(finding)
+        if self._on_finding is not None:
+            self._on_finding(finding)
+
+
+def has_webhooks(folder: Path) -> bool:
+    """Return whether a folder has webhook configurations.
+
+    Raises:
+        ConfigurationError: A file is not a manifest.
+    """
+    for path in sorted(folder.glob("*.yaml")):
+        try:
+            documents = read_manifests(path.read_bytes())
+        except OSError as error:
+            raise ConfigurationError(f"{path}: {error.strerror}") from error
+        except ManifestError as error:
+            raise ConfigurationError(f"{path} {error}") from error
+        if any(str(each.get("kind", "")).endswith("WebhookConfiguration") for each in documents):
+            return True
+    return False

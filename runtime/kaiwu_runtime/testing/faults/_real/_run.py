@@ -1,0 +1,308 @@
+"""One run of a scenario against a real API server and in real time, with at most one fault."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from kaiwu_runtime._error_text import describe
+from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.manager._manager import Manager
+from kaiwu_runtime.manager._options import ManagerOptions
+from kaiwu_runtime.manager._runnable import ManagedRunnable
+from kaiwu_runtime.testing._simulator import Simulator
+from kaiwu_runtime.testing._transport import FakeTransport
+from kaiwu_runtime.testing.faults._end_state import SKIPPED, State, normalised
+from kaiwu_runtime.testing.faults._plans import Plan
+from kaiwu_runtime.testing.faults._real._gate import Gate
+from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
+from kaiwu_runtime.testing.faults._real._observer import Object
+from kaiwu_runtime.testing.faults._real._operator import OperatorProcess
+from kaiwu_runtime.testing.faults._real._user import UserTransport, administrator
+from kaiwu_runtime.testing.faults._run import Outcome, RunFailed
+from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, invariants_of, steps_of
+
+_POLL_SECONDS = 0.1
+_RESTARTS = 5
+_STARTS = 1
+_RESTART_SECONDS = 1.0
+_LAST_EFFECTS = 3
+_SIMULATOR = "kube-controller-manager"
+_LEASE = "kaiwu-test-faults"
+_ALLOCATED = ("Service.spec.clusterIP", "Service.spec.clusterIPs", "Service.spec.ports.nodePort")
+"""What the API server gives out as it likes."""
+
+_TIMINGS = (
+    "--leader-elect-lease-duration=3",
+    "--leader-elect-renew-deadline=2",
+    "--leader-elect-retry-period=0.3",
+)
+
+
+class RealOutcome(Outcome):
+    """What a run came to.
+
+    Attributes:
+        watched: Paths of the watches of the operator.
+    """
+
+    watched: frozenset[str] = frozenset()
+
+
+def watched_kinds(scenario: Scenario) -> set[type[Any]]:
+    """Return the types that an operator watches, and those that its scenario names.
+
+    Raises:
+        RunFailed: The operator cannot be set up.
+    """
+    kinds = set(scenario.kinds)
+    try:
+        options = ManagerOptions(health_probe_bind_address="0", metrics_bind_address="0")
+        manager = Manager(options, client=Client(FakeTransport()))
+        for kind, inner in scenario.outside().items():
+            manager.provide(kind, inner)
+        add = manager.add_controller
+
+        def add_controller(controller: ManagedRunnable) -> None:
+            add(controller)
+            kinds.update(source.kind for source in getattr(controller, "sources", ()))
+
+        manager.add_controller = add_controller  # type: ignore[method-assign]
+        scenario.operator(manager)
+    except Exception as error:
+        raise RunFailed(f"the operator cannot be set up: {describe(error)}") from error
+    return kinds
+
+
+class RealRun:
+    """A run.
+
+    Args:
+        laboratory: Where; nothing of an earlier run is left in it.
+        kind: The scenario.
+        plan: The fault; ``none`` for the run that others are compared with.
+        reference: That run; None in itself.
+        echo: Print the operator's log.
+    """
+
+    def __init__(
+        self, laboratory: Laboratory, kind: type[Scenario], plan: Plan, reference: RealOutcome | None, *, echo: bool
+    ) -> None:
+        self._laboratory = laboratory
+        self._scenario = kind()
+        self._plan = plan
+        self._echo = echo
+        self._gate = Gate(
+            laboratory.server,
+            laboratory.resources,
+            plan,
+            reference.effects if reference is not None else (),
+            watched=reference.watched if reference is not None else frozenset(),
+            check=self._check,
+            on_killed=self._kill,
+        )
+        self._operator: OperatorProcess | None = None
+        self._transport = UserTransport(laboratory.plane.kubeconfig, laboratory.make_namespace)
+        client = administrator(self._transport, "user", kind.namespace)
+        world = dict(self._scenario.outside())
+        self._cluster = Cluster(client, kind.namespace, world, set())
+        self._killed = False
+        self._restarts = 0
+        self._changes = 0
+        self._stray: set[str] = set()
+        self._checking = False
+        self.outcome = RealOutcome(effects=self._gate.effects)
+
+    async def main(self) -> RealOutcome:
+        """Run every step, and return what it came to."""
+        began = time.perf_counter()
+        laboratory = self._laboratory
+        player: asyncio.Task[None] | None = None
+        laboratory.observer.listeners.append(self._changed)
+        try:
+            self._cluster.kinds.update(watched_kinds(self._scenario))
+            await laboratory.make_namespace(self._scenario.namespace)
+            if self._scenario.simulate:
+                client = administrator(self._transport, _SIMULATOR, self._scenario.namespace)
+                self._cluster.simulator = simulator = Simulator(client)
+                player = asyncio.create_task(simulator.run(), name="simulator")
+            with laboratory.proxy.rule(self._gate):
+                await self._live()
+        except RunFailed as failed:
+            self.outcome.failure = str(failed)
+        finally:
+            await self._end()
+            laboratory.observer.listeners.remove(self._changed)
+            if player is not None:
+                player.cancel()
+                await asyncio.gather(player, return_exceptions=True)
+            await self._transport.close()
+        self.outcome.reached = self._gate.reached
+        self.outcome.watched = frozenset(self._gate.watched)
+        self.outcome.seconds = time.perf_counter() - began
+        return self.outcome
+
+    async def _live(self) -> None:
+        await self._start()
+        await self._settle("start")
+        for number, step in enumerate(steps_of(self._scenario), start=1):
+            name = getattr(step, "__name__", "step")
+            down = self._plan.pattern == "down" and self._plan.number == number
+            if down:
+                self._gate.reached = True
+                await self._end()
+            try:
+                await step(self._cluster)
+            except Exception as error:
+                raise RunFailed(f"step {name}: {describe(error)}") from error
+            if down:
+                await self._start()
+            await self._settle(name)
+            self.outcome.states[name] = self._state()
+
+    # The operator
+
+    def _arguments(self) -> list[str]:
+        webhooks = self._laboratory.webhooks
+        return [
+            *self._scenario.real_command,
+            "--leader-elect=true",
+            f"--leader-election-id={_LEASE}",
+            f"--leader-election-namespace={self._scenario.namespace}",
+            *_TIMINGS,
+            "--metrics-bind-address=0",
+            "--health-probe-bind-address=0",
+            "--log-format=json",
+            *(
+                [
+                    f"--webhook-host={webhooks.host}",
+                    f"--webhook-port={webhooks.port}",
+                    f"--webhook-cert-path={webhooks.cert_path}",
+                ]
+                if webhooks is not None
+                else []
+            ),
+        ]
+
+    async def _start(self) -> None:
+        """Begin a life of the operator."""
+        self._gate.begin_life()
+        self._killed = False
+        self._operator = OperatorProcess(self._arguments(), self._laboratory.kubeconfig, {}, echo=self._echo)
+        await self._operator.start()
+
+    def _kill(self) -> None:
+        """Kill the operator in the middle of a request, which is not answered any more."""
+        self._killed = True
+        if self._operator is not None:
+            self._operator.kill()
+        self._laboratory.proxy.drop()
+
+    async def _end(self) -> None:
+        if self._operator is not None:
+            self._operator.kill()
+            await self._operator.wait()
+
+    async def _keep_alive(self) -> None:
+        """Start the operator anew when it was killed, or ended by itself."""
+        operator = self._operator
+        if operator is None or not (self._killed or operator.ended):
+            return
+        killed = self._killed
+        await operator.wait()
+        if not killed:
+            self._restarts += 1
+            most = _RESTARTS if self._gate.leading_since is not None else _STARTS
+            if self._restarts > most:
+                raise RunFailed(f"the operator ends by itself: {operator.last_words()}")
+            await asyncio.sleep(_RESTART_SECONDS)  # as the kubelet does
+        await self._start()
+
+    # Settling
+
+    async def _settle(self, name: str) -> None:
+        """Wait until a step has settled."""
+        scenario = self._scenario
+        began = active_at = time.monotonic()
+        seen = self._activity()
+        reason = ""
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            await self._keep_alive()
+            now, activity = time.monotonic(), self._activity()
+            if activity != seen or self._is_busy(now):
+                seen, active_at = activity, now
+            if now - active_at >= scenario.real_quiet:
+                reason = await self._unsettled()
+                if not reason:
+                    break
+            if now - began > scenario.real_limit:
+                reason = reason or self._unfinished(now - active_at < scenario.real_quiet)
+                raise RunFailed(f"step {name}: not settled after {scenario.real_limit:g} s: {reason}")
+        await self._check()
+
+    def _is_busy(self, now: float) -> bool:
+        return self._gate.leading_since is None or self._gate.is_behind or now < self._gate.busy_until
+
+    def _unfinished(self, restless: bool) -> str:
+        if self._gate.leading_since is None:
+            assert self._operator is not None  # noqa: S101 - for mypy
+            return f"the operator does not take its Lease: {self._operator.last_words()}"
+        last = "; ".join(effect.text for effect in self._gate.effects[-_LAST_EFFECTS:])
+        return f"effects go on, the last ones: {last}" if restless else "settled() is still false"
+
+    async def _unsettled(self) -> str:
+        try:
+            found = await self._scenario.settled(self._cluster)
+        except Exception as error:  # noqa: BLE001 - the user's own check
+            return f"settled: {describe(error)}"
+        if not found and found is not None:
+            return "settled() returned a false value"
+        return self._operator.failing() if self._operator is not None else ""
+
+    def _activity(self) -> Sequence[int]:
+        return len(self._gate.effects), self._changes, self._gate.watches
+
+    # What is compared
+
+    def _state(self) -> State:
+        return normalised(self._laboratory.observer.present(), (*_ALLOCATED, *self._scenario.ignored))
+
+    def _changed(self, before: Object | None, after: Object | None) -> None:
+        obj = after or before
+        assert obj is not None  # noqa: S101 - for mypy
+        kind, metadata = obj["kind"], obj["metadata"]
+        uid, owners = metadata["uid"], metadata.get("ownerReferences") or ()
+        present = self._laboratory.observer.objects
+        if before is None and owners and not any(owner["uid"] in present for owner in owners):
+            self._stray.add(uid)  # of an owner that is gone already: the garbage collector takes it at once
+        if kind in SKIPPED:
+            return
+        self._changes += 1
+        if uid not in self._stray and not _is_simulated(obj):
+            self.outcome.created[kind] += before is None
+            self.outcome.deleted[kind] += after is None
+
+    async def _check(self) -> None:
+        """Look at the invariants; the first that does not hold is kept."""
+        if self.outcome.broken or self._checking:
+            return
+        self._checking = True
+        try:
+            for look in invariants_of(self._scenario):
+                try:
+                    await look(self._cluster)
+                except Exception as error:  # noqa: BLE001 - an assertion, or what it could not look at
+                    name = getattr(look, "__name__", "invariant")
+                    self.outcome.broken = f"invariant {name}: {describe(error)}"
+                    return
+        finally:
+            self._checking = False
+
+
+def _is_simulated(obj: Object) -> bool:
+    """Return whether an object was made by the simulator; how many Pods there are is a matter of time."""
+    entries = obj["metadata"].get("managedFields") or ()
+    return any(entry["manager"] == _SIMULATOR and not entry.get("subresource") for entry in entries)

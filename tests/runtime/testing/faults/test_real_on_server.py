@@ -1,0 +1,91 @@
+"""Planted bugs that are found with a process that is killed, and a real API server behind a proxy."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from kaiwu_runtime.generator import build_crds
+from kaiwu_runtime.generator._yaml_output import to_yaml
+from kaiwu_runtime.testing.faults import Plan
+from kaiwu_runtime.testing.faults._campaign import compared
+from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
+from kaiwu_runtime.testing.faults._real._run import RealOutcome, RealRun
+
+from . import database
+from .database import Database
+from .real_database import ROOT, scenario_of
+
+pytestmark = pytest.mark.envtest
+
+CORRECT = "DatabaseReconciler"
+# Mistake, pattern, the effect it is done to, and what is found.
+CASES = [
+    (CORRECT, "kill-after", "create Lease default/kaiwu-test-faults", ""),
+    (CORRECT, "refuse:409", "apply ConfigMap default/a", ""),
+    (CORRECT, "kill-after", "apply ConfigMap default/backup-a", ""),
+    ("LosesInitLatch", "kill-after", "patch Database default/a (2)", "ConfigMap default/engine-a.data"),
+    ("LeavesOrphanAfterLostAnswer", "refuse:lost", "create PersistentVolumeClaim default", "(2) should not be there"),
+    ("RemovesFinalizerBeforeItsWork", "kill-after", "patch Database default/a (2)", "backup-a is missing"),
+    ("RepeatsCommandOnStaleCache", "stale:1", "apply Database/status default/a", "initialised 2 times"),
+]
+JOBS = 4
+
+
+@pytest.fixture
+async def laboratories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Queue[Laboratory]]:
+    monkeypatch.chdir(ROOT)  # from where the operator's module is found
+    for crd in build_crds([Database]):
+        (tmp_path / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
+    free: asyncio.Queue[Laboratory] = asyncio.Queue()
+    async with AsyncExitStack() as stack:
+        started = [stack.enter_async_context(Laboratory([tmp_path], [])) for _ in range(JOBS)]
+        for laboratory in await asyncio.gather(*started):
+            free.put_nowait(laboratory)
+        yield free
+
+
+async def run(free: asyncio.Queue[Laboratory], mistake: str, plan: Plan, reference: RealOutcome | None) -> RealOutcome:
+    laboratory = await free.get()
+    try:
+        kind = scenario_of(getattr(database, mistake))
+        found = await RealRun(laboratory, kind, plan, reference, echo=False).main()
+        await laboratory.clean()
+        return found
+    finally:
+        free.put_nowait(laboratory)
+
+
+async def test_planted_bugs_are_found_for_real(laboratories: asyncio.Queue[Laboratory]) -> None:
+    mistakes = list(dict.fromkeys(mistake for mistake, *_ in CASES))
+    references = dict(
+        zip(
+            mistakes,
+            await asyncio.gather(*(run(laboratories, mistake, Plan("none"), None) for mistake in mistakes)),
+            strict=True,
+        )
+    )
+    assert {name: each.failure or each.broken for name, each in references.items()} == dict.fromkeys(mistakes, "")
+
+    async def look(mistake: str, pattern: str, text: str) -> str:
+        reference = references[mistake]
+        named, _, again = text.partition(" (")
+        places = [number for number, effect in enumerate(reference.effects, start=1) if effect.text == named]
+        number = places[int(again.rstrip(")")) - 1 if again else 0]
+        kind, _, detail = pattern.partition(":")
+        plan = Plan.parse(":".join(filter(None, (kind, str(number), detail))))
+        outcome = await run(laboratories, mistake, plan, reference)
+        assert outcome.reached, (mistake, plan)
+        return compared(reference, outcome)
+
+    found = await asyncio.gather(*(look(mistake, pattern, text) for mistake, pattern, text, _ in CASES))
+    wrong = [
+        (case, text)
+        for case, text in zip(CASES, found, strict=True)
+        if (case[3] not in text) or bool(case[3]) != bool(text)
+    ]
+    assert not wrong, wrong
