@@ -18,6 +18,7 @@ from kaiwu_runtime.api._json_limits import adapt_limits
 from kaiwu_runtime.api._kube import Kube, KubeModel, is_kube_model
 from kaiwu_runtime.api._null_values import nullable_fields, write_null
 from kaiwu_runtime.api._patterns import apply_patterns
+from kaiwu_runtime.api._quantity import write_default_quantities
 from kaiwu_runtime.api._reading_errors import explain
 from kaiwu_runtime.errors import DefinitionError
 
@@ -46,6 +47,7 @@ class APIModel(BaseModel):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler, /) -> CoreSchema:
+        write_default_quantities(getattr(cls, "__pydantic_fields__", {}))
         try:
             with own_examples(cls):
                 schema = handler(source)

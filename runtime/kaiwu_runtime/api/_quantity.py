@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from types import NoneType, UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from pydantic_core import core_schema
@@ -18,7 +19,10 @@ from kaiwu_runtime._lazy_pattern import lazy_pattern
 from kaiwu_runtime.api._json_limits import INTEGER_OR_TEXT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.fields import FieldInfo
     from pydantic.json_schema import JsonSchemaValue
 
 QUANTITY_ANNOTATION = "resource.Quantity"
@@ -109,3 +113,33 @@ class QuantityType(msgspec.Struct, frozen=True):
 
 Quantity = Annotated[str, QuantityType()]
 """An amount of a resource, for example ``"10Gi"``; a string in Python, int-or-string in the CRD."""
+
+
+def write_default_quantities(fields: Mapping[str, FieldInfo]) -> None:
+    """Make defaults that are integers the strings they are read back as: ``Quantity = 1`` becomes ``"1"``.
+
+    pydantic does not validate defaults: an object would not equal itself once it was read, and writing it would
+    change what the API server filled in.
+
+    Args:
+        fields: The fields of a model; changed in place.
+    """
+    for field in fields.values():
+        if isinstance(field.default, int | list | dict):
+            field.default = _with_strings(field.default, Annotated[field.annotation, *field.metadata, None])
+
+
+def _with_strings(value: Any, annotation: Any) -> Any:  # noqa: ANN401 - a default, and an annotation
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        if any(isinstance(item, QuantityType) for item in arguments[1:]):
+            return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        return _with_strings(value, arguments[0])
+    if origin in {Union, UnionType}:
+        others = [argument for argument in arguments if argument is not NoneType]
+        return _with_strings(value, others[0]) if len(others) == 1 else value
+    if isinstance(value, list) and origin is list:
+        return [_with_strings(item, arguments[0]) for item in value]
+    if isinstance(value, dict) and origin is dict:
+        return {key: _with_strings(item, arguments[1]) for key, item in value.items()}
+    return value

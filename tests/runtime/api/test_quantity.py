@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import Field, ValidationError, create_model
 
 from kaiwu_runtime.api import APIModel, Quantity, compare_quantities, parse_quantity
 from kaiwu_runtime.api._quantity import QUANTITY_PATTERN
@@ -81,6 +82,32 @@ def test_it_serialises_as_it_was_written() -> None:
 def test_an_integer_of_the_api_server_becomes_a_string() -> None:
     assert Disk.model_validate({"size": 3}).size == "3"
     assert Disk.model_validate_json('{"size": 3, "spare": null}').spare is None
+
+
+@pytest.mark.parametrize(
+    ("annotation", "default", "read"),
+    [
+        (Quantity, 3, "3"),
+        (Quantity, "3", "3"),
+        (Quantity | None, 3, "3"),
+        (Quantity | None, None, None),
+        (list[Quantity], [3, "1Gi"], ["3", "1Gi"]),
+        (dict[str, Quantity], {"cpu": 3}, {"cpu": "3"}),
+        (dict[str, list[Quantity | None]], {"cpu": [3, None]}, {"cpu": ["3", None]}),
+        (Annotated[Quantity, Field(description="size")], 3, "3"),
+        (Quantity | bool, True, True),
+        (Quantity | int | None, 3, 3),
+        (int, 3, 3),
+        (list[int], [3], [3]),
+        (Any, [3], [3]),
+    ],
+)
+def test_a_default_is_what_it_is_read_back_as(annotation: Any, default: Any, read: Any) -> None:
+    model: Any = create_model("Default", __base__=APIModel, size=(annotation, default))
+    assert repr(vars(model())["size"]) == repr(read)
+    inherited: Any = create_model("Inherited", __base__=model)
+    assert repr(vars(inherited())["size"]) == repr(read)
+    assert model.model_fields["size"].get_default() == read
 
 
 @pytest.mark.parametrize(
