@@ -6,32 +6,26 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kaiwuctl import __version__
 from kaiwuctl.console import say, warn
-from kaiwuctl.names.external import external_class
 from kaiwuctl.names.image import format_command
-from kaiwuctl.names.python import group_module, snake_case
 from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.model import Project
 from kaiwuctl.project.presence import FILE_NAME
-from kaiwuctl.scaffold.context import APIContext
+from kaiwuctl.scaffold.api_context import api_context
+from kaiwuctl.scaffold.api_files import APIFile, files_of
 from kaiwuctl.scaffold.crd_for_tests import add_version
 from kaiwuctl.scaffold.decision import APIDecision, decide
 from kaiwuctl.scaffold.discovery import undiscovered
 from kaiwuctl.scaffold.execute import execute_plan
-from kaiwuctl.scaffold.external import EXTERNAL_PACKAGE, read_external_type
-from kaiwuctl.scaffold.files import APIFile, Owner, Policy, files_of
-from kaiwuctl.scaffold.header import current_year, header_of_project
-from kaiwuctl.scaffold.image import command_literal, image_literal, image_variable
+from kaiwuctl.scaffold.external import read_external_type
+from kaiwuctl.scaffold.files import Owner, Policy
 from kaiwuctl.scaffold.kustomize import add_resources
 from kaiwuctl.scaffold.kustomize_patches import add_patches
-from kaiwuctl.scaffold.leader_election import leader_election_id
-from kaiwuctl.scaffold.locate import template_folder, vendored_wheel
+from kaiwuctl.scaffold.locate import template_folder
 from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.record import Answers, Record, add_record
 from kaiwuctl.scaffold.render import RenderedFile, render_file
-from kaiwuctl.scaffold.repository import url_of
 from kaiwuctl.scaffold.requirements import add_requirements
 
 if TYPE_CHECKING:
@@ -189,83 +183,6 @@ def _add_entries(file: APIFile, start: RenderedFile | None, text: str | None) ->
     return add_resources(file.path, text, file.entries)
 
 
-def api_context(root: Path, project: Project, decision: APIDecision, written: Record) -> APIContext:
-    """Return the variables of the templates for one API.
-
-    Args:
-        root: The project's folder.
-        project: What PROJECT says.
-        decision: The API.
-        written: The record of the project.
-    """
-    entry = decision.entry
-    wheel = vendored_wheel(root)
-    header = header_of_project(root)
-    kind_lower = entry.kind.lower()
-    group_folder = group_module(entry.group) if project.multigroup and entry.group else ""
-    module = project.controller_module(entry.group, entry.kind, decision.controller_name)
-    module_path, _, class_in_module = entry.path.partition(":")
-    class_name = external_class(entry.kind) if entry.external else entry.kind
-    in_project = not entry.foreign or module_path.startswith(f"{EXTERNAL_PACKAGE}.")
-    if entry.external:
-        api_folder = module_path.rpartition(".")[0].replace(".", "/") if in_project else ""
-    else:
-        api_folder = "" if entry.core else entry.path
-    qualified_group = "" if entry.core and entry.group == "core" else entry.qualified_group
-    folder = project.controller_folder(entry.group)
-    variable = image_variable(entry.kind, group_folder)
-    return APIContext(
-        cli_version=project.cli_version or __version__,
-        project_name=project.name,
-        domain=project.domain,
-        repo=project.repo,
-        repo_url=url_of(project.repo),
-        owner=str(written.init.get("owner", "")),
-        license=str(written.init.get("license", "custom" if header else "none")),
-        boilerplate=header,
-        year=current_year(),
-        multigroup=project.multigroup,
-        namespaced=project.namespaced,
-        leader_election_id=leader_election_id(project),
-        runtime_version=wheel.version if wheel else "",
-        runtime_wheel=wheel.name if wheel else "",
-        runtime_sha256=wheel.sha256 if wheel else "",
-        group=entry.group,
-        qualified_group=qualified_group,
-        qualified_group_snake=group_module(qualified_group) if qualified_group else "",
-        group_snake=group_module(entry.group) if entry.group else "",
-        version=entry.version,
-        kind=entry.kind,
-        kind_lower=kind_lower,
-        kind_snake=snake_case(entry.kind),
-        plural=entry.plural,
-        scope="Namespaced" if entry.namespaced else "Cluster",
-        resource=decision.resource,
-        controller=decision.controller,
-        storage=decision.storage,
-        controller_name=decision.controller_name,
-        reconciler=decision.reconciler,
-        image=entry.image.image if entry.image else "",
-        image_controller=entry.image is not None and entry.controllers[:1] == (decision.controller_name,),
-        image_variable=variable,
-        image_literal=image_literal(variable, entry.image.image) if entry.image else "",
-        container_port=str(entry.image.port or "") if entry.image else "",
-        container_command=command_literal(entry.image.command) if entry.image else "",
-        run_as_user=str(entry.image.user or "") if entry.image else "",
-        external=entry.external,
-        sample_literal=_sample_literal(decision),
-        class_name=class_name,
-        class_in_module=class_in_module or (class_name if in_project else entry.kind),
-        api_folder=api_folder,
-        type_module=module_path if entry.foreign else f"{api_folder.replace('/', '.')}.{kind_lower}_types",
-        controller_folder=folder,
-        controller_module_name=module,
-        role_prefix=project.role_prefix(entry.group),
-        role_name_prefix=f"{entry.group.replace('.', '-')}-" if group_folder else "",
-        sample_name="_".join(part for part in (entry.group, entry.version, kind_lower) if part),
-    )
-
-
 def _report(decision: APIDecision, project: Project, request: APIRequest) -> None:
     entry = decision.entry
     say()
@@ -294,14 +211,3 @@ def _report_image(image: DeployImage) -> None:
     say(f"Its pods run {image.image}; change it in config/manager.")
     if image.user is None:
         say("The image has to name a user by a number other than 0; --run-as-user sets one.")
-
-
-def _sample_literal(decision: APIDecision) -> str:
-    """Return the fields that an object of another project's kind needs, as `ruff format` lays them out."""
-    fields = decision.external.sample if decision.external is not None else {}
-    if not fields:
-        return ""
-    from kaiwuctl.importer.layout import value_layout  # noqa: PLC0415  (only where there is a sample)
-
-    start = "FIELDS: dict[str, Any] = "
-    return start + value_layout(fields).lay_out(0, len(start), 0)

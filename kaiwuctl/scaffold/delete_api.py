@@ -16,13 +16,14 @@ from kaiwuctl.names.rule import quoted
 from kaiwuctl.project.contents import read_regular
 from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.presence import FILE_NAME
-from kaiwuctl.scaffold.api import api_context
+from kaiwuctl.scaffold.api_context import api_context
+from kaiwuctl.scaffold.api_files import IMAGE_PATCH, APIFile, files_of
 from kaiwuctl.scaffold.crd_for_tests import remove_version
 from kaiwuctl.scaffold.deletion import APIDeletion, decide_deletion
 from kaiwuctl.scaffold.deletion_report import report_deletion
 from kaiwuctl.scaffold.empty_folders import is_left_empty, remove_caches
 from kaiwuctl.scaffold.execute import execute_plan
-from kaiwuctl.scaffold.files import IMAGE_PATCH, APIFile, Owner, Policy, files_of
+from kaiwuctl.scaffold.files import Owner, Policy
 from kaiwuctl.scaffold.generated_files import generated_content
 from kaiwuctl.scaffold.importers import check_importers
 from kaiwuctl.scaffold.kustomize import remove_resources, resources_of

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kaiwuctl.scaffold.import_order import in_order
-from kaiwuctl.scaffold.python_files import absolute_module
+from kaiwuctl.scaffold.moved_names import Imported, NewNames
+from kaiwuctl.scaffold.source_text import Change, SourceText
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,33 +22,6 @@ if TYPE_CHECKING:
 
 
 _BYTE_ORDER_MARK: Final = "\ufeff"
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    """A part of a text that is replaced.
-
-    Attributes:
-        start: Of the part, in characters.
-        end: Where what follows begins.
-        text: What takes its place.
-    """
-
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """One name of ``from module import name as alias``."""
-
-    name: str
-    alias: str
-
-    def code(self) -> str:
-        """Return it as it is written."""
-        return f"{self.name} as {self.alias}" if self.alias else self.name
 
 
 class UnreadableSourceError(Exception):
@@ -83,9 +57,9 @@ def rewrite_imports(source: str, path: str, new_path: str, modules: Mapping[str,
         ranges = dict(wrapper.resolve(PositionProvider))
     except (libcst.ParserSyntaxError, RecursionError) as error:
         raise UnreadableSourceError(str(error)) from None
-    text = _Text(source)
-    changes: list[_Change] = []
-    names = _Names(path, new_path, modules)
+    text = SourceText(source)
+    changes: list[Change] = []
+    names = NewNames(path, new_path, modules)
     for node in ranges:
         if isinstance(node, libcst.IndentedBlock | libcst.Module):
             changes += _block_changes(node.body, text, ranges, names)
@@ -93,79 +67,6 @@ def rewrite_imports(source: str, path: str, new_path: str, modules: Mapping[str,
             changes += _change_in_line(node, text, ranges, names)
     changes += _attribute_changes(wrapper, text, ranges, modules)
     return text.changed(changes)
-
-
-class _Text:
-    """A text whose positions are lines and columns."""
-
-    def __init__(self, source: str) -> None:
-        self.source = source
-        self.newline = "\r\n" if "\r\n" in source else "\n"
-        self._starts = [0]
-        # As Python counts lines.
-        for position, character in enumerate(source):
-            if character == "\n" or (character == "\r" and source[position + 1 : position + 2] != "\n"):
-                self._starts.append(position + 1)
-
-    def span(self, where: CodeRange) -> tuple[int, int]:
-        """Return the characters of a range: the first, and the one after the last."""
-        start = self._starts[where.start.line - 1] + where.start.column
-        return start, self._starts[where.end.line - 1] + where.end.column
-
-    def line_end(self, position: int) -> int:
-        """Return the end of a line, without its line break."""
-        ends = [found for found in (self.source.find(mark, position) for mark in "\r\n") if found >= 0]
-        return min(ends, default=len(self.source))
-
-    def changed(self, changes: Sequence[_Change]) -> str:
-        """Return the text with all changes; one inside another is part of it already."""
-        result, position = [], 0
-        for change in sorted(changes, key=lambda change: (change.start, -change.end)):
-            if change.start < position:
-                continue
-            result += [self.source[position : change.start], change.text]
-            position = change.end
-        return "".join([*result, self.source[position:]])
-
-
-@dataclass(frozen=True, slots=True)
-class _Names:
-    """What names in a file become."""
-
-    path: str
-    new_path: str
-    modules: Mapping[str, str]
-
-    def from_imports(self, level: int, module: str, names: Sequence[Imported]) -> dict[str, list[Imported]] | None:
-        """Return the names of a from-import by what they are imported from now, dots included; None if unchanged."""
-        old = absolute_module(self.path, level, module)
-        if not old:
-            return None
-        found: dict[str, list[Imported]] = {}
-        for each in names:
-            moved = self.modules.get(f"{old}.{each.name}")
-            base, name = self.modules.get(old, old), each.name
-            if moved is not None:
-                base, _, name = moved.rpartition(".")
-            alias = each.alias
-            if name != each.name:
-                # What the name is in the file stays.
-                alias = "" if alias == name else alias or each.name
-            found.setdefault(self._written(level, module, base), []).append(Imported(name, alias))
-        return None if found == {f"{'.' * level}{module}": list(names)} else found
-
-    def _written(self, level: int, old: str, module: str) -> str:
-        """Return how a file names a module that it named `old` after `level` dots: relatively, when it did."""
-        if absolute_module(self.new_path, level, old) == module:
-            return f"{'.' * level}{old}"
-        package = self.new_path.split("/")[:-1]
-        parts = module.split(".")
-        if not level or package[:1] != parts[:1]:
-            return module
-        shared = 0
-        while shared < min(len(package), len(parts)) and package[shared] == parts[shared]:
-            shared += 1
-        return "." * (len(package) - shared + 1) + ".".join(parts[shared:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +87,8 @@ class _Import:
 
 
 def _block_changes(
-    statements: Sequence[cst.CSTNode], text: _Text, ranges: Mapping[cst.CSTNode, CodeRange], names: _Names
-) -> Iterator[_Change]:
+    statements: Sequence[cst.CSTNode], text: SourceText, ranges: Mapping[cst.CSTNode, CodeRange], names: NewNames
+) -> Iterator[Change]:
     """Return the changes of the imports in a block.
 
     Imports that follow one another line by line, in the order of ruff and isort, are put into that order again.
@@ -205,19 +106,19 @@ def _block_changes(
     yield from _in_order(run, text)
 
 
-def _in_order(run: Sequence[_Import], text: _Text) -> Iterator[_Change]:
+def _in_order(run: Sequence[_Import], text: SourceText) -> Iterator[Change]:
     old, new = [each.old for each in run], [line for each in run for line in each.new]
     if old == new:
         return
     between = f"{text.newline}{_indentation(text.source, run[0].start)}"
-    yield _Change(run[0].start, run[-1].end, between.join(in_order(old, new)))
+    yield Change(run[0].start, run[-1].end, between.join(in_order(old, new)))
 
 
 def _import_alone(
     statement: Any,  # noqa: ANN401 - a statement of libcst
-    text: _Text,
+    text: SourceText,
     ranges: Mapping[cst.CSTNode, CodeRange],
-    names: _Names,
+    names: NewNames,
 ) -> _Import | None:
     """Return a statement that is one import on lines of its own."""
     import libcst  # noqa: PLC0415
@@ -234,10 +135,10 @@ def _import_alone(
 
 def _change_in_line(
     statement: Any,  # noqa: ANN401 - a statement of libcst
-    text: _Text,
+    text: SourceText,
     ranges: Mapping[cst.CSTNode, CodeRange],
-    names: _Names,
-) -> Iterator[_Change]:
+    names: NewNames,
+) -> Iterator[Change]:
     """Return the changes of imports that share their line with other statements."""
     import libcst  # noqa: PLC0415
 
@@ -246,11 +147,11 @@ def _change_in_line(
             found = _rewritten(small, text, ranges, names)
             start, end = text.span(ranges[small])
             if found is not None and "; ".join(found) != text.source[start:end]:
-                yield _Change(start, end, "; ".join(found))
+                yield Change(start, end, "; ".join(found))
 
 
 def _rewritten(
-    node: cst.CSTNode, text: _Text, ranges: Mapping[cst.CSTNode, CodeRange], names: _Names
+    node: cst.CSTNode, text: SourceText, ranges: Mapping[cst.CSTNode, CodeRange], names: NewNames
 ) -> list[str] | None:
     """Return the statements that an import becomes; None for another statement."""
     import libcst  # noqa: PLC0415
@@ -268,7 +169,7 @@ def _indentation(source: str, position: int) -> str:
     return line[: len(line) - len(line.lstrip())]
 
 
-def _rewritten_from(node: cst.ImportFrom, code: str, names: _Names) -> list[str]:
+def _rewritten_from(node: cst.ImportFrom, code: str, names: NewNames) -> list[str]:
     import libcst  # noqa: PLC0415
 
     level, module = len(node.relative), _dotted(node.module) if node.module is not None else ""
@@ -288,7 +189,7 @@ def _rewritten_from(node: cst.ImportFrom, code: str, names: _Names) -> list[str]
 
 
 def _rewritten_import(
-    node: cst.Import, text: _Text, ranges: Mapping[cst.CSTNode, CodeRange], modules: Mapping[str, str]
+    node: cst.Import, text: SourceText, ranges: Mapping[cst.CSTNode, CodeRange], modules: Mapping[str, str]
 ) -> str:
     start, end = text.span(ranges[node])
     code = text.source[start:end]
@@ -302,10 +203,10 @@ def _rewritten_import(
 
 def _attribute_changes(
     wrapper: Any,  # noqa: ANN401 - libcst's wrapper of a module
-    text: _Text,
+    text: SourceText,
     ranges: Mapping[cst.CSTNode, CodeRange],
     modules: Mapping[str, str],
-) -> Iterator[_Change]:
+) -> Iterator[Change]:
     """Return the changes of `api.v1.shop_types.Shop` below an `import api.v1.shop_types`."""
     import libcst  # noqa: PLC0415
     from libcst.metadata import QualifiedNameProvider, QualifiedNameSource, ScopeProvider  # noqa: PLC0415
@@ -321,7 +222,7 @@ def _attribute_changes(
         }
         if name in found and not _is_assigned(scopes.get(node), name.partition(".")[0]):
             start, end = text.span(ranges[node])
-            yield _Change(start, end, modules[name])
+            yield Change(start, end, modules[name])
 
 
 def _is_assigned(scope: Any, name: str) -> bool:  # noqa: ANN401 - a scope of libcst

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from kaiwuctl.errors import UsageError
 from kaiwuctl.names.rule import quoted
-from kaiwuctl.scaffold.api import api_context
+from kaiwuctl.scaffold.api_context import api_context
+from kaiwuctl.scaffold.api_files import API_FILES
 from kaiwuctl.scaffold.decision import APIDecision
 from kaiwuctl.scaffold.empty_folders import is_left_empty
-from kaiwuctl.scaffold.files import API_FILES, Owner, Policy
+from kaiwuctl.scaffold.files import Owner, Policy
 from kaiwuctl.scaffold.kustomize import rename_resources
 from kaiwuctl.scaffold.locate import template_folder
 from kaiwuctl.scaffold.python_files import project_files

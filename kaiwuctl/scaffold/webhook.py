@@ -10,7 +10,7 @@ from kaiwuctl.names.python import reconciler_of
 from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.presence import FILE_NAME
-from kaiwuctl.scaffold.api import api_context
+from kaiwuctl.scaffold.api_context import api_context
 from kaiwuctl.scaffold.decision import APIDecision
 from kaiwuctl.scaffold.discovery import undiscovered
 from kaiwuctl.scaffold.execute import execute_plan

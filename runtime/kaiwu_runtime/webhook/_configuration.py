@@ -18,19 +18,19 @@ https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-con
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypedDict, TypeVar, Unpack, get_args, get_origin
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
-from kaiwu_runtime.api._identity import ResourceIdentity, identify
+from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.serving._certificate_options import SERVICE_NAME
-from kaiwu_runtime.webhook._configuration_checks import check_webhook, operation_name, selector
+from kaiwu_runtime.webhook._configuration_checks import check_webhook
 from kaiwu_runtime.webhook._declarations import (
     SERVICE_NAMESPACE,
     ConversionDeclaration,
     MatchCondition,
     WebhookDeclaration,
 )
-from kaiwu_runtime.webhook._paths import mutate_path, validate_path
+from kaiwu_runtime.webhook._decorator_arguments import declaration_of, first_duplicate
 
 WEBHOOK_ATTRIBUTE = "__kaiwu_webhooks__"
 CONVERSION_ATTRIBUTE = "__kaiwu_conversion__"
@@ -189,7 +189,7 @@ def converting(hub: type[Any], /, *spokes: type[Any]) -> Callable[[C], C]:
                 raise DefinitionError(f"{where}: {other} is not a version of {first}")
         versions = [each.version for each in (first, *others)]
         if len(set(versions)) != len(versions):
-            raise DefinitionError(f"{where} has version {_duplicate(versions)} twice")
+            raise DefinitionError(f"{where} has version {first_duplicate(versions)} twice")
         own: tuple[ConversionDeclaration, ...] = webhook.__dict__.get(CONVERSION_ATTRIBUTE, ())
         declaration = ConversionDeclaration(first, tuple(others), webhook.__qualname__)
         setattr(webhook, CONVERSION_ATTRIBUTE, (declaration, *own))
@@ -215,98 +215,10 @@ def _declare(kind: type[Any] | None, *, is_mutating: bool, **how: Any) -> Callab
 
     def declare(webhook: C) -> C:
         where = f"{webhook.__qualname__}: {decorator}"
-        declaration = _declaration(where, webhook, kind, is_mutating=is_mutating, **how)
+        declaration = declaration_of(where, webhook, kind, is_mutating=is_mutating, **how)
         check_webhook(where, declaration)
         # Decorators apply bottom-up; the declarations stay in the order they are read.
         setattr(webhook, WEBHOOK_ATTRIBUTE, (declaration, *declared_webhooks(webhook)))
         return webhook
 
     return declare
-
-
-def _declaration(
-    where: str,
-    webhook: type[Any],
-    kind: type[Any] | None,
-    *,
-    is_mutating: bool,
-    name: str = "",
-    operations: str | Sequence[str] = ("CREATE", "UPDATE"),
-    groups: str | Sequence[str] = (),
-    versions: str | Sequence[str] = (),
-    resources: str | Sequence[str] = (),
-    path: str = "",
-    url: str = "",
-    scope: str | None = None,
-    match_policy: str | None = None,
-    admission_review_versions: str | Sequence[str] = ("v1",),
-    namespace_selector: Any = None,  # noqa: ANN401
-    object_selector: Any = None,  # noqa: ANN401
-    match_conditions: Sequence[MatchCondition] | Mapping[str, str] = (),
-    **rest: Any,  # noqa: ANN401
-) -> WebhookDeclaration:
-    try:
-        identity = identify(kind if kind is not None else _type_argument(where, webhook))
-    except TypeError as error:
-        raise DefinitionError(f"{where}: {error}") from None
-    if path and url:
-        raise DefinitionError(f"{where} has a path and a url: use one of both")
-    default_path = mutate_path(identity) if is_mutating else validate_path(identity)
-    conditions = match_conditions
-    if isinstance(conditions, Mapping):
-        conditions = [MatchCondition(*pair) for pair in conditions.items()]
-    try:
-        return WebhookDeclaration(
-            is_mutating=is_mutating,
-            declared_on=webhook.__qualname__,
-            identity=identity,
-            name=name or _default_name(identity, is_mutating=is_mutating),
-            operations=tuple(map(operation_name, _words(where, "operations", operations))),
-            groups=tuple("" if each == "core" else each for each in _words(where, "groups", groups, (identity.group,))),
-            versions=_words(where, "versions", versions, (identity.version,)),
-            resources=_words(where, "resources", resources, (identity.plural,)),
-            path="" if url else path or default_path,
-            url=url,
-            scope=scope or "",
-            match_policy=match_policy or "",
-            admission_review_versions=_words(where, "admission_review_versions", admission_review_versions),
-            namespace_selector=selector(where, "namespace_selector", namespace_selector),
-            object_selector=selector(where, "object_selector", object_selector),
-            match_conditions=tuple(conditions),
-            **rest,
-        )
-    except TypeError as error:
-        # An argument of @mutating that does not exist.
-        raise DefinitionError(f"{where}: {str(error).partition('() ')[2] or error}") from None
-
-
-def _type_argument(where: str, webhook: type[Any]) -> type[Any]:
-    """Return the type in ``Defaulter[Shop]``."""
-    for cls in webhook.__mro__:
-        for base in cls.__dict__.get("__orig_bases__", ()):
-            arguments = [each for each in get_args(base) if isinstance(each, type)]
-            if isinstance(get_origin(base), type) and arguments:
-                return arguments[0]
-    raise DefinitionError(f"{where} does not know the kind: write Defaulter[Kind] or Validator[Kind] as the base class")
-
-
-def _default_name(identity: ResourceIdentity, *, is_mutating: bool) -> str:
-    # The API server wants at least three labels.
-    group = identity.group if "." in identity.group else ".".join(filter(None, (identity.group, "kaiwuctl.io")))
-    return f"{'m' if is_mutating else 'v'}{identity.kind.lower()}-{identity.version}.{group}"
-
-
-def _words(where: str, argument: str, value: str | Sequence[str], default: tuple[str, ...] = ()) -> tuple[str, ...]:
-    words = (value,) if isinstance(value, str) else tuple(value)
-    if not all(isinstance(word, str) for word in words):
-        raise DefinitionError(f"{where} {argument}={value!r}: use strings")
-    words = words or default
-    if not words:
-        raise DefinitionError(f"{where} {argument} is empty: name at least one, or leave it out")
-    if len(set(words)) != len(words):
-        raise DefinitionError(f"{where} {argument} names {_duplicate(words)!r} twice")
-    return words
-
-
-def _duplicate(values: Sequence[str]) -> str:
-    return next(value for index, value in enumerate(values) if value in values[:index])
