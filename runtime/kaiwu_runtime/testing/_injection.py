@@ -45,6 +45,9 @@ class FakeRequest:
         return self.verb in _WRITES
 
 
+answered: ContextVar[FakeRequest] = ContextVar("kaiwu_fake_answered")
+"""The last request that this task, or what it awaited, had answered."""
+
 Hook = Callable[[FakeRequest], Awaitable[None] | None]
 
 

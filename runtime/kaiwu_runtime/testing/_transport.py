@@ -17,11 +17,11 @@ Server-side apply has no schema here. Lists are atomic, but for these, which are
 ``type``, ``metadata.ownerReferences`` by ``uid``; ``metadata.finalizers`` is a set. ``selector`` and ``nodeSelector``
 are atomic maps. A custom resource behaves so when its schema has the list type ``map`` for such a list.
 
-It does not support: schemas (except required fields), defaults, pruning, admission, RBAC; controllers, so pods never
-run and the garbage collector is off by default; strategic merge patch, PUT, apply of a scale, conversion between
-versions. Namespaces need not exist, and their deletion deletes nothing; a list is always of the newest version, and a
-watch cannot begin with one (sendInitialEvents); a write to ``status`` ignores metadata. For these use
-`kaiwu_runtime.envtest`.
+It does not support: schemas (except required fields), defaults, pruning, admission (except `call_webhooks`), RBAC;
+controllers, so pods never run and the garbage collector is off by default; strategic merge patch, PUT, apply of a
+scale, conversion between versions. Namespaces need not exist, and their deletion deletes nothing; a list is always of
+the newest version, and a watch cannot begin with one (sendInitialEvents); a write to ``status`` ignores metadata. For
+these use `kaiwu_runtime.envtest`.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/
 """
@@ -32,7 +32,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kaiwu_runtime import _clock as clock
 from kaiwu_runtime.api._identity import ObjectKey, identify
@@ -41,7 +41,7 @@ from kaiwu_runtime.errors import WatchInterruptedError
 from kaiwu_runtime.rest._transport import JSON, Created
 from kaiwu_runtime.testing._dispatch import APPLY, Dispatcher
 from kaiwu_runtime.testing._garbage import GarbageCollector
-from kaiwu_runtime.testing._injection import Condition, FakeRequest, Faults, Hook, Verb
+from kaiwu_runtime.testing._injection import Condition, FakeRequest, Faults, Hook, Verb, answered
 from kaiwu_runtime.testing._kinds import (
     FakeKind,
     Target,
@@ -57,6 +57,11 @@ from kaiwu_runtime.testing._reads import selection
 from kaiwu_runtime.testing._refusals import not_served, refusal
 from kaiwu_runtime.testing._storage import Change, Storage, watch_event
 from kaiwu_runtime.testing._writes import Writer
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.manager._manager import Manager
+    from kaiwu_runtime.testing._admission import Admission
+    from kaiwu_runtime.webhook._admission import UserInfo
 
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
@@ -98,6 +103,7 @@ class FakeTransport(FakeNode):
         self._dispatcher = Dispatcher(self._storage, self._writer)
         self._collector = GarbageCollector(self._storage, self._writer) if collect_garbage else None
         self._faults = Faults()
+        self._admission: Admission | None = None
         self.requests: list[FakeRequest] = []
         self._received_count = 0
         self.fence: Callable[[], None] | None = None
@@ -182,6 +188,25 @@ class FakeTransport(FakeNode):
         for kind in kinds:
             self._served(kind)
 
+    def call_webhooks(self, manager: Manager, user: Callable[[], UserInfo] | None = None) -> None:
+        """Call the defaulters and validators of a manager for each write, as the API server calls its webhooks.
+
+        The manager need not run. The rules of ``@mutating`` and ``@validating`` count, selectors and conditions do not;
+        what is deleted as a collection, evicted or scaled is not reviewed.
+
+        Args:
+            manager: Has its webhooks already.
+            user: Returns who sends the present request; default is an administrator.
+
+        Raises:
+            ConfigurationError: The manager has no webhooks.
+        """
+        from kaiwu_runtime.testing._admission import ADMINISTRATOR, Admission  # noqa: PLC0415 - most tests need none
+
+        self._admission = Admission(
+            manager, user or (lambda: ADMINISTRATOR), self._dispatcher, self._storage, self._writer
+        )
+
     @property
     def version(self) -> int:
         """The resourceVersion of the last change."""
@@ -243,8 +268,12 @@ class FakeTransport(FakeNode):
         version = self._storage.version
         key = ObjectKey(target.namespace, target.name)
         created = verb == "create" or (verb == "apply" and self._storage.get(kind, key) is None)
-        found = self._dispatcher.answer(kind, request, params or {}, content_type)
-        request.changed = self._storage.version != version
+        answered.set(request)
+        if self._admission is None:
+            found = self._dispatcher.answer(kind, request, params or {}, content_type)
+            request.changed = self._storage.version != version
+        else:
+            found, request.changed = await self._admission.answer(kind, request, params or {}, content_type)
         if request.changed and self._collector is not None:
             self._collector.collect()
         answer = self._storage.encoded(accepted(found, accept))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +24,7 @@ from kaiwu_runtime.testing._ownership import (
     owners_of,
     write_owners,
 )
+from kaiwu_runtime.testing._patches import PatchError, json_patch
 from kaiwu_runtime.testing._refusals import already_exists, conflict, invalid, not_found, refusal
 from kaiwu_runtime.testing._required import check_required
 from kaiwu_runtime.testing._rules import (
@@ -59,6 +61,16 @@ class Writer:
     def __init__(self, storage: Storage, wall: Callable[[], datetime]) -> None:
         self._storage = storage
         self._wall = wall
+        self._patches: Sequence[Any] = ()
+
+    @contextmanager
+    def mutating(self, patches: Sequence[Any]) -> Iterator[None]:
+        """Carry out JSON patches of admission webhooks on what is written in a block; it must not await anything."""
+        self._patches = patches
+        try:
+            yield
+        finally:
+            self._patches = ()
 
     def create(self, kind: FakeKind, namespace: str, sent: Object, options: WriteOptions) -> Object:
         """Create an object.
@@ -270,12 +282,14 @@ class Writer:
         check_metadata(kind, obj, new=True)
 
     def _store_new(self, kind: FakeKind, namespace: str, obj: Object, owners: Owners, options: WriteOptions) -> Object:
+        obj = self._admitted(obj)
         check_required(kind, obj)
         write_owners(obj, owners, {}, self._now())
         return obj if options.dry_run else self._storage.put(kind, ObjectKey(namespace, obj["metadata"]["name"]), obj)
 
     def _store(self, kind: FakeKind, old: Object, new: Object, owners: Owners, options: WriteOptions) -> Object:
         key = ObjectKey(old["metadata"].get("namespace", ""), old["metadata"]["name"])
+        new = self._admitted(new)
         if kind.generation and not json_equal(counted(kind, old), counted(kind, new)):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         owners = {owner: fields for owner, fields in owners.items() if fields}
@@ -289,6 +303,15 @@ class Writer:
             self._storage.remove(kind, key)
             return new
         return self._storage.put(kind, key, new)
+
+    def _admitted(self, obj: Object) -> Object:
+        """Return an object as webhooks changed it; what they set has no owner, as owners are noted before."""
+        if not self._patches:
+            return obj
+        try:
+            return _own(json_patch(obj, self._patches))
+        except PatchError as error:
+            raise refusal(500, f"the patch of an admission webhook cannot be applied: {error}") from None
 
     def _now(self) -> str:
         return self._wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -74,16 +74,16 @@ class DefaultingHandler(Generic[T]):
     """
 
     def __init__(self, kind: type[T], defaulter: Defaulter[T]) -> None:
-        self._kind = kind
-        self._defaulter = defaulter
+        self.kind = kind
+        self.defaulter = defaulter
 
     async def __call__(self, request: AdmissionRequest) -> AdmissionResponse:
         """Return the patch; a deletion has nothing to default."""
         if request.operation not in {"CREATE", "UPDATE"}:
             return AdmissionResponse(allowed=True)
-        obj = _decode(self._kind, request, "object")
+        obj = _decode(self.kind, request, "object")
         before = encode(obj)
-        await _call(self._defaulter.default, obj, request)
+        await _call(self.defaulter.default, obj, request)
         after = encode(obj)
         if before == after:
             return AdmissionResponse(allowed=True)
@@ -104,8 +104,8 @@ class ValidatingHandler(Generic[T]):
     """
 
     def __init__(self, kind: type[T], validator: Validator[T]) -> None:
-        self._kind = kind
-        self._validator = validator
+        self.kind = kind
+        self.validator = validator
         # An object that its type cannot read must not be undeletable because of a method that says nothing.
         self._overridden = {
             "CREATE": type(validator).validate_create is not Validator.validate_create,
@@ -119,20 +119,18 @@ class ValidatingHandler(Generic[T]):
             return AdmissionResponse(allowed=True)
         warnings: Warnings
         if request.operation == "CREATE":
-            obj = _decode(self._kind, request, "object")
-            warnings = await _call(self._validator.validate_create, obj, request)
+            obj = _decode(self.kind, request, "object")
+            warnings = await _call(self.validator.validate_create, obj, request)
         elif request.operation == "UPDATE":
-            old, new = _decode(self._kind, request, "oldObject"), _decode(self._kind, request, "object")
-            warnings = await _call(self._validator.validate_update, old, new, request)
+            old, new = _decode(self.kind, request, "oldObject"), _decode(self.kind, request, "object")
+            warnings = await _call(self.validator.validate_update, old, new, request)
         else:
-            obj = _decode(self._kind, request, "oldObject")
-            warnings = await _call(self._validator.validate_delete, obj, request)
+            obj = _decode(self.kind, request, "oldObject")
+            warnings = await _call(self.validator.validate_delete, obj, request)
         if warnings is not None and not (
             isinstance(warnings, list | tuple) and all(isinstance(warning, str) for warning in warnings)
         ):
-            raise TypeError(
-                f"{type(self._validator).__name__} returned {warnings!r}: return a list of strings, or None"
-            )
+            raise TypeError(f"{type(self.validator).__name__} returned {warnings!r}: return a list of strings, or None")
         return AdmissionResponse(allowed=True, warnings=list(warnings or ()))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +99,11 @@ class WebhookServer:
         if path in self._handlers or path == PATH:
             raise ConfigurationError(f"two webhooks have the path {path}; a kind has one defaulter and one validator")
         self._handlers[path] = handler
+
+    @property
+    def admission_handlers(self) -> Mapping[str, AdmissionHandler]:
+        """What answers admission requests, by path."""
+        return self._handlers
 
     @property
     def certificate(self) -> ServingCertificate:

@@ -13,6 +13,7 @@ from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, Answer, Socket
 from kaiwu_runtime.rest._transport import JSON
+from kaiwu_runtime.testing._injection import answered
 from kaiwu_runtime.testing._kinds import parse_path
 from kaiwu_runtime.testing._refusals import refusal
 from kaiwu_runtime.testing._transport import FakeTransport
@@ -106,7 +107,7 @@ class OperatorLife:
         answer = await self._server.request(
             method, path, params=params, body=body, content_type=content_type, accept=accept
         )
-        request = self._server.requests[-1]
+        request = answered.get()
         if self.dead:  # killed by another effect, while this request was under way
             await self.end()
         if counted and request.changed:

@@ -16,6 +16,7 @@ from kaiwu_runtime.controller._controller import Controller
 from kaiwu_runtime.manager._manager import Manager
 from kaiwu_runtime.manager._options import ManagerOptions
 from kaiwu_runtime.manager._runnable import ManagedRunnable
+from kaiwu_runtime.testing._admission import ADMINISTRATOR
 from kaiwu_runtime.testing._simulation._objects import simulating
 from kaiwu_runtime.testing._simulator import Simulator
 from kaiwu_runtime.testing._storage import Change
@@ -28,6 +29,7 @@ from kaiwu_runtime.testing.faults._life import OperatorLife, current
 from kaiwu_runtime.testing.faults._outside import Counted, state_of
 from kaiwu_runtime.testing.faults._plans import Effect, Observed, Plan
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, invariants_of, steps_of
+from kaiwu_runtime.webhook._admission import UserInfo
 
 _POLL_SECONDS = 5.0
 _RESTART_SECONDS = 10.0
@@ -103,6 +105,7 @@ class _Run:
             self._cluster.simulator = Simulator(Client(self._server, field_manager=_SIMULATOR))
         self._life: OperatorLife | None = None
         self._manager: asyncio.Task[None] | None = None
+        self._replica: asyncio.Task[None] | None = None
         self._killed = False
         self._changes = 0
         self._present: set[str] = set()
@@ -136,9 +139,10 @@ class _Run:
             self.outcome.reached = self._history.reached
             if self._life is not None:
                 await self._life.kill()
-            if player is not None:
-                player.cancel()
-                await asyncio.gather(player, return_exceptions=True)
+            helpers = [task for task in (player, self._replica) if task is not None]
+            for task in helpers:
+                task.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
 
     def _start(self) -> None:
         """Begin a life of the operator."""
@@ -155,12 +159,36 @@ class _Run:
                 manager.provide(kind, Counted(inner, kind.__name__, life))
             self._serve(manager)
             self._scenario.operator(manager)
-            manager.webhooks = None  # the API server in memory calls none
+            has_webhooks, manager.webhooks = manager.webhooks is not None, None
             self._manager = asyncio.create_task(manager.start(), name="operator")
         except Exception as error:
             raise RunFailed(f"the operator cannot be set up: {describe(error)}") from error
         finally:
             current.reset(token)
+        if has_webhooks and self._replica is None:
+            self._call_webhooks()
+
+    def _call_webhooks(self) -> None:
+        """Begin another replica, which is not killed, and whose webhooks the API server in memory calls."""
+        try:
+            client = Client(self._server, namespace=self._scenario.namespace)
+            manager = Manager(ManagerOptions(health_probe_bind_address="0", metrics_bind_address="0"), client=client)
+            for kind, inner in self._cluster.world.items():
+                manager.provide(kind, inner)
+            manager.add_controller = _left_out  # type: ignore[method-assign]
+            self._scenario.operator(manager)
+            self._server.call_webhooks(manager, self._user)
+            manager.webhooks = None
+        except Exception as error:
+            raise RunFailed(f"the webhooks cannot be set up: {describe(error)}") from error
+        self._replica = asyncio.create_task(manager.start(), name="webhooks")
+
+    def _user(self) -> UserInfo:
+        """Return who sends the present request."""
+        if current.get() is not None:
+            name = f"system:serviceaccount:{self._scenario.namespace}:controller-manager"
+            return UserInfo(username=name, groups=("system:serviceaccounts", "system:authenticated"))
+        return UserInfo(username=f"system:{_SIMULATOR}") if simulating.get() else ADMINISTRATOR
 
     def _serve(self, manager: Manager) -> None:
         """Serve what the operator watches, from when it says so."""
@@ -287,6 +315,10 @@ class _Run:
         finally:
             current.reset(token)
             self._checking = False
+
+
+def _left_out(controller: ManagedRunnable) -> None:
+    """Add no controller: this manager has webhooks only."""
 
 
 def _tracked(
