@@ -123,6 +123,11 @@ class Conditions(list[Condition]):
         return {"type": "array", "items": {"type": "object"}}
 
 
+def _makes_conditions(function: object) -> bool:
+    """Whether a function of a core schema makes Conditions: it is a mapping in some kinds of schema."""
+    return isinstance(function, dict) and function.get("function") is Conditions
+
+
 def convert_defaults(schema: CoreSchema) -> None:
     """Make a default that is a plain list, as in ``conditions: Conditions = []``, become `Conditions` in every object.
 
@@ -133,7 +138,7 @@ def convert_defaults(schema: CoreSchema) -> None:
         return
     for field in schema["schema"]["fields"].values():
         inner: Any = field["schema"]
-        if inner["type"] == "default" and inner["schema"].get("function", {}).get("function") is Conditions:
+        if inner["type"] == "default" and _makes_conditions(inner["schema"].get("function")):
             inner["validate_default"] = True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 from lightkube.models.meta_v1 import ObjectMeta
@@ -19,12 +20,16 @@ from kaiwu_runtime.api._kube import Kube, KubeModel, is_kube_model
 from kaiwu_runtime.api._null_values import nullable_fields, write_null
 from kaiwu_runtime.api._patterns import apply_patterns
 from kaiwu_runtime.api._quantity import write_default_quantities
-from kaiwu_runtime.api._reading_errors import explain
+from kaiwu_runtime.api._reading_errors import explain, place
 from kaiwu_runtime.errors import DefinitionError
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler
     from pydantic_core.core_schema import CoreSchema
+
+
+_LOCATED = re.compile(r"\w[\w.<>]*\.\w+: ")
+"""The beginning of an error that names model and field."""
 
 
 class APIModel(BaseModel):
@@ -52,7 +57,9 @@ class APIModel(BaseModel):
             with own_examples(cls):
                 schema = handler(source)
         except PydanticSchemaGenerationError as error:
-            raise _unsupported(cls, str(error)) from None
+            raise _unsupported(cls, error) from None
+        except DefinitionError as error:
+            raise _located(error) from None
         except (TypeError, ValueError, PydanticUserError) as error:
             raise _unreadable(cls, error) from None
         convert_defaults(schema)
@@ -92,7 +99,14 @@ class CustomResource(APIModel):
         return identity
 
 
-def _unsupported(model: type[BaseModel], explanation: str) -> DefinitionError:
+def _located(error: DefinitionError) -> DefinitionError:
+    """Name the field of an error that does not."""
+    model, field = place(error)
+    located = not field or _LOCATED.match(str(error))
+    return error if located else DefinitionError(f"{model}.{field}: {error}")
+
+
+def _unsupported(model: type[BaseModel], error: PydanticSchemaGenerationError) -> DefinitionError:
     for name, field in getattr(model, "__pydantic_fields__", {}).items():
         naked = _naked_kube_model(field.annotation)
         if naked is not None and not _is_kube_field(field):
@@ -100,18 +114,15 @@ def _unsupported(model: type[BaseModel], explanation: str) -> DefinitionError:
                 f"{model.__qualname__}.{name}: {naked.__name__} is a lightkube model: "
                 f"write Kube[{naked.__name__}] instead of {naked.__name__}"
             )
-    first = explanation.splitlines()[0].split(". Set `arbitrary_types_allowed")[0]
-    culprits = [
-        name
-        for name, field in getattr(model, "__pydantic_fields__", {}).items()
-        if isinstance(field.annotation, type) and str(field.annotation) in first
-    ]
-    where = f"{model.__qualname__}.{culprits[0]}" if culprits else model.__qualname__
-    return DefinitionError(f"{where}: {first}")
+    first = str(error).splitlines()[0].split(". Set `arbitrary_types_allowed")[0]
+    _, name = place(error)
+    return DefinitionError(f"{model.__qualname__}.{name}: {first}" if name else f"{model.__qualname__}: {first}")
 
 
 def _unreadable(model: type[BaseModel], error: Exception) -> DefinitionError:
-    """Name the field that pydantic could not read: the one that fails alone in the same way."""
+    """Name the field that pydantic could not read: where it stopped, or the one that fails alone in the same way."""
+    if place(error)[1]:
+        return DefinitionError(explain(error))
     for name, field in getattr(model, "__pydantic_fields__", {}).items():
         try:
             create_model("Alone", value=(field.annotation, field))

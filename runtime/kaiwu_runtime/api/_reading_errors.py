@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kaiwu_runtime._error_text import invalid_fields
 
-if TYPE_CHECKING:
-    from types import TracebackType
-
 _MOST = 3
 _MODEL_CLASS = "pydantic._internal._model_construction"
+_PYDANTIC = "pydantic._internal."
+_OF_FIELD = {
+    "_common_field_schema": "name",
+    "_generate_md_field_schema": "name",
+    "collect_model_fields": "ann_name",
+    "get_model_type_hints": "name",
+}
+"""Functions of pydantic that read the fields of a model, and their variable that has the name of one."""
 
 
 def explain(error: BaseException) -> str:
@@ -24,15 +29,36 @@ def explain(error: BaseException) -> str:
     if pydantic is not None and isinstance(error, pydantic.ValidationError):
         return _invalid(error)
     lines = _lines(error)
+    model, field = place(error)
     if lines and type(error).__name__ == "SchemaError":
-        return _schema_error(lines, _model_being_made(error.__traceback__))
+        return _schema_error(lines, model)
     text = " ".join(line.strip() for line in lines)
-    if pydantic is not None and isinstance(
+    if pydantic is None or not isinstance(
         error, pydantic.errors.PydanticErrorMixin | pydantic.errors.PydanticUserError
     ):
-        model = _model_being_made(error.__traceback__)
-        return f"{model}: {text}" if model and model not in text else text
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        text = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    if field:
+        return f"{model}.{field}: {text}"
+    return f"{model}: {text}" if model and model not in text else text
+
+
+def place(error: BaseException) -> tuple[str, str]:
+    """Return the names of the model and of the field that pydantic was reading; empty where they are not known."""
+    model = field = ""
+    trace = error.__traceback__
+    while trace is not None:
+        frame = trace.tb_frame
+        module, variables = str(frame.f_globals.get("__name__", "")), frame.f_locals
+        if module == _MODEL_CLASS and "cls_name" in variables:
+            model, field = str(variables["cls_name"]), ""
+        elif module.startswith(_PYDANTIC):
+            if frame.f_code.co_name == "_model_schema" and isinstance(variables.get("cls"), type):
+                # A model inside the one that is made.
+                model, field = variables["cls"].__name__, ""
+            elif model and isinstance(name := variables.get(_OF_FIELD.get(frame.f_code.co_name, "")), str):
+                field = name
+        trace = trace.tb_next
+    return model, field
 
 
 def _lines(error: BaseException) -> list[str]:
@@ -65,13 +91,3 @@ def _invalid(error: Any) -> str:  # noqa: ANN401 - a pydantic.ValidationError
             f"give {names} a default in {error.title}"
         )
     return f"{error.title}: {invalid_fields(found)}"
-
-
-def _model_being_made(trace: TracebackType | None) -> str:
-    """Return the name of the class whose body pydantic was reading; the empty string if it was reading none."""
-    while trace is not None:
-        frame = trace.tb_frame
-        if frame.f_globals.get("__name__") == _MODEL_CLASS and "cls_name" in frame.f_locals:
-            return str(frame.f_locals["cls_name"])
-        trace = trace.tb_next
-    return ""

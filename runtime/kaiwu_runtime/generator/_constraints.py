@@ -31,6 +31,7 @@ from kaiwu_runtime.generator._annotations import Facts
 from kaiwu_runtime.generator._bounds import apply_bounds
 from kaiwu_runtime.generator._cel_names import cel_name
 from kaiwu_runtime.generator._limits import apply_byte_lengths
+from kaiwu_runtime.generator._marker_checks import check_markers
 from kaiwu_runtime.generator._schema import Schema
 from kaiwu_runtime.regexp import PatternError, go_source
 
@@ -91,6 +92,7 @@ def apply_markers(schema: Schema, facts: Facts, where: str) -> None:
     Raises:
         DefinitionError: Two markers contradict each other.
     """
+    check_markers([*facts.markers, *facts.other], where)
     keys = facts.find(ListMapKeys)
     list_type = facts.find(ListType)
     if keys is not None:

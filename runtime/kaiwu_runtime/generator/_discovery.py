@@ -39,13 +39,13 @@ def find_resources(folder: Path, root: Path) -> list[type[CustomResource]]:
     found: list[type[CustomResource]] = []
     for file in sorted(folder.rglob("*_types.py")):
         module = _import(file, root)
-        definitions = {kind: resource_definition(kind) for kind in _classes(module)}
-        if not any(definitions.values()) and not any(issubclass(kind, Resource) for kind in definitions):
+        definitions = [(kind, resource_definition(kind)) for kind in _classes(module)]
+        if not any(definition or issubclass(kind, Resource) for kind, definition in definitions):
             raise DefinitionError(
                 f"{shown(file, root)} has no class decorated with @resource(...): decorate its kind, "
                 "or give a module of shared models a name that does not end in _types.py"
             )
-        found += [kind for kind, definition in definitions.items() if definition and not definition.external]
+        found += [kind for kind, definition in definitions if definition and not definition.external]
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from kaiwu_runtime.api._markers import Marker, SchemaExtra
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._json_values import json_value
+from kaiwu_runtime.generator._keywords import check_keywords
 from kaiwu_runtime.generator._schema import Schema
 
 _CHILDREN = ("items", "additionalProperties")
@@ -17,7 +18,7 @@ def apply_extra(schema: Schema, markers: Iterable[Marker]) -> None:
     """Merge the keywords of every ``SchemaExtra`` into a schema, in the order in which they are written.
 
     Raises:
-        DefinitionError: The keywords are not JSON.
+        DefinitionError: The keywords are not JSON, or the value of one is not what the API server reads.
     """
     for marker in markers:
         if isinstance(marker, SchemaExtra):
@@ -26,7 +27,9 @@ def apply_extra(schema: Schema, markers: Iterable[Marker]) -> None:
                 raise DefinitionError(
                     f"{schema.origin}: SchemaExtra(...) takes a mapping of keywords, not {keywords!r}"
                 )
-            _merge(schema, json_value(dict(keywords), dict[str, Any], f"{schema.origin}: its SchemaExtra"))
+            extra = json_value(dict(keywords), dict[str, Any], f"{schema.origin}: its SchemaExtra")
+            check_keywords(extra, f"{schema.origin}: its SchemaExtra")
+            _merge(schema, extra)
 
 
 def _merge(schema: Schema, keywords: Mapping[str, Any]) -> None:
@@ -36,19 +39,17 @@ def _merge(schema: Schema, keywords: Mapping[str, Any]) -> None:
         elif keyword == "properties" and isinstance(value, dict):
             properties = schema.setdefault("properties", {})
             for name, child in value.items():
-                _merge_child(schema, properties, name, child, f"{schema.origin}.{name}")
+                _merge_child(properties, name, child, f"{schema.origin}.{name}")
         elif keyword in _CHILDREN and isinstance(value, dict):
-            _merge_child(schema, schema, keyword, value, f"{schema.origin}[]")
+            _merge_child(schema, keyword, value, f"{schema.origin}[]")
         else:
             schema[keyword] = value
 
 
-def _merge_child(schema: Schema, holder: dict[str, Any], name: str, value: Any, origin: str) -> None:  # noqa: ANN401 - JSON
+def _merge_child(holder: dict[str, Any], name: str, value: Any, origin: str) -> None:  # noqa: ANN401 - JSON
     if value is None:
         holder.pop(name, None)
         return
-    if not isinstance(value, dict):
-        raise DefinitionError(f"{schema.origin}: {name!r} of its SchemaExtra must be a schema, not {value!r}")
     present = holder.get(name)
     child = present if isinstance(present, Schema) else Schema(origin=origin)
     _merge(child, value)

@@ -8,6 +8,8 @@ This module rejects what such a schema cannot express, and names model and field
 from __future__ import annotations
 
 import inspect
+import re
+from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -116,9 +118,31 @@ def _complete(model: type[BaseModel]) -> None:
     try:
         model.model_rebuild()
     except PydanticUndefinedAnnotation as error:
+        where = _place_of_name(model, error.name or "", set()) or model.__name__
         raise DefinitionError(
-            f"{model.__name__}: {error.name!r}, an annotation in it or in a model inside it, is not defined"
+            f"{where}: {error.name!r}, an annotation in it or in a model inside it, is not defined"
         ) from None
+
+
+def _place_of_name(model: type[BaseModel], name: str, seen: set[type[Any]]) -> str:
+    """Return the model and the field whose annotation has a name; the empty string if none is found."""
+    seen.add(model)
+    for field_name, field in getattr(model, "__pydantic_fields__", {}).items():
+        written = [vars(base).get("__annotations__", {}).get(field_name) for base in model.__mro__]
+        if any(re.search(rf"\b{re.escape(name)}\b", str(each)) for each in [*written, field.annotation] if each):
+            return f"{model.__name__}.{field_name}"
+    for field in getattr(model, "__pydantic_fields__", {}).values():
+        for inner in _models_in(field.annotation):
+            if inner not in seen and (found := _place_of_name(inner, name, seen)):
+                return found
+    return ""
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
 
 
 def _immutable(schema: Schema, key: str, facts: Facts, where: str, *, removable: bool) -> list[dict[str, Any]]:

@@ -86,7 +86,12 @@ def test_the_editor_gets_the_choices() -> None:
         ([], "Spec.value: SchemaExtra(...) takes a mapping of keywords, not []"),
         ({1: 2}, "Spec.value: SchemaExtra(...) takes a mapping of keywords, not {1: 2}"),
         ({"items": {"x": object()}}, "Spec.value: its SchemaExtra"),
-        ({"properties": {"x": 1}}, "Spec.value: 'x' of its SchemaExtra must be a schema, not 1"),
+        ({"properties": {"x": 1}}, "Spec.value: its SchemaExtra: properties must be an object of schemas"),
+        ({"items": {"pattern": 1}}, "Spec.value: its SchemaExtra: pattern must be a string, not 1"),
+        ({"anyOf": [{"not": {"type": "odd"}}]}, "Spec.value: its SchemaExtra: type must be one of string, integer"),
+        ({"additionalProperties": {"minLength": -1}}, "Spec.value: its SchemaExtra: minLength must be a whole number"),
+        ({"maximum": True}, "Spec.value: its SchemaExtra: maximum must be a number, not True"),
+        ({"multipleOf": 0}, "Spec.value: its SchemaExtra: multipleOf must be greater than 0, not 0"),
         ({"minimum": float("nan")}, "Spec.value: its SchemaExtra"),
     ],
 )

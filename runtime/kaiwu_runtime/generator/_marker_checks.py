@@ -1,0 +1,40 @@
+"""Checks of the arguments of markers, which Python takes whatever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from kaiwu_runtime.api._markers import AtLeastOneOf, AtMostOneOf, ExactlyOneOf, ListMapKeys, Marker
+from kaiwu_runtime.errors import DefinitionError
+
+
+def check_markers(markers: Iterable[object], where: str) -> None:
+    """Check that markers are called, and that their arguments have the types that they are declared with.
+
+    Args:
+        markers: Markers, and other metadata, which is ignored.
+        where: Model and field, for messages.
+
+    Raises:
+        DefinitionError: Names the marker and the argument.
+    """
+    for marker in markers:
+        if isinstance(marker, type) and issubclass(marker, Marker):
+            raise DefinitionError(
+                f"{where}: {marker.__name__} stands there without its arguments: write {marker.__name__}()"
+            )
+        name = type(marker).__name__
+        if isinstance(marker, Marker) and isinstance(marker, msgspec.Struct):
+            values = {field: getattr(marker, field) for field in marker.__struct_fields__}
+            try:
+                msgspec.convert(values, type(marker))
+            except msgspec.ValidationError as error:
+                problem, _, path = str(error).partition(" - at ")
+                argument = path.strip("`").removeprefix("$.")
+                raise DefinitionError(f"{where}: {name}({argument}=...): {problem}") from None
+        elif isinstance(marker, ListMapKeys | AtMostOneOf | AtLeastOneOf | ExactlyOneOf):
+            names = marker.keys if isinstance(marker, ListMapKeys) else marker.fields
+            if not all(isinstance(each, str) for each in names):
+                raise DefinitionError(f"{where}: {name}(...) takes names of fields, not {names!r}")
