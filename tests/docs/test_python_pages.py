@@ -26,7 +26,7 @@ from kaiwu_runtime.errors import AlreadyExistsError, ForbiddenError, InvalidErro
 from kaiwu_runtime.generator import build_crds
 from kaiwu_runtime.generator._rbac import build_roles
 from kaiwu_runtime.generator._webhooks import build_webhook_configurations, with_conversions
-from kaiwu_runtime.testing import FakeTransport, eventually, run_manager
+from kaiwu_runtime.testing import FakeTransport, eventually, run_manager, wait_for
 from kaiwu_runtime.webhook import AdmissionDenied, AdmissionRequest
 from kaiwu_runtime.webhook._configuration import declared_conversions, declared_webhooks
 
@@ -275,4 +275,19 @@ async def test_caches(page: Callable[[str], Page]) -> None:
     async with run_manager(manager):
         found = {str(ObjectKey.of(each)) for each in await manager.client.list(Secret)}
     assert found == {"vault/any", "vault/site", "vault/both", "shop/site", "shop/both", "other/both"}
+
+    reconciler: Any = shown.execute()["BackupReconciler"]
+    manager = Manager(ManagerOptions(health_probe_bind_address="0", metrics_bind_address="0"), client=client)
+    manager.setup(reconciler)
+    await client.create(Secret(metadata=ObjectMeta(name="unrelated", namespace="a")))
+    for name, backup in (("x", "true"), ("y", "false")):
+        metadata = ObjectMeta(name=name, namespace="a", labels={"backup": backup})
+        await client.create(ConfigMap(metadata=metadata))
+    async with run_manager(manager):
+        for _ in range(2):
+            await wait_for(client, Secret, ObjectKey("a", "x"), lambda _: True)
+            await client.delete(Secret, "x", namespace="a")  # which wakes its owner
+        described = manager.describe()
+    assert "Secret (v1) in backups: " in described
+    assert await client.find(Secret, "y", namespace="a") is None
     shown.finish()

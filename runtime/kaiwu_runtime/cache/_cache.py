@@ -80,7 +80,7 @@ class Cache(Informers):
             self.on_wait(informer.identity, monotonic() - began)
         if late is not None:
             raise APIConnectionError(
-                f"{self.described} does not have the last write to {informer.identity} {late} "
+                f"{informer.held_in} does not have the last write to {informer.identity} {late} "
                 f"after {WAIT_SECONDS:g} s: {informer.last_error or 'its watch is late'}"
             )
 
@@ -135,9 +135,11 @@ class Cache(Informers):
         if found is None:
             resource = f"{identity.plural}.{identity.group}" if identity.group else identity.plural
             selectors = informer.scopes.described_in(key.namespace)
-            limited = f" in {self.described}, which holds {selectors} only; manager.api_reader reads all"
+            limited = ""
+            if selectors:
+                limited = f" in {informer.held_in}, which holds {selectors} only; manager.api_reader reads all"
             raise NotFoundError(
-                f'{resource} "{name}" not found{limited if selectors else ""}',
+                f'{resource} "{name}" not found{limited}',
                 code=404,
                 reason="NotFound",
                 details={"name": name, "group": identity.group, "kind": identity.plural},
@@ -183,7 +185,7 @@ class Cache(Informers):
                 f"{self.described} does not run" if self._group is None else "no answer yet"
             )
             raise APIConnectionError(
-                f"{self.described} of {informer.identity} did not sync within {seconds:g} s: {reason}"
+                f"{informer.held_in} of {informer.identity} did not sync within {seconds:g} s: {reason}"
             ) from error
         finally:
             syncing.cancel()

@@ -103,6 +103,11 @@ class Informer(Generic[T]):
         """Return whether it is synced and gets every object of a namespace."""
         return self._synced.is_set() and self._whole.get(namespace, self._others_whole)
 
+    @property
+    def held_in(self) -> str:
+        """The cache, for a message."""
+        return f"the cache {self.cache!r}" if self.cache else "the cache"
+
     def describe(self) -> str:
         """Return a line about what is cached."""
         what = f" in {self.cache}" if self.cache else ""

@@ -23,11 +23,10 @@ def watched_namespace(informer: Informer[Any], namespace: str) -> str:
     if not informer.identity.namespaced:
         return ""
     if namespace and informer.namespaces and namespace not in informer.namespaces:
-        cache = f"the cache {informer.cache!r}" if informer.cache else "the cache"
         option = "the cache's namespaces" if informer.cache else "--namespace"
         raise ConfigurationError(
-            f"{informer.identity} in namespace {namespace!r}: {cache} watches only {', '.join(informer.namespaces)}; "
-            f"add the namespace to {option}, or read with manager.api_reader"
+            f"{informer.identity} in namespace {namespace!r}: {informer.held_in} watches only "
+            f"{', '.join(informer.namespaces)}; add the namespace to {option}, or read with manager.api_reader"
         )
     return namespace
 

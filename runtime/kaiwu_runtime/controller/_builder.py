@@ -10,50 +10,23 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._scopes import Namespaces
-from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.controller._controller import Controller
+from kaiwu_runtime.controller._controller_manager import ControllerManager
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._handler import MapFunction, enqueue_mapped, enqueue_object, enqueue_owner, map_typed
-from kaiwu_runtime.controller._options import ControllerOptions
 from kaiwu_runtime.controller._predicate import Filter, Predicate, all_predicates
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request
 from kaiwu_runtime.controller._source import Channel, ChannelSource, Source, passthrough
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.queue import RateLimiter
-from kaiwu_runtime.recorder import EventRecorder
 
 T = TypeVar("T")
-
-
-class ControllerManager(Protocol):
-    """What a controller needs of the manager that runs it; :class:`~kaiwu_runtime.Manager` has it."""
-
-    @property
-    def api_reader(self) -> Client:
-        """Reads from and writes to the API server, past the cache."""
-
-    @property
-    def cache(self) -> Cache:
-        """The informers of every kind that is watched or read."""
-
-    @property
-    def controller_options(self) -> ControllerOptions:
-        """The options of a controller that sets none."""
-
-    def add_controller(self, controller: Controller) -> None:
-        """Run a controller."""
-
-    def check_leadership(self) -> None:
-        """Return when this process may write; a process that has lost its leadership ends."""
-
-    def event_recorder(self, name: str) -> EventRecorder:
-        """Return a recorder of events that names a controller as their source."""
 
 
 class ControllerBuilder:
@@ -64,9 +37,10 @@ class ControllerBuilder:
         self._name = ""
         self._for: type[Any] | None = None
         self._for_metadata_only = False
+        self._cache: Cache | None = None
         self._completed = False
         self._sources: list[Source] = []
-        self._owned: list[tuple[type[Any], tuple[Predicate, ...], bool, bool]] = []
+        self._owned: list[tuple[type[Any], tuple[Predicate, ...], bool, bool, Cache | None]] = []
         self._channels: list[ChannelSource[Any]] = []
         self._options = manager.controller_options
 
@@ -84,6 +58,11 @@ class ControllerBuilder:
     def watched_kinds(self) -> list[type[Any]]:
         """The kinds that `for_` and `watches` were called for."""
         return [source.kind for source in self._sources]
+
+    @property
+    def cache(self) -> Cache:
+        """The cache of the kind that the controller is for."""
+        return self._manager.cache if self._cache is None else self._cache
 
     @property
     def is_metadata_only(self) -> bool:
@@ -105,6 +84,7 @@ class ControllerBuilder:
         namespaces: Namespaces | None = None,
         metadata_only: bool = False,
         optional: bool = False,
+        cache: Cache | None = None,
     ) -> Self:
         """Reconcile objects of a kind.
 
@@ -122,6 +102,7 @@ class ControllerBuilder:
                 ``manager.api_reader``: `self.client` would begin to cache the whole kind. One that does not fit its
                 type gets an event, and no condition.
             optional: The API server may lack the kind: the controller waits for its CRD, also after it was deleted.
+            cache: Where the objects are watched, from `Manager.add_cache`; by default the manager's own.
 
         Raises:
             ConfigurationError: There is a kind already, it is watched with other selectors, or `complete` was called.
@@ -129,15 +110,16 @@ class ControllerBuilder:
         self._refuse_after_complete(f"for_({kind.__name__})")
         if self._for is not None:
             raise ConfigurationError(f"for_({kind.__name__}): the controller is for {self._for.__name__} already")
+        self._cache = cache
         if label_selector or field_selector or namespaces is not None:
-            self._manager.cache.configure(
+            self.cache.configure(
                 kind, label_selector=label_selector, field_selector=field_selector, namespaces=namespaces
             )
         if optional:
-            self._manager.cache.allow_absent(kind)
+            self.cache.allow_absent(kind)
         self._for = kind
         self._for_metadata_only = metadata_only
-        self._sources.insert(0, Source(kind, enqueue_object, all_predicates(predicates), metadata_only))
+        self._sources.insert(0, Source(kind, enqueue_object, all_predicates(predicates), metadata_only, cache))
         return self
 
     def owns(
@@ -147,6 +129,7 @@ class ControllerBuilder:
         only_controller: bool = True,
         metadata_only: bool = False,
         optional: bool = False,
+        cache: Cache | None = None,
     ) -> Self:
         """Reconcile the owner when an owned object of a kind changes.
 
@@ -158,11 +141,12 @@ class ControllerBuilder:
             optional: The API server may lack the kind. Its watch begins when its CRD appears and ends when that is
                 deleted; both reconcile every object of the kind in `for_`, so that the reconciler can create or forget
                 what it owns: it asks ``client.serves(Kind)``.
+            cache: See `for_`.
         """
         if optional:
-            self._manager.cache.allow_absent(kind)
+            (cache or self._manager.cache).allow_absent(kind)
         self._refuse_after_complete(f"owns({kind.__name__})")
-        self._owned.append((kind, all_predicates(predicates), only_controller, metadata_only))
+        self._owned.append((kind, all_predicates(predicates), only_controller, metadata_only, cache))
         return self
 
     def watches(
@@ -172,6 +156,7 @@ class ControllerBuilder:
         *predicates: Filter,
         metadata_only: bool = False,
         optional: bool = False,
+        cache: Cache | None = None,
     ) -> Self:
         """Reconcile the requests that a function returns when an object of a kind changes.
 
@@ -182,6 +167,7 @@ class ControllerBuilder:
             predicates: All must let a change through.
             metadata_only: Watch nothing but the objects' metadata; the function gets a PartialObjectMetadata.
             optional: The API server may lack the kind; see `owns`.
+            cache: See `for_`.
 
         Raises:
             ConfigurationError: The function is a coroutine function.
@@ -189,9 +175,9 @@ class ControllerBuilder:
         self._refuse_after_complete(f"watches({kind.__name__}, ...)")
         _check_plain(function, f"watches({kind.__name__}, ...)")
         if optional:
-            self._manager.cache.allow_absent(kind)
+            (cache or self._manager.cache).allow_absent(kind)
         mapped = map_typed(kind, function, metadata_only=metadata_only)
-        self._sources.append(Source(kind, enqueue_mapped(mapped), all_predicates(predicates), metadata_only))
+        self._sources.append(Source(kind, enqueue_mapped(mapped), all_predicates(predicates), metadata_only, cache))
         return self
 
     def watches_channel(self, channel: Channel[T], function: Callable[[T], Iterable[Request]] | None = None) -> Self:
@@ -265,27 +251,32 @@ class ControllerBuilder:
 
     def decode_failures(self) -> DecodeFailureReporter | None:
         """Return what tells of objects that do not fit the controller's kind; None for a controller of no kind."""
-        kind, manager = self._for, self._manager
+        kind, manager, cache = self._for, self._manager, self.cache
         if kind is None:
             return None
         recorder = manager.event_recorder(f"{identify(kind).kind.lower()}-controller")
         metadata_only = self._for_metadata_only
         return DecodeFailureReporter(
             kind,
-            lambda: manager.cache.informer(kind, metadata_only=metadata_only),
+            lambda: cache.informer(kind, metadata_only=metadata_only),
             lambda: manager.api_reader,
             recorder,
             conditions=not metadata_only,
         )
 
     def _owned_source(
-        self, kind: type[Any], predicates: tuple[Predicate, ...], only_controller: bool, metadata_only: bool
+        self,
+        kind: type[Any],
+        predicates: tuple[Predicate, ...],
+        only_controller: bool,
+        metadata_only: bool,
+        cache: Cache | None,
     ) -> Source:
         if self._for is None:
             raise ConfigurationError(f"owns({kind.__name__}) needs for_(): the kind of the owner")
-        owners = self._manager.cache.informer(self._for, metadata_only=self._for_metadata_only)
+        owners = self.cache.informer(self._for, metadata_only=self._for_metadata_only)
         handler = enqueue_owner(owners.identity, owners.store.get, only_controller=only_controller)
-        return Source(kind, handler, predicates, metadata_only)
+        return Source(kind, handler, predicates, metadata_only, cache)
 
 
 def _check_plain(function: Callable[..., Any], where: str) -> None:

@@ -53,7 +53,7 @@ class Controller:
         name: For logs and metrics; unique in a manager.
         reconciler: What to run.
         sources: The kinds that wake it.
-        cache: Where they are watched.
+        cache: Where they are watched, unless a source has its own.
         options: How it runs.
         channels: The channels that wake it.
         metrics: Hears of every reconcile.
@@ -130,8 +130,8 @@ class Controller:
         self._started = True
         for source in self.sources:
             self._start_source(source)
-        for informer in self.informers():
-            await self.cache.wait_for(informer)
+        for source in self.sources:
+            await source.cache_or(self.cache).wait_for(source.informer(self.cache))
         for channel in self.channels:
             channel.start(self.queue.add, self.name)
         count = self.options.max_concurrent_reconciles
@@ -150,7 +150,12 @@ class Controller:
                 worker.result()
 
     async def watch(
-        self, kind: type[Any], function: MapFunction, *predicates: Filter, metadata_only: bool = False
+        self,
+        kind: type[Any],
+        function: MapFunction,
+        *predicates: Filter,
+        metadata_only: bool = False,
+        cache: Cache | None = None,
     ) -> None:
         """Watch another kind from now on, while the controller runs or before; return when its cache has synced.
 
@@ -159,17 +164,18 @@ class Controller:
             function: From an object to requests; see `ControllerBuilder.watches`.
             predicates: All must let a change through.
             metadata_only: Watch nothing but the objects' metadata.
+            cache: Where the objects are watched; see `ControllerBuilder.for_`.
 
         Raises:
             ConfigurationError: It cannot sync without a change; the message names the change.
             APIConnectionError: It did not sync within the cache's timeout.
         """
         mapped = map_typed(kind, function, metadata_only=metadata_only)
-        source = Source(kind, enqueue_mapped(mapped), all_predicates(predicates), metadata_only)
+        source = Source(kind, enqueue_mapped(mapped), all_predicates(predicates), metadata_only, cache)
         self.sources = [*self.sources, source]
         if self._started:
             self._start_source(source)
-            await self.cache.wait_for(source.informer(self.cache))
+            await source.cache_or(self.cache).wait_for(source.informer(self.cache))
 
     def _start_source(self, source: Source) -> None:
         source.start(self.cache, self.queue.add, self.name)

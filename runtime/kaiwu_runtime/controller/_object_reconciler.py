@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.api._rbac import RBACRule
 from kaiwu_runtime.client._client import Client
-from kaiwu_runtime.controller._builder import ControllerBuilder, ControllerManager
+from kaiwu_runtime.controller._builder import ControllerBuilder
+from kaiwu_runtime.controller._controller_manager import ControllerManager
 from kaiwu_runtime.controller._object_path import ObjectPath
 from kaiwu_runtime.controller._permissions import required_rules
 from kaiwu_runtime.controller._request import Result
@@ -137,8 +138,8 @@ class ObjectReconciler(ABC, Generic[K]):
         builder.complete(
             ObjectPath(
                 self,
-                informer=manager.cache.informer(kind),
-                cache=manager.cache,
+                informer=builder.cache.informer(kind),
+                cache=builder.cache,
                 client=manager.api_reader,
                 decode_failures=builder.decode_failures(),
             )

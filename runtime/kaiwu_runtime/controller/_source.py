@@ -37,22 +37,36 @@ class Source(msgspec.Struct, frozen=True):
         handler: From an event to requests.
         predicates: All must let an event through.
         metadata_only: Watch nothing but the objects' metadata.
+        cache: Where they are watched; None: in the controller's cache.
     """
 
     kind: type[Any]
     handler: EventHandlerFunction
     predicates: tuple[Predicate, ...] = ()
     metadata_only: bool = False
+    cache: Cache | None = None
 
     def informer(self, cache: Cache) -> Informer[Any]:
-        """Return the informer that hears of the objects."""
-        return cache.informer(self.kind, metadata_only=self.metadata_only)
+        """Return the informer that hears of the objects.
+
+        Args:
+            cache: The controller's.
+        """
+        return self.cache_or(cache).informer(self.kind, metadata_only=self.metadata_only)
+
+    def cache_or(self, cache: Cache) -> Cache:
+        """Return the cache of the objects.
+
+        Args:
+            cache: The controller's.
+        """
+        return cache if self.cache is None else self.cache
 
     def start(self, cache: Cache, enqueue: Enqueue, controller: str) -> None:
         """Put into a queue what the objects cause, from now on and for those that are there.
 
         Args:
-            cache: Has the informer.
+            cache: The controller's.
             enqueue: The queue.
             controller: Its name, for the log.
         """
@@ -80,7 +94,8 @@ class Source(msgspec.Struct, frozen=True):
                 )
 
         informer = self.informer(cache)
-        logger.info("Starting EventSource", extra={"controller": controller, "source": str(informer.identity)})
+        fields = {"controller": controller, "source": str(informer.identity)}
+        logger.info("Starting EventSource", extra={**fields, "cache": informer.cache} if informer.cache else fields)
         informer.add_event_handler(on_event)
 
 

@@ -1,4 +1,4 @@
-"""What connects a manager to its cluster: a client of the API server, the cache, and a client that reads from it.
+"""What connects a manager to its cluster: a client of the API server, the caches, and clients that read from them.
 
 See https://pkg.go.dev/sigs.k8s.io/controller-runtime/pkg/cluster for the model it follows.
 """
@@ -6,13 +6,15 @@ See https://pkg.go.dev/sigs.k8s.io/controller-runtime/pkg/cluster for the model 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._cached_client import CachedClient
-from kaiwu_runtime.cache._informer import Informer
+from kaiwu_runtime.cache._kind_informers import KindInformers
 from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.manager._cache_group import CacheGroup
 from kaiwu_runtime.manager._options import OFF, ManagerOptions
 from kaiwu_runtime.rest._fenced import FencedTransport
 from kaiwu_runtime.rest._forwarded import ForwardedTransport
@@ -25,11 +27,14 @@ if TYPE_CHECKING:
 
 
 class Cluster:
-    """Makes the clients and the cache when they are first used.
+    """Makes the clients and the caches when they are first used.
 
     Args:
         options: How to connect, and what to cache.
         client: A client to use instead of one for the options' kubeconfig.
+
+    Attributes:
+        caches: Every cache there is; none before the first one is used.
     """
 
     def __init__(self, options: ManagerOptions, client: Client | None) -> None:
@@ -39,6 +44,8 @@ class Cluster:
         self._api_reader = self._prepared(client, measured=True) if client is not None else None
         self._client: CachedClient | None = None
         self._cache: Cache | None = None
+        self._other_clients: dict[str, CachedClient] = {}
+        self.caches = CacheGroup()
 
     @property
     def api_reader(self) -> Client:
@@ -61,14 +68,40 @@ class Cluster:
     def cache(self) -> Cache:
         """The informers of every kind that is watched or read."""
         if self._cache is None:
-            options = self._options
-            self._cache = Cache(
-                self.api_reader.transport,
-                namespaces=options.namespaces,
-                sync_timeout=options.cache_sync_timeout,
-                streaming_list=options.streaming_list,
-            )
+            self._cache = self._new_cache("", self._options.namespaces, KindInformers())
+            self.caches.add(self._cache)
         return self._cache
+
+    def add_cache(self, name: str, namespaces: Sequence[str] | None) -> Cache:
+        """Make another cache; see `Manager.add_cache`."""
+        self.caches.check(name)
+        if isinstance(namespaces, str):
+            raise ConfigurationError(f"cache {name!r}: namespaces={namespaces!r}: use a list, [{namespaces!r}]")
+        chosen = self._options.namespaces if namespaces is None else namespaces
+        cache = self._new_cache(name, chosen, self.cache.kind_informers)
+        self.caches.add(cache)
+        return cache
+
+    def client_for(self, cache: Cache) -> CachedClient:
+        """Return the client that reads from a cache; see `Manager.client_for`."""
+        if cache not in self.caches:
+            raise ConfigurationError(f"the cache {cache.name!r} is not one of this manager: use manager.add_cache")
+        if not cache.name:
+            return self.client
+        if cache.name not in self._other_clients:
+            self._other_clients[cache.name] = CachedClient(self.api_reader, cache)
+        return self._other_clients[cache.name]
+
+    def _new_cache(self, name: str, namespaces: Sequence[str], kind_informers: KindInformers) -> Cache:
+        options = self._options
+        return Cache(
+            self.api_reader.transport,
+            namespaces=namespaces,
+            sync_timeout=options.cache_sync_timeout,
+            streaming_list=options.streaming_list,
+            name=name,
+            kind_informers=kind_informers,
+        )
 
     @property
     def client(self) -> CachedClient:
@@ -76,11 +109,6 @@ class Cluster:
         if self._client is None:
             self._client = CachedClient(self.api_reader, self.cache)
         return self._client
-
-    @property
-    def informers(self) -> tuple[Informer[Any], ...]:
-        """The informers there are; none before the cache is first used."""
-        return self._cache.informers if self._cache is not None else ()
 
     def fence(self, check: Callable[[], None]) -> None:
         """Let a check run before every write of the clients: a process that has lost its leadership ends there."""
@@ -107,7 +135,8 @@ class Cluster:
         return self._prepared(Client(forwarded, field_manager=given.field_manager), fenced=False)
 
     def measure(self, metrics: Metrics) -> None:
-        """Count the requests of the clients, and measure them where that is asked for."""
+        """Count the requests of the clients, and measure them where that is asked for; measure the caches."""
+        self.caches.measure(metrics)
         transport = self.api_reader.transport
         sending = next((each for each in layers(transport) if isinstance(each, HTTPTransport)), None)
         server = sending.server if sending is not None else str(getattr(transport, "server", ""))

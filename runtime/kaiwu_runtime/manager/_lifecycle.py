@@ -13,14 +13,12 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kaiwu_runtime import _fork as fork
 from kaiwu_runtime import _log as log
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.manager._cluster import Cluster
-from kaiwu_runtime.manager._feature_gates import known_gates
 from kaiwu_runtime.manager._last_resort import Deadline
 from kaiwu_runtime.manager._log_level import LogLevel
 from kaiwu_runtime.manager._options import OFF, ManagerOptions
@@ -126,7 +124,7 @@ class Lifecycle:
 
         leads = "no election" if self.elector is None else str(self.elector.is_leader).lower()
         summary = f"manager: ready={str(self._ready).lower()} leader={leads} log_level={self._log_level.name}"
-        return describe_state(summary, self._runnables.controllers, self._cluster.informers, self._loop)
+        return describe_state(summary, self._runnables.controllers, self._cluster.caches.informers, self._loop)
 
     async def start(self) -> None:
         """Run until `stop` is called or something fails; `run` without signals and process-wide settings.
@@ -191,13 +189,14 @@ class Lifecycle:
 
     async def _run_everything(self) -> None:
         # Every informer exists before the cache runs, so that all of them list at the same time.
-        informers = self._runnables.informers()
+        cache, caches = self._cluster.cache, self._cluster.caches
+        informers = list(dict.fromkeys((*self._runnables.informers(), *caches.informers)))
         tasks = Supervisor(self._fail)
-        caches = tasks.start(self._cluster.cache.run(), "cache")
+        caches.start(tasks)
         grace = 0.0
         events: list[asyncio.Task[None]] = []
         try:
-            await wait_until_synced(self._cluster.cache, informers, self._stop)
+            await wait_until_synced(cache, informers, self._stop)
             self._ready = not self._stop.is_set()
             if not self._stop.is_set():
                 events.append(tasks.start(self._events.run(), "events"))
@@ -214,17 +213,15 @@ class Lifecycle:
         finally:
             self._ready = False
             self._runnables.close()
-            await self._end(tasks, caches, events, grace)
+            await self._end(tasks, events, grace)
         if self._ended_by is not None:
             raise self._ended_by
         logger.info("Stopped")
 
-    async def _end(
-        self, tasks: Supervisor, caches: asyncio.Task[None], events: list[asyncio.Task[None]], grace: float
-    ) -> None:
+    async def _end(self, tasks: Supervisor, events: list[asyncio.Task[None]], grace: float) -> None:
         await self._runnables.stop(tasks, grace=grace, seconds=_END_SECONDS)
         await tasks.cancel(events, _END_SECONDS)  # after the controllers: their last events are written too
-        await tasks.cancel([caches], _END_SECONDS)
+        await self._cluster.caches.stop(tasks, _END_SECONDS)
         await tasks.cancel_all(_END_SECONDS)
 
     async def _stop_when_idle(self) -> None:
@@ -271,33 +268,13 @@ class Lifecycle:
             recorder.event(elector.lease, reason="LeaderElection", action="Acquire", note=note)
 
     def _metrics_server(self) -> MetricsServer | None:
-        options = self.options
+        options, cluster = self.options, self._cluster
         if options.metrics_bind_address == OFF:
             return None
-        # Imported here: a manager without metrics does not pay for them.
-        from kaiwu_runtime.metrics._controllers import Metrics  # noqa: PLC0415
-        from kaiwu_runtime.metrics._debug_pages import DebugPages  # noqa: PLC0415
-        from kaiwu_runtime.metrics._server import metrics_server  # noqa: PLC0415
+        from kaiwu_runtime.manager._metrics_setup import measure_manager, server_of  # noqa: PLC0415 - see there
 
-        self.metrics = Metrics()
-        self._cluster.measure(self.metrics)
-        for gate in known_gates():
-            self.metrics.feature(gate.name, gate.stage, enabled=gate.enabled)
-        self._cluster.cache.on_wait = self.metrics.waited_for_write
-        self._runnables.measure(self.metrics)
-        if self.webhooks is not None:
-            self.webhooks.measure(self.metrics)
-        server = metrics_server(
-            options.metrics_bind_address,
-            self.metrics.registry,
-            self._cluster.api_reader,
-            secure=options.metrics_secure,
-            folder=Path(options.metrics_cert_path) if options.metrics_cert_path else None,
-            debug=DebugPages(self.describe, self._log_level),
-        )
-        if server.certificate is not None:
-            server.certificate.on_read = self.metrics.certificate_read
-        return server
+        self.metrics = measure_manager(cluster, self._runnables, self.webhooks)
+        return server_of(self.metrics, options, cluster, self.describe, self._log_level)
 
     def _check_caches(self) -> None:
         # Once ready it stays so until the stop: a kind that is first read later on must not take
@@ -306,7 +283,8 @@ class Lifecycle:
             raise APIConnectionError("stopping")
         # No Service sends conversions to a process that is not ready, and without them the caches may never sync.
         if not self._ready and not (self.webhooks is not None and self.webhooks.serves_conversions):
-            waiting = [str(informer.identity) for informer in self._cluster.cache.informers if not informer.has_synced]
+            informers = self._cluster.caches.informers
+            waiting = [str(informer.identity) for informer in informers if not informer.has_synced]
             raise APIConnectionError(f"not synced: {', '.join(waiting) or 'not started'}")
 
 

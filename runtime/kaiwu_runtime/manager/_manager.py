@@ -6,6 +6,7 @@ See https://pkg.go.dev/sigs.k8s.io/controller-runtime/pkg/manager for the model 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -71,6 +72,38 @@ class Manager(Lifecycle):
     def client(self) -> CachedClient:
         """Reads from the cache, writes to the API server."""
         return self._cluster.client
+
+    def add_cache(self, name: str, *, namespaces: Sequence[str] | None = None) -> Cache:
+        """Return another cache, for kinds of which different objects are needed in different places.
+
+        ::
+
+            backups = manager.add_cache("backups")
+            backups.configure(Secret, label_selector="backup=true")
+
+        A controller watches it with ``owns(Secret, cache=backups)``, and a client reads from it: see `client_for`. The
+        manager runs it like its own cache; one that is added while the manager runs is started at once.
+
+        Args:
+            name: For logs, metrics and messages; lower-case letters, digits and hyphens.
+            namespaces: Watch these only; empty for all. None (default): the manager's.
+
+        Raises:
+            ConfigurationError: The name is malformed or taken, the manager has stopped, or there is no usable
+                kubeconfig.
+        """
+        return self._cluster.add_cache(name, namespaces)
+
+    def client_for(self, cache: Cache) -> CachedClient:
+        """Return a client that reads from a cache of this manager, and writes to the API server as `client` does.
+
+        Args:
+            cache: From `add_cache`.
+
+        Raises:
+            ConfigurationError: It is not a cache of this manager.
+        """
+        return self._cluster.client_for(cache)
 
     @property
     def controller_options(self) -> ControllerOptions:

@@ -73,7 +73,7 @@ class Metrics:
         self._waits = self._histogram(
             "kaiwu_runtime_own_write_wait_seconds",
             "How long a read from the cache waited for a write of this process.",
-            ["group", "kind"],
+            ["group", "kind", "cache"],
             _RECONCILE_BUCKETS,
         )
         self._certificate_reads = self._counter(
@@ -118,9 +118,13 @@ class Metrics:
         )
         return lambda method, seconds: histogram.labels(method, host).observe(seconds)
 
-    def waited_for_write(self, identity: ResourceIdentity, seconds: float) -> None:
-        """Count a read that had to wait until the cache had an own write."""
-        self._waits.labels(identity.group, identity.kind).observe(seconds)
+    def waits(self, cache: str) -> Callable[[ResourceIdentity, float], None]:
+        """Return what measures the reads that had to wait until a cache had an own write.
+
+        Args:
+            cache: Name of the cache; empty for the manager's own.
+        """
+        return lambda identity, seconds: self._waits.labels(identity.group, identity.kind, cache).observe(seconds)
 
     def feature(self, name: str, stage: str, *, enabled: bool) -> None:
         """Tell whether a feature gate is on, under the name that Kubernetes' components use."""
