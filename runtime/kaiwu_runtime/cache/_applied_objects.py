@@ -57,15 +57,15 @@ class AppliedObjects:
     """Remembers the last apply to each object, by hash; an :class:`~kaiwu_runtime.client._applied.AppliedRecords`.
 
     Args:
-        cache: Has the objects.
+        finder: Finds the objects.
         resend_seconds: How long an apply may be left out; each time differs by up to a tenth.
         clock: Monotonic clock in seconds, for tests.
     """
 
     def __init__(
-        self, cache: Finder, *, resend_seconds: float = RESEND_SECONDS, clock: Callable[[], float] = monotonic
+        self, finder: Finder, *, resend_seconds: float = RESEND_SECONDS, clock: Callable[[], float] = monotonic
     ) -> None:
-        self._cache = cache
+        self.finder = finder
         self._resend_seconds = resend_seconds
         self._clock = clock
         self._records: dict[int, tuple[int, int | str, float]] = {}  # body, content, until when
@@ -76,7 +76,7 @@ class AppliedObjects:
         # Python's hash of bytes is SipHash with a key of the process: values that collide cannot be chosen.
         if record is None or record[0] != hash((manager, body)) or record[2] < self._clock():
             return None
-        cached = self._cache.whole(kind, key)
+        cached = self.finder.whole(kind, key)
         if cached is None:
             return None
         return cached.raw if _content(kind, cached.raw, cached.resource_version) == record[1] else None

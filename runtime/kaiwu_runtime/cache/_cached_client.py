@@ -30,9 +30,10 @@ class CachedClient(Client):
     Args:
         client: Sends the writes.
         cache: Answers the reads.
+        observes: Let reads wait for the writes; False in a dry run, which stores nothing.
     """
 
-    def __init__(self, client: Client, cache: Cache) -> None:
+    def __init__(self, client: Client, cache: Cache, *, observes: bool = True) -> None:
         super().__init__(
             client.transport,
             field_manager=client.field_manager,
@@ -41,10 +42,10 @@ class CachedClient(Client):
         )
         self._cache = cache
         # For both clients, and those of other caches: what one has written, the others must not take for unchanged.
-        informers, observer = cache.kind_informers, client._observer  # noqa: SLF001 - of the same class
-        if not isinstance(observer, WritesToInformers) or observer.informers is not informers:
-            client._observer = WritesToInformers(informers)  # noqa: SLF001
+        informers, applies = cache.kind_informers, client._own_applies  # noqa: SLF001 - of the same class
+        if not isinstance(applies, AppliedObjects) or applies.finder is not informers:
             client._own_applies = AppliedObjects(informers)  # noqa: SLF001
+            client._observer = WritesToInformers(informers) if observes else None  # noqa: SLF001
         self._own_applies, self._observer = client._own_applies, client._observer  # noqa: SLF001
         self._skips_unchanged = True
         self._applied_versions: dict[

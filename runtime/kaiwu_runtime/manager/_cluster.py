@@ -89,8 +89,11 @@ class Cluster:
         if not cache.name:
             return self.client
         if cache.name not in self._other_clients:
-            self._other_clients[cache.name] = CachedClient(self.api_reader, cache)
+            self._other_clients[cache.name] = self._new_client(cache)
         return self._other_clients[cache.name]
+
+    def _new_client(self, cache: Cache) -> CachedClient:
+        return CachedClient(self.api_reader, cache, observes=not self._options.dry_run)
 
     def _new_cache(self, name: str, namespaces: Sequence[str], kind_informers: KindInformers) -> Cache:
         options = self._options
@@ -107,7 +110,7 @@ class Cluster:
     def client(self) -> CachedClient:
         """Reads from the cache, writes to the API server."""
         if self._client is None:
-            self._client = CachedClient(self.api_reader, self.cache)
+            self._client = self._new_client(self.cache)
         return self._client
 
     def fence(self, check: Callable[[], None]) -> None:

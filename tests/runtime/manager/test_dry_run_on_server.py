@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import time
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from kaiwu_runtime import (
     EventRecorder,
     Manager,
     ManagerOptions,
+    ObjectKey,
     Reconciler,
     Request,
     Result,
@@ -164,3 +166,39 @@ async def test_reviews_and_other_writes_pass(client: Client) -> None:
     await Client(DryRunTransport(client.transport, shown.append)).serves(ConfigMap)
     with pytest.raises(TerminalError, match="not sent in a dry run"):
         await DryRunTransport(FakeTransport()).answer("POST", "/x")
+
+
+class Owning(Reconciler):
+    """Writes to a kind of which the cache has everything, and reads it back."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client)
+        self.read: list[str] = []
+
+    def setup_with_manager(self, manager: Manager) -> None:
+        controller_managed_by(manager).named("owning").for_(ConfigMap).owns(Secret).complete(self)
+
+    async def reconcile(self, request: Request) -> None:
+        owner = await self.client.get(ConfigMap, request)
+        if request.name != "owner":
+            return
+        await self.client.apply(child_of(owner, Secret, name="new", stringData={"a": "b"}))
+        await self.client.create(child_of(owner, Secret, name="made", stringData={"a": "b"}))
+        await self.client.patch(Secret, "old", {"stringData": {"a": "b"}}, namespace=request.namespace)
+        await self.client.delete(Secret, "old", namespace=request.namespace)
+        began = time.monotonic()
+        secrets = await self.client.list(Secret, namespace=request.namespace)
+        assert time.monotonic() - began < 5, "nothing was stored, so there is nothing to wait for"
+        self.read = [str(ObjectKey.of(secret).name) for secret in secrets]
+
+
+async def test_reads_do_not_wait_for_what_is_not_stored(
+    control_plane: ControlPlane, client: Client, namespace: str
+) -> None:
+    await client.create(ConfigMap(metadata=ObjectMeta(name="owner", namespace=namespace)))
+    await client.create(Secret(metadata=ObjectMeta(name="old", namespace=namespace)))
+    manager = Manager(ManagerOptions(kubeconfig=str(control_plane.kubeconfig), namespaces=(namespace,), dry_run=True))
+    reconciler = Owning(manager.client)
+    reconciler.setup_with_manager(manager)
+    await asyncio.wait_for(manager.start(), 30)
+    assert reconciler.read == ["old"]
