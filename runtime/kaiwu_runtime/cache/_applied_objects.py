@@ -87,7 +87,7 @@ class AppliedObjects:
             version = version_in(answer)
         except _UNREADABLE:
             return ""
-        content = _content(kind, answer, version)
+        content = _content(kind, answer, version) if version else None
         if content is None:
             return version
         records = self._records

@@ -28,7 +28,7 @@ _NO_METADATA = msgspec.Raw(b"{}")
 
 class _StoredMetadata(msgspec.Struct, rename="camel"):
     uid: str
-    resource_version: str
+    resource_version: str = ""  # which the answer to a dry run of a creation does not have
 
 
 class _Stored(msgspec.Struct):
@@ -146,7 +146,7 @@ def check_removed(body: bytes, paths: Sequence[str]) -> None:
 
 
 def version_in(answer: bytes) -> str:
-    """Return the resourceVersion of the object in an answer."""
+    """Return the resourceVersion of the object in an answer; empty after a dry run of a creation."""
     begin = answer.find(_VERSION) + len(_VERSION)
     if begin >= len(_VERSION) and answer.find(_VERSION, begin) < 0:  # quotes inside strings are escaped
         return answer[begin : answer.index(b'"', begin)].decode()
