@@ -23,6 +23,7 @@ import msgspec
 
 from kaiwu_runtime._back_off import back_off
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity
+from kaiwu_runtime.cache._list_pages import list_objects
 from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, explain
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._reflector_store import ReflectorStore
@@ -40,7 +41,7 @@ from kaiwu_runtime.errors import (
     NotFoundError,
     WatchInterruptedError,
 )
-from kaiwu_runtime.rest._page import PAGE_SIZE, decode_page
+from kaiwu_runtime.rest._page import PAGE_SIZE
 from kaiwu_runtime.rest._transport import JSON, METADATA, METADATA_LIST, Transport
 
 logger = logging.getLogger("kaiwu_runtime.cache.reflector")
@@ -164,33 +165,16 @@ class Reflector:
 
     async def _list(self) -> None:
         """Read every page, then hand the whole list over at once: half a list would look like deletions."""
-        params = {**self._scope.params(), "limit": str(self._page_size)}
-        accept = METADATA_LIST if self._options.metadata_only else JSON
-        objects: list[CachedObject] = []
-        while True:
-            try:
-                answer = await self._transport.request("GET", self._path, params=params, accept=accept)
-                page = decode_page(answer)
-            except GoneError:
-                if "continue" not in params:
-                    raise
-                # The snapshot that the pages come from has been compacted: one page with everything cannot age.
-                params = self._scope.params()
-                objects.clear()
-                continue
-            except msgspec.MsgspecError as error:
-                raise APIConnectionError(f"list of {self._path}: not a list of objects ({error})") from error
-            # Most of a list that is read again is known: a second copy of everything would stay in the heap as holes.
-            objects.extend(
-                self._store.known(obj) for item in page.items or () if (obj := self._parsed(item)) is not None
-            )
-            metadata = page.metadata
-            del answer, page  # before the next one comes
-            if not metadata.continue_:
-                break
-            params["continue"] = metadata.continue_
-        self._replace(objects, metadata.resource_version)
-        self._version = metadata.resource_version
+        objects, version = await list_objects(
+            self._transport,
+            self._path,
+            self._scope.params(),
+            page_size=self._page_size,
+            accept=METADATA_LIST if self._options.metadata_only else JSON,
+            parse=self._known,
+        )
+        self._replace(objects, version)
+        self._version = version
         self.last_error = None  # but the failures count until a watch brings something: see run
 
     async def _watch(self) -> None:
@@ -273,6 +257,12 @@ class Reflector:
                 extra={**self._fields(), "error": str(error)},
             )
             return None
+
+    def _known(self, item: msgspec.Raw) -> CachedObject | None:
+        """Return an object as it is kept; None when not even its metadata can be read."""
+        # Most of a list that is read again is known: a second copy of everything would stay in the heap as holes.
+        obj = self._parsed(item)
+        return None if obj is None else self._store.known(obj)
 
     def _replace(self, objects: Iterable[CachedObject], version: str) -> None:
         self._store.replace(objects, self._scope.namespace, version)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable
 from typing import Self
 
-from kaiwu_runtime.client._apply_verbs import ApplyVerbs
+from kaiwu_runtime.client._apply_result import ApplyResultVerbs
 from kaiwu_runtime.client._base_client import FIELD_MANAGER
 from kaiwu_runtime.client._further_verbs import FurtherVerbs
 from kaiwu_runtime.client._pod_verbs import PodVerbs
@@ -24,7 +24,7 @@ from kaiwu_runtime.rest._http_transport import HTTPTransport
 from kaiwu_runtime.rest._transport import Transport
 
 
-class Client(ReadVerbs, WriteVerbs, ApplyVerbs, PodVerbs, FurtherVerbs):
+class Client(ReadVerbs, WriteVerbs, ApplyResultVerbs, PodVerbs, FurtherVerbs):
     """Reads from and writes to the API server directly; a :class:`~kaiwu_runtime.client.Reader`.
 
     Args:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import signal
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -19,6 +16,7 @@ from kaiwu_runtime import _fork as fork
 from kaiwu_runtime import _log as log
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.manager._cluster import Cluster
+from kaiwu_runtime.manager._debug_signals import debug_signals
 from kaiwu_runtime.manager._last_resort import Deadline
 from kaiwu_runtime.manager._log_level import LogLevel
 from kaiwu_runtime.manager._options import OFF, ManagerOptions
@@ -179,13 +177,8 @@ class Lifecycle:
             raise self._failure  # before anything that needs a loop in the main thread
         seconds = self.options.grace_period + _LAST_SECONDS
         self._deadline = Deadline(seconds, "The manager does not stop; ending the process")
-        with stop_on_signal(self.stop, self._deadline, also=self._debug_signals()):
+        with stop_on_signal(self.stop, self._deadline, also=debug_signals(self.describe, self._log_level)):
             await self.start()
-
-    def _debug_signals(self) -> dict[int, Callable[[], None]]:
-        """Return what SIGUSR1 and SIGUSR2 do, where there are such signals."""
-        actions = {"SIGUSR1": lambda: _write_error(self.describe()), "SIGUSR2": self._log_level.toggle}
-        return {getattr(signal, name): action for name, action in actions.items() if hasattr(signal, name)}
 
     async def _run_everything(self) -> None:
         # Every informer exists before the cache runs, so that all of them list at the same time.
@@ -286,11 +279,6 @@ class Lifecycle:
             informers = self._cluster.caches.informers
             waiting = [str(informer.identity) for informer in informers if not informer.has_synced]
             raise APIConnectionError(f"not synced: {', '.join(waiting) or 'not started'}")
-
-
-def _write_error(text: str) -> None:
-    # Not through the log: the text has many lines, and the thread that is stuck may hold the log's lock.
-    os.write(2, text.encode(errors="replace"))
 
 
 def _probes(options: ManagerOptions) -> Probes:
