@@ -55,6 +55,24 @@ class ListScope:
         selectors = {"labelSelector": self.label_selector, "fieldSelector": fields}
         return {name: text for name, text in selectors.items() if text}
 
+    def watch_params(self, version: str, seconds: int) -> dict[str, str]:
+        """Return the query of a watch.
+
+        Args:
+            version: Where it starts; empty for a streaming list, which begins with everything there is.
+            seconds: How long it lasts.
+        """
+        start = {"resourceVersion": version}
+        if not version:
+            start = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
+        return {
+            **self.params(),
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": str(seconds),
+            **start,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class CacheOptions:

@@ -27,6 +27,7 @@ from kaiwu_runtime.cache._list_pages import list_objects
 from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, explain
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._reflector_store import ReflectorStore
+from kaiwu_runtime.cache._relist import gives_up_version
 from kaiwu_runtime.cache._transform import transformed
 from kaiwu_runtime.cache._watch_event import UNREADABLE, Bookmark, parse_line
 from kaiwu_runtime.errors import (
@@ -64,9 +65,6 @@ often it is cut: there are load balancers that end what is idle for a second."""
 
 ABSENT_SECONDS = (4.0, 6.0)
 """How long to wait before the API server is asked again for a kind that it lacks."""
-
-RELIST_AFTER_FAILURES = 3
-"""Number of rejections in a row after which a watch gives up the version it starts from."""
 
 _LATER_THAN_ALL = str(2**63 - 1)
 """The version of the empty list of a kind that is not served: none of its objects is waited for."""
@@ -152,7 +150,7 @@ class Reflector:
                 if lived > HEALTHY_SECONDS and isinstance(error, APIStatusError):
                     self._recovered()
                 await self._back_off(error)
-                if _blames_the_version(error) and self._failures % RELIST_AFTER_FAILURES == 0:
+                if gives_up_version(error, self._failures):
                     logger.info("Listing again: the watch was rejected", extra=self._fields())
                     self._version = ""
 
@@ -180,21 +178,10 @@ class Reflector:
     async def _watch(self) -> None:
         """Follow one watch to its end."""
         seconds = random.uniform(*WATCH_SECONDS)  # noqa: S311
-        params = {
-            **self._scope.params(),
-            "watch": "1",
-            "allowWatchBookmarks": "true",
-            "timeoutSeconds": str(int(seconds)),
-        }
-        if self._version:
-            params["resourceVersion"] = self._version
-            self._initial = None
-        else:
-            params |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-            self._initial = {}
+        self._initial = None if self._version else {}
         lines = self._transport.stream(
             self._path,
-            params=params,
+            params=self._scope.watch_params(self._version, int(seconds)),
             idle_timeout=IDLE_SECONDS,
             accept=METADATA if self._options.metadata_only else JSON,
         )
@@ -305,11 +292,3 @@ class Reflector:
         if self._cache:
             fields["cache"] = self._cache
         return {**fields, "namespace": self._scope.namespace} if self._scope.namespace else fields
-
-
-def _blames_the_version(error: KaiwuError) -> bool:
-    """Return whether a new list may solve a failure; not for missing permissions, overload or an unreachable server.
-
-    An API server whose etcd was restored from a backup, for instance, rejects versions that it has not reached yet.
-    """
-    return isinstance(error, APIStatusError) and error.code not in {401, 403, 404, 429, 503}

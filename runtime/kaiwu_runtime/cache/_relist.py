@@ -1,0 +1,21 @@
+"""When a watch that is rejected gives up the version it starts from, and lists again."""
+
+from __future__ import annotations
+
+from kaiwu_runtime.errors import APIStatusError, KaiwuError
+
+RELIST_AFTER_FAILURES = 3
+"""Number of rejections in a row."""
+
+
+def gives_up_version(error: KaiwuError, failures: int) -> bool:
+    """Return whether a new list may solve a failure; not for missing permissions, overload or an unreachable server.
+
+    An API server whose etcd was restored from a backup, for instance, rejects versions that it has not reached yet.
+
+    Args:
+        error: The failure.
+        failures: How many there were in a row.
+    """
+    blames_version = isinstance(error, APIStatusError) and error.code not in {401, 403, 404, 429, 503}
+    return blames_version and failures % RELIST_AFTER_FAILURES == 0
