@@ -1,7 +1,8 @@
 """The variables a template may use, and nothing else.
 
 The names of the fields are the names in the templates. Every value has been validated: a template need
-not escape it, except that `owner` is free text and has to be quoted where it is embedded.
+not escape it, except that `owner` is free text and has to be quoted where it is embedded. The names that stand alone in
+YAML have a second variable, such as ``kind_yaml`` (see :mod:`kaiwuctl.scaffold.yaml_text`): `On` is a valid kind.
 """
 
 from __future__ import annotations

@@ -108,9 +108,10 @@ def _version(name: str, shown: str) -> str:
 
 
 def _built_wheel(runtime: Path) -> Path:
-    # Without a home folder, in the folder for temporary files.
+    # A relative folder is ignored: https://specifications.freedesktop.org/basedir-spec/latest/
     home = os.path.expanduser("~/.cache")  # noqa: PTH111 - leaves ~ where there is none
-    base = os.environ.get("XDG_CACHE_HOME") or (home if not home.startswith("~") else tempfile.gettempdir())
+    folders = (os.environ.get("XDG_CACHE_HOME", ""), home)
+    base = next((each for each in folders if Path(each).is_absolute()), tempfile.gettempdir())
     cache = Path(base) / "kaiwu" / "runtime-wheels"
     folder = cache / _digest_of_sources(runtime)
     for wheel in folder.glob("*.whl"):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaiwuctl.errors import KaiwuctlError
+from kaiwuctl.scaffold.yaml_text import yaml_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,7 +60,7 @@ def render_tree(template: Path, data: Mapping[str, str | bool]) -> list[Rendered
             copier.run_copy(
                 str(template),
                 target,
-                data=dict(data),
+                data=dict(data) | yaml_texts(data),
                 settings=copier.Settings(),
                 defaults=True,
                 overwrite=True,
@@ -94,7 +95,7 @@ def render_file(template: Path, path: str, data: Mapping[str, str | bool]) -> Re
     except FileNotFoundError:
         raise KaiwuctlError(f"the template {template} is missing; install kaiwuctl again") from None
     if template.name.endswith(_SUFFIX):
-        content = _environment().from_string(content.decode()).render(data).encode()
+        content = _environment().from_string(content.decode()).render({**data, **yaml_texts(data)}).encode()
     return RenderedFile(path, content, executable)
 
 

@@ -150,12 +150,18 @@ _CLASSES = (("Defaults", "defaulting"), ("Rules", "validation"))
 
 
 def _import(module: str, names: list[str]) -> str:
-    """Return an import as ruff formats it."""
+    """Return an import as ruff formats it, which does not count the last comment of a line."""
     line = f"from {module} import {', '.join(names)}"
     if len(line) <= _WIDTH:
-        return line
-    inner = "".join(f"    {name},\n" for name in names)
+        return f"{line}{''.join(map(_remark, names))}"
+    inner = "".join(f"    {name},{_remark(name)}\n" for name in names)
     return f"from {module} import (\n{inner})"
+
+
+def _remark(name: str) -> str:
+    """Return what tells ruff that a kind in capitals, such as VM, is no constant: ``VM as VMV1beta1``."""
+    kind, _, alias = name.partition(" as ")
+    return "  # noqa: N811" if alias and len(kind) > 1 and kind.isupper() and not alias.isupper() else ""
 
 
 def _type_imports(base: APIContext, spokes: tuple[Spoke, ...]) -> tuple[str, ...]:
