@@ -88,7 +88,7 @@ def test_a_kind_in_capitals_is_linted(kind: str, tmp_path: Path) -> None:
     check_lint(tmp_path)
 
 
-@pytest.mark.parametrize("length", (2, 12, 18, 19, 20, 24, 28, 29, 30, 32, 36))
+@pytest.mark.parametrize("length", [2, 12, 18, 19, 20, 24, 28, 29, 30, 32, 36])
 def test_a_long_kind_is_linted(length: int, tmp_path: Path) -> None:
     kind = f"K{'a' * (length - 1)}"
     create_everything(tmp_path, "x", "w.io", kind, "things")
