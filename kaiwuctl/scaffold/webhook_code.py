@@ -159,7 +159,7 @@ def _import(module: str, names: list[str]) -> str:
 
 
 def _remark(name: str) -> str:
-    """Return what tells ruff that a kind in capitals, such as VM, is no constant: ``VM as VMV1beta1``."""
+    """Return what keeps ruff from taking a kind in capitals for a constant: ``VM as VMV1beta1``."""
     kind, _, alias = name.partition(" as ")
     return "  # noqa: N811" if alias and len(kind) > 1 and kind.isupper() and not alias.isupper() else ""
 
