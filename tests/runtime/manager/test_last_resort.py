@@ -140,9 +140,10 @@ def test_the_interpreter_does_not_collect_what_the_kernel_frees_anyway() -> None
     code = """
     import atexit, gc
     from kaiwu_runtime.manager._last_resort import exit_with
-    atexit.register(lambda: print(gc.get_freeze_count() > 1000))
+    frozen = gc.get_freeze_count()  # some by Python 3.12 itself
+    atexit.register(lambda: print(gc.get_freeze_count() > frozen + 1000))
     exit_with(0), exit_with(0)
-    print(gc.get_freeze_count())
+    print(gc.get_freeze_count() - frozen)
     """
     command = [sys.executable, "-c", textwrap.dedent(code)]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() == ["0", "True"]

@@ -11,12 +11,13 @@ import time
 import pytest
 
 BEGIN = """
-import asyncio, logging, multiprocessing, os, sys, threading, time
+import asyncio, logging, multiprocessing, os, signal, sys, threading, time
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, controller_managed_by
 from kaiwu_runtime.testing import FakeTransport
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it in what it runs in the background
 fake = FakeTransport()
 for name in ("a", "b"):
     asyncio.run(Client(fake).create(ConfigMap(metadata=ObjectMeta(name=name, namespace="x"))))
