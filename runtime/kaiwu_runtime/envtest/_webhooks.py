@@ -47,6 +47,8 @@ class WebhookInstallation:
         self._rest = rest
         self._installed: list[str] = []
         self._conversions: dict[str, Any] = {}
+        self._local_conversions: dict[str, Any] = {}
+        self._documents: list[dict[str, Any]] = []
         self.host = host
         self.port = port or free_port()
         self.names: list[str] = []
@@ -100,13 +102,44 @@ class WebhookInstallation:
                     name = crd["metadata"]["name"]
                     self._conversions[name] = conversion
                     wanted = local.local_client(client, url, self._bundle) | {"service": None}
-                    self._convert(name, {"webhook": {"clientConfig": wanted}})
+                    self._local_conversions[name] = {"webhook": {**conversion["webhook"], "clientConfig": wanted}}
+                    self._convert(name, self._local_conversions[name])
                     self.names.append(name)
             for document in documents:
+                self._documents.append(document)
                 self._install(local, local.local_configuration(document, url, self._bundle), timeout)
         except BaseException:
             self.uninstall()
             raise
+
+    def suspend(self) -> None:
+        """Let requests pass without the webhooks while no manager serves them; versions differ in their name only.
+
+        Raises:
+            APIStatusError: A CRD cannot be changed.
+        """
+        while self._installed:
+            with contextlib.suppress(APIStatusError):
+                self._rest.object("DELETE", self._installed.pop())
+        for name in self._local_conversions:
+            self._convert(name, {"strategy": "None", "webhook": None})
+
+    def resume(self, timeout: float = 30.0) -> None:
+        """Let the webhooks be called again, and wait until they are.
+
+        Args:
+            timeout: Seconds to wait for all of them.
+
+        Raises:
+            ControlPlaneError: They are not applied in time.
+        """
+        from kaiwu_runtime.webhook import _local_configuration as local  # noqa: PLC0415 - only tests with webhooks need it
+
+        url = local.base_url(self.host, self.port)
+        for name, conversion in self._local_conversions.items():
+            self._convert(name, {"strategy": "Webhook", **conversion})
+        for document in self._documents:
+            self._install(local, local.local_configuration(document, url, self._bundle), timeout)
 
     def _install(self, local: Any, document: dict[str, Any], timeout: float) -> None:  # noqa: ANN401 - a module
         """Install one configuration; nothing listens where its probe is sent, so the API server rejects the object."""
@@ -115,7 +148,8 @@ class WebhookInstallation:
         collection, name = _COLLECTIONS[document["kind"]], document["metadata"]["name"]
         self._rest.apply(collection, document)
         self._installed.append(f"{collection}/{name}")
-        self.names.append(name)
+        if name not in self.names:
+            self.names.append(name)
         deadline = time.monotonic() + timeout
         path = "/api/v1/namespaces/default/configmaps?dryRun=All"
         while self._rest.request("POST", path, local.probe_object(value))[0] == 201:
@@ -124,7 +158,7 @@ class WebhookInstallation:
             time.sleep(_POLL)
 
     def _convert(self, name: str, conversion: dict[str, Any]) -> None:
-        if "webhook" in conversion and "url" not in conversion["webhook"]["clientConfig"]:
+        if conversion.get("webhook") and "url" not in conversion["webhook"]["clientConfig"]:
             client = conversion["webhook"]["clientConfig"] | {"url": None, "caBundle": None}
             conversion = conversion | {"webhook": conversion["webhook"] | {"clientConfig": client}}
         self._rest.object("PATCH", f"{_CRDS}/{name}", {"spec": {"conversion": conversion}}, content_type=_MERGE)

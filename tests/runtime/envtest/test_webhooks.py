@@ -225,3 +225,39 @@ def test_the_certificate_is_that_of_the_host(control_plane: ControlPlane, tmp_pa
     assert context.cert_store_stats()["x509"] == 1
     webhooks.uninstall()
     webhooks.uninstall()
+
+
+async def test_requests_pass_while_the_webhooks_are_suspended(
+    control_plane: ControlPlane, client: Client, namespace: str, folder: Path
+) -> None:
+    def shop(name: str, size: int = 10) -> Shop:
+        return Shop.model_validate({"metadata": {"name": name, "namespace": namespace}, "spec": {"size": size}})
+
+    with control_plane.install_webhooks(folder) as webhooks:  # no manager serves them
+        before = list(webhooks.names)
+        with pytest.raises(APIError, match="failed calling webhook"):
+            await client.create(shop("a"))
+        webhooks.suspend()
+
+        def accepted() -> bool:  # the API server hears of it a moment later
+            body = {"apiVersion": f"{GROUP}/v2", "kind": "Shop", "metadata": {"name": "a"}, "spec": {"size": 10}}
+            status, _ = control_plane.rest.request("POST", f"/apis/{GROUP}/v2/namespaces/{namespace}/shops", body)
+            return status == 201
+
+        assert await eventually(accepted)
+        created = await client.get(Shop, "a", namespace=namespace)
+        assert created.spec.size == 10, "no validator was asked"
+        assert conversion_strategy(control_plane) == "None"
+        old = await client.get(OldShop, "a", namespace=namespace)
+        assert old.spec.size == 10, "versions differ in their name only"
+        await client.delete(Shop, "a", namespace=namespace)
+        webhooks.resume()
+        assert webhooks.names == before
+        assert conversion_strategy(control_plane) == "Webhook"
+        with pytest.raises(APIError, match="failed calling webhook"):
+            await client.create(shop("b"))
+    assert names(control_plane) == []
+
+
+def conversion_strategy(control_plane: ControlPlane) -> str:
+    return str(control_plane.rest.object("GET", CRD)["spec"]["conversion"]["strategy"])

@@ -14,9 +14,11 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from kaiwu_runtime._manifests import ManifestError, read_manifests
 from kaiwu_runtime.api._identity import identify
+from kaiwu_runtime.api._resource import resource_definition
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import decode
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.generator._versions import version_priority
 from kaiwu_runtime.manager._manager import Manager
 from kaiwu_runtime.rest._paths import object_names
 from kaiwu_runtime.testing._simulator import Simulator
@@ -52,6 +54,8 @@ class Cluster:
     def load(self, *paths: Path) -> list[Any]:
         """Return the objects of manifests, in this namespace where they name none.
 
+        An object that is there in several versions is one object: its storage version is returned.
+
         Args:
             paths: Files, or folders whose ``*.yaml`` files are read, kustomizations excepted; one that is missing is
                 empty.
@@ -59,7 +63,15 @@ class Cluster:
         Raises:
             ConfigurationError: A file is not a manifest, or has an object of a kind that is not known.
         """
-        return [self._object(path, content) for path in _files(paths) for content in _documents(path)]
+        found: dict[tuple[str, str, str, str], Any] = {}
+        for path in _files(paths):
+            for content in _documents(path):
+                obj = self._object(path, content)
+                identity = identify(type(obj))
+                key = (identity.group, identity.kind, *object_names(obj))
+                if key not in found or _rank(type(obj)) > _rank(type(found[key])):
+                    found[key] = obj
+        return list(found.values())
 
     async def change(self, obj: object, patch: Mapping[str, Any]) -> None:
         """Change an object by a merge patch.
@@ -188,6 +200,12 @@ def kinds_of(*packages: ModuleType) -> tuple[type[Any], ...]:
         for kind in vars(sys.modules[name]).values()
         if isinstance(kind, type) and kind.__module__ == name and "__kaiwu_resource__" in vars(kind)
     )
+
+
+def _rank(kind: type[Any]) -> tuple[bool, tuple[int, ...]]:
+    """Return what is greatest for the version that is stored: the one that says so, or the newest."""
+    definition = resource_definition(kind)
+    return bool(definition and definition.storage), version_priority(identify(kind).version)
 
 
 def _files(paths: Iterable[Path]) -> Iterator[Path]:

@@ -24,9 +24,10 @@ from kaiwu_runtime import (
     TerminalError,
     controller_managed_by,
 )
+from kaiwu_runtime.api import CustomResource, resource
 from kaiwu_runtime.client import ExecResult, ProxyResponse
 from kaiwu_runtime.errors import ExecInterruptedError
-from kaiwu_runtime.testing import FakeCommand
+from kaiwu_runtime.testing import FakeCommand, FakeTransport
 from kaiwu_runtime.testing.faults import Cluster, Outcome, Plan, Scenario, check, kinds_of, step
 from kaiwu_runtime.testing.faults._plans import plans_for
 from kaiwu_runtime.testing.faults._run import run
@@ -276,6 +277,26 @@ def test_kinds_of_a_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.syspath_prepend(tmp_path)
     found = kinds_of(importlib.import_module("faultkinds"))
     assert [kind.__module__ for kind in found] == ["faultkinds.v1.thing_types", "faultkinds.v2.thing_types"]
+
+
+@resource(group="versions.example.com", version="v1beta1", kind="Vessel")
+class OldVessel(CustomResource):
+    pass
+
+
+@resource(group="versions.example.com", version="v1", kind="Vessel")
+class Vessel(CustomResource):
+    pass
+
+
+@pytest.mark.parametrize("order", [("v1", "v1beta1"), ("v1beta1", "v1")])
+def test_an_object_in_two_versions_is_one_object(tmp_path: Path, order: tuple[str, str]) -> None:
+    for number, version in enumerate(order):
+        text = f"apiVersion: versions.example.com/{version}\nkind: Vessel\nmetadata: {{name: a}}\n"
+        (tmp_path / f"{number}.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "2.yaml").write_text("apiVersion: versions.example.com/v1\nkind: Vessel\nmetadata: {name: b}\n")
+    cluster = Cluster(Client(FakeTransport()), "x", kinds={Vessel, OldVessel})
+    assert [(type(obj), obj.key.name) for obj in cluster.load(tmp_path)] == [(Vessel, "a"), (Vessel, "b")]
 
 
 class Database:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from kaiwu_runtime._manifests import ManifestError, read_manifests
+from kaiwu_runtime.envtest._webhooks import read_webhook_configurations
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared
 from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
@@ -81,6 +81,13 @@ def notes_on(scenario: type[Scenario]) -> Iterator[str]:
         yield "prepare: no node runs, so commands in pods, logs and proxied requests are not answered"
 
 
+def _manifests() -> tuple[list[Path], list[Path]]:
+    """Return the folders with CRDs, and those with webhook configurations, of the project in the current folder."""
+    crds = [path for path in _CRDS if any(path.glob("*.yaml"))]
+    has_webhooks = _WEBHOOKS.is_dir() and bool(read_webhook_configurations([_WEBHOOKS]))
+    return crds, [_WEBHOOKS] if has_webhooks else []
+
+
 class _Campaign:
     def __init__(
         self,
@@ -103,8 +110,7 @@ class _Campaign:
         self._report = Report(seed)
 
     async def run(self) -> Report:
-        crds = [path for path in _CRDS if any(path.glob("*.yaml"))]
-        webhooks = [_WEBHOOKS] if has_webhooks(_WEBHOOKS) else []
+        crds, webhooks = _manifests()
         async with AsyncExitStack() as stack:
             first = await stack.enter_async_context(Laboratory(crds, webhooks))
             # The others start while the first works.
@@ -174,21 +180,3 @@ class _Campaign:
         self._report.findings.append(finding)
         if self._on_finding is not None:
             self._on_finding(finding)
-
-
-def has_webhooks(folder: Path) -> bool:
-    """Return whether a folder has webhook configurations.
-
-    Raises:
-        ConfigurationError: A file is not a manifest.
-    """
-    for path in sorted(folder.glob("*.yaml")):
-        try:
-            documents = read_manifests(path.read_bytes())
-        except OSError as error:
-            raise ConfigurationError(f"{path}: {error.strerror}") from error
-        except ManifestError as error:
-            raise ConfigurationError(f"{path} {error}") from error
-        if any(str(each.get("kind", "")).endswith("WebhookConfiguration") for each in documents):
-            return True
-    return False

@@ -23,6 +23,8 @@ from kaiwu_runtime.testing.faults._real._resources import Resources
 
 _CLEAN_SECONDS = 60.0
 _POLL_SECONDS = 0.05
+_ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+_CONFIGURATIONS = (f"{_ADMISSION}/mutatingwebhookconfigurations", f"{_ADMISSION}/validatingwebhookconfigurations")
 _LEASES = "/apis/coordination.k8s.io/v1/leases"
 
 
@@ -112,6 +114,16 @@ class Laboratory:
         Raises:
             ControlPlaneError: Something cannot be deleted.
         """
+        if self.webhooks is not None:  # no operator serves them
+            await asyncio.to_thread(self.webhooks.suspend)
+        await self._delete_everything()
+        if self.webhooks is not None:
+            await asyncio.to_thread(self.webhooks.resume)
+            for path in _CONFIGURATIONS:
+                found = await self.server.list(path)
+                self.observer.baseline.update(each["metadata"]["uid"] for each in found.values())
+
+    async def _delete_everything(self) -> None:
         assert self._collector is not None  # noqa: S101 - for mypy
         deadline = time.monotonic() + _CLEAN_SECONDS
         for name, lease in (await self.server.list(_LEASES)).items():

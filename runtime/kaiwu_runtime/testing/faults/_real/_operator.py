@@ -107,7 +107,7 @@ class OperatorProcess:
         if not meant:
             return "without a word"
         told = _parsed(meant[-1])
-        text = f"{told['message']} {told.get('error', '')}".strip() if "msg" in told else meant[-1].strip()
+        text = f"{told['msg']} {told.get('error', '')}".strip() if "msg" in told else meant[-1].strip()
         return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
 
     async def _read(self) -> None:
