@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from typing import Any
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Secret
+from lightkube.resources.events_v1 import Event
 from prometheus_client import generate_latest
 
 from kaiwu_runtime import (
@@ -24,7 +26,7 @@ from kaiwu_runtime import (
     child_of,
     controller_managed_by,
 )
-from kaiwu_runtime.api import rbac_rules
+from kaiwu_runtime.api import APIModel, CustomResource, rbac_rules, resource
 from kaiwu_runtime.cache import Cache
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.testing import FakeTransport, eventually, run_manager, wait_for
@@ -278,3 +280,84 @@ async def test_reads_that_wait_are_measured_for_each_cache() -> None:
         text = generate_latest(manager.metrics.registry).decode()
     for name in ("", "early", "late"):
         assert f'own_write_wait_seconds_count{{cache="{name}",group="",kind="Secret"}} 1.0' in text
+
+
+async def test_a_kind_that_a_constructor_reads_is_synced_before_controllers_run() -> None:
+    plain = Client(FakeTransport())
+    await plain.create(secret("x"))
+    await plain.create(ConfigMap(metadata=ObjectMeta(name="x", namespace="a")))
+    manager = managed(plain)
+    read: list[int] = []
+
+    class Counting(Reconciler):
+        def __init__(self, client: Client, cache: Cache, manager: Manager) -> None:
+            super().__init__(client)
+            self.informers = [cache.informer(Secret), manager.add_cache("more").informer(Secret)]
+
+        def setup_with_manager(self, manager: Manager) -> None:
+            controller_managed_by(manager).for_(ConfigMap).complete(self)
+
+        async def reconcile(self, request: Request) -> None:
+            read.extend(len(informer.list()) for informer in self.informers)
+
+    manager.setup(Counting)
+    async with run_manager(manager):
+        await eventually(lambda: read == [1, 1])
+
+
+class GadgetSpec(APIModel):
+    """The desired state of a Gadget."""
+
+    size: int = 1
+    """How large it is."""
+
+
+@resource(group="caches.example.com", version="v1")
+class Gadget(CustomResource):
+    """Gadget is a kind with a type of its own."""
+
+    spec: GadgetSpec = GadgetSpec()
+
+
+class Gadgets(ObjectReconciler[Gadget]):
+    """Keeps what it is asked to reconcile."""
+
+    def __init__(self, manager: Manager) -> None:
+        super().__init__(manager.client)
+        self.cache = manager.add_cache("gadgets")
+        self.names: list[str] = []
+
+    def build(self, controller: ControllerBuilder) -> ControllerBuilder:
+        """Set which objects are watched, in which cache."""
+        return controller.for_(Gadget, label_selector="mine", cache=self.cache).watches(
+            Secret, lambda found: [Request("a", found.metadata.name)], cache=self.cache
+        )
+
+    async def reconcile(self, obj: Gadget) -> None:
+        """Keep the name of one Gadget."""
+        self.names.append(str(obj.metadata.name))
+
+
+async def test_an_object_that_does_not_fit_its_type_is_reported_from_its_cache() -> None:
+    plain = Client(FakeTransport(Gadget))
+    for name, spec in (("bad", {"size": "large"}), ("good", {"size": 2})):
+        header = {"apiVersion": "caches.example.com/v1", "kind": "Gadget"}
+        body = {**header, "metadata": {"name": name, "namespace": "a", "labels": {"mine": "1"}}, "spec": spec}
+        path = "/apis/caches.example.com/v1/namespaces/a/gadgets"
+        await plain.transport.request("POST", path, body=json.dumps(body).encode())
+    manager = managed(plain)
+    reconciler = Gadgets(manager)
+    reconciler.setup_with_manager(manager)
+    async with run_manager(manager):
+        await eventually(lambda: reconciler.names == ["good"])
+        reported: object = await eventually(lambda: _reasons(plain, "bad"))
+        assert reported == ["DecodeFailed"]
+        # Another kind in the same cache wakes it.
+        await plain.create(secret("good"))
+        await eventually(lambda: reconciler.names == ["good", "good"])
+        assert manager.cache.informers == ()
+
+
+async def _reasons(client: Client, name: str) -> list[str]:
+    events = await client.list(Event, namespace="a")
+    return [str(each.reason) for each in events if each.regarding is not None and each.regarding.name == name]
