@@ -26,7 +26,6 @@ CORRECT = "DatabaseReconciler"
 # Mistake, pattern, the effect it is done to, and what is found.
 CASES = [
     (CORRECT, "kill-after", "create Lease default/kaiwu-test-faults", ""),
-    (CORRECT, "refuse:409", "apply ConfigMap default/a", ""),
     (CORRECT, "kill-after", "apply ConfigMap default/backup-a", ""),
     ("LosesInitLatch", "kill-after", "patch Database default/a (2)", "ConfigMap default/engine-a.data"),
     ("LeavesOrphanAfterLostAnswer", "refuse:lost", "create PersistentVolumeClaim default", "(2) should not be there"),
