@@ -88,6 +88,25 @@ def _check_names(crd: CustomResourceDefinition) -> None:
     for path, holds in valid.items():
         if not holds:
             raise CRDError(f"invalid CustomResourceDefinition: {path} is not valid")
+    expected = f"{names.plural}.{crd.spec.group}"
+    if crd.metadata is not None and crd.metadata.name != expected:
+        raise CRDError(
+            f"invalid CustomResourceDefinition: metadata.name is {_shown(crd.metadata.name)}, not {expected}"
+        )
+    if [each.storage for each in crd.spec.versions].count(True) != 1:
+        raise CRDError("invalid CustomResourceDefinition: spec.versions must have one version with storage: true")
+    for each in crd.spec.versions:
+        if each.deprecationWarning and not each.deprecated:
+            raise CRDError(
+                f"invalid CustomResourceDefinition: version {each.name}: deprecationWarning needs deprecated: true"
+            )
+    if crd.spec.preserveUnknownFields:
+        raise CRDError(
+            "invalid CustomResourceDefinition: spec.preserveUnknownFields must not be true: use "
+            f"{PRESERVE} in the schema"
+        )
+    if crd.spec.conversion is not None and crd.spec.conversion.strategy not in {"None", "Webhook"}:
+        raise CRDError("invalid CustomResourceDefinition: spec.conversion.strategy must be None or Webhook")
     versions = [each.name for each in crd.spec.versions]
     if len(set(versions)) < len(versions):
         raise CRDError("invalid CustomResourceDefinition: spec.versions names a version twice")

@@ -9,6 +9,7 @@ from typing import Any, Final
 from kaiwu_runtime import api as runtime_api
 from kaiwu_runtime.generator._versions import version_priority
 from kaiwuctl.errors import CRDError
+from kaiwuctl.importer.acceptance import check_version
 from kaiwuctl.importer.checking import check_crd
 from kaiwuctl.importer.expressions import Call, Expression, Model, ModelField
 from kaiwuctl.importer.layout import Text
@@ -79,6 +80,7 @@ def import_crd(
     header: str = "",
     recognise: Recognise | None = None,
     class_of: Callable[[str], str] | None = None,
+    check: bool = True,
 ) -> ImportedKind:
     """Return the types of a CRD.
 
@@ -90,6 +92,7 @@ def import_crd(
         recognise: Returns the type of an object that Kubernetes defines, None for any other; see
             `kubernetes.recogniser`.
         class_of: Returns the name of a kind's class; None for the kind with an upper-case letter in front.
+        check: False takes over what the API server or the generator would reject; for tests of what is written.
 
     Raises:
         CRDError: It is not a CRD, or has no such version; the message is one line without the name of its file.
@@ -105,7 +108,7 @@ def import_crd(
             raise CRDError(f"{plural}.{group} has no version {version!r}: it has {', '.join(known)}")
     newest_first = sorted(dict.fromkeys(wanted), key=version_priority, reverse=True)
     name = (class_of or class_of_kind)(kind)
-    maker = _Maker(crd, name, newest_first[0], external=external, header=header, recognise=recognise)
+    maker = _Maker(crd, name, newest_first[0], external=external, header=header, recognise=recognise, check=check)
     try:
         imported = tuple(maker.version(known[version]) for version in newest_first)
     except RecursionError:
@@ -143,6 +146,7 @@ class _Maker:
     external: bool
     header: str
     recognise: Recognise | None
+    check: bool
 
     def version(self, version: dict[str, Any]) -> ImportedVersion:
         """Return one version."""
@@ -155,6 +159,8 @@ class _Maker:
         status = bool((version.get("subresources") or {}).get("status") is not None)
         _finish_root(model, root, status=status)
         model.resource = self._resource(version, model, status=status)
+        if self.check:
+            check_version(self.name, version["name"], root, dict(model.resource.keywords), status=status)
         summary = f"{kind}, as {group}/{version['name']} has it; imported from its CRD."
         if len(summary) > _LONGEST_SUMMARY:
             summary = f"{kind}, imported from its CRD."

@@ -6,7 +6,7 @@ See https://book.kubebuilder.io/reference/markers/rbac
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kaiwu_runtime.errors import DefinitionError
@@ -69,6 +69,8 @@ class Permission:
         Raises:
             DefinitionError: The generator rejects it; the message says why.
         """
+        from msgspec.structs import replace  # noqa: PLC0415
+
         from kaiwu_runtime.api import rbac, rbac_rules  # noqa: PLC0415 - imports lightkube; a refused folder needs none
 
         class Reconciler:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from kaiwu_runtime.api._markers import AtLeastOneOf, AtMostOneOf, ExactlyOneOf, ListMapKeys, Marker
+from kaiwu_runtime.api._markers import AtLeastOneOf, AtMostOneOf, ExactlyOneOf, ListMapKeys, Marker, SchemaExtra
 from kaiwu_runtime.errors import DefinitionError
 
 
@@ -26,6 +26,8 @@ def check_markers(markers: Iterable[object], where: str) -> None:
                 f"{where}: {marker.__name__} stands there without its arguments: write {marker.__name__}()"
             )
         name = type(marker).__name__
+        if isinstance(marker, SchemaExtra):
+            continue  # its keywords are checked where they are merged
         if isinstance(marker, Marker) and isinstance(marker, msgspec.Struct):
             values = {field: getattr(marker, field) for field in marker.__struct_fields__}
             try:

@@ -111,6 +111,17 @@ def _check_type(schema: Schema) -> None:
         raise _error(schema, "it has no type: add SchemaType(...) or PreserveUnknownFields() beside Schemaless()")
 
 
+def _check_structure(schema: Schema) -> None:
+    if schema.properties and schema.get("additionalProperties") is not None:
+        raise _error(schema, "properties and additionalProperties exclude each other")
+    if schema.get("type") == "array" and schema.items_schema is None:
+        raise _error(schema, "a list needs the type of its items")
+    if schema.get("uniqueItems"):
+        raise _error(schema, 'uniqueItems is not allowed: use ListType("set")')
+    if schema.get("x-kubernetes-list-map-keys") and schema.get("x-kubernetes-list-type") != "map":
+        raise _error(schema, "x-kubernetes-list-map-keys needs the list type map")
+
+
 def _check_int_or_string(schema: Schema) -> None:
     if not schema.get("x-kubernetes-int-or-string"):
         return
@@ -289,6 +300,7 @@ def _error(schema: Schema, what: str) -> DefinitionError:
 
 _CHECKS: tuple[Callable[[Schema], None], ...] = (
     _check_type,
+    _check_structure,
     _check_int_or_string,
     _check_embedded,
     _check_list,

@@ -65,7 +65,7 @@ def classes(imported: ImportedKind, folder: Path) -> list[type[Any]]:
 
 def regenerated(crd: dict[str, Any], folder: Path, *, check: bool = True) -> dict[str, Any]:
     """Return what the generator makes of the types of a CRD, which has one version if it is not checked."""
-    (made,) = build_crds(classes(import_crd(crd), folder), check=check)
+    (made,) = build_crds(classes(import_crd(crd, check=check), folder), check=check)
     if not check:
         # Which version is stored is among the checks.
         made.manifest["spec"]["versions"][0]["storage"] = True

@@ -45,7 +45,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("modules")
     crds = [crd for file in WELL_KNOWN for crd in read_manifests(file.read_bytes())] + random_crds(40)
     for number, crd in enumerate(crds):
-        for version in import_crd(crd).versions:
+        for version in import_crd(crd, check=False).versions:
             (folder / f"imported_{number}_{version.name}.py").write_text(version.module, encoding="utf-8")
     settings_file = (ROOT / "generated-example/pyproject.toml").read_text(encoding="utf-8")
     (folder / "pyproject.toml").write_text(settings_file, encoding="utf-8")
