@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .commands.command_line import INIT, CommandLine
+from .commands.command_line import CREATE_ONLY, INIT, CommandLine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,4 +35,21 @@ def project(tmp_path: Path, pristine: Path) -> CommandLine:
     """The command line in a project that has no API yet."""
     folder = tmp_path / "kaiwu-operator"
     shutil.copytree(pristine, folder, symlinks=True)
+    return CommandLine(folder)
+
+
+@pytest.fixture(scope="session")
+def with_api(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with one API; copied, never changed."""
+    folder = tmp_path_factory.mktemp("with-api") / "kaiwu-operator"
+    shutil.copytree(pristine, folder, symlinks=True)
+    CommandLine(folder).ok(*CREATE_ONLY)
+    return folder
+
+
+@pytest.fixture
+def api(with_api: Path, tmp_path: Path) -> CommandLine:
+    """The command line in a project that has one API."""
+    folder = tmp_path / "kaiwu-operator"
+    shutil.copytree(with_api, folder, symlinks=True)
     return CommandLine(folder)

@@ -8,67 +8,17 @@ import shutil
 import signal
 import subprocess
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from .command_line import CREATE_ONLY, INIT, CommandLine, snapshot
+from .command_line import CREATE_ONLY, CommandLine, snapshot
+from .in_process import run_generator
+from .webhook_commands import CONVERT, HOOK, SECOND, entry
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-HOOK = ("create", "webhook", "--group", "kaiwu", "--version", "v1", "--kind", "KaiwuCluster", "--make=false")
-SECOND = ("create", "api", "--group", "kaiwu", "--version", "v2", "--kind", "KaiwuCluster", "--make=false")
-CONVERT = (
-    "create",
-    "webhook",
-    "--group",
-    "kaiwu",
-    "--version",
-    "v2",
-    "--kind",
-    "KaiwuCluster",
-    "--conversion",
-    "--make=false",
-)
-
-
-@pytest.fixture(scope="session")
-def with_api(pristine: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with one API; copied, never changed."""
-    folder = tmp_path_factory.mktemp("with-api") / "kaiwu-operator"
-    shutil.copytree(pristine, folder, symlinks=True)
-    CommandLine(folder).ok(*CREATE_ONLY)
-    return folder
-
-
-@pytest.fixture
-def api(with_api: Path, tmp_path: Path) -> CommandLine:
-    folder = tmp_path / "kaiwu-operator"
-    shutil.copytree(with_api, folder, symlinks=True)
-    return CommandLine(folder)
-
-
-def manifests(project: CommandLine, *flags: str) -> None:
-    """Run the generator as `make manifests` does."""
-    argv = [project.argv()[0], "-m", "kaiwu_runtime.generator", "manifests", *flags]
-    subprocess.run(argv, cwd=project.folder, check=True, capture_output=True)
-
-
-def build(project: CommandLine, folder: str = "config/default") -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what kustomize builds, by kind and name."""
-    argv = ["kubectl", "kustomize", folder]
-    result = subprocess.run(argv, cwd=project.folder, check=False, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    built = result.stdout
-    return {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(built)}
-
-
-def entry(project: CommandLine, version: str = "v1") -> dict[str, Any]:
-    resources = yaml.safe_load((project.folder / "PROJECT").read_text())["resources"]
-    found: dict[str, Any] = next(each for each in resources if each["version"] == version)
-    return found
 
 
 def test_both_webhooks_in_one_file_and_again_nothing(api: CommandLine) -> None:
@@ -100,7 +50,7 @@ def test_a_second_webhook_leaves_the_first_ones_file_alone(api: CommandLine) -> 
     second = (api.folder / "controllers/kaiwucluster_validation_webhook.py").read_text()
     assert "class KaiwuClusterValidationWebhook(Webhook)" in second
     assert "Defaulter" not in second
-    manifests(api)
+    run_generator(api.folder)
     text = (api.folder / "config/webhook/manifests.yaml").read_text()
     assert [each["kind"] for each in yaml.safe_load_all(text)] == [
         "MutatingWebhookConfiguration",
@@ -125,100 +75,6 @@ def test_force_writes_what_was_written_before(api: CommandLine) -> None:
     assert "overwrite controllers/kaiwucluster_webhook.py" in api.ok(*HOOK, "--defaulting", "--force")
     assert "overwrite controllers/kaiwucluster_validation_webhook.py" in api.ok(*HOOK, "--validation", "--force")
     assert snapshot(api.folder) == before
-
-
-def test_paths_and_operations_reach_the_manifests(api: CommandLine) -> None:
-    api.ok(
-        *HOOK,
-        *("--defaulting", "--validation", "--defaulting-path=/default", "--validation-path=/check"),
-        "--operations=create,delete",
-    )
-    assert entry(api)["webhooks"]["validationPath"] == "/check"
-    manifests(api)
-    mutating, validating = yaml.safe_load_all((api.folder / "config/webhook/manifests.yaml").read_text())
-    assert mutating["webhooks"][0]["clientConfig"]["service"]["path"] == "/default"
-    assert mutating["webhooks"][0]["rules"][0]["operations"] == ["CREATE"]
-    assert validating["webhooks"][0]["clientConfig"]["service"]["path"] == "/check"
-    assert validating["webhooks"][0]["rules"][0]["operations"] == ["CREATE", "DELETE"]
-    assert "def validate_delete" in (api.folder / "controllers/kaiwucluster_webhook.py").read_text()
-
-
-def test_the_deployed_names_and_ports_agree(api: CommandLine) -> None:
-    api.ok(*HOOK, "--defaulting", "--validation")
-    api.ok(*SECOND)
-    api.ok(*CONVERT)
-    manifests(api)
-    kustomization = api.folder / "config/default/kustomization.yaml"
-    kustomization.write_text(
-        kustomization.read_text().replace("\ncomponents:\n", "\ncomponents:\n- ../network-policy\n")
-        + "nameSuffix: -blue\n"
-    )
-    objects = build(api)
-    prefix, namespace = "kaiwu-operator-", "kaiwu-operator-system"
-    service = objects["Service", f"{prefix}webhook-service-blue"]
-    container = objects["Deployment", f"{prefix}controller-manager-blue"]["spec"]["template"]["spec"]["containers"][0]
-    (port,) = [each for each in container["ports"] if each["name"] == "webhook"]
-    (policy,) = [each for each in objects.values() if each["metadata"]["name"].startswith(f"{prefix}allow-webhook")]
-    assert service["spec"]["ports"][0]["targetPort"] == "webhook"
-    assert policy["spec"]["ingress"][0]["ports"] == [{"port": "webhook", "protocol": "TCP"}]
-    assert f"--webhook-port={port['containerPort']}" in container["args"]
-    # The name that the manager is told is the one that is deployed, whatever kustomize adds to it.
-    assert container["args"][container["args"].index("--webhook-self-signed") + 1] == service["metadata"]["name"]
-    reference = {"name": service["metadata"]["name"], "namespace": namespace}
-    names = []
-    for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
-        ((name, configuration),) = [(name, each) for (found, name), each in objects.items() if found == kind]
-        client = configuration["webhooks"][0]["clientConfig"]["service"]
-        assert {key: client[key] for key in reference} == reference
-        names.append(name)
-    crd = objects["CustomResourceDefinition", "kaiwuclusters.kaiwu.inspur.com"]
-    client = crd["spec"]["conversion"]["webhook"]["clientConfig"]["service"]
-    assert {key: client[key] for key in reference} == reference
-    rules = objects["ClusterRole", f"{prefix}webhook-certificate-role-blue"]["rules"]
-    assert sorted(name for rule in rules for name in rule["resourceNames"]) == sorted([*names, crd["metadata"]["name"]])
-
-
-def test_cert_manager_writes_its_objects_with_the_deployed_names(api: CommandLine) -> None:
-    api.ok(*HOOK, "--validation", "--certificates=cert-manager")
-    assert not (api.folder / "config/webhook/role.yaml").exists()
-    manifests(api)
-    objects = build(api)
-    certificate = objects["Certificate", "kaiwu-operator-serving-cert"]["spec"]
-    assert certificate["dnsNames"] == [
-        "kaiwu-operator-webhook-service.kaiwu-operator-system.svc",
-        "kaiwu-operator-webhook-service.kaiwu-operator-system.svc.cluster.local",
-    ]
-    assert ("Issuer", certificate["issuerRef"]["name"]) in objects
-    configuration = objects["ValidatingWebhookConfiguration", "kaiwu-operator-validating-webhook-configuration"]
-    assert configuration["metadata"]["annotations"] == {
-        "cert-manager.io/inject-ca-from": "kaiwu-operator-system/kaiwu-operator-serving-cert"
-    }
-    pod = objects["Deployment", "kaiwu-operator-controller-manager"]["spec"]["template"]["spec"]
-    assert pod["volumes"] == [{"name": "webhook-certs", "secret": {"secretName": certificate["secretName"]}}]
-    assert "--webhook-self-signed" not in pod["containers"][0]["args"]
-
-
-def test_without_certificates_the_secret_is_mounted(api: CommandLine) -> None:
-    api.ok(*HOOK, "--validation", "--certificates=none")
-    manifests(api)
-    pod = build(api)["Deployment", "kaiwu-operator-controller-manager"]["spec"]["template"]["spec"]
-    assert pod["volumes"][0]["secret"] == {"secretName": "webhook-server-cert"}
-    assert not (api.folder / "config/certmanager").exists()
-
-
-def test_it_builds_before_the_manifests_are_made(api: CommandLine) -> None:
-    api.ok(*HOOK, "--validation")
-    assert ("Service", "webhook-service") in {(kind, name) for kind, name in build_component(api, "config/webhook")}
-
-
-def build_component(project: CommandLine, component: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return what a component builds together with the manager."""
-    folder = project.folder / "build/component"
-    folder.mkdir(parents=True)
-    (folder / "kustomization.yaml").write_text(
-        f"resources:\n- ../../config/manager\n- ../../config/rbac\ncomponents:\n- ../../{component}\n"
-    )
-    return build(project, "build/component")
 
 
 def test_every_version_is_converted(api: CommandLine) -> None:
@@ -272,7 +128,7 @@ def test_a_kind_of_kubernetes(api: CommandLine) -> None:
     api.ok(*hook)
     assert api.ok(*hook) == "Nothing to do: everything is there already.\n"
     assert not (api.folder / "tests/test_v1_pod_webhook.py").exists()
-    manifests(api)
+    run_generator(api.folder)
     (configuration,) = yaml.safe_load_all((api.folder / "config/webhook/manifests.yaml").read_text())
     assert configuration["webhooks"][0]["rules"][0]["apiGroups"] == [""]
 
@@ -283,7 +139,7 @@ def test_a_kind_of_another_project(api: CommandLine) -> None:
     api.ok("create", "api", *names, "--domain=io", "--resource=false", "--untyped")
     api.ok("create", "webhook", *names, "--validation")
     assert not (api.folder / "tests/test_v1_certificate_webhook.py").exists()
-    manifests(api)
+    run_generator(api.folder)
     (configuration,) = yaml.safe_load_all((api.folder / "config/webhook/manifests.yaml").read_text())
     assert configuration["webhooks"][0]["rules"][0]["apiGroups"] == ["cert-manager.io"]
     convert = ("create", "webhook", *names, "--conversion")
@@ -427,24 +283,3 @@ def test_create_api_again_keeps_the_webhooks(api: CommandLine) -> None:
     api.ok("create", "api", *pod, "--resource=false")
     assert entry(api) == before
     assert yaml.safe_load((api.folder / "PROJECT").read_text())["resources"][1]["webhooks"]["validation"] is True
-
-
-def test_namespaced(empty: CommandLine) -> None:
-    empty.ok(*INIT, "--namespaced")
-    empty.ok(*CREATE_ONLY)
-    empty.ok(*HOOK, "--validation")
-    manifests(empty, "--namespaced")
-    (configuration,) = [each for (kind, _), each in build(empty).items() if kind.startswith("Validating")]
-    labels = {"kubernetes.io/metadata.name": "kaiwu-operator-system"}
-    assert configuration["webhooks"][0]["namespaceSelector"] == {"matchLabels": labels}
-
-
-def test_multigroup(empty: CommandLine) -> None:
-    empty.ok(*INIT, "--multigroup")
-    empty.ok(*CREATE_ONLY)
-    empty.ok(*HOOK, "--validation")
-    assert (empty.folder / "controllers/kaiwu/kaiwucluster_webhook.py").exists()
-    assert (empty.folder / "tests/test_kaiwu_v1_kaiwucluster_webhook.py").exists()
-    manifests(empty)
-    (configuration,) = yaml.safe_load_all((empty.folder / "config/webhook/manifests.yaml").read_text())
-    assert configuration["webhooks"][0]["name"] == "vkaiwucluster-v1.kaiwu.inspur.com"

@@ -3,138 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-
-from kaiwuctl.project.file import ProjectFile
 
 from .command_line import CREATE_ONLY, CommandLine, snapshot
-from .in_process import built, done, inside, kaiwuctl, run_generator
+from .in_process import built, recorded, run_generator
 
 DELETE = ("delete", "api", "--group", "kaiwu", "--version", "v1", "--kind", "KaiwuCluster")
 DELETE_ONLY = (*DELETE, "--make=false")
 SECOND_VERSION = ("create", "api", "--group", "kaiwu", "--version", "v2", "--kind", "KaiwuCluster", "--make=false")
-
-LAYOUTS = [(), ("--multigroup",), ("--namespaced",), ("--multigroup", "--namespaced", "--license", "none")]
-
-
-@pytest.fixture(scope="session")
-def layouts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
-    """A project of each layout, without an API; copied, never changed."""
-    projects = {}
-    for flags in LAYOUTS:
-        folder = tmp_path_factory.mktemp("layout") / "shop-operator"
-        folder.mkdir()
-        CommandLine(folder).ok("init", "--domain", "example.com", "--owner", "Zoë & Søn", *flags)
-        projects[flags] = folder
-    return projects
-
-
-# Few names, so that versions, controllers and groups meet.
-GROUPS = st.sampled_from(["web", "web", "sea-creatures.x", ""])
-DEPLOYMENT = ("--group", "apps", "--version", "v1", "--kind", "Deployment", "--resource=false")
-CERTIFICATE = ("--group", "cert-manager", "--version", "v1", "--kind", "Certificate", "--domain", "io", "--untyped")
-OTHERS = st.sampled_from(
-    [
-        DEPLOYMENT,
-        (*DEPLOYMENT, "--controller-name", "deployment-second"),
-        CERTIFICATE,
-        (*CERTIFICATE[:3], "v2", *CERTIFICATE[4:]),
-        (*CERTIFICATE, "--controller=false"),
-        (*CERTIFICATE, "--controller-name", "certificate-second"),
-    ]
-)
-CREATES = st.builds(
-    lambda group, version, kind, more: ("--group", group, "--version", version, "--kind", kind, *more),
-    GROUPS,
-    st.sampled_from(["v1", "v1beta1", "v2"]),
-    st.sampled_from(["Shop", "Cart"]),
-    st.sampled_from(
-        [
-            (),
-            ("--controller=false",),
-            ("--resource=false",),
-            ("--resource=false", "--controller-name", "shop-backup"),
-            ("--controller-name", "cart-second"),
-            ("--namespaced=false",),
-            ("--plural", "shopping"),
-            ("--image", "registry:5000/shop:1"),
-            ("--image", "registry:5000/shop:1", "--container-port", "80", "--controller=false"),
-        ]
-    ),
-)
-
-
-Entries = dict[tuple[str, str, str], tuple[bool, tuple[str, ...]]]
-
-
-def recorded(folder: Path) -> Entries:
-    """Return what PROJECT has: whether a type, and the names of the controllers, by group, version and kind."""
-    resources = ProjectFile.load(folder).project.resources
-    return {(entry.group, entry.version, entry.kind): (entry.api, entry.controllers) for entry in resources}
-
-
-def reverse(folder: Path, command: tuple[str, ...], before: Entries) -> tuple[str, ...]:
-    """Return the deletion that undoes a `create api`."""
-    identity = (command[1], command[3], command[5])
-    flags = ("delete", "api", *command[:6], "--make=false")
-    if identity not in before:
-        return flags
-    after = recorded(folder)[identity][1]
-    (name,) = set(after) - set(before[identity][1])
-    return (*flags, "--controller-only") if len(after) == 1 else (*flags, "--controller-name", name)
-
-
-@pytest.mark.parametrize("generator", [False, True], ids=["without-make", "with-make"])
-def test_create_and_delete_give_back_the_tree(layouts: dict[tuple[str, ...], Path], generator: bool) -> None:
-    """Byte by byte, in every order of creation, with and without the files that the generator writes."""
-    undone = 0
-
-    @settings(
-        max_examples=5 if generator else 40,
-        deadline=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(layout=st.sampled_from(LAYOUTS), commands=st.lists(CREATES | OTHERS, min_size=1, max_size=5))
-    def check(layout: tuple[str, ...], commands: list[tuple[str, ...]]) -> None:
-        nonlocal undone
-        with tempfile.TemporaryDirectory() as parent:
-            folder = Path(parent) / "shop-operator"
-            shutil.copytree(layouts[layout], folder)
-            role = ("--namespaced",) if "--namespaced" in layout else ()
-            with inside(folder):
-                if generator:
-                    run_generator(folder, *role)
-                steps = []
-                for command in commands:
-                    tree, entries = snapshot(folder), recorded(folder)
-                    if kaiwuctl("create", "api", *command, "--make=false").status != 0:
-                        continue
-                    if entries == recorded(folder):
-                        # The same again, which may have changed the record's options.
-                        continue
-                    steps.append((tree, reverse(folder, command, entries)))
-                    if generator:
-                        run_generator(folder, *role)
-                for tree, deletion in reversed(steps):
-                    done(*deletion)
-                    if generator:
-                        run_generator(folder, *role)
-                    found = snapshot(folder)
-                    # The generator may have made the folder of its documents.
-                    found.pop("docs", None) if "docs" not in tree else None
-                    assert found == tree, deletion
-                    undone += 1
-
-    check()
-    assert undone > (4 if generator else 40)
 
 
 def test_what_stays_in_clusters_is_said(project: CommandLine) -> None:

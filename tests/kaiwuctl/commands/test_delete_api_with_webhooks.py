@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from .command_line import CREATE_ONLY, CommandLine, snapshot
 from .in_process import built, inside, kaiwuctl, run_generator
+from .layouts import make_layouts
 
 KIND = ("--group", "kaiwu", "--version", "v1", "--kind", "KaiwuCluster")
 SECOND = ("--group", "kaiwu", "--version", "v2", "--kind", "KaiwuCluster")
@@ -39,13 +40,7 @@ WEBHOOKS = st.lists(st.sets(st.sampled_from(FLAGS), min_size=1), max_size=2)
 @pytest.fixture(scope="module")
 def layouts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
     """A project of each layout, without an API; copied, never changed."""
-    projects: dict[tuple[str, ...], Path] = {}
-    for flags in LAYOUTS:
-        folder = tmp_path_factory.mktemp("layout") / "kaiwu-operator"
-        folder.mkdir()
-        CommandLine(folder).ok("init", "--domain", "inspur.com", *flags)
-        projects[flags] = folder
-    return projects
+    return make_layouts(tmp_path_factory, LAYOUTS, "kaiwu-operator", ("init", "--domain", "inspur.com"))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from .command_line import CREATE_ONLY, CommandLine, snapshot
 from .in_process import built, done, inside, run_generator
+from .layouts import make_layouts
 
 KIND = ("--group", "kaiwu", "--version", "v1", "--kind", "KaiwuCluster")
 SECOND = ("create", "api", "--group", "kaiwu", "--version", "v2", "--kind", "KaiwuCluster", "--make=false")
@@ -32,16 +33,8 @@ def versions(project: CommandLine) -> CommandLine:
 @pytest.fixture(scope="module")
 def layouts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
     """Projects with two versions of a kind; copied, never changed."""
-    projects: dict[tuple[str, ...], Path] = {}
-    for flags in ((), ("--multigroup",)):
-        folder = tmp_path_factory.mktemp("layout") / "kaiwu-operator"
-        folder.mkdir()
-        command_line = CommandLine(folder)
-        command_line.ok("init", "--domain", "inspur.com", *flags)
-        command_line.ok(*CREATE_ONLY)
-        command_line.ok(*SECOND)
-        projects[flags] = folder
-    return projects
+    init = ("init", "--domain", "inspur.com")
+    return make_layouts(tmp_path_factory, [(), ("--multigroup",)], "kaiwu-operator", init, CREATE_ONLY, SECOND)
 
 
 @settings(

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from kaiwuctl.project.file import ProjectFile
 
 from .command_line import CREATE_ONLY, INIT, snapshot
-from .in_process import built, done, inside, kaiwuctl, run_generator
-from .test_delete_api import CREATES, OTHERS
+from .in_process import built, check_imports, run_generator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,123 +21,6 @@ if TYPE_CHECKING:
 
 MULTI = ("edit", "--multigroup", "--make=false")
 SINGLE = ("edit", "--no-multigroup", "--make=false")
-EPOCH = {"SOURCE_DATE_EPOCH": "1767225600"}
-INIT_WORDS = ("init", "--domain", "example.com", "--project-name", "shop-operator")
-
-IMPORT_ALL = """
-import importlib, pathlib, sys
-sys.path.insert(0, ".")
-for path in sorted(pathlib.Path(".").rglob("*.py")):
-    if path.parts[0] in {"api", "controllers", "billing"} or path.name == "main.py":
-        name = path.with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__")
-        importlib.import_module(name)
-"""
-
-
-def check_imports(folder: Path) -> None:
-    command = [sys.executable, "-B", "-c", IMPORT_ALL]
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-
-
-def random_project(folder: Path, init: tuple[str, ...], commands: list[tuple[str, ...]]) -> None:
-    """Make a project in the working directory, and a module of the user's that imports every type."""
-    done(*INIT_WORDS, *init)
-    for command in commands:
-        kaiwuctl("create", "api", *command, "--make=false")
-    lines = [
-        f"from {entry.path.replace('/', '.')}.{entry.kind.lower()}_types import {entry.kind} as {entry.kind}{number}\n"
-        for number, entry in enumerate(ProjectFile.load(folder).project.resources)
-        if entry.api
-    ]
-    (folder / "billing").mkdir()
-    (folder / "billing/plans.py").write_text("".join(sorted(lines)))
-
-
-def one_group(commands: list[tuple[str, ...]]) -> list[tuple[str, ...]]:
-    """Return commands of which no two name different groups of the project's own."""
-    own = [command for command in commands if "--untyped" not in command and "apps" not in command]
-    return [command for command in commands if command not in own or command[1] == own[0][1]]
-
-
-def test_multigroup_there_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Byte by byte; in between kustomize builds the same objects, and every import works."""
-    monkeypatch.setenv(*next(iter(EPOCH.items())))
-
-    @settings(
-        max_examples=25,
-        deadline=None,
-        phases=[Phase.explicit, Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(
-        init=st.sampled_from([(), ("--namespaced",), ("--license", "none"), ("--owner", "Zoë")]),
-        commands=st.lists(CREATES | OTHERS, min_size=1, max_size=5).map(one_group),
-        multigroup=st.booleans(),
-    )
-    def check(init: tuple[str, ...], commands: list[tuple[str, ...]], multigroup: bool) -> None:
-        there, back = (SINGLE, MULTI) if multigroup else (MULTI, SINGLE)
-        with tempfile.TemporaryDirectory() as parent, inside(Path(parent)) as folder:
-            random_project(folder, (*init, "--multigroup") if multigroup else init, commands)
-            before, objects = snapshot(folder), built(folder)
-            done(*there)
-            assert built(folder) == objects
-            check_imports(folder)
-            moved = snapshot(folder)
-            assert done(*there) == "Nothing to do: the project has these values already.\n"
-            # The commands that made it find everything where they would write it.
-            for command in commands:
-                kaiwuctl("create", "api", *command, "--make=false")
-            assert without_record(snapshot(folder)) == without_record(moved)
-            done(*back)
-            assert without_record(snapshot(folder)) == without_record(before)
-
-    check()
-
-
-def without_record(tree: dict[str, Entry]) -> dict[str, Entry]:
-    return {path: entry for path, entry in tree.items() if not path.startswith(".kaiwuctl/")}
-
-
-@pytest.mark.parametrize(
-    ("start", "flags", "back"),
-    [
-        ((), ("--namespaced",), ("--no-namespaced",)),
-        ((), ("--owner", "Zoë & Søn"), ("--owner", "")),
-        (("--owner", "A"), ("--license", "none"), ("--license", "apache2")),
-        (("--license", "none"), ("--license", "apache2", "--owner", "B"), ("--license", "none", "--owner", "")),
-        (("--license", "none", "--owner", "A"), ("--owner", "B"), ("--owner", "A")),
-        (
-            ("--owner", "A"),
-            ("--namespaced", "--license", "none", "--owner", "C"),
-            ("--no-namespaced", "--license=apache2", "--owner", "A"),
-        ),
-    ],
-    ids=lambda flags: " ".join(flags).replace(" ", "_") or "default",
-)
-def test_an_edited_project_is_one_that_was_started_so(
-    empty: CommandLine, start: tuple[str, ...], flags: tuple[str, ...], back: tuple[str, ...]
-) -> None:
-    """Byte by byte, the record included; and the way back gives the tree that it began with."""
-    command_line = type(empty)(empty.folder, EPOCH)
-
-    def made(values: tuple[str, ...]) -> dict[str, Entry]:
-        shutil.rmtree(empty.folder)
-        empty.folder.mkdir()
-        command_line.ok(*INIT_WORDS, *values)
-        command_line.ok(*CREATE_ONLY)
-        return snapshot(empty.folder)
-
-    values = dict(zip(start[::2], start[1::2], strict=True))
-    wanted = [flag for flag in flags if flag == "--namespaced"]
-    texts = [flag for flag in flags if flag != "--namespaced"]
-    values.update(zip(texts[::2], texts[1::2], strict=True))
-    expected = made((*wanted, *(word for item in values.items() for word in item)))
-    before = made(start)
-    command_line.ok("edit", *flags, "--make=false")
-    assert snapshot(empty.folder) == expected
-    command_line.ok("edit", *back, "--make=false")
-    assert snapshot(empty.folder) == before
 
 
 def test_the_values_are_printed(project: CommandLine) -> None:
