@@ -22,7 +22,8 @@ from kaiwu_runtime.envtest import ControlPlane
 from .cases import CASES, Case
 from .generation import contents, differing, environment, generate
 
-pytestmark = pytest.mark.envtest
+# On one worker: each would make every project, and a virtual environment, for itself.
+pytestmark = [pytest.mark.envtest, pytest.mark.xdist_group("generated projects")]
 
 SHAPES = ("plain", "multigroup", "namespaced", "cluster-scope", "controller-only", "external", "image")
 # Objects of other versions than the stored one need the operator, so that not every test can have it.

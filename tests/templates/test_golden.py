@@ -19,7 +19,8 @@ from .golden import (
     write_tree,
 )
 
-pytestmark = pytest.mark.golden
+# On one worker, because two tests share each project.
+pytestmark = [pytest.mark.golden, pytest.mark.xdist_group("golden")]
 
 BY_NAME = {case.name: case for case in CASES}
 
