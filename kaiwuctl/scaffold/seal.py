@@ -9,6 +9,7 @@ but the next one does not. See https://specifications.freedesktop.org/basedir-sp
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hmac
 import os
 import secrets
@@ -35,11 +36,13 @@ def state_folder() -> Path:
     """Return the folder for kaiwuctl's state.
 
     Raises:
-        RuntimeError: The user has no home folder.
+        RuntimeError: The user has no home folder, or HOME is a relative path.
     """
-    base = os.environ.get("XDG_STATE_HOME", "")
-    # The specification says that a relative path is to be ignored.
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "state") / "kaiwu"
+    # The specification says that a relative path is to be ignored; a relative home would put the key into the project.
+    for folder in (Path(os.environ.get("XDG_STATE_HOME", "")), Path.home() / ".local" / "state"):
+        if folder.is_absolute():
+            return folder / "kaiwu"
+    raise RuntimeError
 
 
 @cache
@@ -63,6 +66,16 @@ def _stored_key(folder: Path) -> bytes:
     path = folder / _KEY
     if key := _read(path):
         return key
+    # Otherwise one of two runs could remove the key that the other has just made.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return _read(path) or _new_key(folder, path)
+    finally:
+        os.close(descriptor)
+
+
+def _new_key(folder: Path, path: Path) -> bytes:
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     temporary = folder / f".{_KEY}.{secrets.token_hex(8)}"
