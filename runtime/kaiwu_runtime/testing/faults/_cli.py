@@ -21,6 +21,8 @@ from kaiwu_runtime.testing.faults._run import Outcome
 from kaiwu_runtime.testing.faults._scenario import Scenario
 
 _MOST_JOBS = 4
+_INTERRUPTED = 130
+"""The exit status of a program that a shell's user interrupts."""
 
 _EPILOG = """environment:
   PLAN     run this plan only, with the operator's log: kill-after:10
@@ -32,7 +34,7 @@ _EPILOG = """environment:
 
 
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
-    """Run every scenario of a file and return the exit status: 0, or 1 after findings, or 2 for wrong usage."""
+    """Run every scenario of a file and return the exit status: 0, or 1 after findings, 2 for wrong usage, or 130."""
     parser = argparse.ArgumentParser(
         prog="make test-faults",
         description="Run the operator with one fault after another, and compare where it ends.",
@@ -57,6 +59,9 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         except KaiwuError as error:
             _fail(describe(error))
             return 2
+        except KeyboardInterrupt:
+            _fail("interrupted")
+            return _INTERRUPTED
         _end(report, options)
         status = status or int(bool(report.findings))
     return status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -118,3 +119,27 @@ def test_what_a_user_can_get_wrong(folder: Path, text: str | None, environment: 
     assert message in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert done.stdout == ""
+
+
+def test_ctrl_c_shows_no_traceback(folder: Path) -> None:
+    wait = """        import asyncio, time
+        print("began", flush=True)
+        for _ in range(600):
+            time.sleep(0.1)
+            await asyncio.sleep(0)
+"""
+    slow = GOOD.replace("        await cluster", wait + "        await cluster")
+    write(folder, slow)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "kaiwu_runtime.testing.faults"],
+        cwd=folder,
+        env={"PYTHONHASHSEED": "0", "PATH": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    assert running.stdout.readline() == "began\n"
+    running.send_signal(signal.SIGINT)
+    _, errors = running.communicate(timeout=60)
+    assert (running.returncode, errors) == (130, "error: interrupted\n")
