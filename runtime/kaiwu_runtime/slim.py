@@ -1,8 +1,11 @@
-"""Make an installation smaller without changing its behaviour: `python -m kaiwu_runtime.slim FOLDER`.
+"""Make an installation smaller that only runs an operator: `python -m kaiwu_runtime.slim FOLDER`.
 
 Compiled modules contain symbol tables that only debuggers read and that are often larger than the code: they are a
 third of what an operator's image adds to its base. The loader does not need them, so each file is truncated after the
 last part that it needs. Container images for Python do not have `strip`.
+
+The packages of the runtime that projects are developed with are removed. `python -m kaiwu_runtime.image`, which
+`make build` runs, rejects an operator that imports one of them.
 
 See https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html
 """
@@ -10,9 +13,13 @@ See https://refspecs.linuxfoundation.org/elf/gabi4+/contents.html
 from __future__ import annotations
 
 import os
+import shutil
 import struct
 import sys
 from pathlib import Path
+
+DEVELOPMENT = ("envtest", "generator", "testing")
+"""The packages of kaiwu_runtime that an operator does not need in production."""
 
 _IDENT = b"\x7fELF\x02\x01"  # 64 bits, little-endian, as on amd64 and arm64
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
@@ -58,7 +65,7 @@ def strip(path: Path) -> int:
 
 
 def slim(folder: Path) -> int:
-    """Strip all shared libraries below a folder, and return the number of bytes saved.
+    """Strip all shared libraries below a folder, remove what is for development, and return the number of bytes saved.
 
     Args:
         folder: A virtual environment, for example.
@@ -66,11 +73,23 @@ def slim(folder: Path) -> int:
     Raises:
         OSError: A file cannot be read or written.
     """
-    return sum(strip(path) for path in sorted(folder.rglob("*.so*")) if path.is_file() and not path.is_symlink())
+    libraries = (path for path in sorted(folder.rglob("*.so*")) if path.is_file() and not path.is_symlink())
+    return sum(strip(path) for path in libraries) + sum(map(_removed, sorted(folder.rglob("kaiwu_runtime"))))
+
+
+def _removed(package: Path) -> int:
+    """Remove the packages for development from an installed runtime, and return their size in bytes."""
+    found = [package / name for name in DEVELOPMENT if (package / name / "__init__.py").is_file()]
+    if package.is_symlink() or not (package / "slim.py").is_file():
+        return 0
+    size = sum(path.stat().st_size for folder in found for path in folder.rglob("*") if path.is_file())
+    for folder in found:
+        shutil.rmtree(folder)
+    return size
 
 
 def main(arguments: list[str]) -> int:
-    """Strip the given folders and print the saved size; return 1 after a failure, 2 without a folder."""
+    """Slim the given folders and print the saved size; return 1 after a failure, 2 without a folder."""
     if not arguments or arguments[0].startswith("-"):
         sys.stderr.write("usage: python -m kaiwu_runtime.slim FOLDER...\n")
         return 2
@@ -83,7 +102,7 @@ def main(arguments: list[str]) -> int:
         except OSError as error:
             sys.stderr.write(f"error: {error.filename}: {os.strerror(error.errno or 0)}\n")
             return 1
-        sys.stdout.write(f"{name}: {saved / 1e6:.1f} MB of symbol tables removed\n")
+        sys.stdout.write(f"{name}: {saved / 1e6:.1f} MB removed\n")
     return 0
 
 

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 import uvloop
 
-from kaiwu_runtime.slim import main, slim, strip
+import kaiwu_runtime
+from kaiwu_runtime.slim import DEVELOPMENT, main, slim, strip
 
 
 @pytest.fixture
@@ -43,12 +44,34 @@ def test_a_slimmed_library_still_works(copy: Path, capsys: pytest.CaptureFixture
     libraries = sorted(copy.rglob("*.so"))
     before = {path: (path.stat().st_size, path.stat().st_mode) for path in libraries}
     assert main([str(copy)]) == 0
-    assert "MB of symbol tables removed" in capsys.readouterr().out
+    assert "MB removed" in capsys.readouterr().out
     assert load(copy).count(str(copy)) == 2
     after = {path: (path.stat().st_size, path.stat().st_mode) for path in libraries}
     assert sum(size for size, _ in after.values()) < sum(size for size, _ in before.values())
     assert {path: mode for path, (_, mode) in after.items()} == {path: mode for path, (_, mode) in before.items()}
     assert slim(copy) == 0, "a second time nothing is left to remove"
+
+
+def test_an_operator_runs_without_what_is_for_development(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert kaiwu_runtime.__file__ is not None
+    installed = tmp_path / "lib" / "kaiwu_runtime"
+    shutil.copytree(Path(kaiwu_runtime.__file__).parent, installed)
+    (tmp_path / "kaiwu_runtime" / "testing").mkdir(parents=True)  # of somebody else
+    (tmp_path / "kaiwu_runtime" / "testing" / "__init__.py").touch()
+    assert main([str(tmp_path)]) == 0
+    left = {path.name for path in installed.iterdir()}
+    assert not left & set(DEVELOPMENT)
+    assert {"manager", "webhook", "image"} <= left
+    assert (tmp_path / "kaiwu_runtime" / "testing" / "__init__.py").exists()
+    code = (
+        "import pkgutil, importlib, kaiwu_runtime\n"
+        "for found in pkgutil.walk_packages(kaiwu_runtime.__path__, 'kaiwu_runtime.'):\n"
+        "    found.name.endswith('__main__') or importlib.import_module(found.name)\n"
+        "print(kaiwu_runtime.__file__)"
+    )
+    environment = {"PYTHONPATH": str(installed.parent), "PATH": "/usr/bin:/bin"}
+    ran = subprocess.run([sys.executable, "-c", code], env=environment, check=False, capture_output=True, text=True)
+    assert ran.stdout.strip() == str(installed / "__init__.py"), ran.stderr
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.image._dockerignore import DockerIgnore
 from kaiwu_runtime.image._imports import Import, imports_of
 from kaiwu_runtime.image._requirements import normalized, required
+from kaiwu_runtime.slim import DEVELOPMENT
 
 _ENTRY = "main.py"
 _IGNORE_FILES = ("Dockerfile.dockerignore", ".dockerignore")
@@ -84,8 +85,12 @@ class _Check:
             self._follow(each, f"{name}:{each.line}")
 
     def _follow(self, imported: Import, where: str) -> None:
-        top = imported.module.partition(".")[0]
+        top, _, below = imported.module.partition(".")
         if top and not self._is_own(top):
+            if top == "kaiwu_runtime":
+                for name in DEVELOPMENT:
+                    if name == below.partition(".")[0] or (not below and name in imported.names):
+                        self._report(f"{where} imports kaiwu_runtime.{name}, which is for development: no image has it")
             self._check_installed(top, where)
             return
         place, missing = self._root, ""
