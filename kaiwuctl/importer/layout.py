@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any, Final
 
 WIDTH: Final = 120
 _INDENT: Final = 4
 _NARROWEST: Final = 24
+_ESCAPED: Final = re.compile(r"\\.")
 _ESCAPES: Final = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def columns(text: str) -> int:
+    """Return the columns that a line takes, as ruff counts them: a wide character two, a combining one none."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    return len(text) + wide - sum(unicodedata.category(character) in {"Mn", "Me"} for character in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +50,10 @@ class String:
     def lay_out(self, indent: int, used: int, after: int) -> str:
         """Return it on one line where it fits, else in parentheses, one part on each line."""
         flat = self.flat()
-        if used + len(flat) + after <= WIDTH:
+        if used + columns(flat) + after <= WIDTH:
             return flat
         inner = indent + _INDENT
-        pieces = [self.value] if inner + len(flat) <= WIDTH else split(self.value, WIDTH - inner)
+        pieces = [self.value] if inner + columns(flat) <= WIDTH else split(self.value, WIDTH - inner)
         lines = "\n".join(f"{' ' * inner}{literal(piece)}" for piece in pieces)
         return f"(\n{lines}\n{' ' * indent})"
 
@@ -68,7 +79,7 @@ class Group:
     def lay_out(self, indent: int, used: int, after: int) -> str:
         """Return it on one line where it fits, else with each part on lines of its own."""
         flat = self.flat()
-        if not self.parts or used + len(flat) + after <= WIDTH:
+        if not self.parts or used + columns(flat) + after <= WIDTH:
             return flat
         inner = indent + _INDENT
         # A subscript with one part takes no comma at its end, which would make it a tuple.
@@ -90,7 +101,7 @@ class Named:
 
     def lay_out(self, indent: int, used: int, after: int) -> str:
         """Return it with its expression laid out behind the name."""
-        return f"{self.name}{self.value.lay_out(indent, used + len(self.name), after)}"
+        return f"{self.name}{self.value.lay_out(indent, used + columns(self.name), after)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +123,13 @@ class Optional:
     def lay_out(self, indent: int, used: int, after: int) -> str:
         """Return it on one line where it fits, else with ``| None`` on a line of its own."""
         flat = self.flat()
-        if used + len(flat) + after <= WIDTH:
+        if used + columns(flat) + after <= WIDTH:
             return flat
         if self.nested:
             return f"{self.type.lay_out(indent, used, 0)}\n{' ' * indent}| None"
         inner = indent + _INDENT
         margin = " " * inner
-        lines = flat if inner + len(flat) <= WIDTH else f"{self.type.lay_out(inner, inner, 0)}\n{margin}| None"
+        lines = flat if inner + columns(flat) <= WIDTH else f"{self.type.lay_out(inner, inner, 0)}\n{margin}| None"
         return f"(\n{margin}{lines}\n{' ' * indent})"
 
 
@@ -129,7 +140,8 @@ def literal(text: str) -> str:
     """Return a string as a Python literal, quoted as `ruff format` quotes it."""
     quote = "'" if text.count('"') > text.count("'") else '"'
     if "\\" in text and text.isprintable() and quote not in text and not text.endswith("\\"):
-        return f"r{quote}{text}{quote}"
+        # In a raw string a quote behind a backslash does not end it.
+        return f'r"{text}"' if '"' not in _ESCAPED.sub("", text) else f"r'{text}'"
     return f"{quote}{escaped(text, quote)}{quote}"
 
 
@@ -154,9 +166,9 @@ def split(text: str, width: int) -> list[str]:
     pieces: list[str] = []
     for line in text.splitlines(keepends=True):
         rest = line
-        while len(rest) > width or len(literal(rest)) > width:
+        while len(rest) > width or columns(literal(rest)) > width:
             end = width - 2
-            while len(literal(rest[:end])) > width:
+            while columns(literal(rest[:end])) > width:
                 end -= 1
             space = rest.rfind(" ", 0, end)
             cut = space + 1 if space > width // 2 else end

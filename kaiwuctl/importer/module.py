@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from kaiwuctl.importer.layout import WIDTH, Group, Optional, Text, escaped, literal, split
+from kaiwuctl.importer.layout import WIDTH, Group, Optional, Text, columns, escaped, literal, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -77,16 +77,16 @@ def _annotated(each: ModelField) -> str:
     start = f"{' ' * _INDENT}{each.attribute}: "
     layout = each.type.layout()
     if each.default is None:
-        return f"{start}{layout.lay_out(_INDENT, len(start), 0)}"
-    default, width = each.default.flat(), len(start) + len(layout.flat())
-    if width + len(f" = {default}") <= WIDTH:
+        return f"{start}{layout.lay_out(_INDENT, columns(start), 0)}"
+    default, width = each.default.flat(), columns(start) + columns(layout.flat())
+    if width + columns(f" = {default}") <= WIDTH:
         return f"{start}{layout.flat()} = {default}"
     if width + len(" = (") <= WIDTH and isinstance(layout, Optional):
         return f"{start}{layout.flat()} = (\n{' ' * 2 * _INDENT}{default}\n{' ' * _INDENT})"
     if width + len(" = (") <= WIDTH and not isinstance(each.default, Text):
         return f"{start}{layout.flat()} = {each.default.lay_out(_INDENT, width + len(' = '), 0)}"
-    first = layout.lay_out(_INDENT, len(start), len(f" = {default}"))
-    used = len(first.rpartition("\n")[2]) + len(" = ")
+    first = layout.lay_out(_INDENT, columns(start), columns(f" = {default}"))
+    used = columns(first.rpartition("\n")[2]) + len(" = ")
     return f"{start}{first} = {each.default.lay_out(_INDENT, used, 0)}"
 
 
@@ -105,7 +105,10 @@ def _documentation(text: str, indent: int, *, of_class: bool = False) -> str:
         written[0] = f" {written[0]}" if raw else f"\\{written[0]}"
     opening = f'{margin}{"r" if raw else ""}"""'
     one_line = len(written) == 1
-    widths = [len(opening) + len(written[0]) + (3 if one_line else 0), *(indent + len(line) for line in written[1:])]
+    widths = [
+        len(opening) + columns(written[0]) + (3 if one_line else 0),
+        *(indent + columns(line) for line in written[1:]),
+    ]
     if max(widths) <= WIDTH:
         if one_line:
             return f'{opening}{written[0]}"""'
@@ -113,7 +116,7 @@ def _documentation(text: str, indent: int, *, of_class: bool = False) -> str:
         return "\n".join([f"{opening}{written[0]}", *rest, f'{margin}"""'])
     # ruff joins the strings of a docstring that stands in a class.
     start, end = (f"{margin}__doc__ = ", "") if of_class else (f"{margin}(", ")")
-    if len(start) + len(literal(text)) + len(end) <= WIDTH:
+    if columns(start) + columns(literal(text)) + len(end) <= WIDTH:
         return f"{start}{literal(text)}{end}"
     pieces = split(text, WIDTH - indent - _INDENT)
     strings = "".join(f"{margin}{' ' * _INDENT}{literal(piece)}\n" for piece in pieces)
@@ -150,7 +153,7 @@ def _collect(expression: Expression, names: dict[str, set[str]]) -> None:
 def _import(module: str, names: set[str]) -> str:
     ordered = sorted(names, key=_import_order)
     line = f"from {module} import {', '.join(ordered)}"
-    if len(line) <= WIDTH:
+    if columns(line) <= WIDTH:
         return line
     inner = "".join(f"    {name},\n" for name in ordered)
     return f"from {module} import (\n{inner})"

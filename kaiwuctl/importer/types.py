@@ -280,7 +280,11 @@ def _is_python_default(expression: Expression, value: Any) -> bool:  # noqa: ANN
 def description_of(schema: Schema) -> str | None:
     """Return the description of a value without the spaces around it, as a docstring has it."""
     text = schema.get("description")
-    return inspect.cleandoc(text) if isinstance(text, str) and text.strip() else None
+    if not isinstance(text, str) or not text.strip():
+        return None
+    lines = (line if line.strip() else "" for line in text.split("\n"))
+    # Twice: a first line that is empty may leave one that begins with a space, which a docstring loses.
+    return inspect.cleandoc(inspect.cleandoc("\n".join(lines)))
 
 
 def _field_name(attribute: str) -> str:

@@ -20,6 +20,16 @@ ROOT = Path(__file__).parents[3]
 WELL_KNOWN = sorted((ROOT.parent / "shared/crds").glob("*.yaml"))
 SCRIPTS = Path(sys.executable).parent
 
+TEXTS = (
+    "\n  first\nsecond ",
+    "first\n\t\x0b\nsecond",
+    'a \\" quote behind a backslash',
+    "'a' \\ \"b\"",
+    *("\u7530" * width for width in range(30, 50)),
+    *("e\u0301" * width for width in range(70, 100)),
+)
+"""Descriptions and titles whose layout depends on more than their length."""
+
 
 def spec_of(**properties: Any) -> str:
     """Return the module of a kind whose value has these fields."""
@@ -44,6 +54,9 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Modules of the CRDs of well-known projects and of random ones, with the settings of a generated project."""
     folder = tmp_path_factory.mktemp("modules")
     crds = [crd for file in WELL_KNOWN for crd in read_manifests(file.read_bytes())] + random_crds(40)
+    texts = {f"field{number}": {"type": "string", "title": text} for number, text in enumerate(TEXTS)}
+    documented = {f"field{number}": {"type": "string", "description": text} for number, text in enumerate(TEXTS)}
+    crds += [crd_of({"type": "object", "properties": properties}) for properties in (texts, documented)]
     for number, crd in enumerate(crds):
         for version in import_crd(crd, check=False).versions:
             (folder / f"imported_{number}_{version.name}.py").write_text(version.module, encoding="utf-8")
