@@ -56,7 +56,7 @@ def test_an_operator_runs_without_what_is_for_development(tmp_path: Path, capsys
     assert kaiwu_runtime.__file__ is not None
     installed = tmp_path / "lib" / "kaiwu_runtime"
     shutil.copytree(Path(kaiwu_runtime.__file__).parent, installed)
-    (tmp_path / "kaiwu_runtime" / "testing").mkdir(parents=True)  # of somebody else
+    (tmp_path / "kaiwu_runtime" / "testing").mkdir(parents=True)  # of another package
     (tmp_path / "kaiwu_runtime" / "testing" / "__init__.py").touch()
     assert main([str(tmp_path)]) == 0
     left = {path.name for path in installed.iterdir()}
