@@ -38,7 +38,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from kaiwu_runtime._missing_rule import missing_rule
+from kaiwu_runtime._status_response import StatusResponse
 
 __all__ = [
     "APIConnectionError",
@@ -215,7 +215,7 @@ class WatchInterruptedError(APIConnectionError):
     """A watch that the server had accepted broke or became silent; it can be resumed at once."""
 
 
-class APIStatusError(APIError):
+class APIStatusError(StatusResponse, APIError):
     """The API server responded with a failure.
 
     Its text is the server's message, followed by the missing ``@rbac`` decorator and the server's warnings.
@@ -231,38 +231,10 @@ class APIStatusError(APIError):
     See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        code: int,
-        reason: str = "",
-        details: dict[str, Any] | None = None,
-        retry_after: float | None = None,
-        warnings: Sequence[str] = (),
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-        self.reason = reason
-        self.details = details or {}
-        self.retry_after = retry_after
-        self.warnings = tuple(warnings)
-
-    def __str__(self) -> str:
-        hint = missing_rule(self.message) if self.code == 403 else ""
-        return "; ".join(
-            text for text in (self.message, hint, *(f"the API server warns: {text}" for text in self.warnings)) if text
-        )
-
     @property
     def may_pass(self) -> bool:
         """See :class:`APIError`: the server is failing or busy, or has not accepted new credentials yet."""
         return self.code in {401, 429} or self.code >= 500
-
-    def has_cause(self, reason: str) -> bool:
-        """Return whether one of the causes in `details` has a reason, for example ``NamespaceTerminating``."""
-        return any(cause.get("reason") == reason for cause in self.details.get("causes") or ())
 
 
 class BadRequestError(APIStatusError):
