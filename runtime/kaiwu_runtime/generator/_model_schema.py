@@ -8,12 +8,9 @@ This module rejects what such a schema cannot express, and names model and field
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
-from pydantic.errors import PydanticUndefinedAnnotation
 from pydantic.fields import FieldInfo
 
 from kaiwu_runtime.api._kube import KubeModel, is_kube_model
@@ -42,6 +39,7 @@ from kaiwu_runtime.generator._constraints import (
 )
 from kaiwu_runtime.generator._defaults import check_none, schema_default, with_defaults
 from kaiwu_runtime.generator._extra import apply_extra
+from kaiwu_runtime.generator._forward_references import resolve_annotations
 from kaiwu_runtime.generator._json_values import json_value
 from kaiwu_runtime.generator._kubernetes import kube_schema
 from kaiwu_runtime.generator._limits import check_limits
@@ -75,7 +73,7 @@ def model_schema(model: type[BaseModel], outer: tuple[type[Any], ...] = (), *, r
         DefinitionError: A field has a type or a combination that a CRD cannot express.
     """
     name = model.__name__
-    _complete(model)
+    resolve_annotations(model)
     check_model(model)
     schema = Schema({"type": "object"}, origin=name, model=name)
     names: dict[str, str] = {}
@@ -111,38 +109,6 @@ def _check_untouched(field: FieldInfo, inherited: FieldInfo, where: str) -> None
             f"{where}: apiVersion, kind and metadata are the API server's and cannot be declared again; "
             'to limit names, put CEL("self.metadata.name.size() <= 40") on the kind with @schema(...)'
         )
-
-
-def _complete(model: type[BaseModel]) -> None:
-    """Resolve annotations that name models defined further down in their module."""
-    try:
-        model.model_rebuild()
-    except PydanticUndefinedAnnotation as error:
-        where = _place_of_name(model, error.name or "", set()) or model.__name__
-        raise DefinitionError(
-            f"{where}: {error.name!r}, an annotation in it or in a model inside it, is not defined"
-        ) from None
-
-
-def _place_of_name(model: type[BaseModel], name: str, seen: set[type[Any]]) -> str:
-    """Return the model and the field whose annotation has a name; the empty string if none is found."""
-    seen.add(model)
-    for field_name, field in getattr(model, "__pydantic_fields__", {}).items():
-        written = [vars(base).get("__annotations__", {}).get(field_name) for base in model.__mro__]
-        if any(re.search(rf"\b{re.escape(name)}\b", str(each)) for each in [*written, field.annotation] if each):
-            return f"{model.__name__}.{field_name}"
-    for field in getattr(model, "__pydantic_fields__", {}).values():
-        for inner in _models_in(field.annotation):
-            if inner not in seen and (found := _place_of_name(inner, name, seen)):
-                return found
-    return ""
-
-
-def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)
 
 
 def _immutable(schema: Schema, key: str, facts: Facts, where: str, *, removable: bool) -> list[dict[str, Any]]:
