@@ -5,64 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final
 
+from kaiwuctl.scaffold import api_conditions
 from kaiwuctl.scaffold.files import FileRow, Owner, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kaiwuctl.scaffold.context import APIContext
-
-
-def _resource(context: APIContext) -> bool:
-    return context.resource
-
-
-def _controller(context: APIContext) -> bool:
-    return context.controller
-
-
-def _both(context: APIContext) -> bool:
-    return context.resource and context.controller and not context.imported and not context.image
-
-
-def _imported(context: APIContext) -> bool:
-    return context.resource and context.controller and context.imported
-
-
-def _own_type(context: APIContext) -> bool:
-    return context.resource and not context.image
-
-
-def _image_type(context: APIContext) -> bool:
-    return context.resource and context.image != ""
-
-
-def _plain_controller(context: APIContext) -> bool:
-    return context.controller and not context.image_controller
-
-
-def _image_controller(context: APIContext) -> bool:
-    return context.controller and context.image_controller
-
-
-def _image_test(context: APIContext) -> bool:
-    return context.resource and _image_controller(context)
-
-
-def _external(context: APIContext) -> bool:
-    return context.external
-
-
-def _external_module(context: APIContext) -> bool:
-    return context.external and context.api_folder != ""
-
-
-def _external_controller(context: APIContext) -> bool:
-    return context.external and context.controller
-
-
-def _group_folder(context: APIContext) -> bool:
-    return context.resource and context.multigroup and context.group_snake != ""
 
 
 IMAGE_PATCH: Final = "image_patch.yaml.jinja"
@@ -72,119 +21,119 @@ API_FILES: Final = (
     FileRow(
         target="api/{group_snake}/__init__.py",
         template="group_package.py.jinja",
-        when=_group_folder,
+        when=api_conditions.group_folder,
         owner=Owner.GROUP,
         policy=Policy.ONCE,
     ),
     FileRow(
         target="{api_folder}/__init__.py",
         template="version_package.py.jinja",
-        when=_resource,
+        when=api_conditions.resource,
         owner=Owner.GROUP,
         policy=Policy.ONCE,
     ),
     FileRow(
         target="{api_folder}/{kind_lower}_types.py",
         template="types.py.jinja",
-        when=_own_type,
+        when=api_conditions.own_type,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="{api_folder}/{kind_lower}_types.py",
         template="image_types.py.jinja",
-        when=_image_type,
+        when=api_conditions.image_type,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="config/rbac/{role_prefix}{kind_lower}_admin_role.yaml",
         template="admin_role.yaml.jinja",
-        when=_resource,
+        when=api_conditions.resource,
         owner=Owner.KIND,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="config/rbac/{role_prefix}{kind_lower}_editor_role.yaml",
         template="editor_role.yaml.jinja",
-        when=_resource,
+        when=api_conditions.resource,
         owner=Owner.KIND,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="config/rbac/{role_prefix}{kind_lower}_viewer_role.yaml",
         template="viewer_role.yaml.jinja",
-        when=_resource,
+        when=api_conditions.resource,
         owner=Owner.KIND,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="config/crd/bases/{qualified_group}_{plural}.yaml",
         template="crd.yaml.jinja",
-        when=_resource,
+        when=api_conditions.resource,
         owner=Owner.KIND,
         policy=Policy.ONCE,
     ),
     FileRow(
         target="config/samples/{sample_name}.yaml",
         template="sample.yaml.jinja",
-        when=_resource,
+        when=api_conditions.resource,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="config/manager/{role_prefix}{kind_lower}_image.yaml",
         template=IMAGE_PATCH,
-        when=_image_controller,
+        when=api_conditions.image_controller,
         owner=Owner.CONTROLLER,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="{controller_folder}/__init__.py",
         template="controller_package.py.jinja",
-        when=_controller,
+        when=api_conditions.controller,
         owner=Owner.GROUP,
         policy=Policy.ONCE,
     ),
     FileRow(
         target="{controller_folder}/{controller_module_name}.py",
         template="controller.py.jinja",
-        when=_plain_controller,
+        when=api_conditions.plain_controller,
         owner=Owner.CONTROLLER,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="{controller_folder}/{controller_module_name}.py",
         template="image_controller.py.jinja",
-        when=_image_controller,
+        when=api_conditions.image_controller,
         owner=Owner.CONTROLLER,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="tests/test_{role_prefix}{version}_{kind_lower}.py",
         template="test_image.py.jinja",
-        when=_image_test,
+        when=api_conditions.image_test,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="tests/test_{role_prefix}{version}_{kind_lower}.py",
         template="test_controller.py.jinja",
-        when=_both,
+        when=api_conditions.both,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="tests/test_{role_prefix}{version}_{kind_lower}.py",
         template="test_imported.py.jinja",
-        when=_imported,
+        when=api_conditions.imported,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
     ),
     FileRow(
         target="api/external/__init__.py",
         template="external_package.py.jinja",
-        when=_external_module,
+        when=api_conditions.external_module,
         owner=Owner.GROUP,
         policy=Policy.ONCE,
         of_type=True,
@@ -192,7 +141,7 @@ API_FILES: Final = (
     FileRow(
         target="api/external/{qualified_group_snake}/__init__.py",
         template="group_package.py.jinja",
-        when=_external_module,
+        when=api_conditions.external_module,
         owner=Owner.GROUP,
         policy=Policy.ONCE,
         of_type=True,
@@ -200,7 +149,7 @@ API_FILES: Final = (
     FileRow(
         target="{api_folder}/__init__.py",
         template="version_package.py.jinja",
-        when=_external_module,
+        when=api_conditions.external_module,
         owner=Owner.GROUP,
         policy=Policy.ONCE,
         of_type=True,
@@ -208,7 +157,7 @@ API_FILES: Final = (
     FileRow(
         target="{api_folder}/{kind_lower}_types.py",
         template="untyped_types.py.jinja",
-        when=_external_module,
+        when=api_conditions.external_module,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
         of_type=True,
@@ -216,14 +165,14 @@ API_FILES: Final = (
     FileRow(
         target="tests/test_external_{qualified_group_snake}_{version}_{kind_lower}.py",
         template="test_external.py.jinja",
-        when=_external_controller,
+        when=api_conditions.external_controller,
         owner=Owner.VERSION,
         policy=Policy.CREATE,
         of_type=True,
     ),
     FileRow(
         target="tests/crds/{qualified_group}_{plural}.yaml",
-        when=_external,
+        when=api_conditions.external,
         owner=Owner.KIND,
         policy=Policy.VERSIONS,
         of_type=True,
@@ -231,7 +180,7 @@ API_FILES: Final = (
     FileRow(
         target="config/crd/kustomization.yaml",
         template="crd_kustomization.yaml",
-        when=_resource,
+        when=api_conditions.resource,
         owner=Owner.PROJECT,
         policy=Policy.MERGE,
         entries=("bases/{qualified_group}_{plural}.yaml",),
@@ -239,14 +188,14 @@ API_FILES: Final = (
     FileRow(
         target="config/samples/kustomization.yaml",
         template="samples_kustomization.yaml",
-        when=_resource,
+        when=api_conditions.resource,
         owner=Owner.PROJECT,
         policy=Policy.MERGE,
         entries=("{sample_name}.yaml",),
     ),
     FileRow(
         target="config/rbac/kustomization.yaml",
-        when=_resource,
+        when=api_conditions.resource,
         owner=Owner.PROJECT,
         policy=Policy.MERGE,
         entries=(
@@ -257,7 +206,7 @@ API_FILES: Final = (
     ),
     FileRow(
         target="config/manager/kustomization.yaml",
-        when=_image_controller,
+        when=api_conditions.image_controller,
         owner=Owner.CONTROLLER,
         policy=Policy.MERGE,
         key="patches",
@@ -265,7 +214,7 @@ API_FILES: Final = (
     ),
     FileRow(
         target="config/default/kustomization.yaml",
-        when=_resource,
+        when=api_conditions.resource,
         owner=Owner.PROJECT,
         policy=Policy.MERGE,
         entries=("../crd",),
