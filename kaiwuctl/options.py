@@ -78,8 +78,13 @@ def rewrite(args: list[str], *, booleans: Mapping[str, str], valued: set[str], k
         known: Every flag of the command.
 
     Raises:
-        UsageError: A boolean has an invalid value, or a value after a space; a flag lacks its value.
+        UsageError: A boolean has an invalid value, or a value after a space; a flag lacks its value; an argument has
+            a NUL character.
     """
+    for arg in args:
+        # No shell can pass one, but a program that calls `main` can, and no file has such a name.
+        if "\0" in arg:
+            raise UsageError(f"{quoted(arg)}: an argument must not have a NUL character; leave it out")
     result: list[str] = []
     position = 0
     while position < len(args):
