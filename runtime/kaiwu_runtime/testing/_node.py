@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kaiwu_runtime.client._exec import ExecResult
     from kaiwu_runtime.client._service_proxy import ProxyResponse
     from kaiwu_runtime.testing._injection import FakeRequest, Faults
+    from kaiwu_runtime.testing._served_kinds import ServedKinds
     from kaiwu_runtime.testing._storage import Storage
 
 _V5 = "v5.channel.k8s.io"
@@ -76,9 +77,8 @@ class _Server(Protocol):
 
     fence: Callable[[], None] | None
     _faults: Faults
+    _kinds: ServedKinds
     _storage: Storage
-
-    def _resolve(self, path: str) -> tuple[FakeKind, Target]: ...
 
     async def _received(self, verb: str, kind: FakeKind, target: Target, body: bytes) -> FakeRequest: ...
 
@@ -139,7 +139,7 @@ class FakeNode:
         if method != "GET" or function is None:
             message = "no endpoints available: tell FakeTransport.on_proxy what is answered"
             return Answer(503, (), json.dumps(_status(refusal(503, message))).encode())
-        _, target = self._resolve(f"{whole}/{name}")
+        _, target = self._kinds.resolve(f"{whole}/{name}")
         key = ObjectKey(target.namespace, target.name)
         found = function(FakeProxyRequest(kind.identity.kind, key, f"/{inner}", port, scheme, tuple(params)))
         response: ProxyResponse = await found if inspect.isawaitable(found) else found
@@ -157,7 +157,7 @@ class FakeNode:
         function = self._on_logs  # type: ignore[attr-defined]  # FakeNode's
         if function is None:
             raise refusal(400, "the container has not started: tell FakeTransport.on_logs what it has logged")
-        _, target = self._resolve(path)
+        _, target = self._kinds.resolve(path)
         found = function(ObjectKey(target.namespace, target.name), dict(params).get("container", ""))
         text: str = await found if inspect.isawaitable(found) else found
         yield text.encode()
@@ -176,7 +176,7 @@ class FakeNode:
         function = self._on_exec  # type: ignore[attr-defined]  # FakeNode's
         if function is None:
             raise refusal(500, "nothing runs here: tell FakeTransport.on_exec what the command does")
-        _, target = self._resolve(path)
+        _, target = self._kinds.resolve(path)
         query = dict(params)
         words = tuple(value for name, value in params if name == "command")
         key = ObjectKey(target.namespace, target.name)
@@ -223,7 +223,7 @@ class _FakeSocket:
 
 async def _object(server: _Server, path: str, verb: str, body: bytes) -> FakeKind:
     """Record a request for what belongs to an object, which must exist, and return its kind."""
-    kind, target = server._resolve(path)  # noqa: SLF001 - a part of it
+    kind, target = server._kinds.resolve(path)  # noqa: SLF001 - a part of it
     request = await server._received(verb, kind, target, body)  # noqa: SLF001
     if error := server._faults.next_failure(request, stored=False):  # noqa: SLF001
         raise error

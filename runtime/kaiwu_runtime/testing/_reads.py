@@ -15,7 +15,8 @@ from typing import Any
 from kaiwu_runtime.cache._selector import label_selector
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._refusals import refusal
-from kaiwu_runtime.testing._storage import Selects, Storage
+from kaiwu_runtime.testing._storage import Storage
+from kaiwu_runtime.testing._watch_lines import Selects
 
 _FIELD = re.compile(r"(?P<field>[^=!]+?)(?P<sign>==|=|!=)(?P<value>[^=!]*)")
 _KNOWN = {"metadata.name": "name", "metadata.namespace": "namespace"}

@@ -183,21 +183,3 @@ class Storage:
         for watcher in self.watchers:
             if watcher.kind == change.kind:
                 watcher.changes.put_nowait(change)
-
-
-Selects = Callable[[dict[str, Any]], bool]
-
-
-def watch_event(change: Change, selects: Selects) -> bytes | None:
-    """Return a change as a watch with selectors sees it, or None when it does not see it.
-
-    An object that begins to match was added, and one that ceases to was deleted.
-    """
-    was = change.before is not None and selects(change.before)
-    now = change.after is not None and selects(change.after)
-    if now:
-        return json.dumps({"type": "MODIFIED" if was else "ADDED", "object": change.after}, separators=COMPACT).encode()
-    if was and change.before is not None:
-        gone = {**change.before, "metadata": {**change.before["metadata"], "resourceVersion": str(change.version)}}
-        return json.dumps({"type": "DELETED", "object": gone}, separators=COMPACT).encode()
-    return None

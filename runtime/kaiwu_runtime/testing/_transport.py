@@ -41,21 +41,15 @@ from kaiwu_runtime.errors import WatchInterruptedError
 from kaiwu_runtime.rest._transport import JSON, Created
 from kaiwu_runtime.testing._dispatch import APPLY, Dispatcher
 from kaiwu_runtime.testing._garbage import GarbageCollector
-from kaiwu_runtime.testing._injection import Condition, FakeRequest, Faults, Hook, Verb, answered
-from kaiwu_runtime.testing._kinds import (
-    FakeKind,
-    Target,
-    built_in,
-    built_in_kinds,
-    group_version,
-    parse_path,
-    resource_list,
-)
+from kaiwu_runtime.testing._injection import FakeRequest, answered
+from kaiwu_runtime.testing._kinds import FakeKind, Target, group_version
 from kaiwu_runtime.testing._node import FakeNode
 from kaiwu_runtime.testing._partial import accepted, partial_line
 from kaiwu_runtime.testing._reads import selection
-from kaiwu_runtime.testing._refusals import not_served, refusal
-from kaiwu_runtime.testing._storage import Change, Storage, watch_event
+from kaiwu_runtime.testing._request_hooks import RequestHooks
+from kaiwu_runtime.testing._served_kinds import ServedKinds
+from kaiwu_runtime.testing._storage import Change, Storage
+from kaiwu_runtime.testing._watch_lines import bookmark_line, check_watch_options, expired_line, watch_event
 from kaiwu_runtime.testing._writes import Writer
 
 if TYPE_CHECKING:
@@ -66,7 +60,7 @@ if TYPE_CHECKING:
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
 
 
-class FakeTransport(FakeNode):
+class FakeTransport(RequestHooks, FakeNode):
     """An API server in memory; ``Client(FakeTransport(MyKind))`` is a client of it.
 
     Kubernetes' own kinds are served without being named.
@@ -97,87 +91,18 @@ class FakeTransport(FakeNode):
         wall: Callable[[], datetime] = clock.now,
         collect_garbage: bool = False,
     ) -> None:
-        self._kinds: dict[tuple[str, str, str], FakeKind] = {}
+        super().__init__()
+        self._kinds = ServedKinds(kinds)
         self._storage = Storage()
         self._writer = Writer(self._storage, wall)
         self._dispatcher = Dispatcher(self._storage, self._writer)
         self._collector = GarbageCollector(self._storage, self._writer) if collect_garbage else None
-        self._faults = Faults()
         self._admission: Admission | None = None
         self.requests: list[FakeRequest] = []
         self._received_count = 0
         self.fence: Callable[[], None] | None = None
-        for kind in kinds:
-            known = kind if isinstance(kind, FakeKind) else FakeKind.of(kind)
-            identity = known.identity
-            self._kinds[identity.group, identity.version, identity.plural] = known
         for obj in objects:
-            self._writer.seed(self._served(type(obj)), json.loads(encode(obj)))
-
-    def _served(self, kind: type[Any]) -> FakeKind:
-        """Return the FakeKind of an initial object, and serve it from now on."""
-        known = FakeKind.of(kind)
-        identity = known.identity
-        return self._kinds.setdefault((identity.group, identity.version, identity.plural), known)
-
-    def fail(
-        self,
-        verb: Verb,
-        kind: type[Any] | None,
-        error: Exception | int,
-        times: int = 1,
-        *,
-        stored: bool = False,
-        number: int = 1,
-        when: Condition | None = None,
-    ) -> None:
-        """Let the next requests fail.
-
-        Args:
-            verb: ``get``, ``list``, ``watch``, ``create``, ``patch`` (an apply too), ``apply``, ``delete``, ``write``
-                (create, patch, apply and delete) or ``*``.
-            kind: Requests for this kind; None for any.
-            error: What the client raises: an exception, or the HTTP status of a rejection.
-            times: How many requests fail.
-            stored: Let them take effect first: only the response is lost.
-            number: The first of such requests that fails: 3 lets two of them succeed before.
-            when: Only requests for which this function returns a true value; with `stored`, ``request.changed`` is
-                known then.
-
-        Raises:
-            ValueError: There is no such verb, or `times` or `number` is less than 1.
-        """
-        raised = refusal(error) if isinstance(error, int) else error
-        self._faults.fail(
-            verb, identify(kind) if kind is not None else None, raised, times, stored=stored, number=number, when=when
-        )
-
-    def before(self, verb: Verb, kind: type[Any] | None, function: Hook) -> None:
-        """Call a function before every such request is processed.
-
-        Args:
-            verb: See `fail`.
-            kind: See `fail`.
-            function: Gets the request; may be async, and may send requests itself, which it is not called for.
-                An exception is what the client raises.
-
-        Raises:
-            ValueError: There is no such verb.
-        """
-        self._faults.hook(verb, identify(kind) if kind is not None else None, function, late=False)
-
-    def after(self, verb: Verb, kind: type[Any] | None, function: Hook) -> None:
-        """Call a function after every such request took effect, and before its response is sent.
-
-        Args:
-            verb: See `fail`.
-            kind: See `fail`.
-            function: See `before`; ``request.changed`` is known. It is not called for a request that was rejected.
-
-        Raises:
-            ValueError: There is no such verb.
-        """
-        self._faults.hook(verb, identify(kind) if kind is not None else None, function, late=True)
+            self._writer.seed(self._kinds.add(type(obj)), json.loads(encode(obj)))
 
     def serve(self, *kinds: type[Any]) -> None:
         """Serve more kinds.
@@ -186,7 +111,7 @@ class FakeTransport(FakeNode):
             kinds: See the class.
         """
         for kind in kinds:
-            self._served(kind)
+            self._kinds.add(kind)
 
     def call_webhooks(self, manager: Manager, user: Callable[[], UserInfo] | None = None) -> None:
         """Call the defaulters and validators of a manager for each write, as the API server calls its webhooks.
@@ -253,8 +178,8 @@ class FakeTransport(FakeNode):
         """Answer a request; see :class:`~kaiwu_runtime.client.Transport`."""
         await asyncio.sleep(0)  # other tasks go on meanwhile, as with a server
         if method == "GET" and (asked := group_version(path)) is not None:
-            return self._storage.encoded(self._discovered(*asked))
-        kind, target = self._resolve(path)
+            return self._storage.encoded(self._kinds.discovered(*asked))
+        kind, target = self._kinds.resolve(path)
         if self.fence is not None and method != "GET":
             self.fence()
         verb = _VERBS.get(method, method)
@@ -287,17 +212,15 @@ class FakeTransport(FakeNode):
     ) -> AsyncGenerator[bytes, None]:
         """Yield the lines of a watch; see :class:`~kaiwu_runtime.client.Transport`."""
         await asyncio.sleep(0)
-        kind, target = self._resolve(path)
+        kind, target = self._kinds.resolve(path)
         request = await self._received("watch", kind, target, b"")
         if error := self._faults.next_failure(request, stored=False):
             raise error
-        _refuse_streaming_list(params)
+        check_watch_options(params)
         selects = selection(target.namespace, params)
         watcher = self._storage.open(kind, params.get("resourceVersion", ""))
         if watcher is None:
-            expired = refusal(410, f"too old resource version: {params['resourceVersion']}")
-            status = {"kind": "Status", "code": 410, "reason": "Expired", "message": str(expired)}
-            yield json.dumps({"type": "ERROR", "object": status}).encode()
+            yield expired_line(params["resourceVersion"])
             return
         bookmarks = params.get("allowWatchBookmarks", "") in {"1", "true"}
         seconds = float(params.get("timeoutSeconds") or "inf")
@@ -311,14 +234,14 @@ class FakeTransport(FakeNode):
                     if idle_timeout < seconds:
                         raise WatchInterruptedError(f"watch of {path}: timed out") from None
                     if bookmarks:
-                        yield _bookmark(kind, self._storage.version)
+                        yield bookmark_line(kind, self._storage.version)
                     return
                 if change is None:
                     return
                 if isinstance(change, Exception):
                     raise change
                 if change.before is change.after:  # None
-                    line = _bookmark(kind, change.version) if bookmarks else None
+                    line = bookmark_line(kind, change.version) if bookmarks else None
                 else:
                     line = watch_event(change, selects)
                 if line is not None:
@@ -331,24 +254,7 @@ class FakeTransport(FakeNode):
         self.end_watches()
 
     def _kind_of(self, kind: type[Any] | None) -> FakeKind | None:
-        return self._resolve(identify(kind).path())[0] if kind is not None else None
-
-    def _discovered(self, group: str, version: str) -> dict[str, Any]:
-        """Return the kinds of a group version: those that were given, and Kubernetes' own."""
-        given = [kind for key, kind in self._kinds.items() if key[:2] == (group, version)]
-        found = {kind.identity.plural: kind for kind in [*built_in_kinds(group, version), *given]}
-        if not found:
-            raise not_served(f"{group}/{version}")
-        return resource_list(group, version, found.values())
-
-    def _resolve(self, path: str) -> tuple[FakeKind, Target]:
-        target = parse_path(path)
-        if target is not None:
-            key = (target.group, target.version, target.plural)
-            kind = self._kinds.get(key) or built_in(*key)
-            if kind is not None and (kind.identity.namespaced or not target.namespace):
-                return kind, target
-        raise not_served(f"{path}; a kind of your own has to be given to FakeTransport(...)")
+        return self._kinds.resolve(identify(kind).path())[0] if kind is not None else None
 
     async def _received(self, verb: str, kind: FakeKind, target: Target, body: bytes) -> FakeRequest:
         self._received_count += 1
@@ -358,18 +264,3 @@ class FakeTransport(FakeNode):
         self.requests.append(request)
         await self._faults.run_hooks(request, late=False)
         return request
-
-
-def _refuse_streaming_list(params: Mapping[str, str]) -> None:
-    if "sendInitialEvents" in params:
-        raise refusal(422, "sendInitialEvents: Forbidden: the fake API server offers no streaming lists")
-
-
-def _bookmark(kind: FakeKind, version: int) -> bytes:
-    # With the null that older API servers write, so that clients are tested with it.
-    obj = {
-        "apiVersion": kind.identity.api_version,
-        "kind": kind.identity.kind,
-        "metadata": {"resourceVersion": str(version), "creationTimestamp": None},
-    }
-    return json.dumps({"type": "BOOKMARK", "object": obj}).encode()
