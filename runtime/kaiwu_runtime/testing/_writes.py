@@ -5,15 +5,18 @@ See https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 from __future__ import annotations
 
-import random
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.testing._apply_config import check_config, part_of
+from kaiwu_runtime.testing._deletion import check_preconditions, deleted_status, finalizers_after
+from kaiwu_runtime.testing._generated_names import generated_name
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._ownership import (
     Manager,
@@ -31,7 +34,6 @@ from kaiwu_runtime.testing._rules import (
     DELETION,
     Object,
     WriteOptions,
-    check_duplicates,
     check_nulls,
     check_type,
     check_version_form,
@@ -42,12 +44,9 @@ from kaiwu_runtime.testing._rules import (
 )
 from kaiwu_runtime.testing._scale import replicas_of
 from kaiwu_runtime.testing._storage import Storage
-from kaiwu_runtime.testing._validation import GENERATED_LENGTH, check_metadata, metadata_mistake
+from kaiwu_runtime.testing._validation import check_metadata, metadata_mistake
 
-_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
-_SUFFIX_LENGTH = 5
 _SEEDED = ("uid", "creationTimestamp", "generation", "managedFields", *DELETION)
-_FINALIZERS = {"Orphan": "orphan", "Foreground": "foregroundDeletion"}
 
 
 class Writer:
@@ -93,9 +92,8 @@ class Writer:
         if namespace and (metadata.get("namespace") or namespace) != namespace:
             raise refusal(400, "the namespace of the provided object does not match the namespace sent on the request")
         if not metadata.get("name") and metadata.get("generateName"):
-            start = metadata["generateName"][: GENERATED_LENGTH - _SUFFIX_LENGTH]
             version = ""  # not looked at, as the server may try several names
-            metadata["name"] = start + "".join(random.choices(_SUFFIX, k=_SUFFIX_LENGTH))  # noqa: S311
+            metadata["name"] = generated_name(metadata["generateName"])
         self._prepare(kind, namespace, obj)
         name = metadata["name"]
         if version.isdecimal() and int(version):
@@ -179,23 +177,10 @@ class Writer:
         Raises:
             APIStatusError: The API server would reject it.
         """
-        check_type(kind, config)
-        check_duplicates(config)
-        if mistake := metadata_mistake(config):
-            raise refusal(500, f"failed to create typed patch object: {mistake}", reason="")
+        check_config(kind, key, config)
         metadata = config.get("metadata") or {}
-        if metadata.get("managedFields") is not None:
-            raise refusal(400, "metadata.managedFields must be nil")
-        place = metadata.get("namespace") if key.namespace else ""  # not looked at for a cluster-scoped object
-        if (metadata.get("name") or key.name, place or key.namespace) != (key.name, key.namespace):
-            raise refusal(400, "the name of the object does not match the name on the URL")
         manager = self._manager(kind, options, "Apply")
-
-        def written(obj: Mapping[str, Any]) -> Object:
-            if not kind.status:
-                return dict(obj)
-            return {name: part for name, part in obj.items() if (name == "status") == bool(options.subresource)}
-
+        written = partial(part_of, kind, subresource=options.subresource)
         wanted = written(config)
         found = self._storage.get(kind, key)
         if found is None and not options.subresource:
@@ -228,27 +213,15 @@ class Writer:
         """
         old = self._existing(kind, key)
         metadata = old["metadata"]
-        for name, field in (("uid", "UID"), ("resourceVersion", "ResourceVersion")):
-            wanted = (sent.get("preconditions") or {}).get(name)
-            if wanted and wanted != metadata[name]:
-                text = f"{field} in precondition: {wanted}, {field} in object meta: {metadata[name]}"
-                raise conflict(kind, key.name, f"Precondition failed: {text}")
+        check_preconditions(kind, old, sent)
         new = _own(old)
         present = metadata.get("finalizers") or ()
-        finalizers = [entry for entry in present if entry not in _FINALIZERS.values()]
-        policy = sent.get("propagationPolicy")
-        # Without a policy the finalizers that are there decide.
-        finalizers += [name for word, name in _FINALIZERS.items() if (word == policy if policy else name in present)]
-        if {*finalizers} == {*present}:
-            finalizers = list(present)
+        finalizers = finalizers_after(present, sent.get("propagationPolicy"))
         dry_run = bool(sent.get("dryRun"))
         if not finalizers:
             if not dry_run:
                 self._storage.remove(kind, key)
-            identity = kind.identity
-            details = {"name": key.name, "kind": identity.plural, "uid": metadata["uid"]}
-            details |= {"group": identity.group} if identity.group else {}
-            return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}
+            return deleted_status(kind, key, metadata["uid"])
         if "deletionTimestamp" in metadata:
             if finalizers == list(present):
                 return old
