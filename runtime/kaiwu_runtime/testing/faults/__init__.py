@@ -4,8 +4,8 @@ See docs/faults.md, and "Automatic Reliability Testing for Cluster Management Co
 """
 
 from kaiwu_runtime.testing.faults._campaign import Finding, Report, check
+from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan
-from kaiwu_runtime.testing.faults._run import Outcome
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, invariant, kinds_of, step
 
 __all__ = ["Cluster", "Finding", "Outcome", "Plan", "Report", "Scenario", "check", "invariant", "kinds_of", "step"]

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from kaiwu_runtime.testing.faults._end_state import count_differences, differences
+from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
-from kaiwu_runtime.testing.faults._run import Outcome, run
+from kaiwu_runtime.testing.faults._run import run
 from kaiwu_runtime.testing.faults._scenario import Scenario
 
 BUDGET_SECONDS = 120.0

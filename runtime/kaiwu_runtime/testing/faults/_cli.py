@@ -16,8 +16,8 @@ from kaiwu_runtime import _log as log
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.errors import ConfigurationError, KaiwuError
 from kaiwu_runtime.testing.faults._campaign import BUDGET_SECONDS, Finding, Report, check
+from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan
-from kaiwu_runtime.testing.faults._run import Outcome
 from kaiwu_runtime.testing.faults._scenario import Scenario
 
 _MOST_JOBS = 4

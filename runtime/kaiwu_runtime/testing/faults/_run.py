@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import Counter
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 from kaiwu_runtime._error_text import describe
@@ -25,10 +23,12 @@ from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
 from kaiwu_runtime.testing.faults._end_state import SKIPPED, State, normalised
 from kaiwu_runtime.testing.faults._errors import note_errors
 from kaiwu_runtime.testing.faults._history import History
+from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._life import OperatorLife, current
+from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
 from kaiwu_runtime.testing.faults._outside import Counted, state_of
-from kaiwu_runtime.testing.faults._plans import Effect, Observed, Plan
-from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, invariants_of, steps_of
+from kaiwu_runtime.testing.faults._plans import Plan
+from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
 from kaiwu_runtime.webhook._admission import UserInfo
 
 _POLL_SECONDS = 5.0
@@ -36,37 +36,6 @@ _RESTART_SECONDS = 10.0
 _RESTARTS = 5
 _LAST_EFFECTS = 3
 _SIMULATOR = "kube-controller-manager"
-
-
-class RunFailed(Exception):  # noqa: N818 - a finding
-    """A run did not come to its end; the message is the finding."""
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a run came to.
-
-    Attributes:
-        effects: What the operator did.
-        events: What it was told.
-        states: The state after each step, by the step's name.
-        created: Number of creations, by kind.
-        deleted: Number of deletions, by kind.
-        broken: The first invariant that did not hold, as a sentence.
-        failure: Why the run did not come to its end; empty if it did.
-        reached: Whether the fault took place.
-        seconds: Real seconds that it took.
-    """
-
-    effects: list[Effect] = field(default_factory=list)
-    events: list[Observed] = field(default_factory=list)
-    states: dict[str, State] = field(default_factory=dict)
-    created: Counter[str] = field(default_factory=Counter)
-    deleted: Counter[str] = field(default_factory=Counter)
-    broken: str = ""
-    failure: str = ""
-    reached: bool = False
-    seconds: float = 0.0
 
 
 def run(kind: type[Scenario], plan: Plan, reference: Outcome | None, seed: int) -> Outcome:
@@ -114,8 +83,8 @@ class _Run:
         self._errors: dict[str, str] = {}
         self._active_at = 0.0
         self._server.listen(self._changed)
-        self._checking = False
         self.outcome = Outcome(effects=self._history.effects, events=self._history.events)
+        self._invariants = Invariants(scenario, self._cluster, self.outcome)
 
     async def main(self) -> None:
         """Run every step."""
@@ -299,22 +268,11 @@ class _Run:
         return any(entry["manager"] == _SIMULATOR and not entry.get("subresource") for entry in entries)
 
     async def _check(self) -> None:
-        """Look at the invariants; the first that does not hold is kept."""
-        if self.outcome.broken or self._checking:
-            return
-        self._checking = True
-        token = current.set(None)
+        token = current.set(None)  # a check is no part of the life during whose request it is made
         try:
-            for look in invariants_of(self._scenario):
-                try:
-                    await look(self._cluster)
-                except Exception as error:  # noqa: BLE001 - an assertion, or what it could not look at
-                    name = getattr(look, "__name__", "invariant")
-                    self.outcome.broken = f"invariant {name}: {describe(error)}"
-                    return
+            await self._invariants.check()
         finally:
             current.reset(token)
-            self._checking = False
 
 
 def _left_out(controller: ManagedRunnable) -> None:

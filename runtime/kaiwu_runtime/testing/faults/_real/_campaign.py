@@ -11,10 +11,10 @@ from pathlib import Path
 from kaiwu_runtime.envtest._webhooks import read_webhook_configurations
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared
+from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
 from kaiwu_runtime.testing.faults._real._run import RealOutcome, RealRun
-from kaiwu_runtime.testing.faults._run import Outcome
 from kaiwu_runtime.testing.faults._scenario import Scenario, steps_of
 
 PATTERNS = frozenset({"none", "kill-after", "stale", "refuse", "down"})

@@ -15,14 +15,15 @@ from kaiwu_runtime.manager._runnable import ManagedRunnable
 from kaiwu_runtime.testing._simulator import Simulator
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing.faults._end_state import SKIPPED, State, normalised
+from kaiwu_runtime.testing.faults._invariants import Invariants
+from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._real._gate import Gate
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
 from kaiwu_runtime.testing.faults._real._observer import Object
 from kaiwu_runtime.testing.faults._real._operator import OperatorProcess
 from kaiwu_runtime.testing.faults._real._user import UserTransport, administrator
-from kaiwu_runtime.testing.faults._run import Outcome, RunFailed
-from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, invariants_of, steps_of
+from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
 
 _POLL_SECONDS = 0.1
 _RESTARTS = 5
@@ -112,8 +113,8 @@ class RealRun:
         self._restarts = 0
         self._changes = 0
         self._stray: set[str] = set()
-        self._checking = False
         self.outcome = RealOutcome(effects=self._gate.effects)
+        self._invariants = Invariants(self._scenario, self._cluster, self.outcome)
 
     async def main(self) -> RealOutcome:
         """Run every step, and return what it came to."""
@@ -286,20 +287,7 @@ class RealRun:
             self.outcome.deleted[kind] += after is None
 
     async def _check(self) -> None:
-        """Look at the invariants; the first that does not hold is kept."""
-        if self.outcome.broken or self._checking:
-            return
-        self._checking = True
-        try:
-            for look in invariants_of(self._scenario):
-                try:
-                    await look(self._cluster)
-                except Exception as error:  # noqa: BLE001 - an assertion, or what it could not look at
-                    name = getattr(look, "__name__", "invariant")
-                    self.outcome.broken = f"invariant {name}: {describe(error)}"
-                    return
-        finally:
-            self._checking = False
+        await self._invariants.check()
 
 
 def _is_simulated(obj: Object) -> bool:

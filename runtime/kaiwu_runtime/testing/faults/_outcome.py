@@ -1,0 +1,40 @@
+"""What a run of a scenario came to, in memory or against a real API server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from kaiwu_runtime.testing.faults._end_state import State
+from kaiwu_runtime.testing.faults._plans import Effect, Observed
+
+
+class RunFailed(Exception):  # noqa: N818 - a finding
+    """A run did not come to its end; the message is the finding."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        effects: What the operator did.
+        events: What it was told.
+        states: The state after each step, by the step's name.
+        created: Number of creations, by kind.
+        deleted: Number of deletions, by kind.
+        broken: The first invariant that did not hold, as a sentence.
+        failure: Why the run did not come to its end; empty if it did.
+        reached: Whether the fault took place.
+        seconds: Real seconds that it took.
+    """
+
+    effects: list[Effect] = field(default_factory=list)
+    events: list[Observed] = field(default_factory=list)
+    states: dict[str, State] = field(default_factory=dict)
+    created: Counter[str] = field(default_factory=Counter)
+    deleted: Counter[str] = field(default_factory=Counter)
+    broken: str = ""
+    failure: str = ""
+    reached: bool = False
+    seconds: float = 0.0
