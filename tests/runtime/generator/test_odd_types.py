@@ -10,7 +10,8 @@ import pytest
 
 from kaiwu_runtime.generator._cli import main
 
-from .odd_types import DEFINITIONS, PLACES, TYPES, module_of
+from .odd_annotations import ANNOTATIONS
+from .odd_types import DEFINITIONS, PLACES, module_of
 
 
 def complaint(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str) -> str:
@@ -43,7 +44,7 @@ def test_one_line_names_file_class_and_field(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "odd_definitions", raising=False)
     wrong = []
-    for annotation in TYPES:
+    for annotation in ANNOTATIONS:
         try:
             line = complaint(tmp_path, monkeypatch, capsys, module_of(annotation, place))
         except Exception as error:  # noqa: BLE001 - a traceback is what must not be
