@@ -268,7 +268,7 @@ class _Run:
         return any(entry["manager"] == _SIMULATOR and not entry.get("subresource") for entry in entries)
 
     async def _check(self) -> None:
-        token = current.set(None)  # a check is no part of the life during whose request it is made
+        token = current.set(None)  # the requests of a check do not belong to a life
         try:
             await self._invariants.check()
         finally:
