@@ -104,23 +104,6 @@ def with_mounts(script: str, command_line: CommandLine, *arguments: str) -> subp
     )
 
 
-@pytest.mark.parametrize("command", [INIT, CREATE_ONLY], ids=["init", "create-api"])
-def test_a_read_only_file_system(project: CommandLine, command: tuple[str, ...], tmp_path: Path) -> None:
-    if command is INIT:
-        shutil.rmtree(project.folder)
-        project.folder.mkdir()
-    before = snapshot(project.folder)
-    folder = project.folder
-    script = f'mount --bind {folder} {folder}; mount -o remount,ro,bind {folder}; cd {folder}; exec "$@"'
-    result = with_mounts(script, project, *command)
-    assert result.returncode == 1
-    assert result.stderr == (
-        "error: .kaiwuctl-undo: Read-only file system; nothing was changed; "
-        "make the folder writable and run the command again\n"
-    )
-    assert snapshot(project.folder) == before
-
-
 def test_one_read_only_folder(project: CommandLine) -> None:
     folder = project.folder / "config" / "rbac"
     before = snapshot(project.folder)
