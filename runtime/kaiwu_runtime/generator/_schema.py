@@ -10,6 +10,8 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+from kaiwu_runtime.errors import DefinitionError
+
 
 class Schema(dict[str, Any]):
     """One JSONSchemaProps.
@@ -107,3 +109,8 @@ def walk(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
         yield from walk(schema.items_schema, f"{path}[]")
     if schema.values_schema is not None:
         yield from walk(schema.values_schema, f"{path}.*")
+
+
+def schema_error(schema: Schema, what: str) -> DefinitionError:
+    """Return the error of a schema, which names the model and the field."""
+    return DefinitionError(f"{schema.origin}: {what}")
