@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -35,8 +36,20 @@ def check_markers(markers: Iterable[object], where: str) -> None:
             except msgspec.ValidationError as error:
                 problem, _, path = str(error).partition(" - at ")
                 argument = path.strip("`").removeprefix("$.")
+                choices = ", ".join(_choices(get_type_hints(type(marker)).get(argument)))
+                if choices and isinstance(values[argument], str):
+                    problem = f"{values[argument]!r} is not one of {choices}"
                 raise DefinitionError(f"{where}: {name}({argument}=...): {problem}") from None
         elif isinstance(marker, ListMapKeys | AtMostOneOf | AtLeastOneOf | ExactlyOneOf):
             names = marker.keys if isinstance(marker, ListMapKeys) else marker.fields
             if not all(isinstance(each, str) for each in names):
                 raise DefinitionError(f"{where}: {name}(...) takes names of fields, not {names!r}")
+
+
+def _choices(hint: object) -> Iterator[str]:
+    """Yield the words that an argument may be, without the empty one that stands for none."""
+    for each in get_args(hint):
+        if get_origin(hint) is not Literal:
+            yield from _choices(each)
+        elif each:
+            yield str(each)

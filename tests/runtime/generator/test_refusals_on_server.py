@@ -30,6 +30,7 @@ from kaiwu_runtime.api import (
     PreserveUnknownFields,
     PrinterColumn,
     Scale,
+    SchemaExtra,
     Schemaless,
     StructType,
     resource,
@@ -126,9 +127,9 @@ FIELDS = [
     Row("list set of sets", Annotated[list[Annotated[list[str], ListType("set")]], ListType("set")], "Spec.value: the items of a list of type set must be scalars", "must be atomic as item of a list"),
     Row("list set nullable items", Annotated[list[Annotated[str | None, Nullable()]], ListType("set")], "Spec.value: the items of a list of type set cannot be nullable", "cannot be nullable when x-kubernetes-list-type is set"),
     Row("list type on a string", Annotated[str, ListType("set")], "Spec.value: ListType and ListMapKeys belong on a list", "must be array if x-kubernetes-list-type is specified"),
-    Row("list type unknown", Annotated[list[str], ListType("bag")], "Spec.value: list type 'bag' is not one of atomic, set, map", 'supported values: "atomic", "set", "map"'),  # type: ignore[arg-type]
+    Row("list type unknown", Annotated[list[str], SchemaExtra({"x-kubernetes-list-type": "bag"})], "Spec.value: list type 'bag' is not one of atomic, set, map", 'supported values: "atomic", "set", "map"'),
     Row("map type on a list", Annotated[list[str], MapType("atomic")], "Spec.value: MapType and StructType belong on a mapping", "must be object if x-kubernetes-map-type is specified"),
-    Row("map type unknown", Annotated[dict[str, str], MapType("loose")], "Spec.value: map type 'loose' is not one of granular, atomic", 'supported values: "atomic", "granular"'),  # type: ignore[arg-type]
+    Row("map type unknown", Annotated[dict[str, str], SchemaExtra({"x-kubernetes-map-type": "loose"})], "Spec.value: map type 'loose' is not one of granular, atomic", 'supported values: "atomic", "granular"'),
     Row("no type", Annotated[str, Schemaless()], "Spec.value: it has no type", "must not be empty for specified object fields"),
     Row("int or string preserving", Annotated[IntOrString, PreserveUnknownFields()], "Spec.value: an int-or-string cannot preserve unknown fields", "must be false if x-kubernetes-int-or-string is true"),
     Row("int or string embedded", Annotated[IntOrString, EmbeddedResource()], "Spec.value: an int-or-string cannot be an embedded resource", "must be false if x-kubernetes-int-or-string is true"),
@@ -160,7 +161,7 @@ FIELDS = [
     Row("rule message of two lines", Annotated[int, CEL("self > 0", message="a\nb")], "must be one line", "must not contain line breaks"),
     Row("rule of two lines without message", Annotated[int, CEL("self > 0\n&& self < 3")], "has several lines, so it needs a message", "message must be specified if rule contains line breaks"),
     Row("rule message expression empty", Annotated[int, CEL("self > 0", message_expression=" ")], "has an empty message_expression", "messageExpression must be non-empty if specified"),
-    Row("rule reason unknown", Annotated[int, CEL("self > 0", reason="Bad")], "reason 'Bad' of rule 'self > 0' is not one of", 'Unsupported value: "Bad"'),  # type: ignore[arg-type]
+    Row("rule reason unknown", Annotated[int, SchemaExtra({"x-kubernetes-validations": [{"rule": "self > 0", "reason": "Bad"}]})], "reason 'Bad' of rule 'self > 0' is not one of", 'Unsupported value: "Bad"'),
     Row("rule field path unknown", Annotated[Item, CEL("true", field_path=".nam")], "field_path '.nam' of rule 'true': the object has no field 'nam'", "must be a valid path"),
     Row("rule field path malformed", Annotated[Item, CEL("true", field_path="name")], "is not a field path", "must be a valid path"),
     Row("rule optional old self unused", Annotated[int, CEL("self > 0", optional_old_self=True)], "has optional_old_self but does not use oldSelf", "may not be set if oldSelf is not used in rule"),
