@@ -16,7 +16,7 @@ from kaiwu_runtime.generator._subresources import check_definition
 from kaiwu_runtime.generator._validation import check_resource
 from kaiwuctl.errors import CRDError
 from kaiwuctl.importer.expressions import Call
-from kaiwuctl.importer.vocabulary import INT_OR_STRING
+from kaiwuctl.importer.vocabulary import INT_OR_STRING, RULES, without_empty
 
 _UNSUPPORTED = frozenset(
     {"$ref", "$schema", "additionalItems", "definitions", "dependencies", "id", "patternProperties"}
@@ -63,10 +63,8 @@ def _tree(node: Mapping[str, Any], origin: str, model: str) -> Schema:
     for word in _JUNCTORS & node.keys():
         parts = [node[word]] if word == "not" else node[word]
         _check_junctor(parts, f"{origin}: {word}", int_or_string=bool(node.get(INT_OR_STRING)))
-    if "x-kubernetes-validations" in node:
-        # An empty text is one that is not there.
-        rules = [{key: text for key, text in rule.items() if text} for rule in node["x-kubernetes-validations"]]
-        schema["x-kubernetes-validations"] = [{"rule": "", **rule} for rule in rules]
+    if node.get(RULES):
+        schema[RULES] = [{"rule": "", **rule} for rule in without_empty(node)[RULES]]
     if isinstance(node.get("properties"), dict):
         if "" in node["properties"]:
             raise DefinitionError(f"{origin}: a property has an empty name, for which there is no field in Python")

@@ -45,8 +45,16 @@ _EMPTY_IS_ABSENT: Final = frozenset(
 
 def without_empty(schema: dict[str, Any]) -> dict[str, Any]:
     """Return one node of a schema without the keywords that say nothing: False, the empty list, the empty text."""
-    return {
+    found = {
         word: value
         for word, value in schema.items()
         if value is not None and not (word in _EMPTY_IS_ABSENT and (value is False or value in ("", [], {})))
     } | ({"default": None} if schema.get("default", "") is None else {})
+    if isinstance(found.get(RULES), list):
+        found[RULES] = [_rule_without_empty(rule) if isinstance(rule, dict) else rule for rule in found[RULES]]
+    return found
+
+
+def _rule_without_empty(rule: dict[str, Any]) -> dict[str, Any]:
+    """Return a CEL rule without texts that are empty, which the API server takes as absent; a reason it rejects."""
+    return {word: value for word, value in rule.items() if value not in (None, "") or word == "reason"}

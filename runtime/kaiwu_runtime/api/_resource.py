@@ -7,13 +7,22 @@ from typing import Any, Literal, TypeVar, get_args
 
 import msgspec
 
-from kaiwu_runtime._names import SUBDOMAIN_LENGTH, is_dns_1035_label, is_dns_label, is_kind
+from kaiwu_runtime._names import (
+    SUBDOMAIN_LENGTH,
+    is_dns_1035_label,
+    is_dns_label,
+    is_kind,
+    is_label_value,
+    is_qualified_name,
+)
 from kaiwu_runtime._plural import pluralize
 from kaiwu_runtime.api._identity import IDENTITY_ATTRIBUTE, ResourceIdentity
 from kaiwu_runtime.api._model import CustomResource
 from kaiwu_runtime.errors import DefinitionError
 
 DEFINITION_ATTRIBUTE = "__kaiwu_resource__"
+_ANNOTATIONS_LIMIT = 256 * 1024
+"""Bytes of all keys and values."""
 
 ColumnType = Literal["string", "integer", "number", "boolean", "date"]
 ColumnFormat = Literal["", "int32", "int64", "float", "double", "byte", "date", "date-time", "password"]
@@ -230,6 +239,44 @@ def _check_definition(name: str, definition: ResourceDefinition) -> None:
         )
     for column in definition.columns:
         _check_column(where, column)
+    _check_labels(where, definition.labels)
+    _check_annotations(where, definition.annotations)
+
+
+def _check_labels(where: str, labels: Mapping[str, str]) -> None:
+    """Check what the API server accepts as labels.
+
+    See https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
+    """
+    for key, value in labels.items():
+        if not (isinstance(key, str) and is_qualified_name(key)):
+            raise DefinitionError(f"{where} labels: {key!r} is not a valid key: use name or example.com/name")
+        if not (isinstance(value, str) and is_label_value(value)):
+            raise DefinitionError(
+                f"{where} labels: {_shortened(value)} is not a valid value of {key!r}: use at most 63 letters, digits, "
+                "'-', '_' and '.'"
+            )
+
+
+def _check_annotations(where: str, annotations: Mapping[str, str]) -> None:
+    """Check what the API server accepts as annotations, whose keys may have capitals in their prefix, too.
+
+    See https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/#syntax-and-character-set
+    """
+    size = 0
+    for key, value in annotations.items():
+        if not (isinstance(key, str) and is_qualified_name(key.lower())):
+            raise DefinitionError(f"{where} annotations: {key!r} is not a valid key: use name or example.com/name")
+        if not isinstance(value, str):
+            raise DefinitionError(f"{where} annotations: the value of {key!r} is not a string: quote it")
+        size += len(key.encode(errors="replace")) + len(value.encode(errors="replace"))
+    if size > _ANNOTATIONS_LIMIT:
+        raise DefinitionError(f"{where} annotations: have {size} bytes, but at most {_ANNOTATIONS_LIMIT} are allowed")
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 def _check_column(where: str, column: PrinterColumn) -> None:

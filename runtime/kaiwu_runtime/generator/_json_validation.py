@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from kaiwu_runtime._json_equality import json_equal
+from kaiwu_runtime.api._json_limits import INT64_MAX, INT64_MIN
 from kaiwu_runtime.generator._formats import fits
 from kaiwu_runtime.generator._schema import Schema, enumerated, is_base64
 from kaiwu_runtime.regexp import PatternError, matches
@@ -23,6 +24,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "object": (dict,),
 }
+_INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
+_FLOAT_MAX = 3.4028234663852886e38
+"""The largest number of 32 bits."""
 
 
 def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON
@@ -83,6 +87,14 @@ def _matches(pattern: str, value: str) -> bool | None:
 
 
 def _number(value: float, schema: Schema, at: str) -> Iterator[str]:
+    name = schema.get("format")
+    if schema.get("type") == "integer" or schema.get("x-kubernetes-int-or-string"):
+        # Of the formats of an integer the API server knows these two, and takes any other for 64 bits.
+        lowest, highest = (_INT32_MIN, _INT32_MAX) if name == "int32" else (INT64_MIN, INT64_MAX)
+        if not lowest <= value <= highest:
+            yield f"{at}it is not an integer of {32 if name == 'int32' else 64} bits"
+    elif name == "float" and abs(value) > _FLOAT_MAX:
+        yield f"{at}it is not a number of 32 bits"
     if "minimum" in schema:
         if schema.get("exclusiveMinimum") and value <= schema["minimum"]:
             yield f"{at}it is not above {schema['minimum']}"
