@@ -33,6 +33,7 @@ KaiwuError
 
 from __future__ import annotations
 
+import copyreg
 import math
 from collections.abc import Sequence
 from datetime import timedelta
@@ -74,6 +75,10 @@ __all__ = [
 
 class KaiwuError(Exception):
     """Base class of all exceptions of kaiwu-runtime."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Without a call of __init__, whose arguments are not those of the exception.
+        return copyreg.__newobj__, (type(self),), self.__dict__ | {"args": self.args}  # type: ignore[attr-defined]
 
 
 class ConfigurationError(KaiwuError):
