@@ -43,7 +43,7 @@ def test_create_and_delete_give_back_the_tree(layouts: dict[tuple[str, ...], Pat
     undone = 0
 
     @settings(
-        max_examples=5 if generator else 40,
+        max_examples=4 if generator else 15,
         deadline=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -61,7 +61,7 @@ def created(identity: tuple[str, ...], webhooks: list[set[str]], certificates: s
 
 
 @settings(
-    max_examples=20,
+    max_examples=8,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

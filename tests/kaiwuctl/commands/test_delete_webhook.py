@@ -38,7 +38,7 @@ def layouts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], P
 
 
 @settings(
-    max_examples=20,
+    max_examples=8,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),

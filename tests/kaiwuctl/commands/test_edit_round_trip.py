@@ -55,7 +55,7 @@ def test_multigroup_there_and_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(*next(iter(EPOCH.items())))
 
     @settings(
-        max_examples=25,
+        max_examples=10,
         deadline=None,
         phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),

@@ -232,7 +232,7 @@ def test_the_end_in_the_middle(tmp_path: Path, operator: Path, number: signal.Si
     begin = time.perf_counter()
     project.ok(*command)
     length = time.perf_counter() - begin
-    after, ended, moments = snapshot(folder), 0, 10
+    after, ended, moments = snapshot(folder), 0, 6
     for moment in range(moments):
         project = fresh()
         process = start(project, *command)
