@@ -48,7 +48,9 @@ def _class_text(model: Model, base: str) -> str:
         lines.append(schema.lay_out(0, 0, 0))
     if model.resource is not None:
         lines.append(f"@{model.resource.layout().lay_out(0, 1, 0)}")
-    lines.append(f"class {model.name}({base}):")
+    # In some fonts these look like digits, which the linter of a project reports.
+    remark = "  # noqa: E742" if model.name in {"I", "O"} else ""
+    lines.append(f"class {model.name}({base}):{remark}")
     sections: list[str] = []
     if model.description is not None:
         sections.append(_documentation(model.description, _INDENT, of_class=True))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kaiwuctl.errors import KaiwuctlError
+from kaiwuctl.scaffold.long_lines import fold_long_lines
 from kaiwuctl.scaffold.yaml_text import yaml_texts
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ def render_file(template: Path, path: str, data: Mapping[str, str | bool]) -> Re
     except FileNotFoundError:
         raise KaiwuctlError(f"the template {template} is missing; install kaiwuctl again") from None
     if template.name.endswith(_SUFFIX):
-        content = _environment().from_string(content.decode()).render({**data, **yaml_texts(data)}).encode()
+        text = _environment().from_string(content.decode()).render({**data, **yaml_texts(data)})
+        content = (fold_long_lines(text) if path.endswith(".py") else text).encode()
     return RenderedFile(path, content, executable)
 
 
