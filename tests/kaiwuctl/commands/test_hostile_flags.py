@@ -77,7 +77,7 @@ PLAUSIBLE = {
 }
 # A boolean is parsed in one place, so that it needs few values.
 OF_A_BOOLEAN = ("empty", "long", "newline", "emoji")
-VALUES = int(os.environ.get("KAIWU_FLAG_VALUES", "14"))
+VALUES = int(os.environ.get("KAIWU_FLAG_VALUES", "9"))
 """How many values each flag is given, and how many pairs of flags each command; drawn alike in each run."""
 
 # What each command needs beside the flag in question; a command that is not here needs nothing.
