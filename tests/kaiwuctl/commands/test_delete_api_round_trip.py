@@ -80,4 +80,4 @@ def test_create_and_delete_give_back_the_tree(layouts: dict[tuple[str, ...], Pat
                     undone += 1
 
     check()
-    assert undone > (4 if generator else 40)
+    assert undone > (2 if generator else 10)
