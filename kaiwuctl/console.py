@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # cloned repository may have it in its name or in a line that is shown.
 _HIDDEN: Final = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"} | {
     code: f"\\u{code:04x}"
-    for code in (0xAD, 0x061C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
+    for code in (0xAD, 0x061C, 0x200B, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
 }
 _LINE_BREAKS: Final = {ord("\n"): "\\n", ord("\t"): "\\t"}
 _LINE_LIMIT: Final = 2000

@@ -83,7 +83,7 @@ def project(folder: Path, statement: str, files: dict[str, str], ignore: str = "
         "main.py": MAIN,
         "controllers/__init__.py": "",
         "controllers/site_controller.py": f"{statement}\n",
-        "requirements.txt": "aiohttp  # a dependency\n",
+        "requirements.txt": "aiohttp  # a dependency\nkaiwu-runtime\n",
         ".dockerignore": (REPOSITORY / "templates/init/.dockerignore").read_text(encoding="utf-8") + ignore,
         **files,
     }

@@ -165,7 +165,7 @@ def test_a_conversion_that_loses_some_values_fails(change: Any) -> None:
         return converted
 
     @given(obj=objects(OldShop))
-    @settings(deadline=None, database=None, max_examples=500, phases=[Phase.generate])
+    @settings(deadline=None, database=None, max_examples=5000, phases=[Phase.generate])
     def check(obj: OldShop) -> None:
         assert_round_trip(obj, lambda old: copy_common(old, Shop), back)
 
