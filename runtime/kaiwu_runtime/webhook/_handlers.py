@@ -82,7 +82,10 @@ class DefaultingHandler(Generic[T]):
         if request.operation not in {"CREATE", "UPDATE"}:
             return AdmissionResponse(allowed=True)
         obj = _decode(self.kind, request, "object")
-        before = encode(obj)
+        try:
+            before = encode(obj)
+        except ValueError as error:  # a number beyond those of JSON, which the API server would not send
+            raise AdmissionDenied(one_line(error), code=422) from error
         await _call(self.defaulter.default, obj, request)
         after = encode(obj)
         if before == after:
