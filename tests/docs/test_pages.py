@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,15 @@ from .parts import with_part
 pytestmark = [pytest.mark.envtest, pytest.mark.xdist_group("tutorial")]
 
 START_SECONDS = 60.0
+
+
+def _wait_for_port(port: int) -> None:
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket() as tried:
+            if tried.connect_ex(("127.0.0.1", port)) != 0:
+                return
+        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -64,6 +74,7 @@ class Reader:
 
     def start(self, script: str, log: Path) -> None:
         """Run what stays in the foreground of another terminal."""
+        _wait_for_port(8081)  # of the operator of the page before, which may still be ending
         with log.open("wb") as output:
             self.running = subprocess.Popen(
                 ["sh", "-ec", script],
