@@ -32,7 +32,6 @@ _MOST = 1 << 17
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
-    resource_version: str = ""
     generation: int = 0
     managed_fields: msgspec.Raw = msgspec.Raw()
 
@@ -123,7 +122,7 @@ def _content(kind: type[Any], stored: bytes, version: str) -> int | str | None:
     stored = stored.rstrip(b"\n")  # with which an answer ends, and an object of a watch does not
     if metadata.managed_fields:
         stored = without_managed_fields(stored, bytes(metadata.managed_fields))
-    stored = stored.replace(b'"resourceVersion":"%s"' % metadata.resource_version.encode(), b"", 1)
+    stored = stored.replace(b'"resourceVersion":"%s"' % version.encode(), b"", 1)
     stored = stored.replace(b'"generation":%d' % metadata.generation, b"", 1)
     if found.status and separate_status:
         stored = stored.replace(b',"status":' + bytes(found.status), b"", 1)

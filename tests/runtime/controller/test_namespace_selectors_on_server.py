@@ -20,7 +20,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ConfigurationError, NotFoundError
 from kaiwu_runtime.testing import eventually, run_manager
 
-from ..crds import install
+from ..crds import install, uninstall
 
 pytestmark = pytest.mark.envtest
 
@@ -41,21 +41,11 @@ class Dial(CustomResource):
     spec: DialSpec = DialSpec()
 
 
-CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/dials.selected.example.com"
-
-
-def remove(control_plane: ControlPlane) -> None:
-    try:
-        control_plane.rest.object("DELETE", CRD_PATH)
-    except NotFoundError:
-        return
-
-
 @pytest.fixture
 def folder(tmp_path: Path, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(reflector_module, "ABSENT_SECONDS", (0.2, 0.3))
     yield tmp_path
-    remove(control_plane)
+    uninstall(control_plane, Dial)
 
 
 @pytest.fixture
@@ -143,7 +133,7 @@ async def test_an_optional_kind_with_a_selector_for_each_namespace_and_a_role_in
             await label(client, "y", others, None)
             await eventually(lambda: events == [(EventType.DELETED, y), (EventType.ADDED, y)])
             assert {*keys} == {x, y}
-            await asyncio.to_thread(remove, control_plane)
+            await asyncio.to_thread(uninstall, control_plane, Dial)
             await eventually(lambda: not informer.is_served and not len(informer.store))
         assert f"selectors=({namespace}: labels 'team=a'; {others}: labels 'team!=a')" in manager.describe()
 

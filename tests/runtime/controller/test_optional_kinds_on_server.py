@@ -29,7 +29,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ConfigurationError, NotFoundError
 from kaiwu_runtime.testing import eventually, run_manager
 
-from ..crds import install
+from ..crds import install, uninstall
 
 pytestmark = pytest.mark.envtest
 
@@ -74,12 +74,7 @@ class Site(Reconciler):
 def folder(tmp_path: Path, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(reflector_module, "ABSENT_SECONDS", (0.2, 0.3))
     yield tmp_path
-    remove(control_plane)
-
-
-def remove(control_plane: ControlPlane) -> None:
-    if present(control_plane):
-        control_plane.rest.object("DELETE", CRD_PATH)
+    uninstall(control_plane, Gauge)
 
 
 def present(control_plane: ControlPlane) -> bool:
@@ -126,7 +121,7 @@ async def test_an_owned_kind_appears_goes_and_comes_back(
                 await client.patch(Gauge, "a", {"spec": {"of": "other"}}, namespace=namespace)
                 await eventually(lambda: "a" in reconciler.runs)
                 reconciler.runs.clear()
-                await asyncio.to_thread(remove, control_plane)
+                await asyncio.to_thread(uninstall, control_plane, Gauge)
                 await eventually(lambda: not informer.is_served)
                 assert await manager.client.list(Gauge, namespace=namespace) == []
                 await eventually(lambda: "a" in reconciler.runs)

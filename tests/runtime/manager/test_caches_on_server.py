@@ -21,12 +21,11 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ConfigurationError, NotFoundError
 from kaiwu_runtime.testing import eventually, run_manager
 
-from ..crds import install
+from ..crds import install, uninstall
 
 pytestmark = pytest.mark.envtest
 
 GROUP = "rbac.authorization.k8s.io"
-CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/meters.caches.example.com"
 
 
 class MeterSpec(APIModel):
@@ -43,18 +42,11 @@ class Meter(CustomResource):
     spec: MeterSpec = MeterSpec()
 
 
-def remove(control_plane: ControlPlane) -> None:
-    try:
-        control_plane.rest.object("DELETE", CRD_PATH)
-    except NotFoundError:
-        return
-
-
 @pytest.fixture
 def folder(tmp_path: Path, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(reflector_module, "ABSENT_SECONDS", (0.2, 0.3))
     yield tmp_path
-    remove(control_plane)
+    uninstall(control_plane, Meter)
 
 
 async def permit(client: Client, user: str, namespace: str, *resources: str) -> None:
@@ -156,7 +148,7 @@ async def test_two_caches_of_a_kind_that_comes_and_goes(
                 for writer in readers:
                     await there_and_back(writer, readers, namespace, first, second)
                 assert {*one.names, *two.names} == {"x"}
-                await asyncio.to_thread(remove, control_plane)
+                await asyncio.to_thread(uninstall, control_plane, Meter)
                 await eventually(lambda: not first.informer.is_served and not second.informer.is_served)
                 await first.until((deleted, "x"))
                 assert second.events == []

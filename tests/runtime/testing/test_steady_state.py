@@ -186,7 +186,7 @@ def test_objects_at_rest_are_looked_at_without_a_write() -> None:
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_fields_that_somebody_edits_are_put_right(seed: int) -> None:
+def test_fields_that_an_adversary_edits_are_put_right(seed: int) -> None:
     """An adversary edits, deletes and takes over what the operator owns; at the end nothing differs."""
     chance = random.Random(seed)
     names = [f"g{number}" for number in range(20)]
