@@ -29,7 +29,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import ConfigurationError, NotFoundError
 from kaiwu_runtime.testing import eventually, run_manager
 
-from ..crds import install, uninstall
+from ..crds import install
 
 pytestmark = pytest.mark.envtest
 
@@ -74,7 +74,12 @@ class Site(Reconciler):
 def folder(tmp_path: Path, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(reflector_module, "ABSENT_SECONDS", (0.2, 0.3))
     yield tmp_path
-    uninstall(control_plane, Gauge)
+    remove(control_plane)
+
+
+def remove(control_plane: ControlPlane) -> None:
+    if present(control_plane):
+        control_plane.rest.object("DELETE", CRD_PATH)
 
 
 def present(control_plane: ControlPlane) -> bool:
@@ -121,7 +126,7 @@ async def test_an_owned_kind_appears_goes_and_comes_back(
                 await client.patch(Gauge, "a", {"spec": {"of": "other"}}, namespace=namespace)
                 await eventually(lambda: "a" in reconciler.runs)
                 reconciler.runs.clear()
-                await asyncio.to_thread(uninstall, control_plane, Gauge)
+                await asyncio.to_thread(remove, control_plane)
                 await eventually(lambda: not informer.is_served)
                 assert await manager.client.list(Gauge, namespace=namespace) == []
                 await eventually(lambda: "a" in reconciler.runs)
