@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,21 +14,11 @@ import pytest
 from kaiwu_runtime.envtest import ControlPlane
 
 from ..templates.generation import environment
+from ..terminal import Terminal
 from .page import Page
 from .parts import with_part
 
 pytestmark = [pytest.mark.envtest, pytest.mark.xdist_group("tutorial")]
-
-START_SECONDS = 60.0
-
-
-def _wait_for_port(port: int) -> None:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        with socket.socket() as tried:
-            if tried.connect_ex(("127.0.0.1", port)) != 0:
-                return
-        time.sleep(0.2)
 
 
 @pytest.fixture
@@ -54,7 +41,7 @@ class Reader:
         self.folder = folder
         self.variables = variables
         self.printed = ""
-        self.running: subprocess.Popen[bytes] | None = None
+        self.running: Terminal | None = None
 
     def type(self, script: str) -> None:
         """Run lines of the shell, and remember what they printed and the folder they end in."""
@@ -74,27 +61,13 @@ class Reader:
 
     def start(self, script: str, log: Path) -> None:
         """Run what stays in the foreground of another terminal."""
-        _wait_for_port(8081)  # of the operator of the page before, which may still be ending
-        with log.open("wb") as output:
-            self.running = subprocess.Popen(
-                ["sh", "-ec", script],
-                cwd=self.folder,
-                env=self.variables,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while "Starting workers" not in log.read_text(encoding="utf-8"):
-            assert self.running.poll() is None, log.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-            time.sleep(0.1)
+        self.stop()
+        self.running = Terminal(["sh", "-ec", script], self.folder, self.variables, log)
+        self.running.shows("Starting workers")
 
     def stop(self) -> None:
-        if self.running is not None and self.running.poll() is None:
-            os.killpg(self.running.pid, signal.SIGTERM)
-            self.running.wait(timeout=60)
+        if self.running is not None:
+            self.running.interrupt()
 
 
 def appears(expected: str, printed: str) -> bool:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +14,10 @@ import pytest
 from kaiwu_runtime.envtest import ControlPlane
 
 from ..templates.generation import environment
+from ..terminal import Terminal
 
 BLOCK = re.compile(r"^(?P<comment><!--[^\n]*-->\n)?```sh\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?P<target>[^)#:]+)(?:#[^)]*)?\)")
-START_SECONDS = 120.0
 
 
 def blocks(repository: Path) -> dict[str, str]:
@@ -100,22 +98,8 @@ def test_the_walk_through_works_as_typed(repository: Path, tmp_path: Path, contr
     )
     project = tmp_path / "kaiwu-operator"
     log = tmp_path / "first.log"
-    with log.open("wb") as output:
-        first = subprocess.Popen(
-            ["sh", "-ec", scripts["first"]],
-            cwd=tmp_path,
-            env=shell_environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while "Starting workers" not in log.read_text(encoding="utf-8"):
-            assert first.poll() is None, log.read_text(encoding="utf-8")
-            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")
-            time.sleep(0.1)
+    with Terminal(["sh", "-ec", scripts["first"]], tmp_path, shell_environment, log) as first:
+        first.shows("Starting workers")
 
         def shell(script: str) -> str:
             finished = subprocess.run(
@@ -135,7 +119,3 @@ def test_the_walk_through_works_as_typed(repository: Path, tmp_path: Path, contr
         shell("kubectl wait --for=condition=Ready --timeout=60s kaiwuclusters/kaiwucluster-sample")
         header, row = shell("kubectl get kaiwuclusters -o wide").splitlines()
         assert row.split()[header.split().index("READY")] == "True"
-    finally:
-        if first.poll() is None:
-            os.killpg(first.pid, signal.SIGTERM)
-            first.wait(timeout=60)

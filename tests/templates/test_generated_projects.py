@@ -6,10 +6,8 @@ import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from ruamel.yaml import YAML
 
 from kaiwu_runtime.envtest import ControlPlane
 
+from ..terminal import Terminal
 from .cases import CASES, Case
 from .generation import contents, differing, environment, generate
 
@@ -269,24 +268,9 @@ def test_run_makes_the_sample_ready(prepared: dict[str, Project]) -> None:
     project.run("kubectl", "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     project.run("kubectl", "apply", "-k", "config/samples")
     log = project.folder.parent / "run.log"
-    with log.open("w", encoding="utf-8") as output:
-        operator = subprocess.Popen(
-            ["make", "run", "ARGS=--health-probe-bind-address=0"],
-            cwd=project.folder,
-            env=project.environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            project.run("kubectl", "wait", "--for=condition=Ready", "--timeout=60s", "kaiwuclusters", "--all")
-        finally:
-            os.killpg(operator.pid, signal.SIGINT)
-            try:
-                operator.wait(timeout=60)
-            finally:
-                if operator.poll() is None:
-                    os.killpg(operator.pid, signal.SIGKILL)
+    command = ["make", "run", "ARGS=--health-probe-bind-address=0"]
+    with Terminal(command, project.folder, project.environment, log):
+        project.run("kubectl", "wait", "--for=condition=Ready", "--timeout=60s", "kaiwuclusters", "--all")
     assert "Traceback" not in log.read_text(encoding="utf-8")
     columns = project.run("kubectl", "get", "kaiwuclusters").splitlines()
     assert [line.split()[:2] for line in columns] == [["NAME", "READY"], ["kaiwucluster-sample", "True"]]
@@ -305,29 +289,10 @@ def test_run_serves_the_webhooks_until_ctrl_c(prepared: dict[str, Project], tmp_
     project.run("make", "install")
     project.run("kubectl", "wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     log = tmp_path / "run.log"
-    with log.open("w", encoding="utf-8") as output:
-        operator = subprocess.Popen(
-            ["make", "run", "ARGS=--health-probe-bind-address=0 --webhook-port=0"],
-            cwd=project.folder,
-            env=project.environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            deadline = time.monotonic() + 90
-            while "The API server calls the webhooks of this process" not in log.read_text(encoding="utf-8"):
-                assert operator.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-            assert "not today" in project.run("kubectl", "apply", "-f", sample, status=1)
-        finally:
-            os.killpg(operator.pid, signal.SIGINT)
-            try:
-                operator.wait(timeout=60)
-            finally:
-                if operator.poll() is None:
-                    os.killpg(operator.pid, signal.SIGKILL)
+    command = ["make", "run", "ARGS=--health-probe-bind-address=0 --webhook-port=0"]
+    with Terminal(command, project.folder, project.environment, log) as terminal:
+        terminal.shows("The API server calls the webhooks of this process")
+        assert "not today" in project.run("kubectl", "apply", "-f", sample, status=1)
     assert "Traceback" not in log.read_text(encoding="utf-8")
     kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
     assert "No resources found" in project.run("kubectl", "get", kinds)

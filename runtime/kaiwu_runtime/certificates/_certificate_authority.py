@@ -159,9 +159,10 @@ def _subject(name: str, organizations: Sequence[str]) -> x509.Name:
         raise CertificateError(f"certificate: organizations={organizations!r}: use a list of names")
     attributes = [(NameOID.ORGANIZATION_NAME, each) for each in organizations] + [(NameOID.COMMON_NAME, name)]
     for _, value in attributes:
-        if not 0 < len(value) <= NAME_LENGTH or not value.isprintable():
+        # X.509 counts characters, the library and OpenSSL bytes.
+        if not value.isprintable() or not 0 < len(value.encode()) <= NAME_LENGTH:
             raise CertificateError(
-                f"certificate: {value[:100]!r} is not a valid name: use 1 to {NAME_LENGTH} printable characters"
+                f"certificate: {value[:100]!r} is not a valid name: use printable characters, 1 to {NAME_LENGTH} bytes"
             )
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])
 

@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kaiwu_runtime.certificates import CertificateAuthority, KeyPair, check_chain, renewal_time
@@ -86,6 +86,7 @@ def test_secrets_that_hold_none(data: dict[str, str]) -> None:
         lambda: AUTHORITY.server(["a"], common_name="b" * 65),
         lambda: AUTHORITY.server(["a"], lifetime=-DAY),
         lambda: AUTHORITY.client(""),
+        lambda: AUTHORITY.client("库" * 22),
         lambda: AUTHORITY.client("a", organizations="b"),
         lambda: AUTHORITY.client("a", organizations=[""]),
     ],
@@ -96,6 +97,8 @@ def test_values_that_are_refused(make: Any) -> None:
     assert "\n" not in str(caught.value)
 
 
+@example("库" * 22)
+@example("é" * 32)
 @given(st.text(max_size=80))
 def test_a_name_is_signed_or_refused(name: str) -> None:
     makes: list[Callable[[], KeyPair]] = [

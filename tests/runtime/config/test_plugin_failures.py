@@ -358,7 +358,7 @@ async def test_without_a_terminal_each_line_is_logged_when_it_comes(
 ) -> None:
     monkeypatch.setattr(process_module, "_is_terminal", lambda _: False)
     plugin.does(f"echo open https://me:{SECRET}@login.test >&2; {WAITS}; echo '{credential()}'")
-    caplog.set_level("INFO", logger=process_module.__name__)
+    caplog.set_level("INFO", logger=process_module.logger.name)
     running = asyncio.create_task(plugin.authentication().renew(rejected=False))
     async with asyncio.timeout(20):
         while "open https://" not in caplog.text:  # noqa: ASYNC110 - the condition is another process's

@@ -232,7 +232,7 @@ async def test_warnings_are_logged_once(
 ) -> None:
     deprecated = '299 - "v1beta1 Boat is deprecated; use v1"'
     server.answers = [answer(Warning=deprecated), answer(Warning=deprecated), answer(403, Warning='299 - "another"')]
-    with caplog.at_level(logging.WARNING, logger=module.__name__):
+    with caplog.at_level(logging.WARNING, logger=module.logger.name):
         await transport.request("GET", "/x")
         await transport.request("GET", "/x")
         with pytest.raises(ForbiddenError):
