@@ -79,7 +79,7 @@ class Terminal:
         raise AssertionError(f"was not to be ended\n{self.text}")
 
     def _members(self) -> list[int]:
-        """Return the processes of its group that still live; the dead that nobody has waited for do not count."""
+        """Return the processes of its group that still run; zombies do not count."""
         found = []
         for stat in Path("/proc").glob("[0-9]*/stat"):
             try:
