@@ -23,7 +23,7 @@ from .real_database import ROOT, scenario_of
 pytestmark = pytest.mark.envtest
 
 CORRECT = "DatabaseReconciler"
-# Mistake, pattern, the effect it is done to, and what is found.
+# Mistake, pattern, the effect it is done to (or the whole plan), and what is found.
 CASES = [
     (CORRECT, "kill-after", "create Lease default/kaiwu-test-faults", ""),
     (CORRECT, "kill-after", "apply ConfigMap default/backup-a", ""),
@@ -31,6 +31,10 @@ CASES = [
     ("LeavesOrphanAfterLostAnswer", "refuse:lost", "create PersistentVolumeClaim default", "(2) should not be there"),
     ("RemovesFinalizerBeforeItsWork", "kill-after", "patch Database default/a (2)", "backup-a is missing"),
     ("RepeatsCommandOnStaleCache", "stale:1", "apply Database/status default/a", "initialised 2 times"),
+    ("MissesDeletion", "down:3", "", "ConfigMap default/backup-a is missing"),
+    ("ReadsStatusAsTruth", "kill-after", "apply Database/status default/a", "ConfigMap default/engine-a.data.members"),
+    ("NamesFromCounter", "kill-after", "apply ConfigMap default/a-2", "ConfigMap default/a-1.data.members is '3'"),
+    ("FightsAnotherManager", "none", "", "does not come to rest: apply ConfigMap default/a changed something"),
 ]
 JOBS = 4
 
@@ -59,6 +63,17 @@ async def run(free: asyncio.Queue[Laboratory], mistake: str, plan: Plan, referen
         free.put_nowait(laboratory)
 
 
+def plan_of(reference: RealOutcome, pattern: str, text: str) -> Plan:
+    """Return the plan that does something to an effect: ``patch Database default/a (2)`` is the second of its kind."""
+    if not text:
+        return Plan.parse(pattern)
+    named, _, again = text.partition(" (")
+    places = [number for number, effect in enumerate(reference.effects, start=1) if effect.text == named]
+    number = places[int(again.rstrip(")")) - 1 if again else 0]
+    kind, _, detail = pattern.partition(":")
+    return Plan.parse(":".join(filter(None, (kind, str(number), detail))))
+
+
 async def test_planted_bugs_are_found_for_real(laboratories: asyncio.Queue[Laboratory]) -> None:
     mistakes = list(dict.fromkeys(mistake for mistake, *_ in CASES))
     references = dict(
@@ -68,23 +83,23 @@ async def test_planted_bugs_are_found_for_real(laboratories: asyncio.Queue[Labor
             strict=True,
         )
     )
-    assert {name: each.failure or each.broken for name, each in references.items()} == dict.fromkeys(mistakes, "")
+    restless = {mistake for mistake, pattern, *_ in CASES if pattern == "none"}
+    wrong = {name: each.failure or each.broken for name, each in references.items() if name not in restless}
+    assert wrong == dict.fromkeys(wrong, "")
 
     async def look(mistake: str, pattern: str, text: str) -> str:
         reference = references[mistake]
-        named, _, again = text.partition(" (")
-        places = [number for number, effect in enumerate(reference.effects, start=1) if effect.text == named]
-        number = places[int(again.rstrip(")")) - 1 if again else 0]
-        kind, _, detail = pattern.partition(":")
-        plan = Plan.parse(":".join(filter(None, (kind, str(number), detail))))
+        if pattern == "none":
+            return reference.failure
+        plan = plan_of(reference, pattern, text)
         outcome = await run(laboratories, mistake, plan, reference)
         assert outcome.reached, (mistake, plan)
         return compared(reference, outcome)
 
     found = await asyncio.gather(*(look(mistake, pattern, text) for mistake, pattern, text, _ in CASES))
-    wrong = [
+    missed = [
         (case, text)
         for case, text in zip(CASES, found, strict=True)
         if (case[3] not in text) or bool(case[3]) != bool(text)
     ]
-    assert not wrong, wrong
+    assert not missed, missed

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 from kaiwu_runtime._error_text import describe
-from kaiwu_runtime.client._client import Client
-from kaiwu_runtime.manager._manager import Manager
-from kaiwu_runtime.manager._options import ManagerOptions
-from kaiwu_runtime.manager._runnable import ManagedRunnable
 from kaiwu_runtime.testing._simulator import Simulator
-from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing.faults._end_state import SKIPPED, State, normalised
 from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
@@ -23,6 +18,7 @@ from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
 from kaiwu_runtime.testing.faults._real._observer import Object
 from kaiwu_runtime.testing.faults._real._operator import OperatorProcess
 from kaiwu_runtime.testing.faults._real._user import UserTransport, administrator
+from kaiwu_runtime.testing.faults._real._watched_kinds import watched_kinds
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
 
 _POLL_SECONDS = 0.1
@@ -30,6 +26,9 @@ _RESTARTS = 5
 _STARTS = 1
 _RESTART_SECONDS = 1.0
 _LAST_EFFECTS = 3
+_MOST_CHANGES = 100
+"""How often the operator may change one object in the same way before a step has settled."""
+
 _SIMULATOR = "kube-controller-manager"
 _LEASE = "kaiwu-test-faults"
 _ALLOCATED = ("Service.spec.clusterIP", "Service.spec.clusterIPs", "Service.spec.ports.nodePort")
@@ -50,31 +49,6 @@ class RealOutcome(Outcome):
     """
 
     watched: frozenset[str] = frozenset()
-
-
-def watched_kinds(scenario: Scenario) -> set[type[Any]]:
-    """Return the types that an operator watches, and those that its scenario names.
-
-    Raises:
-        RunFailed: The operator cannot be set up.
-    """
-    kinds = set(scenario.kinds)
-    try:
-        options = ManagerOptions(health_probe_bind_address="0", metrics_bind_address="0")
-        manager = Manager(options, client=Client(FakeTransport()))
-        for kind, inner in scenario.outside().items():
-            manager.provide(kind, inner)
-        add = manager.add_controller
-
-        def add_controller(controller: ManagedRunnable) -> None:
-            add(controller)
-            kinds.update(source.kind for source in getattr(controller, "sources", ()))
-
-        manager.add_controller = add_controller  # type: ignore[method-assign]
-        scenario.operator(manager)
-    except Exception as error:
-        raise RunFailed(f"the operator cannot be set up: {describe(error)}") from error
-    return kinds
 
 
 class RealRun:
@@ -227,12 +201,14 @@ class RealRun:
         """Wait until a step has settled."""
         scenario = self._scenario
         began = active_at = time.monotonic()
-        seen = self._activity()
+        seen, first = self._activity(), len(self._gate.effects)
         reason = ""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
             await self._keep_alive()
             now, activity = time.monotonic(), self._activity()
+            if restless := self._restless(first):
+                raise RunFailed(f"step {name}: it does not come to rest: {restless}; the last ones: {self._last()}")
             if activity != seen or self._is_busy(now):
                 seen, active_at = activity, now
             if now - active_at >= scenario.real_quiet:
@@ -251,8 +227,16 @@ class RealRun:
         if self._gate.leading_since is None:
             assert self._operator is not None  # noqa: S101 - for mypy
             return f"the operator does not take its Lease: {self._operator.last_words()}"
-        last = "; ".join(effect.text for effect in self._gate.effects[-_LAST_EFFECTS:])
-        return f"effects go on, the last ones: {last}" if restless else "settled() is still false"
+        return f"effects go on, the last ones: {self._last()}" if restless else "settled() is still false"
+
+    def _restless(self, first: int) -> str:
+        """Return which change was repeated too often since an effect, or an empty text."""
+        counts = Counter(effect.text for effect in self._gate.effects[first:])
+        text, count = max(counts.items(), key=lambda each: each[1], default=("", 0))
+        return f"{text} changed something {count} times" if count > _MOST_CHANGES else ""
+
+    def _last(self) -> str:
+        return "; ".join(effect.text for effect in self._gate.effects[-_LAST_EFFECTS:])
 
     async def _unsettled(self) -> str:
         try:
