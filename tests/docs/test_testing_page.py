@@ -110,11 +110,12 @@ async def test_the_manager_runs(manager):
 """
 DEPLOYMENT = """
 from kaiwu_runtime import ObjectKey
-from kaiwu_runtime.testing import wait_for
+from kaiwu_runtime.testing import eventually, wait_for
 from lightkube.models.apps_v1 import DeploymentSpec
 from lightkube.models.core_v1 import Container, PodSpec, PodTemplateSpec
 from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
 from lightkube.resources.apps_v1 import Deployment
+from lightkube.resources.core_v1 import Pod
 
 
 def deployment(name, replicas):
@@ -145,7 +146,8 @@ async def test_chosen_requests():
 def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
     page = Page(repository / "docs/testing.md")
     message = " ".join(page.take("text").body.split())
-    fixture, waiting, virtual, simulated, test, faults, chosen, asserted = (page.take("python").body for _ in range(8))
+    parts = [page.take("python").body for _ in range(9)]
+    fixture, waiting, virtual, simulated, scheduled, test, faults, chosen, asserted = parts
     files = {
         "api/__init__.py": "",
         "api/v1/__init__.py": "",
@@ -160,6 +162,7 @@ def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
         + virtual
         + DEPLOYMENT
         + simulated
+        + scheduled
         + CHOSEN.format(chosen=textwrap.indent(chosen, "    ")),
         "config/rbac/rbac.yaml": yaml.safe_dump_all(rbac([])),
     }
@@ -168,7 +171,7 @@ def test_the_tests_of_the_page_pass(repository: Path, tmp_path: Path) -> None:
         (tmp_path / name).write_text(text, encoding="utf-8")
     output = run(tmp_path)
     # The type's CRD is not installed and the role is empty: the manager's own test says so, the others pass.
-    assert "6 passed, 1 error" in output
+    assert "7 passed, 1 error" in output
     assert "@rbac" in output or "make install" in output
     decorator = '@rbac(groups="web.example.com", resources="sites/status", verbs=["patch"])'
     assert decorator in message

@@ -7,6 +7,7 @@ from kaiwu_runtime.testing._node import FakeCommand, FakeProxyRequest
 from kaiwu_runtime.testing._objects import objects
 from kaiwu_runtime.testing._round_trip import assert_round_trip
 from kaiwu_runtime.testing._running import ManagerRefusedError, run_manager
+from kaiwu_runtime.testing._simulation._nodes import SimulatedNode
 from kaiwu_runtime.testing._simulation._pods import Timings
 from kaiwu_runtime.testing._simulator import Simulator
 from kaiwu_runtime.testing._transport import FakeTransport
@@ -23,6 +24,7 @@ __all__ = [
     "FakeRequest",
     "FakeTransport",
     "ManagerRefusedError",
+    "SimulatedNode",
     "Simulator",
     "Timings",
     "VirtualTime",

@@ -14,6 +14,7 @@ from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.errors import APIError
 from kaiwu_runtime.rest._paths import collection_path
 from kaiwu_runtime.testing._simulation._jobs import sync_job
+from kaiwu_runtime.testing._simulation._nodes import SimulatedNode
 from kaiwu_runtime.testing._simulation._objects import (
     CLAIMS,
     DEPLOYMENTS,
@@ -48,9 +49,13 @@ class Simulator:
     Args:
         client: Of an API server in memory, or of one of :mod:`kaiwu_runtime.envtest`, as a cluster administrator.
         timings: How long things take.
-        nodes: Names of the nodes.
+        nodes: The nodes: names, of nodes without limits, or :class:`SimulatedNode`. A Pod that fits on none of them
+            stays pending, with the scheduler's condition and Event, until one of them has room.
         collect_garbage: Types of objects whose dependents are deleted with them, as the garbage collector does.
             `FakeTransport` has its own; a control plane of envtest has none.
+
+    Raises:
+        ValueError: The name of a node is malformed, or used twice.
     """
 
     def __init__(
@@ -58,11 +63,11 @@ class Simulator:
         client: Client,
         *,
         timings: Timings | None = None,
-        nodes: Iterable[str] = _NODES,
+        nodes: Iterable[str | SimulatedNode] = _NODES,
         collect_garbage: Iterable[type[Any]] = (),
     ) -> None:
         self._objects = Objects(client)
-        self._pods = Pods(self._objects, timings or Timings(), list(nodes))
+        self._pods = Pods(self._objects, timings or Timings(), _distinct(nodes))
         self._collected = [*map(identify, collect_garbage)]
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -119,6 +124,18 @@ class Simulator:
             LookupError: There is no such Pod.
         """
         self._pods.fail(await self._uid(namespace, name))
+        self._wake.set()
+
+    def add_node(self, node: str | SimulatedNode) -> None:
+        """Add a node, or change the limits, labels and taints of the one that has its name; its Pods stay.
+
+        Args:
+            node: The node, or the name of one without limits.
+
+        Raises:
+            ValueError: The name is malformed.
+        """
+        self._pods.add_node(_node(node))
         self._wake.set()
 
     def lose_node(self, name: str) -> None:
@@ -196,3 +213,18 @@ class Simulator:
                         break
                 else:
                     await self._objects.delete(kind, obj, propagationPolicy="Background")
+
+
+def _node(node: str | SimulatedNode) -> SimulatedNode:
+    return node if isinstance(node, SimulatedNode) else SimulatedNode(node)
+
+
+def _distinct(nodes: Iterable[str | SimulatedNode]) -> list[SimulatedNode]:
+    if isinstance(nodes, str):
+        raise ValueError(f"nodes={nodes!r}: use a list, [{nodes!r}]")
+    found = [*map(_node, nodes)]
+    names = [node.name for node in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"nodes: there are two of the name {name!r}: use different names")
+    return found

@@ -24,6 +24,7 @@ REPLICA_SETS = ResourceIdentity("apps", "v1", "ReplicaSet", "replicasets", names
 JOBS = ResourceIdentity("batch", "v1", "Job", "jobs", namespaced=True)
 PODS = ResourceIdentity("", "v1", "Pod", "pods", namespaced=True)
 CLAIMS = ResourceIdentity("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", namespaced=True)
+EVENTS = ResourceIdentity("events.k8s.io", "v1", "Event", "events", namespaced=True)
 KINDS = (STATEFUL_SETS, DEPLOYMENTS, REPLICA_SETS, JOBS, PODS, CLAIMS)
 
 simulating: ContextVar[bool] = ContextVar("kaiwu_simulating", default=False)

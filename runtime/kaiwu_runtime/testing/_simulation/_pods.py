@@ -6,7 +6,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kaiwu_runtime import _clock as clock
-from kaiwu_runtime.testing._simulation._objects import CLAIMS, PODS, Object, Objects, condition, is_deleted, now
+from kaiwu_runtime.testing._simulation._nodes import SimulatedNode
+from kaiwu_runtime.testing._simulation._objects import (
+    CLAIMS,
+    PODS,
+    Object,
+    Objects,
+    condition,
+    is_deleted,
+    now,
+)
+from kaiwu_runtime.testing._simulation._scheduler import Scheduler
+from kaiwu_runtime.testing._simulation._unschedulable import report_scheduled, report_unschedulable
 
 
 @dataclass(slots=True)
@@ -44,13 +55,13 @@ class Pods:
     Attributes:
         objects: Reads and writes.
         timings: How long things take.
-        nodes: Names of the nodes; Pods are spread over those that are there.
+        nodes: The nodes; Pods are spread over those that have room for them.
         due: When something happens next, in monotonic seconds.
     """
 
     objects: Objects
     timings: Timings
-    nodes: list[str]
+    nodes: list[SimulatedNode]
     due: list[float] = field(default_factory=list)
     _seen: dict[str, _Seen] = field(default_factory=dict)
     _lost: set[str] = field(default_factory=set)
@@ -66,6 +77,14 @@ class Pods:
         """Let a Pod of a Job fail."""
         if found := self._seen.get(uid):
             found.failed = True
+
+    def add_node(self, node: SimulatedNode) -> None:
+        """Add a node, or replace the one of its name."""
+        names = [each.name for each in self.nodes]
+        if node.name in names:
+            self.nodes[names.index(node.name)] = node
+        else:
+            self.nodes.append(node)
 
     def lose_node(self, name: str) -> None:
         """Let a node go: its Pods are not ready any longer, and are deleted after a while."""
@@ -93,23 +112,39 @@ class Pods:
             capacity = (spec.get("resources") or {}).get("requests") or {}
             status = {"phase": "Bound", "accessModes": spec.get("accessModes") or [], "capacity": capacity}
             await self.objects.set_status(CLAIMS, claim, status)
-        for pod in pods:
+        placed = [
+            (pod, self._seen[pod["metadata"]["uid"]].node) for pod in pods if pod["metadata"]["uid"] in self._seen
+        ]
+        scheduler = Scheduler(self.nodes, self._lost, placed)
+        for pod in sorted(pods, key=_turn):
             if is_deleted(pod):
                 await self.objects.delete(PODS, pod, gracePeriodSeconds=0)
             elif all((pod["metadata"]["namespace"], name) in bound for name in _claims(pod)):
-                await self._run(pod, moment)
+                found = self._seen.get(pod["metadata"]["uid"]) or await self._place(pod, moment, scheduler)
+                if found is not None:
+                    await self._run(pod, found, moment)
         present = {pod["metadata"]["uid"] for pod in pods}
         self._seen = {uid: found for uid, found in self._seen.items() if uid in present}
 
-    async def _run(self, pod: Object, moment: float) -> None:
-        uid = pod["metadata"]["uid"]
-        found = self._seen.get(uid)
-        if found is None:
-            there = [node for node in self.nodes if node not in self._lost]
-            if not there:
-                return
-            node = there[len(self._seen) % len(there)]
-            found = self._seen[uid] = _Seen(moment, node, moment + self.timings.start)
+    async def _place(self, pod: Object, moment: float, scheduler: Scheduler) -> _Seen | None:
+        status = pod.get("status") or {}
+        if pod["spec"].get("schedulingGates"):
+            return None
+        # A Pod may say where it runs, and one that another simulator has played runs there already.
+        node = pod["spec"].get("nodeName") or status.get("nominatedNodeName")
+        if not node:
+            fits, message = scheduler.find(pod)
+            if not fits:
+                await report_unschedulable(self.objects, pod, message)
+                return None
+            node = fits[len(self._seen) % len(fits)]
+            await report_scheduled(self.objects, pod, node)
+        scheduler.take(pod, node)
+        found = self._seen[pod["metadata"]["uid"]] = _Seen(moment, node, moment + self.timings.start)
+        found.lost_at = moment if node in self._lost else None
+        return found
+
+    async def _run(self, pod: Object, found: _Seen, moment: float) -> None:
         if (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
             return
         if found.lost_at is not None:
@@ -139,6 +174,10 @@ class Pods:
         if (pod.get("status") or {}).get("phase") == "Running":
             conditions = [condition("Ready", False, "NodeLost"), condition("ContainersReady", False, "NodeLost")]
             await self.objects.set_status(PODS, pod, {"conditions": conditions})
+
+
+def _turn(pod: Object) -> tuple[int, str]:
+    return -int(pod["spec"].get("priority") or 0), str(pod["metadata"].get("creationTimestamp"))
 
 
 def _claims(pod: Object) -> list[str]:
