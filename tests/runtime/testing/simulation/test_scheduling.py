@@ -74,7 +74,8 @@ async def until(check: Callable[[], Awaitable[object]], seconds: float = 60.0) -
     async def look() -> bool:
         return bool(await check())
 
-    await eventually(look, timeout=seconds, interval=0.2)
+    done: bool = await eventually(look, timeout=seconds, interval=0.2)
+    assert done
 
 
 async def notes(client: Client, namespace: str, name: str) -> list[str | None]:
