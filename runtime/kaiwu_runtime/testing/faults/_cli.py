@@ -18,6 +18,7 @@ from kaiwu_runtime.errors import ConfigurationError, KaiwuError
 from kaiwu_runtime.testing.faults._campaign import BUDGET_SECONDS, Finding, Report, check
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan
+from kaiwu_runtime.testing.faults._real._outside_messages import SCENARIOS
 from kaiwu_runtime.testing.faults._scenario import Scenario
 
 _MOST_JOBS = 4
@@ -123,7 +124,7 @@ def load(path: Path) -> list[type[Scenario]]:
     if not path.is_file():
         raise ConfigurationError(f"{path}: no such file: write a scenario, or name another file")
     sys.path[:0] = [str(Path.cwd()), str(path.parent.resolve())]
-    spec = importlib.util.spec_from_file_location("kaiwu_fault_scenarios", path)
+    spec = importlib.util.spec_from_file_location(SCENARIOS, path)
     if spec is None or spec.loader is None:
         raise ConfigurationError(f"{path}: not a Python file")
     module = importlib.util.module_from_spec(spec)

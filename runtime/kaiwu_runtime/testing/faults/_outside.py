@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 
@@ -45,7 +45,7 @@ class Counted:
         if name.startswith("_") or not callable(found) or inspect.isclass(found):
             return found
         text = f"{self._kaiwu_name}.{name}"
-        wrap = _asynchronous if _is_async(found) else _plain
+        wrap = _asynchronous if is_async(found) else _plain
         return wrap(self._kaiwu_inner, found, text, self._kaiwu_life)
 
     def __repr__(self) -> str:
@@ -57,7 +57,8 @@ def state_of(inner: object) -> dict[str, Any]:
     return {name: repr(value) for name, value in _attributes(inner).items() if not name.startswith("_")}
 
 
-def _whole(inner: object) -> str:
+def whole(inner: object) -> str:
+    """Return all attributes of an object as text: another text after a call means that it changed something."""
     return repr(_attributes(inner))
 
 
@@ -67,7 +68,8 @@ def _attributes(inner: object) -> dict[str, Any]:
     return {**found, **getattr(inner, "__dict__", {})}
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
+def is_async(function: Callable[..., Any]) -> bool:
+    """Return whether a function has to be awaited."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
@@ -75,12 +77,12 @@ def _asynchronous(inner: object, function: Callable[..., Any], text: str, life: 
     async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if life.dead:
             await life.end()
-        before = _whole(inner)
+        before = whole(inner)
         result = await function(*args, **kwargs)
         if life.dead:  # killed by another effect meanwhile
             await life.end()
-        if _whole(inner) != before:
-            life.effect(_described(text, args, kwargs))
+        if whole(inner) != before:
+            life.effect(described_call(text, args, kwargs))
         if life.dead:
             await life.end()
         return result
@@ -92,10 +94,10 @@ def _plain(inner: object, function: Callable[..., Any], text: str, life: Life) -
     def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if life.dead:
             _end_here()
-        before = _whole(inner)
+        before = whole(inner)
         result = function(*args, **kwargs)
-        if _whole(inner) != before:
-            life.effect(_described(text, args, kwargs))
+        if whole(inner) != before:
+            life.effect(described_call(text, args, kwargs))
         if life.dead:
             _end_here()
         return result
@@ -114,7 +116,8 @@ def _end_here() -> None:
     raise asyncio.CancelledError
 
 
-def _described(text: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+def described_call(text: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Return a call for people: ``DNS.set('home', ttl=60)``."""
     shown = [*(repr(each) for each in args), *(f"{name}={value!r}" for name, value in kwargs.items())]
     return shortened(f"{text}({', '.join(shown)})")
 

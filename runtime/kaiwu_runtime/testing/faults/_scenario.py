@@ -232,7 +232,7 @@ def step(method: Method) -> Method:
 
 
 def invariant(method: Method) -> Method:
-    """Mark a method that asserts what always has to hold; called after each effect of the operator."""
+    """Mark a method that asserts what always has to hold; called after each write and when a step has settled."""
     setattr(method, _ROLE, "invariant")
     return method
 

@@ -26,14 +26,14 @@ CORRECT = "DatabaseReconciler"
 # Mistake, pattern, the effect it is done to (or the whole plan), and what is found.
 CASES = [
     (CORRECT, "kill-after", "create Lease default/kaiwu-test-faults", ""),
-    (CORRECT, "kill-after", "apply ConfigMap default/backup-a", ""),
-    ("LosesInitLatch", "kill-after", "patch Database default/a (2)", "ConfigMap default/engine-a.data"),
+    (CORRECT, "kill-after", "Engine.backup('a')", ""),
+    ("LosesInitLatch", "kill-after", "patch Database default/a (2)", "Engine.initialised is '{}', not"),
     ("LeavesOrphanAfterLostAnswer", "refuse:lost", "create PersistentVolumeClaim default", "(2) should not be there"),
-    ("RemovesFinalizerBeforeItsWork", "kill-after", "patch Database default/a (2)", "backup-a is missing"),
+    ("RemovesFinalizerBeforeItsWork", "kill-after", "patch Database default/a (2)", "Engine.backups is '[]', not"),
     ("RepeatsCommandOnStaleCache", "stale:1", "apply Database/status default/a", "initialised 2 times"),
-    ("MissesDeletion", "down:3", "", "ConfigMap default/backup-a is missing"),
-    ("ReadsStatusAsTruth", "kill-after", "apply Database/status default/a", "ConfigMap default/engine-a.data.members"),
-    ("NamesFromCounter", "kill-after", "apply ConfigMap default/a-2", "ConfigMap default/a-1.data.members is '3'"),
+    ("MissesDeletion", "down:3", "", "Engine.backups is '[]', not"),
+    ("ReadsStatusAsTruth", "kill-after", "apply Database/status default/a", "Engine.members is"),
+    ("NamesFromCounter", "kill-after", "apply ConfigMap default/a-2", "ConfigMap default/a-1.data.members is '3', not"),
     ("FightsAnotherManager", "none", "", "does not come to rest: apply ConfigMap default/a changed something"),
 ]
 JOBS = 4

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from kaiwu_runtime.envtest._webhooks import read_webhook_configurations
@@ -22,6 +23,7 @@ PATTERNS = frozenset({"none", "kill-after", "stale", "refuse", "down"})
 
 _CRDS = (Path("config/crd/bases"),)
 _WEBHOOKS = Path("config/webhook")
+_PERMISSIONS = Path("config/rbac")
 
 
 def check_real(
@@ -66,6 +68,7 @@ def check_real(
         seed=seed,
         budget=budget,
         jobs=jobs,
+        on_note=on_note,
         on_reference=on_reference,
         on_finding=on_finding,
     )
@@ -74,9 +77,8 @@ def check_real(
 
 def notes_on(scenario: type[Scenario]) -> Iterator[str]:
     """Yield what of a scenario cannot be done for real, in one line each."""
-    if outside := scenario().outside():
-        names = ", ".join(kind.__name__ for kind in outside)
-        yield f"outside: {names}: in the memory of this process: the operator uses its own, and calls are not counted"
+    if _permissions() is None:
+        yield f"{_PERMISSIONS}: no such folder: the operator has all permissions"
     if scenario.prepare is not Scenario.prepare:
         yield "prepare: no node runs, so commands in pods, logs and proxied requests are not answered"
 
@@ -88,6 +90,11 @@ def _manifests() -> tuple[list[Path], list[Path]]:
     return crds, [_WEBHOOKS] if has_webhooks else []
 
 
+def _permissions() -> Path | None:
+    """Return the folder with the operator's service account and roles; None without one."""
+    return _PERMISSIONS if _PERMISSIONS.is_dir() else None
+
+
 class _Campaign:
     def __init__(
         self,
@@ -97,6 +104,7 @@ class _Campaign:
         seed: int,
         budget: float | None,
         jobs: int,
+        on_note: Callable[[str], None] | None,
         on_reference: Callable[[Outcome, int], None] | None,
         on_finding: Callable[[Finding], None] | None,
     ) -> None:
@@ -104,6 +112,7 @@ class _Campaign:
         self._plan = plan
         self._budget = budget
         self._jobs = max(1, jobs if plan is None else 1)
+        self._on_note = on_note
         self._on_reference = on_reference
         self._on_finding = on_finding
         self._began = time.perf_counter()
@@ -111,15 +120,14 @@ class _Campaign:
 
     async def run(self) -> Report:
         crds, webhooks = _manifests()
+        permissions = _permissions()
+        laboratory = partial(Laboratory, crds, webhooks, permissions=permissions, namespace=self._scenario.namespace)
         async with AsyncExitStack() as stack:
-            first = await stack.enter_async_context(Laboratory(crds, webhooks))
+            first = await stack.enter_async_context(laboratory())
             # The others start while the first works.
-            others = [
-                asyncio.create_task(stack.enter_async_context(Laboratory(crds, webhooks)))
-                for _ in range(self._jobs - 1)
-            ]
+            others = [asyncio.create_task(stack.enter_async_context(laboratory())) for _ in range(self._jobs - 1)]
             try:
-                await self._run(first, others, webhooks=bool(webhooks))
+                await self._run(first, others)
             finally:
                 for other in others:
                     if not other.done():
@@ -127,7 +135,7 @@ class _Campaign:
         self._report.seconds = time.perf_counter() - self._began
         return self._report
 
-    async def _run(self, first: Laboratory, others: Sequence[asyncio.Task[Laboratory]], *, webhooks: bool) -> None:
+    async def _run(self, first: Laboratory, others: Sequence[asyncio.Task[Laboratory]]) -> None:
         none = Plan("none")
         reference = await self._one(first, none, None, echo=self._plan == none)
         self._report.reference = reference
@@ -135,10 +143,7 @@ class _Campaign:
         plans: list[Plan] = []
         if not wrong:
             every = [
-                plan
-                for plan in plans_for(reference.effects, (), list(reference.states))
-                # A user's request would wait for the webhook of an operator that does not run.
-                if plan.pattern in PATTERNS and not (plan.pattern == "down" and webhooks)
+                plan for plan in plans_for(reference.effects, (), list(reference.states)) if plan.pattern in PATTERNS
             ]
             self._report.plans = len(every)
             plans = shuffled(every, self._report.seed)
@@ -149,6 +154,12 @@ class _Campaign:
             self._on_reference(reference, self._report.plans)
         if wrong:
             self._found(none, wrong)
+        elif self._on_note is not None:
+            for name in reference.unasked:
+                self._on_note(
+                    f"outside: {name}: the operator never called it: give it in {self._scenario.real_command[0]} "
+                    f"with manager.provide({name}, ...), or the operator uses another one"
+                )
         left = iter(plans)
         await asyncio.gather(
             self._work(first, left, reference), *(self._help(each, left, reference) for each in others)

@@ -7,6 +7,7 @@ differs from run to run.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,6 +18,7 @@ from aiohttp import web
 from kaiwu_runtime.testing._fault_proxy._answers import PassOn, Refuse
 from kaiwu_runtime.testing._fault_proxy._server import Server
 from kaiwu_runtime.testing.faults._plans import Effect, Plan
+from kaiwu_runtime.testing.faults._real._permissions import forbidden
 from kaiwu_runtime.testing.faults._real._resources import Resources, Write, json_object
 
 CATCH_UP_SECONDS = 2.0
@@ -25,6 +27,10 @@ CATCH_UP_SECONDS = 2.0
 _PATIENCE_SECONDS = 15.0
 _RETRY_SECONDS = 2.0
 _POLL_SECONDS = 0.02
+_KILLING = frozenset({"kill-after", "stale"})
+_VOLATILE = re.compile(
+    r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*|\b0x[0-9a-f]+"
+)
 _WITHOUT_EFFECT = frozenset({"binding", "token", "exec", "attach", "portforward", "proxy"})
 
 
@@ -47,6 +53,7 @@ class Gate:
     Attributes:
         effects: What the operator did.
         reached: Whether the fault took place.
+        forbidden: The first request that the operator has no permission for, and the cure; empty without any.
         watches: How many watches were begun.
         leading_since: When this life took its Lease, in monotonic seconds; None before.
         watched: Paths of the watches of this run.
@@ -67,7 +74,7 @@ class Gate:
         self._server = server
         self._resources = resources
         self._plan = plan
-        self._place = place_of(effects, plan.number) if plan.pattern in {"kill-after", "stale", "refuse"} else None
+        self._place = place_of(effects, plan.number) if plan.pattern in {*_KILLING, "refuse"} else None
         self._watched = watched
         self._check = check
         self._on_killed = on_killed
@@ -78,6 +85,7 @@ class Gate:
         self._born = time.monotonic()
         self.effects: list[Effect] = []
         self.reached = plan.pattern == "none"
+        self.forbidden = ""
         self.watches = 0
         self.watched: set[str] = set()
         self.leading_since: float | None = None
@@ -102,6 +110,12 @@ class Gate:
 
     async def answer(self, request: web.BaseRequest, pass_on: PassOn) -> web.StreamResponse:
         """Answer a request of the operator."""
+        response = await self._answer(request, pass_on)
+        if response.status == 403 and not self.forbidden:
+            self.forbidden = forbidden(request, await request.read(), response, self._resources)
+        return response
+
+    async def _answer(self, request: web.BaseRequest, pass_on: PassOn) -> web.StreamResponse:
         if request.method == "GET":
             return await self._read(request, pass_on)
         write = self._resources.write(request.method, _path(request), request.content_type)
@@ -153,30 +167,45 @@ class Gate:
             answer = Refuse(int(refused), retry_after=1 if refused == "429" else None)
             return await answer.answer(request, pass_on)
         before = await self._before(request, write)
-        version = await self._version() if self._plan.pattern == "stale" and not self.reached else ""
+        version = await self.version()
         response = await pass_on(request)
         if write.target.plural == "leases":
             self._note_lease(response)
         if not _has_changed(write, response, before):
             return response
-        hit = not self.reached and self._is_next(text)
-        self.effects.append(Effect(text, len(self.effects) + 1))
-        self._counts[text] += 1
-        self._versions.append(version)
-        await self._check()
-        if hit and self._plan.pattern in {"kill-after", "stale"}:
-            self.reached = True
-            if self._plan.pattern == "stale":
-                self._behind = self._versions[max(0, len(self._versions) - int(self._plan.detail))]
-            self._on_killed()
-        elif hit and refused:
+        hit = await self._happened(Effect(text, len(self.effects) + 1), version)
+        if hit and refused:
             self.reached = True
             if request.transport is not None:
                 request.transport.abort()
         return response
 
+    async def call(self, text: str, version: str) -> bool:
+        """Count a call to the outside that changed something there, and return whether the operator was killed.
+
+        Args:
+            text: For people: ``DNS.set('home')``.
+            version: The `version` before the call.
+        """
+        return await self._happened(Effect(text, 0), version) and self._plan.pattern in _KILLING
+
+    async def _happened(self, effect: Effect, version: str) -> bool:
+        """Count an effect, and return whether it is the plan's, which has killed the operator if it is to."""
+        hit = not self.reached and self._is_next(effect.text)
+        self.effects.append(effect)
+        self._counts[_stable(effect.text)] += 1
+        self._versions.append(version)
+        if effect.request:
+            await self._check()
+        if hit and self._plan.pattern in _KILLING:
+            self.reached = True
+            if self._plan.pattern == "stale":
+                self._behind = self._versions[max(0, len(self._versions) - int(self._plan.detail))]
+            self._on_killed()
+        return hit
+
     def _is_next(self, text: str) -> bool:
-        return self._place is not None and self._place == (text, self._counts[text] + 1)
+        return self._place is not None and self._place == (_stable(text), self._counts[_stable(text)] + 1)
 
     async def _before(self, request: web.BaseRequest, write: Write) -> str:
         """Return the version of the object that is written; empty if there is none."""
@@ -185,8 +214,10 @@ class Gate:
         status, found = await self._server.request("GET", _path(request))
         return str(found["metadata"]["resourceVersion"]) if status == 200 and "metadata" in found else ""
 
-    async def _version(self) -> str:
-        """Return the version of the last change of any object."""
+    async def version(self) -> str:
+        """Return the version of the last change of any object, if the plan needs it."""
+        if self._plan.pattern != "stale" or self.reached:
+            return ""
         _, found = await self._server.request("GET", "/api/v1/namespaces?limit=1")
         return str(found.get("metadata", {}).get("resourceVersion", ""))
 
@@ -200,8 +231,13 @@ def place_of(effects: Sequence[Effect], number: int) -> _Place | None:
     """
     if not 1 <= number <= len(effects):
         return None
-    text = effects[number - 1].text
-    return _Place(text, sum(effect.text == text for effect in effects[:number]))
+    text = _stable(effects[number - 1].text)
+    return _Place(text, sum(_stable(effect.text) == text for effect in effects[:number]))
+
+
+def _stable(text: str) -> str:
+    """Return an effect without what differs from run to run: uids, times and addresses in memory."""
+    return _VOLATILE.sub("*", text)
 
 
 def _has_changed(write: Write, response: web.StreamResponse, before: str) -> bool:

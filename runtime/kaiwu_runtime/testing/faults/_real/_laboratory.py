@@ -7,6 +7,7 @@ import base64
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,6 +35,8 @@ class Laboratory:
     Args:
         crds: Files and folders with CRDs.
         webhooks: Folders with webhook configurations.
+        permissions: Kustomization with the operator's service account and roles; None gives it all permissions.
+        namespace: Of the operator.
 
     Attributes:
         plane: The control plane.
@@ -42,6 +45,7 @@ class Laboratory:
         resources: What the API server has.
         observer: Knows every object.
         kubeconfig: For the operator.
+        past_proxy: The same, past the proxy and its faults.
         webhooks: Where the operator has to serve its webhooks; None without.
     """
 
@@ -50,9 +54,19 @@ class Laboratory:
     resources: Resources
     observer: Observer
     kubeconfig: Path
+    past_proxy: Path
 
-    def __init__(self, crds: Sequence[Path], webhooks: Sequence[Path]) -> None:
+    def __init__(
+        self,
+        crds: Sequence[Path],
+        webhooks: Sequence[Path],
+        *,
+        permissions: Path | None = None,
+        namespace: str = "default",
+    ) -> None:
         self._crds = crds
+        self._permissions = permissions
+        self._namespace = namespace
         self._webhook_folders = webhooks
         self._stack = AsyncExitStack()
         self._namespaces: set[str] = set()
@@ -80,6 +94,10 @@ class Laboratory:
             await asyncio.to_thread(self.plane.install_crds, *self._crds)
         if self._webhook_folders:
             self.webhooks = await asyncio.to_thread(self.plane.install_webhooks, *self._webhook_folders)
+        self.past_proxy = self.plane.kubeconfig
+        if self._permissions is not None:
+            account = partial(self.plane.as_service_account, self._permissions, namespace=self._namespace)
+            self.past_proxy = await asyncio.to_thread(account)
         enter = self._stack.enter_async_context
         self.server = await enter(Server(self.plane.kubeconfig))
         self.proxy = await enter(HTTPFaultProxy(self.server))
@@ -93,7 +111,7 @@ class Laboratory:
         self.kubeconfig = self._write_kubeconfig()
 
     def _write_kubeconfig(self) -> Path:
-        config = yaml.safe_load(self.plane.kubeconfig.read_text(encoding="utf-8"))
+        config = yaml.safe_load(self.past_proxy.read_text(encoding="utf-8"))
         authority = base64.b64encode(self.proxy.authority).decode()
         config["clusters"][0]["cluster"] = {"server": self.proxy.url, "certificate-authority-data": authority}
         path = self.plane.directory / "operator.kubeconfig"

@@ -9,14 +9,16 @@ from collections.abc import Sequence
 
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing._simulator import Simulator
-from kaiwu_runtime.testing.faults._end_state import SKIPPED, State, normalised
 from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
 from kaiwu_runtime.testing.faults._plans import Plan
+from kaiwu_runtime.testing.faults._real._command import command, module_of
 from kaiwu_runtime.testing.faults._real._gate import Gate
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
-from kaiwu_runtime.testing.faults._real._observer import Object
+from kaiwu_runtime.testing.faults._real._launcher import WEBHOOKS_ONLY
 from kaiwu_runtime.testing.faults._real._operator import OperatorProcess
+from kaiwu_runtime.testing.faults._real._outside_server import OutsideServer
+from kaiwu_runtime.testing.faults._real._tally import SIMULATOR, Tally
 from kaiwu_runtime.testing.faults._real._user import UserTransport, administrator
 from kaiwu_runtime.testing.faults._real._watched_kinds import watched_kinds
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
@@ -29,26 +31,17 @@ _LAST_EFFECTS = 3
 _MOST_CHANGES = 100
 """How often the operator may change one object in the same way before a step has settled."""
 
-_SIMULATOR = "kube-controller-manager"
-_LEASE = "kaiwu-test-faults"
-_ALLOCATED = ("Service.spec.clusterIP", "Service.spec.clusterIPs", "Service.spec.ports.nodePort")
-"""What the API server gives out as it likes."""
-
-_TIMINGS = (
-    "--leader-elect-lease-duration=3",
-    "--leader-elect-renew-deadline=2",
-    "--leader-elect-retry-period=0.3",
-)
-
 
 class RealOutcome(Outcome):
     """What a run came to.
 
     Attributes:
         watched: Paths of the watches of the operator.
+        unasked: Names of what is outside, and was not called.
     """
 
     watched: frozenset[str] = frozenset()
+    unasked: Sequence[str] = ()
 
 
 class RealRun:
@@ -83,11 +76,13 @@ class RealRun:
         client = administrator(self._transport, "user", kind.namespace)
         world = dict(self._scenario.outside())
         self._cluster = Cluster(client, kind.namespace, world, set())
+        self._outside = OutsideServer(
+            world, main=module_of(self._scenario), version=self._gate.version, happened=self._gate.call
+        )
         self._killed = False
         self._restarts = 0
-        self._changes = 0
-        self._stray: set[str] = set()
         self.outcome = RealOutcome(effects=self._gate.effects)
+        self._tally = Tally(laboratory.observer, self.outcome, self._scenario.ignored)
         self._invariants = Invariants(self._scenario, self._cluster, self.outcome)
 
     async def main(self) -> RealOutcome:
@@ -95,27 +90,29 @@ class RealRun:
         began = time.perf_counter()
         laboratory = self._laboratory
         player: asyncio.Task[None] | None = None
-        laboratory.observer.listeners.append(self._changed)
+        laboratory.observer.listeners.append(self._tally.note)
         try:
             self._cluster.kinds.update(watched_kinds(self._scenario))
             await laboratory.make_namespace(self._scenario.namespace)
             if self._scenario.simulate:
-                client = administrator(self._transport, _SIMULATOR, self._scenario.namespace)
+                client = administrator(self._transport, SIMULATOR, self._scenario.namespace)
                 self._cluster.simulator = simulator = Simulator(client)
                 player = asyncio.create_task(simulator.run(), name="simulator")
             with laboratory.proxy.rule(self._gate):
-                await self._live()
+                async with self._outside:
+                    await self._live()
         except RunFailed as failed:
             self.outcome.failure = str(failed)
         finally:
             await self._end()
-            laboratory.observer.listeners.remove(self._changed)
+            laboratory.observer.listeners.remove(self._tally.note)
             if player is not None:
                 player.cancel()
                 await asyncio.gather(player, return_exceptions=True)
             await self._transport.close()
         self.outcome.reached = self._gate.reached
         self.outcome.watched = frozenset(self._gate.watched)
+        self.outcome.unasked = [kind.__name__ for kind in self._cluster.world if kind not in self._outside.asked]
         self.outcome.seconds = time.perf_counter() - began
         return self.outcome
 
@@ -128,45 +125,50 @@ class RealRun:
             if down:
                 self._gate.reached = True
                 await self._end()
+                await self._serve_webhooks()
             try:
                 await step(self._cluster)
             except Exception as error:
                 raise RunFailed(f"step {name}: {describe(error)}") from error
             if down:
+                await self._end()
                 await self._start()
             await self._settle(name)
-            self.outcome.states[name] = self._state()
+            self.outcome.states[name] = self._tally.state(self._cluster.world)
 
     # The operator
 
-    def _arguments(self) -> list[str]:
-        webhooks = self._laboratory.webhooks
-        return [
-            *self._scenario.real_command,
-            "--leader-elect=true",
-            f"--leader-election-id={_LEASE}",
-            f"--leader-election-namespace={self._scenario.namespace}",
-            *_TIMINGS,
-            "--metrics-bind-address=0",
-            "--health-probe-bind-address=0",
-            "--log-format=json",
-            *(
-                [
-                    f"--webhook-host={webhooks.host}",
-                    f"--webhook-port={webhooks.port}",
-                    f"--webhook-cert-path={webhooks.cert_path}",
-                ]
-                if webhooks is not None
-                else []
-            ),
-        ]
+    def _command(self, *, elected: bool = True) -> list[str]:
+        launched = bool(self._outside.environment()) or not elected
+        return command(self._scenario, self._laboratory.webhooks, elected=elected, launched=launched)
 
     async def _start(self) -> None:
         """Begin a life of the operator."""
         self._gate.begin_life()
         self._killed = False
-        self._operator = OperatorProcess(self._arguments(), self._laboratory.kubeconfig, {}, echo=self._echo)
+        self._operator = OperatorProcess(
+            self._command(), self._laboratory.kubeconfig, self._outside.environment(), echo=self._echo
+        )
         await self._operator.start()
+
+    async def _serve_webhooks(self) -> None:
+        """Start another replica that serves the webhooks only, as the API server calls them while nothing else runs.
+
+        Raises:
+            RunFailed: It does not serve them.
+        """
+        webhooks = self._laboratory.webhooks
+        if webhooks is None:
+            return
+        environment = {**self._outside.environment(), WEBHOOKS_ONLY: "1"}
+        arguments = self._command(elected=False)
+        self._operator = OperatorProcess(arguments, self._laboratory.past_proxy, environment, echo=self._echo)
+        await self._operator.start()
+        deadline = time.monotonic() + self._scenario.real_limit
+        while not await _is_served(webhooks.host, webhooks.port):
+            if self._operator.ended or time.monotonic() > deadline:
+                raise RunFailed(f"the replica for webhooks does not serve them: {self._operator.last_words()}")
+            await asyncio.sleep(_POLL_SECONDS)
 
     def _kill(self) -> None:
         """Kill the operator in the middle of a request, which is not answered any more."""
@@ -174,11 +176,13 @@ class RealRun:
         if self._operator is not None:
             self._operator.kill()
         self._laboratory.proxy.drop()
+        self._outside.drop()
 
     async def _end(self) -> None:
         if self._operator is not None:
             self._operator.kill()
             await self._operator.wait()
+        self._outside.drop()
 
     async def _keep_alive(self) -> None:
         """Start the operator anew when it was killed, or ended by itself."""
@@ -205,6 +209,8 @@ class RealRun:
         reason = ""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
+            if self._gate.forbidden:
+                raise RunFailed(f"step {name}: {self._gate.forbidden}")
             await self._keep_alive()
             now, activity = time.monotonic(), self._activity()
             if restless := self._restless(first):
@@ -248,33 +254,16 @@ class RealRun:
         return self._operator.failing() if self._operator is not None else ""
 
     def _activity(self) -> Sequence[int]:
-        return len(self._gate.effects), self._changes, self._gate.watches
-
-    # What is compared
-
-    def _state(self) -> State:
-        return normalised(self._laboratory.observer.present(), (*_ALLOCATED, *self._scenario.ignored))
-
-    def _changed(self, before: Object | None, after: Object | None) -> None:
-        obj = after or before
-        assert obj is not None  # noqa: S101 - for mypy
-        kind, metadata = obj["kind"], obj["metadata"]
-        uid, owners = metadata["uid"], metadata.get("ownerReferences") or ()
-        present = self._laboratory.observer.objects
-        if before is None and owners and not any(owner["uid"] in present for owner in owners):
-            self._stray.add(uid)  # of an owner that is gone already: the garbage collector takes it at once
-        if kind in SKIPPED:
-            return
-        self._changes += 1
-        if uid not in self._stray and not _is_simulated(obj):
-            self.outcome.created[kind] += before is None
-            self.outcome.deleted[kind] += after is None
+        return len(self._gate.effects), self._tally.changes, self._gate.watches
 
     async def _check(self) -> None:
         await self._invariants.check()
 
 
-def _is_simulated(obj: Object) -> bool:
-    """Return whether an object was made by the simulator; how many Pods there are is a matter of time."""
-    entries = obj["metadata"].get("managedFields") or ()
-    return any(entry["manager"] == _SIMULATOR and not entry.get("subresource") for entry in entries)
+async def _is_served(host: str, port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(host, port)
+    except OSError:
+        return False
+    writer.close()
+    return True

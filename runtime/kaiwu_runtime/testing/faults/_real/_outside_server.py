@@ -1,0 +1,189 @@
+"""Serves what lives outside Kubernetes to the operator's process, on a Unix socket that only this user can reach.
+
+One connection is one call: the length of the request in eight bytes, the request, and the answer up to the end. Both
+are pickled, as both sides are the same user's processes with the same project.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json
+import pickle
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kaiwu_runtime._error_text import describe
+from kaiwu_runtime.testing.faults._outside import described_call, is_async, whole
+from kaiwu_runtime.testing.faults._real._outside_messages import (
+    LENGTH_BYTES,
+    SCENARIOS,
+    VARIABLE,
+    Answer,
+    Call,
+    ModuleNames,
+    dump,
+    load,
+)
+
+_LONGEST_PATH = 90  # of the 104 bytes that an address of a Unix socket has at least
+
+Happened = Callable[[str, str], Awaitable[bool]]
+
+
+class OutsideServer:
+    """Passes calls of the operator on to the objects of a scenario; an async context manager.
+
+    Args:
+        world: What `Scenario.outside` returned.
+        main: Name under which this process imports the module that the operator runs as ``__main__``.
+        version: Returns the version of the API server before a call.
+        happened: Called after a call that changed an object, with its description and that version; returns whether
+            the operator was killed for it.
+
+    Attributes:
+        asked: Types whose objects were called.
+    """
+
+    def __init__(
+        self,
+        world: Mapping[type[Any], object],
+        *,
+        main: str,
+        version: Callable[[], Awaitable[str]],
+        happened: Happened,
+    ) -> None:
+        self._world = world
+        self._kinds = list(world)
+        self._names = ModuleNames(to_main="", from_main=main)
+        self._main = main
+        self._version = version
+        self._happened = happened
+        self._calls: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._folder: Path | None = None
+        self._server: asyncio.Server | None = None
+        self.asked: set[type[Any]] = set()
+
+    async def __aenter__(self) -> OutsideServer:
+        if self._kinds:
+            self._folder = _private_folder()
+            self._server = await asyncio.start_unix_server(self._serve, self._folder / "outside.sock")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._server is not None:
+            self._server.close()
+        self.drop()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        if self._folder is not None:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    def environment(self) -> dict[str, str]:
+        """Return what the operator needs to find the objects; empty without any."""
+        if self._folder is None:
+            return {}
+        scenarios = getattr(sys.modules.get(SCENARIOS), "__file__", None)
+        told = {
+            "socket": str(self._folder / "outside.sock"),
+            "kinds": [f"{kind.__module__}:{kind.__qualname__}" for kind in self._kinds],
+            "main": self._main,
+            "scenarios": str(Path(scenarios).resolve()) if scenarios else "",
+        }
+        return {VARIABLE: json.dumps(told)}
+
+    def drop(self) -> None:
+        """End every call that is under way: who called is dead."""
+        here = asyncio.current_task()
+        for task in self._calls:
+            if task is not here:
+                task.cancel()
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - for mypy
+        self._calls.add(task)
+        self._writers.add(writer)
+        try:
+            request = await reader.readexactly(int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big"))
+            answering = asyncio.ensure_future(self._answer(request))
+            gone = asyncio.ensure_future(reader.read(1))
+            try:
+                await asyncio.wait({answering, gone}, return_when=asyncio.FIRST_COMPLETED)
+                if answering.done() and (answer := answering.result()) is not None:
+                    writer.write(answer)
+                    await writer.drain()
+            finally:
+                answering.cancel()
+                gone.cancel()
+                await asyncio.gather(answering, gone, return_exceptions=True)
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # the operator is gone
+        finally:
+            self._calls.discard(task)
+            self._writers.discard(writer)
+            with suppress(OSError):
+                writer.close()
+
+    async def _answer(self, request: bytes) -> bytes | None:
+        """Return the answer to a request; None to an operator that was killed for it."""
+        try:
+            call = load(request, self._names)
+        except Exception as error:  # noqa: BLE001 - whatever a class does when it is made anew
+            return dump(Answer("failed", f"its arguments cannot be copied to the fault kit: {describe(error)}"))
+        assert isinstance(call, Call)  # noqa: S101 - sent by our own code
+        kind = self._kinds[call.kind]
+        inner = self._world[kind]
+        try:
+            found = getattr(inner, call.name)
+        except AttributeError as error:
+            return dump(Answer("missing", str(error)))
+        if not call.is_call:
+            if callable(found) and not inspect.isclass(found):
+                return dump(Answer("async" if is_async(found) else "plain", None))
+            return _copied(Answer("value", found))
+        self.asked.add(kind)
+        version, before = await self._version(), whole(inner)
+        try:
+            result = found(*call.args, **call.kwargs)
+            if inspect.isawaitable(result):
+                result = await result
+        except Exception as error:  # noqa: BLE001 - of the stand-in, for the operator
+            return _copied_error(error)
+        if whole(inner) != before and await self._happened(
+            described_call(f"{kind.__name__}.{call.name}", call.args, call.kwargs), version
+        ):
+            return None
+        return _copied(Answer("value", result))
+
+
+def _private_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="kaiwu-"))
+    if len(str(folder).encode()) > _LONGEST_PATH:
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix="kaiwu-", dir="/tmp"))
+    return folder
+
+
+def _copied(answer: Answer) -> bytes:
+    try:
+        return dump(answer)
+    except Exception as error:  # noqa: BLE001 - whatever pickle meets
+        return dump(Answer("failed", f"its result cannot be copied to the operator's process: {describe(error)}"))
+
+
+def _copied_error(error: Exception) -> bytes:
+    """Return an exception, or what it says where it cannot be made anew."""
+    try:
+        answer = dump(Answer("raised", error))
+        pickle.loads(answer)  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - whatever pickle meets
+        return dump(Answer("raised", RuntimeError(describe(error))))
+    return answer
