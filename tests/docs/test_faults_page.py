@@ -7,7 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from kaiwu_runtime._missing_rule import missing_rule
+
 from .page import Page
+
+pytestmark = pytest.mark.envtest
 
 TYPES = """
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource
@@ -56,6 +62,46 @@ class SiteReconciler(ObjectReconciler[Site]):
     async def finalize(self, site: Site) -> None:
         await self.dns.remove(site.key.name)
 """
+PROGRAM = """
+import sys
+
+from kaiwu_runtime import Manager, ManagerOptions
+
+import controllers
+from controllers.site_controller import DNS
+
+
+class CompanyDNS:
+    async def set(self, name: str, address: str) -> None:
+        raise OSError("no name server")
+
+    async def remove(self, name: str) -> None:
+        raise OSError("no name server")
+
+
+"""
+ACCOUNT = """
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: manager, namespace: system}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: manager-rolebinding}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: manager-role}
+subjects: [{kind: ServiceAccount, name: manager, namespace: system}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: leader-election-role, namespace: system}
+rules: [{apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update, patch]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: leader-election-rolebinding, namespace: system}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: leader-election-role}
+subjects: [{kind: ServiceAccount, name: manager, namespace: system}]
+"""
 MISTAKE = """
     async def reconcile(self, site: Site) -> None:
         if not (site.metadata.annotations or {}).get("recorded") == site.spec.address:
@@ -81,11 +127,16 @@ def run(folder: Path, *command: str, **environment: str) -> tuple[int, str]:
 
 def test_the_scenario_of_the_page(repository: Path, tmp_path: Path) -> None:
     page = Page(repository / "docs/faults.md")
-    shown, _, scenario, test = (page.take(language).body for language in ("console", "console", "python", "python"))
+    order = ("console", "console", "text", "python", "python", "python")
+    shown, _, forbidden, program, scenario, test = (page.take(language).body for language in order)
+    denied = 'User "x" cannot patch resource "configmaps" in API group "" in the namespace "default"'
+    assert forbidden.rstrip().endswith(f" is forbidden: {missing_rule(denied)}")
     files = {
+        "main.py": f"{PROGRAM}{program}sys.exit(manager.run())\n",
         "api/__init__.py": "",
         "api/v1/__init__.py": "",
         "api/v1/site_types.py": TYPES,
+        "config/rbac/account.yaml": ACCOUNT,
         "controllers/__init__.py": "",
         "controllers/site_controller.py": CONTROLLER,
         "tests/faults/scenario.py": scenario,
@@ -99,6 +150,12 @@ def test_the_scenario_of_the_page(repository: Path, tmp_path: Path) -> None:
     command = ("kaiwu_runtime.testing.faults", "tests/faults/scenario.py")
     status, output = run(tmp_path, *command, FAULTS="all", SEED="7")
     assert (status, output.count("FAILED")) == (0, 0), output
+    status, output = run(tmp_path, "kaiwu_runtime.generator", "manifests")
+    assert status == 0, output
+    # The operator is killed after the first call to the outside, which its own DNS would reject.
+    status, output = run(tmp_path, *command, FAULTS="real", PLAN="kill-after:3", SEED="7")
+    assert (status, "1 plans run, 0 failed; " in output) == (0, True), output
+    assert "never called" not in output
 
     begin = CONTROLLER.index("    async def reconcile")
     end = CONTROLLER.index("    async def finalize")
