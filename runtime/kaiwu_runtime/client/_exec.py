@@ -35,6 +35,9 @@ OUTPUT_BYTES = 64 << 20
 RESULT_BYTES = 1 << 20
 """How long the result may be beside the output."""
 
+RESULT_SECONDS = 5.0
+"""How long more is waited for once there is a result: the end of the connection may never come."""
+
 CHUNK = 32 << 10
 """Bytes of standard input in one message."""
 
@@ -143,13 +146,13 @@ class _Run:
         self._command = command
         self._what = what
         self._limit = limit
-        self._output: dict[int, list[bytes]] = {_STDOUT: [], _STDERR: [], _RESULT: []}
+        self._output = {_STDOUT: bytearray(), _STDERR: bytearray(), _RESULT: bytearray()}
         self._size = 0
 
     @property
     def written(self) -> tuple[bytes, bytes]:
         """Standard output and standard error."""
-        return b"".join(self._output[_STDOUT]), b"".join(self._output[_STDERR])
+        return bytes(self._output[_STDOUT]), bytes(self._output[_STDERR])
 
     async def until_end(self, socket: Socket, stdin: Stdin | None) -> ExecResult:
         """Return the result of the command on a WebSocket."""
@@ -176,7 +179,7 @@ class _Run:
 
     async def _read(self, socket: Socket) -> None:
         try:
-            while (message := await socket.receive()) is not None:
+            while (message := await self._receive(socket)) is not None:
                 if message:
                     self._keep(message[0], message[1:])
         except ExecInterruptedError:
@@ -188,10 +191,18 @@ class _Run:
                     f"{self._what}: the connection ended before the command did: {error}", *self.written
                 ) from error
 
+    async def _receive(self, socket: Socket) -> bytes | None:
+        if not self._output[_RESULT]:
+            return await socket.receive()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RESULT_SECONDS):
+                return await socket.receive()
+        return None
+
     def _keep(self, channel: int, data: bytes) -> None:
         if not data or channel not in self._output:
             return
-        self._output[channel].append(data)
+        self._output[channel] += data
         self._size += len(data)
         if self._size > self._limit + (RESULT_BYTES if channel == _RESULT else 0):
             raise ExecInterruptedError(
@@ -201,8 +212,8 @@ class _Run:
 
     def _result(self) -> ExecResult:
         try:
-            status = _status.decode(b"".join(self._output[_RESULT]))
-        except msgspec.MsgspecError as error:
+            status = _status.decode(bytes(self._output[_RESULT]))
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             raise ExecInterruptedError(
                 f"{self._what}: the connection ended before the command did: the pod may be gone", *self.written
             ) from error
@@ -221,8 +232,8 @@ def _exit_code(status: dict[str, Any]) -> int | None:
         return None
     details = status.get("details")
     causes = details.get("causes") if isinstance(details, dict) else None
-    for cause in causes or ():
-        if cause.get("reason") == "ExitCode":
+    for cause in causes if isinstance(causes, list) else ():
+        if isinstance(cause, dict) and cause.get("reason") == "ExitCode":
             return _int(cause.get("message"))
     return None
 

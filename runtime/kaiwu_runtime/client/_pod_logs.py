@@ -9,10 +9,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
-from kaiwu_runtime.rest._raw_transport import RawTransport
+from kaiwu_runtime.errors import APIConnectionError
+from kaiwu_runtime.rest._raw_transport import ANSWER_SECONDS, RawTransport
 
 SILENT_SECONDS = 7 * 86_400.0
 """A container may write nothing for days; a peer that is gone is noticed by TCP."""
+
+MAX_LOG = 64 << 20
+"""How long a log may be that is read as a whole: it is kept in memory."""
 
 MAX_LINE = 1 << 20
 """A longer line is yielded in pieces: it is not kept in memory as a whole."""
@@ -62,21 +66,47 @@ def _since(since: datetime | timedelta | float | None) -> Sequence[tuple[str, st
 
 
 async def read_log(transport: RawTransport, path: str, query: Sequence[tuple[str, str]]) -> str:
-    """Return a log as text; bytes that are not UTF-8 are replaced."""
-    async with aclosing(transport.chunks(path, params=query, idle_timeout=SILENT_SECONDS)) as chunks:
-        return b"".join([chunk async for chunk in chunks]).decode(errors="replace")
+    """Return a log as text; bytes that are not UTF-8 are replaced.
+
+    Raises:
+        APIConnectionError: It is longer than `MAX_LOG`, or the API server sends nothing for a while.
+    """
+    log = bytearray()
+    async with aclosing(transport.chunks(path, params=query, idle_timeout=ANSWER_SECONDS)) as chunks:
+        async for chunk in chunks:
+            log += chunk
+            if len(log) > MAX_LOG:
+                raise APIConnectionError(
+                    f"GET {path}: the log is longer than {MAX_LOG} bytes: use tail, since or limit_bytes, or follow it"
+                )
+    return log.decode(errors="replace")
 
 
 async def follow_log(transport: RawTransport, path: str, query: Sequence[tuple[str, str]]) -> AsyncGenerator[str, None]:
     """Yield the lines of a log without their ends, as they come; a last one without an end as well."""
-    rest = b""
+    rest = bytearray()
     async with aclosing(transport.chunks(path, params=query, idle_timeout=SILENT_SECONDS)) as chunks:
         async for chunk in chunks:
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                yield line.decode(errors="replace")
+            begin = len(rest)
+            rest += chunk
+            if rest.find(b"\n", begin) >= 0:  # what was there before has no line end
+                *lines, last = bytes(rest).split(b"\n")
+                rest = bytearray(last)
+                for line in lines:
+                    yield line.decode(errors="replace")
             if len(rest) > MAX_LINE:
-                yield rest.decode(errors="replace")
-                rest = b""
+                end = _end_of_text(rest)
+                yield rest[:end].decode(errors="replace")
+                del rest[:end]
     if rest:
         yield rest.decode(errors="replace")
+
+
+def _end_of_text(text: bytearray) -> int:
+    """Return where to cut a text so that no character is cut in two."""
+    for end in range(len(text), len(text) - 4, -1):
+        if text[end - 1] < 0x80:
+            return end
+        if text[end - 1] >= 0xC0:  # a character of several bytes begins here; it may be complete
+            return end - 1
+    return len(text)  # not UTF-8

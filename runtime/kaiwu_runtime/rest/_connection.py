@@ -19,6 +19,9 @@ from kaiwu_runtime._error_text import reason
 HIGH_WATER = 1 << 20
 """Bytes of a streamed answer that wait for their reader before the server is made to wait."""
 
+MAX_OVERHEAD = 1 << 20
+"""Bytes without a part of a body, such as headers, after which an answer does not come from an API server."""
+
 _UNTIL_CLOSED = frozenset({b"content-length", b"transfer-encoding"})
 
 
@@ -61,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._chunks: list[bytes] = []
         self._waiting_bytes = 0
+        self._overhead = 0
         self._paused = False
         self._response: Response | None = None
         self._busy = False
@@ -178,6 +182,12 @@ class Connection(asyncio.Protocol):
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(f"not an HTTP response: {error}")
+        except httptools.HttpParserUpgrade:
+            self._fail("the server wants another protocol than HTTP")
+        # What is not body waits in the parser, and as a list of headers: of a hostile server without an end.
+        self._overhead += len(data)
+        if self._overhead > MAX_OVERHEAD:
+            self._fail(f"more than {MAX_OVERHEAD} bytes of headers")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake up the waiting request."""
@@ -202,7 +212,9 @@ class Connection(asyncio.Protocol):
     # callbacks of httptools
 
     def on_message_begin(self) -> None:
-        """Start a head."""
+        """Start a head, unless an answer has come that nothing asked for."""
+        if self._complete:
+            raise BrokenConnectionError("the server sent data without a request")
         self._headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -220,6 +232,7 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body, and make the server wait if it is not read."""
         self._chunks.append(body)
+        self._overhead = 0
         if self._streaming:
             self._waiting_bytes += len(body)
             if self._waiting_bytes > HIGH_WATER and not self._paused:
@@ -231,6 +244,7 @@ class Connection(asyncio.Protocol):
         """End the answer."""
         if self._response is None:
             return  # an interim one
+        self._overhead = 0
         self._complete = True
         self._keep = self._parser.should_keep_alive()
         self._wake()

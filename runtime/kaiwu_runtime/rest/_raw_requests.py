@@ -22,6 +22,9 @@ from kaiwu_runtime.rest._request_headers import header_lines
 if TYPE_CHECKING:
     from kaiwu_runtime.rest._websocket import WebSocket
 
+REFUSAL_BYTES = 4 << 20
+"""Maximum bytes of the body of a rejection: what is longer does not come from an API server, and is not read."""
+
 
 class RawRequests:
     """What :class:`~kaiwu_runtime.rest.HTTPTransport` has beyond typed requests; it has the attributes."""
@@ -52,9 +55,9 @@ class RawRequests:
         request = Request(method, repeated_target(path, params), ANY, body, content_type if body is not None else "")
         try:
             async with asyncio.timeout(seconds):
-                answer, sent = await self._answer_of(request, limit)
+                answer, sent = await self._answer_of(request, limit, seconds)
                 if _is_unauthorized(method, path, answer) and await self._credentials.after_rejection(sent):
-                    answer, _ = await self._answer_of(request, limit)
+                    answer, _ = await self._answer_of(request, limit, seconds)
                 return answer
         except TimeoutError as error:
             raise APIConnectionError(f"{method} {path}: no complete answer within {seconds:g} s") from error
@@ -102,15 +105,16 @@ class RawRequests:
 
     async def _upgraded(self, path: str, target: str, authorization: str, subprotocols: Sequence[str]) -> WebSocket:
         # Imported here: few operators run commands in containers, and it brings a library along.
-        from kaiwu_runtime.rest._websocket import HandshakeRefusedError, WebSocket  # noqa: PLC0415
+        from kaiwu_runtime.rest._websocket import WebSocket  # noqa: PLC0415
+        from kaiwu_runtime.rest._websocket_handshake import HandshakeRefusedError  # noqa: PLC0415
 
         lines = (self._head(authorization, "", ANY) + header_lines()).strip().split("\r\n")
         headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
         connection = await self._connection(self._connections.dial)
-        if self.fence is not None:
-            self.fence()
-        socket = WebSocket(f"WebSocket {path}", subprotocols)
         try:
+            if self.fence is not None:
+                self.fence()
+            socket = WebSocket(f"WebSocket {path}", subprotocols)
             response = await socket.open(connection, self._prefix + target, headers, self._timeout)
         except HandshakeRefusedError as error:
             self._hear("GET", error.response)
@@ -129,27 +133,23 @@ class RawRequests:
         for socket in list(self._sockets):
             await socket.close()
 
-    async def _answer_of(self, request: Request, limit: int) -> tuple[Answer, Sent]:
+    async def _answer_of(self, request: Request, limit: int, seconds: float) -> tuple[Answer, Sent]:
         sent = await self._credentials.current()
         content = self._encoded(request, sent.authorization)
         connection = await self._connection()
         try:
             if self.fence is not None and request.method != "GET":
                 self.fence()
-            response = await connection.begin(content, self._timeout)
-            parts, size = [], 0
-            async with aclosing(connection.chunks(self._timeout)) as chunks:
-                async for chunk in chunks:
-                    parts.append(chunk)
-                    size += len(chunk)
-                    if size > limit:
-                        path = request.target.partition("?")[0]
-                        raise APIConnectionError(f"{request.method} {path}: the answer is longer than {limit} bytes")
+            response = await connection.begin(content, seconds)
+            body = await _limited(connection, seconds, limit)
+            if body is None:
+                path = request.target.partition("?")[0]
+                raise APIConnectionError(f"{request.method} {path}: the answer is longer than {limit} bytes")
         finally:
             self._connections.release(connection)
         self._hear(request.method, response)
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
-        return Answer(response.status, headers, b"".join(parts)), sent
+        return Answer(response.status, headers, body), sent
 
     async def _begin(self, path: str, request: Request, authorization: str) -> Connection:
         """Return a connection on which the answer to a GET has begun."""
@@ -159,8 +159,9 @@ class RawRequests:
             response = await connection.begin(content, self._timeout)
             self._hear("GET", response)
             if response.status >= 300:
-                body = b"".join([chunk async for chunk in connection.chunks(self._timeout)])
-                raise self._refused("GET", path, response, body)
+                async with asyncio.timeout(self._timeout):
+                    body = await _limited(connection, self._timeout, REFUSAL_BYTES)
+                raise self._refused("GET", path, response, body or b"")
         except BaseException:
             self._connections.release(connection)
             raise
@@ -175,6 +176,23 @@ class RawRequests:
             if not await self._credentials.read_again(force=True):
                 raise
         return await make()
+
+
+async def _limited(connection: Connection, seconds: float, limit: int) -> bytes | None:
+    """Return the body of an answer, or None if it is longer than a number of bytes.
+
+    Args:
+        connection: The answer has begun on it.
+        seconds: Without a byte, after which the connection counts as dead.
+        limit: Maximum bytes.
+    """
+    body = bytearray()
+    async with aclosing(connection.chunks(seconds)) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > limit:
+                return None
+    return bytes(body)
 
 
 def _is_unauthorized(method: str, path: str, answer: Answer) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidMessage, InvalidStatus
+from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request
 from websockets.http11 import Response as Handshake
@@ -24,6 +24,7 @@ from websockets.uri import WebSocketURI
 from kaiwu_runtime._error_text import one_line, reason
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.rest._connection import HIGH_WATER, BrokenConnectionError, Connection, Response
+from kaiwu_runtime.rest._websocket_handshake import HandshakeRefusedError, said, without_host
 
 PING_SECONDS = 15.0
 """How often the server is asked whether it is there: proxies and load balancers close what is silent."""
@@ -36,21 +37,13 @@ CLOSE_SECONDS = 1.0
 
 MAX_MESSAGE = 16 << 20
 
+SLICE = 32 << 10
+"""Bytes that are parsed at once: in small messages, as of a program that writes byte by byte, they take a while."""
+
+MESSAGE_OVERHEAD = 64
+"""Bytes that a message takes in memory beside its content."""
+
 _DATA = frozenset({Opcode.CONT, Opcode.TEXT, Opcode.BINARY})
-
-
-class HandshakeRefusedError(Exception):
-    """The server answered the handshake with another status.
-
-    Attributes:
-        response: The head of its answer.
-        body: The body.
-    """
-
-    def __init__(self, response: Response, body: bytes) -> None:
-        super().__init__(f"HTTP {response.status}")
-        self.response = response
-        self.body = body
 
 
 class WebSocket(asyncio.Protocol):
@@ -76,7 +69,10 @@ class WebSocket(asyncio.Protocol):
         self._answered: asyncio.Future[Handshake] = self._loop.create_future()
         self._lost: asyncio.Future[None] = self._loop.create_future()
         self._messages: deque[bytes] = deque()
-        self._parts: list[bytes] = []
+        self._parts = bytearray()
+        self._unparsed = bytearray()
+        self._parsing: asyncio.Handle | None = None
+        self._at_end = False
         self._waiting_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
         self._paused = False
@@ -107,7 +103,7 @@ class WebSocket(asyncio.Protocol):
         self._transport = connection.detach()
         self._transport.set_protocol(self)
         handshake = self._protocol.connect()
-        request = Request(target, Headers([*headers, *_without_host(handshake.headers)]))
+        request = Request(target, Headers([*headers, *without_host(handshake.headers)]))
         self._protocol.send_request(request)
         self._flush()
         try:
@@ -127,7 +123,7 @@ class WebSocket(asyncio.Protocol):
             self.abort()
             if isinstance(error, InvalidStatus):
                 raise HandshakeRefusedError(response, bytes(answer.body or b""))
-            raise BrokenConnectionError(self._said(error))
+            raise BrokenConnectionError(said(error))
         self.subprotocol = self._protocol.subprotocol or ""
         self._timer = self._loop.call_later(PING_SECONDS, self._ping)
         return response
@@ -155,11 +151,8 @@ class WebSocket(asyncio.Protocol):
             finally:
                 self._waiter = None
         message = self._messages.popleft()
-        self._waiting_bytes -= len(message)
-        if self._paused and self._waiting_bytes <= HIGH_WATER:
-            self._paused = False
-            self._heard = self._loop.time()
-            self._transport.resume_reading()
+        self._waiting_bytes -= len(message) + MESSAGE_OVERHEAD
+        self._regulate()
         return message
 
     async def close(self) -> None:
@@ -184,16 +177,27 @@ class WebSocket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
         self._heard = self._loop.time()
-        self._protocol.receive_data(data)
-        self._take()
+        if len(data) <= SLICE and not self._unparsed:
+            self._protocol.receive_data(data)
+            self._take()
+            return
+        self._unparsed += data
+        if self._parsing is None:
+            self._parse()
 
     def eof_received(self) -> None:
         """Parse the end."""
-        self._protocol.receive_eof()
-        self._take()
+        self._at_end = True
+        if not self._unparsed:
+            self._protocol.receive_eof()
+            self._take()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake up who waits."""
+        if self._unparsed and not self._ended:
+            self._protocol.receive_data(bytes(self._unparsed))
+            self._unparsed.clear()
+            self._take()
         if exc is None and not self._answered.done():
             self._protocol.receive_eof()  # it ends the body of a rejection without a length
             self._take()
@@ -209,34 +213,65 @@ class WebSocket(asyncio.Protocol):
         """Let the sender go on."""
         self._writable.set()
 
+    def _parse(self) -> None:
+        """Parse a slice of what came, and the rest when others had their turn."""
+        self._parsing = None
+        if self._ended:
+            self._unparsed.clear()
+            return
+        if self._unparsed:
+            piece = bytes(self._unparsed[:SLICE])
+            del self._unparsed[:SLICE]
+            self._protocol.receive_data(piece)
+            self._take()
+        if self._unparsed:
+            self._parsing = self._loop.call_soon(self._parse)
+        elif self._at_end:
+            self._protocol.receive_eof()
+            self._take()
+        self._regulate()
+
+    def _regulate(self) -> None:
+        """Let the server wait while what it has sent is neither parsed nor read."""
+        paused = bool(self._unparsed) or self._waiting_bytes > HIGH_WATER
+        if paused == self._paused or self._ended:
+            return
+        self._paused = paused
+        if paused:
+            self._transport.pause_reading()
+        else:
+            self._heard = self._loop.time()
+            self._transport.resume_reading()
+
     def _take(self) -> None:
         for event in self._protocol.events_received():
             if isinstance(event, Handshake):
                 if not self._answered.done():
                     self._answered.set_result(event)
             elif isinstance(event, Frame) and event.opcode in _DATA:
-                self._parts.append(bytes(event.data))
+                if event.fin and not self._parts:
+                    self._keep(bytes(event.data))
+                    continue
+                self._parts += event.data
                 if event.fin:
-                    self._keep(b"".join(self._parts))
+                    self._keep(bytes(self._parts))
                     self._parts.clear()
         self._flush()
+        if self._transport.get_write_buffer_size() > HIGH_WATER:
+            # Only answers to pings can have filled it: who sends a message waits before.
+            self._fail("the server does not read what it is sent")
+        broken = self._protocol.parser_exc
+        if broken is not None and self._answered.done() and not isinstance(broken, EOFError):
+            self._fail(one_line(broken))  # and not when the server likes to close
         error = self._protocol.handshake_exc
         if error is not None and not self._answered.done():
-            self._answered.set_exception(BrokenConnectionError(self._said(error)))
+            self._answered.set_exception(BrokenConnectionError(said(error)))
         self._wake()
-
-    def _said(self, error: Exception) -> str:
-        """Return the text of a handshake that failed."""
-        if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
-            return "the server closed the connection"
-        return f"not a WebSocket handshake: {one_line(error)}"
 
     def _keep(self, message: bytes) -> None:
         self._messages.append(message)
-        self._waiting_bytes += len(message)
-        if self._waiting_bytes > HIGH_WATER and not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
+        self._waiting_bytes += len(message) + MESSAGE_OVERHEAD
+        self._regulate()
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():
@@ -250,13 +285,16 @@ class WebSocket(asyncio.Protocol):
         if self._ended:
             return
         if not self._paused and self._loop.time() - self._heard > SILENT_SECONDS:
-            self._end(f"the server sent nothing for {SILENT_SECONDS:.0f} s")
-            self._transport.abort()
+            self._fail(f"the server sent nothing for {SILENT_SECONDS:.0f} s")
             return
         if self._protocol.close_sent is None and self._protocol.close_rcvd is None:
             self._protocol.send_ping(b"")
             self._flush()
         self._timer = self._loop.call_later(PING_SECONDS, self._ping)
+
+    def _fail(self, error: str) -> None:
+        self._end(error)
+        self._transport.abort()
 
     def _end(self, error: str) -> None:
         if self._ended:
@@ -279,7 +317,3 @@ class WebSocket(asyncio.Protocol):
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-
-
-def _without_host(headers: Headers) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in headers.raw_items() if name.lower() != "host"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from lightkube.resources.core_v1 import Pod
 
 from kaiwu_runtime import Client, NamespacedClient, ObjectKey
 from kaiwu_runtime.client import ExecResult, HTTPTransport
+from kaiwu_runtime.client import _exec as exec_module
 from kaiwu_runtime.client._exec import run_command
 from kaiwu_runtime.config._credentials import Credentials
 from kaiwu_runtime.errors import (
@@ -140,6 +142,34 @@ async def test_a_result_counts_however_the_connection_ends(server: Server, pods:
     assert (await pods.exec(Pod, KEY, ["a"])).exit_code == 7
 
 
+async def test_a_result_counts_if_the_connection_does_not_end(
+    server: Server, pods: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exec_module, "RESULT_SECONDS", 0.3)
+
+    async def staying(opened: Any, _: Any) -> None:
+        await opened.send_bytes(status(7))
+        await opened.send_bytes(b"\1late")
+        await asyncio.sleep(30)
+
+    server.answers = [socket(staying)]
+    result = await pods.exec(Pod, KEY, ["a"], timeout=20)
+    assert (result.exit_code, result.stdout) == (7, b"late")
+
+
+async def test_output_in_small_messages_takes_no_more_memory() -> None:
+    messages = [b"\1ab"] * 300_000 + [status(0)]
+    scripted: Any = ScriptedSocket([])
+    scripted.receive = lambda: asyncio.sleep(0, messages.pop() if messages else None)
+    messages.reverse()
+    tracemalloc.start()
+    found = await run_command(scripted, "/x", ["a"], container="", stdin=None, seconds=None, limit=1 << 20, what="exec")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(found.stdout) == 600_000
+    assert peak < 5 << 20
+
+
 async def test_a_program_that_does_not_exist(server: Server, pods: Client) -> None:
     text = b'\3{"status":"Failure","message":"executable file not found","reason":"InternalError","code":500}'
     server.answers = [socket(sending(text))]
@@ -157,6 +187,12 @@ async def test_a_program_that_does_not_exist(server: Server, pods: Client) -> No
         b'{"status":"Failure","reason":"NonZeroExitCode","details":{"causes":[{"reason":"ExitCode","message":"x"}]}}',
         b'{"status":"Failure","reason":"NonZeroExitCode","details":null,"code":"x"}',
         b'{"status":"Failure","reason":"NonZeroExitCode","details":{"causes":null}}',
+        b'{"status":"Failure","reason":"NonZeroExitCode","details":{"causes":["x",1,null]}}',
+        b'{"status":"Failure","reason":"NonZeroExitCode","details":{"causes":{"a":1}}}',
+        b'{"status":"Failure","reason":"NonZeroExitCode","details":{"causes":"ExitCode"}}',
+        b'{"status":7,"code":[],"message":[1],"details":5,"reason":{}}',
+        b"[" * 100_000,
+        b'"\xff"',
         b"\xff",
     ],
 )

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
+from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 from lightkube.resources.core_v1 import Pod
 
 from kaiwu_runtime import Client, ObjectKey
 from kaiwu_runtime.client import HTTPTransport
+from kaiwu_runtime.client import _pod_logs as logs_module
 from kaiwu_runtime.client._pod_logs import MAX_LINE, follow_log
 from kaiwu_runtime.config._credentials import Credentials
 from kaiwu_runtime.controller._threaded_client import ThreadedClient
-from kaiwu_runtime.errors import APIConnectionError, BadRequestError
+from kaiwu_runtime.errors import APIConnectionError, BadRequestError, ServerError
+from kaiwu_runtime.rest import _raw_requests as requests_module
 
 from ..rest.conftest import served
-from ..rest.scripted_server import Server, answer, break_off, stream
+from ..rest.scripted_server import Server, answer, break_off, say_nothing, stream
 
 KEY = ObjectKey("ns", "a")
 TIME = datetime(2026, 1, 2, 3, 4, 5, 678, timezone(timedelta(hours=8)))
@@ -151,3 +155,53 @@ def test_a_line_without_end_is_not_kept() -> None:
     lines = asyncio.run(followed([b"x" * 100_000] * 100))
     assert sum(map(len, lines)) == 10_000_000
     assert max(map(len, lines)) <= MAX_LINE + 100_000
+
+
+def test_the_pieces_of_a_long_line_are_cut_between_characters() -> None:
+    for letter in ("ü", "語", "\U0001f600"):
+        text = "a" + letter * 600_000
+        content = text.encode()
+        pieces = [content[start : start + 99_999] for start in range(0, len(content), 99_999)]
+        assert "".join(asyncio.run(followed(pieces))) == text
+
+
+def test_a_long_line_in_small_pieces_is_not_copied_at_each() -> None:
+    began = time.process_time()
+    lines = asyncio.run(followed([b"x" * 10] * 100_000))
+    assert "".join(lines) == "x" * 1_000_000
+    # To copy what there is at each piece would move 50 GB.
+    assert time.process_time() - began < 5
+
+
+async def test_a_log_that_is_too_long_for_the_memory(
+    server: Server, pods: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs_module, "MAX_LOG", 1000)
+    server.answers = [stream(b"a" * 600, b"b" * 600)]
+    with pytest.raises(APIConnectionError, match=r"longer than 1000 bytes: use tail, since or limit_bytes"):
+        await pods.logs(Pod, KEY)
+    assert "".join([line async for line in pods.logs(Pod, KEY, follow=True)]) == "a" * 600 + "b" * 600
+
+
+async def test_a_rejection_without_end(server: Server, pods: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests_module, "REFUSAL_BYTES", 1000)
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(status=500)
+        await response.prepare(request)
+        while True:
+            await response.write(b"a" * 600)
+            await asyncio.sleep(0.01)
+
+    server.answers = [endless]
+    async with asyncio.timeout(10):
+        for follow in (False, True):
+            with pytest.raises(ServerError):
+                await (anext(pods.logs(Pod, KEY, follow=True)) if follow else pods.logs(Pod, KEY))
+
+
+async def test_a_log_that_does_not_come(server: Server, pods: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs_module, "ANSWER_SECONDS", 0.3)
+    server.answers = [stream(b"a", then=say_nothing)]
+    with pytest.raises(APIConnectionError, match="timed out"):
+        await pods.logs(Pod, KEY)

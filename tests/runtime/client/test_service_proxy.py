@@ -182,3 +182,13 @@ async def test_an_answer_that_does_not_end(server: Server, pods: Client) -> None
         await pods.proxy(Pod, KEY)
     server.answers = [stream(b"a", b"b")]
     assert (await pods.proxy(Pod, KEY)).body == b"ab"
+
+
+async def test_an_answer_may_take_as_long_as_is_said(server: Server) -> None:
+    async def late(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.6)
+        return web.Response(text="late")
+
+    server.answers = [late]
+    async with Client(HTTPTransport(Credentials(server.url), request_timeout=0.2)) as made:
+        assert (await made.proxy(Pod, KEY, timeout=10)).text == "late"

@@ -120,6 +120,11 @@ async def test_a_server_that_does_not_keep_the_connection(peer: Peer, connection
         pytest.param([CHUNKED, b"9\r\nhalf", None], "the server closed the connection", id="chunks"),
         pytest.param([b"SSH-2.0-OpenSSH_9\r\n"], "not an HTTP response: ", id="another protocol"),
         pytest.param([CHUNKED, b"zz\r\n"], "not an HTTP response: ", id="a bad chunk"),
+        pytest.param(
+            [b"HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nx"],
+            "the server wants another protocol",
+            id="an upgrade",
+        ),
     ],
 )
 async def test_an_answer_that_breaks_off(
@@ -129,6 +134,55 @@ async def test_an_answer_that_breaks_off(
     with pytest.raises(BrokenConnectionError, match=f"^{message}"):
         await connection.begin(REQUEST, 5, streaming=False)
     assert not connection.reusable
+
+
+@pytest.mark.parametrize(
+    ("begin", "piece"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\n", b"X-A: aaaa\r\n" * 1000, id="headers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nX: ", b"a" * 10_000, id="a header"),
+        pytest.param(b"", b"HTTP/1.1 103 Early Hints\r\nX: a\r\n\r\n" * 300, id="interim answers"),
+        pytest.param(CHUNKED + b"1;", b"a" * 10_000, id="a chunk's extension"),
+        pytest.param(CHUNKED + b"1\r\na\r\n0\r\n", b"X-A: aaaa\r\n" * 1000, id="trailers"),
+        pytest.param(CHUNKED + b"1\r\na\r\n0\r\nX: ", b"a" * 10_000, id="a trailer"),
+    ],
+)
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_headers_without_end_are_not_kept(
+    peer: Peer, connection: Connection, monkeypatch: pytest.MonkeyPatch, begin: bytes, piece: bytes, *, streaming: bool
+) -> None:
+    monkeypatch.setattr(f"{__name__}.PAUSE", 0)
+    peer.script = [[begin, *[piece] * 300, None]]
+
+    async def read() -> None:
+        await connection.begin(REQUEST, 20, streaming=streaming)
+        _, error = await collected(connection, 20)
+        if error is not None:
+            raise error
+
+    with pytest.raises(BrokenConnectionError, match=r"^more than 1048576 bytes of headers$"):
+        await read()
+    assert connection.closed
+
+
+@pytest.mark.parametrize("surplus", [HELLO, b"HTTP/1.1", b"\n\nx", b"garbage"])
+@pytest.mark.parametrize("streaming", [False, True])
+async def test_what_comes_with_an_answer_is_not_part_of_it(
+    peer: Peer, connection: Connection, surplus: bytes, *, streaming: bool
+) -> None:
+    peer.script = [[HELLO + surplus]]
+    await connection.begin(REQUEST, 5, streaming=streaming)
+    body = b"".join((await collected(connection, 5))[0]) if streaming else connection.body()
+    assert body == b"hello"
+    assert not connection.reusable
+
+
+async def test_a_long_body_is_no_header(peer: Peer, connection: Connection) -> None:
+    piece = b"1000\r\n" + b"a" * 4096 + b"\r\n"
+    peer.script = [[CHUNKED, *[piece * 100] * 10, b"0\r\n\r\n"]]
+    await connection.begin(REQUEST, 5, streaming=False)
+    assert len(connection.body()) == 4_096_000
+    assert connection.reusable
 
 
 async def collected(connection: Connection, idle_timeout: float) -> tuple[list[bytes], Exception | None]:
