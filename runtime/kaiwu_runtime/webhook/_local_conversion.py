@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kaiwu_runtime.errors import ConfigurationError, KaiwuError, NotFoundError
+from kaiwu_runtime.errors import ConfigurationError, ConflictError, KaiwuError, NotFoundError
 from kaiwu_runtime.webhook._conversion import PATH
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class LocalConversions:
         self._client = client
         self.names = tuple(names)
         self._pointed: list[str] = []
+        self._bundle = ""
 
     async def check(self) -> None:
         """Reject a CRD whose conversion is served by a Service that exists.
@@ -50,7 +51,7 @@ class LocalConversions:
             ConfigurationError: Names the CRD and the Service.
         """
         for name in self.names:
-            crd = await self._read(name)
+            crd = await self._installed(name)
             service = _client_of(crd["spec"].get("conversion") or {}).get("service")
             if service is None:
                 continue
@@ -76,11 +77,14 @@ class LocalConversions:
             ConfigurationError: A CRD is not installed.
             APIError: The API server rejected the request.
         """
+        self._bundle = bundle
         for name in self.names:
-            crd = await self._read(name)
+            crd = await self._installed(name)
+            conversion = crd["spec"].get("conversion") or {"strategy": "None"}
             kept = (crd["metadata"].get("annotations") or {}).get(ANNOTATION)
-            if kept is None:
-                kept = _encode(crd["spec"].get("conversion") or {"strategy": "None"}).decode()
+            if kept is None or _parsed(kept) is None or not _client_of(conversion).get("url"):
+                # Without an annotation nothing was pointed anywhere; and what points to no URL was installed since.
+                kept = _encode(conversion).decode()
             client = {"url": f"{url}{PATH}", "caBundle": bundle, "service": None}
             webhook = {"clientConfig": client, "conversionReviewVersions": ["v1"]}
             self._pointed.append(name)  # also when the answer is lost
@@ -103,36 +107,47 @@ class LocalConversions:
             try:
                 async with asyncio.timeout(seconds):
                     await self._restore(name)
-            except ConfigurationError:
+            except NotFoundError:
                 continue  # it was deleted meanwhile
-            except (KaiwuError, msgspec.MsgspecError, TimeoutError) as error:
+            except (KaiwuError, TimeoutError) as error:
                 logger.error(
                     "Cannot restore the conversion of a CRD; run `make install`, or run the operator here again",
                     extra={"crd": name, "error": str(error) or "no answer"},
                 )
 
     async def _restore(self, name: str) -> None:
-        crd = await self._read(name)
-        kept = (crd["metadata"].get("annotations") or {}).get(ANNOTATION)
-        if kept is None:
+        while True:
+            crd = await self._read(name)
+            metadata = crd["metadata"]
+            kept = (metadata.get("annotations") or {}).get(ANNOTATION)
+            client = _client_of(crd["spec"].get("conversion") or {})
+            own = client.get("caBundle") == self._bundle
+            if kept is None or (client.get("url") and not own):
+                return  # it was made anew, or another process has taken over and restores it later
+            patch: dict[str, Any] = {
+                "metadata": {"annotations": {ANNOTATION: None}, "resourceVersion": metadata["resourceVersion"]}
+            }
+            if own:
+                conversion = _parsed(kept)
+                if conversion is None:
+                    raise ConfigurationError(f"the annotation {ANNOTATION} was edited and cannot be read")
+                patch["spec"] = {"conversion": _replacing(conversion)}
+            try:
+                await self._patch(name, patch)
+            except ConflictError:
+                continue  # somebody else has changed it since
             return
-        conversion = _decode(kept.encode())
-        client = _client_of(conversion)
-        if client:
-            # A merge patch keeps what it does not name.
-            conversion["webhook"]["clientConfig"] = {"url": None, "caBundle": None, "service": None} | client
-        else:
-            conversion["webhook"] = None
-        patch = {"metadata": {"annotations": {ANNOTATION: None}}, "spec": {"conversion": conversion}}
-        await self._patch(name, patch)
 
-    async def _read(self, name: str) -> dict[str, Any]:
+    async def _installed(self, name: str) -> dict[str, Any]:
         try:
-            return _decode(await self._client.transport.request("GET", f"{_COLLECTION}/{name}"))
+            return await self._read(name)
         except NotFoundError:
             raise ConfigurationError(
                 f"CustomResourceDefinition {name}: not found in the cluster: run `make install`"
             ) from None
+
+    async def _read(self, name: str) -> dict[str, Any]:
+        return _decode(await self._client.transport.request("GET", f"{_COLLECTION}/{name}"))
 
     async def _patch(self, name: str, patch: dict[str, Any]) -> None:
         path = f"{_COLLECTION}/{name}"
@@ -141,3 +156,23 @@ class LocalConversions:
 
 def _client_of(conversion: dict[str, Any]) -> dict[str, Any]:
     return dict((conversion.get("webhook") or {}).get("clientConfig") or {})
+
+
+def _parsed(kept: str) -> dict[str, Any] | None:
+    """Return the conversion in an annotation; None if it is none: anybody may edit an annotation."""
+    try:
+        conversion = _decode(kept.encode())
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+    webhook = conversion.get("webhook") or {}
+    valid = isinstance(webhook, dict) and isinstance(webhook.get("clientConfig") or {}, dict)
+    return conversion if valid and isinstance(conversion.get("strategy"), str) else None
+
+
+def _replacing(conversion: dict[str, Any]) -> dict[str, Any]:
+    """Return a conversion as a merge patch, which keeps what it does not name."""
+    client = _client_of(conversion)
+    if not client:
+        return {**conversion, "webhook": None}
+    webhook = {**conversion["webhook"], "clientConfig": {"url": None, "caBundle": None, "service": None} | client}
+    return {**conversion, "webhook": webhook}

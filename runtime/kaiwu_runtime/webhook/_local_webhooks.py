@@ -13,10 +13,9 @@ import logging
 import re
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -26,8 +25,12 @@ from kaiwu_runtime.errors import (
     APIError,
     ConfigurationError,
     ForbiddenError,
-    KaiwuError,
-    NotFoundError,
+)
+from kaiwu_runtime.webhook._installed_configurations import (
+    COLLECTIONS,
+    OWNER_LABEL,
+    URL_ANNOTATION,
+    InstalledConfigurations,
 )
 from kaiwu_runtime.webhook._local_configuration import base_url, local_configuration, probe_object, probe_webhook
 from kaiwu_runtime.webhook._local_conversion import LocalConversions
@@ -44,27 +47,13 @@ AUTOMATIC = "auto"
 """Instead of a host: the address of this machine that the API server reaches."""
 
 SUFFIX = "-local"
-OWNER_LABEL = "kaiwuctl.io/webhook-local"
-"""Label of the configurations; its value is the field manager of the operator."""
-
-URL_ANNOTATION = "kaiwuctl.io/webhook-local-url"
-"""Annotation of the configurations: where their webhooks are served."""
-
 PROBE_MESSAGE = "the webhook probe was answered"
 
-_BASE = "/apis/admissionregistration.k8s.io/v1"
-_COLLECTIONS = {
-    "MutatingWebhookConfiguration": f"{_BASE}/mutatingwebhookconfigurations",
-    "ValidatingWebhookConfiguration": f"{_BASE}/validatingwebhookconfigurations",
-}
 _PROBE_SECONDS = 15.0
 _POLL = 0.05
 _UNDO_SECONDS = 5.0
 """What each request gets when the process ends; the API server may be gone."""
 
-_CONNECT_SECONDS = 2.0
-
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -91,7 +80,7 @@ class LocalWebhooks:
         self._owner = _label(owner)
         self._force = force
         self._client: Client | None = None
-        self._installed: list[str] = []
+        self._configurations: InstalledConfigurations | None = None
         self._conversions: LocalConversions | None = None
         self._documents: list[dict[str, Any]] = []
         self._bundle = ""
@@ -137,18 +126,10 @@ class LocalWebhooks:
         """
         self._documents = _read(self._manifests)
         self._conversions = LocalConversions(self._api, crds)
-        ours = {webhook.get("name") for document in self._documents for webhook in document.get("webhooks") or ()}
-        for kind, collection in _COLLECTIONS.items():
-            for found in _decode(await self._api.transport.request("GET", collection))["items"]:
-                metadata = found["metadata"]
-                url = (metadata.get("annotations") or {}).get(URL_ANNOTATION, "")
-                if (metadata.get("labels") or {}).get(OWNER_LABEL) == self._owner:
-                    await self._check_other_process(f"{kind} {metadata['name']}", url)
-                elif ours & {webhook["name"] for webhook in found.get("webhooks") or ()} and not self._force:
-                    raise ConfigurationError(
-                        f"{kind} {metadata['name']}: the operator is deployed in this cluster, and its webhooks would "
-                        "be called as well; run `make undeploy`, or add --webhook-local-force"
-                    )
+        self._configurations = InstalledConfigurations(
+            self._api.transport, owner=self._owner, bundle=self._bundle, force=self._force
+        )
+        await self._configurations.check({str(each.get("name")) for each in _webhooks(self._documents)})
         if not self._force:
             await self._conversions.check()
 
@@ -163,35 +144,29 @@ class LocalWebhooks:
             APIError: The API server rejected the request.
         """
         assert self._conversions is not None  # noqa: S101 - for the type checker
+        assert self._configurations is not None  # noqa: S101
         url = base_url(self.host, port)
         try:
-            await self._remove_leftovers()
+            await self._configurations.remove_leftovers()
             for document in self._documents:
-                await self._create(document, url)
+                await self._create(self._configurations, document, url)
             await self._conversions.point_to(url, self._bundle)
         except BaseException:
             await self.uninstall()
             raise
-        names = [path.rpartition("/")[2] for path in self._installed]
         logger.info(
             "The API server calls the webhooks of this process until it ends",
-            extra={"url": url, "configurations": names, "conversions": list(self._conversions.names)},
+            extra={
+                "url": url,
+                "configurations": self._configurations.names,
+                "conversions": list(self._conversions.names),
+            },
         )
 
     async def uninstall(self) -> None:
         """Delete the configurations and restore the conversions; what fails is logged with what to do."""
-        while self._installed:
-            path = self._installed.pop()
-            try:
-                async with asyncio.timeout(_UNDO_SECONDS):
-                    await self._api.transport.request("DELETE", path)
-            except NotFoundError:
-                pass
-            except (KaiwuError, TimeoutError) as error:
-                logger.error(
-                    "Cannot delete a local webhook configuration; delete it, or run the operator here again",
-                    extra={"configuration": path.rpartition("/")[2], "error": str(error) or "no answer"},
-                )
+        if self._configurations is not None:
+            await self._configurations.remove(_UNDO_SECONDS)
         if self._conversions is not None:
             await self._conversions.restore(_UNDO_SECONDS)
 
@@ -208,31 +183,7 @@ class LocalWebhooks:
             self._client = self._connect()
         return self._client
 
-    async def _check_other_process(self, subject: str, url: str) -> None:
-        """Raise an error when another process answers where a configuration points: it is not left over."""
-        parts = urlsplit(url)
-        if self._force or not parts.hostname or not parts.port:
-            return
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                _, writer = await asyncio.open_connection(parts.hostname, parts.port)
-        except (OSError, TimeoutError):
-            return
-        writer.close()
-        raise ConfigurationError(
-            f"{subject}: another process serves these webhooks at {url}; stop it, or add --webhook-local-force"
-        )
-
-    async def _remove_leftovers(self) -> None:
-        """Delete what a process that was killed left, for webhooks that may not exist any more."""
-        for collection in _COLLECTIONS.values():
-            query = {"labelSelector": f"{OWNER_LABEL}={self._owner}"}
-            for found in _decode(await self._api.transport.request("GET", collection, params=query))["items"]:
-                name = found["metadata"]["name"]
-                await self._api.transport.request("DELETE", f"{collection}/{name}")
-                logger.info("Deleted a webhook configuration that was left over", extra={"configuration": name})
-
-    async def _create(self, document: dict[str, Any], url: str) -> None:
+    async def _create(self, installed: InstalledConfigurations, document: dict[str, Any], url: str) -> None:
         name = document["metadata"]["name"]
         labels = {OWNER_LABEL: self._owner}
         local = local_configuration(document, url, self._bundle, suffix=SUFFIX, labels=labels)
@@ -242,10 +193,7 @@ class LocalWebhooks:
         }
         value = secrets.token_hex(8)
         local["webhooks"].append(probe_webhook(value, {"url": f"{url}{self.probe_path}", "caBundle": self._bundle}))
-        collection = _COLLECTIONS[document["kind"]]
-        path = f"{collection}/{local['metadata']['name']}"
-        self._installed.append(path)  # also when the answer is lost
-        await self._api.transport.request("POST", collection, body=_encode(local))
+        await installed.create(local)
         await self._wait_until_called(value, url)
 
     async def _wait_until_called(self, value: str, url: str) -> None:
@@ -292,4 +240,26 @@ def _read(file: Path) -> list[dict[str, Any]]:
         raise ConfigurationError(f"{file}: {error.strerror}") from error
     except ManifestError as error:
         raise ConfigurationError(f"{file} {error}: run `make manifests`") from error
-    return [document for document in documents if document.get("kind") in _COLLECTIONS]
+    found = [document for document in documents if document.get("kind") in COLLECTIONS]
+    for document in found:
+        if not _is_configuration(document):
+            raise ConfigurationError(
+                f"{file}: {document['kind']}: lacks metadata.name, or a webhook lacks its clientConfig: "
+                "run `make manifests`"
+            )
+    return found
+
+
+def _is_configuration(document: Mapping[str, Any]) -> bool:
+    metadata, webhooks = document.get("metadata"), document.get("webhooks") or []
+    return (
+        isinstance(metadata, dict)
+        and isinstance(metadata.get("name"), str)
+        and isinstance(webhooks, list)
+        and all(isinstance(each, dict) and isinstance(each.get("clientConfig"), dict) for each in webhooks)
+    )
+
+
+def _webhooks(documents: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for document in documents:
+        yield from document.get("webhooks") or ()

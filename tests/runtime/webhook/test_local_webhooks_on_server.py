@@ -279,6 +279,119 @@ def test_without_manifests_or_crds(operator: Operator) -> None:
     operator.plane.install_crds(operator.folder / "crd.yaml")
 
 
+def test_a_process_that_was_replaced_leaves_its_successor_alone(operator: Operator, namespace: str) -> None:
+    before = operator.crd()["spec"]["conversion"]
+    first = operator.started()
+    operator.port = free_port()
+    second = operator.started("--webhook-local", "--webhook-local-force")
+    assert operator.end(first) == 0
+    assert len(operator.names()) == 2
+    assert operator.create(namespace, "big", 10)[0] == 403
+    assert operator.create(namespace, "a", None)[0] == 201
+    # The conversion as well: the first process is gone.
+    assert operator.plane.rest.request("GET", f"/apis/{GROUP}/v1/namespaces/{namespace}/shops/a")[0] == 200
+    assert operator.end(second) == 0
+    assert operator.names() == []
+    assert operator.crd()["spec"]["conversion"] == before
+
+
+@pytest.mark.parametrize("number", range(2))
+def test_of_processes_that_start_at_the_same_time_one_serves(operator: Operator, namespace: str, number: int) -> None:
+    before = operator.crd()["spec"]["conversion"]
+    processes = []
+    for _ in range(3):
+        operator.port = free_port()
+        processes.append(operator.start())
+    deadline = time.monotonic() + 60
+    while sum(process.poll() is None for process in processes) > 1 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    serving = [process for process in processes if process.poll() is None]
+    for process in processes:
+        if process not in serving:
+            output, _ = process.communicate()
+            assert "Traceback" not in output
+            assert "another process" in output
+            assert process.returncode == 1
+    if serving:  # they may have refused each other
+        (last,) = serving
+        while len(operator.names()) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        while operator.create(namespace, "big", 10)[0] != 403 and time.monotonic() < deadline:
+            operator.plane.rest.request("DELETE", f"/apis/{GROUP}/v2/namespaces/{namespace}/shops/big")
+        assert operator.create(namespace, "big", 10)[0] == 403
+        assert operator.end(last) == 0
+    assert operator.names() == []
+    assert operator.crd()["spec"]["conversion"] == before
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_conversion_that_was_installed_meanwhile_stays(operator: Operator, signal_number: int) -> None:
+    process = operator.started()
+    crd = operator.crd()
+    client = {"service": {"namespace": "elsewhere", "name": "hooks", "path": "/convert", "port": 443}}
+    webhook = {"clientConfig": client, "conversionReviewVersions": ["v1"]}
+    crd["spec"]["conversion"] = {"strategy": "Webhook", "webhook": webhook}
+    assert operator.plane.rest.request("PUT", CRD, crd)[0] == 200
+    operator.end(process, signal_number)
+    if signal_number == signal.SIGKILL:
+        operator.port = free_port()
+        assert operator.end(operator.started()) == 0
+    after = operator.crd()
+    assert after["spec"]["conversion"]["webhook"]["clientConfig"] == client
+    assert "webhook-local-conversion" not in str(after["metadata"].get("annotations"))
+
+
+@pytest.mark.parametrize("kept", ["", "[]", "{}", '{"webhook": 5, "strategy": "Webhook"}', "[" * 5000, "\u2028"])
+def test_an_annotation_that_was_edited(operator: Operator, kept: str) -> None:
+    process = operator.started()
+    crd = operator.crd()
+    crd["metadata"]["annotations"]["kaiwuctl.io/webhook-local-conversion"] = kept
+    assert operator.plane.rest.request("PUT", CRD, crd)[0] == 200
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "Traceback" not in output
+    assert "Cannot restore the conversion of a CRD" in output
+    assert operator.names() == []
+
+
+def test_what_is_deleted_meanwhile_is_not_missed(operator: Operator) -> None:
+    process = operator.started()
+    for kind in ("mutatingwebhookconfigurations", "validatingwebhookconfigurations"):
+        operator.plane.rest.request("DELETE", f"{CONFIGURATIONS}/{kind}")
+    process.send_signal(signal.SIGTERM)
+    output, _ = process.communicate(timeout=30)
+    assert (process.returncode, "Cannot" in output) == (0, False)
+
+
+def test_a_configuration_of_somebody_else_is_in_the_way(operator: Operator) -> None:
+    name = "shop-validating-webhook-configuration-local"
+    there = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
+    path = f"{CONFIGURATIONS}/validatingwebhookconfigurations"
+    operator.plane.rest.apply(path, {**there, "metadata": {"name": name}})
+    output = operator.refused()
+    assert f"ValidatingWebhookConfiguration {name}: another process has created it meanwhile, or it lacks" in output
+    assert operator.names() == [name]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"metadata": None},
+        {"metadata": {}},
+        {"metadata": {"name": 5}},
+        {"webhooks": {"a": "b"}},
+        {"webhooks": ["a"]},
+        {"webhooks": [{"name": "a"}]},
+    ],
+)
+def test_manifests_that_were_edited(operator: Operator, change: dict[str, Any]) -> None:
+    file = operator.folder / "config/webhook/manifests.yaml"
+    file.write_text(json.dumps({**operator.configurations[0], **change}))
+    assert "config/webhook/manifests.yaml: MutatingWebhookConfiguration: lacks metadata.name" in operator.refused()
+    assert operator.names() == []
+
+
 @pytest.mark.parametrize("server", ["https://127.0.0.1:6443", "https://localhost:6443", "https://[::1]:6443", ""])
 def test_the_api_server_of_this_machine_calls_loopback(server: str) -> None:
     assert reachable_address(server) == "127.0.0.1"
