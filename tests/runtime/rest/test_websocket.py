@@ -188,10 +188,12 @@ async def _send_all(opened: Any) -> None:
 @asynccontextmanager
 async def raw_peer(script: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> Any:
     """Serve a script that does what no library would, after a handshake; yields a URL."""
-    tasks = set()
+    tasks: set[asyncio.Task[Any]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             (key,) = [line[19:] for line in head.split(b"\r\n") if line.lower().startswith(b"sec-websocket-key: ")]
@@ -219,7 +221,8 @@ async def repeat(writer: asyncio.StreamWriter, piece: bytes, times: int) -> None
 
 async def pings(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Send 60 MB of pings, and read no answer."""
-    writer.transport.pause_reading()
+    carrier: Any = writer.transport
+    carrier.pause_reading()
     await repeat(writer, (b"\x89\x7d" + b"x" * 125) * 500, 1000)
 
 
