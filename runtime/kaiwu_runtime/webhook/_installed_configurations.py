@@ -60,7 +60,7 @@ class InstalledConfigurations:
         self._bundle = bundle
         self._force = force
         self._created: list[str] = []
-        self._leftovers: set[str] = set()  # uids of what nobody served at the check, before this process did
+        self._leftovers: set[str] = set()  # uids of what no process served at the check, before this process did
 
     @property
     def names(self) -> list[str]:
@@ -169,7 +169,7 @@ async def _is_served(metadata: Mapping[str, Any]) -> bool:
     try:
         parts = urlsplit(_url(metadata))
         host, port = parts.hostname, parts.port
-    except ValueError:  # somebody has edited it
+    except ValueError:  # a user has edited it
         return False
     if not host or not port:
         return False

@@ -135,7 +135,7 @@ class LocalConversions:
             try:
                 await self._patch(name, patch)
             except ConflictError:
-                continue  # somebody else has changed it since
+                continue  # another client has changed it since
             return
 
     async def _installed(self, name: str) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _client_of(conversion: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parsed(kept: str) -> dict[str, Any] | None:
-    """Return the conversion in an annotation; None if it is none: anybody may edit an annotation."""
+    """Return the conversion in an annotation; None if it is none: a user may edit an annotation."""
     try:
         conversion = _decode(kept.encode())
     except (msgspec.MsgspecError, RecursionError):

@@ -364,7 +364,7 @@ def test_what_is_deleted_meanwhile_is_not_missed(operator: Operator) -> None:
     assert (process.returncode, "Cannot" in output) == (0, False)
 
 
-def test_a_configuration_of_somebody_else_is_in_the_way(operator: Operator) -> None:
+def test_a_configuration_of_another_client_is_in_the_way(operator: Operator) -> None:
     name = "shop-validating-webhook-configuration-local"
     there = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration"}
     path = f"{CONFIGURATIONS}/validatingwebhookconfigurations"
