@@ -13,6 +13,7 @@ from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.errors import APIError
 from kaiwu_runtime.rest._paths import collection_path
+from kaiwu_runtime.testing._simulation._deployments import sync_deployment
 from kaiwu_runtime.testing._simulation._jobs import sync_job
 from kaiwu_runtime.testing._simulation._nodes import SimulatedNode
 from kaiwu_runtime.testing._simulation._objects import (
@@ -22,6 +23,7 @@ from kaiwu_runtime.testing._simulation._objects import (
     KINDS,
     PODS,
     REPLICA_SETS,
+    REVISIONS,
     STATEFUL_SETS,
     Object,
     Objects,
@@ -29,7 +31,8 @@ from kaiwu_runtime.testing._simulation._objects import (
     simulating,
 )
 from kaiwu_runtime.testing._simulation._pods import Pods, Timings
-from kaiwu_runtime.testing._simulation._sets import sync_deployment, sync_replica_set, sync_stateful_set
+from kaiwu_runtime.testing._simulation._replica_sets import sync_replica_set
+from kaiwu_runtime.testing._simulation._stateful_sets import sync_stateful_set
 
 logger = logging.getLogger("kaiwu_runtime.testing.simulator")
 
@@ -37,6 +40,14 @@ _PAUSE_SECONDS = 0.05
 _RETRY_SECONDS = 1.0
 _WATCH_SECONDS = 240
 _NODES = ("node-1", "node-2", "node-3")
+
+_WORKLOADS: dict[ResourceIdentity, tuple[Any, ...]] = {
+    DEPLOYMENTS: (sync_deployment, REPLICA_SETS, PODS),
+    REPLICA_SETS: (sync_replica_set, PODS),
+    STATEFUL_SETS: (sync_stateful_set, PODS, CLAIMS, REVISIONS),
+    JOBS: (sync_job, PODS),
+}
+"""What brings a kind of workload a step further, and the kinds it looks at."""
 
 
 class Simulator:
@@ -95,7 +106,7 @@ class Simulator:
                 except APIError:  # looked at again at once
                     self._wake.set()
                 await asyncio.sleep(_PAUSE_SECONDS)
-                due = min(self._pods.due, default=None)
+                due = min(self._objects.due, default=None)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(None if due is None else max(0.0, due - clock.monotonic())):
                         await self._wake.wait()
@@ -124,6 +135,24 @@ class Simulator:
             LookupError: There is no such Pod.
         """
         self._pods.fail(await self._uid(namespace, name))
+        self._wake.set()
+
+    def break_image(self, image: str) -> None:
+        """Let an image be one that no node can pull: its new Pods stay pending with ``ImagePullBackOff``.
+
+        Args:
+            image: As it is in the containers, for example ``web:2``.
+        """
+        self._pods.broken_images.add(image)
+        self._wake.set()
+
+    def repair_image(self, image: str) -> None:
+        """Let an image be pulled again; the Pods that wait for it start.
+
+        Args:
+            image: As it is in the containers.
+        """
+        self._pods.broken_images.discard(image)
         self._wake.set()
 
     def add_node(self, node: str | SimulatedNode) -> None:
@@ -179,24 +208,21 @@ class Simulator:
     async def _sync(self) -> None:
         found = {kind: await self._objects.listed(kind) for kind in KINDS}
         await self._pods.sync(found[PODS], found[CLAIMS])
-        workloads = (
-            (DEPLOYMENTS, sync_deployment, REPLICA_SETS),
-            (REPLICA_SETS, sync_replica_set, PODS),
-            (STATEFUL_SETS, sync_stateful_set, PODS),
-            (JOBS, sync_job, PODS),
-        )
-        for kind, sync, parts in workloads:
+        await self._sync_workloads(found)
+        if self._collected:
+            others = {kind: await self._objects.listed(kind) for kind in self._collected if kind not in found}
+            await self._collect({**found, **others})
+
+    async def _sync_workloads(self, found: dict[ResourceIdentity, list[Object]]) -> None:
+        for kind, (sync, *parts) in _WORKLOADS.items():
             for owner in found[kind]:
                 try:
-                    await sync(self._objects, owner, found[parts])
+                    await sync(self._objects, owner, *(found[part] for part in parts))
                 except APIError as error:  # of one object, which must not keep the others from going on
                     logger.debug(
                         "Cannot play a workload", extra={"object": owner["metadata"]["name"], "error": str(error)}
                     )
-                    self._pods.due.append(clock.monotonic() + _RETRY_SECONDS)
-        if self._collected:
-            others = {kind: await self._objects.listed(kind) for kind in self._collected if kind not in found}
-            await self._collect({**found, **others})
+                    self._objects.look_again_in(_RETRY_SECONDS)
 
     async def _collect(self, found: dict[ResourceIdentity, list[Object]]) -> None:
         """Delete objects that have owners of these kinds, none of which exists."""

@@ -28,7 +28,7 @@ from kaiwu_runtime.client import set_controller_reference
 from kaiwu_runtime.testing import FakeTransport, Simulator, Timings, eventually, virtual_time, wait_for
 
 LABELS = {"app": "a"}
-QUICK = Timings(start=0.1, restart=0.5, job=0.2, eviction=4.0)
+QUICK = Timings(start=0.1, restart=0.5, job=1.0, eviction=4.0)
 
 T = TypeVar("T")
 Story = Callable[[Client, Simulator, str], Awaitable[None]]

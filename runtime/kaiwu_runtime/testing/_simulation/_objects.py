@@ -25,7 +25,8 @@ JOBS = ResourceIdentity("batch", "v1", "Job", "jobs", namespaced=True)
 PODS = ResourceIdentity("", "v1", "Pod", "pods", namespaced=True)
 CLAIMS = ResourceIdentity("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", namespaced=True)
 EVENTS = ResourceIdentity("events.k8s.io", "v1", "Event", "events", namespaced=True)
-KINDS = (STATEFUL_SETS, DEPLOYMENTS, REPLICA_SETS, JOBS, PODS, CLAIMS)
+REVISIONS = ResourceIdentity("apps", "v1", "ControllerRevision", "controllerrevisions", namespaced=True)
+KINDS = (STATEFUL_SETS, DEPLOYMENTS, REPLICA_SETS, JOBS, PODS, CLAIMS, REVISIONS)
 
 simulating: ContextVar[bool] = ContextVar("kaiwu_simulating", default=False)
 """Whether the present task plays a controller of the cluster."""
@@ -39,11 +40,20 @@ class Objects:
 
     Args:
         client: Of the API server.
+
+    Attributes:
+        transport: Sends the requests.
+        due: When something happens next, in monotonic seconds.
     """
 
     def __init__(self, client: Client) -> None:
+        self.due: list[float] = []
         self.transport = client.transport
         self._manager = client.field_manager
+
+    def look_again_in(self, seconds: float) -> None:
+        """Look at all objects again after some seconds."""
+        self.due.append(clock.monotonic() + seconds)
 
     async def listed(self, kind: ResourceIdentity) -> list[Object]:
         """Return all objects of a kind."""

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from kaiwu_runtime import _clock as clock
+from kaiwu_runtime.testing._simulation._claims import bind_claims, claims_of
 from kaiwu_runtime.testing._simulation._nodes import SimulatedNode
 from kaiwu_runtime.testing._simulation._objects import (
-    CLAIMS,
     PODS,
     Object,
     Objects,
@@ -56,14 +55,14 @@ class Pods:
         objects: Reads and writes.
         timings: How long things take.
         nodes: The nodes; Pods are spread over those that have room for them.
-        due: When something happens next, in monotonic seconds.
+        broken_images: Images that cannot be pulled.
     """
 
     objects: Objects
     timings: Timings
     nodes: list[SimulatedNode]
-    due: list[float] = field(default_factory=list)
     _seen: dict[str, _Seen] = field(default_factory=dict)
+    broken_images: set[str] = field(default_factory=set)
     _lost: set[str] = field(default_factory=set)
 
     def crash(self, uid: str) -> None:
@@ -102,27 +101,20 @@ class Pods:
 
     async def sync(self, pods: list[Object], claims: list[Object]) -> None:
         """Bring Pods and claims a step further."""
-        self.due.clear()
+        self.objects.due.clear()
         moment = clock.monotonic()
-        bound = set()
-        for claim in claims:
-            name = (claim["metadata"]["namespace"], claim["metadata"]["name"])
-            bound.add(name)
-            spec = claim.get("spec") or {}
-            capacity = (spec.get("resources") or {}).get("requests") or {}
-            status = {"phase": "Bound", "accessModes": spec.get("accessModes") or [], "capacity": capacity}
-            await self.objects.set_status(CLAIMS, claim, status)
-        placed = [
-            (pod, self._seen[pod["metadata"]["uid"]].node) for pod in pods if pod["metadata"]["uid"] in self._seen
-        ]
-        scheduler = Scheduler(self.nodes, self._lost, placed)
+        seen = [(pod, found.node) for pod in pods if (found := self._seen.get(pod["metadata"]["uid"]))]
+        bound = await bind_claims(self.objects, claims, [pod for pod, _ in seen])
+        scheduler = Scheduler(self.nodes, self._lost, seen)
         for pod in sorted(pods, key=_turn):
             if is_deleted(pod):
                 await self.objects.delete(PODS, pod, gracePeriodSeconds=0)
-            elif all((pod["metadata"]["namespace"], name) in bound for name in _claims(pod)):
-                found = self._seen.get(pod["metadata"]["uid"]) or await self._place(pod, moment, scheduler)
-                if found is not None:
-                    await self._run(pod, found, moment)
+                continue
+            known = self._seen.get(pod["metadata"]["uid"])
+            if known is None and claims_of(pod) <= bound:
+                known = await self._place(pod, moment, scheduler)
+            if known is not None:
+                await self._run(pod, known, moment)
         present = {pod["metadata"]["uid"] for pod in pods}
         self._seen = {uid: found for uid, found in self._seen.items() if uid in present}
 
@@ -150,6 +142,11 @@ class Pods:
         if found.lost_at is not None:
             await self._lose(pod, found, moment)
             return
+        bad = {each["image"] for each in pod["spec"]["containers"] if each.get("image") in self.broken_images}
+        if bad and (pod.get("status") or {}).get("phase") != "Running":
+            found.since, found.ready_at = moment, moment + self.timings.start
+            await self.objects.set_status(PODS, pod, _not_pulled(pod, found, bad))
+            return
         job = any(each["kind"] == "Job" for each in pod["metadata"].get("ownerReferences") or ())
         ends_at = found.since + self.timings.start + self.timings.job
         if job and (moment >= ends_at or found.failed):
@@ -158,9 +155,9 @@ class Pods:
             return
         ready = moment >= found.ready_at
         if not ready:
-            self.due.append(found.ready_at)
+            self.objects.due.append(found.ready_at)
         elif job:
-            self.due.append(ends_at)
+            self.objects.due.append(ends_at)
         if ready or found.crashed:
             found.crashed = found.crashed and not ready
             await self.objects.set_status(PODS, pod, _running(pod, found, ready=ready))
@@ -170,7 +167,7 @@ class Pods:
         if moment >= lost_at + self.timings.eviction:
             await self.objects.delete(PODS, pod, gracePeriodSeconds=0)
             return
-        self.due.append(lost_at + self.timings.eviction)
+        self.objects.due.append(lost_at + self.timings.eviction)
         if (pod.get("status") or {}).get("phase") == "Running":
             conditions = [condition("Ready", False, "NodeLost"), condition("ContainersReady", False, "NodeLost")]
             await self.objects.set_status(PODS, pod, {"conditions": conditions})
@@ -180,13 +177,34 @@ def _turn(pod: Object) -> tuple[int, str]:
     return -int(pod["spec"].get("priority") or 0), str(pod["metadata"].get("creationTimestamp"))
 
 
-def _claims(pod: Object) -> list[str]:
-    volumes: list[Any] = (pod.get("spec") or {}).get("volumes") or []
-    return [each["persistentVolumeClaim"]["claimName"] for each in volumes if each.get("persistentVolumeClaim")]
-
-
 def _conditions(*, ready: bool) -> list[Object]:
     return [condition("PodScheduled", True), condition("Ready", ready), condition("ContainersReady", ready)]
+
+
+def _not_pulled(pod: Object, found: _Seen, bad: set[str]) -> Object:
+    containers = [
+        {
+            "name": each["name"],
+            "image": each.get("image", ""),
+            "imageID": "",
+            "ready": False,
+            "started": False,
+            "restartCount": 0,
+            "state": {
+                "waiting": {
+                    "reason": "ImagePullBackOff" if each.get("image") in bad else "ContainerCreating",
+                }
+            },
+        }
+        for each in pod["spec"]["containers"]
+    ]
+    return {
+        "phase": "Pending",
+        "nominatedNodeName": found.node,
+        "startTime": (pod.get("status") or {}).get("startTime") or now(),
+        "conditions": _conditions(ready=False),
+        "containerStatuses": containers,
+    }
 
 
 def _running(pod: Object, found: _Seen, *, ready: bool) -> Object:
