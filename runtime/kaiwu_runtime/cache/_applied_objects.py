@@ -5,6 +5,10 @@ after that. The content is everything but the status, where that is a subresourc
 so an object whose status changes all the time needs no write, and a field that another client has changed is put right.
 Where the kind has no status subresource, equal content is an equal resourceVersion.
 
+Another client may also have taken away the ownership of fields, without which a later apply would not remove them. It
+shows by the generation, where a field was changed and put back, and by a resourceVersion that alone is another one: so
+the apply is sent then.
+
 An object that is deleted and created again has another uid, which is part of the content.
 
 See https://kubernetes.io/docs/reference/using-api/server-side-apply/
@@ -32,8 +36,17 @@ _MOST = 1 << 17
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
-    generation: int = 0
     managed_fields: msgspec.Raw = msgspec.Raw()
+
+
+class _Record(msgspec.Struct, gc=False):
+    """What is remembered of an object: hashes of the apply, of the content and of everything; its resourceVersion."""
+
+    body: int
+    content: int | str
+    everything: int
+    version: str
+    until: float
 
 
 class _Object(msgspec.Struct):
@@ -67,18 +80,25 @@ class AppliedObjects:
         self.finder = finder
         self._resend_seconds = resend_seconds
         self._clock = clock
-        self._records: dict[int, tuple[int, int | str, float]] = {}  # body, content, until when
+        self._records: dict[int, _Record] = {}
 
     def unchanged(self, kind: type[Any], key: ObjectKey, path: str, manager: str, body: bytes) -> bytes | None:
         """Return the stored object if an apply would leave it as it is, else None."""
-        record = self._records.get(hash(path))
+        record = self._records.get(_place(path))
         # Python's hash of bytes is SipHash with a key of the process: values that collide cannot be chosen.
-        if record is None or record[0] != hash((manager, body)) or record[2] < self._clock():
+        if record is None or record.body != hash((manager, body)) or record.until < self._clock():
             return None
         cached = self.finder.whole(kind, key)
         if cached is None:
             return None
-        return cached.raw if _content(kind, cached.raw, cached.resource_version) == record[1] else None
+        found = _content(kind, cached.raw, cached.resource_version)
+        if found is None or found[0] != record.content:
+            return None
+        if cached.resource_version != record.version:
+            if found[1] == record.everything:
+                return None  # managedFields
+            record.version, record.everything = cached.resource_version, found[1]
+        return cached.raw
 
     def sent(self, kind: type[Any], path: str, manager: str, body: bytes, answer: bytes) -> str:
         """Remember an apply, and the object that the API server answered with, whose resourceVersion is returned."""
@@ -89,41 +109,56 @@ class AppliedObjects:
         content = _content(kind, answer, version) if version else None
         if content is None:
             return version
-        records = self._records
-        records.pop(hash(path), None)  # or it would keep its place in the order
+        records, place = self._records, _place(path)
+        records.pop(place, None)  # or it would keep its place in the order
         if len(records) >= _MOST:
             del records[next(iter(records))]
         seconds = self._resend_seconds * random.uniform(0.9, 1.1)  # noqa: S311 - not all at the same time
-        records[hash(path)] = hash((manager, body)), content, self._clock() + seconds
+        records[place] = _Record(hash((manager, body)), content[0], content[1], version, self._clock() + seconds)
         return version
 
     def forget(self, path: str) -> None:
         """Forget an object that is written in another way, so that its next apply is sent; an empty path is for all."""
         if path:
-            self._records.pop(hash(path), None)
+            self._records.pop(_place(path), None)
         else:
             self._records.clear()
 
 
-def _content(kind: type[Any], stored: bytes, version: str) -> int | str | None:
-    """Return a value that is equal for states of an object with equal content; None where the content cannot be read.
+def _place(path: str) -> int:
+    """Return a value that is equal for the paths of an object in all API versions of its kind."""
+    if path.startswith("/apis/"):
+        _, _, group, _, rest = path.split("/", 4)
+        return hash((group, rest))
+    return hash(path.split("/", 3)[-1])
 
-    What does not count is cut out of the bytes, which costs a third of taking them apart. A cut at a wrong place, in a
-    field of that name and value before the metadata, makes contents differ that do not; never the other way round.
+
+def _content(kind: type[Any], stored: bytes, version: str) -> tuple[int | str, int] | None:
+    """Return a value that is equal for states of an object with equal content, and one for everything, with the status.
+
+    None if the content cannot be read. What does not count is cut out of the bytes, which costs a third of taking them
+    apart. A cut at a wrong place, in a field of that name and value before the metadata, makes contents differ that do
+    not; never the other way round.
     """
     separate_status = has_status_subresource(kind)  # type: ignore[arg-type]  # a class is hashable
     if separate_status is False:
-        return version  # which only a change of the content changes
+        return version, 0  # which only a change of the content changes
     try:
         found = _decode(stored)
     except _UNREADABLE:
         return None
-    metadata = found.metadata
+    managed_fields = found.metadata.managed_fields
     stored = stored.rstrip(b"\n")  # with which an answer ends, and an object of a watch does not
-    if metadata.managed_fields:
-        stored = without_managed_fields(stored, bytes(metadata.managed_fields))
+    if managed_fields:
+        stored = without_managed_fields(stored, bytes(managed_fields))
     stored = stored.replace(b'"resourceVersion":"%s"' % version.encode(), b"", 1)
-    stored = stored.replace(b'"generation":%d' % metadata.generation, b"", 1)
+    everything = hash(stored)
     if found.status and separate_status:
-        stored = stored.replace(b',"status":' + bytes(found.status), b"", 1)
-    return hash(stored)
+        status = b',"status":' + bytes(found.status)
+        if stored.endswith(status + b"}"):  # as the API server writes most objects
+            stored = stored[: -len(status) - 1] + b"}"
+        elif stored.count(status) == 1:
+            stored = stored.replace(status, b"", 1)
+        else:  # a field like it could have moved
+            return None
+    return hash(stored), everything

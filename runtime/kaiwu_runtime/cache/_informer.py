@@ -61,6 +61,7 @@ class Informer(Generic[T]):
         identity: The resource.
         cache: The cache's name.
         metadata_only: Whether nothing but the objects' metadata is kept.
+        keeps_whole: Whether objects are kept as the API server has them, but for managedFields.
         scopes: Which objects it gets.
         store: The objects as they are cached; not to be changed.
         own_writes: What this process has written, and the store has not yet.
@@ -78,6 +79,7 @@ class Informer(Generic[T]):
         self.kind = kind
         self.cache = cache
         self.metadata_only = options is not None and options.metadata_only
+        self.keeps_whole = not self.metadata_only and (options is None or options.transform is None)
         self.identity = identify(kind)
         self.store = Store()
         self.own_writes = OwnWrites(self.store)
@@ -102,6 +104,10 @@ class Informer(Generic[T]):
     def holds_all(self, namespace: str) -> bool:
         """Return whether it is synced and gets every object of a namespace."""
         return self._synced.is_set() and self._whole.get(namespace, self._others_whole)
+
+    def selects_all(self, namespace: str) -> bool:
+        """Return whether it gets every object of a namespace, once it is synced."""
+        return self._whole.get(namespace, self._others_whole)
 
     @property
     def held_in(self) -> str:
@@ -239,9 +245,11 @@ class Informer(Generic[T]):
         besides = () if namespace else self.scopes.besides
         with collector_paused() if first else nullcontext():
             self._emit(self.store.replace(objects, namespace=namespace, besides=besides, initial=first))
-        if self.own_writes.pending:
-            self.own_writes.listed(namespace, version, besides)
         self._listed.add(namespace)
+        if first:
+            self.own_writes.complete = len(self._listed) == len(self._reflectors)
+        if self.own_writes.pending:
+            self.own_writes.listed(namespace, version, besides, first=first)
         if len(self._listed) == len(self._reflectors):
             self._synced.set()
 

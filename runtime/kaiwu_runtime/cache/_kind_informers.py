@@ -1,6 +1,7 @@
-"""The informers of each kind in all caches of a manager: what is told of every write, and asked before one is left out.
+"""The informers of each resource in all caches of a manager: told of every write, and asked before one is left out.
 
-A kind has several where it is in several caches, or its metadata is watched apart from the whole objects.
+A resource has several where it is in several caches, its metadata is watched apart from the whole objects, or it is
+read as several types: those of its API versions, or a generic one.
 """
 
 from __future__ import annotations
@@ -8,24 +9,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._object import CachedObject
 
 
 class KindInformers:
-    """Informers by kind, of one or several caches."""
+    """Informers by resource, of one or several caches."""
 
     def __init__(self) -> None:
-        self._by_kind: dict[type[Any], list[Informer[Any]]] = {}
+        self._by_resource: dict[tuple[str, str], list[Informer[Any]]] = {}
+        self._by_kind: dict[type[Any], list[Informer[Any]]] = {}  # the same lists
 
     def add(self, kind: type[Any], informer: Informer[Any]) -> None:
         """Add an informer of a kind."""
-        self._by_kind.setdefault(kind, []).append(informer)
+        self._of(kind).append(informer)
 
     def of(self, kind: type[Any]) -> Sequence[Informer[Any]]:
-        """Return the informers of a kind."""
-        return self._by_kind.get(kind, ())
+        """Return the informers of a kind's resource, in whatever API version they watch it."""
+        found = self._by_kind.get(kind)
+        return self._of(kind) if found is None else found
 
     def whole(self, kind: type[Any], key: ObjectKey) -> CachedObject | None:
         """Return what is cached of an object; None if it, or its kind, is not there, or caches show different states.
@@ -34,20 +37,28 @@ class KindInformers:
             kind: A project's type or a lightkube kind; it is not watched because of this.
             key: The object's key.
         """
-        informers = self._by_kind.get(kind, ())
+        informers = self.of(kind)
         if len(informers) == 1:
             informer = informers[0]
-            return None if informer.metadata_only or not informer.has_synced else informer.store.get(key)
-        return _agreed([informer for informer in informers if informer.has_synced], key)
+            if informer.kind is not kind or not informer.keeps_whole or not informer.has_synced:
+                return None
+            return informer.store.get(key)
+        return _agreed(kind, [informer for informer in informers if informer.has_synced], key)
+
+    def _of(self, kind: type[Any]) -> list[Informer[Any]]:
+        identity = identify(kind)
+        found = self._by_resource.setdefault((identity.group, identity.plural), [])
+        self._by_kind[kind] = found
+        return found
 
 
-def _agreed(informers: Sequence[Informer[Any]], key: ObjectKey) -> CachedObject | None:
+def _agreed(kind: type[Any], informers: Sequence[Informer[Any]], key: ObjectKey) -> CachedObject | None:
     """Return an object if every informer that gets it has it in the same state.
 
     One watch can be behind another. What a controller heard of through the faster one must not be overlooked because
     the slower one does not show it yet: nothing would wake the controller again.
     """
-    candidates = (informer.store.get(key) for informer in informers if not informer.metadata_only)
+    candidates = (each.store.get(key) for each in informers if each.keeps_whole and each.kind is kind)
     found = next(filter(None, candidates), None)
     if found is None:
         return None

@@ -24,6 +24,9 @@ WAIT_SECONDS = 10.0
 KEPT_SECONDS = 180.0
 """How long a write is waited for altogether. An object that was deleted while its watch was cut never comes back."""
 
+_MOST_EARLY = 4096
+"""Maximum number of writes that are kept while there was no list yet: it may never come."""
+
 _DELETED = -1
 """Instead of a version: the object is to go."""
 
@@ -39,10 +42,12 @@ class OwnWrites:
 
     Attributes:
         pending: The objects, each with what is waited for and until when; empty nearly always.
+        complete: Whether the first list is there. A list that takes a while may be older than a write.
     """
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self.complete = False
         self.pending: dict[ObjectKey, tuple[int, str, float]] = {}
         self._waiters: dict[ObjectKey, list[asyncio.Future[None]]] = {}
 
@@ -61,7 +66,7 @@ class OwnWrites:
             return
         pending = self.pending.get(key)
         if pending is None or pending[0] < number:
-            self.pending[key] = number, "", monotonic() + KEPT_SECONDS
+            self._keep(key, number, "")
 
     def expect_leave(self, key: ObjectKey, version: str) -> None:
         """Wait for an object to leave the selector of the cache from now on, if it is there, or is about to come.
@@ -71,20 +76,27 @@ class OwnWrites:
             version: Its resourceVersion in the answer to the write, after which it does not match.
         """
         number = _number(version)
-        if number is None or (key not in self.pending and self._store.get(key) is None):
+        if number is None or (self.complete and key not in self.pending and self._store.get(key) is None):
             return
         self.expect(key, version)
         pending = self.pending.get(key)
         if pending is not None and pending[0] == number:
             self.pending[key] = number, _LEAVES, pending[2]
 
-    def expect_gone(self, key: ObjectKey) -> None:
-        """Wait for an object to go from now on, if it is there."""
+    def expect_gone(self, key: ObjectKey, uid: str = "") -> None:
+        """Wait for an object to go from now on, if it is there, or may be in the first list.
+
+        Args:
+            key: The object.
+            uid: Its uid, for one that is not there yet; empty if it is not known.
+        """
         present = self._store.get(key)
-        if present is None:
+        if present is not None:
+            self._keep(key, _DELETED, present.uid)
+        elif self.complete or not uid:
             self._arrived(key)
         else:
-            self.pending[key] = _DELETED, present.uid, monotonic() + KEPT_SECONDS
+            self._keep(key, _DELETED, uid)
 
     def seen(self, obj: CachedObject) -> None:
         """Take note of a state that is in the store now."""
@@ -105,7 +117,7 @@ class OwnWrites:
         if pending is not None and (pending[0] == _DELETED or pending[1] == _LEAVES):
             self._arrived(obj.key)
 
-    def listed(self, namespace: str, version: str, besides: Collection[str] = ()) -> None:
+    def listed(self, namespace: str, version: str, besides: Collection[str] = (), *, first: bool = False) -> None:
         """Take note of a list that is in the store now.
 
         An object that a list lacks although the list is as new as the write to it was deleted since. The watch that
@@ -115,16 +127,17 @@ class OwnWrites:
             namespace: Of the list; empty for all.
             version: The list's resourceVersion; empty where it is not known.
             besides: Namespaces that were not listed.
+            first: It is the first list of them: what was to leave, and is not there, was not there before either.
         """
         listed = _number(version) or 0
         for key in self.missing_in(namespace):
             if key.namespace in besides:
                 continue
-            number = self.pending[key][0]
+            number, uid, _ = self.pending[key]
             present = self._store.get(key)
             if present is not None:
                 self.seen(present)
-            elif number <= listed:  # also a deletion
+            elif number <= listed or (first and uid == _LEAVES):  # also a deletion
                 self._arrived(key)
 
     def missing(self, key: ObjectKey) -> list[ObjectKey]:
@@ -165,6 +178,11 @@ class OwnWrites:
                 waiters.remove(waiter)
                 if not waiters:
                     del self._waiters[key]
+
+    def _keep(self, key: ObjectKey, number: int, uid: str) -> None:
+        if not self.complete and len(self.pending) >= _MOST_EARLY:
+            self._arrived(next(iter(self.pending)))
+        self.pending[key] = number, uid, monotonic() + KEPT_SECONDS
 
     def _arrived(self, key: ObjectKey) -> None:
         self.pending.pop(key, None)

@@ -20,7 +20,16 @@ class _Object(msgspec.Struct):
     metadata: _Metadata
 
 
+class _Details(msgspec.Struct):
+    uid: str = ""
+
+
+class _Status(msgspec.Struct):
+    details: _Details
+
+
 _decode = msgspec.json.Decoder(_Object).decode
+_decode_status = msgspec.json.Decoder(_Status).decode
 _UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
@@ -37,26 +46,25 @@ class WritesToInformers:
     def stored(self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "") -> None:
         """Let the informers of a kind expect a state of an object."""
         for informer in self.informers.of(kind):
-            if informer.holds_all(key.namespace):
-                version = version or version_in(answer)
+            version = version or version_in(answer)
+            if informer.selects_all(key.namespace):
                 informer.own_writes.expect(key, version)
-            elif informer.has_synced:
-                version = version or version_in(answer)
+            else:
                 _expect_selected(informer, key, answer, version)
 
     def deleted(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:
         """Let the informers of a kind expect the end of an object."""
         version = None
         for informer in self.informers.of(kind):
-            if not informer.has_synced:
-                continue
             version = kept_version(answer) if version is None else version
-            if version and informer.holds_all(key.namespace):
+            if version and informer.selects_all(key.namespace):
                 informer.own_writes.expect(key, version)
             elif version:
                 _expect_selected(informer, key, answer, version)
-            else:
+            elif informer.has_synced:
                 informer.own_writes.expect_gone(key)  # if it is there
+            elif informer.scopes.label_matcher(key.namespace) is not None:
+                informer.own_writes.expect_gone(key, _deleted_uid(answer))
 
 
 def _expect_selected(informer: Informer[Any], key: ObjectKey, answer: bytes, version: str) -> None:
@@ -72,3 +80,11 @@ def _expect_selected(informer: Informer[Any], key: ObjectKey, answer: bytes, ver
         informer.own_writes.expect(key, version)
     else:
         informer.own_writes.expect_leave(key, version)
+
+
+def _deleted_uid(answer: bytes) -> str:
+    """Return the uid of the object in the answer to its deletion, a Status; empty where it does not tell."""
+    try:
+        return _decode_status(answer).details.uid
+    except _UNREADABLE:
+        return ""

@@ -46,7 +46,9 @@ class Clock:
     ("changes", "same"),
     [
         ({}, True),
-        ({"metadata": {"resourceVersion": "8", "generation": 2}}, True),
+        ({"metadata": {"resourceVersion": "8"}, "status": {"x": 1}}, True),
+        ({"metadata": {"resourceVersion": "8"}}, False),  # other managedFields
+        ({"metadata": {"resourceVersion": "8", "generation": 2}, "status": {"x": 1}}, False),  # changed, and put back
         ({"metadata": {"managedFields": [{"manager": "m"}]}}, True),
         ({"status": {"x": 1}}, True),
         ({"data": {"a": "1", "resourceVersion": "7", "generation": 1}}, False),
@@ -65,6 +67,52 @@ def test_the_content_of_an_object_with_a_status(changes: dict[str, Any], *, same
     cache.raw = document(**changes)
     found = applies.unchanged(Node, KEY, PATH, "m", b"{}")
     assert found == (CachedObject.parse(cache.raw).raw if same else None)
+
+
+def test_a_status_that_changes_all_the_time_is_followed() -> None:
+    cache = Cached(document())
+    applies = AppliedObjects(cache)
+    applies.sent(Node, PATH, "m", b"{}", document())
+    for version in range(8, 20):
+        cache.raw = document(metadata={"resourceVersion": str(version)}, status={"x": version})
+        assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is not None
+        assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is not None
+    cache.raw = document(metadata={"resourceVersion": "20"}, status={"x": 19})
+    assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is None
+
+
+@pytest.mark.parametrize("last", [{}, {"zone": "after the status"}])
+def test_a_field_like_the_status_is_not_taken_for_it(last: dict[str, Any]) -> None:
+    status = {"x": 1}
+    before = {"spec": {"a": {"b": 1, "status": status}, "c": 2}}
+    after = {"spec": {"a": {"b": 1}, "status": status, "c": 2}}
+    cache = Cached(document(**before, status=status, **last))
+    applies = AppliedObjects(cache)
+    assert cache.raw is not None
+    applies.sent(Node, PATH, "m", b"{}", cache.raw)
+    cache.raw = document(**after, status=status, **last)
+    assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("/apis/g.io/v1/namespaces/x/things/a", "/apis/g.io/v2beta1/namespaces/x/things/a", True),
+        ("/apis/g.io/v1/things/a", "/apis/g.io/v2/things/a", True),
+        ("/apis/g.io/v1/things/a", "/apis/g.io/v1/things/b", False),
+        ("/apis/g.io/v1/things/a", "/apis/h.io/v1/things/a", False),
+        ("/apis/g.io/v1/things/a", "/apis/g.io/v1/others/a", False),
+        ("/apis/g.io/v1/namespaces/x/things/a", "/apis/g.io/v1/namespaces/y/things/a", False),
+        ("/api/v1/namespaces/a", "/api/v1/nodes/a", False),
+        ("/api/v1/nodes/a", "/api/v1/nodes/b", False),
+    ],
+)
+def test_an_object_is_the_same_in_all_versions(one: str, other: str, *, same: bool) -> None:
+    cache = Cached(document())
+    applies = AppliedObjects(cache)
+    applies.sent(ConfigMap, one, "m", b"{}", document())
+    applies.forget(other)
+    assert (applies.unchanged(ConfigMap, KEY, one, "m", b"{}") is None) is same
 
 
 @pytest.mark.parametrize(("version", "same"), [("7", True), ("8", False)])

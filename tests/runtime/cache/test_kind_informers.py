@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime.api import ObjectKey
@@ -66,3 +67,26 @@ def found(*informers: Informer[Any]) -> str | None:
 )
 async def test_caches_that_disagree_know_nothing(informers: list[Informer[Any]], expected: str | None) -> None:
     assert found(*informers) == expected
+
+
+async def test_all_types_of_a_resource_are_told_and_agree() -> None:
+    generic = create_namespaced_resource("", "v1", "ConfigMap", "configmaps")
+    known = KindInformers()
+    mine, other = informer("5"), Informer[Any](FakeTransport(), generic, [ListScope()], CacheOptions())
+    other.replace([state("5")], "", "1")
+    known.add(ConfigMap, mine)
+    known.add(generic, other)
+    assert list(known.of(ConfigMap)) == list(known.of(generic)) == [mine, other]
+    for kind in (ConfigMap, generic):
+        assert known.whole(kind, KEY) is not None
+    other.put(state("6"))
+    for kind in (ConfigMap, generic):
+        assert known.whole(kind, KEY) is None, "one of them is behind"
+
+
+async def test_what_a_transform_left_is_not_the_object() -> None:
+    options = CacheOptions(transform=lambda document: document)
+    made = Informer(FakeTransport(), ConfigMap, [ListScope()], options)
+    made.replace([state("5")], "", "1")
+    assert found(made) is None
+    assert found(made, informer("5")) == "5"

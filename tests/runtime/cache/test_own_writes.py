@@ -28,6 +28,7 @@ class Seen:
     def __init__(self) -> None:
         self.store = Store()
         self.writes = OwnWrites(self.store)
+        self.writes.complete = True  # the first list is there
 
     def put(self, obj: CachedObject) -> None:
         self.store.put(obj)
@@ -185,3 +186,55 @@ async def test_what_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
     await asyncio.sleep(0.1)
     assert await seen.writes.wait([KEY], 0.05) is None
     assert not seen.writes.pending
+
+
+class Early(Seen):
+    """An informer whose first list is still to come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes.complete = False
+
+    def replace(
+        self, *objects: CachedObject, version: str = "", namespace: str = "", besides: Collection[str] = ()
+    ) -> None:
+        first, self.writes.complete = not self.writes.complete, True
+        self.store.replace(objects, besides=besides)
+        self.writes.listed(namespace, version, besides, first=first)
+
+
+@pytest.mark.parametrize(
+    ("write", "then", "ends"),
+    [
+        ("stored", lambda seen: seen.replace(version="7"), True),
+        ("stored", lambda seen: seen.replace(state("7"), version="7"), True),
+        ("stored", lambda seen: seen.replace(version="6"), False),  # the list is older than the write
+        ("stored", lambda seen: seen.replace(state("6"), version="6"), False),
+        ("leaves", lambda seen: seen.replace(state("6"), version="6"), False),
+        ("leaves", lambda seen: seen.replace(version="6"), True),  # it did not match before either
+        ("leaves", lambda seen: seen.replace(version="7"), True),
+        ("gone", lambda seen: seen.replace(state("6"), version="6"), False),
+        ("gone", lambda seen: seen.replace(version="6"), True),
+        ("gone", lambda seen: seen.replace(state("8", uid="v"), version="8"), True),
+    ],
+)
+async def test_a_write_before_the_first_list_is_waited_for(write: str, then: Step, *, ends: bool) -> None:
+    seen = Early()
+    if write == "stored":
+        seen.writes.expect(KEY, "7")
+    elif write == "leaves":
+        seen.writes.expect_leave(KEY, "7")
+    else:
+        seen.writes.expect_gone(KEY, "u")
+    then(seen)
+    assert bool(seen.writes.pending) is not ends
+
+
+async def test_a_list_that_never_comes_costs_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_writes, "_MOST_EARLY", 10)
+    seen = Early()
+    for number in range(100):
+        seen.writes.expect(ObjectKey("x", str(number)), "7")
+        seen.writes.expect_gone(ObjectKey("y", str(number)), "u")
+    assert len(seen.writes.pending) == 10
+    assert ObjectKey("y", "99") in seen.writes.pending
