@@ -7,7 +7,9 @@ import importlib.util
 import logging
 import os
 import random
+import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,8 +24,8 @@ from kaiwu_runtime.testing.faults._real._outside_messages import SCENARIOS
 from kaiwu_runtime.testing.faults._scenario import Scenario
 
 _MOST_JOBS = 4
-_INTERRUPTED = 130
-"""The exit status of a program that a shell's user interrupts."""
+_SIGNALLED = 128
+"""The exit status of a program that a signal has ended is as much greater than the signal's number."""
 
 _EPILOG = """environment:
   PLAN     run this plan only, with the operator's log: kill-after:10
@@ -35,7 +37,7 @@ _EPILOG = """environment:
 
 
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
-    """Run every scenario of a file and return the exit status: 0, or 1 after findings, 2 for wrong usage, or 130."""
+    """Run every scenario of a file and return 0, or 1 after findings, 2 for wrong usage, 128 and more for a signal."""
     parser = argparse.ArgumentParser(
         prog="make test-faults",
         description="Run the operator with one fault after another, and compare where it ends.",
@@ -43,29 +45,55 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("scenario", nargs="?", default="tests/faults/scenario.py", help="file with the scenarios")
+    path = Path(parser.parse_args(arguments).scenario)
+    ended_by = _end_on_signals()
     try:
-        options = _Options(environment)
-        scenarios = load(Path(parser.parse_args(arguments).scenario))
+        return _run(path, environment)
     except ConfigurationError as error:
         _fail(str(error))
         return 2
+    except KaiwuError as error:
+        _fail(describe(error))
+        return 2
+    except OSError as error:
+        _fail(describe(error))
+        return 1
+    except KeyboardInterrupt:
+        _fail("interrupted")
+        return _SIGNALLED + (ended_by[0] if ended_by else signal.SIGINT)
+
+
+def _run(path: Path, environment: Mapping[str, str]) -> int:
+    """Run every scenario of a file and return the exit status."""
+    options = _Options(environment)
+    scenarios = load(path)
     if options.plan is None:
         logging.disable(logging.CRITICAL)
     else:
         log.configure(level=environment.get("LOG_LEVEL", "info"), format="console")
     status = 0
     for scenario in scenarios:
-        try:
-            report = _checked(scenario, options)
-        except KaiwuError as error:
-            _fail(describe(error))
-            return 2
-        except KeyboardInterrupt:
-            _fail("interrupted")
-            return _INTERRUPTED
+        report = _checked(scenario, options)
         _end(report, options)
         status = status or int(bool(report.findings))
     return status
+
+
+def _end_on_signals() -> list[int]:
+    """End on SIGTERM and SIGHUP as on Ctrl-C, with nothing left behind; return a list that gets the signal's number."""
+    received: list[int] = []
+
+    def end(number: int, _: object) -> None:
+        received.append(number)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for what runs in the background
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.raise_signal(signal.SIGINT)
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, end)
+    return received
 
 
 def _checked(scenario: type[Scenario], options: _Options) -> Report:

@@ -9,6 +9,7 @@ import json
 import os
 import stat
 import sys
+import tempfile
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,7 @@ from kaiwu_runtime.testing.faults._real._outside_messages import VARIABLE, Modul
 from kaiwu_runtime.testing.faults._real._outside_server import OutsideServer
 from kaiwu_runtime.testing.faults._real._remote import Remote
 
+TEMPORARY = Path(tempfile.gettempdir())
 VALUES = st.recursive(
     st.none()
     | st.booleans()
@@ -81,12 +83,12 @@ class Machine:
 class Running:
     """A served Machine, as the kit and as the operator see it."""
 
-    def __init__(self, *, killed: bool = False) -> None:
+    def __init__(self, folder: Path = TEMPORARY, *, killed: bool = False) -> None:
         self.machine = Machine()
         self.happened: list[tuple[str, str]] = []
         self.killed = killed
         self.server = OutsideServer(
-            {Machine: self.machine}, main="main", version=self._version, happened=self._note_effect
+            {Machine: self.machine}, folder, main="main", version=self._version, happened=self._note_effect
         )
 
     async def _version(self) -> str:
@@ -196,10 +198,9 @@ async def test_many_calls_at_the_same_time() -> None:
 
 
 @pytest.mark.parametrize("name", ["tmp", "x" * 120])
-async def test_only_this_user_reaches_the_socket(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_only_this_user_reaches_the_socket(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / name))  # as of a TMPDIR with a long path
-    async with Running() as running:
+    async with Running(tmp_path / name) as running:
         assert await running.ask("add", 1) == 1
         assert stat.S_IMODE(running.path.parent.stat().st_mode) == 0o700
     assert not running.path.parent.exists()
@@ -207,7 +208,7 @@ async def test_only_this_user_reaches_the_socket(name: str, tmp_path: Path, monk
 
 
 async def test_without_an_outside_nothing_is_served() -> None:
-    async with OutsideServer({}, main="main", version=_never, happened=_never) as server:
+    async with OutsideServer({}, TEMPORARY, main="main", version=_never, happened=_never) as server:
         assert server.environment() == {}
         server.drop()
 
@@ -279,7 +280,7 @@ async def test_the_program_of_an_operator_gets_the_objects(
         return False
 
     try:
-        async with OutsideServer(world, main="main_of_it", version=version, happened=note) as server:
+        async with OutsideServer(world, tmp_path, main="main_of_it", version=version, happened=note) as server:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-m", "kaiwu_runtime.testing.faults._real._launcher", *command, "--flag"),

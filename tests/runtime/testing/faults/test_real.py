@@ -119,13 +119,24 @@ async def ran(tmp_path: Path, text: str) -> OperatorProcess:
 
 async def test_the_last_words_of_an_operator(tmp_path: Path) -> None:
     process = await ran(tmp_path, "import sys; print('began'); sys.exit('error: --kubeconfig: no such file\\n\\n')")
-    assert (process.ended, process.last_words()) == (True, "error: --kubeconfig: no such file")
-    assert (await ran(tmp_path, "")).last_words() == "without a word"
+    assert (process.ended, process.last_words()) == (True, "error: --kubeconfig: no such file (exit status 1)")
+    assert (await ran(tmp_path, "")).last_words() == "without a word (exit status 0)"
     told = await ran(tmp_path, 'print(\'{"msg": "Cannot listen", "error": "port 80"}\')')
-    assert told.last_words() == "Cannot listen port 80"
-    long = await ran(tmp_path, "import os; print(os.environ['ASKED'] * 200)")
-    assert (len(long.last_words()), long.last_words()[:3]) == (160, "yes")
-    assert (await ran(tmp_path, "import sys; sys.stdout.buffer.write(b'\\xff\\n')")).last_words() == "\ufffd"
+    assert told.last_words() == "Cannot listen port 80 (exit status 0)"
+    long = await ran(tmp_path, "import os; print(os.environ['ASKED'] * 30_000_000)")
+    assert long.last_words() == "yes" * 52 + "y... (exit status 0)"
+    assert sum(map(len, long.lines)) == 10_000, "of 100 MB little is kept"
+    many = await ran(tmp_path, "for number in range(100_000): print('x' * 100, number)")
+    assert (len(many.lines), many.lines[-1][-6:]) == (50, " 99999")
+    unfinished = await ran(tmp_path, "import os, sys; sys.stderr.write('no newline'); sys.stderr.flush(); os.abort()")
+    assert unfinished.last_words() == "no newline (signal 6)"
+    deaf = await ran(tmp_path, "import sys; sys.exit('error: unrecognized arguments: --leader-elect=true')")
+    assert deaf.last_words() == (
+        "its program does not read the flags of the manager: use ManagerOptions.from_args (exit status 1)"
+    )
+    assert (
+        await ran(tmp_path, "import sys; sys.stdout.buffer.write(b'\\xff\\n')")
+    ).last_words() == "\ufffd (exit status 0)"
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="the child's state is read from /proc")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,61 @@ def test_a_step_while_the_operator_is_down_meets_its_webhooks(tmp_path: Path) ->
     status, output = faults(project("webhooks", tmp_path), "down:1")
     assert status == 0, output
     assert "1 plans run, 0 failed; " in output, output
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="processes are read from /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_leaves_no_process_and_no_file(number: signal.Signals, tmp_path: Path) -> None:
+    folder = project("plain", tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if "__pycache__" not in path.parts}
+    (tmp_path / "tmp").mkdir()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "kaiwu_runtime.testing.faults"],
+        cwd=folder,
+        env=environment(FAULTS="real", JOBS="1", TMPDIR=str(tmp_path / "tmp")),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout is not None
+    assert "without faults" in running.stdout.readline()
+    deadline = time.monotonic() + 30
+    while not any("main.py" in line for line in descendants(running.pid).values()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    started = descendants(running.pid)
+    assert any("kube-apiserver" in line for line in started.values())
+    running.send_signal(number)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    assert errors == ("" if number == signal.SIGKILL else "error: interrupted\n")
+    while left := {pid: line for pid, line in started.items() if command_line(pid) == line}:
+        assert time.monotonic() < deadline + 30, left
+        time.sleep(0.1)
+    while left_files := list((tmp_path / "tmp").iterdir()):
+        assert time.monotonic() < deadline + 30, left_files
+        time.sleep(0.1)
+    after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if "__pycache__" not in path.parts}
+    assert after == before
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """Return the command lines of the processes that a process has started, by their pids."""
+    found: dict[int, str] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == pid:
+            child = int(folder.name)
+            found |= {child: command_line(child)} | descendants(child)
+    return found
+
+
+def command_line(pid: int) -> str:
+    """Return the command line of a process; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import json
 import os
 import signal
@@ -17,6 +18,12 @@ from pathlib import Path
 from kaiwu_runtime.rest._lines import LineSplitter
 
 _SHOWN = 160
+_KEPT = 10_000
+"""Characters of a line of the log that are kept."""
+
+_NO_FLAGS = "unrecognized arguments: --leader-elect"
+_PR_SET_PDEATHSIG = 1
+_LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded here: little may be done after a fork
 _FIRST_RETRY_SECONDS = 0.005
 _LONGEST_RETRY_SECONDS = 1000.0
 _SLACK_SECONDS = 0.5
@@ -67,6 +74,7 @@ class OperatorProcess:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )
         self._reading = asyncio.create_task(self._read(), name="operator's log")
 
@@ -102,13 +110,17 @@ class OperatorProcess:
         return ""
 
     def last_words(self) -> str:
-        """Return the end of its log, in one line."""
+        """Return the end of its log and how it ended, in one line."""
+        status = self._process.returncode if self._process is not None else None
+        how = "" if status is None else f" (signal {-status})" if status < 0 else f" (exit status {status})"
         meant = [line for line in self.lines if line.strip()]
         if not meant:
-            return "without a word"
+            return f"without a word{how}"
+        if any(_NO_FLAGS in line for line in meant):
+            return f"its program does not read the flags of the manager: use ManagerOptions.from_args{how}"
         told = _parsed(meant[-1])
         text = f"{told['msg']} {told.get('error', '')}".strip() if "msg" in told else meant[-1].strip()
-        return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 3]}..."
+        return f"{text if len(text) <= _SHOWN else f'{text[: _SHOWN - 3]}...'}{how}"
 
     async def _read(self) -> None:
         assert self._process is not None  # noqa: S101 - for mypy
@@ -118,9 +130,11 @@ class OperatorProcess:
         while chunk := await output.read(65536):
             for line in splitter.feed(chunk):
                 self._take(line.decode(errors="replace"))
+        for line in splitter.feed(b"\n"):  # without a newline at its end
+            self._take(line.decode(errors="replace"))
 
     def _take(self, line: str) -> None:
-        self.lines.append(line)
+        self.lines.append(line[:_KEPT])
         if self._echo:
             print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command line
         if '"Reconciler error"' not in line:
@@ -132,6 +146,12 @@ class OperatorProcess:
         again = before is not None and now - before.at <= _pause(before.count) + _SLACK_SECONDS
         count = before.count + 1 if before is not None and again else 1
         self._failures[key] = _Failure(count, now, str(told.get("error", "")))
+
+
+def _die_with_parent() -> None:
+    """Let Linux kill the operator when this process is killed; in other systems it ends when it loses its Lease."""
+    if _LIBRARY is not None:
+        _LIBRARY.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
 def _pause(count: int) -> float:

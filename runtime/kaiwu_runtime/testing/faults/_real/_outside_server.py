@@ -41,6 +41,7 @@ class OutsideServer:
 
     Args:
         world: What `Scenario.outside` returned.
+        folder: Where a folder with the socket is made, if the path is not too long for one.
         main: Name under which this process imports the module that the operator runs as ``__main__``.
         version: Returns the version of the API server before a call.
         happened: Called after a call that changed an object, with its description and that version; returns whether
@@ -53,6 +54,7 @@ class OutsideServer:
     def __init__(
         self,
         world: Mapping[type[Any], object],
+        folder: Path,
         *,
         main: str,
         version: Callable[[], Awaitable[str]],
@@ -66,13 +68,14 @@ class OutsideServer:
         self._happened = happened
         self._calls: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._parent = folder
         self._folder: Path | None = None
         self._server: asyncio.Server | None = None
         self.asked: set[type[Any]] = set()
 
     async def __aenter__(self) -> OutsideServer:
         if self._kinds:
-            self._folder = _private_folder()
+            self._folder = _private_folder(self._parent)
             self._server = await asyncio.start_unix_server(self._serve, self._folder / "outside.sock")
         return self
 
@@ -164,8 +167,8 @@ class OutsideServer:
         return _copied(Answer("value", result))
 
 
-def _private_folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="kaiwu-"))
+def _private_folder(parent: Path) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="outside-", dir=parent))
     if len(str(folder).encode()) > _LONGEST_PATH:
         folder.rmdir()
         folder = Path(tempfile.mkdtemp(prefix="kaiwu-", dir="/tmp"))

@@ -77,7 +77,11 @@ class RealRun:
         world = dict(self._scenario.outside())
         self._cluster = Cluster(client, kind.namespace, world, set())
         self._outside = OutsideServer(
-            world, main=module_of(self._scenario), version=self._gate.version, happened=self._gate.call
+            world,
+            laboratory.plane.directory,
+            main=module_of(self._scenario),
+            version=self._gate.version,
+            happened=self._gate.call,
         )
         self._killed = False
         self._restarts = 0
