@@ -138,6 +138,11 @@ class Informer(Generic[T]):
         return ""
 
     @property
+    def is_failing(self) -> bool:
+        """Whether a watch is interrupted, or was and has brought nothing since: what it shows may be old."""
+        return any(reflector.last_error is not None for reflector in self._reflectors.values())
+
+    @property
     def error(self) -> KaiwuError | None:
         """The failure that `last_error` tells of."""
         return next((each.last_error for each in self._reflectors.values() if each.last_error), None)

@@ -31,7 +31,7 @@ class KindInformers:
         return self._of(kind) if found is None else found
 
     def whole(self, kind: type[Any], key: ObjectKey) -> CachedObject | None:
-        """Return what is cached of an object; None if it, or its kind, is not there, or caches show different states.
+        """Return what is cached of an object; None if it is not there, or caches show different states or fail.
 
         Args:
             kind: A project's type or a lightkube kind; it is not watched because of this.
@@ -40,7 +40,7 @@ class KindInformers:
         informers = self.of(kind)
         if len(informers) == 1:
             informer = informers[0]
-            if informer.kind is not kind or not informer.keeps_whole or not informer.has_synced:
+            if informer.kind is not kind or not informer.keeps_whole or not informer.has_synced or informer.is_failing:
                 return None
             return informer.store.get(key)
         return _agreed(kind, [informer for informer in informers if informer.has_synced], key)
@@ -63,6 +63,8 @@ def _agreed(kind: type[Any], informers: Sequence[Informer[Any]], key: ObjectKey)
     if found is None:
         return None
     for informer in informers:
+        if informer.is_failing:
+            return None
         present = informer.store.get(key)
         if present is None:
             if informer.scopes.may_have(key.namespace, found.labels):

@@ -27,7 +27,7 @@ from kaiwu_runtime.cache._list_pages import list_objects
 from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, explain
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._reflector_store import ReflectorStore
-from kaiwu_runtime.cache._relist import gives_up_version
+from kaiwu_runtime.cache._relist import gives_up_version, went_back
 from kaiwu_runtime.cache._transform import transformed
 from kaiwu_runtime.cache._watch_event import UNREADABLE, Bookmark, parse_line
 from kaiwu_runtime.errors import (
@@ -230,6 +230,8 @@ class Reflector:
                 return
             self._replace(self._initial.values(), bookmark.version)
             self._initial = None
+        elif went_back(self._version, bookmark.version):
+            raise GoneError(f"watch of {self._path}: the resourceVersions went back", code=410, reason="Expired")
         self._version = bookmark.version or self._version
         self._recovered()
 

@@ -19,3 +19,15 @@ def gives_up_version(error: KaiwuError, failures: int) -> bool:
     """
     blames_version = isinstance(error, APIStatusError) and error.code not in {401, 403, 404, 429, 503}
     return blames_version and failures % RELIST_AFTER_FAILURES == 0
+
+
+def went_back(version: str, bookmark: str) -> bool:
+    """Return whether a bookmark is older than what was seen before it: etcd was restored from a backup.
+
+    The API server lets a watch wait at a version that it has not reached yet, and what happens until then is lost.
+
+    Args:
+        version: The last resourceVersion of the watch.
+        bookmark: That of the bookmark.
+    """
+    return version.isdecimal() and bookmark.isdecimal() and int(bookmark) < int(version)

@@ -12,6 +12,7 @@ from lightkube.resources.core_v1 import ConfigMap
 from kaiwu_runtime.api import ObjectKey
 from kaiwu_runtime.cache import CachedObject, CacheOptions, Informer, ListScope
 from kaiwu_runtime.cache._kind_informers import KindInformers
+from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.testing import FakeTransport
 
 KEY = ObjectKey("x", "a")
@@ -90,3 +91,14 @@ async def test_what_a_transform_left_is_not_the_object() -> None:
     made.replace([state("5")], "", "1")
     assert found(made) is None
     assert found(made, informer("5")) == "5"
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+async def test_what_a_failing_watch_shows_may_be_old(failing: int) -> None:
+    informers = [informer("5"), informer("5")]
+    assert found(*informers) == found(informers[failing]) == "5"
+    (reflector,) = informers[failing]._reflectors.values()
+    reflector.last_error = APIConnectionError("cut")
+    assert found(*informers) is found(informers[failing]) is None
+    reflector.last_error = None
+    assert found(*informers) == "5"

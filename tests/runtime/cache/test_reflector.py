@@ -67,6 +67,20 @@ async def test_a_watch_that_ends_is_resumed_after_the_last_event() -> None:
     assert [request["resourceVersion"] for request in transport.requests[1:]] == ["5", "8", "9"]
 
 
+async def test_a_bookmark_that_is_older_than_the_watch_is_of_a_restored_etcd() -> None:
+    transport, sink = await play(
+        [page("50", item("a", "6")), page("20", item("a", "3"))], [[event("ADDED", item("b", "60")), bookmark("20")]]
+    )
+    assert sink.calls == [("replace", ["a"]), ("put", "b"), ("replace", ["a"])]
+    assert transport.requests[-1]["resourceVersion"] == "20"
+
+
+@pytest.mark.parametrize("version", ["60", "61", "100", "", "abc"])
+async def test_other_bookmarks_are_not(version: str) -> None:
+    _, sink = await play([page("50")], [[event("ADDED", item("b", "60")), bookmark(version)]])
+    assert sink.calls == [("replace", []), ("put", "b")]
+
+
 async def test_a_bookmark_moves_the_version_and_is_no_object() -> None:
     bookmark = event(
         "BOOKMARK", {"kind": "ConfigMap", "data": None, "metadata": {"resourceVersion": "70", "name": None}}
