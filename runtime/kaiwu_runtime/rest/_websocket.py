@@ -125,7 +125,8 @@ class WebSocket(asyncio.Protocol):
                 raise HandshakeRefusedError(response, bytes(answer.body or b""))
             raise BrokenConnectionError(said(error))
         self.subprotocol = self._protocol.subprotocol or ""
-        self._timer = self._loop.call_later(PING_SECONDS, self._ping)
+        if not self._ended:  # it may have ended right behind the handshake
+            self._timer = self._loop.call_later(PING_SECONDS, self._ping)
         return response
 
     async def send(self, message: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import gc
 import hashlib
 import subprocess
 import sys
@@ -252,6 +253,21 @@ async def test_a_server_that_breaks_the_protocol(script: Any, message: str) -> N
         async with asyncio.timeout(20):
             with pytest.raises(APIConnectionError, match=message):
                 await received(opened)
+        await transport.close()
+
+
+async def test_one_that_breaks_right_behind_the_handshake_is_freed() -> None:
+    async with raw_peer(wrong_frame) as url:
+        transport = HTTPTransport(Credentials(url))
+        for _ in range(20):
+            opened = await transport.websocket("/x", subprotocols=[V5])
+            with pytest.raises(APIConnectionError):
+                await received(opened)
+            await opened.close()
+        del opened
+        await asyncio.sleep(0.1)
+        gc.collect()
+        assert len(transport._sockets) <= 1  # the last error may hold one
         await transport.close()
 
 
