@@ -12,7 +12,7 @@ from typing import Any
 from kaiwu_runtime._names import is_dns_label
 from kaiwu_runtime.api._identity import ResourceIdentity, identify
 from kaiwu_runtime.cache._list_scope import ListScope, Selectors
-from kaiwu_runtime.cache._selector import Matches, label_selector
+from kaiwu_runtime.cache._selector import label_selector
 from kaiwu_runtime.errors import ConfigurationError
 
 Namespaces = Sequence[str] | Mapping[str, Selectors]
@@ -98,15 +98,10 @@ class Scopes:
             return next(iter(found.values()))
         return "; ".join(f"{namespace or 'others'}: {text or 'all'}" for namespace, text in found.items())
 
-    def label_matcher(self, namespace: str) -> Matches | None:
-        """Return what tells by its labels whether an object of a namespace is watched; None where labels do not tell.
-
-        That is where the namespace is not watched, or has a field selector, which only the API server can evaluate.
-        """
+    def selectors_in(self, namespace: str) -> tuple[str, str] | None:
+        """Return the label selector and the field selector of a namespace; None where it is not watched."""
         scope = self._by_namespace.get(namespace, self._others)
-        if scope is None or scope.field_selector:
-            return None
-        return label_selector(scope.label_selector)
+        return None if scope is None else (scope.label_selector, scope.field_selector)
 
     def may_have(self, namespace: str, labels: Mapping[str, str]) -> bool:
         """Return whether an object of a namespace may be watched, as far as its labels tell."""

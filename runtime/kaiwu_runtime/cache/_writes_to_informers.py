@@ -7,8 +7,10 @@ from typing import Any
 import msgspec
 
 from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.cache._field_matcher import field_matcher
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._kind_informers import KindInformers
+from kaiwu_runtime.cache._selector import label_selector
 from kaiwu_runtime.client._apply_body import kept_version, version_in
 
 
@@ -63,20 +65,26 @@ class WritesToInformers:
                 _expect_selected(informer, key, answer, version)
             elif informer.has_synced:
                 informer.own_writes.expect_gone(key)  # if it is there
-            elif informer.scopes.label_matcher(key.namespace) is not None:
+            elif informer.scopes.selectors_in(key.namespace) is not None:
                 informer.own_writes.expect_gone(key, _deleted_uid(answer))
 
 
 def _expect_selected(informer: Informer[Any], key: ObjectKey, answer: bytes, version: str) -> None:
-    """Let an informer that gets a selection expect an object, or its leaving, where the labels tell which."""
-    matches = informer.scopes.label_matcher(key.namespace)
-    if matches is None:
+    """Let an informer that gets a selection expect an object, or its leaving, where it can be told which."""
+    selectors = informer.scopes.selectors_in(key.namespace)
+    if selectors is None:
         return
+    labels, fields = selectors
     try:
-        labels = _decode(answer).metadata.labels or {}
+        selected = label_selector(labels)(_decode(answer).metadata.labels or {})
+        if selected and fields:
+            found = _selected_by_fields(informer, fields, answer)
+            if found is None:
+                return
+            selected = found
     except _UNREADABLE:
         return
-    if matches(labels):
+    if selected:
         informer.own_writes.expect(key, version)
     else:
         informer.own_writes.expect_leave(key, version)
@@ -88,3 +96,15 @@ def _deleted_uid(answer: bytes) -> str:
         return _decode_status(answer).details.uid
     except _UNREADABLE:
         return ""
+
+
+def _selected_by_fields(informer: Informer[Any], selector: str, answer: bytes) -> bool | None:
+    """Return whether a field selector selects an object; None where only the API server can tell."""
+    matches = field_matcher(informer.kind, selector)
+    if matches is None:
+        return None
+    obj = msgspec.json.decode(answer)
+    # The answer to a request for metadata only, or for the scale, lacks the fields.
+    identity = informer.identity
+    whole = (obj.get("apiVersion"), obj.get("kind")) == (identity.api_version, identity.kind)
+    return matches(obj) if whole else None
