@@ -27,6 +27,7 @@ from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.cache._object import CachedObject, without_managed_fields
 from kaiwu_runtime.client._apply_body import version_in
 from kaiwu_runtime.client._subresources import has_status_subresource
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 
 RESEND_SECONDS = 3600.0
 """How long an apply may be left out: defaults and admission webhooks of the API server change without the objects."""
@@ -55,7 +56,6 @@ class _Object(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Object).decode
-_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 class Finder(Protocol):
@@ -104,7 +104,7 @@ class AppliedObjects:
         """Remember an apply, and the object that the API server answered with, whose resourceVersion is returned."""
         try:
             version = version_in(answer)
-        except _UNREADABLE:
+        except UNREADABLE:
             return ""
         content = _content(kind, answer, version) if version else None
         if content is None:
@@ -145,7 +145,7 @@ def _content(kind: type[Any], stored: bytes, version: str) -> tuple[int | str, i
         return version, 0  # which only a change of the content changes
     try:
         found = _decode(stored)
-    except _UNREADABLE:
+    except UNREADABLE:
         return None
     managed_fields = found.metadata.managed_fields
     stored = stored.rstrip(b"\n")  # with which an answer ends, and an object of a watch does not

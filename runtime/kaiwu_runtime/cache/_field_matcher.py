@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from kaiwu_runtime.api._identity import identify
@@ -70,6 +71,7 @@ _FIELDS: dict[tuple[str, str], dict[str, Value]] = {
 }
 
 
+@lru_cache(maxsize=256)
 def field_matcher(kind: type[Any], selector: str) -> MatchesObject | None:
     r"""Return what tells whether a field selector selects an object, as JSON.
 

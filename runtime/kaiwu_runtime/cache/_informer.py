@@ -103,7 +103,7 @@ class Informer(Generic[T]):
 
     def holds_all(self, namespace: str) -> bool:
         """Return whether it is synced and gets every object of a namespace."""
-        return self._synced.is_set() and self._whole.get(namespace, self._others_whole)
+        return self._synced.is_set() and self.selects_all(namespace)
 
     def selects_all(self, namespace: str) -> bool:
         """Return whether it gets every object of a namespace, once it is synced."""

@@ -12,6 +12,7 @@ from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._kind_informers import KindInformers
 from kaiwu_runtime.cache._selector import label_selector
 from kaiwu_runtime.client._apply_body import kept_version, version_in
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 
 
 class _Metadata(msgspec.Struct):
@@ -32,7 +33,6 @@ class _Status(msgspec.Struct):
 
 _decode = msgspec.json.Decoder(_Object).decode
 _decode_status = msgspec.json.Decoder(_Status).decode
-_UNREADABLE = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 class WritesToInformers:
@@ -82,7 +82,7 @@ def _expect_selected(informer: Informer[Any], key: ObjectKey, answer: bytes, ver
             if found is None:
                 return
             selected = found
-    except _UNREADABLE:
+    except UNREADABLE:
         return
     if selected:
         informer.own_writes.expect(key, version)
@@ -94,7 +94,7 @@ def _deleted_uid(answer: bytes) -> str:
     """Return the uid of the object in the answer to its deletion, a Status; empty where it does not tell."""
     try:
         return _decode_status(answer).details.uid
-    except _UNREADABLE:
+    except UNREADABLE:
         return ""
 
 

@@ -24,6 +24,7 @@ from kaiwu_runtime.errors import (
     ExecInterruptedError,
     ExecTimeoutError,
 )
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 from kaiwu_runtime.rest._raw_transport import RawTransport, Socket
 
 SUBPROTOCOLS = ("v5.channel.k8s.io", "v4.channel.k8s.io")
@@ -213,7 +214,7 @@ class _Run:
     def _result(self) -> ExecResult:
         try:
             status = _status.decode(bytes(self._output[_RESULT]))
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             raise ExecInterruptedError(
                 f"{self._what}: the connection ended before the command did: the pod may be gone", *self.written
             ) from error

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from kaiwu_runtime.api._times import micro_time
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.rest._raw_transport import ANSWER_SECONDS, RawTransport
 
@@ -57,7 +58,7 @@ def _since(since: datetime | timedelta | float | None) -> Sequence[tuple[str, st
     if isinstance(since, datetime):
         if since.tzinfo is None:
             raise ValueError(f"logs: since={since}: a time needs a time zone, as in datetime.now(UTC)")
-        return (("sinceTime", since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")),)
+        return (("sinceTime", micro_time(since)),)
     seconds = since.total_seconds() if isinstance(since, timedelta) else float(since)
     if not 0 < seconds < 1 << 40:
         raise ValueError(f"logs: since={since}: use a time, or seconds greater than 0")

@@ -24,7 +24,7 @@ from kaiwu_runtime.controller._failure import find
 from kaiwu_runtime.controller._request import Request, Result
 from kaiwu_runtime.errors import APIError, ConfigurationError, DecodeError, NotFoundError, TerminalError
 from kaiwu_runtime.recorder import EventRecorder, Reference
-from kaiwu_runtime.rest._deep_json import members
+from kaiwu_runtime.rest._deep_json import UNREADABLE, members
 from kaiwu_runtime.rest._paths import object_path
 
 logger = logging.getLogger("kaiwu_runtime.controller.decode_failures")
@@ -242,7 +242,7 @@ def _parts(annotation: Any) -> Iterator[Any]:  # noqa: ANN401 - any annotation
 def _decoded(marks: list[tuple[msgspec.Raw, _Mark]]) -> list[Condition]:
     try:
         return [_condition.decode(raw) for raw, _ in marks]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return []  # half a condition, which another client wrote: made anew
 
 
@@ -255,7 +255,7 @@ def _conditions(obj: CachedObject) -> list[tuple[msgspec.Raw, _Mark]]:
     try:
         status = _status_of(obj.raw)
         return [] if status is None else [(raw, _mark.decode(raw)) for raw in status.conditions]
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return []  # no conditions that writers could share
 
 

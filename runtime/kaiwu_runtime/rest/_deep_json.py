@@ -15,6 +15,9 @@ import msgspec
 
 from kaiwu_runtime._lazy_pattern import lazy_pattern
 
+UNREADABLE: tuple[type[Exception], ...] = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that it cannot decode."""
+
 _SPACE = lazy_pattern(rb"[ \t\n\r]*")
 _STRING = lazy_pattern(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 _SCALAR = lazy_pattern(rb"[^ \t\n\r,\]}]+")

@@ -21,6 +21,7 @@ from kaiwu_runtime._error_text import one_line
 from kaiwu_runtime.api._identity import ResourceIdentity, identify
 from kaiwu_runtime.client._codec import decode, describe, encode
 from kaiwu_runtime.errors import ConfigurationError, ConversionError, DecodeError
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 from kaiwu_runtime.webhook._review import open_review
 
 logger = logging.getLogger("kaiwu_runtime.webhook.conversion")
@@ -190,7 +191,7 @@ class Conversions:
         """
         try:
             header = _object_decoder.decode(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        except UNREADABLE as error:
             raise ConversionError(f"an object to convert is not valid: {error}") from error
         if header.api_version == desired:
             return data
@@ -214,7 +215,7 @@ class Conversions:
 def _decode_request(body: bytes | bytearray) -> _Request:
     try:
         return _request_decoder.decode(open_review(body, API_VERSION, KIND))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise DecodeError(f"the request of the {KIND}: {error}") from error
 
 

@@ -17,6 +17,7 @@ from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.client._codec import decode, encode
 from kaiwu_runtime.controller._failure import find
 from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 from kaiwu_runtime.webhook._admission import (
     AdmissionDenied,
     AdmissionRequest,
@@ -243,7 +244,7 @@ def _subject(request: AdmissionRequest) -> str:
         return str(request.key)
     try:
         metadata = _named.decode(request.object or request.old_object).metadata
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return str(request.key)
     return str(ObjectKey(request.namespace, metadata.name or f"{metadata.generate_name or ''}..."))
 

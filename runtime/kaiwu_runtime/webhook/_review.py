@@ -13,6 +13,7 @@ import msgspec
 
 from kaiwu_runtime._status import REASONS
 from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 from kaiwu_runtime.webhook._admission import (
     AdmissionRequest,
     GroupVersionKind,
@@ -110,7 +111,7 @@ def open_review(body: bytes | bytearray, api_version: str, kind: str) -> msgspec
     """
     try:
         header = _header_decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise DecodeError(f"the body is not a valid {kind}: {error}") from error
     if (header.api_version, header.kind) != (api_version, kind):
         raise DecodeError(
@@ -130,7 +131,7 @@ def decode_review(body: bytes | bytearray) -> AdmissionRequest:
     """
     try:
         found = _request_decoder.decode(open_review(body, API_VERSION, KIND))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise DecodeError(f"the request of the {KIND}: {error}") from error
     if not found.uid:
         raise DecodeError(f"the request of the {KIND} has no uid")

@@ -18,6 +18,7 @@ from kaiwu_runtime.testing._simulation._objects import (
     owned_by,
     suffix,
 )
+from kaiwu_runtime.testing._simulation._pod_templates import is_ended
 
 _BACKOFF_LIMIT = 6
 
@@ -30,7 +31,7 @@ async def sync_job(objects: Objects, job: Object, pods: list[Object]) -> None:
     mine = [pod for pod in pods if controller_of(pod) == metadata["uid"]]
     phases = [(pod.get("status") or {}).get("phase") for pod in mine]
     succeeded, failed = phases.count("Succeeded"), phases.count("Failed")
-    active = [pod for pod in mine if (pod.get("status") or {}).get("phase") not in {"Succeeded", "Failed"}]
+    active = [pod for pod in mine if not is_ended(pod)]
     completions, limit = spec.get("completions") or 1, spec.get("backoffLimit", _BACKOFF_LIMIT)
     wanted = min(spec.get("parallelism", 1), completions - succeeded)
     exhausted = failed > limit

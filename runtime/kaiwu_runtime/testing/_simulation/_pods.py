@@ -15,6 +15,7 @@ from kaiwu_runtime.testing._simulation._objects import (
     is_deleted,
     now,
 )
+from kaiwu_runtime.testing._simulation._pod_templates import is_ended
 from kaiwu_runtime.testing._simulation._scheduler import Scheduler
 from kaiwu_runtime.testing._simulation._unschedulable import report_scheduled, report_unschedulable
 
@@ -137,7 +138,7 @@ class Pods:
         return found
 
     async def _run(self, pod: Object, found: _Seen, moment: float) -> None:
-        if (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+        if is_ended(pod):
             return
         if found.lost_at is not None:
             await self._lose(pod, found, moment)

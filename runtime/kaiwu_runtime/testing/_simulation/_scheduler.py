@@ -16,6 +16,7 @@ from kaiwu_runtime.api._quantity import parse_quantity
 from kaiwu_runtime.testing._label_selectors import matches
 from kaiwu_runtime.testing._simulation._nodes import SimulatedNode
 from kaiwu_runtime.testing._simulation._objects import Object
+from kaiwu_runtime.testing._simulation._pod_templates import is_ended
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _NOT_HELPFUL = "Preemption is not helpful for scheduling"
@@ -50,35 +51,36 @@ class Scheduler:
         self._nodes = list(nodes)
         self._lost = set(lost)
         self._labels = {node.name: node.all_labels() for node in self._nodes}
-        self._free = {node.name: node.allocatable() for node in self._nodes}
+        self._whole = {node.name: node.allocatable() for node in self._nodes}
+        self._free = {name: dict(limits) for name, limits in self._whole.items()}
         self._placed: list[tuple[Object, str]] = []
         for pod, name in placed:
             self.take(pod, name)
 
     def take(self, pod: Object, name: str) -> None:
         """Take note of a Pod that is on a node."""
-        if (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}:
+        if is_ended(pod):
             return
         self._placed.append((pod, name))
-        free = self._free.get(name)
-        for resource, amount in (requests(pod) if free else {}).items():
-            if free is not None and resource in free:
-                free[resource] -= amount
+        free = self._free.get(name, {})
+        wanted = requests(pod) if free else {}
+        for resource in free.keys() & wanted.keys():
+            free[resource] -= wanted[resource]
 
     def find(self, pod: Object) -> tuple[list[str], str]:
         """Return the names of the nodes that a Pod fits on, or else the scheduler's message."""
         if not self._nodes:
             return [], "no nodes available to schedule pods"
-        fits, rejections = [], []
+        fits, rejections, wanted = [], [], requests(pod)
         for node in self._nodes:
-            rejection = self._rejection(pod, node)
+            rejection = self._rejection(pod, wanted, node)
             if rejection is None:
                 fits.append(node.name)
             else:
                 rejections.append(rejection)
         return fits, "" if fits else _message(rejections)
 
-    def _rejection(self, pod: Object, node: SimulatedNode) -> _Rejection | None:
+    def _rejection(self, pod: Object, wanted: Mapping[str, Decimal], node: SimulatedNode) -> _Rejection | None:
         spec = pod["spec"]
         tolerations = spec.get("tolerations") or ()
         if node.is_cordoned(tolerations):
@@ -87,7 +89,7 @@ class Scheduler:
             return _Rejection(["node(s) had untolerated taint(s)"], final=True)
         if not _selects(spec, node.name, self._labels[node.name]):
             return _Rejection(["node(s) didn't match Pod's node affinity/selector"], final=True)
-        wanted, free, whole = requests(pod), self._free[node.name], node.allocatable()
+        free, whole = self._free[node.name], self._whole[node.name]
         lacking = [resource for resource, amount in wanted.items() if amount and amount > free.get(resource, amount)]
         if lacking:
             reasons = ["Too many pods" if resource == "pods" else f"Insufficient {resource}" for resource in lacking]

@@ -6,6 +6,7 @@ See https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-condit
 from __future__ import annotations
 
 from kaiwu_runtime import _clock as clock
+from kaiwu_runtime.api._times import micro_time
 from kaiwu_runtime.testing._simulation._objects import EVENTS, PODS, Object, Objects, condition, digest
 
 _SCHEDULER = "default-scheduler"
@@ -42,7 +43,7 @@ def _event(pod: Object, note: str) -> Object:
             "name": f"{metadata['name'][:200].rstrip('-.')}.{digest([metadata['uid'], note])}",
             "namespace": metadata["namespace"],
         },
-        "eventTime": clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "eventTime": micro_time(clock.now()),
         "type": "Warning",
         "reason": "FailedScheduling",
         "action": "Scheduling",
