@@ -71,7 +71,6 @@ _FIELDS: dict[tuple[str, str], dict[str, Value]] = {
 }
 
 
-@lru_cache(maxsize=256)
 def field_matcher(kind: type[Any], selector: str) -> MatchesObject | None:
     r"""Return what tells whether a field selector selects an object, as JSON.
 
@@ -83,6 +82,11 @@ def field_matcher(kind: type[Any], selector: str) -> MatchesObject | None:
     Returns:
         None where only the API server can tell: it may have a field that is not known here.
     """
+    return _matcher(kind, selector)  # type: ignore[arg-type]  # a class is hashable
+
+
+@lru_cache(maxsize=256)
+def _matcher(kind: type[Any], selector: str) -> MatchesObject | None:
     fields = _fields_of(kind)
     requirements: list[tuple[Value, bool, str]] = []
     for term in _TERMS.findall(selector):
