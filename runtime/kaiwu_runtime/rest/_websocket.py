@@ -9,13 +9,12 @@ See https://www.rfc-editor.org/rfc/rfc6455
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable, Sequence
 
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidStatus
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame
 from websockets.http11 import Request
 from websockets.http11 import Response as Handshake
 from websockets.typing import Subprotocol
@@ -25,6 +24,7 @@ from kaiwu_runtime._error_text import one_line, reason
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.rest._connection import HIGH_WATER, BrokenConnectionError, Connection, Response
 from kaiwu_runtime.rest._websocket_handshake import HandshakeRefusedError, said, without_host
+from kaiwu_runtime.rest._websocket_messages import Messages
 
 PING_SECONDS = 15.0
 """How often the server is asked whether it is there: proxies and load balancers close what is silent."""
@@ -39,11 +39,6 @@ MAX_MESSAGE = 16 << 20
 
 SLICE = 32 << 10
 """Bytes that are parsed at once: in small messages, as of a program that writes byte by byte, they take a while."""
-
-MESSAGE_OVERHEAD = 64
-"""Bytes that a message takes in memory beside its content."""
-
-_DATA = frozenset({Opcode.CONT, Opcode.TEXT, Opcode.BINARY})
 
 
 class WebSocket(asyncio.Protocol):
@@ -68,12 +63,10 @@ class WebSocket(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._answered: asyncio.Future[Handshake] = self._loop.create_future()
         self._lost: asyncio.Future[None] = self._loop.create_future()
-        self._messages: deque[bytes] = deque()
-        self._parts = bytearray()
+        self._messages = Messages()
         self._unparsed = bytearray()
         self._parsing: asyncio.Handle | None = None
         self._at_end = False
-        self._waiting_bytes = 0
         self._waiter: asyncio.Future[None] | None = None
         self._paused = False
         self._writable = asyncio.Event()
@@ -151,8 +144,7 @@ class WebSocket(asyncio.Protocol):
                 await self._waiter
             finally:
                 self._waiter = None
-        message = self._messages.popleft()
-        self._waiting_bytes -= len(message) + MESSAGE_OVERHEAD
+        message = self._messages.pop()
         self._regulate()
         return message
 
@@ -178,10 +170,6 @@ class WebSocket(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
         self._heard = self._loop.time()
-        if len(data) <= SLICE and not self._unparsed:
-            self._protocol.receive_data(data)
-            self._take()
-            return
         self._unparsed += data
         if self._parsing is None:
             self._parse()
@@ -230,11 +218,10 @@ class WebSocket(asyncio.Protocol):
         elif self._at_end:
             self._protocol.receive_eof()
             self._take()
-        self._regulate()
 
     def _regulate(self) -> None:
         """Let the server wait while what it has sent is neither parsed nor read."""
-        paused = bool(self._unparsed) or self._waiting_bytes > HIGH_WATER
+        paused = bool(self._unparsed) or self._messages.size > HIGH_WATER
         if paused == self._paused or self._ended:
             return
         self._paused = paused
@@ -249,14 +236,9 @@ class WebSocket(asyncio.Protocol):
             if isinstance(event, Handshake):
                 if not self._answered.done():
                     self._answered.set_result(event)
-            elif isinstance(event, Frame) and event.opcode in _DATA:
-                if event.fin and not self._parts:
-                    self._keep(bytes(event.data))
-                    continue
-                self._parts += event.data
-                if event.fin:
-                    self._keep(bytes(self._parts))
-                    self._parts.clear()
+            elif isinstance(event, Frame):
+                self._messages.add(event)
+        self._regulate()
         self._flush()
         if self._transport.get_write_buffer_size() > HIGH_WATER:
             # Only answers to pings can have filled it: who sends a message waits before.
@@ -268,11 +250,6 @@ class WebSocket(asyncio.Protocol):
         if error is not None and not self._answered.done():
             self._answered.set_exception(BrokenConnectionError(said(error)))
         self._wake()
-
-    def _keep(self, message: bytes) -> None:
-        self._messages.append(message)
-        self._waiting_bytes += len(message) + MESSAGE_OVERHEAD
-        self._regulate()
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():
@@ -312,8 +289,8 @@ class WebSocket(asyncio.Protocol):
 
     def _failure(self) -> APIConnectionError:
         closed = self._protocol.close_rcvd
-        said = self._error or (closed.reason if closed is not None else "") or "the server closed the connection"
-        return APIConnectionError(f"{self._what}: {said}")
+        text = self._error or (closed.reason if closed is not None else "") or "the server closed the connection"
+        return APIConnectionError(f"{self._what}: {text}")
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
