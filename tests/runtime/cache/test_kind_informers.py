@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from lightkube.generic_resource import create_namespaced_resource
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime.api import ObjectKey
@@ -14,6 +13,8 @@ from kaiwu_runtime.cache import CachedObject, CacheOptions, Informer, ListScope
 from kaiwu_runtime.cache._kind_informers import KindInformers
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.testing import FakeTransport
+
+from ..generic_kinds import GenericConfigMap
 
 KEY = ObjectKey("x", "a")
 
@@ -71,7 +72,7 @@ async def test_caches_that_disagree_know_nothing(informers: list[Informer[Any]],
 
 
 async def test_all_types_of_a_resource_are_told_and_agree() -> None:
-    generic = create_namespaced_resource("", "v1", "ConfigMap", "configmaps")
+    generic = GenericConfigMap
     known = KindInformers()
     mine, other = informer("5"), Informer[Any](FakeTransport(), generic, [ListScope()], CacheOptions())
     other.replace([state("5")], "", "1")
