@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import WSMsgType, web
 
 from .scripted_server import Answer
 
 V5, V4 = "v5.channel.k8s.io", "v4.channel.k8s.io"
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
 
 Script = Callable[[web.WebSocketResponse, web.Request], Awaitable[None]]
 
@@ -75,3 +77,10 @@ async def drop(opened: web.WebSocketResponse, request: web.Request) -> None:
     await opened.send_bytes(b"\1begun\n")
     assert request.transport is not None
     request.transport.abort()
+
+
+async def received(opened: Any) -> list[bytes]:
+    found = []
+    while (message := await opened.receive()) is not None:
+        found.append(message)
+    return found
