@@ -175,7 +175,7 @@ async def test_an_operator_that_was_killed_gets_no_answer() -> None:
 
 
 @pytest.mark.parametrize("end", ["cancelled", "dropped", "closed"])
-async def test_a_call_that_ends_early(end: str) -> None:
+async def test_a_call_that_ends_early(end: str, caplog: pytest.LogCaptureFixture) -> None:
     async with Running() as running:
         wait = await asyncio.to_thread(getattr, running.remote, "wait")
         calling = asyncio.create_task(wait())
@@ -189,6 +189,8 @@ async def test_a_call_that_ends_early(end: str) -> None:
         with pytest.raises((asyncio.CancelledError, ConnectionError)):
             await calling
         await eventually(lambda: running.machine.cancelled, timeout=10)
+        await asyncio.sleep(0.05)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_many_calls_at_the_same_time() -> None:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
+import aiohttp
+
 from kaiwu_runtime.envtest._webhooks import read_webhook_configurations
-from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.errors import ConfigurationError, ControlPlaneError
+from kaiwu_runtime.testing._fault_proxy._server import RefusedError
 from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
@@ -21,6 +26,7 @@ from kaiwu_runtime.testing.faults._scenario import Scenario, steps_of
 PATTERNS = frozenset({"none", "kill-after", "stale", "refuse", "down"})
 """What can be done to a process through the requests that it sends."""
 
+_ROOM_BYTES = 16 << 20
 _CRDS = (Path("config/crd/bases"),)
 _WEBHOOKS = Path("config/webhook")
 _PERMISSIONS = Path("config/rbac")
@@ -72,7 +78,11 @@ def check_real(
         on_reference=on_reference,
         on_finding=on_finding,
     )
-    return asyncio.run(campaign.run())
+    try:
+        return asyncio.run(campaign.run())
+    except (aiohttp.ClientError, TimeoutError, RefusedError) as error:
+        text = str(error) or "no answer in time"
+        raise ControlPlaneError(f"the API server of the test has failed: {text}{_disk()}") from error
 
 
 def notes_on(scenario: type[Scenario]) -> Iterator[str]:
@@ -88,6 +98,12 @@ def _manifests() -> tuple[list[Path], list[Path]]:
     crds = [path for path in _CRDS if any(path.glob("*.yaml"))]
     has_webhooks = _WEBHOOKS.is_dir() and bool(read_webhook_configurations([_WEBHOOKS]))
     return crds, [_WEBHOOKS] if has_webhooks else []
+
+
+def _disk() -> str:
+    """Return what to do where the control plane has no room for its data; empty if it has."""
+    place = tempfile.gettempdir()
+    return f"; {place} is full: free some space, or set TMPDIR" if shutil.disk_usage(place).free < _ROOM_BYTES else ""
 
 
 def _permissions() -> Path | None:

@@ -127,8 +127,8 @@ class OutsideServer:
                 answering.cancel()
                 gone.cancel()
                 await asyncio.gather(answering, gone, return_exceptions=True)
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the operator is gone
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the operator is gone; Python 3.12 would log the end of a task that was cancelled
         finally:
             self._calls.discard(task)
             self._writers.discard(writer)
