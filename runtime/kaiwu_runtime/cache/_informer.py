@@ -253,8 +253,7 @@ class Informer(Generic[T]):
         self._listed.add(namespace)
         if first:
             self.own_writes.complete = len(self._listed) == len(self._reflectors)
-        if self.own_writes.pending:
-            self.own_writes.listed(namespace, version, besides, first=first)
+        self.own_writes.listed(namespace, version, besides, first=first)
         if len(self._listed) == len(self._reflectors):
             self._synced.set()
 
@@ -267,8 +266,7 @@ class Informer(Generic[T]):
     def remove(self, obj: CachedObject) -> None:
         """Take a deleted object from a reflector."""
         self._emit(self.store.remove(obj))
-        if self.own_writes.pending:
-            self.own_writes.gone(obj)
+        self.own_writes.gone(obj)
 
     def _emit(self, events: Iterable[ObjectEvent]) -> None:
         handlers = self._handlers

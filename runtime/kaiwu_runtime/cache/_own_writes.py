@@ -27,6 +27,9 @@ KEPT_SECONDS = 180.0
 _MOST_EARLY = 4096
 """Maximum number of writes that are kept while there was no list yet: it may never come."""
 
+_MOST_DELETED = 1024
+"""Maximum number of deletions that are remembered: an answer is late by seconds, not by thousands of deletions."""
+
 _DELETED = -1
 """Instead of a version: the object is to go."""
 
@@ -50,6 +53,8 @@ class OwnWrites:
         self.complete = False
         self.pending: dict[ObjectKey, tuple[int, str, float]] = {}
         self._waiters: dict[ObjectKey, list[asyncio.Future[None]]] = {}
+        self._deletions: dict[ObjectKey, str] = {}
+        self._lists: dict[str, int] = {}
 
     def expect(self, key: ObjectKey, version: str) -> None:
         """Wait for a state of an object from now on, unless it or a later one is there already.
@@ -62,7 +67,9 @@ class OwnWrites:
         if present is not None and present.resource_version == version:
             return
         number = _number(version)
-        if number is None or (present is not None and (_number(present.resource_version) or 0) >= number):
+        if number is None:
+            return
+        if number <= (self._gone_at(key) if present is None else _number(present.resource_version) or 0):
             return
         pending = self.pending.get(key)
         if pending is None or pending[0] < number:
@@ -112,6 +119,10 @@ class OwnWrites:
 
     def gone(self, obj: CachedObject) -> None:
         """Take note of a deletion."""
+        self._deletions.pop(obj.key, None)  # or it would keep its place in the order
+        if len(self._deletions) >= _MOST_DELETED:
+            del self._deletions[next(iter(self._deletions))]
+        self._deletions[obj.key] = obj.resource_version
         self.seen(obj)
         pending = self.pending.get(obj.key)
         if pending is not None and (pending[0] == _DELETED or pending[1] == _LEAVES):
@@ -129,7 +140,8 @@ class OwnWrites:
             besides: Namespaces that were not listed.
             first: It is the first list of them: what was to leave, and is not there, was not there before either.
         """
-        listed = _number(version) or 0
+        listed = self._lists[namespace] = _number(version) or 0
+        self._deletions = {key: at for key, at in self._deletions.items() if namespace and key.namespace != namespace}
         for key in self.missing_in(namespace):
             if key.namespace in besides:
                 continue
@@ -178,6 +190,11 @@ class OwnWrites:
                 waiters.remove(waiter)
                 if not waiters:
                     del self._waiters[key]
+
+    def _gone_at(self, key: ObjectKey) -> int:
+        """Return as of which version an object is known not to be there: an answer may come after all its events."""
+        deleted = _number(self._deletions.get(key, "")) or 0
+        return max(deleted, self._lists.get(key.namespace, self._lists.get("", 0)))
 
     def _keep(self, key: ObjectKey, number: int, uid: str) -> None:
         if not self.complete and len(self.pending) >= _MOST_EARLY:

@@ -238,3 +238,37 @@ async def test_a_list_that_never_comes_costs_no_memory(monkeypatch: pytest.Monke
         seen.writes.expect_gone(ObjectKey("y", str(number)), "u")
     assert len(seen.writes.pending) == 10
     assert ObjectKey("y", "99") in seen.writes.pending
+
+
+@pytest.mark.parametrize(
+    ("then", "version", "pending"),
+    [
+        (lambda seen: seen.remove(state("8")), "7", False),
+        (lambda seen: seen.remove(state("8")), "8", False),
+        (lambda seen: seen.remove(state("8")), "9", True),  # it was created again
+        (lambda seen: (seen.remove(state("8")), seen.remove(state("6", name="b"))), "7", False),
+        (lambda seen: seen.replace(version="8"), "7", False),
+        (lambda seen: seen.replace(version="8", namespace="x"), "8", False),
+        (lambda seen: seen.replace(version="8"), "9", True),
+        (lambda seen: seen.replace(version="8", namespace="y"), "7", True),
+        (lambda seen: (seen.remove(state("8")), seen.replace(version="3")), "7", True),  # etcd was restored
+        (lambda seen: (seen.remove(state("8")), seen.replace(version="3", namespace="y")), "7", False),
+        (lambda seen: None, "7", True),
+    ],
+)
+def test_an_answer_that_comes_after_the_deletion(then: Step, version: str, pending: bool) -> None:
+    """Watch and answer have a connection each; nothing will ever be seen of an object that is gone."""
+    seen = Seen()
+    then(seen)
+    seen.writes.expect(KEY, version)
+    assert bool(seen.writes.pending) is pending
+
+
+def test_not_every_deletion_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_writes, "_MOST_DELETED", 2)
+    seen = Seen()
+    for name in ("a", "b", "c"):
+        seen.remove(state("8", name=name))
+    for name in ("a", "b", "c"):
+        seen.writes.expect(ObjectKey("x", name), "7")
+    assert list(seen.writes.pending) == [KEY]
