@@ -1,0 +1,28 @@
+"""Tests of one group share ports and folders, so they have to be run one after the other, by one worker."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+TESTS = """
+import pytest
+
+
+@pytest.mark.xdist_group("together")
+@pytest.mark.parametrize("number", range(8))
+def test_of_a_group(number):
+    pass
+"""
+
+
+def test_a_group_is_run_by_one_worker(tmp_path: Path) -> None:
+    """pytest-xdist reads the group from a part of pytest that is not public; where that is gone nothing is said."""
+    (tmp_path / "test_group.py").write_text(TESTS, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-v", "-n", "2", "--dist", "loadgroup", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    workers = re.findall(r"^\[(gw\d)\] .* PASSED", done.stdout, re.MULTILINE)
+    assert len(workers) == 8, done.stdout + done.stderr
+    assert len(set(workers)) == 1, done.stdout
