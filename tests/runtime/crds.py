@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def install(control_plane: ControlPlane, kinds: Iterable[type[CustomResource]], 
 
 
 def uninstall(control_plane: ControlPlane, kind: type[CustomResource]) -> None:
-    """Remove a kind's CRD, if it is there.
+    """Remove a kind's CRD, if it is there, and wait until the API server does not serve the kind any longer.
 
     Args:
         control_plane: Where.
@@ -34,7 +35,19 @@ def uninstall(control_plane: ControlPlane, kind: type[CustomResource]) -> None:
     """
     identity = identify(kind)
     path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{identity.plural}.{identity.group}"
-    try:
+    if is_there(control_plane, path):
         control_plane.rest.object("DELETE", path)
+    for left in (path, f"/apis/{identity.group}/{identity.version}/{identity.plural}"):
+        deadline = time.monotonic() + 30
+        while is_there(control_plane, left):
+            assert time.monotonic() < deadline, f"{left} is still there"
+            time.sleep(0.05)
+
+
+def is_there(control_plane: ControlPlane, path: str) -> bool:
+    """Return whether the API server has an object, or serves a collection."""
+    try:
+        control_plane.rest.object("GET", path)
     except NotFoundError:
-        return
+        return False
+    return True

@@ -26,10 +26,10 @@ from kaiwu_runtime.api import APIModel, CustomResource, rbac_rules, resource
 from kaiwu_runtime.cache import _reflector as reflector_module
 from kaiwu_runtime.controller import Controller
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.errors import ConfigurationError, NotFoundError
+from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.testing import eventually, run_manager
 
-from ..crds import install
+from ..crds import install, uninstall
 
 pytestmark = pytest.mark.envtest
 
@@ -46,9 +46,6 @@ class Gauge(CustomResource):
     """Gauge comes and goes."""
 
     spec: GaugeSpec = GaugeSpec()
-
-
-CRD_PATH = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/gauges.optional.example.com"
 
 
 class Site(Reconciler):
@@ -74,20 +71,7 @@ class Site(Reconciler):
 def folder(tmp_path: Path, control_plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(reflector_module, "ABSENT_SECONDS", (0.2, 0.3))
     yield tmp_path
-    remove(control_plane)
-
-
-def remove(control_plane: ControlPlane) -> None:
-    if present(control_plane):
-        control_plane.rest.object("DELETE", CRD_PATH)
-
-
-def present(control_plane: ControlPlane) -> bool:
-    try:
-        control_plane.rest.object("GET", CRD_PATH)
-    except NotFoundError:
-        return False
-    return True
+    uninstall(control_plane, Gauge)
 
 
 def managed(control_plane: ControlPlane, namespace: str) -> Manager:
@@ -126,7 +110,7 @@ async def test_an_owned_kind_appears_goes_and_comes_back(
                 await client.patch(Gauge, "a", {"spec": {"of": "other"}}, namespace=namespace)
                 await eventually(lambda: "a" in reconciler.runs)
                 reconciler.runs.clear()
-                await asyncio.to_thread(remove, control_plane)
+                await asyncio.to_thread(uninstall, control_plane, Gauge)
                 await eventually(lambda: not informer.is_served)
                 assert await manager.client.list(Gauge, namespace=namespace) == []
                 await eventually(lambda: "a" in reconciler.runs)

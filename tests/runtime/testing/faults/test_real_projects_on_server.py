@@ -69,7 +69,7 @@ def test_a_step_while_the_operator_is_down_meets_its_webhooks(tmp_path: Path) ->
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_a_signal_leaves_no_process_and_no_file(number: signal.Signals, tmp_path: Path) -> None:
     folder = project("plain", tmp_path)
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if "__pycache__" not in path.parts}
+    before = files(folder)
     (tmp_path / "tmp").mkdir()
     running = subprocess.Popen(
         [sys.executable, "-m", "kaiwu_runtime.testing.faults"],
@@ -97,8 +97,13 @@ def test_a_signal_leaves_no_process_and_no_file(number: signal.Signals, tmp_path
     while left_files := list((tmp_path / "tmp").iterdir()):
         assert time.monotonic() < deadline + 30, left_files
         time.sleep(0.1)
-    after = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if "__pycache__" not in path.parts}
-    assert after == before
+    assert files(folder) == before
+
+
+def files(folder: Path) -> dict[Path, int]:
+    """Return all paths, and when each file was changed; a folder changes when Python puts its bytecode into it."""
+    paths = [path for path in folder.rglob("*") if "__pycache__" not in path.parts]
+    return {path: path.stat().st_mtime_ns if path.is_file() else 0 for path in paths}
 
 
 def descendants(pid: int) -> dict[int, str]:
