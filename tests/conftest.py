@@ -12,7 +12,7 @@ from hypothesis import settings
 import kaiwu_runtime
 import kaiwuctl
 
-from .identifiers import has_address
+from .identifiers import has_address, is_document
 
 pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]
 
@@ -31,6 +31,11 @@ def pytest_sessionstart() -> None:
         location = Path(str(package.__file__))
         if "site-packages" not in location.parts:
             pytest.exit(f"{location} is not an installed wheel; run `make test`", returncode=3)
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test case whose argument is a document by the argument; pytest numbers those of one name."""
+    return argname if is_document(val) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+# A key, a certificate, a file: nobody reads it in a name, and what is made when the tests are imported is another one
+# in each process.
+_LONGEST_TEXT = 200
 
 
 def readable(value: object) -> str:
@@ -15,3 +18,10 @@ def readable(value: object) -> str:
 def has_address(name: str) -> bool:
     """Return whether the name of a test case holds an address in memory."""
     return _ADDRESS.search(name) is not None
+
+
+def is_document(value: object) -> bool:
+    """Return whether the value is text that cannot serve as a test case's name, such as a certificate or a file."""
+    if not isinstance(value, str | bytes):
+        return False
+    return len(value) > _LONGEST_TEXT or (b"\n" if isinstance(value, bytes) else "\n") in value
