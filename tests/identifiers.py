@@ -22,6 +22,5 @@ def has_address(name: str) -> bool:
 
 def is_document(value: object) -> bool:
     """Return whether the value is text that cannot serve as a test case's name, such as a certificate or a file."""
-    if not isinstance(value, str | bytes):
-        return False
-    return len(value) > _LONGEST_TEXT or (b"\n" if isinstance(value, bytes) else "\n") in value
+    text = value.decode("latin-1") if isinstance(value, bytes) else value
+    return isinstance(text, str) and (len(text) > _LONGEST_TEXT or "\n" in text)
