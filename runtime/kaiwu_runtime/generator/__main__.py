@@ -1,8 +1,8 @@
-"""Runs the generator's command line."""
+"""`python -m kaiwu_runtime.generator`: what `make generate` and `make manifests` run."""
 
 import sys
 
-from kaiwu_runtime.generator._cli import main
+from kaiwu_runtime._program import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("kaiwu_runtime.generator._cli"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kaiwu_runtime.envtest.__main__ import main
+from kaiwu_runtime.envtest._cli import main
 from kaiwuctl.commands import COMMANDS
 
 from .command_line import CommandLine

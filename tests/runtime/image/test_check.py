@@ -11,8 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.image.__main__ import main
 from kaiwu_runtime.image._check import check
+from kaiwu_runtime.image._cli import main
 from kaiwu_runtime.image._dockerignore import DockerIgnore
 from kaiwu_runtime.image._requirements import required
 
