@@ -13,7 +13,7 @@ from pydantic import Field
 from kaiwu_runtime import ControllerBuilder, ObjectReconciler, child_of
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource
 from kaiwu_runtime.cache import EventType, ObjectEvent
-from kaiwu_runtime.controller._predicate import GenerationChanged
+from kaiwu_runtime.controller import GenerationChanged
 
 
 class BenchSpec(APIModel):
