@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
-# A key, a certificate, a file: nobody reads it in a name, and what is made when the tests are imported is another one
-# in each process.
+# Longer text is a key, a certificate or a file. A key that is made at import differs between processes.
 _LONGEST_TEXT = 200
 
 
