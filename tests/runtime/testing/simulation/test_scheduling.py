@@ -17,7 +17,8 @@ from lightkube.models.core_v1 import (
     ResourceRequirements,
 )
 from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
-from lightkube.resources.apps_v1 import StatefulSet
+from lightkube.resources.apps_v1 import Deployment, ReplicaSet, StatefulSet
+from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import Pod
 from lightkube.resources.events_v1 import Event
 
@@ -174,13 +175,21 @@ def test_on_the_fake(name: str) -> None:
     assert writes_at_rest(STORIES[name], nodes=nodes()) == 0, "what is settled stays so"
 
 
+@pytest.fixture
+async def empty_cluster(client: Client) -> None:
+    """Nothing of earlier tests that is, or makes, a pod: the simulator would put it on the nodes of this test."""
+    kinds: list[type[Any]] = [Deployment, ReplicaSet, StatefulSet, Job, Pod]
+    for kind in kinds:
+        for namespace in {found.metadata.namespace for found in await client.list(kind)}:
+            await client.delete_all_of(kind, namespace=namespace, grace_period_seconds=0, propagation="Background")
+
+
 @pytest.mark.envtest
+@pytest.mark.usefixtures("empty_cluster")
 @pytest.mark.parametrize("name", STORIES)
 async def test_on_a_real_api_server(client: Client, namespace: str, name: str) -> None:
     async with Simulator(client, timings=QUICK, nodes=nodes()) as simulator:
         await STORIES[name](client, simulator, namespace)
-        await client.delete(StatefulSet, "db", namespace=namespace)
-        await client.delete_all_of(Pod, namespace=namespace)
 
 
 async def test_one_simulator_takes_over_from_another() -> None:
