@@ -18,16 +18,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class APIFailure(RuntimeError):  # noqa: N818 - not an error of a contender
-    """The API server rejected a request of the driver.
-
-    Args:
-        status: Of the answer.
-        message: The request, the status and the answer.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
+    """The API server rejected a request of the driver."""
 
 
 class API:
@@ -72,8 +63,7 @@ class API:
         async with self._session.request(method, path, data=data, headers={"Content-Type": content_type}) as response:
             answer = await response.read()
             if response.status >= 400:
-                message = f"{method} {path}: {response.status} {answer[:300].decode(errors='replace')}"
-                raise APIFailure(response.status, message)
+                raise APIFailure(f"{method} {path}: {response.status} {answer[:300].decode(errors='replace')}")
             return answer
 
     async def document(self, method: str, path: str, body: object = None) -> dict[str, Any]:
@@ -90,7 +80,7 @@ class API:
         parameters = {"watch": "true", "resourceVersion": resource_version, "timeoutSeconds": "36000"}
         async with self._session.get(path, params=parameters) as response:
             if response.status >= 400:
-                raise APIFailure(response.status, f"watch {path}: {response.status} {await response.text()}")
+                raise APIFailure(f"watch {path}: {response.status} {await response.text()}")
             rest = b""
             async for chunk in response.content.iter_any():
                 *lines, rest = (rest + chunk).split(b"\n")

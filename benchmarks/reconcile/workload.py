@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from http import HTTPStatus
 from typing import Any
 
-from .api import API, APIFailure
+from .api import API
 
 RESOURCE = "/apis/bench.inspur.com/v1"
 IN_FLIGHT = 16
@@ -84,13 +83,13 @@ class Workload:
     async def delete(self) -> None:
         """Delete everything, so that the next contender finds nothing."""
         for path in (self.benches, self.config_maps):
-            while await self.list(f"{path}?limit=1"):
-                # The API server gives up after a minute, which is not enough for a hundred thousand objects.
-                try:
-                    await self._api.request("DELETE", path)
-                except APIFailure as failure:
-                    if failure.status != HTTPStatus.GATEWAY_TIMEOUT:
-                        raise
+
+            async def delete(name: str, path: str = path) -> None:
+                await self._api.request("DELETE", f"{path}/{name}")
+
+            # One by one: a request for all of them may take a minute, which is not enough for a hundred thousand.
+            names = [obj["metadata"]["name"] for obj in await self.list(path)]
+            await each(names, delete)
 
 
 async def each(names: Iterable[str], action: Callable[[str], Awaitable[object]], in_flight: int = IN_FLIGHT) -> None:
