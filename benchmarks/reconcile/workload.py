@@ -83,13 +83,9 @@ class Workload:
     async def delete(self) -> None:
         """Delete everything, so that the next contender finds nothing."""
         for path in (self.benches, self.config_maps):
-
-            async def delete(name: str, path: str = path) -> None:
-                await self._api.request("DELETE", f"{path}/{name}")
-
             # One by one: a request for all of them may take a minute, which is not enough for a hundred thousand.
-            names = [obj["metadata"]["name"] for obj in await self.list(path)]
-            await each(names, delete)
+            objects = [f"{path}/{found['metadata']['name']}" for found in await self.list(path)]
+            await each(objects, lambda obj: self._api.request("DELETE", obj))
 
 
 async def each(names: Iterable[str], action: Callable[[str], Awaitable[object]], in_flight: int = IN_FLIGHT) -> None:

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-SUBJECT = "kaiwu-runtime"
+from benchmarks.reconcile.figures import ratios
+from benchmarks.reconcile.targets import SUBJECT
+
 ROWS = (
     ("CPU per reconcile", "cpu_ms"),
     ("start to all reconciled", "synced_s"),
@@ -37,14 +39,13 @@ TABLES = (
 
 def lines(table: Table, configurations: list[dict[str, Any]]) -> list[str]:
     """Return the lines of a table."""
-    medians = {(entry["objects"], entry["workers"]): entry["medians"] for entry in configurations}
+    measured = {
+        (entry["objects"], entry["workers"]): ratios(entry["medians"], table.reference) for entry in configurations
+    }
     heads = [f"{objects:,} / {workers}" for objects, workers in table.columns]
     found = [f"| objects / workers | {' | '.join(heads)} |", "|---|" + "---|" * len(table.columns)]
     for title, figure in ROWS:
-        cells = [
-            f"{medians[column][SUBJECT][figure] / medians[column][table.reference][figure]:.2f}"
-            for column in table.columns
-        ]
+        cells = [f"{measured[column][SUBJECT][figure]:.2f}" for column in table.columns]
         found.append(f"| {title} | {' | '.join(cells)} |")
     return found
 
