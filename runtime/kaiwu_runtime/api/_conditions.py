@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, MutableSequence
+from copy import deepcopy
 from datetime import datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from lightkube.models import meta_v1
 from pydantic_core import core_schema
@@ -113,6 +114,13 @@ class Conditions(list[Condition]):
             message=message,
             observed_generation=observed_generation,
         )
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        # As copy does it, which costs five times as much: pydantic copies the default of each object without a status.
+        memo[id(self)] = copied = self.__new__(type(self))
+        copied.extend(deepcopy(condition, memo) for condition in self)
+        copied.__dict__.update(deepcopy(self.__dict__, memo) if self.__dict__ else ())
+        return copied
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -90,15 +90,11 @@ class ResourceIdentity(msgspec.Struct, frozen=True):
 
         See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
         """
-        parts = ["/apis", self.group, self.version] if self.group else ["/api", self.version]
+        path = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         if self.namespaced and namespace:
-            parts += ["namespaces", namespace]
-        parts.append(self.plural)
-        if name:
-            parts.append(name)
-        if subresource:
-            parts.append(subresource)
-        return "/".join(parts)
+            path = f"{path}/namespaces/{namespace}"
+        path = f"{path}/{self.plural}/{name}" if name else f"{path}/{self.plural}"
+        return f"{path}/{subresource}" if subresource else path
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.api_version})"
@@ -128,10 +124,7 @@ def identify(kind: type[Any]) -> ResourceIdentity:
     Raises:
         TypeError: The type is not a Kubernetes resource, or is a subresource: see `subresource_of`.
     """
-    identity = kind.__dict__.get(IDENTITY_ATTRIBUTE)
-    if isinstance(identity, ResourceIdentity):
-        return identity
-    return _identify_lightkube(kind)  # type: ignore[arg-type]  # a class is hashable
+    return _identity(kind)  # type: ignore[arg-type]  # a class is hashable
 
 
 @cache
@@ -157,7 +150,13 @@ def type_meta(kind: type[Any]) -> tuple[str, str]:
     Raises:
         TypeError: The type is not a Kubernetes resource.
     """
-    subresource = subresource_of(kind)  # type: ignore[arg-type]  # a class is hashable
+    return _type_meta(kind)  # type: ignore[arg-type]  # a class is hashable
+
+
+# Asked for by every request and every owner reference, and always the same.
+@cache
+def _type_meta(kind: type[Any]) -> tuple[str, str]:
+    subresource = subresource_of(kind)  # type: ignore[arg-type]
     if subresource is not None:
         return subresource.api_version, subresource.kind
     identity = identify(kind)
@@ -165,8 +164,10 @@ def type_meta(kind: type[Any]) -> tuple[str, str]:
 
 
 @cache
-def _identify_lightkube(kind: type[Any]) -> ResourceIdentity:
-    # Asked for by every request and every owner reference, and always the same.
+def _identity(kind: type[Any]) -> ResourceIdentity:
+    identity = kind.__dict__.get(IDENTITY_ATTRIBUTE)
+    if isinstance(identity, ResourceIdentity):
+        return identity
     if not _is_lightkube(kind):
         name = f"{kind.__module__}.{kind.__qualname__}"
         raise TypeError(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, cast
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from lightkube.models.meta_v1 import ObjectMeta
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pydantic_core.core_schema import CoreSchema
 
 
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 _LOCATED = re.compile(r"\w[\w.<>]*\.\w+: ")
 """The beginning of an error that names model and field."""
 
@@ -49,6 +51,22 @@ class APIModel(BaseModel):
         # Not the values: what is read are names, uids and times that do not repeat, a megabyte of them in the end.
         cache_strings="keys",
     )
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Copy the model and everything in it; pydantic does so with the default of each object without a status."""
+        if self.__pydantic_extra__ or getattr(self, "__pydantic_private__", None):
+            return super().__deepcopy__(memo)
+        memo = {} if memo is None else memo
+        memo[id(self)] = copied = self.__new__(type(self))
+        # As pydantic does it, but plain values need no copy, and asking for one costs most.
+        content = {
+            name: value if type(value) in _PLAIN else deepcopy(value, memo) for name, value in self.__dict__.items()
+        }
+        object.__setattr__(copied, "__dict__", content)
+        object.__setattr__(copied, "__pydantic_extra__", self.__pydantic_extra__ and {})
+        object.__setattr__(copied, "__pydantic_fields_set__", set(self.__pydantic_fields_set__))
+        object.__setattr__(copied, "__pydantic_private__", None)
+        return copied
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler, /) -> CoreSchema:

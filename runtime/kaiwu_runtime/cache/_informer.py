@@ -159,8 +159,7 @@ class Informer(Generic[T]):
 
     def add_event_handler(self, handler: EventHandler) -> None:
         """Call a function for every change from now on, and once for each present object."""
-        for obj in self.store:
-            self._call(handler, ObjectEvent(EventType.ADDED, obj, initial=True))
+        self._call([handler], (ObjectEvent(EventType.ADDED, obj, initial=True) for obj in self.store))
         self._handlers.append(handler)
 
     def remove_event_handler(self, handler: EventHandler) -> None:
@@ -249,7 +248,7 @@ class Informer(Generic[T]):
         first = namespace not in self._listed
         besides = () if namespace else self.scopes.besides
         with collector_paused() if first else nullcontext():
-            self._emit(self.store.replace(objects, namespace=namespace, besides=besides, initial=first))
+            self._call(self._handlers, self.store.replace(objects, namespace=namespace, besides=besides, initial=first))
         self._listed.add(namespace)
         if first:
             self.own_writes.complete = len(self._listed) == len(self._reflectors)
@@ -259,31 +258,27 @@ class Informer(Generic[T]):
 
     def put(self, obj: CachedObject) -> None:
         """Take an added or modified object from a reflector."""
-        self._emit(self.store.put(obj))
+        self._call(self._handlers, self.store.put(obj))
         if self.own_writes.pending:
             self.own_writes.seen(obj)
 
     def remove(self, obj: CachedObject) -> None:
         """Take a deleted object from a reflector."""
-        self._emit(self.store.remove(obj))
+        self._call(self._handlers, self.store.remove(obj))
         self.own_writes.gone(obj)
 
-    def _emit(self, events: Iterable[ObjectEvent]) -> None:
-        handlers = self._handlers
+    def _call(self, handlers: Iterable[EventHandler], events: Iterable[ObjectEvent]) -> None:
         for event in events:
             for handler in handlers:
-                self._call(handler, event)
-
-    def _call(self, handler: EventHandler, event: ObjectEvent) -> None:
-        try:
-            handler(event)
-        except BaseException as error:
-            # A failing handler must not stop the watch, and other handlers must still get the event.
-            logger.error(
-                "An event handler failed",
-                extra={"kind": self.identity.kind, "object": str(event.object.key), **self._fields()},
-                exc_info=contained(error),
-            )
+                try:
+                    handler(event)
+                except BaseException as error:
+                    # A failing handler must not stop the watch, and other handlers must still get the event.
+                    logger.error(
+                        "An event handler failed",
+                        extra={"kind": self.identity.kind, "object": str(event.object.key), **self._fields()},
+                        exc_info=contained(error),
+                    )
 
     def _fields(self) -> dict[str, str]:
         return {"cache": self.cache} if self.cache else {}

@@ -18,6 +18,8 @@ from kaiwu_runtime.rest._deep_json import assembled, members
 T = TypeVar("T")
 
 _MANAGED_FIELDS = b'"managedFields":'
+_COMMA = ord(",")
+_LENGTH = len(_MANAGED_FIELDS)
 _EMPTY: dict[str, str] = {}
 
 
@@ -103,9 +105,9 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
             metadata.uid,
             metadata.resource_version,
             metadata.generation,
-            _interned(metadata.labels),
+            _interned(metadata.labels) if metadata.labels else _EMPTY,
             metadata.annotations or _EMPTY,
-            tuple(metadata.owner_references or ()),
+            tuple(metadata.owner_references) if metadata.owner_references else (),
             metadata.deletion_timestamp,
         )
 
@@ -133,11 +135,12 @@ def without_managed_fields(raw: bytes, value: bytes) -> bytes:
         value: Its managedFields.
     """
     begin = raw.find(_MANAGED_FIELDS)
-    end = begin + len(_MANAGED_FIELDS) + len(value)
-    if begin > 0 and raw.startswith(value, begin + len(_MANAGED_FIELDS)) and raw.count(_MANAGED_FIELDS) == 1:
-        if raw[begin - 1 : begin] == b",":
+    start = begin + _LENGTH
+    if begin > 0 and raw.startswith(value, start) and raw.find(_MANAGED_FIELDS, start) < 0:
+        end = start + len(value)
+        if raw[begin - 1] == _COMMA:
             return raw[: begin - 1] + raw[end:]
-        if raw[end : end + 1] == b",":
+        if raw.startswith(b",", end):
             return raw[:begin] + raw[end + 1 :]
     members = _members_decoder.decode(raw)
     metadata: dict[str, Any] = _members_decoder.decode(members["metadata"])
@@ -153,8 +156,6 @@ def _without_deep_managed_fields(raw: bytes) -> bytes:
     return assembled({**parts, "metadata": assembled(metadata)})
 
 
-def _interned(labels: dict[str, str] | None) -> dict[str, str]:
+def _interned(labels: dict[str, str]) -> dict[str, str]:
     """Share label keys and values between objects: thousands of them say the same."""
-    if not labels:
-        return _EMPTY
     return {sys.intern(key): sys.intern(value) for key, value in labels.items()}

@@ -150,8 +150,12 @@ class Store:
         return events
 
     def _insert(self, obj: CachedObject) -> None:
-        self._objects[obj.key] = obj
-        self._by_namespace.setdefault(obj.key.namespace, {})[obj.key] = obj
+        key = obj.key
+        self._objects[key] = obj
+        namespace = self._by_namespace.get(key.namespace)
+        if namespace is None:
+            namespace = self._by_namespace[key.namespace] = {}
+        namespace[key] = obj
         for index in self._indexes.values():
             index.put(obj)
 

@@ -5,7 +5,7 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import msgspec
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_APPLY = PatchType.APPLY.value
 _json = msgspec.json.Encoder()
 
 
@@ -149,7 +150,7 @@ class ApplyVerbs(BaseClient):
                 # The API server cannot apply the scale of a custom resource: it answers 500.
                 self._forget_apply(object_path(identity, key.namespace, name))
                 merge = self._write_params(field_manager, field_validation, dry_run=dry_run)
-                return await self._patch(path, merge, body, PatchType.MERGE), subresource
+                return await self._patch(path, merge, body, PatchType.MERGE.value), subresource
         else:
             with_status = bool(subresource) or not has_status_subresource(kind)  # type: ignore[arg-type]
             body = apply_body(obj, with_status=with_status)
@@ -158,10 +159,10 @@ class ApplyVerbs(BaseClient):
             if not dry_run:
                 await self._claim(kind, (namespace, name), remove, manager)
         if dry_run:
-            return await self._patch(path, params, body, PatchType.APPLY), subresource
+            return await self._patch(path, params, body, _APPLY), subresource
         if subresource:
             self._forget_apply(object_path(identity, key.namespace, name))
-            return await self._patch(path, params, body, PatchType.APPLY), subresource
+            return await self._patch(path, params, body, _APPLY), subresource
         applies = self._own_applies
         if applies is None:
             return await self._applied(kind, key, path, params, body), ""
@@ -207,7 +208,7 @@ class ApplyVerbs(BaseClient):
         """Send an apply, and once more after taking out fields that no manager owns and that contradict it."""
         manager = params["fieldManager"]
         try:
-            answer = await self._patch(path, params, body, PatchType.APPLY)
+            answer = await self._patch(path, params, body, _APPLY)
         except InvalidError as error:
             found = forbidden_fields(error)
             left = unowned(found, await self.transport.request("GET", path)) if found else []
@@ -219,11 +220,11 @@ class ApplyVerbs(BaseClient):
             left = aliases(identify(kind), body, answer)
             if not left or not await self._claim(kind, names, left, manager):
                 return answer
-        again = await self._patch(path, params, body, PatchType.APPLY)
+        again = await self._patch(path, params, body, _APPLY)
         return Created(again) if created else again
 
-    async def _patch(self, path: str, params: Mapping[str, str], body: bytes, patch_type: PatchType) -> bytes:
-        return await self.transport.request("PATCH", path, params=params, body=body, content_type=patch_type.value)
+    def _patch(self, path: str, params: Mapping[str, str], body: bytes, media_type: str) -> Awaitable[bytes]:
+        return self.transport.request("PATCH", path, params=params, body=body, content_type=media_type)
 
     async def _claim(self, kind: type[Any], names: tuple[str, str], fields: Sequence[str], manager: str) -> bool:
         """Make a manager the owner of fields, so that its next apply takes them out; False when there are none."""
@@ -235,5 +236,5 @@ class ApplyVerbs(BaseClient):
             return False
         patch = claim(stored, fields, manager=manager, api_version=identity.api_version)
         if patch:
-            await self._patch(path, {"fieldManager": manager}, _json.encode(patch), PatchType.JSON)
+            await self._patch(path, {"fieldManager": manager}, _json.encode(patch), PatchType.JSON.value)
         return bool(patch)

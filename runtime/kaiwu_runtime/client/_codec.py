@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import PurePath
 from typing import Any, Generic, Self, TypeVar, cast
@@ -27,7 +27,7 @@ from kaiwu_runtime.client._pydantic_models import (
     dump_status,
     is_model,
     is_validation_error,
-    validate_model,
+    model_decoder,
 )
 from kaiwu_runtime.errors import CallbackError, DecodeError
 from kaiwu_runtime.rest._deep_json import members
@@ -54,8 +54,12 @@ _EMPTY = msgspec.Raw(b"{}")
 
 
 @cache
-def _struct_decoder(kind: type[Any]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+def _decoder(kind: type[Any]) -> Callable[[bytes], Any]:
+    if is_model(kind):
+        return model_decoder(kind)
+    if issubclass(kind, msgspec.Struct):
+        return msgspec.json.Decoder(kind).decode
+    return lambda data: _generic(kind, _mapping.decode(data))
 
 
 @cache
@@ -140,11 +144,7 @@ def decode(kind: type[T], data: bytes) -> T:
         DecodeError: The document does not fit the type; the message names kind, object and field.
     """
     try:
-        if is_model(kind):
-            return validate_model(kind, data)
-        if issubclass(kind, msgspec.Struct):
-            return cast("T", _struct_decoder(kind).decode(data))
-        return _generic(kind, _mapping.decode(data))
+        return cast("T", _decoder(kind)(data))  # type: ignore[arg-type]  # a class is hashable
     except BaseException as error:  # noqa: BLE001 - a validator of the type's may raise anything: it costs this object
         found = _names(data)
         message = f"{_described(kind, found)}: {_reason(contained(error))}"

@@ -17,8 +17,10 @@ def metadata_of(obj: Any) -> ObjectMeta:  # noqa: ANN401 - a pydantic model or a
     metadata: ObjectMeta | None = obj.metadata
     if metadata is None:
         metadata = ObjectMeta()
+    elif not isinstance(obj, dict):
+        return metadata
     if isinstance(obj, dict):
         obj["metadata"] = metadata
-    elif obj.metadata is None:
+    else:
         obj.metadata = metadata
     return metadata

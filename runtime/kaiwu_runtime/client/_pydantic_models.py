@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
     from pydantic.fields import FieldInfo
     from typing_extensions import TypeIs
-
-T = TypeVar("T")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -129,8 +128,7 @@ def dump_model(model: BaseModel | type[BaseModel]) -> bytes:
     return instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, exclude=exclude).encode()
 
 
-def _json(model: BaseModel) -> bytes:
-    fields = _fields(type(model))
+def _json(model: BaseModel, fields: _Fields) -> bytes:
     if fields.plain_dump:
         # Without the text in between, which pydantic decodes from these bytes.
         return model.__pydantic_serializer__.to_json(model, by_alias=True, exclude_none=True, exclude_unset=True)
@@ -142,20 +140,24 @@ def dump_status(model: BaseModel | type[BaseModel]) -> bytes:
     # Not of the whole model with its status alone: spec and metadata would be walked at each write of a status.
     instance = cast("BaseModel", model)
     for name in _fields(type(instance)).status:
-        status = instance.__dict__.get(name)
-        if is_model(status):
-            _claim(status)
-            return _json(cast("BaseModel", status))
+        status: Any = instance.__dict__.get(name)
+        fields = _fields_of(type(status))  # type: ignore[arg-type]
+        if fields is not None:
+            _claim_fields(status, fields)
+            return _json(status, fields)
     _claim(instance)
     include = set(_fields(type(instance)).status)
     whole = instance.model_dump_json(by_alias=True, exclude_none=True, exclude_unset=True, include=include)
     return bytes(_members.decode(whole).get("status", b"{}"))
 
 
-def validate_model(kind: type[T], data: bytes) -> T:
-    """Return the instance that a JSON document describes.
+def model_decoder(kind: type[Any]) -> Callable[[bytes], Any]:
+    """Return a function that returns the instance that a JSON document describes.
 
-    Raises:
-        pydantic.ValidationError: The document does not fit the model; a ValueError too.
+    It raises pydantic's ValidationError when the document does not fit the model.
     """
-    return cast("T", cast("type[BaseModel]", kind).model_validate_json(data))
+    model = cast("type[BaseModel]", kind)
+    if model.model_validate_json.__func__ is sys.modules["pydantic"].BaseModel.model_validate_json.__func__:  # type: ignore[attr-defined]
+        # What it calls, once the validator is complete: that may be only now.
+        return lambda data: model.__pydantic_validator__.validate_json(data)  # noqa: PLW0108
+    return model.model_validate_json

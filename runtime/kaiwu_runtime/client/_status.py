@@ -20,6 +20,7 @@ from kaiwu_runtime.rest._paths import object_names, object_path
 STATUS_ATTEMPTS = 5
 """How often a status is sent when the object changes meanwhile."""
 
+_APPLY = PatchType.APPLY.value
 _json = msgspec.json.Encoder()
 
 
@@ -60,7 +61,7 @@ async def write_status(
     for attempt in range(1, STATUS_ATTEMPTS + 1):
         try:
             answer = await client.transport.request(
-                "PATCH", path, params=params, body=_json.encode(body), content_type=PatchType.APPLY.value
+                "PATCH", path, params=params, body=_json.encode(body), content_type=_APPLY
             )
         except ConflictError as error:
             if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:

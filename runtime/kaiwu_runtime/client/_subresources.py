@@ -5,7 +5,7 @@ See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import msgspec
@@ -55,7 +55,12 @@ def target(kind: type[Any], verb: str, subresource: str = "") -> Target:
         TypeError: The type is not a resource, or a subresource that does not offer the verb.
         ValueError: The type is one subresource, and another one is named.
     """
-    own = subresource_of(kind)  # type: ignore[arg-type]  # a class is hashable
+    return _target(kind, verb, subresource)  # type: ignore[arg-type]  # a class is hashable
+
+
+@lru_cache(maxsize=1024)  # the same few for every request
+def _target(kind: type[Any], verb: str, subresource: str) -> Target:
+    own = subresource_of(kind)  # type: ignore[arg-type]
     if own is None:
         return Target(identify(kind), subresource)
     if subresource not in {"", own.name}:

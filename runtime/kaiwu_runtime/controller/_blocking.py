@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Generic, TypeVar
 
 logger = logging.getLogger("kaiwu_runtime.controller.blocking")
@@ -31,28 +31,28 @@ class BlockingDetector(Generic[T]):
         # An awaitable of C code may be a bare iterator, which takes no value.
         send = getattr(steps, "send", None) or (lambda _: next(steps))
         now, limit = time.perf_counter, self._limit
+        resume: Callable[[Any], Any] = send
         value: Any = None
         step: Any
-        error: BaseException | None = None
         # Neither an error nor the future it came from stays in a variable: the traceback of an exception on its way
         # out holds this frame, and with the exception held by the frame only the garbage collector could free both.
         while True:
             began = now()
             try:
-                step = send(value) if error is None else steps.throw(error)
+                step = resume(value)
             except StopIteration as end:
                 if (blocked := now() - began) > limit:
                     _warn(blocked)
                 return end.value  # type: ignore[no-any-return]
             finally:
-                error = None
+                value = None
             if (blocked := now() - began) > limit:
                 _warn(blocked)
-            value = None
             try:
                 value = yield step
+                resume = send
             except BaseException as raised:  # noqa: BLE001 - cancellation too belongs to the coroutine
-                error = raised
+                resume, value = steps.throw, raised
             step = None
 
 

@@ -15,6 +15,7 @@ from typing import cast
 import httptools
 
 from kaiwu_runtime._error_text import reason
+from kaiwu_runtime.rest._response import Response
 
 HIGH_WATER = 1 << 20
 """Bytes of a streamed answer that wait for their reader before the server is made to wait."""
@@ -22,30 +23,12 @@ HIGH_WATER = 1 << 20
 MAX_OVERHEAD = 1 << 20
 """Bytes without a part of a body, such as headers, after which an answer does not come from an API server."""
 
-_UNTIL_CLOSED = frozenset({b"content-length", b"transfer-encoding"})
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+_HEAD_END = b"\r\n\r\n"
 
 
 class BrokenConnectionError(Exception):
     """A connection that was established ended before the answer was complete."""
-
-
-class Response:
-    """The head of an answer.
-
-    Attributes:
-        status: HTTP status code.
-        headers: Names in lower case, with their values.
-    """
-
-    __slots__ = ("headers", "status")
-
-    def __init__(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        self.status = status
-        self.headers = headers
-
-    def header(self, name: bytes) -> str | None:
-        """Return a header's first value, or None."""
-        return next((value.decode("latin-1") for key, value in self.headers if key == name), None)
 
 
 class Connection(asyncio.Protocol):
@@ -61,7 +44,7 @@ class Connection(asyncio.Protocol):
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._error: BrokenConnectionError | TimeoutError | None = None
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._head = bytearray()
         self._chunks: list[bytes] = []
         self._waiting_bytes = 0
         self._overhead = 0
@@ -111,9 +94,12 @@ class Connection(asyncio.Protocol):
             BrokenConnectionError: The connection ended, or the response is not valid HTTP.
             TimeoutError: It took too long.
         """
+        transport = self._transport
+        if transport is None:
+            raise BrokenConnectionError("the connection is not established")
         self._busy, self._complete, self._streaming = True, False, streaming
         self._response = None
-        self.transport.write(request)
+        transport.write(request)
         while self._response is None or not (streaming or self._complete):
             await self._wait(seconds)
         return self._response
@@ -178,6 +164,8 @@ class Connection(asyncio.Protocol):
         if not self._busy or self._complete:
             self._fail("the server sent data without a request")
             return
+        if self._response is None:
+            self._head += data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
@@ -201,8 +189,8 @@ class Connection(asyncio.Protocol):
         if not self._busy or self._complete:
             return
         # An answer without a length ends with its connection.
-        framed = any(name in _UNTIL_CLOSED for name, _ in self._headers)
-        if exc is None and self._response is not None and not framed:
+        response = self._response
+        if exc is None and response is not None and not any(name in _FRAMING for name, _ in response.headers):
             self._complete, self._keep = True, False
             self._wake()
             return
@@ -215,19 +203,19 @@ class Connection(asyncio.Protocol):
         """Start a head, unless an answer has come that nothing asked for."""
         if self._complete:
             raise BrokenConnectionError("the server sent data without a request")
-        self._headers = []
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header."""
-        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Keep the head, unless it is an interim answer."""
-        status = self._parser.get_status_code()
-        if status >= 200:
-            self._response = Response(status, self._headers)
-            if self._streaming:
-                self._wake()
+        head, status = self._head, self._parser.get_status_code()
+        found = head.find(_HEAD_END)
+        end = len(head) if found < 0 else found + len(_HEAD_END)  # its lines may end otherwise
+        if status < 200:
+            del head[:end]
+            return
+        self._response = Response(status, bytes(head[:end]))
+        head.clear()
+        if self._streaming:
+            self._wake()
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body, and make the server wait if it is not read."""
@@ -255,23 +243,21 @@ class Connection(asyncio.Protocol):
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _wait(self, seconds: float) -> None:
-        self._raise()
-        self._waiter = self._loop.create_future()
-        self._deadline = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > self._deadline:
+        if self._error is not None:
+            raise _copy(self._error)
+        loop = self._loop
+        self._waiter = waiter = loop.create_future()
+        self._deadline = deadline = loop.time() + seconds
+        timer = self._timer
+        if timer is None or timer.when() > deadline:
             self._arm()
         try:
-            await self._waiter
+            await waiter
         finally:
             self._waiter = None
         # What came before the end still counts: it is yielded first.
-        if not self._chunks:
-            self._raise()
-
-    def _raise(self) -> None:
-        """Raise the error there is; a copy, or its traceback would hold this connection and this connection it."""
-        if self._error is not None:
-            raise type(self._error)(*self._error.args)
+        if self._error is not None and not self._chunks:
+            raise _copy(self._error)
 
     def _arm(self) -> None:
         """Set the timer, which stays set when the wait is over: a new one for each wait would cost as much again."""
@@ -290,11 +276,17 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _fail(self, reason: str) -> None:
         if self._error is None:
             self._error = BrokenConnectionError(reason)
         self._wake()
         self.abort()
+
+
+def _copy(error: BrokenConnectionError | TimeoutError) -> BrokenConnectionError | TimeoutError:
+    """Return an error to raise: the traceback of the connection's own would hold the connection, and that the error."""
+    return type(error)(*error.args)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import time
 
 from kaiwu_runtime.config._route import Route
 from kaiwu_runtime.rest._connection import Connection
@@ -32,7 +33,7 @@ class ConnectionPool:
         """Return a connection that is kept and ready for a request, or None when one has to be made."""
         while self._idle:
             connection, since = self._idle.pop()
-            if connection.reusable and asyncio.get_running_loop().time() - since < KEEPALIVE_SECONDS:
+            if connection.reusable and time.monotonic() - since < KEEPALIVE_SECONDS:
                 return connection
             self._drop(connection)
         return None
@@ -66,7 +67,7 @@ class ConnectionPool:
     def release(self, connection: Connection) -> None:
         """Return a connection to the pool; one with a request in progress is closed."""
         if connection.reusable and connection not in self._outdated:
-            self._idle.append((connection, asyncio.get_running_loop().time()))
+            self._idle.append((connection, time.monotonic()))
             return
         if connection.timed_out:
             # What swallowed its packets, a NAT gateway that forgot it for instance, does so to others of its age: one

@@ -11,7 +11,8 @@ import msgspec
 from kaiwu_runtime._status import error_from_status
 from kaiwu_runtime.config._route import ProxyError
 from kaiwu_runtime.errors import APIStatusError
-from kaiwu_runtime.rest._connection import BrokenConnectionError, Response
+from kaiwu_runtime.rest._connection import BrokenConnectionError
+from kaiwu_runtime.rest._response import Response
 from kaiwu_runtime.rest._warnings import parse_warnings
 
 CONNECTION_ERRORS = (BrokenConnectionError, ProxyError, OSError)

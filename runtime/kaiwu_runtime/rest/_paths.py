@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from kaiwu_runtime.api._identity import ResourceIdentity
 
+_DOTS = frozenset({".", ".."})
 _PLAIN = re.compile(r"[A-Za-z0-9_~.-]*").fullmatch
 
 
@@ -21,9 +22,11 @@ def _segment(name: str, field: str) -> str:
 
     See https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#path-segment-names
     """
-    if name in {".", ".."} or "/" in name or "%" in name:
+    if _PLAIN(name) and name not in _DOTS:  # nearly every name
+        return name
+    if name in _DOTS or "/" in name or "%" in name:
         raise ValueError(f"{field} {name!r} is not a valid name: it must not be . or .. and may not contain / or %")
-    return name if _PLAIN(name) else quote(name, safe=":@!$&'()*+,;=")
+    return quote(name, safe=":@!$&'()*+,;=")
 
 
 def collection_path(identity: ResourceIdentity, namespace: str) -> str:

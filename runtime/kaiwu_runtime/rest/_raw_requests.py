@@ -12,12 +12,13 @@ from weakref import WeakSet
 from kaiwu_runtime._error_text import reason
 from kaiwu_runtime.config._renewal import CredentialRenewal, Sent
 from kaiwu_runtime.errors import APIConnectionError, APIStatusError, UnauthorizedError
-from kaiwu_runtime.rest._connection import BrokenConnectionError, Connection, Response
+from kaiwu_runtime.rest._connection import BrokenConnectionError, Connection
 from kaiwu_runtime.rest._connection_pool import ConnectionPool
 from kaiwu_runtime.rest._failure import CONNECTION_ERRORS, refusal
 from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, ANY, Answer
 from kaiwu_runtime.rest._request import Request, repeated_target
 from kaiwu_runtime.rest._request_headers import header_lines
+from kaiwu_runtime.rest._response import Response
 
 if TYPE_CHECKING:
     from kaiwu_runtime.rest._websocket import WebSocket
@@ -199,5 +200,5 @@ def _is_unauthorized(method: str, path: str, answer: Answer) -> bool:
     """Return whether the API server itself rejected the credentials, and not what a proxied pod wants of its own."""
     if answer.status != 401:
         return False
-    refused = refusal(method, path, Response(answer.status, []), answer.body)
+    refused = refusal(method, path, Response(answer.status, b""), answer.body)
     return refused.reason == "Unauthorized"

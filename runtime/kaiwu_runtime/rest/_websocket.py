@@ -22,7 +22,8 @@ from websockets.uri import WebSocketURI
 
 from kaiwu_runtime._error_text import one_line, reason
 from kaiwu_runtime.errors import APIConnectionError
-from kaiwu_runtime.rest._connection import HIGH_WATER, BrokenConnectionError, Connection, Response
+from kaiwu_runtime.rest._connection import HIGH_WATER, BrokenConnectionError, Connection
+from kaiwu_runtime.rest._response import Response
 from kaiwu_runtime.rest._websocket_handshake import HandshakeRefusedError, said, without_host
 from kaiwu_runtime.rest._websocket_messages import Messages
 
@@ -108,9 +109,8 @@ class WebSocket(asyncio.Protocol):
         except BaseException:
             self.abort()
             raise
-        response = Response(
-            answer.status_code, [(name.lower().encode(), value.encode()) for name, value in answer.headers.raw_items()]
-        )
+        lines = ["HTTP/1.1", *(f"{name}: {value}" for name, value in answer.headers.raw_items())]
+        response = Response(answer.status_code, "\r\n".join(lines).encode())
         error = self._protocol.handshake_exc
         if error is not None:
             self.abort()

@@ -6,7 +6,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import InvalidMessage
 
 from kaiwu_runtime._error_text import one_line
-from kaiwu_runtime.rest._connection import Response
+from kaiwu_runtime.rest._response import Response
 
 
 class HandshakeRefusedError(Exception):

@@ -12,7 +12,7 @@ from pydantic import Field, ValidationError
 
 from kaiwu_runtime.api import APIModel, CustomResource, resource
 from kaiwu_runtime.client._codec import MAX_DESCRIBED_ERRORS, decode
-from kaiwu_runtime.client._pydantic_models import validate_model
+from kaiwu_runtime.client._pydantic_models import model_decoder
 from kaiwu_runtime.errors import DecodeError
 
 
@@ -69,7 +69,7 @@ def test_a_list_is_read_up_to_the_first_item_that_does_not_fit(field: str, befor
     }
     data = _store(field, [right[field]] * before + [IN_LISTS[field]] * wrong)
     with pytest.raises(ValidationError) as raised:
-        validate_model(Store, data)
+        model_decoder(Store)(data)
     assert raised.value.error_count() <= 3  # one for each member of a union
     with pytest.raises(DecodeError, match=rf"Store a: spec\.{field}\.{before}"):
         decode(Store, data)
