@@ -6,7 +6,7 @@ lightkube's generated kinds have ``_api_info``; a project's own types have the :
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -90,14 +90,20 @@ class ResourceIdentity(msgspec.Struct, frozen=True):
 
         See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
         """
-        path = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        if self.namespaced and namespace:
-            path = f"{path}/namespaces/{namespace}"
-        path = f"{path}/{self.plural}/{name}" if name else f"{path}/{self.plural}"
+        path = _collection_path(self, namespace)
+        if name:
+            path = f"{path}/{name}"
         return f"{path}/{subresource}" if subresource else path
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.api_version})"
+
+
+@lru_cache(maxsize=1024)  # a few kinds and namespaces for nearly every request
+def _collection_path(identity: ResourceIdentity, namespace: str) -> str:
+    version = f"/apis/{identity.group}/{identity.version}" if identity.group else f"/api/{identity.version}"
+    place = f"/namespaces/{namespace}" if identity.namespaced and namespace else ""
+    return f"{version}{place}/{identity.plural}"
 
 
 class SubresourceIdentity(msgspec.Struct, frozen=True):

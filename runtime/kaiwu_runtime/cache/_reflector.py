@@ -29,7 +29,7 @@ from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._reflector_store import ReflectorStore
 from kaiwu_runtime.cache._relist import gives_up_version, went_back
 from kaiwu_runtime.cache._transform import transformed
-from kaiwu_runtime.cache._watch_event import UNREADABLE, Bookmark, parse_line
+from kaiwu_runtime.cache._watch_event import UNREADABLE, Bookmark, parse_line, split_change
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIError,
@@ -190,6 +190,16 @@ class Reflector:
                 self._take(line)
 
     def _take(self, line: bytes) -> None:
+        change = split_change(line)
+        if change is not None:
+            kind, raw = change
+            try:
+                obj = self._read(raw)
+            except UNREADABLE:
+                pass  # it is not an event, or one of an object that cannot be read
+            else:
+                self._take_change(kind, obj)
+                return
         refused: APIStatusError | None = None
         bookmark: Bookmark | None = None
         try:
@@ -206,9 +216,11 @@ class Reflector:
         if bookmark is not None:
             self._take_bookmark(bookmark)
             return
-        obj = self._parsed(event.object)
-        if obj is None:
-            return
+        found = self._parsed(event.object)
+        if found is not None:
+            self._take_change(kind, found)
+
+    def _take_change(self, kind: str, obj: CachedObject) -> None:
         if self._initial is not None:
             # Not yet for the sink, nor a version to resume from: half of what exists would look like deletions.
             if kind == "DELETED":
@@ -237,15 +249,18 @@ class Reflector:
 
     def _parsed(self, item: msgspec.Raw) -> CachedObject | None:
         """Return an object, or None when not even its metadata can be read."""
-        raw, transform = bytes(item), self._options.transform
         try:
-            return CachedObject.parse(raw) if transform is None else transformed(raw, transform, self._fields())
+            return self._read(bytes(item))
         except UNREADABLE as error:
             logger.error(
                 "Ignoring an object whose metadata cannot be read",
                 extra={**self._fields(), "error": str(error)},
             )
             return None
+
+    def _read(self, raw: bytes) -> CachedObject:
+        transform = self._options.transform
+        return CachedObject.parse(raw) if transform is None else transformed(raw, transform, self._fields())
 
     def _known(self, item: msgspec.Raw) -> CachedObject | None:
         """Return an object as it is kept; None when not even its metadata can be read."""

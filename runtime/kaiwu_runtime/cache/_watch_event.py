@@ -64,6 +64,18 @@ UNREADABLE = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
 """What reading raises when the bytes are not what the API server's documentation says."""
 
 _parse_line = msgspec.json.Decoder(WatchEvent).decode
+_CHANGES = {b'{"type":"%s"' % kind.encode(): kind for kind in ("ADDED", "MODIFIED", "DELETED")}
+
+
+def split_change(line: bytes) -> tuple[str, bytes] | None:
+    """Return type and object of a change that is written as the API server writes it; None for any other line.
+
+    The object is not read, which would be done twice otherwise: what is returned is an event if, and only if, it is
+    JSON.
+    """
+    head, _, rest = line.partition(b',"object":')
+    kind = _CHANGES.get(head)
+    return (kind, rest[:-1]) if kind is not None and rest.endswith(b"}") else None
 
 
 def parse_line(line: bytes) -> WatchEvent:

@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from types import UnionType
+from typing import TYPE_CHECKING, Any, NamedTuple, Union, cast, get_args, get_origin
 
 import msgspec
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from typing_extensions import TypeIs
 
+_SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -46,6 +48,8 @@ class _Fields(NamedTuple):
     type_fields: frozenset[str]
     status: frozenset[str]
     mutable_defaults: tuple[tuple[str, Any], ...]
+    nested: tuple[str, ...]
+    """The fields that may hold a model, or a collection of them."""
     plain_dump: bool
     """Whether the class writes itself as pydantic does, so that its serializer may be called directly."""
 
@@ -61,7 +65,15 @@ def _fields(kind: type[BaseModel]) -> _Fields:
         for name, field in kind.model_fields.items()
         if field.default_factory is not None or isinstance(field.default, (list, dict, set)) or is_model(field.default)
     ]
-    return _Fields(type_fields, status, tuple(mutable), _is_plain(kind))
+    nested = tuple(name for name, field in kind.model_fields.items() if not _is_flat(field.annotation))
+    return _Fields(type_fields, status, tuple(mutable), nested, _is_plain(kind))
+
+
+def _is_flat(annotation: object) -> bool:
+    """Return whether a type has no models in it: a scalar, an optional one, or the conditions of a status."""
+    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
+        return all(_is_flat(argument) for argument in get_args(annotation))
+    return isinstance(annotation, type) and (annotation in _SCALARS or hasattr(annotation, "__kaiwu_annotation__"))
 
 
 def _is_plain(kind: type[BaseModel]) -> bool:
@@ -75,9 +87,6 @@ def _default(field: FieldInfo) -> object:
         return deepcopy(field.get_default(call_default_factory=True, validated_data={}))
     except BaseException:  # noqa: BLE001 - a factory of the user's, or one that needs the other fields; what it made counts as set
         return object()
-
-
-_SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
 
 
 @cache
@@ -113,10 +122,11 @@ def _claim_fields(model: BaseModel, fields: _Fields) -> bool:
                 chosen.add(name)
         elif current != default or (current and not json_equal(current, default)):
             chosen.add(name)
-    for name in chosen:
-        current = held.get(name)
-        if type(current) not in _SCALARS:
-            _claim(current)
+    for name in fields.nested:
+        if name in chosen:
+            current = held.get(name)
+            if type(current) not in _SCALARS:
+                _claim(current)
     return bool(chosen)
 
 

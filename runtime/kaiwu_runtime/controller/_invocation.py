@@ -74,7 +74,7 @@ class Invocation:
             return Result(requeue_after=0)  # until the cache has it too
         reconcile = self._reconciler.reconcile
         answer: Any = reconcile(request) if self._is_async else await self._in_thread(reconcile, request)
-        if inspect.isawaitable(answer):
+        if self._is_async or inspect.isawaitable(answer):
             watched = BlockingDetector(answer, self._options.blocking_threshold)
             limit = self._options.reconcile_timeout
             answer = await (watched if limit is None else self._within(limit, watched))

@@ -1,0 +1,48 @@
+"""A limit of how many requests are in progress at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+
+
+class Slots:
+    """A semaphore that is taken without a coroutine while there is a free slot, as nearly always.
+
+    asyncio's costs as much as the rest of what the transport does with a request. Who waits gets a slot in turn: one
+    that becomes free is handed over, so that nobody who comes later takes it.
+
+    Args:
+        count: How many may be taken.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._free = count
+        self._waiters: deque[asyncio.Future[None]] = deque()
+
+    def take(self) -> bool:
+        """Take a slot if one is free; otherwise `wait` for one."""
+        if self._free:
+            self._free -= 1
+            return True
+        return False
+
+    async def wait(self) -> None:
+        """Return when a slot has been taken."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            if not waiter.cancelled():  # the slot was handed over right before the cancellation
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Give a slot back."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._free += 1
