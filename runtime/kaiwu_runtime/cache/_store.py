@@ -102,11 +102,12 @@ class Store:
         returned.
         """
         old = self._objects.get(obj.key)
-        if old is not None and old.is_state_of(obj):
+        if old is None:
+            self._insert(obj)
+            return [ObjectEvent(EventType.ADDED, obj, initial=initial)]
+        if old.is_state_of(obj):
             return []
         self._insert(obj)
-        if old is None:
-            return [ObjectEvent(EventType.ADDED, obj, initial=initial)]
         if old.uid != obj.uid:
             return [
                 ObjectEvent(EventType.DELETED, old, old),

@@ -83,7 +83,8 @@ def child_of(
     )
     make: Any = kind
     child: T = make(metadata=metadata, **fields)
-    set_controller_reference(owner, child)
+    # It is new, so there is no other reference to look for.
+    metadata_of(child).ownerReferences = [_reference(owner, child, controller=True, block_owner_deletion=True)]
     return child
 
 
@@ -157,8 +158,7 @@ def _reference(owner: object, owned: object, *, controller: bool | None, block_o
     if metadata.namespace:
         if not identify(type(owned)).namespaced:
             raise ValueError(f"{_describe(owned)} is cluster-scoped and cannot be owned by {_describe(owner)}")
-        namespace = metadata_of(owned).namespace
-        if namespace != metadata.namespace:
+        if metadata_of(owned).namespace != metadata.namespace:
             raise ValueError(f"{_describe(owned)} must be in namespace {metadata.namespace!r} of its owner")
     return OwnerReference(
         apiVersion=identity.api_version,

@@ -156,6 +156,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
+        # Called for each part of a body without a step in between.
+        self.on_body = self._chunks.append
         # Not before: a connection that was never made is never closed, so the parser would not be freed.
         self._parser = httptools.HttpResponseParser(self)
 
@@ -166,16 +168,26 @@ class Connection(asyncio.Protocol):
             return
         if self._response is None:
             self._head += data
+        parts = len(self._chunks)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             self._fail(f"not an HTTP response: {error}")
         except httptools.HttpParserUpgrade:
             self._fail("the server wants another protocol than HTTP")
-        # What is not body waits in the parser, and as a list of headers: of a hostile server without an end.
-        self._overhead += len(data)
-        if self._overhead > MAX_OVERHEAD:
-            self._fail(f"more than {MAX_OVERHEAD} bytes of headers")
+        if len(self._chunks) == parts:
+            # What is no part of a body is kept as the head, or is waited behind: of a hostile server without an end.
+            self._overhead += len(data)
+            if self._overhead > MAX_OVERHEAD:
+                self._fail(f"more than {MAX_OVERHEAD} bytes of headers")
+            return
+        self._overhead = 0
+        if self._streaming:
+            self._waiting_bytes += len(data)
+            if self._waiting_bytes > HIGH_WATER and not self._paused and not self.closed:
+                self._paused = True
+                self.transport.pause_reading()
+            self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake up the waiting request."""
@@ -217,17 +229,6 @@ class Connection(asyncio.Protocol):
         if self._streaming:
             self._wake()
 
-    def on_body(self, body: bytes) -> None:
-        """Keep a part of the body, and make the server wait if it is not read."""
-        self._chunks.append(body)
-        self._overhead = 0
-        if self._streaming:
-            self._waiting_bytes += len(body)
-            if self._waiting_bytes > HIGH_WATER and not self._paused:
-                self._paused = True
-                self.transport.pause_reading()
-            self._wake()
-
     def on_message_complete(self) -> None:
         """End the answer."""
         if self._response is None:
@@ -238,9 +239,11 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def _taken(self) -> bytes:
-        chunks, self._chunks = self._chunks, []
+        chunks = self._chunks
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        chunks.clear()
         self._waiting_bytes = 0
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return body
 
     async def _wait(self, seconds: float) -> None:
         if self._error is not None:

@@ -33,7 +33,7 @@ class ConnectionPool:
         """Return a connection that is kept and ready for a request, or None when one has to be made."""
         while self._idle:
             connection, since = self._idle.pop()
-            if connection.reusable and time.monotonic() - since < KEEPALIVE_SECONDS:
+            if not connection.closed and time.monotonic() - since < KEEPALIVE_SECONDS:
                 return connection
             self._drop(connection)
         return None
