@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
         self._transport = cast("asyncio.Transport", transport)
-        # Called for each part of a body without a step in between.
+        # httptools calls it for each part of a body.
         self.on_body = self._chunks.append
         # Not before: a connection that was never made is never closed, so the parser would not be freed.
         self._parser = httptools.HttpResponseParser(self)
@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:
             self._fail("the server wants another protocol than HTTP")
         if len(self._chunks) == parts:
-            # What is no part of a body is kept as the head, or is waited behind: of a hostile server without an end.
+            # Headers are kept, and other framing is waited for: of a hostile server without an end.
             self._overhead += len(data)
             if self._overhead > MAX_OVERHEAD:
                 self._fail(f"more than {MAX_OVERHEAD} bytes of headers")

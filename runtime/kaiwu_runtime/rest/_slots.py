@@ -9,8 +9,8 @@ from collections import deque
 class Slots:
     """A semaphore that is taken without a coroutine while there is a free slot, as nearly always.
 
-    asyncio's costs as much as the rest of what the transport does with a request. Who waits gets a slot in turn: one
-    that becomes free is handed over, so that nobody who comes later takes it.
+    asyncio's has a coroutine and two more calls for each request. Waiting requests get slots in turn: a slot that is
+    released is handed over, so that a later request cannot take it.
 
     Args:
         count: How many may be taken.

@@ -1,4 +1,4 @@
-"""The limit of requests in progress: never more than it, never one slot lost, whoever is cancelled."""
+"""The limit of requests in progress: it is never exceeded, and no slot is lost when a request is cancelled."""
 
 from __future__ import annotations
 
