@@ -167,7 +167,8 @@ def model_decoder(kind: type[Any]) -> Callable[[bytes], Any]:
     It raises pydantic's ValidationError when the document does not fit the model.
     """
     model = cast("type[BaseModel]", kind)
-    if model.model_validate_json.__func__ is sys.modules["pydantic"].BaseModel.model_validate_json.__func__:  # type: ignore[attr-defined]
+    plain = sys.modules["pydantic"].BaseModel.model_validate_json.__func__
+    if getattr(model.model_validate_json, "__func__", None) is plain:
         # What it calls, once the validator is complete: that may be only now.
         return lambda data: model.__pydantic_validator__.validate_json(data)  # noqa: PLW0108
     return model.model_validate_json

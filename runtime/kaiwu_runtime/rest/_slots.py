@@ -34,8 +34,8 @@ class Slots:
         try:
             await waiter
         except BaseException:
-            if not waiter.cancelled():  # the slot was handed over right before the cancellation
-                self.release()
+            if not waiter.cancel() and not waiter.cancelled():
+                self.release()  # the slot was handed over right before
             raise
 
     def release(self) -> None:

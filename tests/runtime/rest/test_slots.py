@@ -44,6 +44,18 @@ async def test_a_cancelled_waiter_passes_its_slot_on() -> None:
     assert not slots.take()
 
 
+async def test_a_waiter_that_is_closed_takes_and_gives_nothing() -> None:
+    slots = Slots(1)
+    assert slots.take()
+    waiting = slots.wait()
+    waiting.send(None)
+    waiting.close()
+    assert not slots.take()
+    slots.release()
+    assert slots.take()
+    assert not slots.take()
+
+
 @pytest.mark.parametrize("seed", range(50))
 async def test_no_slot_is_lost_or_given_twice(seed: int) -> None:
     chance, limit = random.Random(seed), 1 + seed % 4
