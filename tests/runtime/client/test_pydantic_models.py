@@ -1,0 +1,120 @@
+"""What a model's own way of reading itself changes, and which fields are searched for changes in place."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, Optional, Union
+
+import pytest
+from pydantic import Field
+
+from kaiwu_runtime.api import APIModel, Conditions, CustomResource, Quantity, resource
+from kaiwu_runtime.client import decode, encode
+from kaiwu_runtime.client._pydantic_models import _is_flat
+
+
+class Part(APIModel):
+    names: list[str] = Field(default_factory=list)
+
+
+def _reader(cls: type[Any], data: bytes) -> Any:
+    content = {**json.loads(data), "spec": {"names": ["read"]}}
+    return cls.model_validate(content)
+
+
+@resource(group="models.example.com", version="v1")
+class Plain(CustomResource):
+    spec: Part = Part()
+
+
+@resource(group="models.example.com", version="v1")
+class WithClassMethod(CustomResource):
+    spec: Part = Part()
+    model_validate_json = classmethod(_reader)  # type: ignore[assignment, pydantic-field]
+
+
+@resource(group="models.example.com", version="v1")
+class WithStaticMethod(CustomResource):
+    spec: Part = Part()
+    model_validate_json = staticmethod(lambda data: _reader(WithStaticMethod, data))  # type: ignore[assignment, pydantic-field]
+
+
+@resource(group="models.example.com", version="v1")
+class Later(CustomResource):
+    spec: Unknown = None  # type: ignore[name-defined]  # noqa: F821 - completed below
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"), [(Plain, ["sent"]), (WithClassMethod, ["read"]), (WithStaticMethod, ["read"])]
+)
+def test_a_model_may_read_itself(kind: type[Any], names: list[str]) -> None:
+    assert decode(kind, b'{"metadata":{"name":"a"},"spec":{"names":["sent"]}}').spec.names == names
+
+
+def test_a_model_may_be_completed_after_it_was_used() -> None:
+    document = b'{"metadata":{"name":"a"},"spec":{"names":["late"]}}'
+    with pytest.raises(Exception, match="not fully defined"):
+        decode(Later, document)
+    Later.model_rebuild(_types_namespace={"Unknown": Part})
+    assert decode(Later, document).spec.names == ["late"]
+
+
+FLAT: list[Any] = [
+    int,
+    str,
+    float,
+    bool,
+    bytes,
+    type(None),
+    Optional[int],  # noqa: UP045 - another class than that of `int | None`
+    int | None,
+    Union[int, str],  # noqa: UP007
+    Conditions,
+    Conditions | None,
+]
+NESTED: list[Any] = [
+    Part,
+    Part | None,
+    list[Part],
+    list[str],
+    dict[str, str],
+    Any,
+    Quantity,
+    Literal["a"],
+    Annotated[Part, "x"],
+    Union[Part, str],  # noqa: UP007
+    object,
+]
+
+
+@pytest.mark.parametrize("annotation", FLAT)
+def test_a_field_without_models_is_not_searched(annotation: object) -> None:
+    assert _is_flat(annotation)
+
+
+@pytest.mark.parametrize("annotation", NESTED)
+def test_every_other_field_is(annotation: object) -> None:
+    assert not _is_flat(annotation)
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        lambda part: {"annotation": Part, "value": part},
+        lambda part: {"annotation": Part | None, "value": part},
+        lambda part: {"annotation": list[Part], "value": [part]},
+        lambda part: {"annotation": dict[str, Part], "value": {"x": part}},
+        lambda part: {"annotation": Part | str, "value": part},
+        lambda part: {"annotation": Any, "value": part},
+        lambda part: {"annotation": list[list[Part]], "value": [[part]]},
+    ],
+)
+def test_a_change_inside_a_field_that_was_set_is_sent(holder: Any) -> None:
+    part = Part()
+    made = holder(part)
+    spec: Any = type("Spec", (APIModel,), {"__annotations__": {"field": made["annotation"]}})
+    kind: Any = type("Held", (CustomResource,), {"__annotations__": {"spec": spec}, "__module__": __name__})
+    kind = resource(group="models.example.com", version="v1")(kind)
+    obj = kind(spec=spec(field=made["value"]))
+    part.names.append("in place")
+    assert b"in place" in encode(obj)
