@@ -1,0 +1,22 @@
+"""Lines are the same however a stream is cut into chunks."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from kaiwu_runtime.rest._lines import LineSplitter
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_lines_do_not_depend_on_the_chunks(seed: int) -> None:
+    chance = random.Random(seed)
+    text = bytes(chance.choice(b"\n\n\r a{}\x00\xff") for _ in range(chance.randrange(60)))
+    cuts = sorted(chance.randrange(len(text) + 1) for _ in range(chance.randrange(8)))
+    splitter, lines = LineSplitter(), list[bytes]()
+    for start, end in zip([0, *cuts], [*cuts, len(text)], strict=True):
+        lines += splitter.feed(text[start:end])
+    *whole, rest = text.split(b"\n")
+    assert lines == [line for line in whole if line]
+    assert splitter.feed(b"\n") == ([rest] if rest else [])
