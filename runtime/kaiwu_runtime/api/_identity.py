@@ -90,10 +90,13 @@ class ResourceIdentity(msgspec.Struct, frozen=True):
 
         See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
         """
-        path = _collection_path(self, namespace)
+        # Joined, not formatted: a name may be a member of an enumeration of texts.
+        parts = [_collection_path(self, namespace)]
         if name:
-            path = f"{path}/{name}"
-        return f"{path}/{subresource}" if subresource else path
+            parts.append(name)
+        if subresource:
+            parts.append(subresource)
+        return "/".join(parts)
 
     def __str__(self) -> str:
         return f"{self.kind} ({self.api_version})"
@@ -101,9 +104,10 @@ class ResourceIdentity(msgspec.Struct, frozen=True):
 
 @lru_cache(maxsize=1024)  # a few kinds and namespaces for nearly every request
 def _collection_path(identity: ResourceIdentity, namespace: str) -> str:
-    version = f"/apis/{identity.group}/{identity.version}" if identity.group else f"/api/{identity.version}"
-    place = f"/namespaces/{namespace}" if identity.namespaced and namespace else ""
-    return f"{version}{place}/{identity.plural}"
+    parts = ["/apis", identity.group, identity.version] if identity.group else ["/api", identity.version]
+    if identity.namespaced and namespace:
+        parts += ["namespaces", namespace]
+    return "/".join([*parts, identity.plural])
 
 
 class SubresourceIdentity(msgspec.Struct, frozen=True):

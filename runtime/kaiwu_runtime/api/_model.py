@@ -54,7 +54,7 @@ class APIModel(BaseModel):
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Copy the model and everything in it; pydantic does so with the default of each object without a status."""
-        if self.__pydantic_extra__ or getattr(self, "__pydantic_private__", None):
+        if self.__pydantic_extra__ is not None or getattr(self, "__pydantic_private__", None) is not None:
             return super().__deepcopy__(memo)
         memo = {} if memo is None else memo
         memo[id(self)] = copied = self.__new__(type(self))
@@ -63,7 +63,7 @@ class APIModel(BaseModel):
             name: value if type(value) in _PLAIN else deepcopy(value, memo) for name, value in self.__dict__.items()
         }
         object.__setattr__(copied, "__dict__", content)
-        object.__setattr__(copied, "__pydantic_extra__", self.__pydantic_extra__ and {})
+        object.__setattr__(copied, "__pydantic_extra__", None)
         object.__setattr__(copied, "__pydantic_fields_set__", set(self.__pydantic_fields_set__))
         object.__setattr__(copied, "__pydantic_private__", None)
         return copied

@@ -218,14 +218,15 @@ class Connection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Keep the head, unless it is an interim answer."""
-        head, status = self._head, self._parser.get_status_code()
+        status = self._parser.get_status_code()
+        head = self._head.lstrip(b"\r\n")  # empty lines may come before the status line
         found = head.find(_HEAD_END)
-        end = len(head) if found < 0 else found + len(_HEAD_END)  # its lines may end otherwise
+        end = len(head) if found < 0 else found + len(_HEAD_END)
         if status < 200:
-            del head[:end]
+            self._head = head[end:]
             return
         self._response = Response(status, bytes(head[:end]))
-        head.clear()
+        self._head.clear()
         if self._streaming:
             self._wake()
 

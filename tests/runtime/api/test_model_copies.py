@@ -62,6 +62,31 @@ def test_a_deep_copy_is_pydantics(kind: type[Status], make: Any) -> None:
     assert pickle.loads(pickle.dumps(original)) == original
 
 
+class Unset(Status):
+    _cached: int
+
+    def once(self) -> int:
+        if not hasattr(self, "_cached"):
+            self._cached = 5
+        return self._cached
+
+
+def test_extra_fields_and_private_attributes_of_a_copy_are_its_own() -> None:
+    class Holder(APIModel):
+        kept: Keeping = Keeping()
+        unset: Unset = Unset()
+
+    original = Keeping()
+    copied: Any = copy.deepcopy(original)
+    copied.more = 1
+    assert "more" not in original.model_dump()
+    first: Any = Holder.model_validate_json(b"{}")
+    first.kept.more = 1
+    assert "more" not in Holder.model_validate_json(b"{}").kept.model_dump()
+    for unset in (first.unset, copy.deepcopy(Unset()), pickle.loads(pickle.dumps(copy.deepcopy(Unset())))):
+        assert unset.once() == 5
+
+
 def test_a_cycle_and_shared_values_stay_so() -> None:
     status, shared = Status(), [1]
     status.anything = {"self": status, "one": shared, "two": shared}
