@@ -84,17 +84,24 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
     deletion_timestamp: str | None
 
     @classmethod
-    def parse(cls, raw: bytes) -> CachedObject:
+    def parse(cls, raw: bytes, *, strict: bool = False) -> CachedObject:
         """Read an object's metadata and drop its managedFields, often its larger half.
 
         An object may be nested deeper than it can be decoded; its metadata is read all the same.
 
+        Args:
+            raw: Its JSON.
+            strict: Read only what is JSON as a whole, which is not known of what is nested too deep.
+
         Raises:
             msgspec.MsgspecError: Not even the metadata is that of a Kubernetes object.
+            RecursionError: It is nested too deep, and `strict` is set.
         """
         try:
             metadata = _object_decoder.decode(raw).metadata
         except RecursionError:
+            if strict:
+                raise
             raw = _without_deep_managed_fields(raw)
             metadata = _metadata_decoder.decode(members(raw)["metadata"])
         if metadata.managed_fields:

@@ -190,13 +190,13 @@ class Reflector:
                 self._take(line)
 
     def _take(self, line: bytes) -> None:
-        change = split_change(line)
+        change = split_change(line) if self._options.transform is None else None
         if change is not None:
             kind, raw = change
             try:
-                obj = self._read(raw)
+                obj = CachedObject.parse(raw, strict=True)
             except UNREADABLE:
-                pass  # it is not an event, or one of an object that cannot be read
+                pass  # it is not an event, or one of an object that cannot be read so
             else:
                 self._take_change(kind, obj)
                 return
@@ -249,18 +249,15 @@ class Reflector:
 
     def _parsed(self, item: msgspec.Raw) -> CachedObject | None:
         """Return an object, or None when not even its metadata can be read."""
+        raw, transform = bytes(item), self._options.transform
         try:
-            return self._read(bytes(item))
+            return CachedObject.parse(raw) if transform is None else transformed(raw, transform, self._fields())
         except UNREADABLE as error:
             logger.error(
                 "Ignoring an object whose metadata cannot be read",
                 extra={**self._fields(), "error": str(error)},
             )
             return None
-
-    def _read(self, raw: bytes) -> CachedObject:
-        transform = self._options.transform
-        return CachedObject.parse(raw) if transform is None else transformed(raw, transform, self._fields())
 
     def _known(self, item: msgspec.Raw) -> CachedObject | None:
         """Return an object as it is kept; None when not even its metadata can be read."""

@@ -75,7 +75,7 @@ def split_change(line: bytes) -> tuple[str, bytes] | None:
     """
     head, _, rest = line.partition(b',"object":')
     kind = _CHANGES.get(head)
-    return (kind, rest[:-1]) if kind is not None and rest.endswith(b"}") else None
+    return (kind, rest[:-1]) if kind is not None and rest.startswith(b"{") and rest.endswith(b"}}") else None
 
 
 def parse_line(line: bytes) -> WatchEvent:

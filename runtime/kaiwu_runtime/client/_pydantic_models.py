@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable
 from copy import deepcopy
 from functools import cache
-from types import UnionType
-from typing import TYPE_CHECKING, Any, NamedTuple, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 _SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
+_COLLECTIONS = frozenset({list, tuple, dict})
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -48,8 +48,6 @@ class _Fields(NamedTuple):
     type_fields: frozenset[str]
     status: frozenset[str]
     mutable_defaults: tuple[tuple[str, Any], ...]
-    nested: tuple[str, ...]
-    """The fields that may hold a model, or a collection of them."""
     plain_dump: bool
     """Whether the class writes itself as pydantic does, so that its serializer may be called directly."""
 
@@ -65,15 +63,7 @@ def _fields(kind: type[BaseModel]) -> _Fields:
         for name, field in kind.model_fields.items()
         if field.default_factory is not None or isinstance(field.default, (list, dict, set)) or is_model(field.default)
     ]
-    nested = tuple(name for name, field in kind.model_fields.items() if not _is_flat(field.annotation))
-    return _Fields(type_fields, status, tuple(mutable), nested, _is_plain(kind))
-
-
-def _is_flat(annotation: object) -> bool:
-    """Return whether a type has no models in it: a scalar, an optional one, or the conditions of a status."""
-    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
-        return all(_is_flat(argument) for argument in get_args(annotation))
-    return isinstance(annotation, type) and (annotation in _SCALARS or hasattr(annotation, "__kaiwu_annotation__"))
+    return _Fields(type_fields, status, tuple(mutable), _is_plain(kind))
 
 
 def _is_plain(kind: type[BaseModel]) -> bool:
@@ -122,11 +112,16 @@ def _claim_fields(model: BaseModel, fields: _Fields) -> bool:
                 chosen.add(name)
         elif current != default or (current and not json_equal(current, default)):
             chosen.add(name)
-    for name in fields.nested:
-        if name in chosen:
-            current = held.get(name)
-            if type(current) not in _SCALARS:
-                _claim(current)
+    for name in chosen:
+        current = held.get(name)
+        kind = type(current)
+        if kind in _SCALARS:
+            continue
+        inner = _fields_of(kind)  # type: ignore[arg-type]
+        if inner is not None:
+            _claim_fields(cast("BaseModel", current), inner)
+        elif kind in _COLLECTIONS:
+            _claim(current)
     return bool(chosen)
 
 

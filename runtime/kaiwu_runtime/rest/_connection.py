@@ -219,14 +219,16 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Keep the head, unless it is an interim answer."""
         status = self._parser.get_status_code()
-        head = self._head.lstrip(b"\r\n")  # empty lines may come before the status line
-        found = head.find(_HEAD_END)
+        head, start = self._head, 0
+        while head[start] in b"\r\n":  # empty lines may come before the status line
+            start += 1
+        found = head.find(_HEAD_END, start)
         end = len(head) if found < 0 else found + len(_HEAD_END)
         if status < 200:
-            self._head = head[end:]
+            del head[:end]
             return
-        self._response = Response(status, bytes(head[:end]))
-        self._head.clear()
+        self._response = Response(status, bytes(head[start:end]))
+        head.clear()
         if self._streaming:
             self._wake()
 

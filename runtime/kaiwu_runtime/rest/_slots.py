@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 
 
 class Slots:
@@ -14,15 +15,20 @@ class Slots:
 
     Args:
         count: How many may be taken.
+
+    Raises:
+        ValueError: The count is negative.
     """
 
     def __init__(self, count: int) -> None:
+        if count < 0:
+            raise ValueError(f"invalid limit {count}: use 0 or more")
         self._free = count
         self._waiters: deque[asyncio.Future[None]] = deque()
 
     def take(self) -> bool:
         """Take a slot if one is free; otherwise `wait` for one."""
-        if self._free:
+        if self._free > 0:
             self._free -= 1
             return True
         return False
@@ -34,7 +40,10 @@ class Slots:
         try:
             await waiter
         except BaseException:
-            if not waiter.cancel() and not waiter.cancelled():
+            if waiter.cancel() or waiter.cancelled():
+                with suppress(ValueError):
+                    self._waiters.remove(waiter)
+            else:
                 self.release()  # the slot was handed over right before
             raise
 

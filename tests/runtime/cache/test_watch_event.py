@@ -40,6 +40,9 @@ def test_a_change_is_split(kind: str) -> None:
         b'{"type":"\\u0041DDED","object":{}}',
         b'{"type":"ADDED","object":{}} ',
         b'{"type":"ADDED"}',
+        b'{"type":"ADDED","object": {}}',
+        b'{"type":"ADDED","object":{} }',
+        b'{"type":"ADDED","object":[]}',
         b"",
         b"}",
     ],
@@ -69,7 +72,7 @@ def test_what_is_split_reads_as_the_whole_line_does(seed: int) -> None:
     if found is None:
         return
     try:
-        read = CachedObject.parse(found[1])
+        read = CachedObject.parse(found[1], strict=True)
     except UNREADABLE:
         return  # the parser is asked
     event = parse_line(changed)
@@ -78,9 +81,22 @@ def test_what_is_split_reads_as_the_whole_line_does(seed: int) -> None:
 
 
 def test_more_members_behind_the_object_are_not_part_of_it() -> None:
-    text = b'{"type":"ADDED","object":' + compact(OBJECT) + b',"more":1}'
+    text = b'{"type":"ADDED","object":' + compact(OBJECT) + b',"more":{}}'
     found = split_change(text)
     assert found is not None
     with pytest.raises(msgspec.MsgspecError):
         CachedObject.parse(found[1])
     assert bytes(parse_line(text).object) == compact(OBJECT)
+
+
+@pytest.mark.parametrize("deep", [b'{"a":' * 5000 + b"1" + b"}" * 5000, b"[" * 5000 + b"]" * 5000])
+def test_what_is_nested_too_deep_is_left_to_the_parser(deep: bytes) -> None:
+    for text in (
+        b'{"type":"ADDED","object":' + compact(OBJECT)[:-1] + b',"data":' + deep + b"}}",
+        b'{"type":"ADDED","object":' + compact(OBJECT) + b',"more":{"a":' + deep + b"}}",
+    ):
+        found = split_change(text)
+        assert found is not None
+        with pytest.raises(UNREADABLE):
+            CachedObject.parse(found[1], strict=True)
+    assert CachedObject.parse(compact(OBJECT)[:-1] + b',"data":' + deep + b"}").key.name == "a"

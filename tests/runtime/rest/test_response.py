@@ -145,3 +145,11 @@ async def test_a_stream_that_is_not_read_is_paused() -> None:
     assert len(await anext(chunks)) >= 1 << 20
     assert not wire.paused
     await chunks.aclose()
+
+
+async def test_many_interim_answers_in_one_packet_are_skipped() -> None:
+    connection, answer = await begun()
+    packet = b"\r\nHTTP/1.1 100 \r\n\r\n" * 13_000
+    connection.data_received(packet)
+    connection.data_received(HEAD + BODY)
+    assert (await answer).headers == EXPECTED

@@ -56,6 +56,22 @@ async def test_a_waiter_that_is_closed_takes_and_gives_nothing() -> None:
     assert not slots.take()
 
 
+async def test_cancelled_waiters_are_not_kept() -> None:
+    slots = Slots(1)
+    assert slots.take()
+    for _ in range(100):
+        waiting = asyncio.create_task(slots.wait())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait([waiting])
+    assert not slots._waiters
+
+
+def test_a_negative_limit_is_rejected() -> None:
+    with pytest.raises(ValueError, match="invalid limit -1: use 0 or more"):
+        Slots(-1)
+
+
 @pytest.mark.parametrize("seed", range(50))
 async def test_no_slot_is_lost_or_given_twice(seed: int) -> None:
     chance, limit = random.Random(seed), 1 + seed % 4
