@@ -54,8 +54,10 @@ class APIModel(BaseModel):
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Copy the model and everything in it; pydantic does so with the default of each object without a status."""
-        if self.__pydantic_extra__ is not None or getattr(self, "__pydantic_private__", None) is not None:
-            return super().__deepcopy__(memo)
+        copy = super().__deepcopy__
+        plain = getattr(copy, "__func__", None) is BaseModel.__deepcopy__  # not a mixin's
+        if not plain or self.__pydantic_extra__ is not None or getattr(self, "__pydantic_private__", None) is not None:
+            return copy(memo)
         memo = {} if memo is None else memo
         memo[id(self)] = copied = self.__new__(type(self))
         # As pydantic does it, but plain values need no copy, and asking for one costs most.

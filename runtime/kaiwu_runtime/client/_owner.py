@@ -83,8 +83,11 @@ def child_of(
     )
     make: Any = kind
     child: T = make(metadata=metadata, **fields)
-    # It is new, so there is no other reference to look for.
-    metadata_of(child).ownerReferences = [_reference(owner, child, controller=True, block_owner_deletion=True)]
+    made = metadata_of(child)
+    if made.ownerReferences is None:  # nearly always: its class has added none
+        made.ownerReferences = [_reference(owner, child, controller=True, block_owner_deletion=True)]
+    else:
+        set_controller_reference(owner, child)
     return child
 
 

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from types import CoroutineType
 from typing import Any
 
 from kaiwu_runtime import _fork as fork
@@ -74,7 +75,7 @@ class Invocation:
             return Result(requeue_after=0)  # until the cache has it too
         reconcile = self._reconciler.reconcile
         answer: Any = reconcile(request) if self._is_async else await self._in_thread(reconcile, request)
-        if self._is_async or inspect.isawaitable(answer):
+        if type(answer) is CoroutineType or inspect.isawaitable(answer):
             watched = BlockingDetector(answer, self._options.blocking_threshold)
             limit = self._options.reconcile_timeout
             answer = await (watched if limit is None else self._within(limit, watched))

@@ -87,6 +87,21 @@ def test_extra_fields_and_private_attributes_of_a_copy_are_its_own() -> None:
         assert unset.once() == 5
 
 
+class Marking(BaseModel):
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Any:
+        copied: Any = super().__deepcopy__(memo)
+        copied.__dict__["marked"] = True
+        return copied
+
+
+class Mixed(APIModel, Marking):
+    number: int = 1
+
+
+def test_a_mixin_may_copy_in_its_own_way() -> None:
+    assert copy.deepcopy(Mixed()).__dict__ == {"number": 1, "marked": True}
+
+
 def test_a_cycle_and_shared_values_stay_so() -> None:
     status, shared = Status(), [1]
     status.anything = {"self": status, "one": shared, "two": shared}

@@ -13,6 +13,7 @@ from lightkube.resources.core_v1 import ConfigMap, Namespace, Secret
 
 from kaiwu_runtime.api import CustomResource, resource
 from kaiwu_runtime.client import (
+    child_of,
     encode,
     has_controller_reference,
     has_owner_reference,
@@ -166,6 +167,25 @@ def test_a_second_controller_is_refused() -> None:
     with pytest.raises(ValueError, match=message):
         set_controller_reference(farm(), controlled)
     assert references(controlled) == [OTHER_CONTROLS]
+
+
+@resource(group="owner.example.com", version="v1")
+class Shared(CustomResource):
+    """A kind whose objects come with an owner."""
+
+    controlled: bool = False
+
+    def model_post_init(self, _context: Any) -> None:
+        self.metadata.ownerReferences = [
+            OwnerReference(apiVersion="v1", kind="Node", name="a", uid="node", controller=self.controlled or None)
+        ]
+
+
+def test_a_child_keeps_the_owners_that_its_class_adds() -> None:
+    found = child_of(farm(), Shared).metadata.ownerReferences or ()
+    assert [(each.kind, each.controller) for each in found] == [("Node", None), ("Farm", True)]
+    with pytest.raises(ValueError, match="is controlled by Node a already"):
+        child_of(farm(), Shared, controlled=True)
 
 
 def test_an_owner_that_is_no_resource() -> None:
