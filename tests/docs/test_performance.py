@@ -29,8 +29,9 @@ class Table(NamedTuple):
     columns: tuple[tuple[int, int], ...]
 
 
+OBJECTS_AND_WORKERS = tuple((objects, workers) for objects in (100, 1000, 10000) for workers in (1, 10, 50))
 TABLES = (
-    Table("controller-runtime-update", ((100, 10), (1000, 1), (1000, 10), (1000, 50), (10000, 10), (100000, 10))),
+    Table("controller-runtime-update", (*OBJECTS_AND_WORKERS, (100000, 10))),
     Table("controller-runtime", ((100, 10), (1000, 1), (1000, 10), (1000, 50), (10000, 10))),
     Table("kopf", ((1000, 10),)),
     Table("kube-rs", ((1000, 10),)),
