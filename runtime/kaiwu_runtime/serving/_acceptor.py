@@ -12,6 +12,7 @@ import logging
 import os
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from socket import socket as Socket  # noqa: N812 - a class
 from typing import cast
@@ -104,7 +105,9 @@ class Connection(asyncio.Protocol):
         """Close the connection at once, even with data still to be sent."""
         self._acceptor.discard(self)
         if self._transport is not None:
-            self._transport.abort()
+            # A TLS transport of Python 3.11's asyncio that was closed twice has forgotten its connection.
+            with suppress(AttributeError):
+                self._transport.abort()
         elif self.task is not None:
             self.task.cancel()
 
