@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -21,6 +22,8 @@ settings.register_profile("kaiwu", deadline=None)
 settings.load_profile("kaiwu")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+# The benchmarks are not an installed package. Last: kaiwuctl and kaiwu_runtime come before the source trees beside it.
+sys.path.append(str(REPOSITORY))
 
 
 def pytest_sessionstart() -> None:

@@ -14,11 +14,10 @@ def metadata_of(obj: Any) -> ObjectMeta:  # noqa: ANN401 - a pydantic model or a
         obj: An instance of a project's type or of a lightkube kind. lightkube's generic kinds are mappings that make
             their ``metadata`` anew at each access, so that a change of it would be lost: it is put into the mapping.
     """
-    metadata: ObjectMeta | None = obj.metadata
-    if metadata is None:
-        metadata = ObjectMeta()
-    elif not isinstance(obj, dict):
-        return metadata
+    found: ObjectMeta | None = obj.metadata
+    if found is not None and not isinstance(obj, dict):
+        return found
+    metadata = ObjectMeta() if found is None else found
     if isinstance(obj, dict):
         obj["metadata"] = metadata
     else:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
 
 _SCALARS = frozenset({str, int, float, bool, bytes, type(None)})
-_COLLECTIONS = frozenset({list, tuple, dict})
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -114,13 +113,7 @@ def _claim_fields(model: BaseModel, fields: _Fields) -> bool:
             chosen.add(name)
     for name in chosen:
         current = held.get(name)
-        kind = type(current)
-        if kind in _SCALARS:
-            continue
-        inner = _fields_of(kind)  # type: ignore[arg-type]
-        if inner is not None:
-            _claim_fields(cast("BaseModel", current), inner)
-        elif kind in _COLLECTIONS:
+        if type(current) not in _SCALARS:
             _claim(current)
     return bool(chosen)
 

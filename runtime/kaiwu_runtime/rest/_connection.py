@@ -94,12 +94,9 @@ class Connection(asyncio.Protocol):
             BrokenConnectionError: The connection ended, or the response is not valid HTTP.
             TimeoutError: It took too long.
         """
-        transport = self._transport
-        if transport is None:
-            raise BrokenConnectionError("the connection is not established")
         self._busy, self._complete, self._streaming = True, False, streaming
         self._response = None
-        transport.write(request)
+        self.transport.write(request)
         while self._response is None or not (streaming or self._complete):
             await self._wait(seconds)
         return self._response

@@ -20,6 +20,7 @@ from weakref import WeakSet
 
 from kaiwu_runtime._error_text import reason
 from kaiwu_runtime._request_body import json_body, yaml_body
+from kaiwu_runtime._slots import Slots
 from kaiwu_runtime._version import __version__
 from kaiwu_runtime.config._credentials import Credentials
 from kaiwu_runtime.config._renewal import CredentialRenewal, Sent
@@ -37,7 +38,6 @@ from kaiwu_runtime.rest._raw_requests import RawRequests
 from kaiwu_runtime.rest._request import Request, request_target
 from kaiwu_runtime.rest._request_headers import header_lines
 from kaiwu_runtime.rest._response import Response
-from kaiwu_runtime.rest._slots import Slots
 from kaiwu_runtime.rest._transport import JSON, Created
 from kaiwu_runtime.rest._warnings import parse_warnings
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
+from kaiwu_runtime._slots import Slots
 from kaiwu_runtime.controller._threads import WorkerThreads
 from kaiwu_runtime.errors import KaiwuError
 
@@ -48,8 +48,7 @@ class BoundedThreads:
         self._limit = limit
         # A slot is free when its function has returned, not when the request is over.
         self._threads = WorkerThreads(name, idle=IDLE_SECONDS, on_settled=self._release)
-        self._running = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._slots = Slots(limit)
         self._full = False
 
     async def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -58,29 +57,18 @@ class BoundedThreads:
         Raises:
             ThreadsBusyError: No thread became free in time.
         """
-        if self._running < self._limit:
-            self._running += 1
-        else:
+        if not self._slots.take():
             await self._wait()
         return (await self._threads.submit(function, *args, **kwargs)).get()
 
     async def _wait(self) -> None:
         """Wait for the slot of a function that returns."""
-        loop = asyncio.get_running_loop()
-        deadline = DEADLINE.get()
-        seconds = _WAIT_SECONDS if deadline is None else (deadline - loop.time()) * _WAIT_SHARE
-        slot: asyncio.Future[None] = loop.create_future()
-        self._waiting.append(slot)
+        deadline, now = DEADLINE.get(), asyncio.get_running_loop().time()
+        seconds = _WAIT_SECONDS if deadline is None else (deadline - now) * _WAIT_SHARE
         try:
             async with asyncio.timeout(seconds):
-                await slot
-        except BaseException as error:
-            if slot.done() and not slot.cancelled():
-                self._release()  # it came just now, too late
-            else:
-                self._waiting.remove(slot)
-            if not isinstance(error, TimeoutError):
-                raise
+                await self._slots.wait()
+        except TimeoutError:
             if not self._full:
                 self._full = True
                 logger.warning("All threads of the webhooks are busy", extra={"threads": self._limit})
@@ -88,10 +76,6 @@ class BoundedThreads:
 
     def _release(self) -> None:
         """Pass a slot on to the request that waits longest."""
-        while self._waiting:
-            slot = self._waiting.popleft()
-            if not slot.done():
-                slot.set_result(None)
-                return
-        self._running -= 1
-        self._full = False
+        self._slots.release()
+        if self._slots.free:
+            self._full = False
