@@ -11,6 +11,9 @@ import pytest
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._watch_event import UNREADABLE, parse_line, split_change
 
+DEEP = 50_000
+"""More than any Python reads: 1,000 in 3.11, and five times as much in 3.13."""
+
 OBJECT = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "b", "resourceVersion": "7"}}
 
 
@@ -89,7 +92,7 @@ def test_more_members_behind_the_object_are_not_part_of_it() -> None:
     assert bytes(parse_line(text).object) == compact(OBJECT)
 
 
-@pytest.mark.parametrize("deep", [b'{"a":' * 5000 + b"1" + b"}" * 5000, b"[" * 5000 + b"]" * 5000])
+@pytest.mark.parametrize("deep", [b'{"a":' * DEEP + b"1" + b"}" * DEEP, b"[" * DEEP + b"]" * DEEP])
 def test_what_is_nested_too_deep_is_left_to_the_parser(deep: bytes) -> None:
     for text in (
         b'{"type":"ADDED","object":' + compact(OBJECT)[:-1] + b',"data":' + deep + b"}}",
