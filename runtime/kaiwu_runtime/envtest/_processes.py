@@ -71,7 +71,7 @@ class Processes:
         return cast("int", self._request(op="stop", name=name, signal=int(number), grace=grace)["status"])
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        """Send a signal, for example SIGSTOP, without waiting."""
+        """Send a signal without waiting for its effect, except SIGSTOP: the program has stopped on return."""
         self._request(op="signal", name=name, signal=int(number))
 
     def detach(self) -> None:

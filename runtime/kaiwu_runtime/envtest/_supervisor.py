@@ -12,7 +12,7 @@ Requests are JSON objects, one a line, each answered by one line:
     {"op": "start", "name", "argv", "log"}     -> {"pid"}
     {"op": "status"}                           -> {"exited": {name: exit status}}
     {"op": "stop", "name", "signal", "grace"}  -> {"status"}    SIGKILL after `grace` seconds
-    {"op": "signal", "name", "signal"}         -> {}
+    {"op": "signal", "name", "signal"}         -> {}            SIGSTOP: when every thread has stopped
     {"op": "detach"}                           -> {}            outlive the caller; a child's exit ends all
     {"op": "end"}                              -> {}            then exits
 """
@@ -102,7 +102,7 @@ class Supervisor:
             child = self._children[request["name"]]
             return {"status": self._stop(child, request["signal"], request["grace"])}
         if operation == "signal":
-            self._children[request["name"]].send_signal(request["signal"])
+            self._signal(self._children[request["name"]], request["signal"])
         elif operation == "detach":
             self._detached = True
         elif operation == "end":
@@ -126,6 +126,13 @@ class Supervisor:
                 preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
             )
         return self._children[name].pid
+
+    @staticmethod
+    def _signal(child: subprocess.Popen[bytes], number: int) -> None:
+        child.send_signal(number)
+        # The kernel stops the threads of a busy machine one by one: until the last, requests are answered.
+        if number == signal.SIGSTOP and child.poll() is None and hasattr(os, "waitid"):
+            os.waitid(os.P_PID, child.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     @staticmethod
     def _stop(child: subprocess.Popen[bytes], number: int, grace: float) -> int:
