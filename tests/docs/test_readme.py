@@ -55,7 +55,7 @@ def test_the_install_block_gives_a_working_command(repository: Path, tmp_path: P
     assert lines[0] == "make build"  # `make test` has just done that: dist/ holds its result
     if {file.name.partition("-")[0] for file in (repository / "dist").glob("*.whl")} < {"kaiwuctl", "kaiwu_runtime"}:
         # Not `make build`, which would make the virtual environment anew that these tests run in.
-        build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", "dist"]
+        build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(repository / "dist")]
         for folder in (repository / "runtime", repository):
             subprocess.run(build, cwd=folder, check=True, capture_output=True)
     script = (
