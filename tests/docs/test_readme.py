@@ -53,9 +53,10 @@ def test_the_install_block_gives_a_working_command(repository: Path, tmp_path: P
     """Both wheels go into an empty virtual environment, and kaiwuctl works from outside the repository."""
     lines = blocks(repository)["install"].splitlines()
     assert lines[0] == "make build"  # `make test` has just done that: dist/ holds its result
-    if {file.name.partition("-")[0] for file in (repository / "dist").glob("*.whl")} < {"kaiwuctl", "kaiwu_runtime"}:
+    dist = repository / "dist"
+    if {file.name.partition("-")[0] for file in dist.glob("*.whl")} < {"kaiwuctl", "kaiwu_runtime"}:
         # Not `make build`, which would make the virtual environment anew that these tests run in.
-        build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(repository / "dist")]
+        build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(dist)]
         for folder in (repository / "runtime", repository):
             subprocess.run(build, cwd=folder, check=True, capture_output=True)
     script = (
