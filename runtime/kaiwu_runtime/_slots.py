@@ -26,8 +26,13 @@ class Slots:
     def __init__(self, count: int) -> None:
         if count < 0:
             raise ValueError(f"invalid limit {count}: use 0 or more")
-        self.free = count
+        self.free = self._count = count
         self._waiters: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def taken(self) -> int:
+        """How many are taken now."""
+        return self._count - self.free
 
     def take(self) -> bool:
         """Take a slot if one is free; otherwise `wait` for one."""

@@ -29,6 +29,21 @@ async def test_slots_are_given_in_turn() -> None:
     assert slots.take()
 
 
+async def test_a_slot_that_is_handed_over_stays_taken() -> None:
+    slots = Slots(2)
+    assert slots.taken == 0
+    assert slots.take()
+    assert slots.take()
+    waiting = asyncio.create_task(slots.wait())
+    await asyncio.sleep(0)
+    slots.release()
+    assert slots.taken == 2
+    await waiting
+    slots.release()
+    slots.release()
+    assert slots.taken == 0
+
+
 async def test_a_cancelled_waiter_passes_its_slot_on() -> None:
     slots = Slots(1)
     assert slots.take()

@@ -16,6 +16,7 @@ import logging
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from time import monotonic
 from weakref import WeakSet
 
 from kaiwu_runtime._error_text import reason
@@ -31,6 +32,7 @@ from kaiwu_runtime.errors import (
     UnauthorizedError,
     WatchInterruptedError,
 )
+from kaiwu_runtime.rest._answer_polling import AnswerPolling
 from kaiwu_runtime.rest._connection_pool import ConnectionPool
 from kaiwu_runtime.rest._failure import CONNECTION_ERRORS, is_broken, pause_before_retry, refusal
 from kaiwu_runtime.rest._lines import LineSplitter
@@ -83,6 +85,7 @@ class HTTPTransport(RawRequests):
         self._heads: dict[tuple[str, str, str], str] = {}
         self._credentials = CredentialRenewal(credentials, self._connections.use, self._heads.clear)
         self._slots = Slots(limit)
+        self._polling = AnswerPolling(self._slots)
         self._timeout = request_timeout
         self._warned: set[str] = set()
         self._sockets = WeakSet()
@@ -184,8 +187,10 @@ class HTTPTransport(RawRequests):
             try:
                 if self.fence is not None and request.method != "GET":
                     self.fence()
+                begun = monotonic()
                 response = await connection.begin(content, self._timeout, streaming=False)
                 answer = connection.body()
+                self._polling.answered(monotonic() - begun)
             finally:
                 self._connections.release(connection)
         except CONNECTION_ERRORS as error:
