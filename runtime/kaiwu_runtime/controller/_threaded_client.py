@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 from kaiwu_runtime.api._identity import ResourceIdentity
 from kaiwu_runtime.client._client import Client
+from kaiwu_runtime.rest._answer_polling import end_pauses
 
 T = TypeVar("T")
 
@@ -30,7 +31,10 @@ def wait_in_thread(awaitable: Awaitable[T], loop: asyncio.AbstractEventLoop | No
             awaitable.close()
         raise RuntimeError("wait() would block the event loop: it is for a plain `def reconcile`; use await here")
     work: Coroutine[Any, Any, T] = _result(awaitable)
-    return asyncio.run(work) if loop is None else asyncio.run_coroutine_threadsafe(work, loop).result()
+    if loop is None:
+        return asyncio.run(work)
+    end_pauses()
+    return asyncio.run_coroutine_threadsafe(work, loop).result()
 
 
 class ThreadedClient(Client):

@@ -15,6 +15,7 @@ from typing import Generic, ParamSpec, TypeVar
 
 from kaiwu_runtime import _clock as clock
 from kaiwu_runtime import _fork as fork
+from kaiwu_runtime.rest._answer_polling import end_pauses
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -87,6 +88,7 @@ class WorkerThreads:
         def job() -> None:
             outcome = Outcome(lambda: context.run(function, *args, **kwargs))
             fork.leave_child(outcome.error)
+            end_pauses()
             try:
                 loop.call_soon_threadsafe(settle, outcome)
             except RuntimeError:

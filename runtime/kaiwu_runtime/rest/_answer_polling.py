@@ -1,32 +1,45 @@
-"""Under load, take answers up together instead of waking up for each, as a network driver polls under load.
+"""Process the answers of a busy API server in batches, as a network driver polls its device under load.
 
-A process that wakes up for each answer of a busy API server pays for a change of context and for cold caches each time.
-While many requests are in flight, which means that the server is what everything waits for, the event loop therefore
-sleeps a small part of the time that an answer takes, and then takes up what has come: a fifth less CPU with 10 requests
-in flight, a quarter with 50. See https://docs.kernel.org/networking/napi.html
+A process that wakes up for each answer pays for a context switch and for cold caches each time. While dozens of
+requests wait for a slow server, the event loop therefore sleeps for a small part of the time that an answer takes, and
+then processes what has arrived. See https://docs.kernel.org/networking/napi.html
 """
 
 from __future__ import annotations
 
 import asyncio
-from time import monotonic, sleep
+import threading
+from time import monotonic
 
 from kaiwu_runtime._slots import Slots
 
-MANY = 8
-"""Requests in flight from which on answers are polled for: with fewer there is little to take up together."""
+BATCH = 2
+"""Minimum number of answers that are expected to arrive between two polls; 24 requests in flight make as many."""
 
-PART = 1 / 16
-"""The time between two polls, as a part of the time that an answer takes: answers wait half of it, 3 % on average."""
+PART = 1 / 12
+"""Time between two polls, as a part of the time that a fast answer takes: it adds half of this part on average."""
 
 SHORTEST = 0.0005
-"""Seconds between two polls below which they would cost as much as they save: the server is not busy."""
+"""Minimum seconds between two polls: with faster answers a poll costs as much as it saves."""
 
 LONGEST = 0.01
-"""Maximum seconds between two polls: for so long other work of the event loop may wait."""
+"""Maximum seconds between two polls: other work of the event loop can be delayed by so much."""
 
 MOST_EMPTY = 4
-"""Polls in a row without an answer after which the server is taken to be stuck rather than busy."""
+"""Number of polls in a row without an answer after which the server counts as stuck, and polling ends."""
+
+ROUNDS = 4
+"""Rounds of the event loop between two pauses: a call that leads to another one does not wait for each of them."""
+
+PAUSED_BY_THREADS = 100
+"""Answers without polling after a thread has called in: it would wait for the end of a pause with each call."""
+
+_called_in = threading.Event()
+
+
+def end_pauses() -> None:
+    """Let the event loop continue at once, because a thread is about to call in."""
+    _called_in.set()
 
 
 class AnswerPolling:
@@ -36,46 +49,73 @@ class AnswerPolling:
         requests: The requests in flight.
     """
 
-    __slots__ = ("_answers", "_empty", "_last", "_on", "_requests", "_seconds")
+    __slots__ = ("_answers", "_empty", "_last", "_loop", "_requests", "_rounds", "_seconds", "_skipped")
 
     def __init__(self, requests: Slots) -> None:
         self._requests = requests
         self._seconds = 0.0
         self._answers = 0
+        self._skipped = 0
         self._empty = 0
-        self._on = False
+        self._rounds = 0
         self._last = 0.0
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def answered(self, seconds: float) -> None:
-        """Take note of an answer, which took so many seconds."""
-        # At most what counts: one answer that took a minute must not stay in the mean.
-        self._seconds += (min(seconds, LONGEST / PART) - self._seconds) / 16
+        """Take note of an answer.
+
+        Args:
+            seconds: How long it took.
+        """
+        known = self._seconds
+        if seconds < known:
+            self._seconds = known + (seconds - known) / 4
+        else:
+            # Slowly: slow answers must not delay the fast ones.
+            self._seconds = min(seconds, known * 1.03) if known else seconds
         self._answers += 1
-        if not self._on and self._requests.taken >= MANY and self._period >= SHORTEST:
-            self._on = True
-            self._empty = 0
+        if self._loop is None or self._loop.is_closed():
+            self._start()
+
+    def _start(self) -> None:
+        if self._skipped:
+            self._skipped -= 1
+        elif self._period:
+            self._loop = asyncio.get_running_loop()
+            self._empty = self._rounds = 0
             self._last = monotonic()
-            self._schedule()
+            _called_in.clear()
+            self._loop.call_soon(self._turn)
 
     @property
     def _period(self) -> float:
-        return self._seconds * PART
+        """Seconds between two polls; 0 if it is not worth polling."""
+        seconds = self._seconds
+        period = min(seconds * PART, LONGEST)
+        return period if period >= SHORTEST and self._requests.taken * period >= BATCH * seconds else 0.0
 
-    def _schedule(self) -> None:
-        """Call `_poll` after what has come is taken up: the tasks that it woke run in this round of the event loop."""
-        loop = asyncio.get_running_loop()
-        loop.call_soon(loop.call_soon, self._poll)
+    def _turn(self) -> None:
+        """Continue with the next round of the event loop, and pause after some of them."""
+        if self._loop is None:
+            return
+        self._rounds += 1
+        if self._rounds >= ROUNDS:
+            self._rounds = 0
+            self._pause()
+        if self._loop is not None:
+            self._loop.call_soon(self._turn)
 
-    def _poll(self) -> None:
+    def _pause(self) -> None:
+        period = self._period
         self._empty = 0 if self._answers else self._empty + 1
         self._answers = 0
-        period = self._period
-        if self._requests.taken < MANY or period < SHORTEST or self._empty > MOST_EMPTY:
-            self._on = False
+        if not period or self._empty > MOST_EMPTY:
+            self._loop = None
             return
-        # Nothing when taking up took longer: then this process is the slower one, and answers gather without it.
+        # Nothing is left when processing took longer: answers gather without a pause then.
         left = self._last + period - monotonic()
-        if left > 0:
-            sleep(left)
+        if left > 0 and _called_in.wait(left):
+            self._loop = None
+            self._skipped = PAUSED_BY_THREADS
+            return
         self._last = monotonic()
-        self._schedule()

@@ -1,50 +1,79 @@
-"""Answers are polled for while the server is what everything waits for, and at no other time."""
+"""Answers are polled for while dozens of requests wait for a slow server, and at no other time."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-import time as clock
+import socket
+import threading
+import time as time_module
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from kaiwu_runtime._slots import Slots
 from kaiwu_runtime.client import HTTPTransport
+from kaiwu_runtime.config._credentials import Credentials
 from kaiwu_runtime.rest import _answer_polling as polling
-from kaiwu_runtime.rest._answer_polling import LONGEST, MANY, MOST_EMPTY, PART, SHORTEST, AnswerPolling
+from kaiwu_runtime.rest._answer_polling import (
+    BATCH,
+    LONGEST,
+    MOST_EMPTY,
+    PART,
+    PAUSED_BY_THREADS,
+    ROUNDS,
+    SHORTEST,
+    AnswerPolling,
+    end_pauses,
+)
 
 from .scripted_server import Server
 
 BUSY = 0.08
 """Seconds that an answer of a busy server takes."""
 
+MANY = round(BATCH / PART)
+"""Requests in flight from which on answers are polled for, unless they are very slow."""
+
 
 class Time:
-    """The time that the module under test sees."""
+    """The time that the module under test sees, and the event that ends its pauses."""
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.naps = list[float]()
+        self.pauses = list[float]()
+        self.called_in = False
 
     def monotonic(self) -> float:
         return self.now
 
-    def sleep(self, seconds: float) -> None:
-        self.naps.append(seconds)
-        self.now += seconds
+    def wait(self, seconds: float) -> bool:
+        self.pauses.append(seconds)
+        if not self.called_in:
+            self.now += seconds
+        return self.called_in
+
+    def set(self) -> None:
+        self.called_in = True
+
+    def clear(self) -> None:
+        self.called_in = False
 
 
 @pytest.fixture
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     seen = Time()
     monkeypatch.setattr(polling, "monotonic", seen.monotonic)
-    monkeypatch.setattr(polling, "sleep", seen.sleep)
+    monkeypatch.setattr(polling, "_called_in", seen)
     return seen
 
 
 def in_flight(count: int) -> Slots:
-    slots = Slots(200)
+    slots = Slots(1_000)
     for _ in range(count):
         assert slots.take()
     return slots
@@ -62,84 +91,117 @@ async def rounds(number: int) -> None:
 
 @pytest.mark.parametrize(
     ("count", "seconds"),
-    [(0, BUSY), (1, BUSY), (MANY - 1, BUSY), (MANY, SHORTEST / PART / 2), (200, 0.0), (200, 0.001)],
+    [
+        *((count, BUSY) for count in (0, 1, MANY - 1)),
+        *((count, seconds) for count in (MANY, 1_000) for seconds in (0.0, 0.001, SHORTEST / PART * 0.99)),
+        # So slow that hardly an answer arrives within the longest pause.
+        *((count, count * LONGEST / BATCH * 1.01) for count in (MANY, 100, 1_000)),
+    ],
 )
-async def test_few_requests_and_fast_answers_wake_the_process_one_by_one(
+async def test_the_loop_wakes_up_for_each_answer_where_a_batch_would_be_small(
     time: Time, count: int, seconds: float
 ) -> None:
     subject = AnswerPolling(in_flight(count))
     for _ in range(20):
         answer(subject, seconds, 10)
-        await rounds(5)
-    assert time.naps == []
+        await rounds(2 * ROUNDS)
+    assert time.pauses == []
 
 
-@pytest.mark.parametrize("seconds", [0.01, BUSY, 1.0, 60.0])
-async def test_the_pause_is_a_small_part_of_an_answer(time: Time, seconds: float) -> None:
-    subject = AnswerPolling(in_flight(MANY))
-    answer(subject, seconds)
+@pytest.mark.parametrize(("count", "seconds"), [(MANY + 1, 0.01), (MANY + 1, BUSY), (200, BUSY), (1_000, 2.0)])
+async def test_a_pause_is_a_small_part_of_an_answer(time: Time, count: int, seconds: float) -> None:
+    subject = AnswerPolling(in_flight(count))
     for _ in range(10):
         subject.answered(seconds)
-        await rounds(2)
-    assert len(time.naps) >= 8
-    assert all(0 < nap <= min(seconds * PART, LONGEST) for nap in time.naps)
+        await rounds(ROUNDS)
+    assert len(time.pauses) >= 8
+    assert all(0 < pause < min(seconds * PART, LONGEST) * 1.001 for pause in time.pauses)
+
+
+async def test_calls_that_lead_to_each_other_wait_together(time: Time) -> None:
+    subject = AnswerPolling(in_flight(MANY + 1))
+    for _ in range(100):
+        subject.answered(BUSY)
+        await rounds(1)
+    assert len(time.pauses) <= 100 / ROUNDS
 
 
 async def test_nothing_is_added_to_rounds_that_take_longer(time: Time) -> None:
     subject = AnswerPolling(in_flight(50))
-    answer(subject, BUSY)
     for _ in range(20):
-        time.now += LONGEST  # what the answers of this round cost
         subject.answered(BUSY)
-        await rounds(2)
-    assert time.naps == []
+        time.now += LONGEST  # the cost of the answers of these rounds
+        await rounds(ROUNDS)
+    assert time.pauses == []
 
 
 @pytest.mark.parametrize("left", [0, 1, MANY - 1])
 async def test_polling_ends_with_the_requests(time: Time, left: int) -> None:
     slots = in_flight(50)
     subject = AnswerPolling(slots)
-    answer(subject, BUSY)
-    await rounds(4)
-    assert time.naps
+    subject.answered(BUSY)
+    await rounds(3 * ROUNDS)
+    assert time.pauses
     for _ in range(50 - left):
         slots.release()
-    await rounds(4)
-    before = len(time.naps)
-    await rounds(20)
-    assert len(time.naps) == before
+    await rounds(2 * ROUNDS)
+    before = len(time.pauses)
+    await rounds(20 * ROUNDS)
+    assert len(time.pauses) == before
 
 
 async def test_a_server_that_is_stuck_holds_nothing_up(time: Time) -> None:
     subject = AnswerPolling(in_flight(50))
-    answer(subject, BUSY)
-    await rounds(100)
-    assert len(time.naps) == MOST_EMPTY + 1
-    subject.answered(BUSY)  # it works again
-    await rounds(100)
-    assert len(time.naps) == 2 * (MOST_EMPTY + 1)
+    for number in (1, 2):
+        subject.answered(BUSY)
+        await rounds(20 * ROUNDS)
+        assert len(time.pauses) == number * (MOST_EMPTY + 1)
 
 
-async def test_one_slow_answer_does_not_change_the_pause_for_long(time: Time) -> None:
+async def test_pauses_follow_the_fast_answers(time: Time) -> None:
+    subject = AnswerPolling(in_flight(500))
+    chance = random.Random(0)
+    for _ in range(500):
+        subject.answered(0.02 if chance.random() < 0.2 else 2.0)
+        await rounds(ROUNDS)
+    followed = time.pauses[100:]
+    assert sum(followed) / len(followed) < LONGEST / 2
+    time.pauses.clear()
+    answer(subject, 60.0, 1)
+    answer(subject, 0.001, 50)
+    await rounds(ROUNDS)
+    time.pauses.clear()
+    answer(subject, 0.001, 50)
+    await rounds(10 * ROUNDS)
+    assert time.pauses == []
+
+
+async def test_a_thread_that_calls_in_ends_the_pause_and_polling_for_a_while(time: Time) -> None:
     subject = AnswerPolling(in_flight(50))
-    answer(subject, 0.001)
-    subject.answered(60.0)
-    answer(subject, 0.001, 20)
-    await rounds(100)
-    time.naps.clear()
-    answer(subject, 0.001)
-    await rounds(100)
-    assert time.naps == []
+    subject.answered(BUSY)
+    await rounds(2 * ROUNDS)
+    assert time.pauses
+    end_pauses()
+    await rounds(2 * ROUNDS)
+    time.pauses.clear()
+    for _ in range(PAUSED_BY_THREADS):
+        subject.answered(BUSY)
+        await rounds(ROUNDS)
+    assert time.pauses == []
+    for _ in range(3):
+        subject.answered(BUSY)
+        await rounds(ROUNDS)
+    assert time.pauses
 
 
 @pytest.mark.parametrize("seed", range(20))
 async def test_pauses_are_bounded_and_end_whatever_happens(time: Time, seed: int) -> None:
     chance = random.Random(seed)
-    slots = Slots(chance.choice([MANY, 20, 100]))
+    slots = Slots(chance.choice([MANY, 50, 100, 1_000]))
     subject = AnswerPolling(slots)
-    for _ in range(2_000):
+    for _ in range(3_000):
         step = chance.random()
-        if step < 0.4:
+        if step < 0.5:
             slots.take()
         elif step < 0.7:
             if slots.taken:
@@ -147,30 +209,51 @@ async def test_pauses_are_bounded_and_end_whatever_happens(time: Time, seed: int
                 subject.answered(chance.choice([0.0, 0.001, 0.02, 0.1, 5.0, 60.0]))
         elif step < 0.8:
             time.now += chance.choice([0.0, 0.001, 0.1])
+        elif step < 0.81:
+            end_pauses()
         else:
-            await rounds(chance.randrange(4))
-        assert all(0 < nap <= LONGEST for nap in time.naps)
+            await rounds(chance.randrange(2 * ROUNDS))
+        assert all(0 < pause < LONGEST * 1.001 for pause in time.pauses)
+    await rounds(10 * ROUNDS)
+    time.pauses.clear()
     await rounds(100)
-    time.naps.clear()
-    await rounds(100)
-    assert time.naps == []
+    assert time.pauses == []
+
+
+def test_polling_goes_on_in_another_loop_after_one_was_closed(time: Time) -> None:
+    slots = in_flight(50)
+    subject = AnswerPolling(slots)
+
+    async def busy() -> None:
+        for _ in range(5):
+            subject.answered(BUSY)
+            await rounds(ROUNDS)
+
+    for _ in range(2):
+        time.pauses.clear()
+        asyncio.run(busy())  # which closes the loop while it polls
+        assert time.pauses
+
+
+# With real connections and pauses.
 
 
 @pytest.fixture
-def naps(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The pauses that are really made."""
     made = list[float]()
 
-    def nap(seconds: float) -> None:
-        made.append(seconds)
-        clock.sleep(seconds)
+    class Event(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            made.append(timeout or 0.0)
+            return super().wait(timeout)
 
-    monkeypatch.setattr(polling, "sleep", nap)
+    monkeypatch.setattr(polling, "_called_in", Event())
     return made
 
 
 async def slow(request: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(BUSY)
+    await asyncio.sleep(BUSY * random.uniform(0.5, 1.5))
     return web.json_response({"path": request.path})
 
 
@@ -180,28 +263,107 @@ async def work(transport: HTTPTransport, number: int, steps: int) -> None:
         assert await transport.request("GET", path) == f'{{"path": "{path}"}}'.encode()
 
 
-async def test_a_busy_server_is_polled_and_every_answer_is_taken_up(
-    server: Server, transport: HTTPTransport, naps: list[float]
-) -> None:
-    server.answers = [slow]
-    await asyncio.gather(*(work(transport, number, 5) for number in range(2 * MANY)))
-    assert naps
-    naps.clear()
-    await work(transport, 0, 3)
-    assert naps == []
+@pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
+    factory: Callable[[], asyncio.AbstractEventLoop] = request.param
+    with asyncio.Runner(loop_factory=factory) as made:
+        yield made
 
 
-async def test_polling_ends_with_requests_that_are_cancelled(
-    server: Server, transport: HTTPTransport, naps: list[float]
-) -> None:
+@asynccontextmanager
+async def busy_server() -> AsyncIterator[HTTPTransport]:
+    server = Server()
     server.answers = [slow]
-    tasks = [asyncio.create_task(work(transport, number, 1_000)) for number in range(2 * MANY)]
-    while not naps:  # noqa: ASYNC110 - what happens is a function call, which can set no event
-        await asyncio.sleep(0.01)
-    for task in tasks:
-        task.cancel()
-    assert {type(end) for end in await asyncio.gather(*tasks, return_exceptions=True)} == {asyncio.CancelledError}
-    await rounds(2)
-    naps.clear()
-    await rounds(100)
-    assert naps == []
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", server.handle)
+    running = web.AppRunner(application, shutdown_timeout=0.1)
+    await running.setup()
+    await web.TCPSite(running, "127.0.0.1", 0).start()
+    host, port = running.addresses[0][:2]
+    transport = HTTPTransport(Credentials(f"http://{host}:{port}"))
+    try:
+        yield transport
+    finally:
+        await transport.close()
+        await running.cleanup()
+
+
+def test_a_busy_server_is_polled_and_every_answer_is_processed(runner: asyncio.Runner, pauses: list[float]) -> None:
+    async def main() -> None:
+        async with busy_server() as transport:
+            await asyncio.gather(*(work(transport, number, 4) for number in range(2 * MANY)))
+            assert pauses
+            pauses.clear()
+            await work(transport, 0, 3)
+            assert pauses == []
+
+    runner.run(main())
+
+
+def test_polling_ends_with_requests_that_are_cancelled(runner: asyncio.Runner, pauses: list[float]) -> None:
+    async def main() -> None:
+        async with busy_server() as transport:
+            tasks = [asyncio.create_task(work(transport, number, 1_000)) for number in range(2 * MANY)]
+            while not pauses:  # noqa: ASYNC110 - what happens is a function call, which can set no event
+                await asyncio.sleep(0.01)
+            for task in tasks:
+                task.cancel()
+            ends = await asyncio.gather(*tasks, return_exceptions=True)
+            assert {type(end) for end in ends} == {asyncio.CancelledError}
+            await rounds(2 * ROUNDS)
+            pauses.clear()
+            await rounds(100)
+            assert pauses == []
+
+    runner.run(main())
+
+
+def test_an_answer_that_has_arrived_does_not_wait_for_a_pause(
+    runner: asyncio.Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader's callback, the task that it wakes and what that does run before the next pause, on both loops."""
+    events = list[str]()
+
+    class Event(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            events.append("pause")
+            return super().wait(timeout)
+
+    monkeypatch.setattr(polling, "_called_in", Event())
+
+    async def reader(stream: asyncio.StreamReader) -> None:
+        while await stream.read(100):
+            events.append("task")
+
+    class Reader(asyncio.StreamReaderProtocol):
+        def data_received(self, data: bytes) -> None:
+            events.append("data")
+            super().data_received(data)
+
+    ours, other = socket.socketpair()
+
+    def peer() -> None:
+        chance = random.Random(0)
+        for _ in range(50):
+            time_module.sleep(chance.uniform(0.001, 0.004))
+            other.send(b"x")
+        other.close()
+
+    async def main() -> None:
+        stream = asyncio.StreamReader()
+        await asyncio.get_running_loop().create_connection(lambda: Reader(stream), sock=ours)
+        task = asyncio.create_task(reader(stream))
+        subject = AnswerPolling(in_flight(100))
+        thread = threading.Thread(target=peer)
+        thread.start()
+        while not task.done():
+            subject.answered(BUSY)
+            await asyncio.sleep(0.001)
+        thread.join()
+
+    runner.run(main())
+    order = [(first, second) for first, second in pairwise(events) if first == "data"]
+    assert "pause" in events
+    assert len(order) > 10
+    # One that arrives in the last round before a pause may wait for it.
+    assert sum(second == "pause" for _, second in order) <= len(order) / 5
