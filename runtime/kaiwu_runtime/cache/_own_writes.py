@@ -95,11 +95,15 @@ class OwnWrites:
 
         Args:
             key: The object.
-            uid: Its uid, for one that is not there yet; empty if it is not known.
+            uid: Its uid; empty if it is not known.
         """
         present = self._store.get(key)
         if present is not None:
-            self._keep(key, _DELETED, present.uid)
+            if uid and present.uid != uid:
+                # Created again, which came before the answer to the deletion: it stays.
+                self._arrived(key)
+            else:
+                self._keep(key, _DELETED, present.uid)
         elif self.complete or not uid:
             self._arrived(key)
         else:

@@ -64,7 +64,7 @@ class WritesToInformers:
             elif version:
                 _expect_selected(informer, key, answer, version)
             elif informer.has_synced:
-                informer.own_writes.expect_gone(key)  # if it is there
+                informer.own_writes.expect_gone(key, _deleted_uid(answer))  # if it is there
             elif informer.scopes.selectors_in(key.namespace) is not None:
                 informer.own_writes.expect_gone(key, _deleted_uid(answer))
 

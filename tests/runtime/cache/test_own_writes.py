@@ -149,6 +149,19 @@ async def test_what_was_not_there_needs_not_go() -> None:
     assert not seen.writes.pending
 
 
+@pytest.mark.parametrize(("uid", "waits"), [("u", True), ("", True), ("before", False)])
+async def test_an_object_that_was_created_again_before_the_answer_to_its_deletion_stays(
+    uid: str, *, waits: bool
+) -> None:
+    seen = Seen()
+    seen.put(state("5", uid="before"))
+    seen.writes.expect(KEY, "6")
+    seen.remove(state("7", uid="before"))
+    seen.put(state("8", uid="u"))
+    seen.writes.expect_gone(KEY, uid)
+    assert bool(seen.writes.pending) is waits
+
+
 async def test_the_newest_write_counts() -> None:
     seen = Seen()
     for version in ("7", "9", "8"):

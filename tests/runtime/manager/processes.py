@@ -92,6 +92,19 @@ class Processes:
                 process.kill()
             process.wait(timeout=20)
 
+    def pause_between_reconciles(self, process: subprocess.Popen[bytes]) -> None:
+        """Stop a process that has no reconcile in progress.
+
+        One that was in progress continues in the process' own memory when it is resumed, which nothing can prevent.
+        """
+        while True:
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            if [entry.word for entry in self.journal if entry.process == process.pid][-1] == "end":
+                return
+            process.send_signal(signal.SIGCONT)
+            time.sleep(0.02)
+
     def overlaps(self) -> list[tuple[Entry, Entry]]:
         """Return the pairs of a reconcile that was in progress and one that another process began meanwhile.
 
