@@ -7,7 +7,7 @@ Where the kind has no status subresource, equal content is an equal resourceVers
 
 Another client may also have taken away the ownership of fields, without which a later apply would not remove them. It
 shows by the generation, where a field was changed and put back, and by a resourceVersion that alone is another one: so
-the apply is sent then.
+the apply is sent then. A write to the status between the same two applies hides it until `RESEND_SECONDS` are over.
 
 An object that is deleted and created again has another uid, which is part of the content.
 
