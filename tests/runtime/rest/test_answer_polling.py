@@ -31,7 +31,7 @@ from kaiwu_runtime.rest._answer_polling import (
     end_pauses,
 )
 
-from .scripted_server import Server
+from .conftest import served
 
 BUSY = 0.08
 """Seconds that an answer of a busy server takes."""
@@ -272,20 +272,11 @@ def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
 
 @asynccontextmanager
 async def busy_server() -> AsyncIterator[HTTPTransport]:
-    server = Server()
-    server.answers = [slow]
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", server.handle)
-    running = web.AppRunner(application, shutdown_timeout=0.1)
-    await running.setup()
-    await web.TCPSite(running, "127.0.0.1", 0).start()
-    host, port = running.addresses[0][:2]
-    transport = HTTPTransport(Credentials(f"http://{host}:{port}"))
-    try:
+    async with served() as server:
+        server.answers = [slow]
+        transport = HTTPTransport(Credentials(server.url))
         yield transport
-    finally:
         await transport.close()
-        await running.cleanup()
 
 
 def test_a_busy_server_is_polled_and_every_answer_is_processed(runner: asyncio.Runner, pauses: list[float]) -> None:
