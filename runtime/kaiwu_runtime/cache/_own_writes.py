@@ -98,16 +98,12 @@ class OwnWrites:
             uid: Its uid; empty if it is not known.
         """
         present = self._store.get(key)
-        if present is not None:
-            if uid and present.uid != uid:
-                # Created again, which came before the answer to the deletion: it stays.
-                self._arrived(key)
-            else:
-                self._keep(key, _DELETED, present.uid)
-        elif self.complete or not uid:
-            self._arrived(key)
-        else:
+        if present is not None and uid in {"", present.uid}:
+            self._keep(key, _DELETED, present.uid)
+        elif present is None and uid and not self.complete:
             self._keep(key, _DELETED, uid)
+        else:  # not there, or created again before the answer to the deletion came
+            self._arrived(key)
 
     def seen(self, obj: CachedObject) -> None:
         """Take note of a state that is in the store now."""

@@ -63,9 +63,7 @@ class WritesToInformers:
                 informer.own_writes.expect(key, version)
             elif version:
                 _expect_selected(informer, key, answer, version)
-            elif informer.has_synced:
-                informer.own_writes.expect_gone(key, _deleted_uid(answer))  # if it is there
-            elif informer.scopes.selectors_in(key.namespace) is not None:
+            elif informer.has_synced or informer.scopes.selectors_in(key.namespace) is not None:
                 informer.own_writes.expect_gone(key, _deleted_uid(answer))
 
 

@@ -96,8 +96,6 @@ class AnswerPolling:
 
     def _turn(self) -> None:
         """Continue with the next round of the event loop, and pause after some of them."""
-        if self._loop is None:
-            return
         self._rounds += 1
         if self._rounds >= ROUNDS:
             self._rounds = 0
