@@ -35,6 +35,22 @@ def run(command: str, cwd: Path | None = None, **environment: str) -> str:
     return finished.stdout
 
 
+def rolled_out(namespace: str, deployment: str, seconds: int = 300) -> None:
+    """Wait until a Deployment is available; where it does not become so, fail with what its pods say."""
+    try:
+        run(f"kubectl -n {namespace} rollout status deployment/{deployment} --timeout={seconds}s")
+    except AssertionError as timed_out:
+        said = (
+            f"kubectl -n {namespace} {words} 2>&1 || true"
+            for words in (
+                "describe pods",
+                f"logs deployment/{deployment} --all-containers --tail=100",
+                f"logs deployment/{deployment} --all-containers --tail=100 --previous",
+            )
+        )
+        raise AssertionError("\n".join([str(timed_out), *map(run, said)])) from None
+
+
 @dataclass(frozen=True)
 class Project:
     """A project that kaiwuctl has just scaffolded."""

@@ -21,7 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from kaiwu_runtime.certificates._authority import SERVER, Authority, certificate_pem, key_pem
 
-from .conftest import Project, run
+from .conftest import Project, rolled_out, run
 
 IMAGE = "localhost/kaiwu-e2e-webhooks:v1"
 NAME = "webhook-e2e"
@@ -72,7 +72,7 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     run(f"{load} {IMAGE}") if load else project.make(f"docker-push IMG={IMAGE}")
     try:
         project.make(f"deploy IMG={IMAGE}")
-        run(f"kubectl -n {NAMESPACE} rollout status deployment/{NAME}-controller-manager --timeout=120s")
+        rolled_out(NAMESPACE, f"{NAME}-controller-manager")
         # A pod that is ready is in the Service a moment later.
         deadline = time.monotonic() + 60
         while (tried := kubectl("create", "--dry-run=server", "-f", "-", stdin=shop("first"))).returncode:
