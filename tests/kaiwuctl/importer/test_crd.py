@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kaiwuctl.errors import CRDError
 from kaiwuctl.importer.crd import import_crd
-from kaiwuctl.importer.layout import literal, split, value_layout
+from kaiwuctl.importer.layout import columns, literal, split, value_layout
 from kaiwuctl.names.external import external_class
 from kaiwuctl.scaffold.import_crd import own_manifest
 
@@ -111,7 +111,7 @@ def test_a_long_text_far_to_the_right(text: str, levels: int) -> None:
 def test_the_parts_of_a_text_are_the_text(text: str, width: int) -> None:
     pieces = split(text, width)
     assert "".join(pieces) == text
-    assert all(len(literal(piece)) <= max(width, 24) for piece in pieces)
+    assert all(columns(literal(piece)) <= max(width, 24) for piece in pieces)
 
 
 @pytest.mark.parametrize("value", [1e300, -1e16, 1.5e-9, 1e22, 0.1, -0.0])

@@ -161,7 +161,7 @@ def test_never_two_leaders_and_takeover_in_time(
                 if fault == "killed":
                     first.kill()
                 elif fault == "paused":
-                    first.send_signal(signal.SIGSTOP)
+                    processes.pause_between_reconciles(first)
                 else:
                     proxy.cut_off()
                 began = time.monotonic()
