@@ -1,13 +1,11 @@
 """Applies that would change nothing, found by what was applied before and by what the cache shows.
 
-An apply is known to change nothing if the same body was applied before, and the object has the same content as right
-after that. The content is everything but the status, where that is a subresource, and what the API server counts with:
-so an object whose status changes all the time needs no write, and a field that another client has changed is put right.
+An apply is known to change nothing if the same body was applied before, and the object has the same content and the
+same ownership of fields as right after that. The content is everything but the status, where that is a subresource, and
+what the API server counts with: so an object whose status changes all the time needs no write, and a field that another
+client has changed is put right, also if the client then put the old value back: the field manager no longer owns the
+field, so a later apply would not remove it.
 Where the kind has no status subresource, equal content is an equal resourceVersion.
-
-Another client may also have taken away the ownership of fields, without which a later apply would not remove them. It
-shows by the generation, where a field was changed and put back, and by a resourceVersion that alone is another one: so
-the apply is sent then. A write to the status between the same two applies hides it until `RESEND_SECONDS` are over.
 
 An object that is deleted and created again has another uid, which is part of the content.
 
@@ -17,6 +15,7 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -25,6 +24,7 @@ import msgspec
 from kaiwu_runtime._clock import monotonic
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.cache._object import CachedObject, without_managed_fields
+from kaiwu_runtime.cache._ownership import ownership
 from kaiwu_runtime.client._apply_body import version_in
 from kaiwu_runtime.client._subresources import has_status_subresource
 from kaiwu_runtime.rest._deep_json import UNREADABLE
@@ -33,7 +33,13 @@ RESEND_SECONDS = 3600.0
 """How long an apply may be left out: defaults and admission webhooks of the API server change without the objects."""
 
 _MOST = 1 << 17
-"""Maximum number of objects that are remembered, 250 bytes each; to apply one once more does no harm."""
+"""Maximum number of objects that are remembered, 250 bytes for each manager; to apply one once more does no harm."""
+
+_MOST_MANAGERS = 4
+"""Maximum number of field managers of an object whose applies are remembered."""
+
+_type_names = re.compile(rb'\{(?:"(?:kind|apiVersion)":"[^"\\]*",)+').match
+"""Finds kind and apiVersion at the start, which a list of a built-in kind does not have."""
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
@@ -41,13 +47,14 @@ class _Metadata(msgspec.Struct, rename="camel"):
 
 
 class _Record(msgspec.Struct, gc=False):
-    """What is remembered of an object: hashes of the apply, of the content and of everything; its resourceVersion."""
+    """What is remembered of an apply: hashes of it and of the content."""
 
+    manager: str
     body: int
-    content: int | str
-    everything: int
-    version: str
+    content: int
     until: float
+    other: _Record | None
+    """Of another field manager."""
 
 
 class _Object(msgspec.Struct):
@@ -66,7 +73,7 @@ class Finder(Protocol):
 
 
 class AppliedObjects:
-    """Remembers the last apply to each object, by hash; an :class:`~kaiwu_runtime.client._applied.AppliedRecords`.
+    """Remembers the last applies to each object, by hash; an :class:`~kaiwu_runtime.client._applied.AppliedRecords`.
 
     Args:
         finder: Finds the objects.
@@ -85,20 +92,17 @@ class AppliedObjects:
     def unchanged(self, kind: type[Any], key: ObjectKey, path: str, manager: str, body: bytes) -> bytes | None:
         """Return the stored object if an apply would leave it as it is, else None."""
         record = self._records.get(_place(path))
+        while record is not None and record.manager != manager:
+            record = record.other
         # Python's hash of bytes is SipHash with a key of the process: values that collide cannot be chosen.
-        if record is None or record.body != hash((manager, body)) or record.until < self._clock():
+        if record is None or record.body != hash(body) or record.until < self._clock():
             return None
         cached = self.finder.whole(kind, key)
         if cached is None:
             return None
-        found = _content(kind, cached.raw, cached.resource_version)
-        if found is None or found[0] != record.content:
-            return None
-        if cached.resource_version != record.version:
-            if found[1] == record.everything:
-                return None  # managedFields
-            record.version, record.everything = cached.resource_version, found[1]
-        return cached.raw
+        # Not by the resourceVersion alone: after etcd was restored from a backup, one may be given a second time.
+        content = _content(kind, cached.raw, cached.resource_version, cached.ownership)
+        return cached.raw if content == record.content else None
 
     def sent(self, kind: type[Any], path: str, manager: str, body: bytes, answer: bytes) -> str:
         """Remember an apply, and the object that the API server answered with, whose resourceVersion is returned."""
@@ -109,20 +113,41 @@ class AppliedObjects:
         content = _content(kind, answer, version) if version else None
         if content is None:
             return version
-        records, place = self._records, _place(path)
-        records.pop(place, None)  # or it would keep its place in the order
-        if len(records) >= _MOST:
-            del records[next(iter(records))]
+        self.forget(path, manager)
+        place = _place(path)
+        other = self._records.pop(place, None)  # or it would keep its place in the order
+        if len(self._records) >= _MOST:
+            del self._records[next(iter(self._records))]
         seconds = self._resend_seconds * random.uniform(0.9, 1.1)  # noqa: S311 - not all at the same time
-        records[place] = _Record(hash((manager, body)), content[0], content[1], version, self._clock() + seconds)
+        until = self._clock() + seconds
+        self._records[place] = _Record(manager, hash(body), content, until, other)
         return version
 
-    def forget(self, path: str) -> None:
-        """Forget an object that is written in another way, so that its next apply is sent; an empty path is for all."""
-        if path:
-            self._records.pop(_place(path), None)
-        else:
+    def forget(self, path: str, manager: str = "") -> None:
+        """See :class:`~kaiwu_runtime.client._applied.AppliedRecords`."""
+        if not path:
             self._records.clear()
+            return
+        place = _place(path)
+        record = self._records.pop(place, None)
+        if record is None or not manager or (record.other is None and record.manager == manager):
+            return
+        kept = _without(record, manager)
+        if kept is not None:
+            self._records[place] = kept
+
+
+def _without(record: _Record | None, manager: str) -> _Record | None:
+    """Return the records of the other field managers, the latest first, and not more of them than there is room for."""
+    found = []
+    while record is not None:
+        if record.manager != manager:
+            found.append(record)
+        record = record.other
+    kept = None
+    for each in reversed(found[: _MOST_MANAGERS - 1]):
+        each.other, kept = kept, each
+    return kept
 
 
 def _place(path: str) -> int:
@@ -133,26 +158,35 @@ def _place(path: str) -> int:
     return hash(path.split("/", 3)[-1])
 
 
-def _content(kind: type[Any], stored: bytes, version: str) -> tuple[int | str, int] | None:
-    """Return a value that is equal for states of an object with equal content, and one for everything, with the status.
+def _content(kind: type[Any], stored: bytes, version: str, owned: int | None = None) -> int | None:
+    """Return a value that is equal for states of an object with equal content; None if it cannot be read.
 
-    None if the content cannot be read. What does not count is cut out of the bytes, which costs a third of taking them
-    apart. A cut at a wrong place, in a field of that name and value before the metadata, makes contents differ that do
-    not; never the other way round.
+    What does not count is cut out of the bytes, which costs a third of taking them apart. A cut at a wrong place, in a
+    field of that name and value before the metadata, makes contents differ that do not; never the other way round.
+
+    Args:
+        kind: Of the object.
+        stored: Its JSON.
+        version: Its resourceVersion.
+        owned: The ownership of its fields; None to take it from the JSON.
     """
     separate_status = has_status_subresource(kind)  # type: ignore[arg-type]  # a class is hashable
     if separate_status is False:
-        return version, 0  # which only a change of the content changes
+        return hash(version)  # which only a change of the content changes
     try:
         found = _decode(stored)
     except UNREADABLE:
         return None
     managed_fields = found.metadata.managed_fields
+    if owned is None:
+        owned = ownership(bytes(managed_fields))
     stored = stored.rstrip(b"\n")  # with which an answer ends, and an object of a watch does not
+    names = _type_names(stored)
+    if names is not None:
+        stored = b"{" + stored[names.end() :]
     if managed_fields:
         stored = without_managed_fields(stored, bytes(managed_fields))
     stored = stored.replace(b'"resourceVersion":"%s"' % version.encode(), b"", 1)
-    everything = hash(stored)
     if found.status and separate_status:
         status = b',"status":' + bytes(found.status)
         if stored.endswith(status + b"}"):  # as the API server writes most objects
@@ -161,4 +195,4 @@ def _content(kind: type[Any], stored: bytes, version: str) -> tuple[int | str, i
             stored = stored.replace(status, b"", 1)
         else:  # a field like it could have moved
             return None
-    return hash(stored), everything
+    return hash((stored, owned))

@@ -33,6 +33,8 @@ class KindInformers:
     def whole(self, kind: type[Any], key: ObjectKey) -> CachedObject | None:
         """Return what is cached of an object; None if it is not there, or caches show different states or fail.
 
+        None also while a cache does not show a write of this process yet, in whatever way that was made.
+
         Args:
             kind: A project's type or a lightkube kind; it is not watched because of this.
             key: The object's key.
@@ -42,7 +44,7 @@ class KindInformers:
             informer = informers[0]
             if informer.kind is not kind or not informer.keeps_whole or not informer.has_synced or informer.is_failing:
                 return None
-            return informer.store.get(key)
+            return None if informer.own_writes.is_pending(key) else informer.store.get(key)
         return _agreed(kind, [informer for informer in informers if informer.has_synced], key)
 
     def _of(self, kind: type[Any]) -> list[Informer[Any]]:
@@ -63,7 +65,7 @@ def _agreed(kind: type[Any], informers: Sequence[Informer[Any]], key: ObjectKey)
     if found is None:
         return None
     for informer in informers:
-        if informer.is_failing:
+        if informer.is_failing or informer.own_writes.is_pending(key):
             return None
         present = informer.store.get(key)
         if present is None:

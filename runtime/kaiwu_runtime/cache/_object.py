@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.cache._ownership import ownership
 from kaiwu_runtime.client._codec import decode
 from kaiwu_runtime.rest._deep_json import assembled, members
 
@@ -71,6 +72,7 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
         annotations: Not to be changed.
         owner_references: Its owners.
         deletion_timestamp: When deletion was asked for; None while it was not.
+        ownership: Hash of the fields that each apply owns; see :func:`~kaiwu_runtime.cache._ownership.ownership`.
     """
 
     raw: bytes
@@ -82,6 +84,7 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
     annotations: dict[str, str]
     owner_references: tuple[OwnerReference, ...]
     deletion_timestamp: str | None
+    ownership: int
 
     @classmethod
     def parse(cls, raw: bytes, *, strict: bool = False) -> CachedObject:
@@ -104,8 +107,9 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
                 raise
             raw = _without_deep_managed_fields(raw)
             metadata = _metadata_decoder.decode(members(raw)["metadata"])
-        if metadata.managed_fields:
-            raw = without_managed_fields(raw, bytes(metadata.managed_fields))
+        managed_fields = bytes(metadata.managed_fields)
+        if managed_fields:
+            raw = without_managed_fields(raw, managed_fields)
         return cls(
             raw,
             ObjectKey(sys.intern(metadata.namespace), metadata.name),
@@ -116,6 +120,7 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
             metadata.annotations or _EMPTY,
             tuple(metadata.owner_references) if metadata.owner_references else (),
             metadata.deletion_timestamp,
+            ownership(managed_fields),
         )
 
     def is_state_of(self, other: CachedObject) -> bool:

@@ -156,6 +156,11 @@ class OwnWrites:
         """Return the object, as a list, if a write to it has not been seen yet."""
         return [key] if key in self.pending else []
 
+    def is_pending(self, key: ObjectKey) -> bool:
+        """Return whether a write to an object has not been seen yet, and is still waited for."""
+        pending = self.pending.get(key)
+        return pending is not None and pending[2] >= monotonic()
+
     def missing_in(self, namespace: str) -> list[ObjectKey]:
         """Return the objects of a namespace (empty: of all) whose writes have not been seen yet."""
         return [key for key in self.pending if not namespace or key.namespace == namespace]

@@ -24,8 +24,13 @@ class AppliedRecords(Protocol):
     def sent(self, kind: type[Any], path: str, manager: str, body: bytes, answer: bytes) -> str:
         """Remember an apply, and the object that the API server answered with, whose resourceVersion is returned."""
 
-    def forget(self, path: str) -> None:
-        """Forget an object that is written in another way, so that its next apply is sent; an empty path is for all."""
+    def forget(self, path: str, manager: str = "") -> None:
+        """Forget the applies to an object, so that the next one is sent.
+
+        Args:
+            path: Its request path; empty for all objects.
+            manager: The field manager whose applies are meant; empty for all of them.
+        """
 
 
 class WriteObserver(Protocol):

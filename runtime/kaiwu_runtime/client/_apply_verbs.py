@@ -170,7 +170,7 @@ class ApplyVerbs(BaseClient):
             stored = applies.unchanged(kind, key, path, manager, body)
             if stored is not None:
                 return stored, ""
-        applies.forget(path)  # until it is known what came of it
+        applies.forget(path, manager)  # until it is known what came of it
         answer = await self._applied(kind, key, path, params, body)
         version = applies.sent(kind, path, manager, body, answer)
         if self._observer is not None:

@@ -42,22 +42,27 @@ class Clock:
         return self.now
 
 
+def owned(fields: str, **changes: str) -> dict[str, Any]:
+    """Return an entry of managedFields, of an apply if nothing else is said."""
+    entry: dict[str, Any] = {"manager": "m", "operation": "Apply", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z"}
+    return {**entry, "fieldsType": "FieldsV1", "fieldsV1": {f"f:{fields}": {}}, **changes}
+
+
 @pytest.mark.parametrize(
     ("changes", "same"),
     [
         ({}, True),
+        ({"metadata": {"resourceVersion": "8"}}, True),
         ({"metadata": {"resourceVersion": "8"}, "status": {"x": 1}}, True),
-        ({"metadata": {"resourceVersion": "8"}}, False),  # other managedFields
         ({"metadata": {"resourceVersion": "8", "generation": 2}, "status": {"x": 1}}, False),  # changed, and put back
-        ({"metadata": {"managedFields": [{"manager": "m"}]}}, True),
-        ({"status": {"x": 1}}, True),
-        ({"data": {"a": "1", "resourceVersion": "7", "generation": 1}}, False),
-        ({"metadata": {"uid": "another"}}, False),
-        ({"metadata": {"labels": {"a": "b"}}}, False),
-        ({"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}}, False),
-        ({"data": {"a": "2"}}, False),
-        ({"data": {"a": "1", "b": "1"}}, False),
-        ({"binaryData": {}}, False),
+        ({"metadata": {"resourceVersion": "8", "uid": "another"}}, False),
+        ({"metadata": {"resourceVersion": "8", "labels": {"a": "b"}}}, False),
+        ({"metadata": {"resourceVersion": "8", "deletionTimestamp": "2026-01-01T00:00:00Z"}}, False),
+        ({"metadata": {"resourceVersion": "8"}, "data": {"a": "1", "resourceVersion": "8", "generation": 1}}, False),
+        ({"metadata": {"resourceVersion": "8"}, "data": {"a": "2"}}, False),
+        ({"metadata": {"resourceVersion": "8"}, "data": {"a": "1", "b": "1"}}, False),
+        ({"metadata": {"resourceVersion": "8"}, "binaryData": {}}, False),
+        ({"data": {"a": "2"}}, False),  # of an etcd that was restored from a backup
     ],
 )
 def test_the_content_of_an_object_with_a_status(changes: dict[str, Any], *, same: bool) -> None:
@@ -69,6 +74,92 @@ def test_the_content_of_an_object_with_a_status(changes: dict[str, Any], *, same
     assert found == (CachedObject.parse(cache.raw).raw if same else None)
 
 
+@pytest.mark.parametrize("status", [{}, {"status": {"x": 2}}])
+@pytest.mark.parametrize(
+    ("owners", "same"),
+    [
+        ([owned("a"), owned("b", manager="n")], True),
+        ([owned("b", manager="n"), owned("a")], True),
+        ([owned("a", time="2026-01-01T00:00:01Z"), owned("b", manager="n")], True),
+        ([owned("a"), owned("b", manager="n"), owned("c", operation="Update")], True),
+        ([owned("a"), owned("b", manager="n"), owned("c", subresource="status")], True),
+        ([owned("a")], False),
+        ([owned("a", operation="Update"), owned("b", manager="n")], False),
+        ([owned("a", apiVersion="v2"), owned("b", manager="n")], False),
+        ([owned("c"), owned("b", manager="n")], False),
+        ([owned("b"), owned("a", manager="n")], False),
+        ([{}], False),
+        ([], False),
+    ],
+)
+def test_the_ownership_of_fields(owners: list[dict[str, Any]], status: dict[str, Any], *, same: bool) -> None:
+    before = document(metadata={"managedFields": [owned("a"), owned("b", manager="n")]}, status={"x": 1})
+    cache = Cached(before)
+    applies = AppliedObjects(cache)
+    applies.sent(Node, PATH, "m", b"{}", before)
+    cache.raw = document(metadata={"resourceVersion": "8", "managedFields": owners}, **{"status": {"x": 1}} | status)
+    assert (applies.unchanged(Node, KEY, PATH, "m", b"{}") is not None) is same
+
+
+@pytest.mark.parametrize("listed", [False, True])
+@pytest.mark.parametrize("first", ["apiVersion", "kind"])
+def test_a_list_of_a_built_in_kind_leaves_out_the_type_names(first: str, *, listed: bool) -> None:
+    names = {"apiVersion": "v1", "kind": "Node"}
+    names = {first: names[first], **names}
+    content: dict[str, dict[str, Any]] = {
+        "metadata": {"name": "a", "uid": "u", "resourceVersion": "7"},
+        "spec": {"a": 1},
+    }
+    answer = json.dumps({**names, **content}, separators=(",", ":")).encode()
+    cache = Cached(answer)
+    applies = AppliedObjects(cache)
+    applies.sent(Node, PATH, "m", b"{}", answer)
+    content["metadata"]["resourceVersion"] = "8"
+    cache.raw = json.dumps(({} if listed else names) | content, separators=(",", ":")).encode()
+    assert applies.unchanged(Node, KEY, PATH, "m", b"{}") == cache.raw
+    content["spec"]["a"] = 2
+    content["metadata"]["resourceVersion"] = "9"
+    cache.raw = json.dumps(({} if listed else names) | content, separators=(",", ":")).encode()
+    assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is None
+
+
+def test_each_field_manager_is_remembered_and_forgotten() -> None:
+    applies = AppliedObjects(Cached(document()))
+
+    def known() -> list[int]:
+        return [
+            number
+            for number in range(9)
+            if applies.unchanged(ConfigMap, KEY, PATH, f"m{number}", b"%d" % number) is not None
+        ]
+
+    for number in (0, 1, 2):
+        applies.sent(ConfigMap, PATH, f"m{number}", b"%d" % number, document())
+    assert known() == [0, 1, 2]
+    applies.forget(PATH, "m1")
+    applies.forget(PATH, "m7")
+    assert known() == [0, 2]
+    applies.sent(ConfigMap, PATH, "m0", b"0", document())
+    assert known() == [0, 2]
+    for number in range(9):
+        applies.sent(ConfigMap, PATH, f"m{number}", b"%d" % number, document())
+    assert known() == [5, 6, 7, 8], "the latest ones"
+    for number in (5, 6, 7):
+        applies.forget(PATH, f"m{number}")
+    assert known() == [8]
+    applies.forget(PATH)
+    assert known() == []
+    applies.sent(ConfigMap, PATH, "m1", b"1", document())
+    applies.forget(PATH, "m1")
+    assert known() == []
+    assert not applies._records
+
+
+@pytest.mark.parametrize("owners", [7, {}, "x", [7], [{"fieldsV1": 7, "operation": []}]])
+def test_an_ownership_that_cannot_be_read_is_none(owners: object) -> None:
+    assert CachedObject.parse(document(metadata={"managedFields": owners})).ownership == 0
+
+
 def test_a_status_that_changes_all_the_time_is_followed() -> None:
     cache = Cached(document())
     applies = AppliedObjects(cache)
@@ -77,8 +168,6 @@ def test_a_status_that_changes_all_the_time_is_followed() -> None:
         cache.raw = document(metadata={"resourceVersion": str(version)}, status={"x": version})
         assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is not None
         assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is not None
-    cache.raw = document(metadata={"resourceVersion": "20"}, status={"x": 19})
-    assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is None
 
 
 @pytest.mark.parametrize("last", [{}, {"zone": "after the status"}])
@@ -90,7 +179,7 @@ def test_a_field_like_the_status_is_not_taken_for_it(last: dict[str, Any]) -> No
     applies = AppliedObjects(cache)
     assert cache.raw is not None
     applies.sent(Node, PATH, "m", b"{}", cache.raw)
-    cache.raw = document(**after, status=status, **last)
+    cache.raw = document(**after, metadata={"resourceVersion": "8"}, status=status, **last)
     assert applies.unchanged(Node, KEY, PATH, "m", b"{}") is None
 
 
@@ -123,7 +212,7 @@ def test_the_content_of_an_object_without_a_status_is_its_version(version: str, 
     assert applies.unchanged(ConfigMap, KEY, PATH, "m", b"{}") == (cache.raw if same else None)
 
 
-@pytest.mark.parametrize(("manager", "body"), [("another", b"{}"), ("m", b"{} ")])
+@pytest.mark.parametrize(("manager", "body"), [("another", b"{}"), ("m", b"{} "), ("", b"{}")])
 def test_another_apply_is_sent(manager: str, body: bytes) -> None:
     applies = AppliedObjects(Cached(document()))
     applies.sent(ConfigMap, PATH, "m", b"{}", document())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime.api import ObjectKey
 from kaiwu_runtime.cache import CachedObject, CacheOptions, Informer, ListScope
+from kaiwu_runtime.cache import _own_writes as own_writes
 from kaiwu_runtime.cache._kind_informers import KindInformers
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.testing import FakeTransport
@@ -103,3 +105,22 @@ async def test_what_a_failing_watch_shows_may_be_old(failing: int) -> None:
     assert found(*informers) is found(informers[failing]) is None
     reflector.last_error = None
     assert found(*informers) == "5"
+
+
+@pytest.mark.parametrize("late", [0, 1])
+async def test_a_cache_that_does_not_show_an_own_write_yet_knows_nothing(late: int) -> None:
+    informers = [informer("5"), informer("5")]
+    informers[late].own_writes.expect(KEY, "6")
+    assert found(*informers) is found(informers[late]) is None
+    assert found(informers[1 - late]) == "5"
+    for each in informers:
+        each.put(state("6"))
+    assert found(*informers) == found(informers[late]) == "6"
+
+
+async def test_an_own_write_that_is_waited_for_no_longer_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = informer("5")
+    made.own_writes.expect(KEY, "6")
+    assert found(made) is None
+    monkeypatch.setattr(own_writes, "monotonic", lambda: math.inf)
+    assert found(made) == "5"
