@@ -190,7 +190,8 @@ class HTTPTransport(RawRequests):
                 begun = monotonic()
                 response = await connection.begin(content, self._timeout, streaming=False)
                 answer = connection.body()
-                self._polling.answered(monotonic() - begun)
+                if request.method != "GET" and response.status < 300:
+                    self._polling.answered(monotonic() - begun)
             finally:
                 self._connections.release(connection)
         except CONNECTION_ERRORS as error:

@@ -7,8 +7,8 @@ import random
 import socket
 import threading
 import time as time_module
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 
 import pytest
@@ -21,10 +21,12 @@ from kaiwu_runtime.config._credentials import Credentials
 from kaiwu_runtime.rest import _answer_polling as polling
 from kaiwu_runtime.rest._answer_polling import (
     BATCH,
+    FASTEST,
     LONGEST,
     MOST_EMPTY,
     PART,
     PAUSED_BY_THREADS,
+    QUEUED,
     ROUNDS,
     SHORTEST,
     AnswerPolling,
@@ -72,6 +74,13 @@ def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     return seen
 
 
+def polling_for(requests: Slots) -> AnswerPolling:
+    """Return the subject, after one answer at a time when the server was not busy."""
+    subject = AnswerPolling(requests)
+    subject._fastest = 0.001
+    return subject
+
+
 def in_flight(count: int) -> Slots:
     slots = Slots(1_000)
     for _ in range(count):
@@ -101,16 +110,81 @@ async def rounds(number: int) -> None:
 async def test_the_loop_wakes_up_for_each_answer_where_a_batch_would_be_small(
     time: Time, count: int, seconds: float
 ) -> None:
-    subject = AnswerPolling(in_flight(count))
+    subject = polling_for(in_flight(count))
     for _ in range(20):
         answer(subject, seconds, 10)
         await rounds(2 * ROUNDS)
     assert time.pauses == []
 
 
+@pytest.mark.parametrize(
+    ("fastest", "pauses"), [(0.001, True), (BUSY / QUEUED * 0.9, True), (BUSY / QUEUED * 1.1, False), (BUSY, False)]
+)
+async def test_a_server_that_is_far_away_is_not_busy(time: Time, fastest: float, *, pauses: bool) -> None:
+    subject = AnswerPolling(in_flight(50))
+    subject.answered(fastest)
+    for _ in range(200):
+        subject.answered(BUSY)
+        await rounds(ROUNDS)
+    assert bool(time.pauses) is pauses
+
+
+async def test_a_server_that_moves_further_away_is_not_busy_for_ever(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(polling, "REMEMBERED", 1_000)
+    subject = AnswerPolling(in_flight(50))
+    answer(subject, 0.001, 500)
+    answer(subject, BUSY, 1_000)
+    await rounds(2 * ROUNDS)
+    assert time.pauses, "the fastest answer is remembered for at least as many"
+    answer(subject, BUSY, 1_000)
+    await rounds(2 * ROUNDS)
+    time.pauses.clear()
+    answer(subject, BUSY, 100)
+    await rounds(10 * ROUNDS)
+    assert time.pauses == []
+
+
+async def test_one_very_fast_answer_does_not_make_a_server_busy(time: Time) -> None:
+    subject = AnswerPolling(in_flight(1_000))
+    subject.answered(0.0)
+    for _ in range(200):
+        subject.answered(FASTEST * QUEUED * 0.99)
+        await rounds(ROUNDS)
+    assert time.pauses == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_polling_goes_on_after_a_signal_handler_raised_in_a_pause(
+    time: Time, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
+    subject = polling_for(in_flight(50))
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)
+
+    async def busy() -> None:
+        subject.answered(BUSY)
+        await rounds(3 * ROUNDS)
+
+    def interrupted(seconds: float) -> bool:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "wait", interrupted)
+        task = loop.create_task(busy())
+        with suppress(error):
+            loop.run_until_complete(task)
+    loop.run_until_complete(task)
+    assert time.pauses == []
+    loop.run_until_complete(busy())
+    assert time.pauses
+    loop.close()
+
+
 @pytest.mark.parametrize(("count", "seconds"), [(MANY + 1, 0.01), (MANY + 1, BUSY), (200, BUSY), (1_000, 2.0)])
 async def test_a_pause_is_a_small_part_of_an_answer(time: Time, count: int, seconds: float) -> None:
-    subject = AnswerPolling(in_flight(count))
+    subject = polling_for(in_flight(count))
     for _ in range(10):
         subject.answered(seconds)
         await rounds(ROUNDS)
@@ -119,7 +193,7 @@ async def test_a_pause_is_a_small_part_of_an_answer(time: Time, count: int, seco
 
 
 async def test_calls_that_lead_to_each_other_wait_together(time: Time) -> None:
-    subject = AnswerPolling(in_flight(MANY + 1))
+    subject = polling_for(in_flight(MANY + 1))
     for _ in range(100):
         subject.answered(BUSY)
         await rounds(1)
@@ -127,7 +201,7 @@ async def test_calls_that_lead_to_each_other_wait_together(time: Time) -> None:
 
 
 async def test_nothing_is_added_to_rounds_that_take_longer(time: Time) -> None:
-    subject = AnswerPolling(in_flight(50))
+    subject = polling_for(in_flight(50))
     for _ in range(20):
         subject.answered(BUSY)
         time.now += LONGEST  # the cost of the answers of these rounds
@@ -138,7 +212,7 @@ async def test_nothing_is_added_to_rounds_that_take_longer(time: Time) -> None:
 @pytest.mark.parametrize("left", [0, 1, MANY - 1])
 async def test_polling_ends_with_the_requests(time: Time, left: int) -> None:
     slots = in_flight(50)
-    subject = AnswerPolling(slots)
+    subject = polling_for(slots)
     subject.answered(BUSY)
     await rounds(3 * ROUNDS)
     assert time.pauses
@@ -151,7 +225,7 @@ async def test_polling_ends_with_the_requests(time: Time, left: int) -> None:
 
 
 async def test_a_server_that_is_stuck_holds_nothing_up(time: Time) -> None:
-    subject = AnswerPolling(in_flight(50))
+    subject = polling_for(in_flight(50))
     for number in (1, 2):
         subject.answered(BUSY)
         await rounds(20 * ROUNDS)
@@ -159,7 +233,7 @@ async def test_a_server_that_is_stuck_holds_nothing_up(time: Time) -> None:
 
 
 async def test_pauses_follow_the_fast_answers(time: Time) -> None:
-    subject = AnswerPolling(in_flight(500))
+    subject = polling_for(in_flight(500))
     chance = random.Random(0)
     for _ in range(500):
         subject.answered(0.02 if chance.random() < 0.2 else 2.0)
@@ -177,7 +251,7 @@ async def test_pauses_follow_the_fast_answers(time: Time) -> None:
 
 
 async def test_a_thread_that_calls_in_ends_the_pause_and_polling_for_a_while(time: Time) -> None:
-    subject = AnswerPolling(in_flight(50))
+    subject = polling_for(in_flight(50))
     subject.answered(BUSY)
     await rounds(2 * ROUNDS)
     assert time.pauses
@@ -198,7 +272,7 @@ async def test_a_thread_that_calls_in_ends_the_pause_and_polling_for_a_while(tim
 async def test_pauses_are_bounded_and_end_whatever_happens(time: Time, seed: int) -> None:
     chance = random.Random(seed)
     slots = Slots(chance.choice([MANY, 50, 100, 1_000]))
-    subject = AnswerPolling(slots)
+    subject = polling_for(slots)
     for _ in range(3_000):
         step = chance.random()
         if step < 0.5:
@@ -222,7 +296,7 @@ async def test_pauses_are_bounded_and_end_whatever_happens(time: Time, seed: int
 
 def test_polling_goes_on_in_another_loop_after_one_was_closed(time: Time) -> None:
     slots = in_flight(50)
-    subject = AnswerPolling(slots)
+    subject = polling_for(slots)
 
     async def busy() -> None:
         for _ in range(5):
@@ -252,15 +326,28 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return made
 
 
-async def slow(request: web.Request) -> web.StreamResponse:
-    await asyncio.sleep(BUSY * random.uniform(0.5, 1.5))
+def queueing() -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Return a server's code that answers one request after the other."""
+    lock = asyncio.Lock()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        async with lock:
+            await asyncio.sleep(0.001)
+        return web.json_response({"path": request.path})
+
+    return answer
+
+
+async def distant(request: web.Request) -> web.StreamResponse:
+    """Answer each request as late as any other."""
+    await asyncio.sleep(BUSY * random.uniform(0.8, 1.2))
     return web.json_response({"path": request.path})
 
 
 async def work(transport: HTTPTransport, number: int, steps: int) -> None:
     for step in range(steps):
         path = f"/{number}/{step}"
-        assert await transport.request("GET", path) == f'{{"path": "{path}"}}'.encode()
+        assert await transport.request("POST", path) == f'{{"path": "{path}"}}'.encode()
 
 
 @pytest.fixture(params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
@@ -271,9 +358,9 @@ def runner(request: pytest.FixtureRequest) -> Iterator[asyncio.Runner]:
 
 
 @asynccontextmanager
-async def busy_server() -> AsyncIterator[HTTPTransport]:
+async def busy_server(code: Callable[..., Awaitable[web.StreamResponse]] | None = None) -> AsyncIterator[HTTPTransport]:
     async with served() as server:
-        server.answers = [slow]
+        server.answers = [code or queueing()]
         transport = HTTPTransport(Credentials(server.url))
         yield transport
         await transport.close()
@@ -289,6 +376,15 @@ def test_a_busy_server_is_polled_and_every_answer_is_processed(runner: asyncio.R
             assert pauses == []
 
     runner.run(main())
+
+
+def test_a_distant_server_is_not_polled(runner: asyncio.Runner, pauses: list[float]) -> None:
+    async def main() -> None:
+        async with busy_server(distant) as transport:
+            await asyncio.gather(*(work(transport, number, 4) for number in range(3 * MANY)))
+
+    runner.run(main())
+    assert pauses == []
 
 
 def test_polling_ends_with_requests_that_are_cancelled(runner: asyncio.Runner, pauses: list[float]) -> None:
@@ -344,7 +440,7 @@ def test_an_answer_that_has_arrived_does_not_wait_for_a_pause(
         stream = asyncio.StreamReader()
         await asyncio.get_running_loop().create_connection(lambda: Reader(stream), sock=ours)
         task = asyncio.create_task(reader(stream))
-        subject = AnswerPolling(in_flight(100))
+        subject = polling_for(in_flight(100))
         thread = threading.Thread(target=peer)
         thread.start()
         while not task.done():
