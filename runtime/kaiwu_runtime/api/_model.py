@@ -22,6 +22,7 @@ from kaiwu_runtime.api._null_values import nullable_fields, write_null
 from kaiwu_runtime.api._patterns import apply_patterns
 from kaiwu_runtime.api._quantity import write_default_quantities
 from kaiwu_runtime.api._reading_errors import explain, place
+from kaiwu_runtime.api._source_line import note_source_line
 from kaiwu_runtime.errors import DefinitionError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class APIModel(BaseModel):
     """A part of an API type: a spec, a status, or anything inside them.
 
     Fields written in snake_case are camelCase in the object, see :func:`~kaiwu_runtime.api._field_names.field_name`.
-    A docstring under a field is its description.
+    A docstring under a field is its description in what is generated.
     Fields the type does not know are ignored on read, so that an older operator reads a newer object.
     """
 
@@ -47,10 +48,13 @@ class APIModel(BaseModel):
         populate_by_name=True,
         extra="ignore",
         protected_namespaces=(),
-        use_attribute_docstrings=True,
         # Not the values: what is read are names, uids and times that do not repeat, a megabyte of them in the end.
         cache_strings="keys",
     )
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - what pydantic takes
+        super().__init_subclass__(**kwargs)
+        note_source_line(cls)
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
         """Copy the model and everything in it; pydantic does so with the default of each object without a status."""

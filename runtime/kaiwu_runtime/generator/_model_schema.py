@@ -39,6 +39,7 @@ from kaiwu_runtime.generator._constraints import (
 )
 from kaiwu_runtime.generator._defaults import check_none, schema_default, with_defaults
 from kaiwu_runtime.generator._extra import apply_extra
+from kaiwu_runtime.generator._field_docstrings import field_description
 from kaiwu_runtime.generator._forward_references import resolve_annotations
 from kaiwu_runtime.generator._json_values import json_value
 from kaiwu_runtime.generator._kubernetes import kube_schema
@@ -90,7 +91,8 @@ def model_schema(model: type[BaseModel], outer: tuple[type[Any], ...] = (), *, r
         if field.exclude:
             check_excluded(field, where)
             continue
-        property_schema, facts = _field(field, where, (*outer, model))
+        description = field_description(model, field_name, field)
+        property_schema, facts = _field(field, description, where, (*outer, model))
         check_field(model, field_name, field, facts, where)
         schema.setdefault("properties", {})[key] = property_schema
         required = field.is_required() or facts.find(Required) is not None
@@ -145,11 +147,11 @@ def _finish_model(
         schema["x-kubernetes-validations"] = rules
 
 
-def _field(field: FieldInfo, where: str, outer: tuple[type[Any], ...]) -> tuple[Schema, Facts]:
+def _field(field: FieldInfo, description: str | None, where: str, outer: tuple[type[Any], ...]) -> tuple[Schema, Facts]:
     bare, facts = unwrap_annotation(field.annotation, field.metadata)
     _check_none(field, facts, where)
     facts.title = field.title or facts.title
-    facts.description = field.description or facts.description
+    facts.description = description or facts.description
     facts.examples = list(field.examples or facts.examples)
     if field.discriminator is not None:
         raise DefinitionError(

@@ -11,6 +11,7 @@ from kaiwu_runtime.api._resource import resource_definition
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._annotations import unwrap_annotation
 from kaiwu_runtime.generator._extra import apply_extra
+from kaiwu_runtime.generator._field_docstrings import field_description
 from kaiwu_runtime.generator._model_schema import json_name, model_schema
 from kaiwu_runtime.generator._schema import Schema, walk
 
@@ -28,9 +29,10 @@ def resource_schema(kind: type[CustomResource]) -> Schema:
         "metadata": Schema({"type": "object"}, origin=f"{kind.__name__}.metadata"),
     } | schema.properties
     for name in ("api_version", "kind"):
-        description = kind.model_fields[name].description
+        field = kind.model_fields[name]
+        description = field_description(kind, name, field)
         if description:
-            schema.properties[json_name(name, kind.model_fields[name], kind.__name__)]["description"] = description
+            schema.properties[json_name(name, field, kind.__name__)]["description"] = description
     _finish_status(kind, schema)
     apply_extra(schema, model_markers(kind))
     _check_text(schema)

@@ -44,10 +44,6 @@ def test_fields_of_a_newer_version_are_ignored() -> None:
     assert Spec.model_validate({"nodeCount": 3, "unheardOf": {"x": 1}}).node_count == 3
 
 
-def test_a_docstring_under_a_field_is_its_description() -> None:
-    assert Spec.model_fields["node_count"].description == "How many nodes."
-
-
 def test_type_fields_are_filled_in() -> None:
     cluster = Cluster(metadata=ObjectMeta(name="a", namespace="b"))
     assert (cluster.api_version, cluster.kind) == ("kaiwu.inspur.com/v1", "Cluster")
