@@ -113,9 +113,8 @@ class AppliedObjects:
         content = _content(kind, answer, version) if version else None
         if content is None:
             return version
-        self.forget(path, manager)
         place = _place(path)
-        other = self._records.pop(place, None)  # or it would keep its place in the order
+        other = _without(self._records.pop(place, None), manager)  # or it would keep its place in the order
         if len(self._records) >= _MOST:
             del self._records[next(iter(self._records))]
         seconds = self._resend_seconds * random.uniform(0.9, 1.1)  # noqa: S311 - not all at the same time
@@ -130,9 +129,7 @@ class AppliedObjects:
             return
         place = _place(path)
         record = self._records.pop(place, None)
-        if record is None or not manager or (record.other is None and record.manager == manager):
-            return
-        kept = _without(record, manager)
+        kept = _without(record, manager) if manager else None
         if kept is not None:
             self._records[place] = kept
 
