@@ -19,7 +19,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import KaiwuError
 
 from . import chart, identity, machine, profiling, report, results
-from .contenders import CONTENDERS, Prepared, UnavailableError, baseline
+from .contenders import CONTENDERS, Prepared, UnavailableError, baseline, chosen
 from .figures import Sample, medians
 from .observer import WatchEndedError
 from .run import ContenderFailure, Settings, run
@@ -146,7 +146,7 @@ def _profile(benchmark: Benchmark, arguments: argparse.Namespace, output: Path) 
 
 def _prepare(names: Sequence[str], checkout: Path | None, build: Path) -> dict[str, Prepared]:
     prepared = {}
-    contenders = [contender for contender in CONTENDERS if not names or contender.name in names]
+    contenders = chosen(names)
     if checkout is not None:
         contenders.append(baseline(checkout.resolve()))
     for contender in contenders:
@@ -173,7 +173,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="default 5")
     parser.add_argument("--idle", type=int, default=200, metavar="N", help="single changes per run (default 200)")
     names = [contender.name for contender in CONTENDERS]
-    parser.add_argument("--contenders", nargs="+", choices=names, default=[], help="default all")
+    parser.add_argument("--contenders", nargs="+", choices=names, default=[], help="default all but -deployed")
     parser.add_argument(
         "--baseline",
         type=Path,

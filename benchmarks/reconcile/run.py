@@ -75,7 +75,7 @@ async def run(prepared: Prepared, namespace: str, settings: Settings) -> dict[st
         try:
             async with Observer(api, workload.benches) as observer:
                 expectation = observer.expect(workload.generations)
-                operator = OperatorProcess(prepared.command, _environment(settings), settings.log)
+                operator = OperatorProcess(prepared.command, _environment(settings, namespace), settings.log)
                 try:
                     phases = _Phases(api, workload, observer, operator, settings)
                     figures = await phases.start(expectation)
@@ -92,9 +92,13 @@ async def run(prepared: Prepared, namespace: str, settings: Settings) -> dict[st
             await workload.delete()
 
 
-def _environment(settings: Settings) -> Mapping[str, str]:
+def _environment(settings: Settings, namespace: str) -> Mapping[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-    return kept | {"KUBECONFIG": str(settings.operator_kubeconfig), "BENCH_WORKERS": str(settings.workers)}
+    return kept | {
+        "KUBECONFIG": str(settings.operator_kubeconfig),
+        "BENCH_WORKERS": str(settings.workers),
+        "BENCH_NAMESPACE": namespace,
+    }
 
 
 class _Phases:

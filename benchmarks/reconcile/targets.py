@@ -26,6 +26,11 @@ class Target:
 
 
 TARGETS = (
+    Target("cpu_ms", "kubebuilder", 0.55),
+    Target("synced_s", "kubebuilder", 1.0),
+    Target("throughput_change", "kubebuilder", 1.0),
+    Target("latency_p50_ms", "kubebuilder", 1.0),
+    Target("rss_peak_mib", "kubebuilder", 0.9),
     Target("cpu_ms", "controller-runtime", 0.6),
     Target("throughput_start", "controller-runtime", 1.0),
     Target("throughput_change", "controller-runtime", 1.0),

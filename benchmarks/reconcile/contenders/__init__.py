@@ -15,6 +15,12 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 
+PROBES = "--health-probe-bind-address=127.0.0.1:0"
+"""A free port: the default of both scaffolds, :8081, may be in use."""
+
+DEPLOYED = (PROBES, "--metrics-bind-address=127.0.0.1:0", "--leader-elect")
+"""What the Deployments of both scaffolds set."""
+
 
 class UnavailableError(RuntimeError):
     """A contender cannot run here; the message says why and what would help."""
@@ -25,7 +31,7 @@ class Prepared:
     """A contender that is ready to start.
 
     Attributes:
-        command: Program and arguments; it gets KUBECONFIG and BENCH_WORKERS in its environment.
+        command: Program and arguments; it gets KUBECONFIG, BENCH_WORKERS and BENCH_NAMESPACE in its environment.
         versions: Of what it is made of.
     """
 
@@ -40,31 +46,28 @@ class Contender:
     Attributes:
         name: As in the tables.
         prepare: Builds or installs it below a folder that is kept between runs.
+        by_default: Run it where none is named.
     """
 
     name: str
     prepare: Callable[[Path], Prepared]
+    by_default: bool = True
 
 
-def _kaiwu(_: Path) -> Prepared:
+def _kaiwu(*flags: str) -> Prepared:
     _compile(sys.executable)
     packages = ("httptools", "lightkube", "msgspec", "pydantic", "uvloop")
     versions = {"kaiwu-runtime": version("kaiwu-runtime"), "python": sys.version.split()[0]}
-    command = [sys.executable, str(HERE / "kaiwu" / "bench_operator.py")]
+    command = [sys.executable, str(HERE / "kaiwu" / "bench_operator.py"), *flags]
     return Prepared(command, versions | {name: version(name) for name in packages})
 
 
-def _controller_runtime(build: Path) -> Prepared:
-    go, source, program = _tool("go", "https://go.dev/dl/"), HERE / "controller_runtime", build / "controller-runtime"
-    _run([go, "build", "-o", str(program), "."], source)
+def _controller_runtime(build: Path, main: str, *arguments: str) -> Prepared:
+    go, source, program = _tool("go", "https://go.dev/dl/"), HERE / "controller_runtime", build / f"go-{main}"
+    _run([go, "build", "-o", str(program), f"./cmd/{main}"], source)
     listed = _run([go, "list", "-m", "sigs.k8s.io/controller-runtime", "k8s.io/client-go"], source)
     modules = dict(line.split() for line in listed.splitlines())
-    return Prepared([str(program)], {"go": _run([go, "env", "GOVERSION"], source).strip(), **modules})
-
-
-def _controller_runtime_update(build: Path) -> Prepared:
-    prepared = _controller_runtime(build)
-    return Prepared([*prepared.command, "update"], prepared.versions)
+    return Prepared([str(program), *arguments], {"go": _run([go, "env", "GOVERSION"], source).strip(), **modules})
 
 
 def _kopf(build: Path) -> Prepared:
@@ -92,12 +95,22 @@ def _kube_rs(build: Path) -> Prepared:
 
 
 CONTENDERS = (
-    Contender("kaiwu-runtime", _kaiwu),
-    Contender("controller-runtime", _controller_runtime),
-    Contender("controller-runtime-update", _controller_runtime_update),
+    Contender("kaiwu-runtime", lambda _: _kaiwu(PROBES)),
+    Contender("kubebuilder", lambda build: _controller_runtime(build, "kubebuilder", PROBES)),
+    Contender("controller-runtime", lambda build: _controller_runtime(build, "lean")),
+    Contender("controller-runtime-update", lambda build: _controller_runtime(build, "lean", "update")),
     Contender("kopf", _kopf),
     Contender("kube-rs", _kube_rs),
+    Contender("kaiwu-runtime-deployed", lambda _: _kaiwu(*DEPLOYED), by_default=False),
+    Contender(
+        "kubebuilder-deployed", lambda build: _controller_runtime(build, "kubebuilder", *DEPLOYED), by_default=False
+    ),
 )
+
+
+def chosen(names: Sequence[str]) -> list[Contender]:
+    """Return the contenders with these names, or those that run by default if there are none."""
+    return [contender for contender in CONTENDERS if (contender.name in names if names else contender.by_default)]
 
 
 def baseline(checkout: Path) -> Contender:
@@ -115,7 +128,7 @@ def baseline(checkout: Path) -> Contender:
                 raise UnavailableError(f"{path} is missing; run `make dev` in {checkout}")
         _compile(str(python))
         commit = _run(["git", "rev-parse", "--short", "HEAD"], checkout).strip()
-        return Prepared([str(python), str(operator)], {"commit": commit})
+        return Prepared([str(python), str(operator), PROBES], {"commit": commit})
 
     return Contender("baseline", prepare)
 

@@ -64,7 +64,12 @@ class BenchReconciler(ObjectReconciler[Bench]):
 
 def main() -> int:
     """Run until SIGTERM and return the exit status."""
-    options = ManagerOptions.from_args(field_manager="bench", health_probe_bind_address="0")
+    options = ManagerOptions.from_args(
+        field_manager="bench",
+        leader_election_id="bench.inspur.com",
+        # In a pod this is the pod's. Each run has its own: no run waits for the Lease of the run before.
+        leader_election_namespace=os.environ["BENCH_NAMESPACE"],
+    )
     manager = Manager(options)
     manager.setup(BenchReconciler)
     return manager.run()

@@ -1,4 +1,4 @@
-package main
+package bench
 
 import (
 	"context"
@@ -12,13 +12,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 )
 
-// updateReconciler writes as the kubebuilder book does: what the cache shows is compared, and only changes are sent.
-type updateReconciler struct {
+// UpdateReconciler writes as the kubebuilder book does: what the cache shows is compared, and only changes are sent.
+type UpdateReconciler struct {
 	client.Client
 }
 
 // Reconcile creates or updates the ConfigMap, then updates the status.
-func (r *updateReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+func (r *UpdateReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	var bench Bench
 	if err := r.Get(ctx, req.NamespacedName, &bench); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
