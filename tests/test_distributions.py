@@ -17,6 +17,9 @@ import pytest
 
 import kaiwu_runtime
 import kaiwuctl
+from kaiwuctl.errors import InvalidNameError
+from kaiwuctl.names.project import PROJECT_NAME_RULES
+from kaiwuctl.names.rule import check
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"kaiwuctl": ROOT, "kaiwu_runtime": ROOT / "runtime"}
@@ -62,6 +65,12 @@ def test_kaiwuctl_requires_its_own_version_of_the_runtime() -> None:
     assert kaiwuctl.__version__ == kaiwu_runtime.__version__
     (requirement,) = [line for line in declared("kaiwuctl")["dependencies"] if normalized(line) == "kaiwu-runtime"]
     assert requirement == f"kaiwu-runtime=={kaiwu_runtime.__version__}"
+
+
+def test_no_project_takes_the_name_of_a_dependency_of_the_runtime() -> None:
+    for dependency in map(normalized, declared("kaiwu_runtime")["dependencies"]):
+        with pytest.raises(InvalidNameError):
+            check(dependency, PROJECT_NAME_RULES, what="--project-name")
 
 
 def test_both_have_one_licence() -> None:

@@ -17,8 +17,12 @@ DOMAIN_LIMIT = 100
 # A project is a Python distribution; with one of these names it would replace what it depends on.
 _DEPENDENCIES = frozenset(
     {
+        "aiohappyeyeballs",
         "aiohttp",
+        "annotated-types",
         "cryptography",
+        "h11",
+        "httptools",
         "kaiwu-runtime",
         "kaiwuctl",
         "lightkube",
@@ -28,13 +32,18 @@ _DEPENDENCIES = frozenset(
         "pip",
         "prometheus-client",
         "pydantic",
+        "pydantic-core",
         "pytest",
         "pytest-asyncio",
         "python",
+        "python-socks",
+        "pyyaml",
         "ruff",
         "setuptools",
+        "typing-extensions",
         "uv",
         "uvloop",
+        "websockets",
     }
 )
 
