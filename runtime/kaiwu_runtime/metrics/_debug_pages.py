@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from aiohttp import web
-
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.serving._exchange import read_body
+from kaiwu_runtime.serving._request import Request
+from kaiwu_runtime.serving._response import Response
 
 STATE, LOG_LEVEL = "/debug/state", "/debug/log-level"
 
 _MAX_BODY = 64
+_BODY_SECONDS = 10.0
 
 
 class Level(Protocol):
@@ -40,15 +42,15 @@ class DebugPages:
         self._state = state
         self._level = level
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: Request) -> Response:
         """Answer a request that is authorised."""
         if request.path == STATE:
-            return web.Response(text=self._state())
-        if request.method == "GET":
-            return web.Response(text=f"{self._level.name}\n")
-        wanted = (await request.content.read(_MAX_BODY + 1)).decode("utf-8", "replace").strip()
+            return Response.of(self._state())
+        if request.method != "PUT":
+            return Response.of(f"{self._level.name}\n")
+        wanted = (await read_body(request, _MAX_BODY, _BODY_SECONDS)).decode("utf-8", "replace").strip()
         try:
             self._level.set(wanted)
         except ConfigurationError as error:
-            return web.Response(status=400, text=f"{error}\n")
-        return web.Response(text=f"{self._level.name}\n")
+            return Response.of(f"{error}\n", 400)
+        return Response.of(f"{self._level.name}\n")

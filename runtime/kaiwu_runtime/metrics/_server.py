@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from aiohttp import web
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from kaiwu_runtime import _callback as callback
@@ -20,6 +19,9 @@ from kaiwu_runtime.metrics._debug_pages import LOG_LEVEL, STATE, DebugPages
 from kaiwu_runtime.metrics._token_authorizer import TokenAuthorizer, TooManyQuestionsError
 from kaiwu_runtime.serving._address import parse_address
 from kaiwu_runtime.serving._listener import Listener
+from kaiwu_runtime.serving._request import Request
+from kaiwu_runtime.serving._response import Response
+from kaiwu_runtime.serving._routes import Routes
 from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 
 __all__ = ["Authorize", "MetricsServer", "TokenAuthorizer", "metrics_server"]
@@ -84,14 +86,14 @@ class MetricsServer:
         if self._certificate is not None:
             context = self._certificate.context()
             self._reloading = asyncio.create_task(self._certificate.keep_current(), name="metrics certificate")
-        application = web.Application()
-        application.router.add_get("/metrics", self._answer)
+        routes = Routes()
+        routes.get("/metrics", self._answer)
         if self._debug is not None:
-            application.router.add_get(STATE, self._answer)
-            application.router.add_get(LOG_LEVEL, self._answer)
-            application.router.add_put(LOG_LEVEL, self._answer)
+            routes.get(STATE, self._answer)
+            routes.get(LOG_LEVEL, self._answer)
+            routes.put(LOG_LEVEL, self._answer)
         try:
-            await self._listener.start(application, context=context)
+            await self._listener.start(routes, context=context)
         except ConfigurationError:
             await self.stop()
             raise
@@ -106,26 +108,26 @@ class MetricsServer:
             self._reloading = None
         await self._listener.stop()
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: Request) -> Response:
         if self._authorize is not None:
-            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            scheme, _, token = request.headers.get("authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not token.strip():
-                return web.Response(status=401, text="Unauthorized\n", headers={"WWW-Authenticate": "Bearer"})
+                return Response.of("Unauthorized\n", 401, headers={"WWW-Authenticate": "Bearer"})
             try:
                 verb = () if request.method in {"GET", "HEAD"} else (request.method.lower(),)
                 status = await self._authorize(token.strip(), request.path, *verb)
             except TooManyQuestionsError as error:
                 logger.debug("Cannot tell whether a caller may read the metrics", extra={"error": str(error)})
-                return web.Response(status=503, text="Try again later\n", headers={"Retry-After": "1"})
+                return Response.of("Try again later\n", 503, headers={"Retry-After": "1"})
             except Exception as error:  # noqa: BLE001 - the API server's, or that of an exec plugin
                 self._complain(describe(error))
-                return web.Response(status=500, text="Authorization failed\n")
+                return Response.of("Authorization failed\n", 500)
             if status != 200:
-                return web.Response(status=status, text="Unauthorized\n" if status == 401 else "Forbidden\n")
+                return Response.of("Unauthorized\n" if status == 401 else "Forbidden\n", status)
         if self._debug is not None and request.path != "/metrics":
             return await self._debug.answer(request)
         body = generate_latest(self._registry) + _of_the_process()
-        return web.Response(body=body, headers={"Content-Type": _CONTENT_TYPE})
+        return Response(body=(body,), content_type=_CONTENT_TYPE)
 
     def _complain(self, message: str) -> None:
         """Log a failure of the API server, the same failure only once in a while, because each scrape may cause it."""

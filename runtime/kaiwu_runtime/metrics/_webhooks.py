@@ -6,14 +6,14 @@ See https://book.kubebuilder.io/reference/metrics-reference
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 
-from aiohttp import web
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # client_golang's own
+from kaiwu_runtime.serving._request import Request
+from kaiwu_runtime.serving._response import Response
+from kaiwu_runtime.serving._routes import Handler
 
-Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # client_golang's own
 
 
 class WebhookMetrics:
@@ -51,7 +51,7 @@ class WebhookMetrics:
         """Count a defaulter or validator that raised an exception other than a rejection."""
         self._panics.inc()
 
-    def measured(self, path: str, handle: Handle) -> Handle:
+    def measured(self, path: str, handle: Handler) -> Handler:
         """Return a handler that is measured.
 
         Args:
@@ -62,7 +62,7 @@ class WebhookMetrics:
         for code in ("200", "500"):  # there from the start, so that a rate over them works from the first request
             self._requests.labels(path, code)
 
-        async def measure(request: web.Request) -> web.StreamResponse:
+        async def measure(request: Request) -> Response:
             began = time.perf_counter()
             status = 500
             with in_flight.track_inprogress():

@@ -1,8 +1,6 @@
 """Accept the connections of one port, with limits on their number and on the time they wait for the peer.
 
-aiohttp closes a connection that is idle between two requests. This module adds what aiohttp has no setting for: a limit
-of connections, a time limit for TLS handshake and request head, and the closing of idle connections in favour of new
-peers. The limits bound the resources that an unauthenticated peer can use.
+Idle connections are closed in favour of new peers. The limits bound the resources that an unauthenticated peer can use.
 """
 
 from __future__ import annotations
@@ -115,7 +113,7 @@ class Connection(asyncio.Protocol):
         """Begin to wait for a request."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass of it
         self.deadline = self._acceptor.loop.time() + self._acceptor.limits.header
-        self._protocol = self._acceptor.make_protocol()
+        self._protocol = self._acceptor.make_protocol(self)
         self._protocol.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -162,7 +160,7 @@ class Acceptor:
     def __init__(
         self,
         sockets: list[Socket],
-        make_protocol: Callable[[], asyncio.Protocol],
+        make_protocol: Callable[[Connection], asyncio.Protocol],
         limits: ConnectionLimits,
         *,
         context: ssl.SSLContext | None,

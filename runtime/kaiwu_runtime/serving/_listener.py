@@ -7,18 +7,18 @@ import errno
 import socket
 import ssl
 
-from aiohttp import web
-
 from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.serving._acceptor import Acceptor, ConnectionLimits
-from kaiwu_runtime.serving._exchange import LINGER_SECONDS, ServerLog, bounded, omit_software
+from kaiwu_runtime.serving._acceptor import Acceptor, Connection, ConnectionLimits
+from kaiwu_runtime.serving._exchange import respond
+from kaiwu_runtime.serving._http_connection import HTTPConnection
+from kaiwu_runtime.serving._routes import Routes
 
 _BACKLOG = 128
 _NO_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
 
 
 class Listener:
-    """Serves an application on an address.
+    """Serves handlers on an address.
 
     Args:
         host: Empty for every interface.
@@ -42,14 +42,14 @@ class Listener:
         self._flags = flags
         self._shutdown_timeout = shutdown_timeout
         self._limits = limits or ConnectionLimits()
-        self._runner: web.AppRunner | None = None
+        self._open: set[HTTPConnection] = set()
         self._acceptor: Acceptor | None = None
         self._served = port
 
     @property
     def started(self) -> bool:
         """Whether it has been started and not been stopped."""
-        return self._runner is not None
+        return self._acceptor is not None
 
     @property
     def port(self) -> int:
@@ -67,51 +67,55 @@ class Listener:
         return self._limits
 
     async def start(
-        self, application: web.Application, *, context: ssl.SSLContext | None = None, instead: str = "use another, or 0"
+        self, routes: Routes, *, context: ssl.SSLContext | None = None, instead: str = "use another, or 0"
     ) -> None:
         """Listen.
 
         Args:
-            application: Answers the requests.
+            routes: What is served.
             context: For https; None serves plain http.
             instead: The advice in the error message.
 
         Raises:
             ConfigurationError: The address is taken or not allowed.
         """
-        application.middlewares.insert(0, bounded(self._limits))
-        application.on_response_prepare.append(omit_software)
-        self._runner = web.AppRunner(
-            application,
-            access_log=None,
-            logger=ServerLog(),
-            shutdown_timeout=self._shutdown_timeout,
-            keepalive_timeout=self._limits.idle,
-            lingering_time=LINGER_SECONDS,
-            auto_decompress=False,
-            handler_cancellation=True,  # a peer that has gone must not leave work behind
-        )
-        await self._runner.setup()
-        server = self._runner.server
-        assert server is not None  # noqa: S101 - for the type checker: it was set up
         try:
             sockets = await _listen(self._host, self._port)
         except OSError as error:
-            await self.stop()
             raise ConfigurationError(f"{self._flags}: {error.strerror or error}; {instead}") from error
         self._served = int(sockets[0].getsockname()[1])
-        self._acceptor = Acceptor(sockets, server, self._limits, context=context, name=f"{self._host}:{self._served}")
+
+        def connected(connection: Connection) -> HTTPConnection:
+            return HTTPConnection(
+                connection,
+                lambda request: respond(request, routes, self._limits.answer),
+                self._limits.write,
+                self._open,
+            )
+
+        self._acceptor = Acceptor(
+            sockets, connected, self._limits, context=context, name=f"{self._host}:{self._served}"
+        )
 
     async def stop(self) -> None:
         """Stop listening; requests in progress are answered."""
         acceptor, self._acceptor = self._acceptor, None
-        if acceptor is not None:
-            await acceptor.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
-        if acceptor is not None:
-            acceptor.abort()
+        if acceptor is None:
+            return
+        await acceptor.close()
+        answering = [each for each in self._open if each.exchange is not None]
+        for each in list(self._open):
+            each.finish()
+        if answering:
+            tasks = [asyncio.create_task(each.lost.wait()) for each in answering]
+            await asyncio.wait(tasks, timeout=self._shutdown_timeout)
+            for task in tasks:
+                task.cancel()
+        cancelled = [each.exchange for each in self._open if each.exchange is not None]
+        for exchange in cancelled:
+            exchange.cancel()
+        await asyncio.gather(*cancelled, return_exceptions=True)
+        acceptor.abort()
 
 
 async def _listen(host: str, port: int) -> list[socket.socket]:

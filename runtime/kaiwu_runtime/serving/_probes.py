@@ -17,9 +17,9 @@ from kaiwu_runtime._error_text import summary
 from kaiwu_runtime._redaction import redact
 
 if TYPE_CHECKING:
-    from aiohttp import web
-
     from kaiwu_runtime.serving._listener import Listener
+    from kaiwu_runtime.serving._request import Request
+    from kaiwu_runtime.serving._response import Response
 
 logger = logging.getLogger("kaiwu_runtime.serving.probes")
 
@@ -65,17 +65,15 @@ class Probes:
         if not self._served:
             return
         # Imported here: an HTTP server, for those who want one.
-        from aiohttp import web  # noqa: PLC0415
-
         from kaiwu_runtime.serving._listener import Listener  # noqa: PLC0415
+        from kaiwu_runtime.serving._routes import Routes  # noqa: PLC0415
 
         self._listener = Listener(self._host, self._port, f"--health-probe-bind-address {self._host}:{self._port}")
-        application = web.Application()
+        routes = Routes()
         for probe in self._checks:
-            application.router.add_get(f"/{probe}", self._answer)
-            application.router.add_get(f"/{probe}/", self._answer)
-            application.router.add_get(f"/{probe}/{{name}}", self._answer)
-        await self._listener.start(application)
+            routes.get(f"/{probe}", self._answer)
+            routes.get(f"/{probe}/", self._answer)
+        await self._listener.start(routes)
         logger.info("Serving probes", extra={"address": f"{self._host}:{self.port}"})
 
     async def stop(self) -> None:
@@ -83,19 +81,19 @@ class Probes:
         if self._listener is not None:
             await self._listener.stop()
 
-    async def _answer(self, request: web.Request) -> web.Response:
-        from aiohttp import web  # noqa: PLC0415 - see start
+    async def _answer(self, request: Request) -> Response:
+        from kaiwu_runtime.serving._response import Response  # noqa: PLC0415 - see start
 
-        probe = request.path.split("/")[1]
+        _, probe, *names = request.path.split("/")
         checks = self._checks[probe]
-        name = request.match_info.get("name", "")
+        name = names[0] if names else ""
         excluded: set[str] = set()
         if name:
             if name not in checks:
-                return web.Response(status=404, text=f"no check {name!r}\n")
+                return Response.of(f"no check {name!r}\n", 404)
             checks = {name: checks[name]}
         else:
-            excluded = set(request.query.getall("exclude", ()))
+            excluded = set(request.query.get("exclude", ()))
         lines: list[str] = []
         failed: dict[str, str] = {}
         for label, check in list(checks.items()):
@@ -110,9 +108,9 @@ class Probes:
             lines.append(f"warn: some checks cannot be excluded: no matches for {', '.join(map(repr, unknown))}")
         if failed:
             logger.info("A probe fails", extra={"probe": probe, "failed": failed})
-            return web.Response(status=500, text="\n".join([*lines, f"{probe} check failed", ""]))
+            return Response.of("\n".join([*lines, f"{probe} check failed", ""]), 500)
         verbose = "verbose" in request.query
-        return web.Response(text="\n".join([*lines, f"{probe} check passed", ""]) if verbose else "ok")
+        return Response.of("\n".join([*lines, f"{probe} check passed", ""]) if verbose else "ok")
 
 
 async def _failure(check: Check) -> str:

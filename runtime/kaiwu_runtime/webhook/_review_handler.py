@@ -7,11 +7,12 @@ import logging
 import re
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
-
 from kaiwu_runtime.errors import DecodeError
 from kaiwu_runtime.serving._acceptor import ConnectionLimits
-from kaiwu_runtime.serving._exchange import read_body, writing
+from kaiwu_runtime.serving._exchange import read_body
+from kaiwu_runtime.serving._request import Request
+from kaiwu_runtime.serving._response import HTTPError, Response
+from kaiwu_runtime.serving._routes import Handler
 from kaiwu_runtime.webhook._byte_budget import SMALL, BudgetExhaustedError, ByteBudget, Share
 from kaiwu_runtime.webhook._threads import DEADLINE, ThreadsBusyError
 
@@ -23,8 +24,6 @@ MAX_SECONDS = 30
 LIMITS = ConnectionLimits(connections=512)
 """An API server opens a connection for each request that it sends at the same time."""
 
-Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
 _WAIT_SHARE = 0.8
 """How much of its time a request waits for memory; the rest is for its work."""
 
@@ -33,15 +32,15 @@ _DEADLINE = re.compile(r"(\d{1,4})s")
 
 def review_handler(
     limit: int, budget: ByteBudget, respond: Callable[[bytes | bytearray], Awaitable[list[bytes]]]
-) -> Handle:
-    """Return an aiohttp handler that passes on bodies which may be reviews, and rejects the others."""
+) -> Handler:
+    """Return a handler that passes on bodies which may be reviews, and rejects the others."""
     limit = min(limit, budget.total)
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: Request) -> Response:
         if request.content_type != "application/json":
             return _rejected(415, f"Content-Type {request.content_type} is not supported: send application/json")
         # The API server says for how long it waits; it does not read what comes later.
-        announced = _DEADLINE.fullmatch(request.query.get("timeout", ""))
+        announced = _DEADLINE.fullmatch(request.query.get("timeout", [""])[0])
         seconds = min(int(announced[1]), MAX_SECONDS) if announced else MAX_SECONDS
         DEADLINE.set(asyncio.get_running_loop().time() + seconds)
         with Share(budget, seconds * _WAIT_SHARE) as share:
@@ -52,8 +51,8 @@ def review_handler(
                     del body
             except DecodeError as error:
                 return _rejected(400, str(error))
-            except web.HTTPException as error:
-                return _rejected(error.status, error.text or error.reason)
+            except HTTPError as error:
+                return _rejected(error.status, str(error))
             except (ThreadsBusyError, BudgetExhaustedError) as error:
                 return _rejected(503, str(error))
             except TimeoutError:
@@ -63,29 +62,17 @@ def review_handler(
     return handle
 
 
-async def _send(request: web.Request, pieces: list[bytes]) -> web.StreamResponse:
+async def _send(request: Request, pieces: list[bytes]) -> Response:
     """Return the response; a large one is sent while its request holds its share of the memory."""
-    size = sum(map(len, pieces))
-    if size <= SMALL:
-        return web.Response(body=b"".join(pieces), content_type="application/json")
-    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(size)})
-    async with writing(request, LIMITS):
-        await response.prepare(request)
-        sent: list[bytes] = []
-        length = 0
-        for piece in pieces:
-            sent.append(piece)
-            length += len(piece)
-            if length >= SMALL:
-                await response.write(b"".join(sent))
-                sent, length = [], 0
-        await response.write_eof(b"".join(sent))
+    response = Response(body=pieces, content_type="application/json")
+    if sum(map(len, pieces)) > SMALL:
+        await request.peer.send(response)
     return response
 
 
-def _rejected(status: int, message: str) -> web.Response:
+def _rejected(status: int, message: str) -> Response:
     line = " ".join(message.split())
     # What a peer sends must not fill the log; that all threads are busy is in it already.
     level = logging.WARNING if status == 504 else logging.DEBUG
     logger.log(level, "Rejected a webhook request", extra={"status": status, "error": line})
-    return web.Response(status=status, text=f"{line}\n")
+    return Response.of(f"{line}\n", status)

@@ -9,10 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiohttp import web
-
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.serving._listener import Listener
+from kaiwu_runtime.serving._routes import Handler, Routes
 from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook._byte_budget import (
     ByteBudget,
@@ -22,7 +21,7 @@ from kaiwu_runtime.webhook._byte_budget import (
 from kaiwu_runtime.webhook._conversion import PATH, Conversions
 from kaiwu_runtime.webhook._handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
 from kaiwu_runtime.webhook._review import decode_review, encode_review
-from kaiwu_runtime.webhook._review_handler import LIMITS, Handle, review_handler
+from kaiwu_runtime.webhook._review_handler import LIMITS, review_handler
 
 if TYPE_CHECKING:
     from kaiwu_runtime.client._client import Client
@@ -141,16 +140,16 @@ class WebhookServer:
             await self._local.check(self.conversions.crds())
             self._handlers[self._local.probe_path] = self._local.answer_probe
         context = self._certificate.context()
-        application = web.Application()
+        routes = Routes()
         budget = ByteBudget(budget_bytes(memory_limit()))
         handles = {path: self._admission(path, handler, budget) for path, handler in self._handlers.items()}
         if self.conversions:
             handles[PATH] = review_handler(CONVERSION_LIMIT, budget, self.conversions.answer)
         for path, handle in handles.items():
             measured = handle if self._metrics is None else self._metrics.measured(path, handle)
-            application.router.add_post(path, measured)
+            routes.post(path, measured)
         try:
-            await self._listener.start(application, context=context, instead="use another")
+            await self._listener.start(routes, context=context, instead="use another")
         except ConfigurationError:
             await self.stop()
             raise
@@ -194,7 +193,7 @@ class WebhookServer:
             raise APIConnectionError(f"the webhook server does not answer: {error}") from error
         writer.close()
 
-    def _admission(self, path: str, handler: AdmissionHandler, budget: ByteBudget) -> Handle:
+    def _admission(self, path: str, handler: AdmissionHandler, budget: ByteBudget) -> Handler:
         async def respond(body: bytes | bytearray) -> list[bytes]:
             request = decode_review(body)
             panicked = None if self._metrics is None else self._metrics.panicked

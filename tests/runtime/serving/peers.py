@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 import uvloop
-from aiohttp import web
 
 from kaiwu_runtime.serving._acceptor import ConnectionLimits
 from kaiwu_runtime.serving._exchange import read_body
 from kaiwu_runtime.serving._listener import Listener
+from kaiwu_runtime.serving._request import Request
+from kaiwu_runtime.serving._response import Response
+from kaiwu_runtime.serving._routes import Routes
 from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 
 LIMITS = ConnectionLimits(connections=20, handshake=0.5, header=0.5, body=0.5, write=1.0, idle=1.0)
@@ -30,29 +32,29 @@ Peer = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Scenario = Callable[[Listener, Callable[..., Awaitable[Peer]]], Coroutine[Any, Any, None]]
 
 
-def application() -> web.Application:
-    async def echo(request: web.Request) -> web.Response:
-        return web.Response(body=bytes(await read_body(request, 1000, LIMITS.body)))
+def routes() -> Routes:
+    async def echo(request: Request) -> Response:
+        return Response(body=(bytes(await read_body(request, 1000, LIMITS.body)),))
 
-    async def large(_: web.Request) -> web.Response:
-        return web.Response(body=b"x" * LARGE)
+    async def large(_: Request) -> Response:
+        return Response(body=(b"x" * LARGE,))
 
-    async def ends(_: web.Request) -> web.Response:
+    async def ends(_: Request) -> Response:
         raise SystemExit(3)
 
-    async def cancelled(_: web.Request) -> web.Response:
+    async def cancelled(_: Request) -> Response:
         raise asyncio.CancelledError
 
-    async def forever(_: web.Request) -> web.Response:
+    async def forever(_: Request) -> Response:
         await asyncio.Event().wait()
-        return web.Response()
+        return Response()
 
-    made = web.Application()
-    made.router.add_post("/echo", echo)
-    made.router.add_get("/large", large)
-    made.router.add_get("/ends", ends)
-    made.router.add_get("/forever", forever)
-    made.router.add_get("/cancelled", cancelled)
+    made = Routes()
+    made.post("/echo", echo)
+    made.get("/large", large)
+    made.get("/ends", ends)
+    made.get("/forever", forever)
+    made.get("/cancelled", cancelled)
     return made
 
 
@@ -65,7 +67,7 @@ def serve(
 
     async def main() -> None:
         listener = Listener("127.0.0.1", 0, "--x", limits=limits)
-        await listener.start(application(), context=ServingCertificate(None).context() if secure else None)
+        await listener.start(routes(), context=ServingCertificate(None).context() if secure else None)
 
         async def connect(*, tls: bool = secure) -> Peer:
             return await asyncio.open_connection("127.0.0.1", listener.port, ssl=client if tls else None)

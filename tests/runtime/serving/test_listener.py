@@ -19,7 +19,7 @@ from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.serving._acceptor import ConnectionLimits
 from kaiwu_runtime.serving._listener import Listener
 
-from .peers import HEAD, LARGE, LIMITS, LOOPS, Peer, answered, application, rest, serve, until
+from .peers import HEAD, LARGE, LIMITS, LOOPS, Peer, answered, rest, routes, serve, until
 
 STALLED = {
     "nothing": b"",
@@ -305,7 +305,7 @@ def test_few_descriptors_mean_few_connections() -> None:
 
 async def test_every_address_of_a_host_is_served_on_one_port() -> None:
     listener = Listener("", 0, "--x", limits=LIMITS)
-    await listener.start(application())
+    await listener.start(routes())
     try:
         for host in ("127.0.0.1", "::1"):
             try:
@@ -323,5 +323,5 @@ async def test_every_address_of_a_host_is_served_on_one_port() -> None:
 async def test_an_address_that_cannot_be_served_is_one_line(host: str) -> None:
     listener = Listener(host, 0, f"--x {host}:0")
     with pytest.raises(ConfigurationError, match=rf"^--x {host}:0: .*; use another, or 0$"):
-        await listener.start(application())
+        await listener.start(routes())
     assert not listener.started

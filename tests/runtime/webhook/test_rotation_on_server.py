@@ -7,6 +7,7 @@ import base64
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -124,8 +125,7 @@ def closing(monkeypatch: pytest.MonkeyPatch) -> None:
 
         async def respond(request: Any) -> Any:
             response = await handle(request)
-            response.force_close()
-            return response
+            return replace(response, headers={**response.headers, "Connection": "close"})
 
         return respond
 
