@@ -84,6 +84,7 @@ class MetricsServer:
         """
         context: ssl.SSLContext | None = None
         if self._certificate is not None:
+            await self._certificate.prepare()
             context = self._certificate.context()
             self._reloading = asyncio.create_task(self._certificate.keep_current(), name="metrics certificate")
         routes = Routes()

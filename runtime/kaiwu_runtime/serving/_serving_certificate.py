@@ -36,6 +36,17 @@ class ServingCertificate:
         self.on_read: Callable[[bool], None] = _unmeasured
         """Called whenever files are read, or another certificate is given, with whether that worked."""
 
+    async def prepare(self) -> None:
+        """Make the self-signed certificate if one is needed, in a child process.
+
+        Raises:
+            ConfigurationError: It cannot be used.
+        """
+        if self._folder is None and self._context is None:
+            from kaiwu_runtime.certificates import _child  # noqa: PLC0415 - for those who have no certificate
+
+            self.use(*await _child.self_signed(self._names))
+
     def context(self) -> ssl.SSLContext:
         """Return the TLS context; new connections use what was loaded last.
 
