@@ -72,6 +72,11 @@ class HTTPConnection(asyncio.Protocol):
         """Set when the connection is closed."""
 
     @property
+    def is_busy(self) -> bool:
+        """Whether a request is being answered, or its response waits to be sent."""
+        return self._exchange is not None or self._transport.get_write_buffer_size() > 0
+
+    @property
     def exchange(self) -> asyncio.Task[None] | None:
         """What answers the present request."""
         return self._exchange

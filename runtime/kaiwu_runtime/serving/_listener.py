@@ -103,7 +103,7 @@ class Listener:
         if acceptor is None:
             return
         await acceptor.close()
-        answering = [each for each in self._open if each.exchange is not None]
+        answering = [each for each in self._open if each.is_busy]
         for each in list(self._open):
             each.finish()
         if answering:

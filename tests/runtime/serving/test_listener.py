@@ -249,6 +249,31 @@ def test_pipelined_requests_are_answered_in_order() -> None:
     serve(scenario)
 
 
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_response_is_sent_to_its_end_when_the_listener_stops(loop: str) -> None:
+    async def main() -> None:
+        listener = Listener("127.0.0.1", 0, "--x", shutdown_timeout=30.0)
+        await listener.start(routes())
+        reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        idle_reader, idle_writer = await asyncio.open_connection("127.0.0.1", listener.port)
+        await until(listener, 2)
+        stopping = asyncio.create_task(listener.stop())
+        assert await rest(idle_reader) == b""
+        assert not stopping.done()
+        length = 0
+        while piece := await reader.read(65536):
+            length += len(piece)
+        assert length == LARGE
+        await stopping
+        for each in (writer, idle_writer):
+            each.close()
+
+    with asyncio.Runner(loop_factory=LOOPS[loop]) as runner:
+        runner.run(main())
+
+
 def test_a_failed_handshake_leaves_no_memory_behind() -> None:
     async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
         gc.collect()
