@@ -26,6 +26,9 @@ HEAD_BYTES = 16 * 1024
 READ_AHEAD_BYTES = 64 * 1024
 """Received bytes that may wait for a handler before nothing more is read from the peer."""
 
+MANY_EVENTS = 200
+"""Small chunks of a body that are read at once, about a millisecond of work."""
+
 WRITE_BYTES = 256 * 1024
 """Bytes that are passed to the transport at once."""
 
@@ -109,6 +112,10 @@ class HTTPConnection(asyncio.Protocol):
         """Continue to write."""
         self._writable.set()
 
+    def eof_received(self) -> None:
+        """Note that the peer has gone, which closes the transport."""
+        self._ended = True
+
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Cancel what was done for the peer."""
         self._ended = True
@@ -125,7 +132,7 @@ class HTTPConnection(asyncio.Protocol):
         if self._exchange is None and not self._ended:
             self._end()
 
-    async def read(self) -> bytes | bytearray:
+    async def read(self) -> bytearray:
         """Return the next piece of the present request's body; empty at its end.
 
         Raises:
@@ -134,14 +141,19 @@ class HTTPConnection(asyncio.Protocol):
         """
         if self._http.they_are_waiting_for_100_continue and not self._ended:
             self._transport.write(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
-        while self._http.their_state is h11.SEND_BODY:
+        gathered, events = bytearray(), 0
+        while self._http.their_state is h11.SEND_BODY and len(gathered) < READ_AHEAD_BYTES:
             event = self._next_event()
             if isinstance(event, h11.Data):
-                if event.data:
-                    return event.data
+                gathered += event.data
             elif event is h11.NEED_DATA:
+                if gathered:
+                    break
                 await self._more()
-        return b""
+            events += 1
+            if events % MANY_EVENTS == 0:
+                await asyncio.sleep(0)
+        return gathered
 
     async def send(self, response: Response) -> None:
         """Send the response to the present request; nothing if it has one already.
@@ -175,12 +187,14 @@ class HTTPConnection(asyncio.Protocol):
 
     def _next_request(self) -> None:
         """Begin to answer the next request if its head has arrived."""
+        self._answered = self._without_body = False
         try:
             event = self._next_event()
-            if event is h11.NEED_DATA:
+            if not isinstance(event, h11.Request):
                 self._waiting = 0
                 return
-            request = self._request(cast("h11.Request", event))
+            self._without_body = event.method == b"HEAD"
+            request = self._request(event)
         except HTTPError as error:
             logger.debug("Rejected an invalid request", extra={"remote": self.remote, "error": _reason(error)})
             self._last = True
@@ -188,7 +202,6 @@ class HTTPConnection(asyncio.Protocol):
                 self._transport.write(piece)
             self._end()
             return
-        self._answered, self._without_body = False, request.method == "HEAD"
         self._connection.begin()
         self._exchange = self._loop.create_task(self._answer(request), name=f"answer {self.remote}")
 
@@ -225,12 +238,14 @@ class HTTPConnection(asyncio.Protocol):
     def _body_has_arrived(self) -> bool:
         """Drop what has arrived of the request's body, and return whether that was all of it."""
         try:
-            while self._http.their_state is h11.SEND_BODY:
+            for _ in range(MANY_EVENTS):
+                if self._http.their_state is not h11.SEND_BODY:
+                    return True
                 if self._next_event() is h11.NEED_DATA:
                     return False
         except HTTPError:
-            return False
-        return self._http.their_state is not h11.ERROR
+            pass
+        return False
 
     def _encoded(self, response: Response) -> Iterator[bytes]:
         """Yield the bytes of a response: small ones in one piece."""

@@ -25,7 +25,7 @@ class Peer(Protocol):
     def remote(self) -> str:
         """The peer's address; empty if unknown."""
 
-    async def read(self) -> bytes | bytearray:
+    async def read(self) -> bytearray:
         """Return the next piece of the body; empty at its end."""
 
     async def send(self, response: Response) -> None:
@@ -87,7 +87,7 @@ class Request:
         announced = self.headers.get("content-length")
         return None if announced is None else int(announced)
 
-    async def chunks(self) -> AsyncIterator[bytes | bytearray]:
+    async def chunks(self) -> AsyncIterator[bytearray]:
         """Yield the pieces of the body as they arrive.
 
         Raises:

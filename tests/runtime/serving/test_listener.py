@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import gzip
 import logging
 import os
 import resource
 import socket
-import zlib
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 
@@ -120,76 +118,6 @@ def test_requests_in_progress_are_not_closed_for_others() -> None:
     serve(scenario, limits=limits)
 
 
-COMPRESSED = zlib.compress(b"\0" * 10_000)
-
-
-REQUESTS: dict[str, tuple[bytes, bytes]] = {
-    "not HTTP": (b"\x00\x01\x02\r\n\r\n", b"400"),
-    "TLS to plain HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", b"400"),
-    "a bad version": (b"GET / HTTP/9.9.9\r\n\r\n", b"400"),
-    "an unknown method": (b"FROB /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
-    "another method": (b"GET /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
-    "HEAD": (b"HEAD /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
-    "HTTP/1.0": (HEAD.replace(b"1.1", b"1.0") + b"1234567890", b"200"),
-    "another path": (b"GET /%00%ff%0a HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
-    "a long line": (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
-    "a long field": (b"GET / HTTP/1.1\r\nX: " + b"a" * 20_000 + b"\r\n\r\n", b"400"),
-    "many fields": (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 1000 + b"\r\n", b"400"),
-    "a bad length": (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", b"400"),
-    "two lengths": (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n12", b"400"),
-    "a length and chunks": (
-        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"400",
-    ),
-    "a bad chunk": (b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", b"400"),
-    "a field that is not UTF-8": (
-        b"POST /echo HTTP/1.1\r\nHost: x\r\nX: \xff\xfe\r\nContent-Length: 0\r\n\r\n",
-        b"200",
-    ),
-    "a large body": (b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n", b"413"),
-    "large chunks": (
-        b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n",
-        b"413",
-    ),
-    "gzip": (HEAD[:-2] + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"")[:10], b"415"),
-    "deflate": (
-        b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Encoding: Deflate\r\nContent-Length: %d\r\n\r\n%s"
-        % (len(COMPRESSED), COMPRESSED),
-        b"415",
-    ),
-    "br on another path": (HEAD.replace(b"/echo", b"/none")[:-2] + b"Content-Encoding: br\r\n\r\n", b"415"),
-    "an unknown expectation": (HEAD[:-2] + b"Expect: wonders\r\n\r\n", b"417"),
-    "Expect: 100-continue": (HEAD[:-2] + b"Expect: 100-continue\r\n\r\n1234567890", b"100"),
-    "a handler that exits": (b"GET /ends HTTP/1.1\r\nHost: x\r\n\r\n", b"500"),
-    "a handler that is cancelled": (b"GET /cancelled HTTP/1.1\r\nHost: x\r\n\r\n", b"500"),
-}
-
-
-@pytest.mark.parametrize("loop", LOOPS)
-def test_every_request_gets_a_status_and_at_most_a_line_at_debug_level(
-    loop: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    found: dict[str, bytes] = {}
-    logged: dict[str, list[logging.LogRecord]] = {}
-
-    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
-        for name, (sent, _) in REQUESTS.items():
-            caplog.clear()
-            found[name] = (await answered(connect, sent)).split(b" ")[1]
-            await until(listener, 0)  # the end of a connection may have something to say, too
-            logged[name] = [each for each in caplog.records if each.name != "asyncio" or each.levelno > logging.INFO]
-
-    with caplog.at_level(logging.DEBUG):
-        serve(scenario, loop=loop)
-    assert found == {name: status for name, (_, status) in REQUESTS.items()}
-    for name, records in logged.items():
-        assert len(records) <= 1, name
-        for record in records:
-            assert record.levelno == (logging.ERROR if found[name] == b"500" else logging.DEBUG), name
-            assert bool(record.exc_info) == (found[name] == b"500"), name
-            assert len(str(vars(record))) < 2500, name
-
-
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_peers_that_go_away_are_not_worth_a_line(loop: str, secure: bool, caplog: pytest.LogCaptureFixture) -> None:
@@ -232,21 +160,6 @@ def test_an_answer_that_takes_too_long_is_given_up(loop: str) -> None:
         assert b" 504 " in await answered(connect, b"GET /forever HTTP/1.1\r\nHost: x\r\n\r\n") + b" "
 
     serve(scenario, loop=loop, limits=limits)
-
-
-def test_pipelined_requests_are_answered_in_order() -> None:
-    async def scenario(_: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
-        reader, writer = await connect()
-        writer.write(b"".join(HEAD + b"%010d" % number for number in range(100)))
-        received = b""
-        while received.count(b"HTTP/1.1 200") < 100 or not received.endswith(b"%010d" % 99):
-            received += await reader.read(65536)
-        assert [received.index(b"%010d" % number) for number in range(100)] == sorted(
-            received.index(b"%010d" % number) for number in range(100)
-        )
-        writer.close()
-
-    serve(scenario)
 
 
 @pytest.mark.parametrize("loop", LOOPS)

@@ -11,8 +11,8 @@ from kaiwu_runtime.serving._response import HTTPError, Response
 class NoPeer:
     remote = ""
 
-    async def read(self) -> bytes:
-        return b""
+    async def read(self) -> bytearray:
+        return bytearray()
 
     async def send(self, response: Response) -> None:
         raise AssertionError(response)
