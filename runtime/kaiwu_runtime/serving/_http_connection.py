@@ -95,6 +95,10 @@ class HTTPConnection(asyncio.Protocol):
         """Take bytes of a request."""
         if self._ended:
             return
+        if self._exchange is None and data.startswith(b"\r\n") and not self._http.trailing_data[0]:
+            data = data[2:]  # an empty line before a request, see RFC 9112, section 2.2
+            if not data:
+                return
         self._http.receive_data(data)
         self._waiting += len(data)
         if self._exchange is None:
@@ -112,9 +116,13 @@ class HTTPConnection(asyncio.Protocol):
         """Continue to write."""
         self._writable.set()
 
-    def eof_received(self) -> None:
-        """Note that the peer has gone, which closes the transport."""
+    def eof_received(self) -> bool:
+        """Return whether the connection stays open: while a response is sent to a peer that sends nothing more."""
+        if self._exchange is not None and self._answered and self._transport.can_write_eof():
+            self._last = True
+            return True
         self._ended = True
+        return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Cancel what was done for the peer."""
@@ -164,8 +172,9 @@ class HTTPConnection(asyncio.Protocol):
         if self._answered:
             return
         self._answered = True
-        # Reading on, to find where the next request begins, would be work that the peer chooses.
-        self._last = self._last or not self._body_has_arrived()
+        if not self._body_has_arrived():
+            # Reading on, to find where the next request begins, would be work that the peer chooses.
+            self._last = True
         try:
             async with asyncio.timeout(self._write_seconds):
                 for piece in self._encoded(response):
@@ -192,6 +201,7 @@ class HTTPConnection(asyncio.Protocol):
             event = self._next_event()
             if not isinstance(event, h11.Request):
                 self._waiting = 0
+                self._resume_reading()  # not before: a peer could send requests faster than they are answered
                 return
             self._without_body = event.method == b"HEAD"
             request = self._request(event)
@@ -219,7 +229,8 @@ class HTTPConnection(asyncio.Protocol):
             self._last = True
         except BaseException as error:
             self._last = True
-            self._transport.abort()
+            if not self.lost.is_set():
+                self._transport.abort()
             if not isinstance(error, Exception):
                 raise
             logger.exception("A response cannot be sent")
@@ -232,7 +243,6 @@ class HTTPConnection(asyncio.Protocol):
             self._end()
             return
         self._http.start_next_cycle()
-        self._resume_reading()
         self._next_request()
 
     def _body_has_arrived(self) -> bool:
@@ -255,18 +265,19 @@ class HTTPConnection(asyncio.Protocol):
         if self._last:
             fields.append(("Connection", "close"))
         head = h11.Response(status_code=response.status, headers=fields, reason=HTTPStatus(response.status).phrase)
-        waiting = self._http.send(head) or b""
+        waiting, length = [self._http.send(head) or b""], 0
         for piece in () if self._without_body else response.body:
             self._http.send_with_data_passthrough(h11.Data(data=piece))
-            if len(waiting) + len(piece) <= WRITE_BYTES:
-                waiting += piece
+            if length + len(piece) <= WRITE_BYTES:
+                waiting.append(piece)
+                length += len(piece)
                 continue
-            yield waiting
-            waiting = b""
+            yield b"".join(waiting)
+            waiting, length = [], 0
             for begin in range(0, len(piece), WRITE_BYTES):
                 yield piece[begin : begin + WRITE_BYTES]
         self._http.send(h11.EndOfMessage())
-        yield waiting
+        yield b"".join(waiting)
 
     async def _more(self) -> None:
         """Wait for the peer to send."""
@@ -290,7 +301,11 @@ class HTTPConnection(asyncio.Protocol):
             self._transport.close()
             return
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:  # reset by the peer, which the transport has not noticed yet
+                self._transport.abort()
+                return
         self._resume_reading()
         self._loop.call_later(LINGER_SECONDS, self._transport.close)
 

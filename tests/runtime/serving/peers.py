@@ -39,6 +39,10 @@ def routes() -> Routes:
     async def large(_: Request) -> Response:
         return Response(body=(b"x" * LARGE,))
 
+    async def slow(_: Request) -> Response:
+        await asyncio.sleep(0.05)
+        return Response()
+
     async def ends(_: Request) -> Response:
         raise SystemExit(3)
 
@@ -53,6 +57,8 @@ def routes() -> Routes:
     made.post("/echo", echo)
     made.get("/large", large)
     made.get("/ends", ends)
+    made.get("/slow", slow)
+    made.post("/slow", slow)
     made.get("/forever", forever)
     made.get("/cancelled", cancelled)
     return made

@@ -27,6 +27,8 @@ REQUESTS: dict[str, tuple[bytes, bytes]] = {
     "HEAD": (b"HEAD /echo HTTP/1.1\r\nHost: x\r\n\r\n", b"405"),
     "HEAD with an unknown expectation": (b"HEAD /echo HTTP/1.1\r\nHost: x\r\nExpect: wonders\r\n\r\n", b"417"),
     "HEAD in a later version": (b"HEAD /echo HTTP/2.0\r\nHost: x\r\n\r\n", b"400"),
+    "an empty line, then a request": (b"\r\n" + HEAD + b"1234567890", b"200"),
+    "two empty lines, then a request": (b"\r\n\r\n" + HEAD + b"1234567890", b"400"),
     "HTTP/1.0": (HEAD.replace(b"1.1", b"1.0") + b"1234567890", b"200"),
     "another path": (b"GET /%00%ff%0a HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
     "a long line": (b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", b"400"),
@@ -143,6 +145,96 @@ def test_an_invalid_request_after_a_head_request_is_answered() -> None:
         received = await rest(reader)
         assert received.count(b"HTTP/1.1 200 OK\r\n") == received.count(b"HTTP/1.1 400 Bad Request\r\n") == 1
         assert received.endswith(b"\r\n\r\nthe request is not complete or not valid\n")
+        writer.close()
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("reads", [False, True], ids=["reads nothing", "reads"])
+def test_no_more_is_read_than_is_answered(loop: str, secure: bool, reads: bool) -> None:
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        reader, writer = await connect()
+        writer.write(b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n" * 300_000)
+        most = answers = 0
+        while answers < 100 if reads else most == 0:
+            if reads:
+                answers += (await reader.read(65536)).count(b"HTTP/1.1")
+            await asyncio.sleep(0.01)
+            (connection,) = listener._open
+            most = max(most, len(connection._http.trailing_data[0]))
+        assert 0 < most < 1_000_000
+        writer.transport.abort()
+
+    serve(scenario, loop=loop, secure=secure)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("path", [b"/large", b"/echo"])
+def test_a_peer_that_sends_nothing_more_gets_its_response(loop: str, path: bytes) -> None:
+    async def scenario(_: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        reader, writer = await connect()
+        writer.write(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path)
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.write_eof()
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        assert len(await reader.readexactly(length)) == length
+        assert await reader.read() == b""
+        writer.close()
+
+    serve(scenario, loop=loop)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_a_peer_that_goes_away_in_its_body_leaves_nothing_behind(
+    loop: str, secure: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        for size in (1, 70_000, 500_000) * 3:
+            _, writer = await connect()
+            writer.write(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n" + b"x" * size)
+            await asyncio.sleep(0.02)
+            writer.close()
+        await until(listener, 0)
+        assert not listener._open
+
+    with caplog.at_level(logging.INFO):
+        serve(scenario, loop=loop, secure=secure)
+    assert [record.getMessage() for record in caplog.records if record.name != "asyncio"] == []
+    assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+def test_a_peer_that_goes_away_in_its_response_is_not_worth_a_line(
+    loop: str, secure: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        reader, writer = await connect()
+        writer.write(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        (connection,) = listener._open
+        while not connection._transport.get_write_buffer_size():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        writer.transport.abort()
+        await until(listener, 0)
+
+    with caplog.at_level(logging.INFO):
+        serve(scenario, loop=loop, secure=secure)
+    assert [record.getMessage() for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+def test_an_empty_line_may_arrive_before_its_request() -> None:
+    async def scenario(_: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        reader, writer = await connect()
+        for _round in range(3):
+            writer.write(b"\r\n")
+            await asyncio.sleep(0.02)
+            writer.write(HEAD + b"1234567890")
+            assert (await reader.readuntil(b"1234567890")).startswith(b"HTTP/1.1 200 OK")
         writer.close()
 
     serve(scenario)
