@@ -23,14 +23,18 @@ ROWS = (
 
 
 class Table(NamedTuple):
-    """Ratios of the runtime to another operator, by configuration: objects and workers."""
+    """Ratios of one operator to another, by configuration: objects and workers."""
 
     reference: str
     columns: tuple[tuple[int, int], ...]
+    subject: str = SUBJECT
 
 
 OBJECTS_AND_WORKERS = tuple((objects, workers) for objects in (100, 1000, 10000) for workers in (1, 10, 50))
+KUBEBUILDER = (*OBJECTS_AND_WORKERS[:6], (10000, 1))
 TABLES = (
+    Table("kubebuilder", KUBEBUILDER),
+    Table("kubebuilder-deployed", ((1000, 10),), "kaiwu-runtime-deployed"),
     Table("controller-runtime-update", (*OBJECTS_AND_WORKERS, (100000, 10))),
     Table("controller-runtime", ((100, 10), (1000, 1), (1000, 10), (1000, 50), (10000, 10))),
     Table("kopf", ((1000, 10),)),
@@ -46,7 +50,7 @@ def lines(table: Table, configurations: list[dict[str, Any]]) -> list[str]:
     heads = [f"{objects:,} / {workers}" for objects, workers in table.columns]
     found = [f"| objects / workers | {' | '.join(heads)} |", "|---|" + "---|" * len(table.columns)]
     for title, figure in ROWS:
-        cells = [f"{measured[column][SUBJECT][figure]:.2f}" for column in table.columns]
+        cells = [f"{measured[column][table.subject][figure]:.2f}" for column in table.columns]
         found.append(f"| {title} | {' | '.join(cells)} |")
     return found
 
