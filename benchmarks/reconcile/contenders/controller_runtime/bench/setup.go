@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -22,6 +23,16 @@ func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(groupVersion, &Bench{}, &BenchList{})
 	metav1.AddToGroupVersion(scheme, groupVersion)
 	return nil
+}
+
+// Config returns the kubeconfig's configuration, without a limit on the client's side.
+func Config() (*rest.Config, error) {
+	config, err := ctrl.GetConfig()
+	if err != nil {
+		return nil, err
+	}
+	config.QPS, config.Burst = -1, -1
+	return config, nil
 }
 
 // Setup adds the controller to a manager, with as many workers as BENCH_WORKERS says.

@@ -1,6 +1,9 @@
 package bench
 
 import (
+	"maps"
+
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -36,6 +39,30 @@ type BenchList struct {
 	metav1.ListMeta `json:"metadata,omitempty"`
 
 	Items []Bench `json:"items"`
+}
+
+// data is what the ConfigMap of a Bench holds.
+func (in *Bench) data() map[string]string {
+	data := maps.Clone(in.Spec.Settings)
+	if data == nil {
+		data = map[string]string{}
+	}
+	data["message"] = in.Spec.Message
+	return data
+}
+
+// setReady notes that the ConfigMap is as the spec asks, and returns whether that changed the status.
+func (in *Bench) setReady() bool {
+	changed := meta.SetStatusCondition(&in.Status.Conditions, metav1.Condition{
+		Type:               "Ready",
+		Status:             metav1.ConditionTrue,
+		Reason:             "Applied",
+		Message:            "the ConfigMap is as the spec asks",
+		ObservedGeneration: in.Generation,
+	})
+	changed = changed || in.Status.ObservedGeneration != in.Generation
+	in.Status.ObservedGeneration = in.Generation
+	return changed
 }
 
 func (in *Bench) deepCopyInto(out *Bench) {

@@ -2,10 +2,8 @@ package bench
 
 import (
 	"context"
-	"maps"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,28 +24,15 @@ func (r *UpdateReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 
 	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: req.Name, Namespace: req.Namespace}}
 	_, err := controllerutil.CreateOrUpdate(ctx, r.Client, configMap, func() error {
-		data := maps.Clone(bench.Spec.Settings)
-		if data == nil {
-			data = map[string]string{}
-		}
-		data["message"] = bench.Spec.Message
-		configMap.Data = data
+		configMap.Data = bench.data()
 		return ctrl.SetControllerReference(&bench, configMap, r.Scheme())
 	})
 	if err != nil {
 		return ctrl.Result{}, err
 	}
 
-	changed := meta.SetStatusCondition(&bench.Status.Conditions, metav1.Condition{
-		Type:               "Ready",
-		Status:             metav1.ConditionTrue,
-		Reason:             "Applied",
-		Message:            "the ConfigMap is as the spec asks",
-		ObservedGeneration: bench.Generation,
-	})
-	if !changed && bench.Status.ObservedGeneration == bench.Generation {
+	if !bench.setReady() {
 		return ctrl.Result{}, nil
 	}
-	bench.Status.ObservedGeneration = bench.Generation
 	return ctrl.Result{}, r.Status().Update(ctx, &bench)
 }

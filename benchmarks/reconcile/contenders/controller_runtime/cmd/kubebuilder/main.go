@@ -94,11 +94,10 @@ func run(s *settings) error {
 	utilruntime.Must(clientgoscheme.AddToScheme(scheme))
 	utilruntime.Must(bench.AddToScheme(scheme))
 
-	config, err := ctrl.GetConfig()
+	config, err := bench.Config()
 	if err != nil {
 		return err
 	}
-	config.QPS, config.Burst = -1, -1 // no limit on the client's side
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                 scheme,
 		Metrics:                s.metricsOptions(),

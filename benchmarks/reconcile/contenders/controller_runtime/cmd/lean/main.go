@@ -27,11 +27,10 @@ func run() error {
 		return err
 	}
 
-	config, err := ctrl.GetConfig()
+	config, err := bench.Config()
 	if err != nil {
 		return err
 	}
-	config.QPS, config.Burst = -1, -1 // no limit on the client's side
 	manager, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  scheme,
 		Metrics: metricsserver.Options{BindAddress: "0"},
