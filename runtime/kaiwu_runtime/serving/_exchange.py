@@ -9,14 +9,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from kaiwu_runtime.serving._request import PeerGoneError, Request
+from kaiwu_runtime.serving._request import LOGGED, PeerGoneError, Request
 from kaiwu_runtime.serving._response import HTTPError, Response
 from kaiwu_runtime.serving._routes import Routes
 
 logger = logging.getLogger("kaiwu_runtime.serving.exchange")
-
-_LOGGED = 300
-"""Maximum characters of a peer's input in the log."""
 
 
 async def read_body(
@@ -111,4 +108,4 @@ def _internal_error() -> Response:
 
 
 def _where(request: Request) -> dict[str, str]:
-    return {"method": request.method[:20], "path": request.path[:_LOGGED], "remote": request.peer.remote}
+    return {"method": request.method[:20], "path": request.path[:LOGGED], "remote": request.peer.remote}

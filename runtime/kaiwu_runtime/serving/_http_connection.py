@@ -14,8 +14,9 @@ from typing import cast
 
 import h11
 
+from kaiwu_runtime._error_text import summary
 from kaiwu_runtime.serving._acceptor import Connection
-from kaiwu_runtime.serving._request import PeerGoneError, Request
+from kaiwu_runtime.serving._request import LOGGED, PeerGoneError, Request
 from kaiwu_runtime.serving._response import HTTPError, Response
 
 logger = logging.getLogger("kaiwu_runtime.serving.http_connection")
@@ -206,7 +207,10 @@ class HTTPConnection(asyncio.Protocol):
             self._without_body = event.method == b"HEAD"
             request = self._request(event)
         except HTTPError as error:
-            logger.debug("Rejected an invalid request", extra={"remote": self.remote, "error": _reason(error)})
+            logger.debug(
+                "Rejected an invalid request",
+                extra={"remote": self.remote, "error": summary(error.__cause__ or error)[:LOGGED]},
+            )
             self._last = True
             for piece in self._encoded(error.response()):
                 self._transport.write(piece)
@@ -308,10 +312,6 @@ class HTTPConnection(asyncio.Protocol):
                 return
         self._resume_reading()
         self._loop.call_later(LINGER_SECONDS, self._transport.close)
-
-
-def _reason(error: HTTPError) -> str:
-    return " ".join(str(error.__cause__ or error).split())[:300]
 
 
 def _date(seconds: float) -> str:

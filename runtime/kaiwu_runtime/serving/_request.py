@@ -13,6 +13,9 @@ METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "PO
 MAX_FIELDS = 100
 """Header fields of a request."""
 
+LOGGED = 300
+"""Maximum characters of a peer's input in the log."""
+
 
 class PeerGoneError(ConnectionResetError):
     """The peer has closed the connection: it reads no response."""
