@@ -31,11 +31,10 @@ class Table(NamedTuple):
 
 
 OBJECTS_AND_WORKERS = tuple((objects, workers) for objects in (100, 1000, 10000) for workers in (1, 10, 50))
-KUBEBUILDER = (*OBJECTS_AND_WORKERS[:6], (10000, 1))
 TABLES = (
-    Table("kubebuilder", KUBEBUILDER),
+    Table("kubebuilder", (*OBJECTS_AND_WORKERS, (100000, 10))),
     Table("kubebuilder-deployed", ((1000, 10),), "kaiwu-runtime-deployed"),
-    Table("controller-runtime-update", (*OBJECTS_AND_WORKERS, (100000, 10))),
+    Table("controller-runtime-update", OBJECTS_AND_WORKERS),
     Table("controller-runtime", ((100, 10), (1000, 1), (1000, 10), (1000, 50), (10000, 10))),
     Table("kopf", ((1000, 10),)),
     Table("kube-rs", ((1000, 10),)),
