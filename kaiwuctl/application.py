@@ -99,7 +99,7 @@ def _root(
     context: typer.Context,
     *,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Show more, and the traceback of an error.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Print more, and the traceback of an error.")] = False,
 ) -> None:
     # `--verbose` is read by the error boundary, which has to know before anything is parsed.
     del verbose

@@ -119,7 +119,7 @@ def _boolean(name: str, value: str, negative: str) -> list[str]:
     raise UsageError(f"{name}={shortened(value)}: {quoted(value)} is not a boolean; write {name}=true or {name}=false")
 
 
-Verbose = Annotated[bool, typer.Option("--verbose", help="Show more, and the traceback of an error.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Print more, and the traceback of an error.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would be written, with diffs, and stop.")]
 Make = Annotated[
     bool,

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from collections.abc import Collection
 from importlib.metadata import packages_distributions
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,18 @@ def normalized(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]).lower()
 
 
-def imported_packages(package: str) -> set[str]:
-    """Return the top-level packages that the modules of a package import, wherever in them."""
+def imported_packages(package: str, *, without: Collection[str] = ()) -> set[str]:
+    """Return the top-level packages that the modules of a package import, wherever in them.
+
+    Args:
+        package: Its name.
+        without: Modules and folders that are left out, as paths in the package.
+    """
     found = set()
-    for path in (FOLDERS[package] / package).rglob("*.py"):
+    folder = FOLDERS[package] / package
+    for path in folder.rglob("*.py"):
+        if any(path.relative_to(folder).is_relative_to(each) for each in without):
+            continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
@@ -47,11 +56,15 @@ def imported_packages(package: str) -> set[str]:
     return found - set(sys.stdlib_module_names) - {package}
 
 
-@pytest.mark.parametrize("package", FOLDERS)
-def test_what_is_imported_is_declared_and_the_other_way_round(package: str) -> None:
+def owners_of_packages() -> dict[str, set[str]]:
     owners = {name: {normalized(owner) for owner in owned} for name, owned in packages_distributions().items()}
     # Editable, the two packages themselves may have no record of their files.
-    owners |= {"kaiwuctl": {"kaiwuctl"}, "kaiwu_runtime": {"kaiwu-runtime"}}
+    return owners | {"kaiwuctl": {"kaiwuctl"}, "kaiwu_runtime": {"kaiwu-runtime"}}
+
+
+@pytest.mark.parametrize("package", FOLDERS)
+def test_what_is_imported_is_declared_and_the_other_way_round(package: str) -> None:
+    owners = owners_of_packages()
     project = declared(package)
     optional = [line for lines in project.get("optional-dependencies", {}).values() for line in lines]
     dependencies = {normalized(line) for line in [*project["dependencies"], *optional]}
@@ -61,6 +74,20 @@ def test_what_is_imported_is_declared_and_the_other_way_round(package: str) -> N
     assert dependencies - used == set()
 
 
+def test_an_operator_installs_nothing_that_only_tests_need() -> None:
+    owners = owners_of_packages()
+    used = imported_packages("kaiwu_runtime", without=("testing", "envtest/pytest_plugin.py"))
+    required = {normalized(line) for line in declared("kaiwu_runtime")["dependencies"]}
+    assert {name for name in used if not owners.get(name, set()) & required} == set()
+    assert required - set().union(*(owners.get(name, set()) for name in used)) == set()
+
+
+def test_a_generated_project_develops_with_what_the_runtime_needs_for_tests() -> None:
+    extra = {normalized(line) for line in declared("kaiwu_runtime")["optional-dependencies"]["testing"]}
+    lines = (ROOT / "templates/init/requirements-dev.txt").read_text(encoding="utf-8").splitlines()
+    assert extra - {"yarl"} <= {normalized(line) for line in lines}  # aiohttp requires yarl
+
+
 def test_kaiwuctl_requires_its_own_version_of_the_runtime() -> None:
     assert kaiwuctl.__version__ == kaiwu_runtime.__version__
     (requirement,) = [line for line in declared("kaiwuctl")["dependencies"] if normalized(line) == "kaiwu-runtime"]
@@ -68,7 +95,8 @@ def test_kaiwuctl_requires_its_own_version_of_the_runtime() -> None:
 
 
 def test_no_project_takes_the_name_of_a_dependency_of_the_runtime() -> None:
-    for dependency in map(normalized, declared("kaiwu_runtime")["dependencies"]):
+    project = declared("kaiwu_runtime")
+    for dependency in map(normalized, [*project["dependencies"], *project["optional-dependencies"]["testing"]]):
         with pytest.raises(InvalidNameError):
             check(dependency, PROJECT_NAME_RULES, what="--project-name")
 

@@ -23,6 +23,7 @@ _DEPENDENCIES = frozenset(
         "cryptography",
         "h11",
         "httptools",
+        "hypothesis",
         "kaiwu-runtime",
         "kaiwuctl",
         "lightkube",
@@ -44,6 +45,7 @@ _DEPENDENCIES = frozenset(
         "uv",
         "uvloop",
         "websockets",
+        "yarl",
     }
 )
 

@@ -29,30 +29,21 @@ class KaiwuCluster(CustomResource):
     spec: KaiwuClusterSpec = KaiwuClusterSpec()
 """
 CONTROLLER = """
-from kaiwu_runtime import Manager, NotFoundError, Reconciler, Request, Result, controller_managed_by
+from kaiwu_runtime import WRITE, ControllerBuilder, ObjectReconciler, child_of, rbac
 from lightkube.models.core_v1 import ServicePort, ServiceSpec
-from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Service
 
 from api.v1.kaiwucluster_types import KaiwuCluster
 
 
-class KaiwuClusterReconciler(Reconciler):
-    def setup_with_manager(self, manager: Manager) -> None:
-        controller_managed_by(manager).for_(KaiwuCluster).complete(self)
+@rbac(Service, verbs=WRITE)
+class KaiwuClusterReconciler(ObjectReconciler[KaiwuCluster]):
+    def build(self, controller: ControllerBuilder) -> ControllerBuilder:
+        return controller.owns(Service)
 
-    async def reconcile(self, request: Request) -> Result:
-        try:
-            await self.client.get(KaiwuCluster, request.name, namespace=request.namespace)
-        except NotFoundError:
-            return Result()
-        try:
-            await self.client.get(Service, request.name, namespace=request.namespace)
-        except NotFoundError:
-            spec = ServiceSpec(ports=[ServicePort(port=80)])
-            meta = ObjectMeta(name=request.name, namespace=request.namespace)
-            await self.client.apply(Service(metadata=meta, spec=spec))
-        return Result()
+    async def reconcile(self, cluster: KaiwuCluster) -> None:
+        if await self.client.find(Service, cluster.key) is None:
+            await self.client.apply(child_of(cluster, Service, spec=ServiceSpec(ports=[ServicePort(port=80)])))
 """
 CONFTEST = """
 import pytest
@@ -78,7 +69,7 @@ WAITING = """
 async def test_waiting():
     client, registry = Client(FakeTransport(KaiwuCluster)), {{"a"}}
     created = await client.create(KaiwuCluster.model_validate({{"metadata": {{"name": "a", "namespace": "x"}}}}))
-    await KaiwuClusterReconciler(client).reconcile(Request("x", "a"))
+    await KaiwuClusterReconciler(client).reconcile(created)
 {waiting}
     assert (cluster.key.name, service.metadata.name) == ("a", "a")
 """
@@ -87,14 +78,14 @@ async def test_faults():
 {faults}
     client = Client(fake)
     cluster = KaiwuCluster.model_validate({{"metadata": {{"name": "a", "namespace": "x"}}, "spec": {{}}}})
-    reconciler, request = KaiwuClusterReconciler(client), Request("x", "a")
+    reconciler = KaiwuClusterReconciler(client)
     for _ in range(3):
         with pytest.raises(APIConnectionError):
             await client.get(KaiwuCluster, "a", namespace="x")
-    await client.create(cluster)
+    cluster = await client.create(cluster)
     with pytest.raises(ConflictError):
-        await reconciler.reconcile(request)
-    await reconciler.reconcile(request)
+        await reconciler.reconcile(cluster)
+    await reconciler.reconcile(cluster)
     await client.patch(KaiwuCluster, "a", {{"metadata": {{"labels": {{"a": "b"}}}}}}, namespace="x")
     assert (await client.get(KaiwuCluster, "a", namespace="x")).spec.replicas == 5
     service = await client.get(Service, "a", namespace="x")

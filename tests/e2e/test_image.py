@@ -21,7 +21,7 @@ MOST_ADDED = 50_000_000
 
 IMPORT_EVERYTHING = """
 import importlib, pkgutil
-import aiohttp.web, cryptography.x509, msgspec, pydantic, uvloop, yaml
+import cryptography.x509, h11, msgspec, pydantic, uvloop, yaml
 import api, controllers, kaiwu_runtime
 names = [
     module.name

@@ -57,7 +57,10 @@ class Index:
 
     def _values_of(self, obj: CachedObject) -> tuple[str, ...]:
         try:
-            return tuple(dict.fromkeys(self._function(obj)))
+            values = self._function(obj)
+            if isinstance(values, str):
+                raise TypeError("it returned a str: return a list of values")
+            return tuple(dict.fromkeys(values))
         except BaseException as raised:
             error = contained(raised)
             logger.error(

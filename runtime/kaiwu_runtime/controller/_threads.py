@@ -71,6 +71,9 @@ class WorkerThreads:
 
         Returns:
             A future; cancelling it leaves the function running.
+
+        Raises:
+            RuntimeError: The process may start no further thread.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome[R]] = loop.create_future()
@@ -95,12 +98,19 @@ class WorkerThreads:
                 return  # the loop is closed: the process is ending, and no caller waits any longer
 
         with self._lock:
+            if self._busy >= self._threads:
+                try:
+                    self._start()
+                except BaseException:
+                    end()
+                    raise
             self._busy += 1
-            if self._busy > self._threads:
-                threading.Thread(target=self._main, name=f"{self._name} {self._threads + 1}", daemon=True).start()
-                self._threads += 1
             self._jobs.put(job)
         return future
+
+    def _start(self) -> None:
+        threading.Thread(target=self._main, name=f"{self._name} {self._threads + 1}", daemon=True).start()
+        self._threads += 1
 
     def _main(self) -> None:
         while True:

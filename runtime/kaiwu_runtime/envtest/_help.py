@@ -19,7 +19,7 @@ class Help(NamedTuple):
 
 FLAGS = {
     "version": Help("Kubernetes version, such as 1.37.2 or 1.37", "KAIWU_ENVTEST_VERSION, else what is installed"),
-    "controller_manager": Help("run kube-controller-manager as well"),
+    "controller_manager": Help("include kube-controller-manager"),
     "no_download": Help("do not download the official archive"),
     "no_build": Help("do not build from Go modules"),
     "index": Help("index of the archives", "KAIWU_ENVTEST_INDEX, else the official one"),

@@ -173,9 +173,15 @@ class LeaderElector:
         self._wake = (asyncio.get_running_loop(), asyncio.Event())
         async with self._connect() as client:
             logger.info("Attempting to acquire leader lease", extra=self._lock.fields())
-            while not self._stopping.is_set() and not await self._try(client, self._timings.renew):
+            held = False
+            while not self._stopping.is_set():
+                held = await self._try(client, self._timings.renew)
+                if held:
+                    break
                 await self._pause(self._timings.retry * random.uniform(1.0, 1.2))  # noqa: S311
             if self._stopping.is_set():
+                if held:  # taken by the request that was under way
+                    await self._give_back(client)
                 return
             logger.info("Successfully acquired lease", extra=self._lock.fields())
             self._elected.set()

@@ -6,6 +6,7 @@ See https://kubernetes.io/docs/concepts/architecture/leases/
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 from lightkube.models.coordination_v1 import LeaseSpec
@@ -59,7 +60,7 @@ class LeaseLock:
                     metadata=ObjectMeta(name=self._name, namespace=self._namespace),
                     spec=LeaseSpec(
                         holderIdentity=self._identity,
-                        leaseDurationSeconds=int(self._duration),
+                        leaseDurationSeconds=math.ceil(self._duration),
                         acquireTime=clock.now(),
                         renewTime=clock.now(),
                         leaseTransitions=0,
@@ -79,7 +80,7 @@ class LeaseLock:
         now = micro_time(clock.now())
         patch: dict[str, Any] = {
             "holderIdentity": self._identity,
-            "leaseDurationSeconds": int(self._duration),
+            "leaseDurationSeconds": math.ceil(self._duration),
             "renewTime": now,
         }
         if holder != self._identity:

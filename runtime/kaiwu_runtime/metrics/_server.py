@@ -82,10 +82,11 @@ class MetricsServer:
         Raises:
             ConfigurationError: The address is taken or not allowed, or the certificate cannot be used.
         """
-        context: ssl.SSLContext | None = None
+        context: Callable[[], ssl.SSLContext] | None = None
         if self._certificate is not None:
             await self._certificate.prepare()
-            context = self._certificate.context()
+            self._certificate.context()  # before anything listens: it may be unusable
+            context = self._certificate.context
             self._reloading = asyncio.create_task(self._certificate.keep_current(), name="metrics certificate")
         routes = Routes()
         routes.get("/metrics", self._answer)

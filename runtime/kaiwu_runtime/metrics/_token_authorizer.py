@@ -33,6 +33,9 @@ REFUSED_SECONDS = 10.0
 
 MAX_REMEMBERED = 1000
 MAX_QUESTIONS = 8
+MAX_ASKING = 128
+"""How many questions may wait or be under way; those whose peer has gone count too."""
+
 QUESTIONS_PER_SECOND = 20.0
 BURST = 40.0
 WAIT_SECONDS = 5.0
@@ -85,6 +88,8 @@ class TokenAuthorizer:
             return refused[1]
         question = self._asking.get(key)
         if question is None:
+            if allowed is None and len(self._asking) >= MAX_ASKING:
+                raise TooManyQuestionsError("too many unknown tokens at the same time")
             question = asyncio.create_task(self._question(key, token, known=allowed is not None))
             self._asking[key] = question
             question.add_done_callback(lambda done: self._asked(key, done))

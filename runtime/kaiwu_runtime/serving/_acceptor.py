@@ -9,6 +9,7 @@ import asyncio
 import logging
 import os
 import ssl
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,11 +17,15 @@ from socket import socket as Socket  # noqa: N812 - a class
 from typing import cast
 
 from kaiwu_runtime._error_text import summary
+from kaiwu_runtime.serving._memory_limit import memory_limit
 
 logger = logging.getLogger("kaiwu_runtime.serving.acceptor")
 
 GRACE_SECONDS = 0.5
 """Minimum seconds before a connection without a request may be closed when the port is full."""
+
+CONNECTION_BYTES = 512 * 1024
+"""Maximum size of what is read ahead of a request, and of TLS's buffers."""
 
 FULL_POLL_SECONDS = 0.1
 _SWEEP_SECONDS = 1.0
@@ -33,13 +38,14 @@ class ConnectionLimits:
     """Limits of one port for its peers, which are not authenticated yet.
 
     Attributes:
-        connections: Maximum number of connections; fewer where the process may open few files.
+        connections: Maximum number of connections; fewer where the process may open few files or use little memory.
         handshake: Seconds for the TLS handshake.
         header: Seconds for the head of a request, from the connection or the first byte on.
         body: Seconds between two pieces of the body of a request.
         answer: Seconds for the answer to a request, its body included.
         write: Seconds for the peer to read a response.
         idle: Seconds between two requests.
+        memory_share: Part of the container's memory that the buffers of all connections may use.
     """
 
     connections: int = 128
@@ -49,15 +55,25 @@ class ConnectionLimits:
     answer: float = 60.0
     write: float = 30.0
     idle: float = 90.0
+    memory_share: float = 1 / 8
 
     def bounded_connections(self) -> int:
-        """Return the maximum number of connections that the process's limit of open files leaves for one port."""
-        try:
-            import resource  # noqa: PLC0415 - not on every platform
-        except ImportError:
-            return self.connections
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return self.connections if soft == resource.RLIM_INFINITY else max(8, min(self.connections, soft // 5))
+        """Return the maximum number of connections that the limits of open files and memory leave for one port."""
+        limits = [self.connections, _open_files() // 5]
+        memory = memory_limit()
+        if memory is not None:
+            limits.append(int(memory * self.memory_share) // CONNECTION_BYTES)
+        return max(8, min(limits))
+
+
+def _open_files() -> int:
+    """Return how many files the process may open."""
+    try:
+        import resource  # noqa: PLC0415 - not on every platform
+    except ImportError:
+        return sys.maxsize
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 class Connection(asyncio.Protocol):
@@ -153,7 +169,7 @@ class Acceptor:
         sockets: Listening, non-blocking sockets.
         make_protocol: Returns what speaks HTTP on a connection.
         limits: For all sockets together.
-        context: For TLS; None for none.
+        context: Returns what TLS needs, for each connection; None for plain http.
         name: For the log: which port this is.
     """
 
@@ -163,7 +179,7 @@ class Acceptor:
         make_protocol: Callable[[Connection], asyncio.Protocol],
         limits: ConnectionLimits,
         *,
-        context: ssl.SSLContext | None,
+        context: Callable[[], ssl.SSLContext] | None,
         name: str,
     ) -> None:
         self.loop = asyncio.get_running_loop()
@@ -222,12 +238,13 @@ class Acceptor:
 
     async def _open(self, connection: Connection, accepted: Socket) -> None:
         """Make the transport; with TLS this takes as long as the handshake."""
-        secure = self._context is not None
+        context = None if self._context is None else self._context()
+        secure = context is not None
         try:
             await self.loop.connect_accepted_socket(
                 lambda: connection,
                 accepted,
-                ssl=self._context,
+                ssl=context,
                 ssl_handshake_timeout=self.limits.handshake if secure else None,
                 ssl_shutdown_timeout=_TLS_SHUTDOWN_SECONDS if secure else None,
             )

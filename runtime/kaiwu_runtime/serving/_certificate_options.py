@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,6 +16,20 @@ SERVICE_NAME = "webhook-service"
 
 MUTATING, VALIDATING = "mutating-webhook-configuration", "validating-webhook-configuration"
 """Names of the configurations before kustomize adds a prefix and a suffix, as controller-gen gives them."""
+
+
+def canonical_name(name: str) -> str:
+    """Return a DNS name or IP address in the form that a certificate has it in.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        if not name or not name.isascii():
+            raise
+    return name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,5 +84,17 @@ class WebhookCertificateOptions:
             )
         if not timedelta(0) < self.lifetime <= self.ca_lifetime:
             raise ConfigurationError("webhook certificates: lifetime must be above 0 and at most ca_lifetime")
+        for name in self.extra_names:
+            _check_name(name)
         if self.interval <= 0 or self.overlap < timedelta(0):
             raise ConfigurationError("webhook certificates: interval must be above 0, and overlap not below it")
+
+
+def _check_name(name: str) -> None:
+    try:
+        canonical_name(name)
+    except ValueError:
+        raise ConfigurationError(
+            f"webhook certificates: extra_names: {name!r} is not a DNS name or IP address: use the xn-- form of an "
+            "international name"
+        ) from None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from kaiwu_runtime.serving._request import LOGGED, PeerGoneError, Request
 from kaiwu_runtime.serving._response import HTTPError, Response
@@ -15,17 +15,38 @@ from kaiwu_runtime.serving._routes import Routes
 
 logger = logging.getLogger("kaiwu_runtime.serving.exchange")
 
+PROOF = 64 * 1024
+"""Bytes that must have come before the announced rest of a body is held."""
 
-async def read_body(
-    request: Request, limit: int, seconds: float, *, reserve: Callable[[int], Awaitable[None]] | None = None
-) -> bytearray:
+RATE = 1024 * 1024
+"""Minimum bytes a second of a body whose memory another request waits for."""
+
+_LOOK_SECONDS = 0.25
+_SLOW_SECONDS = 1.0
+
+
+class Share(Protocol):
+    """What a request holds of the memory for bodies."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether another request waits for what this one holds."""
+
+    async def add(self, size: int) -> None:
+        """Hold more bytes; rejects them by raising."""
+
+
+async def read_body(request: Request, limit: int, seconds: float, *, share: Share | None = None) -> bytearray:
     """Return a request's body.
+
+    A body that holds memory which another request waits for must arrive at `RATE`: a peer that announces much and sends
+    nothing would keep everyone else out.
 
     Args:
         request: The request.
         limit: Bytes.
         seconds: How long the peer may take for the next piece.
-        reserve: Awaited with a number of bytes before they are kept; rejects them by raising.
+        share: Holds the bytes that are kept. What a request announces is held once `PROOF` bytes have come.
 
     Raises:
         HTTPError: 408 when it took too long, 413 as soon as it is known to be too large.
@@ -33,23 +54,62 @@ async def read_body(
     announced = request.content_length or 0
     if announced > limit:
         raise too_large(limit)
-    if reserve is not None and announced:
-        await reserve(announced)
-    body = bytearray()
+    body, held = bytearray(), 0
     now = asyncio.get_running_loop().time
     try:
         async with asyncio.timeout(seconds) as waiting:
-            async for chunk in request.chunks():
-                if len(body) + len(chunk) > limit:
-                    raise too_large(limit)
-                if reserve is not None and not announced:
-                    waiting.reschedule(None)  # a wait here is not the peer's
-                    await reserve(len(chunk))
-                body += chunk
-                waiting.reschedule(now() + seconds)
+            with _Haste(body, share, waiting):
+                async for chunk in request.chunks():
+                    size = len(body) + len(chunk)
+                    if size > limit:
+                        raise too_large(limit)
+                    if share is not None and size > held:
+                        more = (announced if size > PROOF and announced > size else size) - held
+                        waiting.reschedule(None)  # a wait here is not the peer's
+                        await share.add(more)
+                        held += more
+                    body += chunk
+                    waiting.reschedule(now() + seconds)
     except TimeoutError:
         raise HTTPError(408, "the body did not arrive in time") from None
     return body
+
+
+class _Haste:
+    """Ends the wait for a body that arrives slowly while another request needs its memory.
+
+    Args:
+        body: What has arrived.
+        share: What it holds.
+        waiting: The time limit of the body.
+    """
+
+    def __init__(self, body: bytearray, share: Share | None, waiting: asyncio.Timeout) -> None:
+        self._body = body
+        self._share = share
+        self._waiting = waiting
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._seen = 0
+        self._slow = 0
+
+    def __enter__(self) -> None:
+        if self._share is not None:
+            self._timer = self._loop.call_later(_LOOK_SECONDS, self._look, self._share)
+
+    def __exit__(self, *_: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self, share: Share) -> None:
+        # Several times in a row: after a pause of the event loop there is something to read.
+        waits_for_peer = self._waiting.when() is not None
+        is_slow = waits_for_peer and share.is_wanted and len(self._body) - self._seen < RATE * _LOOK_SECONDS
+        self._seen, self._slow = len(self._body), self._slow + 1 if is_slow else 0
+        if self._slow * _LOOK_SECONDS >= _SLOW_SECONDS:
+            self._waiting.reschedule(self._loop.time())
+            return
+        self._timer = self._loop.call_later(_LOOK_SECONDS, self._look, share)
 
 
 def too_large(limit: int) -> HTTPError:

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import socket
 import ssl
+from collections.abc import Callable
 
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.serving._acceptor import Acceptor, Connection, ConnectionLimits
@@ -67,13 +68,17 @@ class Listener:
         return self._limits
 
     async def start(
-        self, routes: Routes, *, context: ssl.SSLContext | None = None, instead: str = "use another, or 0"
+        self,
+        routes: Routes,
+        *,
+        context: Callable[[], ssl.SSLContext] | None = None,
+        instead: str = "use another, or 0",
     ) -> None:
         """Listen.
 
         Args:
             routes: What is served.
-            context: For https; None serves plain http.
+            context: Returns what https needs, for each connection; None serves plain http.
             instead: The advice in the error message.
 
         Raises:
@@ -83,6 +88,8 @@ class Listener:
             sockets = await _listen(self._host, self._port)
         except OSError as error:
             raise ConfigurationError(f"{self._flags}: {error.strerror or error}; {instead}") from error
+        except UnicodeError as error:  # of the encoding of the host's name
+            raise ConfigurationError(f"{self._flags}: not a host name: {error}; {instead}") from error
         self._served = int(sockets[0].getsockname()[1])
 
         def connected(connection: Connection) -> HTTPConnection:

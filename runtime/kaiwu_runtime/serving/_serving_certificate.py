@@ -17,7 +17,7 @@ POLL_SECONDS = 10.0
 
 
 class ServingCertificate:
-    """A certificate and its key in one TLS context, current as long as `keep_current` runs.
+    """A certificate and its key, and a TLS context for them; current as long as `keep_current` runs.
 
     Args:
         folder: Holds ``tls.crt`` and ``tls.key``, as a mounted Secret does; None makes a self-signed certificate.
@@ -48,7 +48,7 @@ class ServingCertificate:
             self.use(*await _child.self_signed(self._names))
 
     def context(self) -> ssl.SSLContext:
-        """Return the TLS context; new connections use what was loaded last.
+        """Return the TLS context for new connections, with what was loaded last.
 
         Raises:
             ConfigurationError: The files cannot be used.
@@ -68,10 +68,10 @@ class ServingCertificate:
         Raises:
             ConfigurationError: They cannot be used; the previous certificate stays in use.
         """
-        context = self._context
-        if context is None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.minimum_version = ssl.TLSVersion.TLSv1_2
+        # A new one each time: a context keeps one certificate per type of key, and would go on presenting an EC
+        # certificate after one with an RSA key was loaded.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
         try:
             self._load(context, certificate, key)
         except ConfigurationError:
@@ -119,9 +119,7 @@ class ServingCertificate:
     def _load(self, context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
         try:
             with secret_path(certificate) as chain, secret_path(key) as private:
-                # First load it into a temporary context: a pair that does not match leaves a context without a key.
-                for target in (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), context):
-                    target.load_cert_chain(chain, private, password=lambda: b"")
+                context.load_cert_chain(chain, private, password=lambda: b"")
         except (ssl.SSLError, OSError) as error:
             where = f"{self._folder}: " if self._folder is not None else ""
             raise ConfigurationError(f"{where}tls.crt and tls.key cannot be used: {error}") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from pathlib import Path
+from contextlib import suppress
 
 from kaiwu_runtime.errors import KaiwuError
 
@@ -21,30 +21,9 @@ _MIN_BYTES = 8 * MIB
 _SHARE = 6
 """A converted review takes about three times its size for a while, and may use half of the pod's memory."""
 
-_LIMIT_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
-_UNLIMITED = 2**60  # version 1 of cgroups writes a huge number instead of "max"
-
 
 class BudgetExhaustedError(KaiwuError):
     """Other requests hold the bytes that this one needs."""
-
-
-def memory_limit(files: tuple[str, ...] = _LIMIT_FILES) -> int | None:
-    """Return how many bytes the container may use; None when there is no limit, or none can be read.
-
-    Args:
-        files: Where the kernel shows it.
-
-    See https://docs.kernel.org/admin-guide/cgroup-v2.html#memory-interface-files
-    """
-    for file in files:
-        try:
-            text = Path(file).read_text(encoding="ascii").strip()
-        except (OSError, ValueError):
-            continue
-        if text.isdecimal() and 0 < int(text) < _UNLIMITED:
-            return int(text)
-    return None
 
 
 def budget_bytes(limit: int | None) -> int:
@@ -73,6 +52,11 @@ class ByteBudget:
         """The bytes that are held now."""
         return self._used
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a request waits for bytes that others hold."""
+        return any(not share.done() for _, share in self._waiting)
+
     async def reserve(self, size: int, seconds: float) -> None:
         """Wait for a share.
 
@@ -96,7 +80,8 @@ class ByteBudget:
             if share.done() and not share.cancelled():
                 self.release(size)  # it came just now, too late
             else:
-                self._waiting.remove(entry)
+                with suppress(ValueError):  # another one that gave up in the same moment has removed it
+                    self._waiting.remove(entry)
                 self._give()
             if isinstance(error, TimeoutError):
                 raise BudgetExhaustedError("too many large requests at the same time; try again later") from None
@@ -131,6 +116,11 @@ class Share:
         self._seconds = seconds
         self._held = 0
         self._needed = 0
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether another request waits for what this one holds."""
+        return self._held > 0 and self._budget.is_wanted
 
     async def add(self, size: int) -> None:
         """Hold more bytes; the first `SMALL` ones are free.

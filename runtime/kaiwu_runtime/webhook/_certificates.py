@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from kaiwu_runtime.certificates._authority import SERVER, Authority, certificate_pem, key_pem
+from kaiwu_runtime.serving._certificate_options import canonical_name
 
 CERTIFICATE, KEY, AUTHORITIES, AUTHORITY_KEY = "tls.crt", "tls.key", "ca.crt", "ca.key"
 """The members of the Secret."""
@@ -104,7 +105,7 @@ def renewed(
     serving = x509.load_pem_x509_certificate(found.certificate)
     current = _signs(valid[0], serving)
     works = now < serving.not_valid_after_utc and any(_signs(entry, serving) for entry in valid)
-    wanted = is_due(serving, now) or not current or _names_of(serving) != set(names)
+    wanted = is_due(serving, now) or not current or _names_of(serving) != {canonical_name(name) for name in names}
     if wanted and (current or trusted or not works):
         return _signed(found, now, names, lifetime)
     return found

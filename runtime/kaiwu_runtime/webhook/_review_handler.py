@@ -21,7 +21,7 @@ logger = logging.getLogger("kaiwu_runtime.webhook.server")
 MAX_SECONDS = 30
 """How long the API server waits for an answer at most, in seconds."""
 
-LIMITS = ConnectionLimits(connections=512)
+LIMITS = ConnectionLimits(connections=512, memory_share=1 / 4)
 """An API server opens a connection for each request that it sends at the same time."""
 
 _WAIT_SHARE = 0.8
@@ -46,7 +46,7 @@ def review_handler(
         with Share(budget, seconds * _WAIT_SHARE) as share:
             try:
                 async with asyncio.timeout(seconds):
-                    body = await read_body(request, limit, LIMITS.body, reserve=share.add)
+                    body = await read_body(request, limit, LIMITS.body, share=share)
                     pieces = await respond(body)
                     del body
             except DecodeError as error:

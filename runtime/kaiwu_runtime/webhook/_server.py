@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.serving._listener import Listener
+from kaiwu_runtime.serving._memory_limit import memory_limit
 from kaiwu_runtime.serving._routes import Handler, Routes
 from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook._byte_budget import (
     ByteBudget,
     budget_bytes,
-    memory_limit,
 )
 from kaiwu_runtime.webhook._conversion import PATH, Conversions
 from kaiwu_runtime.webhook._handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
@@ -139,7 +139,7 @@ class WebhookServer:
         if self._local is not None:
             await self._local.check(self.conversions.crds())
             self._handlers[self._local.probe_path] = self._local.answer_probe
-        context = self._certificate.context()
+        self._certificate.context()  # before anything listens: it may be unusable
         routes = Routes()
         budget = ByteBudget(budget_bytes(memory_limit()))
         handles = {path: self._admission(path, handler, budget) for path, handler in self._handlers.items()}
@@ -149,7 +149,7 @@ class WebhookServer:
             measured = handle if self._metrics is None else self._metrics.measured(path, handle)
             routes.post(path, measured)
         try:
-            await self._listener.start(routes, context=context, instead="use another")
+            await self._listener.start(routes, context=self._certificate.context, instead="use another")
         except ConfigurationError:
             await self.stop()
             raise
@@ -183,7 +183,7 @@ class WebhookServer:
         """
         if not self._listener.started:
             raise APIConnectionError("the webhook server has not been started")
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # without the system's authorities, whose reading takes long
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         host = {"": "localhost", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104
         try:
@@ -241,5 +241,5 @@ def _local_server(options: ManagerOptions, connect: Callable[[], Client] | None)
     )
     certificate = ServingCertificate(None)
     certificate.use(*local.certificate())
-    host = options.webhook_host or ("127.0.0.1" if local.is_loopback else "")
+    host = options.webhook_host or (local.host if local.is_loopback else "")
     return WebhookServer(host, options.webhook_port, certificate, local=local)

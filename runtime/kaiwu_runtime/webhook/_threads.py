@@ -59,7 +59,12 @@ class BoundedThreads:
         """
         if not self._slots.take():
             await self._wait()
-        return (await self._threads.submit(function, *args, **kwargs)).get()
+        try:
+            outcome = self._threads.submit(function, *args, **kwargs)
+        except BaseException:
+            self._release()  # no thread could be started
+            raise
+        return (await outcome).get()
 
     async def _wait(self) -> None:
         """Wait for the slot of a function that returns."""

@@ -52,6 +52,14 @@ def test_a_function_that_fails_costs_one_object_its_entries(caplog: pytest.LogCa
     assert sorted(found(index, "db")) == ["x", "y"]
 
 
+def test_a_text_is_no_list_of_values(caplog: pytest.LogCaptureFixture) -> None:
+    """Its characters would be the values, and every selector would find nothing."""
+    index = Index("app", lambda obj: obj.labels["app"])
+    index.put(make("x", "db"))
+    assert (found(index, "d"), found(index, "db")) == ([], [])
+    assert caplog.records[0].error == "it returned a str: return a list of values"  # type: ignore[attr-defined]
+
+
 def test_a_mistake_in_a_function_is_logged_with_its_stack(caplog: pytest.LogCaptureFixture) -> None:
     index = Index("app", lambda obj: [obj.labels["absent"]])
     index.put(make("x", "db"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import pytest
@@ -52,3 +53,42 @@ async def test_a_release_without_an_api_server_ends() -> None:
     began = time.monotonic()
     await elector.release()
     assert time.monotonic() - began < TIMINGS.renew
+
+
+async def holder(transport: FakeTransport) -> str:
+    lease = await Client(transport).get(Lease, "l", namespace="x")
+    assert lease.spec is not None
+    return lease.spec.holderIdentity or ""
+
+
+async def test_a_lease_that_is_taken_during_the_release_is_given_back() -> None:
+    """As when all replicas stop at the same time, and the leader has just released it."""
+    transport = FakeTransport()
+    elector = LeaderElector(lambda: Client(transport), name="l", namespace="x", timings=TIMINGS, identity="a")
+    under_way, go_on = threading.Event(), threading.Event()
+
+    async def hold(_: object) -> None:
+        under_way.set()
+        await asyncio.to_thread(go_on.wait, 10)
+
+    transport.before("create", Lease, hold)
+    acquiring = asyncio.create_task(elector.acquire())
+    assert await asyncio.to_thread(under_way.wait, 10)
+    releasing = asyncio.create_task(elector.release())
+    await asyncio.sleep(0.05)
+    go_on.set()
+    await asyncio.wait_for(releasing, 10)
+    acquiring.cancel()
+    assert await holder(transport) == ""
+
+
+async def test_others_wait_at_least_as_long_as_the_leader_counts_on() -> None:
+    """The Lease has whole seconds; a shorter time than the leader's own would make two of them."""
+    transport = FakeTransport()
+    timings = LeaseTimings(lease=1.9, renew=1.5, retry=0.1)
+    elector = LeaderElector(lambda: Client(transport), name="l", namespace="x", timings=timings, identity="a")
+    await asyncio.wait_for(elector.acquire(), 10)
+    lease = await Client(transport).get(Lease, "l", namespace="x")
+    assert lease.spec is not None
+    assert lease.spec.leaseDurationSeconds == 2
+    await elector.release()

@@ -171,3 +171,22 @@ async def test_every_header_and_every_failure_is_an_answer(caplog: pytest.LogCap
         assert await scrape(server, "Bearer good") == 200
     finally:
         await server.stop()
+
+
+@pytest.mark.usefixtures("fast")
+async def test_questions_of_peers_that_have_gone_do_not_pile_up() -> None:
+    authorizer = Counting()
+    authorizer.answer.clear()
+    for number in range(1000):
+        call = asyncio.create_task(authorizer(f"token{number}", "/metrics"))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+    assert len(authorizer._asking) == module.MAX_ASKING
+    with pytest.raises(TooManyQuestionsError):
+        await authorizer("good", "/metrics")
+    authorizer.answer.set()
+    async with asyncio.timeout(10):
+        while authorizer._asking:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert await authorizer("good", "/metrics") == 200

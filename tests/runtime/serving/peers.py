@@ -73,7 +73,7 @@ def serve(
 
     async def main() -> None:
         listener = Listener("127.0.0.1", 0, "--x", limits=limits)
-        await listener.start(routes(), context=ServingCertificate(None).context() if secure else None)
+        await listener.start(routes(), context=ServingCertificate(None).context if secure else None)
 
         async def connect(*, tls: bool = secure) -> Peer:
             return await asyncio.open_connection("127.0.0.1", listener.port, ssl=client if tls else None)

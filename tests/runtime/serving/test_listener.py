@@ -257,7 +257,7 @@ async def test_every_address_of_a_host_is_served_on_one_port() -> None:
         await listener.stop()
 
 
-@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1"])
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "192.0.2.1", "a..b", "ü" * 64])
 async def test_an_address_that_cannot_be_served_is_one_line(host: str) -> None:
     listener = Listener(host, 0, f"--x {host}:0")
     with pytest.raises(ConfigurationError, match=rf"^--x {host}:0: .*; use another, or 0$"):

@@ -6,13 +6,20 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import NameOID
 
-from kaiwu_runtime.certificates._authority import self_signed
+from kaiwu_runtime.certificates._authority import certificate_pem, self_signed
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.metrics._controllers import Metrics
+from kaiwu_runtime.serving._listener import Listener
+from kaiwu_runtime.serving._routes import Routes
 from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 
 
@@ -23,12 +30,13 @@ def write(folder: Path, certificate: bytes, key: bytes) -> None:
 
 @asynccontextmanager
 async def served(certificate: ServingCertificate) -> AsyncIterator[int]:
-    async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.close()
-
-    server = await asyncio.start_server(close, "127.0.0.1", 0, ssl=certificate.context())
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    certificate.context()
+    listener = Listener("127.0.0.1", 0, "--x")
+    await listener.start(Routes(), context=certificate.context)
+    try:
+        yield listener.port
+    finally:
+        await listener.stop()
 
 
 async def presented(port: int, trust: bytes | None = None) -> bytes:
@@ -67,6 +75,42 @@ async def test_a_renewed_pair_is_served_without_a_restart(tmp_path: Path, caplog
                 await asyncio.sleep(0.01)
         assert await presented(port) == first[0], "half a renewal changes nothing"
 
+        write(tmp_path, *second)
+        async with asyncio.timeout(10):
+            while await presented(port) != second[0]:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        task.cancel()
+
+
+def with_rsa() -> tuple[bytes, bytes]:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate_pem(certificate), key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+@pytest.mark.parametrize("rsa_first", [False, True])
+async def test_a_pair_with_another_type_of_key_replaces_the_old_one(tmp_path: Path, rsa_first: bool) -> None:
+    pairs = [self_signed(("localhost",)), with_rsa()]
+    first, second = reversed(pairs) if rsa_first else pairs
+    write(tmp_path, *first)
+    certificate = ServingCertificate(tmp_path, poll=0.02)
+    async with served(certificate) as port:
+        task = asyncio.create_task(certificate.keep_current())
+        assert await presented(port) == first[0]
         write(tmp_path, *second)
         async with asyncio.timeout(10):
             while await presented(port) != second[0]:  # noqa: ASYNC110

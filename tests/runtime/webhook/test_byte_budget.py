@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -17,26 +16,7 @@ from kaiwu_runtime.webhook._byte_budget import (
     ByteBudget,
     Share,
     budget_bytes,
-    memory_limit,
 )
-
-
-@pytest.mark.parametrize(
-    ("files", "limit"),
-    [
-        pytest.param({"max": "268435456\n"}, 268435456, id="version 2"),
-        pytest.param({"max": "max\n"}, None, id="no limit"),
-        pytest.param({"v1": "134217728"}, 134217728, id="version 1"),
-        pytest.param({"v1": "9223372036854771712\n"}, None, id="version 1, no limit"),
-        pytest.param({"max": "max", "v1": "1000"}, 1000, id="both"),
-        pytest.param({"max": "\xff"}, None, id="nonsense"),
-        pytest.param({}, None, id="no cgroups"),
-    ],
-)
-def test_the_limit_of_the_container_is_found(tmp_path: Path, files: dict[str, str], limit: int | None) -> None:
-    for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="latin-1")
-    assert memory_limit((str(tmp_path / "max"), str(tmp_path / "v1"))) == limit
 
 
 @given(st.none() | st.integers(64 * MIB, 2**40))
@@ -101,3 +81,31 @@ async def test_a_large_request_is_not_passed_by_small_ones_for_ever() -> None:
 
     await asyncio.gather(one(0, MIB // 2), one(1, MIB), *(one(number, 2 * SMALL) for number in range(2, 10)))
     assert order[:2] == [0, 1]
+
+
+@pytest.mark.parametrize("waiting", [2, 3, 10])
+async def test_shares_that_do_not_come_in_time_are_refused_together(waiting: int) -> None:
+    budget = ByteBudget(MIB)
+    await budget.reserve(MIB, 1.0)
+    found = await asyncio.gather(*(budget.reserve(1, 0.02) for _ in range(waiting)), return_exceptions=True)
+    assert {type(each) for each in found} == {BudgetExhaustedError}
+    budget.release(MIB)
+    assert budget.used == 0
+
+
+@pytest.mark.parametrize("released_too", [False, True])
+async def test_requests_that_are_cancelled_together_leave_nothing_behind(released_too: bool) -> None:
+    budget = ByteBudget(MIB)
+    await budget.reserve(MIB, 1.0)
+    tasks = [asyncio.create_task(budget.reserve(MIB // 4, 10.0)) for _ in range(6)]
+    await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    if released_too:
+        budget.release(MIB)
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert all(isinstance(each, asyncio.CancelledError) for each in found)
+    if not released_too:
+        budget.release(MIB)
+    assert budget.used == 0
+    assert not budget.is_wanted

@@ -12,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from kaiwu_runtime.config._tls import make_context, secret_path
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.webhook import WebhookCertificateOptions
 from kaiwu_runtime.webhook._certificates import Certificates, read_certificates, renewed
 
 NAMES = ("hooks.team.svc", "hooks.team.svc.cluster.local", "127.0.0.1")
@@ -81,6 +83,22 @@ def test_a_client_verifies_names_and_addresses() -> None:
     assert verifies(found, found, "127.0.0.1")
     assert not verifies(found, found, "other.team.svc")
     assert not verifies(step(None, datetime.now(UTC)), found)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["FD00::1", "2001:db8:0:0::1", "::ffff:10.0.0.1", "fd00::0001", "192.0.2.1", "Hooks.example.com", "*.example.com"],
+)
+def test_a_name_in_another_form_is_no_reason_for_a_new_certificate(name: str) -> None:
+    names = (*NAMES, name)
+    first = step(None, NOW, names=names)
+    assert step(first, NOW, names=names) is first
+
+
+@pytest.mark.parametrize("name", ["", "höst.example.com"])
+def test_a_name_that_no_certificate_can_have_is_one_line(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"extra_names: .* is not a DNS name or IP address: use the xn-- form"):
+        WebhookCertificateOptions(service_name="hooks", extra_names=(name,))
 
 
 def test_nothing_is_due_before_two_thirds() -> None:

@@ -237,3 +237,39 @@ async def test_a_missing_certificate_is_one_line(tmp_path: Path) -> None:
     server = WebhookServer("127.0.0.1", 0, ServingCertificate(tmp_path / "none"))
     with pytest.raises(ConfigurationError, match=r"none/tls\.crt: No such file"):
         await server.start()
+
+
+def announcing(size: int, sent: int) -> bytes:
+    head = f"POST {PATH}?timeout=20s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {size}\r\n\r\n"
+    return head.encode() + b" " * sent
+
+
+@pytest.mark.parametrize("sent", [0, 1, 60_000, 70_000])
+async def test_peers_that_announce_much_and_send_little_keep_nobody_out(
+    tmp_path: Path, sent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_module, "budget_bytes", lambda _: 8 * server_module.MIB)
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    async with serving(tmp_path) as (server, url):
+        writers = []
+        for _ in range(3):
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context)
+            writer.write(announcing(7 * server_module.MIB, sent))
+            await writer.drain()
+            writers.append(writer)
+        await asyncio.sleep(0.2)
+        status, _ = await asyncio.wait_for(post(f"{url}{PATH}?timeout=20s", padded(3 * server_module.MIB)), 20)
+        assert status == 200
+        for writer in writers:
+            writer.transport.abort()
+
+
+async def test_the_readiness_check_reads_no_authorities(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("tens of milliseconds on the event loop")
+
+    async with serving(tmp_path) as (server, _):
+        monkeypatch.setattr(ssl.SSLContext, "load_default_certs", fail)
+        await server.check()

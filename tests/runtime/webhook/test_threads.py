@@ -137,3 +137,18 @@ async def outcome(pool: BoundedThreads, function: object) -> type[BaseException]
     except BaseException as error:  # noqa: BLE001 - the test is about what arrives
         return type(error)
     raise AssertionError("nothing was raised")
+
+
+async def test_a_thread_that_cannot_be_started_costs_no_slot(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = BoundedThreads("unstarted", 1)
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        for _ in range(3):
+            with pytest.raises(RuntimeError, match="can't start"):
+                await pool.run(int)
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*(pool.run(int) for _ in range(3))) == [0, 0, 0]

@@ -107,6 +107,12 @@ def _checked(scenario: type[Scenario], options: _Options) -> Report:
             on_reference=begin,
             on_finding=partial(_tell, options),
         )
+    try:
+        import aiohttp  # noqa: F401, PLC0415 - not a dependency: for tests only
+    except ImportError:
+        raise ConfigurationError(
+            "FAULTS=real needs aiohttp: add aiohttp to requirements-dev.txt, then run make test-faults FAULTS=real"
+        ) from None
     from kaiwu_runtime.testing.faults._real._campaign import check_real  # noqa: PLC0415 - loads an HTTP server
 
     return check_real(

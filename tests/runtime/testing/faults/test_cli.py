@@ -143,3 +143,27 @@ def test_ctrl_c_shows_no_traceback(folder: Path) -> None:
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=60)
     assert (running.returncode, errors) == (130, "error: interrupted\n")
+
+
+def test_for_real_without_aiohttp(folder: Path) -> None:
+    """It is not installed with kaiwu-runtime: only this needs it."""
+    write(folder, GOOD)
+    program = (
+        "import sys\n"
+        "sys.modules['aiohttp'] = None\n"
+        "from kaiwu_runtime.testing.faults._cli import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=folder,
+        env={"FAULTS": "real", "PATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: FAULTS=real needs aiohttp: add aiohttp to requirements-dev.txt, then run make test-faults FAULTS=real\n"
+    )
