@@ -14,10 +14,7 @@ from kaiwu_runtime.serving._listener import Listener
 from kaiwu_runtime.serving._memory_limit import memory_limit
 from kaiwu_runtime.serving._routes import Handler, Routes
 from kaiwu_runtime.serving._serving_certificate import ServingCertificate
-from kaiwu_runtime.webhook._byte_budget import (
-    ByteBudget,
-    budget_bytes,
-)
+from kaiwu_runtime.webhook._byte_budget import ByteBudget, budget_bytes
 from kaiwu_runtime.webhook._conversion import PATH, Conversions
 from kaiwu_runtime.webhook._handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
 from kaiwu_runtime.webhook._review import decode_review, encode_review

@@ -52,7 +52,7 @@ def test_a_function_that_fails_costs_one_object_its_entries(caplog: pytest.LogCa
     assert sorted(found(index, "db")) == ["x", "y"]
 
 
-def test_a_text_is_no_list_of_values(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_str_is_rejected_as_a_list_of_values(caplog: pytest.LogCaptureFixture) -> None:
     """Its characters would be the values, and every selector would find nothing."""
     index = Index("app", lambda obj: obj.labels["app"])
     index.put(make("x", "db"))

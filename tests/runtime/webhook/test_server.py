@@ -246,7 +246,7 @@ def announcing(size: int, sent: int) -> bytes:
 
 
 @pytest.mark.parametrize("sent", [0, 1, 60_000, 70_000])
-async def test_peers_that_announce_much_and_send_little_keep_nobody_out(
+async def test_peers_that_announce_much_and_send_little_do_not_block_others(
     tmp_path: Path, sent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server_module, "budget_bytes", lambda _: 8 * server_module.MIB)
