@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from kaiwu_runtime import _fork as fork
@@ -41,12 +42,28 @@ def is_delivered(error: BaseException) -> bool:
     """Return whether asyncio, and not a callback, raised an exception in the current task.
 
     A task that is being cancelled, and a coroutine that is closed, must end. In contrast, a callback that awaits a
-    cancelled future has failed like any other.
+    cancelled future has failed like any other. A callback that cancels the task it runs in cannot be told from the
+    task's owner here; the owner can: see `take_back_cancellation`.
     """
     if isinstance(error, asyncio.CancelledError):
         task = _current_task()
         return task is None or task.cancelling() > 0
     return isinstance(error, GeneratorExit) and _current_task() is None
+
+
+async def take_back_cancellation() -> None:
+    """Undo every cancellation of the current task; called by its owner, which has not asked for one.
+
+    Before Python 3.13 a TaskGroup that fails leaves the task marked as being cancelled, and each later time limit in
+    it would end it. What has been requested but not raised yet is raised and ignored here.
+    """
+    task = _current_task()
+    if task is None or not task.cancelling():
+        return
+    while task.uncancel():
+        pass
+    with suppress(asyncio.CancelledError):
+        await asyncio.sleep(0)
 
 
 def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

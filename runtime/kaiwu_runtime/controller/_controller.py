@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from kaiwu_runtime import _fork as fork
 from kaiwu_runtime import _log as log
-from kaiwu_runtime._callback import is_delivered
+from kaiwu_runtime._callback import is_delivered, take_back_cancellation
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
@@ -78,6 +78,7 @@ class Controller:
     _started: bool = field(init=False, default=False)
     _workers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
     _left_behind: set[asyncio.Task[None]] = field(init=False, default_factory=set)
+    _runner: asyncio.Task[Any] | None = field(init=False, default=None)
     _invocation: Invocation = field(init=False)
     _outcome: OutcomeHandler = field(init=False)
 
@@ -123,7 +124,9 @@ class Controller:
 
         Raises:
             APIConnectionError: The cache did not sync in time.
+            RuntimeError: A worker ended before `stop`.
         """
+        self._runner = asyncio.current_task()
         fields = {"controller": self.name}
         logger.info("Starting Controller", extra=fields)
         self._invocation.bridge()
@@ -139,15 +142,21 @@ class Controller:
         self._workers = [
             asyncio.create_task(self._work(), name=f"{self.name} worker {number}") for number in range(count)
         ]
+        early = False
         try:
-            done, _ = await asyncio.wait(self._workers, return_when=asyncio.FIRST_EXCEPTION)
+            await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
+            early = not self.queue.shutting_down
+            if not early:
+                await asyncio.wait(self._workers, return_when=asyncio.FIRST_EXCEPTION)
         finally:
             # Without a grace period: `stop` has given it, or the caller has no time.
             self.queue.shut_down()
             await self._cancel([worker for worker in self._workers if not worker.done()])
-        for worker in done:
-            if not worker.cancelled():
+        for worker in self._workers:
+            if worker.done() and not worker.cancelled():
                 worker.result()
+        if early:
+            raise RuntimeError(f"a worker of the controller {self.name!r} has ended")
 
     async def watch(
         self,
@@ -221,17 +230,31 @@ class Controller:
             )
 
     async def _work(self) -> None:
+        worker = asyncio.current_task()
+        assert worker is not None  # noqa: S101 - for mypy
         while True:
             try:
                 request = await self.queue.get()
             except QueueShutDown:
                 return
+            except asyncio.CancelledError:
+                if self._is_ending:
+                    raise
+                await take_back_cancellation()
+                continue
             try:
                 if self.fence is not None:
                     self.fence()
                 await self._process(request)
             finally:
                 self.queue.done(request)
+            if worker.cancelling() and not self._is_ending:
+                await take_back_cancellation()
+
+    @property
+    def _is_ending(self) -> bool:
+        """Whether a worker that is cancelled has to end; otherwise its reconciler has cancelled it, by mistake."""
+        return self.queue.shutting_down or self._runner is None or self._runner.cancelling() > 0
 
     async def _process(self, request: Request) -> None:
         """Reconcile one object and decide when to come back; whatever it raises ends here."""
@@ -245,9 +268,11 @@ class Controller:
             try:
                 outcome = self._outcome.settle(request, await self._invocation.reconcile(request))
             except BaseException as error:
-                if is_delivered(error):
+                if is_delivered(error) and (self._is_ending or not isinstance(error, asyncio.CancelledError)):
                     raise  # the worker is being stopped; otherwise the reconciler awaited something that was
                 fork.leave_child(error)
+                if not self._is_ending:
+                    await take_back_cancellation()  # a report of the failure has time limits
                 reported = await self._reported(request, error)
                 outcome = self._outcome.fail(request, error) if reported is None else reported
             finally:

@@ -89,7 +89,8 @@ class Invocation:
         try:
             async with scope:
                 return await reconcile
-        except TimeoutError as error:
+        except (TimeoutError, asyncio.CancelledError) as error:
+            # CancelledError too: what asyncio.timeout raises when a TaskGroup in the reconcile has failed before.
             if not scope.expired():
                 raise
             if self.metrics is not None:

@@ -13,12 +13,13 @@ from typing import Any
 
 from kaiwu_runtime import _callback as callback
 from kaiwu_runtime import _fork as fork
+from kaiwu_runtime.errors import CallbackError
 
 logger = logging.getLogger("kaiwu_runtime.manager.supervisor")
 
 
 class Supervisor:
-    """Runs tasks.
+    """Runs tasks, for the task that makes it.
 
     Args:
         on_failure: Called with what a task raised, as soon as it did.
@@ -26,7 +27,9 @@ class Supervisor:
 
     def __init__(self, on_failure: Callable[[Exception], None]) -> None:
         self._on_failure = on_failure
+        self._owner = asyncio.current_task()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ending: set[asyncio.Task[None]] = set()
 
     def start(self, coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         """Run a coroutine as a task.
@@ -37,12 +40,13 @@ class Supervisor:
         """
         task = asyncio.create_task(self._watched(coroutine), name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._ended)
         return task
 
     async def cancel(self, tasks: Iterable[asyncio.Task[None]], seconds: float) -> None:
         """Cancel tasks and wait for their end, but not for ever."""
         ending = [task for task in tasks if not task.done()]
+        self._ending.update(ending)
         for task in ending:
             task.cancel()
         if not ending:
@@ -64,3 +68,11 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001 - the manager says what ended it
             fork.leave_child(error)
             self._on_failure(error)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        owner = self._owner
+        is_ending = task in self._ending or owner is None or owner.done() or owner.cancelling() > 0
+        if task.cancelled() and not is_ending:
+            # By the code that it runs: what the manager needs has ended all the same.
+            self._on_failure(CallbackError(f"the task {task.get_name()!r} was cancelled, but not by the manager"))

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -88,6 +88,13 @@ async def raises_cancelled() -> None:
     await future
 
 
+async def cancels_itself() -> None:
+    current = asyncio.current_task()
+    assert current is not None
+    current.cancel()
+    await asyncio.sleep(60)
+
+
 def fails_with(error: BaseException) -> Callable[[], Awaitable[None]]:
     async def fail() -> None:
         raise error
@@ -102,6 +109,7 @@ def fails_with(error: BaseException) -> Callable[[], Awaitable[None]]:
         pytest.param(fails_with(ValueError("no")), ValueError, "The manager failed", id="a mistake"),
         pytest.param(fails_with(SystemExit(0)), CallbackError, "The manager failed", id="sys.exit"),
         pytest.param(raises_cancelled, CallbackError, "The manager failed", id="a cancelled future"),
+        pytest.param(cancels_itself, CallbackError, "The manager failed", id="a task that cancels itself"),
         pytest.param(
             fails_with(ExceptionGroup("g", [ExceptionGroup("h", [ConfigurationError("inside")])])),
             ConfigurationError,
@@ -141,6 +149,46 @@ async def test_a_failure_is_said_at_once_and_work_in_flight_gets_its_time(
     said = [record for record in caplog.records if record.levelno >= logging.ERROR]
     assert len(said) == 1
     assert text in said[0].getMessage()
+
+
+async def test_a_runnable_that_a_time_limit_ends_after_a_group_that_failed_ends_the_manager() -> None:
+    manager = managed()
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    async def run() -> None:
+        async with asyncio.timeout(0.05):
+            with suppress(ExceptionGroup):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(fail())
+            await asyncio.sleep(60)
+
+    manager.add(Running(run))
+    task = asyncio.create_task(manager.start())
+    await asyncio.wait({task}, timeout=10)
+    assert task.done()
+    # Before Python 3.13 the group leaves the task marked as being cancelled, and the time limit cancels it.
+    assert isinstance(task.exception(), TimeoutError | CallbackError)
+
+
+async def test_cancelling_every_task_reports_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    manager = managed()
+    running = asyncio.Event()
+
+    async def run() -> None:
+        running.set()
+        await asyncio.sleep(60)
+
+    manager.add(Running(run))
+    task = asyncio.create_task(manager.start())
+    await running.wait()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for each in tasks:
+        each.cancel()
+    await asyncio.wait(tasks, timeout=10)
+    assert task.cancelled()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 @pytest.mark.parametrize("ended", ["stop", "failure", "cancelled"])
