@@ -9,6 +9,7 @@ import asyncio
 import logging
 from typing import Protocol
 
+from kaiwu_runtime._callback import take_back_cancellation
 from kaiwu_runtime.serving._request import LOGGED, PeerGoneError, Request
 from kaiwu_runtime.serving._response import HTTPError, Response
 from kaiwu_runtime.serving._routes import Routes
@@ -142,21 +143,19 @@ async def respond(request: Request, routes: Routes, seconds: float) -> Response:
     try:
         async with asyncio.timeout(seconds) as waiting:
             return await routes.find(request.method, request.path)(request)
-    except TimeoutError:
-        if not waiting.expired():
-            logger.exception("A request failed", extra=_where(request))
-            return _internal_error()
-        logger.warning("A request took too long", extra={**_where(request), "seconds": seconds})
-        return Response.of("no answer in time\n", 504)
     except HTTPError as error:
         logger.debug("Rejected a request", extra={**_where(request), "status": error.status})
         return error.response()
     except PeerGoneError:
         raise
-    except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
-            raise  # the server stops; otherwise the handler awaited something that was cancelled
+    except (TimeoutError, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError):
+            if request.peer.is_ending:
+                raise  # otherwise the handler awaited something that was cancelled, or cancelled its own task
+            await take_back_cancellation()
+        if waiting.expired():
+            logger.warning("A request took too long", extra={**_where(request), "seconds": seconds})
+            return Response.of("no answer in time\n", 504)
         logger.exception("A request failed", extra=_where(request))
     except (Exception, SystemExit):
         logger.exception("A request failed", extra=_where(request))

@@ -81,6 +81,11 @@ class HTTPConnection(asyncio.Protocol):
         return self._exchange is not None or self._transport.get_write_buffer_size() > 0
 
     @property
+    def is_ending(self) -> bool:
+        """Whether the connection is closed, or closes after the response."""
+        return self._ended or self._last
+
+    @property
     def exchange(self) -> asyncio.Task[None] | None:
         """What answers the present request."""
         return self._exchange

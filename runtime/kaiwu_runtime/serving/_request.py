@@ -28,6 +28,10 @@ class Peer(Protocol):
     def remote(self) -> str:
         """The peer's address; empty if unknown."""
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether the connection is closed, or closes after the response."""
+
     async def read(self) -> bytearray:
         """Return the next piece of the body; empty at its end."""
 

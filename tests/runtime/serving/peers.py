@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 import uvloop
@@ -49,6 +50,23 @@ def routes() -> Routes:
     async def cancelled(_: Request) -> Response:
         raise asyncio.CancelledError
 
+    async def cancels_itself(_: Request) -> Response:
+        current = asyncio.current_task()
+        assert current is not None
+        current.cancel()
+        await asyncio.sleep(60)
+        return Response()
+
+    async def late_after_a_group(_: Request) -> Response:
+        async def fail() -> None:
+            raise ValueError("no")
+
+        with suppress(ExceptionGroup):
+            async with asyncio.TaskGroup() as group:  # before Python 3.13 it leaves the task marked as being cancelled
+                group.create_task(fail())
+        await asyncio.sleep(60)
+        return Response()
+
     async def forever(_: Request) -> Response:
         await asyncio.Event().wait()
         return Response()
@@ -61,6 +79,8 @@ def routes() -> Routes:
     made.post("/slow", slow)
     made.get("/forever", forever)
     made.get("/cancelled", cancelled)
+    made.get("/cancels-itself", cancels_itself)
+    made.get("/late-after-a-group", late_after_a_group)
     return made
 
 

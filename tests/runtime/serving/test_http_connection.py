@@ -61,6 +61,7 @@ REQUESTS: dict[str, tuple[bytes, bytes]] = {
     "Expect: 100-continue": (HEAD[:-2] + b"Expect: 100-continue\r\n\r\n1234567890", b"100"),
     "a handler that exits": (b"GET /ends HTTP/1.1\r\nHost: x\r\n\r\n", b"500"),
     "a handler that is cancelled": (b"GET /cancelled HTTP/1.1\r\nHost: x\r\n\r\n", b"500"),
+    "a handler that cancels itself": (b"GET /cancels-itself HTTP/1.1\r\nHost: x\r\n\r\n", b"500"),
 }
 
 

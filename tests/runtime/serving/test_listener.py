@@ -152,12 +152,13 @@ def test_a_peer_that_goes_away_leaves_no_work_behind(loop: str) -> None:
     serve(scenario, loop=loop)
 
 
+@pytest.mark.parametrize("path", [b"/forever", b"/late-after-a-group"])
 @pytest.mark.parametrize("loop", LOOPS)
-def test_an_answer_that_takes_too_long_is_given_up(loop: str) -> None:
+def test_an_answer_that_takes_too_long_is_given_up(loop: str, path: bytes) -> None:
     limits = ConnectionLimits(answer=0.2)
 
     async def scenario(_: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
-        assert b" 504 " in await answered(connect, b"GET /forever HTTP/1.1\r\nHost: x\r\n\r\n") + b" "
+        assert b" 504 " in await answered(connect, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n") + b" "
 
     serve(scenario, loop=loop, limits=limits)
 

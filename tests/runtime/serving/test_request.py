@@ -10,6 +10,7 @@ from kaiwu_runtime.serving._response import HTTPError, Response
 
 class NoPeer:
     remote = ""
+    is_ending = False
 
     async def read(self) -> bytearray:
         return bytearray()
