@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from kaiwu_runtime import _fork as fork
 from kaiwu_runtime import _log as log
 from kaiwu_runtime._callback import is_delivered, take_back_cancellation
+from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
@@ -24,7 +25,7 @@ from kaiwu_runtime.controller._options import ControllerMetrics, ControllerOptio
 from kaiwu_runtime.controller._outcome import OutcomeHandler
 from kaiwu_runtime.controller._predicate import Filter, all_predicates
 from kaiwu_runtime.controller._reconciler import Reconciler
-from kaiwu_runtime.controller._request import Request
+from kaiwu_runtime.controller._request import Request, to_request
 from kaiwu_runtime.controller._source import ChannelSource, Source
 from kaiwu_runtime.errors import TerminalError
 from kaiwu_runtime.queue import Priority, QueueMetrics, QueueShutDown, WorkQueue
@@ -75,6 +76,7 @@ class Controller:
     primary: type[Any] | None = None
     decode_failures: DecodeFailureReporter | None = None
     queue: WorkQueue[Request] = field(init=False)
+    _namespaced: bool = field(init=False)
     _started: bool = field(init=False, default=False)
     _workers: list[asyncio.Task[None]] = field(init=False, default_factory=list)
     _left_behind: set[asyncio.Task[None]] = field(init=False, default_factory=set)
@@ -84,6 +86,7 @@ class Controller:
 
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self.options.rate_limiter)
+        self._namespaced = self.primary is None or identify(self.primary).namespaced
         self._invocation = Invocation(self.name, self.reconciler, self.options, self.decode_failures)
         self._outcome = OutcomeHandler(self.queue)
         self._invocation.metrics = self._outcome.metrics = self.metrics
@@ -136,7 +139,7 @@ class Controller:
         for source in self.sources:
             await source.cache_or(self.cache).wait_for(source.informer(self.cache))
         for channel in self.channels:
-            channel.start(self.queue.add, self.name)
+            channel.start(self._enqueue, self.name)
         count = self.options.max_concurrent_reconciles
         logger.info("Starting workers", extra={**fields, "worker count": count})
         self._workers = [
@@ -187,7 +190,7 @@ class Controller:
             await source.cache_or(self.cache).wait_for(source.informer(self.cache))
 
     def _start_source(self, source: Source) -> None:
-        source.start(self.cache, self.queue.add, self.name)
+        source.start(self.cache, self._enqueue, self.name)
         source.informer(self.cache).add_availability_handler(self._reconcile_all)
 
     def _reconcile_all(self, _: bool) -> None:
@@ -195,7 +198,15 @@ class Controller:
         if self.primary is not None and self._started:
             informer = next(source for source in self.sources if source.kind is self.primary).informer(self.cache)
             for obj in informer.store:
-                self.queue.add(Request(*obj.key), Priority.LOW)
+                self._enqueue(obj.key, Priority.LOW)
+
+    def _enqueue(self, request: Request, priority: Priority) -> None:
+        """Add what an event caused: one key for each object, so that it is never reconciled twice at once.
+
+        Raises:
+            TypeError: It is not a request.
+        """
+        self.queue.add(to_request(request, namespaced=self._namespaced), priority)
 
     async def stop(self, grace: float) -> None:
         """Take no more requests, let the reconciles in progress finish, and cancel them after a while.

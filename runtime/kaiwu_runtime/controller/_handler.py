@@ -10,7 +10,7 @@ from kaiwu_runtime._callback import contained
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._store import EventType, ObjectEvent
-from kaiwu_runtime.controller._request import Request
+from kaiwu_runtime.controller._request import Request, to_request
 
 EventHandlerFunction = Callable[[ObjectEvent], Iterable[Request]]
 MapFunction = Callable[[Any], Iterable[Request]]
@@ -117,6 +117,6 @@ def enqueue_mapped(function: MapFunction) -> EventHandlerFunction:
 def _map(function: MapFunction, obj: CachedObject, found: dict[Request, None], failures: list[Exception]) -> None:
     try:
         for request in function(obj):
-            found[request] = None
+            found[to_request(request)] = None
     except BaseException as error:  # noqa: BLE001 - see callback
         failures.append(contained(error))

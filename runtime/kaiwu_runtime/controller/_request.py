@@ -12,6 +12,26 @@ Request = ObjectKey
 """The object to look at; it may be gone by now."""
 
 
+def to_request(given: object, *, namespaced: bool = True) -> Request:
+    """Return what a map function or a channel's function gave as the one request of its object.
+
+    Args:
+        given: A request; a namespace of None is the empty one.
+        namespaced: False for the requests of a cluster-scoped kind, which have no namespace.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if isinstance(given, ObjectKey):
+        namespace, name = given
+        if isinstance(name, str):
+            if namespace is None or not namespaced:
+                return given if namespace == "" else Request("", name)
+            if isinstance(namespace, str):
+                return given
+    raise TypeError(f"{given!r:.200} is not a request: give Request(namespace, name)")
+
+
 class Result(msgspec.Struct, frozen=True):
     """What happens to a request after a reconcile that raised nothing.
 

@@ -7,13 +7,13 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import ConfigMap, Secret
+from lightkube.resources.core_v1 import ConfigMap, Namespace, Secret
 
 from kaiwu_runtime import (
     Client,
@@ -98,6 +98,70 @@ def test_each_state_of_a_change_is_mapped_on_its_own(failing: str, lazily: bool)
     assert ("new" in found) is (failing not in {"new", "both"})
     assert ("old" in found) is (failing not in {"old", "both"})
     assert ("first-new" in found, "first-old" in found) == (lazily, lazily)
+
+
+NOT_REQUESTS = [("x", "a"), "x/a", None, ["x", "a"], Request("x", cast("str", None)), Request(cast("str", 7), "a")]
+
+
+@pytest.mark.parametrize("given", NOT_REQUESTS, ids=repr)
+async def test_a_map_function_that_gives_no_request_is_reported(given: Any, caplog: pytest.LogCaptureFixture) -> None:
+    transport = FakeTransport()
+    manager = managed(transport)
+    reconciler = Recording(manager.client)
+    builder = controller_managed_by(manager).for_(ConfigMap)
+    builder.watches(Secret, lambda _: [given]).complete(reconciler)
+    client = Client(transport)
+    await client.create(Secret(metadata=ObjectMeta(name="s", namespace="x")))
+    async with running(manager):
+        await until(lambda: any("map function failed" in record.getMessage() for record in caplog.records))
+        await client.create(config_map("later"))
+        await until(lambda: Request("x", "later") in reconciler.requests)
+    error = next(record for record in caplog.records if "map function failed" in record.getMessage())
+    assert "is not a request: give Request(namespace, name)" in str((error.exc_info or (None, ""))[1])
+
+
+@pytest.mark.parametrize("given", NOT_REQUESTS, ids=repr)
+async def test_a_channel_that_gives_no_request_is_reported(given: Any, caplog: pytest.LogCaptureFixture) -> None:
+    manager = managed()
+    channel: Channel[Any] = Channel()
+    reconciler = Recording(manager.client)
+    controller_managed_by(manager).for_(ConfigMap).watches_channel(channel).complete(reconciler)
+    async with running(manager):
+        channel.send(given)
+        await until(lambda: any("channel's function failed" in record.getMessage() for record in caplog.records))
+        channel.send(Request("x", "later"))
+        await until(lambda: Request("x", "later") in reconciler.requests)
+
+
+async def test_a_cluster_scoped_object_has_one_request_whatever_namespace_is_given() -> None:
+    transport = FakeTransport()
+    manager = managed(transport)
+    reconciler = Recording(manager.client)
+    channel: Channel[Request] = Channel()
+    builder = controller_managed_by(manager).for_(Namespace)
+    builder.watches(Secret, lambda secret: [Request(secret.metadata.namespace, "n")])
+    builder.watches_channel(channel).complete(reconciler)
+    client = Client(transport)
+    await client.create(Namespace(metadata=ObjectMeta(name="n")))
+    await client.create(Secret(metadata=ObjectMeta(name="s", namespace="n")))
+    async with running(manager):
+        await until(lambda: reconciler.requests)
+        channel.send(Request("b", "n"))
+        channel.send(Request(cast("str", None), "n"))
+        channel.send(Request("b", "last"))
+        await until(lambda: reconciler.requests[-1].name == "last")
+    assert set(reconciler.requests) == {Request("", "n"), Request("", "last")}
+
+
+async def test_a_request_without_a_namespace_is_one_key() -> None:
+    manager = managed()
+    channel: Channel[Request] = Channel()
+    reconciler = Recording(manager.client)
+    controller_managed_by(manager).named("outside").watches_channel(channel).complete(reconciler)
+    async with running(manager):
+        channel.send(Request(cast("str", None), "a"))
+        await until(lambda: reconciler.requests)
+    assert reconciler.requests == [Request("", "a")]
 
 
 @given(
