@@ -16,7 +16,7 @@ from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.manager._cache_group import CacheGroup
 from kaiwu_runtime.manager._options import OFF, ManagerOptions
-from kaiwu_runtime.rest._fenced import FencedTransport
+from kaiwu_runtime.rest._fenced import FencedTransport, unfenced
 from kaiwu_runtime.rest._forwarded import ForwardedTransport
 from kaiwu_runtime.rest._http_transport import HTTPTransport
 from kaiwu_runtime.rest._measured import MeasuredTransport
@@ -115,9 +115,14 @@ class Cluster:
 
     def fence(self, check: Callable[[], None]) -> None:
         """Let a check run before every write of the clients: a process that has lost its leadership ends there."""
+
+        def checked() -> None:
+            if not unfenced.get():  # which requests of `connect` are, also where they go through this transport
+                check()
+
         # The innermost one, so that nothing waits between it and the request; each chain has one: see _prepared.
         fenced = [each for each in layers(self.api_reader.transport) if hasattr(each, "fence")]
-        fenced[-1].fence = check
+        fenced[-1].fence = checked
 
     def connect(self, loop: asyncio.AbstractEventLoop | None) -> Client:
         """Return another client for the same API server, whose writes are not fenced.

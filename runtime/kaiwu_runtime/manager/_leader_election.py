@@ -86,6 +86,7 @@ class LeaderElector:
         self._renewed_at = float("-inf")
         self._elected = threading.Event()
         self._stopping = threading.Event()
+        self._released = False
         self._thread: threading.Thread | None = None
         self._task: asyncio.Task[None] | None = None
         self._wake: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
@@ -102,8 +103,14 @@ class LeaderElector:
         return self._lock.lease
 
     def check(self) -> None:
-        """End the process when the leadership has run out; called before every reconcile and write."""
-        if self._elected.is_set() and not self._stopping.is_set() and not self.is_leader:
+        """End the process when the leadership has run out; called before every reconcile and write.
+
+        Raises:
+            APIError: The Lease is given back; what the leader has left behind may write nothing more.
+        """
+        if self._released:
+            raise APIError("not sent: this process has given up its leadership and writes nothing more")
+        if self._elected.is_set() and not self.is_leader:
             self._on_lost("the lease ran out while the process was not running")
 
     async def acquire(self) -> None:
@@ -121,6 +128,7 @@ class LeaderElector:
 
     async def release(self) -> None:
         """Stop renewing, and give the Lease back so that another replica need not wait for it to run out."""
+        self._released = self._elected.is_set()
         self._stopping.set()
         if self._wake is not None:
             loop, wake = self._wake

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 
 from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, Answer, Socket
 from kaiwu_runtime.rest._transport import JSON, Transport
 from kaiwu_runtime.rest._wrapper import TransportWrapper
+
+unfenced: ContextVar[bool] = ContextVar("unfenced", default=False)
+"""Whether the present request comes from a client without a fence, through the transport of one that has it."""
 
 
 class FencedTransport(TransportWrapper):

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
+from kaiwu_runtime.rest._fenced import unfenced
 from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, Answer, Socket, raw
 from kaiwu_runtime.rest._transport import JSON, Transport
 
@@ -14,6 +15,8 @@ T = TypeVar("T")
 
 class ForwardedTransport:
     """Send requests through another transport, in the event loop of that transport.
+
+    The fence of a leader that has lost its Lease does not stop them: the Lease itself is given back this way.
 
     Closing it does not close the other transport.
 
@@ -93,8 +96,8 @@ class ForwardedTransport:
 
     async def _there(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None or self._loop is asyncio.get_running_loop():
-            return await work
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+            return await _unfenced(work)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(_unfenced(work), self._loop))
 
 
 class _ForwardedSocket:
@@ -117,6 +120,14 @@ class _ForwardedSocket:
     async def close(self) -> None:
         """Close the connection."""
         await self._there(self._inner.close())
+
+
+async def _unfenced(work: Coroutine[Any, Any, T]) -> T:
+    token = unfenced.set(True)
+    try:
+        return await work
+    finally:
+        unfenced.reset(token)
 
 
 async def _closed(lines: AsyncGenerator[bytes, None]) -> None:

@@ -330,6 +330,7 @@ async def test_a_worker_that_foreign_code_cancels_goes_on(busy: bool) -> None:
 
 
 async def test_cancelling_every_task_ends_a_controller() -> None:
+    before = asyncio.all_tasks()
     begun = asyncio.Event()
 
     async def work(_: Request) -> None:
@@ -342,8 +343,7 @@ async def test_cancelling_every_task_ends_a_controller() -> None:
     controller.queue.add(KEY)
     controller.queue.add(Request("team", "other"))
     await begun.wait()
-    own = asyncio.current_task()
-    tasks = {each for each in asyncio.all_tasks() if each is not own}
+    tasks = asyncio.all_tasks() - before
     for each in tasks:
         each.cancel()
     done, _ = await asyncio.wait(tasks, timeout=10)

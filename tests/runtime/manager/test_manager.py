@@ -21,7 +21,7 @@ from lightkube.resources.core_v1 import ConfigMap, Secret
 from kaiwu_runtime import Client, Manager, ManagerOptions, Reconciler, Request, Result, controller_managed_by
 from kaiwu_runtime.cache import Informer
 from kaiwu_runtime.controller import ControllerBuilder
-from kaiwu_runtime.errors import CallbackError, ConfigurationError
+from kaiwu_runtime.errors import APIError, CallbackError, ConfigurationError
 from kaiwu_runtime.metrics._controllers import Metrics
 from kaiwu_runtime.rest._http_transport import HTTPTransport
 from kaiwu_runtime.rest._transport import Transport
@@ -173,6 +173,7 @@ async def test_a_runnable_that_a_time_limit_ends_after_a_group_that_failed_ends_
 
 
 async def test_cancelling_every_task_reports_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    before = asyncio.all_tasks()
     manager = managed()
     running = asyncio.Event()
 
@@ -183,7 +184,7 @@ async def test_cancelling_every_task_reports_no_failure(caplog: pytest.LogCaptur
     manager.add(Running(run))
     task = asyncio.create_task(manager.start())
     await running.wait()
-    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    tasks = asyncio.all_tasks() - before
     for each in tasks:
         each.cancel()
     await asyncio.wait(tasks, timeout=10)
@@ -350,6 +351,48 @@ async def test_a_client_that_is_given_is_elected_with_and_fenced(make: Callable[
     lease = await Client(fake).get(Lease, "it", namespace="x")
     assert lease.spec is not None
     assert not lease.spec.holderIdentity, "it was given back"
+
+
+class Threaded(Reconciler):
+    """Writes when it is told to, in a thread that no stop can end."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client)
+        self.begun, self.go_on, self.ended = threading.Event(), threading.Event(), threading.Event()
+        self.error: Exception | None = None
+
+    def setup_with_manager(self, manager: Manager) -> None:
+        controller_managed_by(manager).for_(ConfigMap).complete(self)
+
+    def reconcile(self, _: Request) -> None:
+        self.begun.set()
+        self.go_on.wait(10)
+        try:
+            self.wait(self.client.create(ConfigMap(metadata=ObjectMeta(name="late", namespace="x"))))
+        except APIError as error:
+            self.error = error
+        self.ended.set()
+
+
+@pytest.mark.parametrize("make", [FakeTransport, Own])
+async def test_what_a_leader_leaves_behind_writes_nothing_once_the_lease_is_given_back(make: Callable[[], Any]) -> None:
+    transport = make()
+    fake = transport if isinstance(transport, FakeTransport) else transport.fake
+    manager = managed(
+        transport, leader_elect=True, leader_election_id="it", leader_election_namespace="x", grace_period=0.0
+    )
+    reconciler = Threaded(manager.client)
+    reconciler.setup_with_manager(manager)
+    await create(manager, "a")
+    async with running(manager):
+        await until(reconciler.begun.is_set)
+    lease = await Client(fake).get(Lease, "it", namespace="x")
+    assert lease.spec is not None
+    assert lease.spec.holderIdentity == "", "it was given back, through the same transport"
+    reconciler.go_on.set()
+    await until(reconciler.ended.is_set)
+    assert "given up its leadership" in str(reconciler.error)
+    assert [found.metadata.name for found in await Client(fake).list(ConfigMap) if found.metadata] == ["a"]
 
 
 async def test_what_needs_no_leader_runs_on_every_replica() -> None:
