@@ -68,14 +68,15 @@ def error_from_status(
         retry_after: Seconds from the Retry-After header, or None.
         warnings: Texts of the Warning headers.
     """
-    reason = str(status.get("reason") or "")
-    message = str(status.get("message") or f"the API server answered {code}")
+    # JSON from a proxy may have any value anywhere.
+    reason, message, details = status.get("reason"), status.get("message"), status.get("details")
+    reason = reason if isinstance(reason, str) else ""
+    message = message if isinstance(message, str) and message else f"the API server answered {code}"
     if reason == "AlreadyExists":
         kind: type[APIStatusError] = AlreadyExistsError
     elif reason == "Expired":
         kind = GoneError
     else:
         kind = _BY_CODE.get(code, ServerError if code >= 500 else APIStatusError)
-    details = status.get("details")
-    known = details if isinstance(details, dict) else None  # JSON from a proxy may have any value there
+    known = details if isinstance(details, dict) else None
     return kind(message, code=code, reason=reason, details=known, retry_after=retry_after, warnings=warnings)

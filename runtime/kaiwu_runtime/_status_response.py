@@ -40,4 +40,14 @@ class StatusResponse(Exception):  # noqa: N818 - the part of kaiwu_runtime.error
 
     def has_cause(self, reason: str) -> bool:
         """Return whether one of the causes in `details` has a reason, for example ``NamespaceTerminating``."""
-        return any(cause.get("reason") == reason for cause in self.details.get("causes") or ())
+        return any(cause.get("reason") == reason for cause in causes_in(self.details))
+
+
+def causes_in(details: object) -> list[dict[str, Any]]:
+    """Return the causes in the ``details`` of a Status; what has another form is left out, since a proxy may send any.
+
+    Args:
+        details: JSON from outside.
+    """
+    causes = details.get("causes") if isinstance(details, dict) else None
+    return [cause for cause in causes if isinstance(cause, dict)] if isinstance(causes, list) else []

@@ -25,7 +25,7 @@ from kaiwu_runtime._clock import monotonic
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.cache._object import CachedObject, without_managed_fields
 from kaiwu_runtime.cache._ownership import ownership
-from kaiwu_runtime.client._apply_body import version_in
+from kaiwu_runtime.client._apply_body import kept_version
 from kaiwu_runtime.client._subresources import has_status_subresource
 from kaiwu_runtime.rest._deep_json import UNREADABLE
 
@@ -106,10 +106,7 @@ class AppliedObjects:
 
     def sent(self, kind: type[Any], path: str, manager: str, body: bytes, answer: bytes) -> str:
         """Remember an apply, and the object that the API server answered with, whose resourceVersion is returned."""
-        try:
-            version = version_in(answer)
-        except UNREADABLE:
-            return ""
+        version = kept_version(answer)
         content = _content(kind, answer, version) if version else None
         if content is None:
             return version

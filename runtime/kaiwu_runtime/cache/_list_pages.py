@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from kaiwu_runtime.cache._object import CachedObject
-from kaiwu_runtime.errors import APIConnectionError, GoneError
+from kaiwu_runtime.errors import GoneError
 from kaiwu_runtime.rest._page import decode_page
 from kaiwu_runtime.rest._transport import Transport
 
@@ -43,7 +43,7 @@ async def list_objects(
     while True:
         try:
             answer = await transport.request("GET", path, params=query, accept=accept)
-            page = decode_page(answer)
+            page = decode_page(answer, path)
         except GoneError:
             if "continue" not in query:
                 raise
@@ -51,8 +51,6 @@ async def list_objects(
             query = dict(params)
             objects.clear()
             continue
-        except msgspec.MsgspecError as error:
-            raise APIConnectionError(f"list of {path}: not a list of objects ({error})") from error
         objects.extend(obj for item in page.items or () if (obj := parse(item)) is not None)
         metadata = page.metadata
         del answer, page  # before the next one comes

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
+from kaiwu_runtime.rest._deep_json import UNREADABLE
+
 
 class _Entry(msgspec.Struct, rename="camel", gc=False):
     manager: str = ""
@@ -34,7 +36,7 @@ def ownership(managed_fields: bytes) -> int:
         return 0
     try:
         entries = _decode(managed_fields)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return 0
     # Their order depends on their times.
     applies = frozenset(

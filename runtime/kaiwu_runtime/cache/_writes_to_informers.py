@@ -11,7 +11,7 @@ from kaiwu_runtime.cache._field_matcher import field_matcher
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._kind_informers import KindInformers
 from kaiwu_runtime.cache._selector import label_selector
-from kaiwu_runtime.client._apply_body import kept_version, version_in
+from kaiwu_runtime.client._apply_body import kept_version
 from kaiwu_runtime.rest._deep_json import UNREADABLE
 
 
@@ -48,7 +48,7 @@ class WritesToInformers:
     def stored(self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "") -> None:
         """Let the informers of a kind expect a state of an object."""
         for informer in self.informers.of(kind):
-            version = version or version_in(answer)
+            version = version or kept_version(answer)
             if informer.selects_all(key.namespace):
                 informer.own_writes.expect(key, version)
             else:

@@ -13,7 +13,8 @@ from lightkube.models.meta_v1 import ObjectMeta
 
 from kaiwu_runtime.api._identity import ResourceIdentity, type_meta
 from kaiwu_runtime.client._codec import encode
-from kaiwu_runtime.errors import ConflictError
+from kaiwu_runtime.errors import APIConnectionError, ConflictError
+from kaiwu_runtime.rest._answers import read_answer
 from kaiwu_runtime.rest._paths import object_names, object_path
 from kaiwu_runtime.rest._transport import Transport
 
@@ -145,20 +146,30 @@ def check_removed(body: bytes, paths: Sequence[str]) -> None:
             raise ValueError(f"remove: {path} is set in the object that is applied")
 
 
-def version_in(answer: bytes) -> str:
-    """Return the resourceVersion of the object in an answer; empty after a dry run of a creation."""
+def version_in(answer: bytes, what: str = "object") -> str:
+    """Return the resourceVersion of the object in an answer; empty after a dry run of a creation.
+
+    Args:
+        answer: The body.
+        what: Names the object in errors.
+
+    Raises:
+        APIConnectionError: The answer is not an object.
+    """
     begin = answer.find(_VERSION) + len(_VERSION)
     if begin >= len(_VERSION) and answer.find(_VERSION, begin) < 0:  # quotes inside strings are escaped
-        return answer[begin : answer.index(b'"', begin)].decode()
-    return _stored.decode(answer).metadata.resource_version
+        end = answer.find(b'"', begin)
+        if end > 0 and answer[begin:end].isalnum():
+            return answer[begin:end].decode()
+    return read_answer(_stored, answer, what).metadata.resource_version
 
 
 def kept_version(answer: bytes) -> str:
-    """Return the resourceVersion of an object that stays for a while after its deletion; empty where it is gone."""
+    """Return the resourceVersion of the object in an answer; empty where there is none, as in a Status."""
     try:
         return version_in(answer)
-    except msgspec.MsgspecError:
-        return ""  # a Status
+    except APIConnectionError:
+        return ""
 
 
 async def newest_version(transport: Transport, identity: ResourceIdentity, namespace: str, read: ObjectMeta) -> str:
@@ -177,7 +188,7 @@ async def newest_version(transport: Transport, identity: ResourceIdentity, names
     """
     name = read.name or ""
     answer = await transport.request("GET", object_path(identity, namespace, name))
-    present = _stored.decode(answer).metadata
+    present = read_answer(_stored, answer, f"{identity.kind} {name}").metadata
     if present.uid != read.uid:
         raise ConflictError(
             f"{identity.kind} {name}: the object with uid {read.uid} was replaced by one with uid {present.uid}",

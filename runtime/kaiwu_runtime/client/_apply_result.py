@@ -65,7 +65,7 @@ class ApplyResultVerbs(ApplyVerbs):
             remove=remove,
             resend=True,
         )
-        version = version_in(answer)
+        version = version_in(answer, f"{identity.kind} {key}")
         self._remember(kind, key, version)
         if isinstance(answer, Created) or not before:
             result = OperationResult.CREATED
@@ -85,7 +85,7 @@ class ApplyResultVerbs(ApplyVerbs):
             return (read,)
         path = object_path(target(kind, "patch").identity, key.namespace, key.name)
         try:
-            return (version_in(await self.transport.request("GET", path, accept=METADATA)),)
+            return (version_in(await self.transport.request("GET", path, accept=METADATA), f"GET {path}"),)
         except NotFoundError as error:
             if error.reason != "NotFound":
                 raise  # not the object, but its kind

@@ -17,6 +17,7 @@ from typing import Any, Self
 import msgspec
 
 from kaiwu_runtime._status import error_from_status
+from kaiwu_runtime._status_response import causes_in
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIError,
@@ -231,10 +232,8 @@ def _exit_code(status: dict[str, Any]) -> int | None:
         return 0
     if status.get("reason") != "NonZeroExitCode":
         return None
-    details = status.get("details")
-    causes = details.get("causes") if isinstance(details, dict) else None
-    for cause in causes if isinstance(causes, list) else ():
-        if isinstance(cause, dict) and cause.get("reason") == "ExitCode":
+    for cause in causes_in(status.get("details")):
+        if cause.get("reason") == "ExitCode":
             return _int(cause.get("message"))
     return None
 

@@ -11,6 +11,7 @@ from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._request_options import PropagationPolicy, delete_options
 from kaiwu_runtime.errors import NotFoundError
+from kaiwu_runtime.rest._answers import read_answer
 from kaiwu_runtime.rest._paths import collection_path
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ class FurtherVerbs(BaseClient):
             answer = await self.transport.request("GET", group)
         except NotFoundError:
             return False
-        served = _resources.decode(answer).resources or ()
+        served = read_answer(_resources, answer, f"GET {group}").resources or ()
         return any((each.name, each.kind) == (identity.plural, identity.kind) for each in served)
 
     async def create_token(

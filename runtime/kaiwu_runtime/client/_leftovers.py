@@ -15,8 +15,10 @@ from typing import Any
 
 import msgspec
 
+from kaiwu_runtime._status_response import causes_in
 from kaiwu_runtime.api._identity import ResourceIdentity
 from kaiwu_runtime.errors import InvalidError
+from kaiwu_runtime.rest._answers import read_answer
 
 _TEMPLATES = {
     ("apps", "DaemonSet"): "spec.template.spec",
@@ -34,6 +36,7 @@ class _ManagedFields(msgspec.Struct, rename="camel"):
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
+    resource_version: str
     managed_fields: list[_ManagedFields] = []
 
 
@@ -47,8 +50,11 @@ _document = msgspec.json.Decoder(dict[str, Any])
 
 def forbidden_fields(error: InvalidError) -> list[str]:
     """Return the fields that a rejection says may not be there; those inside lists are left out."""
-    causes = error.details.get("causes") or ()
-    fields = [str(cause.get("field") or "") for cause in causes if cause.get("reason") == "FieldValueForbidden"]
+    fields = [
+        str(cause.get("field") or "")
+        for cause in causes_in(error.details)
+        if cause.get("reason") == "FieldValueForbidden"
+    ]
     return [field for field in dict.fromkeys(fields) if field.startswith("spec.") and "[" not in field]
 
 
@@ -59,8 +65,8 @@ def unowned(paths: Sequence[str], stored: bytes) -> list[str]:
         paths: Names joined by dots.
         stored: The object, with its managedFields.
     """
-    owners = [entry.fields_v1 for entry in _owned.decode(stored).metadata.managed_fields]
-    content = _document.decode(stored)
+    content, metadata = _read(stored)
+    owners = [entry.fields_v1 for entry in metadata.managed_fields]
     return [
         path
         for path in paths
@@ -92,12 +98,11 @@ def claim(stored: bytes, paths: Sequence[str], *, manager: str, api_version: str
         manager: The field manager that applies.
         api_version: What it applies.
     """
-    content = _document.decode(stored)
+    content, checked = _read(stored)
     present = [path for path in paths if _has(content, path.split("."))]
     if not present:
         return []
-    metadata = content["metadata"]
-    entries = deepcopy(metadata.get("managedFields") or [])
+    entries = deepcopy(content["metadata"].get("managedFields") or [])
     for entry in entries:
         for path in present:
             _drop(entry.get("fieldsV1") or {}, _owned_path(path))
@@ -110,12 +115,18 @@ def claim(stored: bytes, paths: Sequence[str], *, manager: str, api_version: str
         parent, value = fields, content
         for name in path.split("."):
             value = value[name]
-            parent = parent.setdefault(f"f:{name}", {})
+            inner = parent.get(f"f:{name}")
+            parent[f"f:{name}"] = parent = inner if isinstance(inner, dict) else {}
         parent.update(_fields_of(value))
     return [
         {"op": "replace", "path": "/metadata/managedFields", "value": entries},
-        {"op": "replace", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]},
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": checked.resource_version},
     ]
+
+
+def _read(stored: bytes) -> tuple[dict[str, Any], _Metadata]:
+    """Return the content of an object, and of its metadata what is needed here, with the types that it must have."""
+    return read_answer(_document, stored, "object"), read_answer(_owned, stored, "object").metadata
 
 
 def _is_apply_of(entry: Mapping[str, Any], manager: str) -> bool:
@@ -130,7 +141,8 @@ def _fields_of(value: object) -> dict[str, Any]:
 
 def _drop(fields: dict[str, Any], path: list[str]) -> None:
     for name in path[:-1]:
-        fields = fields.get(name) or {}
+        inner = fields.get(name)
+        fields = inner if isinstance(inner, dict) else {}
     fields.pop(path[-1], None)
 
 

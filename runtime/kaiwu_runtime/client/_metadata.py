@@ -14,6 +14,7 @@ from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify, k
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._request_options import Patch, PatchType, PropagationPolicy, write_params
 from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 from kaiwu_runtime.rest._page import PAGE_SIZE, decode_page
 from kaiwu_runtime.rest._paths import collection_path, object_path
 from kaiwu_runtime.rest._transport import METADATA, METADATA_LIST
@@ -75,7 +76,8 @@ class MetadataClient:
         params = {"limit": str(PAGE_SIZE), **{name: text for name, text in selectors.items() if text}}
         found: list[PartialObjectMetadata] = []
         while True:
-            page = decode_page(await self._client.transport.request("GET", path, params=params, accept=METADATA_LIST))
+            answer = await self._client.transport.request("GET", path, params=params, accept=METADATA_LIST)
+            page = decode_page(answer, path)
             found += [decode_metadata(identity, bytes(item)) for item in page.items or ()]
             if not page.metadata.continue_:
                 return found
@@ -144,7 +146,7 @@ def decode_metadata(identity: ResourceIdentity, data: bytes) -> PartialObjectMet
     """
     try:
         found = _decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise DecodeError(f"metadata of a {identity}: {error}") from None
     # The answer names its own type, which is the same for all kinds.
     found.apiVersion, found.kind = identity.api_version, identity.kind

@@ -13,6 +13,7 @@ import msgspec
 from kaiwu_runtime._status import error_from_status
 from kaiwu_runtime.api._identity import ResourceIdentity
 from kaiwu_runtime.errors import APIStatusError
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 from kaiwu_runtime.rest._paths import object_path
 from kaiwu_runtime.rest._raw_transport import Answer
 
@@ -90,7 +91,7 @@ def _refusal(answer: Answer, identity: ResourceIdentity, name: str) -> APIStatus
         return None
     try:
         status = _status.decode(answer.body)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
     if status.get("kind") != "Status" or status.get("reason") not in _STATUS:
         return None

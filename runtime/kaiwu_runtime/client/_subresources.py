@@ -5,6 +5,7 @@ See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
@@ -13,6 +14,7 @@ from lightkube.core.resource import Resource
 
 from kaiwu_runtime.api._identity import ResourceIdentity, identify, subresource_of
 from kaiwu_runtime.client._codec import decode
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 
 if TYPE_CHECKING:
     from lightkube.models.autoscaling_v1 import Scale
@@ -98,9 +100,10 @@ def decode_created(obj: T, data: bytes) -> T:
     Evictions and bindings are answered so.
     """
     if subresource_of(type(obj)) is not None:  # type: ignore[arg-type]
-        found = _type_meta.decode(data)
-        if {"apiVersion": found.apiVersion, "kind": found.kind} == _STATUS:
-            return obj
+        with suppress(*UNREADABLE):  # which the decoding below reports
+            found = _type_meta.decode(data)
+            if {"apiVersion": found.apiVersion, "kind": found.kind} == _STATUS:
+                return obj
     return decode(type(obj), data)
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.errors import DecodeError
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 
 MIN_SECONDS = 600
 """The API server gives no token for less."""
@@ -78,7 +79,7 @@ def decode_token(answer: bytes) -> Token:
     """
     try:
         status = _decoder.decode(answer).status
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         # Without the cause: it may quote the answer.
         raise DecodeError("TokenRequest: the API server's answer has no token") from None
     return Token(status.token, status.expires)

@@ -118,14 +118,14 @@ class DryRunTransport(TransportWrapper):
         """Return the object that a write is about, or None when there is none."""
         try:
             found = json.loads(await super().request("GET", path.removesuffix("/status")))
-        except APIError:
+        except (APIError, ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
 
     def _show(self, method: str, path: str, before: dict[str, Any] | None, answer: bytes) -> None:
         try:
             after = json.loads(answer)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(after, dict):
             return
@@ -158,7 +158,7 @@ def _comparable(obj: dict[str, Any] | None) -> dict[str, Any]:
 
 def _hide(old: dict[str, Any], new: dict[str, Any]) -> None:
     """Replace the values of a Secret by stars that only tell whether they differ."""
-    if "Secret" not in {old.get("kind"), new.get("kind")}:
+    if "Secret" not in (old.get("kind"), new.get("kind")):
         return
     for name in ("data", "stringData"):
         before, after = old.get(name) or {}, new.get(name) or {}
@@ -181,7 +181,7 @@ def _title(obj: dict[str, Any] | None, path: str) -> str:
     metadata = (obj or {}).get("metadata")
     if obj is None or not isinstance(metadata, dict) or not metadata.get("name"):
         return _named(path)
-    key = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+    key = "/".join(str(part) for part in (metadata.get("namespace"), metadata["name"]) if part)
     suffix = next((name for name in ("status", "scale") if path.endswith(f"/{name}")), "")
     return f"{obj.get('kind') or _named(path)} {key}{f' {suffix}' if suffix else ''}"
 

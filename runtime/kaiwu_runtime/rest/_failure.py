@@ -12,11 +12,15 @@ from kaiwu_runtime._status import error_from_status
 from kaiwu_runtime.config._route import ProxyError
 from kaiwu_runtime.errors import APIStatusError
 from kaiwu_runtime.rest._connection import BrokenConnectionError
+from kaiwu_runtime.rest._deep_json import UNREADABLE
 from kaiwu_runtime.rest._response import Response
 from kaiwu_runtime.rest._warnings import parse_warnings
 
 CONNECTION_ERRORS = (BrokenConnectionError, ProxyError, OSError)
 """The exceptions that a connection raises."""
+
+QUOTED_BYTES = 4096
+"""Bytes of a body without a Status that its error quotes from."""
 
 _status_decoder = msgspec.json.Decoder(dict[str, Any])
 
@@ -25,8 +29,8 @@ def refusal(method: str, path: str, response: Response, body: bytes) -> APIStatu
     """Return the error for a response with status 300 or above; it quotes the first words of a proxy's page."""
     try:
         status = _status_decoder.decode(body)
-    except msgspec.MsgspecError:
-        text = " ".join(body.decode(errors="replace").split())[:300]
+    except UNREADABLE:
+        text = " ".join(body[:QUOTED_BYTES].decode(errors="replace").split())[:300]
         status = {"message": f"{method} {path}: {text or response.status}"}
     warnings = parse_warnings(response.headers)
     return error_from_status(status, code=response.status, retry_after=_retry_after(response), warnings=warnings)

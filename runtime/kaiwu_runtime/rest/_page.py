@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import msgspec
 
-from kaiwu_runtime.rest._deep_json import elements, members
+from kaiwu_runtime.errors import APIConnectionError
+from kaiwu_runtime.rest._deep_json import UNREADABLE, elements, members
 
 PAGE_SIZE = 500
 """Objects per page, as in kubectl."""
@@ -31,12 +32,23 @@ _page = msgspec.json.Decoder(Page)
 _metadata = msgspec.json.Decoder(PageMetadata)
 
 
-def decode_page(answer: bytes) -> Page:
+def decode_page(answer: bytes, path: str) -> Page:
     """Return the page that the API server answered with, however deep its objects are nested.
 
+    Args:
+        answer: The body.
+        path: Of the collection, for errors.
+
     Raises:
-        msgspec.MsgspecError: It is not a list of objects.
+        APIConnectionError: It is not a list of objects.
     """
+    try:
+        return _read(answer)
+    except UNREADABLE as error:
+        raise APIConnectionError(f"list of {path}: not a list of objects ({error})") from error
+
+
+def _read(answer: bytes) -> Page:
     try:
         return _page.decode(answer)
     except RecursionError:

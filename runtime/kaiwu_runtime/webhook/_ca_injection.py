@@ -19,6 +19,7 @@ from kaiwu_runtime.api._identity import ResourceIdentity, identify
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._request_options import PatchType
 from kaiwu_runtime.errors import ConfigurationError, ConflictError, InvalidError
+from kaiwu_runtime.rest._answers import read_answer
 from kaiwu_runtime.serving._certificate_options import WebhookCertificateOptions
 
 ATTEMPTS = 5
@@ -68,7 +69,8 @@ class Injector:
         identity, name = target
         path = identity.path(name=name)
         for _ in range(ATTEMPTS):
-            document = _json.decode(await self._client.transport.request("GET", path))
+            answer = await self._client.transport.request("GET", path)
+            document = read_answer(_json, answer, f"{identity.kind} {name}")
             operations = self._operations(identity, name, document, base64.b64encode(authorities).decode("ascii"))
             if not operations:
                 return False

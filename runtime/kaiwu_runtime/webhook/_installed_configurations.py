@@ -21,6 +21,7 @@ from kaiwu_runtime.errors import (
     KaiwuError,
     NotFoundError,
 )
+from kaiwu_runtime.rest._answers import read_answer
 from kaiwu_runtime.rest._transport import Transport
 
 logger = logging.getLogger("kaiwu_runtime.webhook.local_webhooks")
@@ -40,7 +41,13 @@ COLLECTIONS = {
 
 _CONNECT_SECONDS = 2.0
 
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+class _List(msgspec.Struct):
+    items: list[dict[str, Any]]
+
+
+_document = msgspec.json.Decoder(dict[str, Any])
+_list = msgspec.json.Decoder(_List)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -78,7 +85,7 @@ class InstalledConfigurations:
             APIError: The API server rejected the request.
         """
         for kind, collection in COLLECTIONS.items():
-            for found in _decode(await self._transport.request("GET", collection))["items"]:
+            for found in await self._items(collection, {}):
                 metadata = found["metadata"]
                 if (metadata.get("labels") or {}).get(OWNER_LABEL) == self._owner:
                     if not self._force and await _is_served(metadata):
@@ -99,7 +106,7 @@ class InstalledConfigurations:
         """
         for kind, collection in COLLECTIONS.items():
             query = {"labelSelector": f"{OWNER_LABEL}={self._owner}"}
-            for found in _decode(await self._transport.request("GET", collection, params=query))["items"]:
+            for found in await self._items(collection, query):
                 metadata = found["metadata"]
                 if not self._force and metadata["uid"] not in self._leftovers:
                     raise _served_by_another(kind, metadata)
@@ -138,7 +145,7 @@ class InstalledConfigurations:
             name = path.rpartition("/")[2]
             try:
                 async with asyncio.timeout(seconds):
-                    present = _decode(await self._transport.request("GET", path))
+                    present = read_answer(_document, await self._transport.request("GET", path), f"GET {path}")
                     if self._is_own(present):
                         await self._delete(path, present["metadata"]["uid"])
                     else:
@@ -150,6 +157,10 @@ class InstalledConfigurations:
                     "Cannot delete a local webhook configuration; delete it, or run the operator here again",
                     extra={"configuration": name, "error": str(error) or "no answer"},
                 )
+
+    async def _items(self, collection: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+        answer = await self._transport.request("GET", collection, params=query)
+        return read_answer(_list, answer, f"list of {collection}").items
 
     def _is_own(self, configuration: Mapping[str, Any]) -> bool:
         webhooks = configuration.get("webhooks") or ()

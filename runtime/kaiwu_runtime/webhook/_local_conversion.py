@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kaiwu_runtime.errors import ConfigurationError, ConflictError, KaiwuError, NotFoundError
+from kaiwu_runtime.rest._answers import read_answer
 from kaiwu_runtime.webhook._conversion import PATH
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ ANNOTATION = "kaiwuctl.io/webhook-local-conversion"
 _COLLECTION = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 _MERGE = "application/merge-patch+json"
 
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_document = msgspec.json.Decoder(dict[str, Any])
 _encode = msgspec.json.Encoder().encode
 
 
@@ -147,7 +148,8 @@ class LocalConversions:
             ) from None
 
     async def _read(self, name: str) -> dict[str, Any]:
-        return _decode(await self._client.transport.request("GET", f"{_COLLECTION}/{name}"))
+        answer = await self._client.transport.request("GET", f"{_COLLECTION}/{name}")
+        return read_answer(_document, answer, f"CustomResourceDefinition {name}")
 
     async def _patch(self, name: str, patch: dict[str, Any]) -> None:
         path = f"{_COLLECTION}/{name}"
@@ -161,7 +163,7 @@ def _client_of(conversion: dict[str, Any]) -> dict[str, Any]:
 def _parsed(kept: str) -> dict[str, Any] | None:
     """Return the conversion in an annotation; None if it is none: a user may edit an annotation."""
     try:
-        conversion = _decode(kept.encode())
+        conversion = _document.decode(kept.encode())
     except (msgspec.MsgspecError, RecursionError):
         return None
     webhook = conversion.get("webhook") or {}

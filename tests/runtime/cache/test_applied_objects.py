@@ -160,6 +160,11 @@ def test_an_ownership_that_cannot_be_read_is_none(owners: object) -> None:
     assert CachedObject.parse(document(metadata={"managedFields": owners})).ownership == 0
 
 
+def test_an_ownership_that_is_not_utf_8_is_none() -> None:
+    raw = document(metadata={"managedFields": [{"manager": "?", "operation": "Apply"}]})
+    assert CachedObject.parse(raw.replace(b'"?"', b'"\xff"')).ownership == 0
+
+
 def test_a_status_that_changes_all_the_time_is_followed() -> None:
     cache = Cached(document())
     applies = AppliedObjects(cache)

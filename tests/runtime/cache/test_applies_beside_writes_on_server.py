@@ -189,7 +189,7 @@ async def test_a_state_from_a_list_is_the_one_from_a_watch(
         body=json.dumps({"status": status}).encode(),
         content_type="application/merge-patch+json",
     )
-    collection = decode_page(await client.transport.request("GET", identity.path(namespace)))
+    collection = decode_page(await client.transport.request("GET", identity.path(namespace)), identity.path(namespace))
     (listed,) = (bytes(item) for item in collection.items or () if b'"listed"' in bytes(item))
 
     class Listed:

@@ -66,7 +66,7 @@ def deep_object(name: str, depth: int, bracket: str = '{"a":') -> str:
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_an_object_of_any_depth_costs_neither_its_list_nor_its_watch(depth: int, bracket: str) -> None:
     items = [deep_object("deep", depth, bracket), deep_object("flat", 1)]
-    page = decode_page(f'{{"metadata":{{"resourceVersion":"9"}},"items":[{",".join(items)}]}}'.encode())
+    page = decode_page(f'{{"metadata":{{"resourceVersion":"9"}},"items":[{",".join(items)}]}}'.encode(), "/x")
     assert page.metadata.resource_version == "9"
     found = [CachedObject.parse(bytes(item)) for item in page.items or ()]
     assert [obj.key.name for obj in found] == ["deep", "flat"]

@@ -214,7 +214,7 @@ async def test_a_compacted_version_is_gone_for_watches_and_pages(fake: FakeTrans
     for number in range(3):
         await client.create(config_map(f"c-{number}"))
     path = "/api/v1/namespaces/x/configmaps"
-    page = decode_page(await fake.request("GET", path, params={"limit": "2"}))
+    page = decode_page(await fake.request("GET", path, params={"limit": "2"}), path)
     fake.compact()
     assert page.metadata.continue_
     await client.create(config_map("d"))
