@@ -53,7 +53,7 @@ class Dialer:
     def __init__(self, route: Route) -> None:
         self._server = urlsplit(route.server)
         self._proxy = urlsplit(route.proxy) if route.proxy else None
-        self._name = route.server_name or self._server.hostname
+        self._name = route.server_name or self._server.hostname or ""
         self._avoided: dict[tuple[Any, ...], float] = {}
 
     async def connect(self, context: ssl.SSLContext | None) -> Connection:
@@ -67,8 +67,12 @@ class Dialer:
             ProxyError: The proxy refused.
         """
         proxy = self._proxy
+        _check_host(self._server.hostname or "")
+        if context is not None:
+            _check_host(self._name)
         if proxy is None:
             return await self._open(self._server, context, self._name)
+        _check_host(proxy.hostname or "")
         if proxy.scheme in SOCKS_SCHEMES:
             return await self._through_socks(proxy, context)
         outer = (context or ssl.create_default_context()) if proxy.scheme == "https" else None
@@ -100,18 +104,18 @@ class Dialer:
             while True:
                 delay = min(NEXT_ADDRESS_SECONDS, CONNECT_SECONDS / 2 / len(left))
                 made = await start_connection(left, happy_eyeballs_delay=delay, interleave=1, loop=loop)
-                peer = made.getpeername()
-                if peer[:2] != left[0][4][:2]:
+                tried = _connected(made, left)
+                if tried is not left[0]:
                     self._avoid(left[0][4])
                 share = (deadline - loop.time()) / len(left)
-                left = [info for info in left if info[4][:2] != peer[:2]]
+                left = [info for info in left if info is not tried]
                 try:
                     async with asyncio.timeout(share if left else None):
                         return await _over(made, context, name)
                 except ssl.SSLCertVerificationError:
                     raise  # another address would have the same certificate
                 except (OSError, TimeoutError):
-                    self._avoid(peer)
+                    self._avoid(tried[4])
                     if not left:
                         raise
 
@@ -122,6 +126,10 @@ class Dialer:
         from python_socks.async_.asyncio import Proxy  # noqa: PLC0415
 
         where, port = self._server.hostname or "", _port(self._server)
+        login = (unquote(proxy.username or ""), unquote(proxy.password or ""))
+        if not all(text.isascii() and len(text) < 256 for text in login):
+            # Not the library's own error, which shows a character of the password.
+            raise ProxyError(f"proxy {_address(proxy)}: user name and password must be ASCII, up to 255 characters")
         async with asyncio.timeout(2 * CONNECT_SECONDS):
             addresses = self._ordered(await _addresses(proxy.hostname or "", _port(proxy)))
             for number, info in enumerate(addresses, start=1):
@@ -130,8 +138,7 @@ class Dialer:
                     ProxyType.SOCKS5,
                     info[4][0],
                     info[4][1],
-                    unquote(proxy.username or ""),
-                    unquote(proxy.password or ""),
+                    *login,
                     rdns=True,
                 )
                 try:
@@ -140,7 +147,7 @@ class Dialer:
                     self._avoid(info[4])
                     if number == len(addresses):
                         raise ProxyError(f"proxy {_address(proxy)}: {_first_line(error)}") from error
-                except SocksError as error:
+                except (SocksError, ValueError) as error:  # ValueError: an answer of another program
                     target = f"{bracketed(where)}:{port}"
                     raise ProxyError(
                         f"proxy {_address(proxy)} refused to connect to {target}: {_first_line(error)}"
@@ -159,6 +166,33 @@ class Dialer:
 
     def _avoid(self, address: tuple[Any, ...]) -> None:
         self._avoided[address[:2]] = asyncio.get_running_loop().time() + AVOID_SECONDS
+
+
+def _check_host(host: str) -> None:
+    """Check that a host can be looked up, sent to a proxy and compared with a certificate.
+
+    Raises:
+        OSError: It cannot; those who look it up would raise ValueError or TypeError.
+    """
+    try:
+        valid = 0 < len(host.encode("idna")) < 256 and not any(sign <= " " or sign == "\x7f" for sign in host)
+    except UnicodeError:  # an empty or too long label, characters that no name has
+        valid = False
+    if not valid:
+        raise socket.gaierror(socket.EAI_NONAME, f"invalid host name {host!r:.100}")
+
+
+def _connected(made: socket.socket, among: list[AddressInfo]) -> AddressInfo:
+    """Return the address that a socket is connected to.
+
+    The first one where it cannot be told: the kernel has another one for 0.0.0.0, and none when the peer is gone.
+    """
+    with suppress(OSError):
+        peer = made.getpeername()
+        for info in among:
+            if info[4][:2] == peer[:2]:
+                return info
+    return among[0]
 
 
 async def _addresses(host: str, port: int) -> list[AddressInfo]:
@@ -192,10 +226,11 @@ async def _over(made: socket.socket, context: ssl.SSLContext | None, name: str |
 
 
 async def _tunnel(connection: Connection, server: SplitResult, proxy: SplitResult) -> None:
-    target = f"{bracketed(server.hostname or '')}:{server.port or 443}"
+    host = (server.hostname or "").encode("idna").decode()
+    target = f"{bracketed(host)}:{server.port or 443}"
     lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
     lines += [f"{name}: {value}" for name, value in proxy_authorization(proxy)]
-    response = await connection.begin(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"), CONNECT_SECONDS)
+    response = await connection.begin(("\r\n".join(lines) + "\r\n\r\n").encode(), CONNECT_SECONDS)
     if response.status >= 300:
         connection.abort()
         raise ProxyError(f"proxy {_address(proxy)} refused to connect to {target}: HTTP {response.status}")
