@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kaiwu_runtime.api._identity import ObjectKey, identify
+from kaiwu_runtime.api._identity import ObjectKey, identify, subresource_of
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._object import CachedObject
 
@@ -26,7 +26,11 @@ class KindInformers:
         self._of(kind).append(informer)
 
     def of(self, kind: type[Any]) -> Sequence[Informer[Any]]:
-        """Return the informers of a kind's resource, in whatever API version they watch it."""
+        """Return the informers of a kind's resource, in whatever API version they watch it.
+
+        Args:
+            kind: A project's type, a lightkube kind, or a subresource class, whose parent is meant.
+        """
         found = self._by_kind.get(kind)
         return self._of(kind) if found is None else found
 
@@ -48,7 +52,8 @@ class KindInformers:
         return _agreed(kind, [informer for informer in informers if informer.has_synced], key)
 
     def _of(self, kind: type[Any]) -> list[Informer[Any]]:
-        identity = identify(kind)
+        subresource = subresource_of(kind)  # type: ignore[arg-type]  # a class is hashable
+        identity = identify(kind) if subresource is None else subresource.parent
         found = self._by_resource.setdefault((identity.group, identity.plural), [])
         self._by_kind[kind] = found
         return found

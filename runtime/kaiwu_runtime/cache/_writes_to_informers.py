@@ -21,6 +21,8 @@ class _Metadata(msgspec.Struct):
 
 class _Object(msgspec.Struct):
     metadata: _Metadata
+    api_version: str = msgspec.field(name="apiVersion", default="")
+    kind: str = ""
 
 
 class _Details(msgspec.Struct):
@@ -30,6 +32,8 @@ class _Details(msgspec.Struct):
 class _Status(msgspec.Struct):
     details: _Details
 
+
+_SCALE = ("autoscaling/v1", "Scale")
 
 _decode = msgspec.json.Decoder(_Object).decode
 _decode_status = msgspec.json.Decoder(_Status).decode
@@ -74,12 +78,15 @@ def _expect_selected(informer: Informer[Any], key: ObjectKey, answer: bytes, ver
         return
     labels, fields = selectors
     try:
-        selected = label_selector(labels)(_decode(answer).metadata.labels or {})
+        found = _decode(answer)
+        # A scale has no labels: only an object that is there is waited for.
+        known = (found.api_version, found.kind) != _SCALE
+        selected = known and label_selector(labels)(found.metadata.labels or {})
         if selected and fields:
-            found = _selected_by_fields(informer, fields, answer)
-            if found is None:
+            by_fields = _selected_by_fields(informer, fields, answer)
+            if by_fields is None:
                 return
-            selected = found
+            selected = by_fields
     except UNREADABLE:
         return
     if selected:

@@ -150,7 +150,9 @@ class ApplyVerbs(BaseClient):
                 # The API server cannot apply the scale of a custom resource: it answers 500.
                 self._forget_apply(object_path(identity, key.namespace, name))
                 merge = self._write_params(field_manager, field_validation, dry_run=dry_run)
-                return await self._patch(path, merge, body, PatchType.MERGE.value), subresource
+                answer = await self._patch(path, merge, body, PatchType.MERGE.value)
+                self._heard(kind, key, answer, dry_run=dry_run)
+                return answer, subresource
         else:
             with_status = bool(subresource) or not has_status_subresource(kind)  # type: ignore[arg-type]
             body = apply_body(obj, with_status=with_status)
@@ -162,7 +164,9 @@ class ApplyVerbs(BaseClient):
             return await self._patch(path, params, body, _APPLY), subresource
         if subresource:
             self._forget_apply(object_path(identity, key.namespace, name))
-            return await self._patch(path, params, body, _APPLY), subresource
+            answer = await self._patch(path, params, body, _APPLY)
+            self._heard(kind, key, answer)
+            return answer, subresource
         applies = self._own_applies
         if applies is None:
             return await self._applied(kind, key, path, params, body), ""

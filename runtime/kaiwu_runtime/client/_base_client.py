@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, key_of
 from kaiwu_runtime.client._applied import AppliedRecords, WriteObserver
@@ -79,6 +79,18 @@ class BaseClient:
         """
         if self._own_applies is not None:
             self._own_applies.forget(path)
+
+    def _heard(self, kind: type[Any], key: ObjectKey, answer: bytes, *, dry_run: bool = False) -> None:
+        """Tell the observer, if there is one, what the API server answered to a write.
+
+        Args:
+            kind: The type of the object, or of a subresource.
+            key: The object's.
+            answer: The object after the write, or another one with its metadata.
+            dry_run: Nothing was stored.
+        """
+        if self._observer is not None and not dry_run:
+            self._observer.stored(kind, key, answer)
 
     def _write_params(
         self, field_manager: str, field_validation: FieldValidation | None, *, dry_run: bool

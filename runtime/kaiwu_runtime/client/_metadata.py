@@ -110,9 +110,7 @@ class MetadataClient:
             content_type=patch_type.value,
             accept=METADATA,
         )
-        observer = self._client._observer  # noqa: SLF001 - of this package
-        if observer is not None and not dry_run:
-            observer.stored(kind, key, answer)
+        self._client._heard(kind, key, answer, dry_run=dry_run)  # noqa: SLF001 - of this package
         return decode_metadata(identity, answer)
 
     async def delete(

@@ -67,8 +67,7 @@ async def write_status(
             if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                 raise
         else:
-            if client._observer is not None and not dry_run:  # noqa: SLF001 - of this package
-                client._observer.stored(kind, ObjectKey(namespace, name), answer)  # noqa: SLF001
+            client._heard(kind, ObjectKey(namespace, name), answer, dry_run=dry_run)  # noqa: SLF001 - of this package
             return answer
         body["metadata"]["resourceVersion"] = await newest_version(client.transport, identity, namespace, obj.metadata)
     raise AssertionError("unreachable")

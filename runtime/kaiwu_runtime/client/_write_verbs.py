@@ -70,9 +70,9 @@ class WriteVerbs(BaseClient):
         )
         answer = await self.transport.request("POST", path, params=params, body=encode(obj))
         created = decode_created(obj, answer)
-        if self._observer is not None and not subresource and not dry_run:
+        if not subresource:
             # The name may be the server's, for one with generateName.
-            self._observer.stored(type(obj), ObjectKey(namespace, object_names(created)[1]), answer)
+            self._heard(type(obj), ObjectKey(namespace, object_names(created)[1]), answer, dry_run=dry_run)
         return created
 
     @overload
@@ -148,8 +148,7 @@ class WriteVerbs(BaseClient):
             body=_json.encode(patch),
             content_type=patch_type.value,
         )
-        if self._observer is not None and not dry_run:
-            self._observer.stored(kind, key, answer)
+        self._heard(kind, key, answer, dry_run=dry_run)
         return decode_answer(kind, subresource, answer)
 
     async def patch_status(

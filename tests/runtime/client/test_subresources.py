@@ -15,7 +15,7 @@ from lightkube.generic_resource import create_global_resource, create_namespaced
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap, Node, NodeStatus, Pod, PodEviction, PodLog, PodStatus
 
-from kaiwu_runtime.cache import Cache
+from kaiwu_runtime.cache import Cache, CachedClient
 from kaiwu_runtime.client import Client, NamespacedClient, PatchType, set_owner_reference
 from kaiwu_runtime.errors import DecodeError
 
@@ -82,9 +82,12 @@ def instance(kind: type[Any]) -> Any:
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: f"{kind.__module__.rpartition('.')[2]}.{kind.__name__}")
-async def test_every_class_leads_to_its_own_path_or_is_refused(kind: type[Any]) -> None:
+@pytest.mark.parametrize("observed", [False, True])
+async def test_every_class_leads_to_its_own_path_or_is_refused(kind: type[Any], observed: bool) -> None:
     transport = Recording()
     client = Client(transport)
+    if observed:
+        CachedClient(client, Cache(transport))  # which hears of what the other client writes
     action, verbs = kind._api_info.action, kind._api_info.verbs
     readable = issubclass(kind, msgspec.Struct | dict)
     calls: dict[str, Any] = {

@@ -23,16 +23,16 @@ from kaiwu_runtime.errors import AlreadyExistsError, ConflictError, NotFoundErro
 from kaiwu_runtime.testing import FakeTransport
 
 from ..crds import install
-from .api import Gadget, GadgetSpec, GadgetStatus, Gizmo
+from .api import Gadget, GadgetSpec, GadgetStatus, Gear, Gizmo
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.envtest)])
 async def client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     if request.param == "fake":
-        yield Client(FakeTransport(Gadget, Gizmo), namespace="fake")
+        yield Client(FakeTransport(Gadget, Gizmo, Gear), namespace="fake")
         return
     control_plane: ControlPlane = request.getfixturevalue("control_plane")
-    install(control_plane, [Gadget, Gizmo], tmp_path_factory.mktemp("crds"))
+    install(control_plane, [Gadget, Gizmo, Gear], tmp_path_factory.mktemp("crds"))
     async with Client.connect(control_plane.kubeconfig) as made:
         made.namespace = request.getfixturevalue("namespace")
         yield made
