@@ -83,8 +83,7 @@ class CredentialRenewal:
         if authorization is None:
             await self._renew(rejected=False)
             authorization = self._authentication.authorization() or ""
-        if self._authentication.certificate is not self._certificate:
-            await self._use_certificate()  # another client with the same credentials has renewed them
+        await self._use_certificate()  # another client with the same credentials may have renewed them
         return Sent(authorization, self._rotation.generation)
 
     async def after_rejection(self, rejected: Sent) -> bool:
@@ -114,14 +113,15 @@ class CredentialRenewal:
         async with self._reading:
             if self._rotation.generation != generation:
                 return True  # another request has read them meanwhile
-            changed, context = await asyncio.to_thread(self._rotation.read, force=force)
-            if changed:
+            found = await asyncio.to_thread(self._rotation.read, force=force)
+            if found.changed:
                 self._authentication = _authentication(self._credentials)
-                self._certificate = self._authentication.certificate
                 self._changed()
-            if context is not None:
-                self._use(context)
-        return changed
+            if found.context is not None:
+                self._use(found.context)
+                self._certificate = found.certificate
+            await self._fit_certificate()
+        return found.changed
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -144,7 +144,10 @@ class CredentialRenewal:
             while self._watches:
                 await asyncio.sleep(PERIOD_SECONDS)
                 if self._rotation.due():
-                    await self.read_again(force=False)
+                    try:
+                        await self.read_again(force=False)
+                    except CredentialsError as error:  # which the next request reports
+                        logger.warning("Cannot use the reloaded credentials", extra={"error": str(error)})
         finally:
             self._following = None
 
@@ -160,11 +163,27 @@ class CredentialRenewal:
         return renewed
 
     async def _use_certificate(self) -> None:
-        """Use the present client certificate for new connections."""
-        certificate = self._authentication.certificate
-        if certificate != self._certificate:
-            self._use(await asyncio.to_thread(self._credentials.tls_context))
-        self._certificate = certificate
+        """Use the present client certificate for new connections; once for all requests that wait for it."""
+        if self._authentication.certificate is not self._certificate:
+            async with self._reading:
+                await self._fit_certificate()
+
+    async def _fit_certificate(self) -> None:
+        """Use the client certificate of the authentication for new connections, and none where it has none.
+
+        Raises:
+            CredentialsError: There is no TLS with it.
+        """
+        while (certificate := self._authentication.certificate) is not self._certificate:
+            if certificate != self._certificate:
+                try:
+                    context = await asyncio.to_thread(self._credentials.tls_context)
+                except Exception as error:
+                    raise CredentialsError(f"cannot use the renewed credentials: {summary(error)}") from error
+                if certificate is not self._authentication.certificate:
+                    continue  # renewed once more meanwhile: it is not known which of the two the context has
+                self._use(context)
+            self._certificate = certificate
 
 
 def _authentication(credentials: Credentials) -> Authentication:

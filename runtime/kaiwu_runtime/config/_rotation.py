@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kaiwu_runtime._error_text import summary
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kaiwu_runtime.config._credentials import Credentials
+    from kaiwu_runtime.config._tls import ClientCertificate
 
 logger = logging.getLogger("kaiwu_runtime.config.rotation")
 
@@ -27,6 +28,20 @@ PERIOD_SECONDS = 60.0
 """Seconds between two checks of the files while requests are sent."""
 
 _Stamp = tuple[tuple[int, int, int] | None, ...]
+
+
+class Reloaded(NamedTuple):
+    """What was found in the files.
+
+    Attributes:
+        changed: Whether anything is new.
+        context: TLS for new connections where the certificates are new, else None.
+        certificate: The client certificate of the authentication that the context has, or None.
+    """
+
+    changed: bool = False
+    context: ssl.SSLContext | None = None
+    certificate: ClientCertificate | None = None
 
 
 class Rotation:
@@ -59,7 +74,7 @@ class Rotation:
         self._next = now + PERIOD_SECONDS
         return True
 
-    def read(self, *, force: bool) -> tuple[bool, ssl.SSLContext | None]:
+    def read(self, *, force: bool) -> Reloaded:
         """Read the files again. This blocks: call it in a thread.
 
         What cannot be used, a certificate whose key has not been written yet for instance, is logged and read again
@@ -67,34 +82,32 @@ class Rotation:
 
         Args:
             force: Read them although they look the same.
-
-        Returns:
-            Whether anything is new, and a TLS context when the certificates are.
         """
         credentials = self._credentials
         if credentials.reload is None:
-            return False, None
+            return Reloaded()
         stamp = _stamp(credentials.files)
         if stamp == self._stamp and not force:
-            return False, None
+            return Reloaded()
         try:
             fresh = credentials.reload()
             if fresh.route != credentials.route:
                 raise ValueError(f"the server {fresh.server}, its proxy or its TLS name has changed: restart to use it")
             fresh.keep_sources(credentials)
+            certificate = fresh.authentication.certificate
             context = fresh.tls_context()
         except Exception as error:  # noqa: BLE001 - whatever a partly written file causes, the present credentials still work
             self._complain(summary(error))
-            return False, None
+            return Reloaded()
         self._complain("")
         self._stamp = stamp
         renewed = fresh.trust != credentials.trust
         if not renewed and fresh.identity == credentials.identity:
-            return False, None
+            return Reloaded()
         credentials.adopt(fresh)
         self.generation += 1
         logger.info("Reloaded the credentials", extra={"server": credentials.server, "certificates": renewed})
-        return True, context if renewed else None
+        return Reloaded(True, context, certificate) if renewed else Reloaded(True)
 
     def _complain(self, message: str) -> None:
         if message and message != self._complaint:

@@ -53,6 +53,7 @@ class Connection(asyncio.Protocol):
         self._busy = False
         self._complete = False
         self._streaming = False
+        self._watching = False
         self._keep = True
 
     @property
@@ -61,9 +62,9 @@ class Connection(asyncio.Protocol):
         return not self.closed and not self._busy and self._keep and self._error is None
 
     @property
-    def streaming(self) -> bool:
-        """Whether the answer in progress is a stream, a watch for instance."""
-        return self._busy and self._streaming
+    def watching(self) -> bool:
+        """Whether the answer in progress is a watch, which can be resumed on another connection."""
+        return self._busy and self._watching
 
     @property
     def timed_out(self) -> bool:
@@ -82,19 +83,22 @@ class Connection(asyncio.Protocol):
         """Continue on another transport: TLS over this one, once a proxy has connected."""
         self._transport = value
 
-    async def begin(self, request: bytes, seconds: float, *, streaming: bool = True) -> Response:
+    async def begin(
+        self, request: bytes, seconds: float, *, streaming: bool = True, watching: bool = False
+    ) -> Response:
         """Send a request and return the head of the answer; its body comes from `chunks`, or from `body`.
 
         Args:
             request: Head and body.
             seconds: How long it may take.
             streaming: False returns only when the body is complete, which saves waking up for its parts.
+            watching: It is a watch.
 
         Raises:
             BrokenConnectionError: The connection ended, or the response is not valid HTTP.
             TimeoutError: It took too long.
         """
-        self._busy, self._complete, self._streaming = True, False, streaming
+        self._busy, self._complete, self._streaming, self._watching = True, False, streaming, watching
         self._response = None
         self.transport.write(request)
         while self._response is None or not (streaming or self._complete):

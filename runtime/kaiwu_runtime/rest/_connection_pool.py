@@ -48,11 +48,8 @@ class ConnectionPool:
         connection = self.idle()
         if connection is not None:
             return connection
-        context = self._context
-        connection = await self._dialer.connect(context)
+        connection = await self.dial()
         self._all.add(connection)
-        if context is not self._context:
-            self._outdated.add(connection)  # the certificates changed while it was made
         return connection
 
     async def dial(self) -> Connection:
@@ -62,7 +59,12 @@ class ConnectionPool:
             OSError: None could be made.
             ProxyError: The proxy refused.
         """
-        return await self._dialer.connect(self._context)
+        while True:
+            context = self._context
+            connection = await self._dialer.connect(context)
+            if context is self._context:
+                return connection
+            connection.abort()  # the certificates changed while it was made
 
     def release(self, connection: Connection) -> None:
         """Return a connection to the pool; one with a request in progress is closed."""
@@ -78,13 +80,14 @@ class ConnectionPool:
     def use(self, context: ssl.SSLContext | None) -> None:
         """Use another context for new connections, and close the present ones after their request.
 
-        A watch would go on for minutes with what is no longer valid: it is ended, and resumed on a new connection.
+        A watch would go on for minutes with what is no longer valid: it is ended, and resumed on a new connection. A
+        log that is followed and a request to a pod cannot be resumed: they go on.
         """
         self._context = context
         self._drop_idle()
         self._outdated = set(self._all)
         for connection in self._all:
-            if connection.streaming:
+            if connection.watching:
                 connection.abort()
 
     async def close(self) -> None:

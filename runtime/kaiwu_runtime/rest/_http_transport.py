@@ -150,11 +150,12 @@ class HTTPTransport(RawRequests):
         try:
             sent = await self._credentials.current()
             try:
-                connection = await self._begin(path, request, sent.authorization)
+                connection = await self._begin(path, request, sent.authorization, watching=True)
             except UnauthorizedError:
                 if not await self._credentials.after_rejection(sent):
                     raise
-                connection = await self._begin(path, request, (await self._credentials.current()).authorization)
+                sent = await self._credentials.current()
+                connection = await self._begin(path, request, sent.authorization, watching=True)
         except CONNECTION_ERRORS as error:
             raise APIConnectionError(f"watch of {path}: {reason(error)}") from error
         try:
