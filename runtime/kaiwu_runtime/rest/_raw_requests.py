@@ -40,6 +40,7 @@ class RawRequests:
     _hear: Callable[[str, Response], None]
     _refused: Callable[[str, str, Response, bytes], APIStatusError]
     fence: Callable[[], None] | None
+    on_response: Callable[[str, int], None] | None
 
     async def answer(
         self,
@@ -148,7 +149,8 @@ class RawRequests:
                 raise APIConnectionError(f"{request.method} {path}: the answer is longer than {limit} bytes")
         finally:
             self._connections.release(connection)
-        self._hear(request.method, response)
+        if self.on_response is not None:
+            self.on_response(request.method, response.status)  # a Warning header may be that of a proxied pod
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
         return Answer(response.status, headers, body), sent
 

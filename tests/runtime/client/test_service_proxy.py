@@ -127,6 +127,18 @@ async def test_refusals_of_the_api_server(
         await pods.proxy(Pod, KEY, "/x")
 
 
+async def test_a_warning_of_a_pod_is_not_logged_as_the_api_servers(
+    server: Server, pods: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.answers = [answer(200, "", Warning='299 - "of the pod"')]
+    heard: list[tuple[str, int]] = []
+    pods.transport.on_response = lambda method, status: heard.append((method, status))  # type: ignore[attr-defined]
+    found = await pods.proxy(Pod, KEY)
+    assert found.header("Warning") == '299 - "of the pod"'
+    assert heard == [("GET", 200)]
+    assert not caplog.records
+
+
 async def test_only_the_api_servers_401_renews_credentials(tls_server: Server) -> None:
     renewals = 0
 

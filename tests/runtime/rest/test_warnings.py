@@ -11,6 +11,7 @@ from lightkube.generic_resource import create_namespaced_resource
 
 from kaiwu_runtime import Client
 from kaiwu_runtime.errors import APIStatusError, InvalidError
+from kaiwu_runtime.rest import _warnings as module
 from kaiwu_runtime.rest._warnings import parse_warnings
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
@@ -30,6 +31,31 @@ def test_every_text_is_read(texts: list[str], in_one_header: bool, dated: bool) 
 
 def test_what_has_another_form_is_a_text_as_a_whole() -> None:
     assert parse_warnings([(b"warning", b"beware"), (b"warning", b"\xff")]) == ("beware", "�")
+    assert parse_warnings([(b"warning", b'299 - "one", two, 299 - "three"')]) == ("one", 'two, 299 - "three"')
+
+
+def test_what_is_long_is_cut() -> None:
+    (text,) = parse_warnings([(b"warning", b'299 - "' + b"x" * 5000 + b'"')])
+    assert text == "x" * module.LONGEST + "..."
+    many = [(b"warning", b'299 - "%d"' % number) for number in range(1000)]
+    assert len(parse_warnings(many)) == module.MOST
+    assert len(parse_warnings([(b"warning", b", ".join(value for _, value in many))])) == module.MOST
+
+
+def test_a_terminal_gets_no_commands() -> None:
+    assert parse_warnings([(b"warning", '299 - "a\x1b[2J\x9bb\tc"'.encode())]) == ("a [2J b c",)
+
+
+PIECES = st.sampled_from(["299 - ", '"', "\\", '\\"', " ", ",", "x", "299", "-", "\t", '299 - "\\"'])
+
+
+@given(st.lists(PIECES, max_size=40))
+def test_any_value_is_read(pieces: list[str]) -> None:
+    value = "".join(pieces)
+    texts = parse_warnings([(b"warning", value.encode())])
+    assert bool(texts) is bool(value.strip())
+    # Nothing of it is looked at twice: else a long value would hold up the event loop.
+    assert sum(map(len, texts)) <= len(value)
 
 
 def test_an_error_shows_them() -> None:
