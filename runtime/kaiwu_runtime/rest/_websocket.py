@@ -24,7 +24,7 @@ from kaiwu_runtime._error_text import one_line, reason
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.rest._connection import HIGH_WATER, BrokenConnectionError, Connection
 from kaiwu_runtime.rest._response import Response
-from kaiwu_runtime.rest._websocket_handshake import HandshakeRefusedError, said, without_host
+from kaiwu_runtime.rest._websocket_handshake import SILENT, HandshakeRefusedError, said, without_host
 from kaiwu_runtime.rest._websocket_messages import Messages
 
 PING_SECONDS = 15.0
@@ -57,7 +57,10 @@ class WebSocket(asyncio.Protocol):
         # The address only becomes the Host header, which the caller sends.
         address = WebSocketURI(False, "localhost", 80, "/", "")
         self._protocol = ClientProtocol(
-            address, subprotocols=[Subprotocol(name) for name in subprotocols] or None, max_size=MAX_MESSAGE
+            address,
+            subprotocols=[Subprotocol(each) for each in subprotocols] or None,
+            max_size=MAX_MESSAGE,
+            logger=SILENT,
         )
         self._what = what
         self._loop = asyncio.get_running_loop()

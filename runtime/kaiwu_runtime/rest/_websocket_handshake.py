@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidMessage
 
 from kaiwu_runtime._error_text import one_line
 from kaiwu_runtime.rest._response import Response
+
+SILENT = logging.Logger("kaiwu_runtime.rest.websocket", logging.CRITICAL + 1)
+"""The library's logger: at debug it would log every header, the token included, and what is sent."""
 
 
 class HandshakeRefusedError(Exception):
