@@ -128,14 +128,17 @@ async def run_command(
     """
     query = exec_query(command, container, stdin=stdin is not None)
     run = _Run(tuple(command), what, limit)
+    limit_of_time = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds):
+        async with limit_of_time:
             socket = await transport.websocket(path, params=query, subprotocols=SUBPROTOCOLS)
             try:
                 return await run.until_end(socket, stdin)
             finally:
                 await socket.close()
     except TimeoutError as error:
+        if seconds is None or not limit_of_time.expired():
+            raise  # of the standard input
         raise ExecTimeoutError(
             f"{what}: the command has not ended within {seconds:g} s; it may go on in the container", *run.written
         ) from error
@@ -246,14 +249,22 @@ def _int(value: object) -> int | None:
 
 
 async def _write(socket: Socket, stdin: Stdin) -> None:
-    """Send standard input, and close it; a command may end before it has read it all."""
+    """Send standard input, and close it."""
+    if isinstance(stdin, str | bytes):
+        if not await _sent(socket, memoryview(stdin.encode() if isinstance(stdin, str) else stdin)):
+            return
+    else:
+        async for part in stdin:
+            if not await _sent(socket, part):
+                return
     with suppress(APIError):
-        if isinstance(stdin, str | bytes):
-            content = memoryview(stdin.encode() if isinstance(stdin, str) else stdin)
-            for start in range(0, len(content), CHUNK):
-                await socket.send(b"\0" + content[start : start + CHUNK])
-        else:
-            async for part in stdin:
-                for start in range(0, len(part), CHUNK):
-                    await socket.send(b"\0" + part[start : start + CHUNK])
         await socket.send(bytes((_CLOSE, _STDIN)))
+
+
+async def _sent(socket: Socket, part: bytes | memoryview) -> bool:
+    """Send a part of standard input; return whether there is a connection: a command may end before it has read all."""
+    with suppress(APIError):
+        for start in range(0, len(part), CHUNK):
+            await socket.send(b"\0" + part[start : start + CHUNK])
+        return True
+    return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import codecs
 import os
 import ssl
 from contextlib import contextmanager
@@ -103,12 +104,17 @@ def make_context(
         context.load_default_certs(ssl.Purpose.SERVER_AUTH)
     else:
         try:
-            context.load_verify_locations(cadata=ca_bundle.decode("ascii"))
-        except (ssl.SSLError, UnicodeDecodeError, ValueError) as error:
+            context.load_verify_locations(cadata=_ascii(ca_bundle))
+        except (ssl.SSLError, ValueError) as error:
             raise ConfigurationError(f"certificate-authority: no usable PEM certificate: {error}") from error
     if certificate is not None:
         _load(context, certificate)
     return context
+
+
+def _ascii(bundle: bytes) -> str:
+    """Return PEM; its comments, the names of authorities, may be in any encoding, and what is in a certificate not."""
+    return bundle.removeprefix(codecs.BOM_UTF8).decode("ascii", "replace").replace("\ufffd", "?")
 
 
 def check_certificate(certificate: ClientCertificate) -> None:

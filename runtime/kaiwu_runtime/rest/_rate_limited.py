@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, Answer, Socket, raw
@@ -52,12 +53,9 @@ class RateLimitedTransport(TransportWrapper):
     ) -> AsyncGenerator[bytes, None]:
         """Begin a watch when it is due; see :class:`~kaiwu_runtime.rest.Transport`."""
         await self._turn()
-        lines = self.inner.stream(path, params=params, idle_timeout=idle_timeout, accept=accept)
-        try:
+        async with aclosing(self.inner.stream(path, params=params, idle_timeout=idle_timeout, accept=accept)) as lines:
             async for line in lines:
                 yield line
-        finally:
-            await lines.aclose()
 
     async def answer(
         self,
@@ -75,6 +73,15 @@ class RateLimitedTransport(TransportWrapper):
         return await raw(self.inner).answer(
             method, path, params=params, body=body, content_type=content_type, seconds=seconds, limit=limit
         )
+
+    async def chunks(
+        self, path: str, *, params: Sequence[tuple[str, str]] = (), idle_timeout: float
+    ) -> AsyncGenerator[bytes, None]:
+        """Send a GET when it is due; see :class:`~kaiwu_runtime.rest.RawTransport`."""
+        await self._turn()
+        async with aclosing(raw(self.inner).chunks(path, params=params, idle_timeout=idle_timeout)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def websocket(
         self, path: str, *, params: Sequence[tuple[str, str]] = (), subprotocols: Sequence[str] = ()

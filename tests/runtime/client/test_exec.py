@@ -115,6 +115,23 @@ async def test_input_that_fails(server: Server, pods: Client) -> None:
         await pods.exec(Pod, KEY, ["cat"], stdin=failing())
 
 
+@pytest.mark.parametrize("error", [TimeoutError("of the file"), APIConnectionError("of another pod")])
+@pytest.mark.parametrize("limit", [None, 5.0])
+async def test_an_error_of_the_input_is_the_callers(
+    server: Server, pods: Client, error: Exception, limit: float | None
+) -> None:
+    """Also one of those that the command itself could have had."""
+
+    async def failing() -> AsyncIterator[bytes]:
+        yield b"a"
+        raise error
+
+    server.answers = [socket(cat)]
+    with pytest.raises(type(error)) as caught:
+        await pods.exec(Pod, KEY, ["cat"], stdin=failing(), timeout=limit)
+    assert caught.value is error
+
+
 async def test_a_command_that_hangs(server: Server, pods: Client) -> None:
     server.answers = [socket(hang)]
     began = time.monotonic()

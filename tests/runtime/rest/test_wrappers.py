@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import itertools
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from kaiwu_runtime.rest._transport import JSON
 from kaiwu_runtime.rest._wrapper import layers
 from kaiwu_runtime.testing import FakeTransport, virtual_time
 
+from ..stand_in_transport import StandInTransport
 from .scripted_server import Server, answer, hang_up, lines, stream
 from .scripted_sockets import V5, sending, socket
 
@@ -149,6 +150,44 @@ def test_rates(qps: int, burst: int, pauses: list[float]) -> None:
     for first, start in enumerate(times):
         for last in range(first, len(times)):
             assert last - first + 1 <= burst + qps * (times[last] - start) + 1e-6
+
+
+class Silent(StandInTransport):
+    """Answers every kind of request with nothing."""
+
+    async def answer(self, *_: Any, **__: Any) -> Any:
+        return b""
+
+    async def stream(self, *_: Any, **__: Any) -> AsyncGenerator[bytes, None]:
+        yield b""
+
+    chunks = stream
+    websocket = answer
+
+
+REQUESTS: dict[str, Callable[[RawTransport], Awaitable[object]]] = {
+    "request": lambda each: each.request("GET", "/x"),
+    "stream": lambda each: anext(each.stream("/x", params={}, idle_timeout=1)),
+    "answer": lambda each: each.answer("GET", "/x"),
+    "chunks": lambda each: anext(each.chunks("/x", idle_timeout=1)),
+    "websocket": lambda each: each.websocket("/x"),
+}
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_every_way_to_send_a_request_is_limited(name: str) -> None:
+    async def main() -> None:
+        limited = RateLimitedTransport(Silent(), 1, 1)
+        for _ in range(3):
+            await REQUESTS[name](limited)
+
+    with virtual_time() as time:
+        time.run(main())
+        assert time.elapsed == 2
+
+
+def test_every_way_is_in_the_table() -> None:
+    assert set(REQUESTS) == {name for name in vars(RawTransport) | vars(Transport) if name[0] != "_"} - {"close"}
 
 
 @pytest.mark.parametrize(("qps", "burst"), [(0, 1), (-1, 1), (float("nan"), 1), (1, 0)])
