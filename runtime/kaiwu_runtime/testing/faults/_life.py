@@ -107,10 +107,9 @@ class OperatorLife:
         answer = await self._server.request(
             method, path, params=params, body=body, content_type=content_type, accept=accept
         )
-        request = answered.get()
         if self.dead:  # killed by another effect, while this request was under way
             await self.end()
-        if counted and request.changed:
+        if counted and (request := answered.get()).changed:  # discovery, for one, leaves no request there
             self._history.written_at(version)
             await self._history.check()
             self.effect(f"{request.verb} {_described(request)}", number)

@@ -119,6 +119,28 @@ def test_a_stale_cache_sees_the_past_and_catches_up() -> None:
     assert second[-1] == (3, 3)
 
 
+def test_an_operator_can_ask_for_kinds_before_anything_else() -> None:
+    class Asker(Worker):
+        async def reconcile(self, request: Request) -> Result:
+            self.log.note(str(await self.client.serves(ConfigMap)))
+            return Result()
+
+        def setup_with_manager(self, manager: Manager) -> None:
+            super().setup_with_manager(manager)
+            manager.add(Early(self.client))
+
+    class Early:
+        def __init__(self, client: Client) -> None:
+            self.client = client
+
+        async def run(self) -> None:
+            assert await self.client.serves(ConfigMap)
+            await asyncio.Event().wait()
+
+    found, log = outcome(Asker, "none")
+    assert (found.failure, log) == ("", ["True"])
+
+
 def test_random_numbers_are_the_same_in_every_run() -> None:
     import random
 
