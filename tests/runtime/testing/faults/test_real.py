@@ -234,3 +234,12 @@ def test_a_plan_that_is_only_possible_in_memory(tmp_path: Path) -> None:
     done = faults(tmp_path, FAULTS="real", PLAN="unobserved:1", HOME=os.environ.get("HOME", ""))
     assert done.returncode == 2
     assert done.stderr == "error: PLAN: 'unobserved:1' is only possible in memory: leave out FAULTS=real\n"
+
+
+def test_a_place_is_found_again_under_another_generated_name() -> None:
+    def effects(end: str) -> list[Effect]:
+        return [Effect(f"apply ConfigMap x/site-{end}{more}", 1) for more in ("", "-config", "")]
+
+    places = [place_of(effects("bbbbb"), number) for number in (1, 2, 3)]
+    assert places == [place_of(effects("x7k2p"), number) for number in (1, 2, 3)]
+    assert len(set(places)) == 3

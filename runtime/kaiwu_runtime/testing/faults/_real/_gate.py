@@ -30,6 +30,7 @@ _POLL_SECONDS = 0.02
 _KILLING = frozenset({"kill-after", "stale"})
 _VOLATILE = re.compile(
     r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d\S*|\b0x[0-9a-f]+"
+    r"|(?<=-)[bcdfghjklmnpqrstvwxz2456789]{5}(?![0-9A-Za-z])"
 )
 _WITHOUT_EFFECT = frozenset({"binding", "token", "exec", "attach", "portforward", "proxy"})
 
@@ -236,7 +237,7 @@ def place_of(effects: Sequence[Effect], number: int) -> _Place | None:
 
 
 def _stable(text: str) -> str:
-    """Return an effect without what differs from run to run: uids, times and addresses in memory."""
+    """Return an effect without what differs from run to run: uids, times, generated names and addresses in memory."""
     return _VOLATILE.sub("*", text)
 
 
