@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from kaiwu_runtime.testing.faults._values import Values, numbered
+from kaiwu_runtime.testing.faults._volatile import Masks, Volatile
 
 State = dict[str, Any]
 
 SKIPPED = frozenset({"Event", "Lease"})
 """Kinds that tell of time, not of what an operator has made."""
 
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
-_UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DROPPED = frozenset({"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"})
 _PLACEMENT = frozenset({"nominatedNodeName"})
 _SHOWN = 3
 
 
-def normalised(objects: Sequence[Mapping[str, Any]], ignored: Sequence[str] = ()) -> State:
+def normalised(
+    objects: Sequence[Mapping[str, Any]], ignored: Sequence[str] = (), volatile: Volatile | None = None
+) -> State:
     """Return objects by kind, namespace and name, comparable with those of another run.
 
     uids become the names of their objects, times and versions become equal, generated names lose their random part,
@@ -28,52 +29,64 @@ def normalised(objects: Sequence[Mapping[str, Any]], ignored: Sequence[str] = ()
     Args:
         objects: As they are stored.
         ignored: Paths of fields, with or without a kind in front.
+        volatile: Knows the generated names of objects that are gone.
     """
-    names = {obj["metadata"]["uid"]: f"(uid of {obj['kind']} {_name(obj)})" for obj in objects}
-    names |= {obj["metadata"]["name"]: _name(obj) for obj in objects if _name(obj) != obj["metadata"]["name"]}
+    masks = (volatile or Volatile()).masks(objects)
+    return numbered((_key(obj, masks), _content(obj, ignored, masks)) for obj in objects if obj["kind"] not in SKIPPED)
+
+
+def outside_state(
+    world: Mapping[type[Any], object],
+    objects: Sequence[Mapping[str, Any]],
+    ignored: Sequence[str] = (),
+    volatile: Volatile | None = None,
+) -> State:
+    """Return the public attributes of what lives outside Kubernetes, by type, comparable with those of another run.
+
+    Args:
+        world: The stand-ins, by type.
+        objects: Those of Kubernetes, whose uids and generated names they may remember.
+        ignored: Paths of fields, with or without a type in front.
+        volatile: Knows the generated names of objects that are gone.
+    """
+    values = Values((volatile or Volatile()).masks(objects))
     found: State = {}
-    seen: Counter[str] = Counter()
-    for obj in objects:
-        if obj["kind"] in SKIPPED:
-            continue
-        where = obj["metadata"].get("namespace", "")
-        key = f"{obj['kind']} {where}/{_name(obj)}" if where else f"{obj['kind']} {_name(obj)}"
-        seen[key] += 1
-        if seen[key] > 1:
-            key = f"{key} ({seen[key]})"
-        content = _visit(obj, names, obj["metadata"].get("generation"))
-        content["metadata"] = {name: part for name, part in content["metadata"].items() if name not in _DROPPED}
+    for kind, inner in world.items():
+        content = values.attributes(inner)
         for path in ignored:
-            kind, _, rest = path.partition(".")
-            _remove(content, (rest if kind == obj["kind"] else path).split("."))
-        found[key] = content
+            _ignore(content, kind.__name__, path)
+        found[f"outside: {kind.__name__}"] = content
     return found
 
 
-def _name(obj: Mapping[str, Any]) -> str:
-    metadata = obj["metadata"]
-    prefix = metadata.get("generateName", "")
-    return f"{prefix}*" if prefix and metadata["name"].startswith(prefix) else str(metadata["name"])
+def _key(obj: Mapping[str, Any], masks: Masks) -> str:
+    name, where = masks.text(obj["metadata"]["name"]), obj["metadata"].get("namespace", "")
+    return f"{obj['kind']} {masks.text(where)}/{name}" if where else f"{obj['kind']} {name}"
 
 
-def _visit(value: Any, names: Mapping[str, str], generation: object) -> Any:  # noqa: ANN401 - any JSON
+def _content(obj: Mapping[str, Any], ignored: Sequence[str], masks: Masks) -> dict[str, Any]:
+    content: dict[str, Any] = _visit(obj, masks, obj["metadata"].get("generation"))
+    content["metadata"] = {name: part for name, part in content["metadata"].items() if name not in _DROPPED}
+    for path in ignored:
+        _ignore(content, obj["kind"], path)
+    return content
+
+
+def _visit(value: Any, masks: Masks, generation: object) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(value, dict):
-        return {
-            name: (
-                part == generation if name == "observedGeneration" else _visit(_ordered(name, part), names, generation)
+        return numbered(
+            (
+                masks.text(name),
+                part == generation if name == "observedGeneration" else _visit(_ordered(name, part), masks, generation),
             )
             for name, part in value.items()
             if name not in _PLACEMENT
-        }
+        )
     if isinstance(value, list):
-        return [_visit(part, names, generation) for part in value]
+        return [_visit(part, masks, generation) for part in value]
     if isinstance(value, str):
-        if value in names:
-            return names[value]
-        if _TIME.fullmatch(value):
-            return "(time)"
-        return "(uid)" if _UID.fullmatch(value) else value
-    return value
+        return masks.text(value)
+    return masks.number(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
 def _ordered(name: str, part: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -83,11 +96,26 @@ def _ordered(name: str, part: Any) -> Any:  # noqa: ANN401 - any JSON
     return part
 
 
+def _ignore(content: dict[str, Any], kind: str, path: str) -> None:
+    """Remove a field, if its path has no kind in front, or this one."""
+    first, _, rest = path.partition(".")
+    _remove(content, (rest if first == kind else path).split("."))
+
+
 def _remove(content: Any, path: Sequence[str]) -> None:  # noqa: ANN401 - any JSON
-    for name in path[:-1]:
-        content = content.get(name) if isinstance(content, dict) else None
-    if isinstance(content, dict):
-        content.pop(path[-1], None)
+    """Remove a field: of each item of a list, and for ``*`` each member; a name may have dots itself."""
+    if isinstance(content, list):
+        for item in content:
+            _remove(item, path)
+    if not isinstance(content, dict):
+        return
+    for end in range(1, len(path) + 1):
+        name, rest = ".".join(path[:end]), path[end:]
+        for found in [*content] if name == "*" else [name] if name in content else ():
+            if rest:
+                _remove(content[found], rest)
+            else:
+                del content[found]
 
 
 def differences(expected: State, found: State) -> str:
@@ -107,8 +135,21 @@ def _differences(expected: Any, found: Any, path: str) -> Iterator[str]:  # noqa
                 yield f"{inner} should not be there" if not path else f"{inner} is {_short(found[name])}, not unset"
             else:
                 yield from _differences(expected[name], found[name], inner)
+    elif _are_lists_of_objects(expected, found):
+        for number, (one, other) in enumerate(zip(expected, found, strict=True)):
+            yield from _differences(one, other, f"{path}[{number}]")
     elif expected != found or type(expected) is not type(found):
         yield f"{path} is {_short(found)}, not {_short(expected)}"
+
+
+def _are_lists_of_objects(expected: Any, found: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Return whether two lists can be compared object by object."""
+    return (
+        isinstance(expected, list)
+        and isinstance(found, list)
+        and len(expected) == len(found)
+        and all(isinstance(each, dict) for each in (*expected, *found))
+    )
 
 
 def _short(value: object) -> str:

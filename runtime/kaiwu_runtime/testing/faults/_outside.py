@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from kaiwu_runtime.testing.faults._values import Values
+
 
 class Life(Protocol):
     """One life of the operator."""
@@ -52,20 +54,9 @@ class Counted:
         return repr(self._kaiwu_inner)
 
 
-def state_of(inner: object) -> dict[str, Any]:
-    """Return the public attributes of an object, as text that can be compared with that of another run."""
-    return {name: repr(value) for name, value in _attributes(inner).items() if not name.startswith("_")}
-
-
 def whole(inner: object) -> str:
     """Return all attributes of an object as text: another text after a call means that it changed something."""
-    return repr(_attributes(inner))
-
-
-def _attributes(inner: object) -> dict[str, Any]:
-    slots = [name for kind in type(inner).__mro__ for name in getattr(kind, "__slots__", ())]
-    found = {name: getattr(inner, name, None) for name in slots if not name.startswith("__")}
-    return {**found, **getattr(inner, "__dict__", {})}
+    return repr(Values(private=True).attributes(inner))
 
 
 def is_async(function: Callable[..., Any]) -> bool:

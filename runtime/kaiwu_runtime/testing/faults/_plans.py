@@ -61,7 +61,7 @@ class Plan:
 
     Attributes:
         pattern: Its kind.
-        number: The effect, from 1; for `unobserved` the event, and for `down` the step during which nothing runs.
+        number: The effect, from 1; for `unobserved` the event, and for `down` the step in which no operator runs.
         detail: For `stale` how many effects the cache is behind, for `refuse` how.
         about: What happens at this place, for people.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from kaiwu_runtime._error_text import describe
@@ -17,25 +17,28 @@ from kaiwu_runtime.manager._runnable import ManagedRunnable
 from kaiwu_runtime.testing._admission import ADMINISTRATOR
 from kaiwu_runtime.testing._simulation._objects import simulating
 from kaiwu_runtime.testing._simulator import Simulator
-from kaiwu_runtime.testing._storage import Change
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
-from kaiwu_runtime.testing.faults._end_state import SKIPPED, State, normalised
 from kaiwu_runtime.testing.faults._errors import note_errors
 from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._life import OperatorLife, current
 from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
-from kaiwu_runtime.testing.faults._outside import Counted, state_of
+from kaiwu_runtime.testing.faults._outside import Counted, whole
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
+from kaiwu_runtime.testing.faults._steps import take
+from kaiwu_runtime.testing.faults._tally import SIMULATOR, Tally
 from kaiwu_runtime.webhook._admission import UserInfo
 
+DOWN_SECONDS = 10.0
+"""How long no operator runs in the plan `down` at most: a step may wait for it."""
+
 _POLL_SECONDS = 5.0
+_STEP_POLL_SECONDS = 1.0
 _RESTART_SECONDS = 10.0
 _RESTARTS = 5
 _LAST_EFFECTS = 3
-_SIMULATOR = "kube-controller-manager"
 
 
 def run(kind: type[Scenario], plan: Plan, reference: Outcome | None, seed: int) -> Outcome:
@@ -71,19 +74,17 @@ class _Run:
         scenario.prepare(self._cluster)
         self._history = History(plan, reference.effects if reference else [], self._check)
         if scenario.simulate:
-            self._cluster.simulator = Simulator(Client(self._server, field_manager=_SIMULATOR))
+            self._cluster.simulator = Simulator(Client(self._server, field_manager=SIMULATOR))
         self._life: OperatorLife | None = None
         self._manager: asyncio.Task[None] | None = None
         self._replica: asyncio.Task[None] | None = None
         self._killed = False
-        self._changes = 0
-        self._present: set[str] = set()
-        self._stray: set[str] = set()
         self._restarts = 0
         self._errors: dict[str, str] = {}
         self._active_at = 0.0
-        self._server.listen(self._changed)
         self.outcome = Outcome(effects=self._history.effects, events=self._history.events)
+        self._tally = Tally(self.outcome, scenario.ignored)
+        self._server.listen(self._tally.note)
         self._invariants = Invariants(scenario, self._cluster, self.outcome)
 
     async def main(self) -> None:
@@ -98,10 +99,11 @@ class _Run:
             await self._take(asyncio.sleep(0), "start")
             for number, step in enumerate(steps_of(self._scenario), start=1):
                 name = getattr(step, "__name__", "step")
-                if self._history.is_down(number):
+                down = self._history.is_down(number)
+                if down:
                     await self._life.kill()
-                await self._take(step(self._cluster), name)
-                self.outcome.states[name] = self._state()
+                await self._take(step(self._cluster), name, down=down)
+                self.outcome.states[name] = self._tally.state(self._server.stored(), self._cluster.world)
         except RunFailed as failed:
             self.outcome.failure = str(failed)
         finally:
@@ -157,7 +159,7 @@ class _Run:
         if current.get() is not None:
             name = f"system:serviceaccount:{self._scenario.namespace}:controller-manager"
             return UserInfo(username=name, groups=("system:serviceaccounts", "system:authenticated"))
-        return UserInfo(username=f"system:{_SIMULATOR}") if simulating.get() else ADMINISTRATOR
+        return UserInfo(username=f"system:{SIMULATOR}") if simulating.get() else ADMINISTRATOR
 
     def _serve(self, manager: Manager) -> None:
         """Serve what the operator watches, from when it says so."""
@@ -176,13 +178,22 @@ class _Run:
     def _on_killed(self) -> None:
         self._killed = True
 
-    async def _take(self, step: Coroutine[Any, Any, object] | Any, name: str) -> None:  # noqa: ANN401 - an awaitable
-        try:
-            await step
-        except Exception as error:
-            raise RunFailed(f"step {name}: {describe(error)}") from error
-        if self._life is not None and self._life.dead and not self._killed:
-            self._start()
+    async def _take(self, step: Awaitable[object], name: str, *, down: bool = False) -> None:
+        await take(
+            step,
+            name,
+            keep_alive=self._keep_alive,
+            every=_STEP_POLL_SECONDS,
+            resume=self._resume if down else None,
+            down_seconds=DOWN_SECONDS,
+        )
+        await self._settle(name)
+
+    async def _resume(self) -> None:
+        self._start()
+
+    async def _settle(self, name: str) -> None:
+        """Wait until a step has settled."""
         self._active_at = self._clock.elapsed
         deadline = self._clock.elapsed + self._scenario.limit
         seen = self._activity()
@@ -237,35 +248,10 @@ class _Run:
             self._start()
 
     def _activity(self) -> tuple[int, int]:
-        return len(self._history.effects), self._changes
+        return len(self._history.effects), self._tally.changes
 
-    def _state(self) -> State:
-        found = normalised(self._server.stored(), self._scenario.ignored)
-        return {**found, **self._outside()}
-
-    def _outside(self) -> State:
-        return {f"outside: {kind.__name__}": state_of(inner) for kind, inner in self._cluster.world.items()}
-
-    def _changed(self, change: Change) -> None:
-        kind = change.kind.identity.kind
-        metadata = (change.after or change.before or {})["metadata"]
-        uid, owners = metadata["uid"], metadata.get("ownerReferences") or ()
-        if change.before is None:
-            self._present.add(uid)
-            # Of an owner that is gone already: the garbage collector takes it at once.
-            if owners and not any(owner["uid"] in self._present for owner in owners):
-                self._stray.add(uid)
-        elif change.after is None:
-            self._present.discard(uid)
-        self._changes += kind not in SKIPPED
-        if kind not in SKIPPED and uid not in self._stray and not simulating.get() and not self._is_simulated(change):
-            self.outcome.created[kind] += change.before is None
-            self.outcome.deleted[kind] += change.after is None
-
-    def _is_simulated(self, change: Change) -> bool:
-        """Return whether an object was made by the simulator; how many Pods there are is a matter of time."""
-        entries = ((change.after or change.before or {})["metadata"]).get("managedFields") or ()
-        return any(entry["manager"] == _SIMULATOR and not entry.get("subresource") for entry in entries)
+    def _outside(self) -> list[str]:
+        return [whole(inner) for inner in self._cluster.world.values()]
 
     async def _check(self) -> None:
         token = current.set(None)  # the requests of a check do not belong to a life

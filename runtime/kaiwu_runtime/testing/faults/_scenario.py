@@ -134,7 +134,8 @@ class Scenario:
         real_limit: The same as `limit` in real seconds.
         real_command: Arguments with which Python runs the operator against a real API server. The flags of
             :class:`~kaiwu_runtime.ManagerOptions` for leader election, probes, webhooks and the log follow them.
-        ignored: Fields whose values may differ from run to run: ``Secret.data.password``, ``status.startedAt``.
+        ignored: Fields whose values may differ from run to run: ``Secret.data.password``, ``status.startedAt``, or of a
+            type of `outside` ``DNS.records.*.serial``. A path goes through lists; ``*`` stands for any name.
         simulate: Play the cluster: StatefulSets, Deployments and Jobs get Pods, which become ready; see `Simulator`.
     """
 
@@ -160,7 +161,8 @@ class Scenario:
         """Return what the operator uses outside Kubernetes, by the type that its constructors name; once per run.
 
         The operator gets each through ``manager.provide``, with every call counted: after each the operator is killed
-        in one of the plans. Public attributes are part of the end state. Use stand-ins that remember what was done.
+        in one of the plans. Public attributes are part of the end state, compared by their content. Use stand-ins that
+        remember what was done.
         """
         return {}
 

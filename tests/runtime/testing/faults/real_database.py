@@ -23,11 +23,13 @@ class RealDatabaseScenario(DatabaseScenario):
     real_quiet: ClassVar[float] = 1.0
 
 
-def scenario_of(reconciler: type[DatabaseReconciler]) -> type[RealDatabaseScenario]:
+def scenario_of(
+    reconciler: type[DatabaseReconciler], base: type[RealDatabaseScenario] = RealDatabaseScenario
+) -> type[RealDatabaseScenario]:
     """Return the scenario of an operator."""
     name = reconciler.__name__
     command = ("-m", "tests.runtime.testing.faults.real_database", name)
-    return type(name, (RealDatabaseScenario,), {"reconciler": reconciler, "real_command": command})
+    return type(name, (base,), {"reconciler": reconciler, "real_command": command})
 
 
 class UnreachableEngine(Engine):

@@ -71,7 +71,7 @@ class Purged(Once):
 def test_a_command_in_a_pod_that_changes_the_outside_is_an_effect() -> None:
     reference = run(Purged, Plan("none"), None, 0)
     assert reference.failure == ""
-    assert reference.states["delete"]["outside: Database"]["purged"] == "['a']"
+    assert reference.states["delete"]["outside: Database"]["purged"] == ["a"]
     texts = [effect.text for effect in reference.effects]
     assert "exec in Pod default/db: purge a" in texts
     assert not any("status" in text for text in texts), "it changed nothing"
@@ -80,14 +80,14 @@ def test_a_command_in_a_pod_that_changes_the_outside_is_an_effect() -> None:
     number = texts.index("exec in Pod default/db: purge a") + 1
     killed = run(Purged, Plan.parse(f"kill-after:{number}"), reference, 0)
     assert killed.failure == ""
-    assert killed.states["delete"]["outside: Database"]["purged"] == "['a', 'a']", "the next life runs it again"
+    assert killed.states["delete"]["outside: Database"]["purged"] == ["a", "a"], "the next life runs it again"
 
     plans = {str(plan) for plan in plans_for(reference.effects, (), ())}
     assert f"refuse:{number}:lost" in plans
     assert not plans & {f"refuse:{number}:{code}" for code in (409, 429, 500)}, "no API server writes there"
     lost = run(Purged, Plan.parse(f"refuse:{number}:lost"), reference, 0)
     assert (lost.failure, lost.reached) == ("", True)
-    assert lost.states["delete"]["outside: Database"]["purged"] == "['a', 'a']", "the same life runs it again"
+    assert lost.states["delete"]["outside: Database"]["purged"] == ["a", "a"], "the same life runs it again"
 
 
 class PurgesOnce(Purger):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaiwu_runtime.testing.faults._end_state import count_differences, differences, normalised
+from kaiwu_runtime.testing.faults._volatile import Volatile
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -67,6 +68,92 @@ def test_ignored_fields() -> None:
     for ignored in (["Secret.data.password"], ["data.password", "data.missing.deep", "ConfigMap.data.user"]):
         found = differences(normalised([one], ignored), normalised([other], ignored))
         assert found == "Secret x/a.data.user is 'b', not 'a'"
+
+
+def test_ignored_fields_of_lists_members_and_names_with_dots() -> None:
+    def service(port: int, stamp: str) -> dict[str, Any]:
+        ports = [{"name": "http", "port": 80, "nodePort": port}, {"name": "https", "port": 443, "nodePort": port + 1}]
+        metadata = {"annotations": {"example.com/stamp": stamp, "kept": "a"}}
+        return obj("Service", spec={"ports": ports, "clusterIP": stamp}, metadata=metadata, data={"tls.crt": stamp})
+
+    ignored = [
+        "Service.spec.ports.nodePort",
+        "metadata.annotations.example.com/stamp",
+        "data.tls.crt",
+        "spec.clusterIP",
+    ]
+    one, other = service(30001, "a"), service(31000, "b")
+    assert normalised([one], ignored) == normalised([other], ignored)
+    other["spec"]["ports"][1]["port"] = 444
+    assert differences(normalised([one], ignored), normalised([other], ignored)) == (
+        "Service x/a.spec.ports[1].port is 444, not 443"
+    )
+    ignored = ["Service.spec.ports.*", "Service.metadata.*.*", "Service.data.*", "Service.spec.clusterIP"]
+    assert normalised([one], ignored) == normalised([other], ignored)
+
+
+def test_what_a_server_gave_to_a_service_is_equal_where_it_is_copied() -> None:
+    def run(address: str, port: int) -> Any:
+        service = obj("Service", "web", spec={"clusterIP": address, "ports": [{"port": 80, "nodePort": port}]})
+        copy = obj("Site", "s", "2", status={"url": f"http://{address}:{port}/", "port": port, "replicas": 3})
+        return normalised([service, copy], (), Volatile(allocates=True))
+
+    assert run("10.0.0.7", 30001) == run("10.0.0.99", 32000)
+    assert run("10.0.0.7", 30001)["Site x/s"]["status"]["replicas"] == 3
+    headless = obj("Service", "web", spec={"clusterIP": "None"}, data={"mode": "None"})
+    assert normalised([headless], (), Volatile(allocates=True))["Service x/web"]["data"] == {"mode": "None"}
+
+
+def test_names_made_of_a_generated_name() -> None:
+    def run(name: str, other: str, uid: str) -> Any:
+        site = obj("Site", name, uid, metadata={"generateName": "site-", "name": name})
+        second = obj("Site", other, "2", metadata={"generateName": "site-", "name": other}, spec={"size": 2})
+        child = obj("ConfigMap", f"{name}-config", "3", data={"of": f"x/{name}", "id": f"id={uid};", name: "me"})
+        return normalised([site, second, child])
+
+    uids = "0f0c7a42-1111-4222-8333-444455556666", "0f0c7a42-9999-4222-8333-444455556666"
+    assert run("site-bbbbb", "site-zzzzz", uids[0]) == run("site-zzzzz", "site-bbbbb", uids[1])
+    content = run("site-bbbbb", "site-zzzzz", uids[0])["ConfigMap x/site-*-config"]
+    assert content["data"] == {"of": "x/site-*", "id": "id=(uid of Site site-*);", "site-*": "me"}
+
+
+def test_a_long_prefix_of_generated_names_is_cut() -> None:
+    prefix = "a" * 70
+    one, other = (obj(name=prefix[:58] + end, metadata={"generateName": prefix}) for end in ("bbbbb", "ccccc"))
+    for each, end in ((one, "bbbbb"), (other, "ccccc")):
+        each["metadata"]["name"] = prefix[:58] + end
+    assert normalised([one]) == normalised([other])
+
+
+def test_objects_of_one_generated_name_are_compared_by_their_content() -> None:
+    def run(**sizes: int) -> Any:
+        return normalised(
+            [
+                obj(name=name, uid=name, metadata={"generateName": "a-", "name": name}, data={"size": size})
+                for name, size in sorted((f"a-{end}", size) for end, size in sizes.items())
+            ]
+        )
+
+    assert run(bbbbb=1, ccccc=2) == run(bbbbb=2, ccccc=1)
+    assert run(bbbbb=1, ccccc=2) != run(bbbbb=2, ccccc=2)
+
+
+def test_the_name_of_an_object_that_is_gone_is_still_known() -> None:
+    def run(end: str) -> Any:
+        volatile = Volatile()
+        volatile.note(obj("Job", f"job-{end}", metadata={"generateName": "job-", "name": f"job-{end}"}))
+        return normalised([obj(status={"last": f"job-{end}"})], (), volatile)
+
+    assert run("bbbbb") == run("ccccc")
+
+
+def test_times_and_uids_within_texts() -> None:
+    def run(time: str, uid: str) -> Any:
+        return normalised([obj(status={"message": f"backup {uid} done at {time}", "log": json.dumps({"at": time})})])
+
+    one = run("2026-01-01T00:00:00Z", "0f0c7a42-1111-4222-8333-444455556666")
+    assert one == run("2026-01-01 00:00:01.5", "0f0c7a42-9999-4222-8333-444455556666")
+    assert one["ConfigMap x/a"]["status"]["message"] == "backup (uid) done at (time)"
 
 
 def test_a_difference_is_one_line() -> None:

@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from kaiwu_runtime import ObjectKey
 from kaiwu_runtime.generator import build_crds
 from kaiwu_runtime.generator._yaml_output import to_yaml
-from kaiwu_runtime.testing.faults import Plan
+from kaiwu_runtime.testing import wait_for
+from kaiwu_runtime.testing.faults import Cluster, Plan, step
 from kaiwu_runtime.testing.faults._campaign import compared
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
 from kaiwu_runtime.testing.faults._real._run import RealOutcome, RealRun
 
 from . import database
 from .database import Database
-from .real_database import ROOT, scenario_of
+from .real_database import ROOT, RealDatabaseScenario, scenario_of
 
 pytestmark = pytest.mark.envtest
 
@@ -27,12 +29,12 @@ CORRECT = "DatabaseReconciler"
 CASES = [
     (CORRECT, "kill-after", "create Lease default/kaiwu-test-faults", ""),
     (CORRECT, "kill-after", "Engine.backup('a')", ""),
-    ("LosesInitLatch", "kill-after", "patch Database default/a (2)", "Engine.initialised is '{}', not"),
+    ("LosesInitLatch", "kill-after", "patch Database default/a (2)", "Engine.initialised.a is missing"),
     ("LeavesOrphanAfterLostAnswer", "refuse:lost", "create PersistentVolumeClaim default", "(2) should not be there"),
-    ("RemovesFinalizerBeforeItsWork", "kill-after", "patch Database default/a (2)", "Engine.backups is '[]', not"),
+    ("RemovesFinalizerBeforeItsWork", "kill-after", "patch Database default/a (2)", "Engine.backups is [], not"),
     ("RepeatsCommandOnStaleCache", "stale:1", "apply Database/status default/a", "initialised 2 times"),
-    ("MissesDeletion", "down:3", "", "Engine.backups is '[]', not"),
-    ("ReadsStatusAsTruth", "kill-after", "apply Database/status default/a", "Engine.members is"),
+    ("MissesDeletion", "down:3", "", "Engine.backups is [], not"),
+    ("ReadsStatusAsTruth", "kill-after", "apply Database/status default/a", "Engine.members.a is missing"),
     ("NamesFromCounter", "kill-after", "apply ConfigMap default/a-2", "ConfigMap default/a-1.data.members is '3', not"),
     ("FightsAnotherManager", "none", "", "does not come to rest: apply ConfigMap default/a changed something"),
 ]
@@ -52,10 +54,16 @@ async def laboratories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Async
         yield free
 
 
-async def run(free: asyncio.Queue[Laboratory], mistake: str, plan: Plan, reference: RealOutcome | None) -> RealOutcome:
+async def run(
+    free: asyncio.Queue[Laboratory],
+    mistake: str,
+    plan: Plan,
+    reference: RealOutcome | None,
+    base: type[RealDatabaseScenario] = RealDatabaseScenario,
+) -> RealOutcome:
     laboratory = await free.get()
     try:
-        kind = scenario_of(getattr(database, mistake))
+        kind = scenario_of(getattr(database, mistake), base)
         found = await RealRun(laboratory, kind, plan, reference, echo=False).main()
         await laboratory.clean()
         return found
@@ -103,3 +111,23 @@ async def test_planted_bugs_are_found_for_real(laboratories: asyncio.Queue[Labor
         if (case[3] not in text) or bool(case[3]) != bool(text)
     ]
     assert not missed, missed
+
+
+class Patient(RealDatabaseScenario):
+    """Its first step waits for the operator."""
+
+    @step
+    async def create(self, cluster: Cluster) -> None:
+        await super().create(cluster)
+        await wait_for(cluster.client, Database, ObjectKey(cluster.namespace, "a"), "Ready")
+
+
+async def test_a_step_can_wait_for_an_operator_that_is_killed_or_down(
+    laboratories: asyncio.Queue[Laboratory],
+) -> None:
+    reference = await run(laboratories, CORRECT, Plan("none"), None, Patient)
+    assert reference.failure == ""
+    killed = plan_of(reference, "kill-after", "apply ConfigMap default/a")
+    plans = [killed, Plan.parse("down:1")]
+    found = await asyncio.gather(*(run(laboratories, CORRECT, plan, reference, Patient) for plan in plans))
+    assert [(each.reached, compared(reference, each)) for each in found] == [(True, "")] * len(plans)

@@ -7,11 +7,12 @@ import time
 import pytest
 from lightkube.resources.core_v1 import ConfigMap
 
-from kaiwu_runtime import Request, Result, RetryAfter, TerminalError
+from kaiwu_runtime import Manager, ObjectKey, Request, Result, RetryAfter, TerminalError
+from kaiwu_runtime.testing import wait_for
 from kaiwu_runtime.testing.faults import Cluster, check, step
 
 from ..api import Gadget
-from .workers import Once, Worker, outcome
+from .workers import Once, Worker, config_map, outcome
 
 
 def test_an_operator_that_never_rests_is_a_finding_and_not_a_hang() -> None:
@@ -74,6 +75,60 @@ def test_a_reconcile_that_fails_at_first_settles() -> None:
     reference, log = outcome(Slow, "none")
     assert reference.failure == ""
     assert len(log) == 18
+
+
+class Waiting(Once):
+    """Its step waits for what the operator makes, and uses it."""
+
+    @step
+    async def create(self, cluster: Cluster) -> None:
+        await super().create(cluster)
+        await wait_for(cluster.client, ConfigMap, ObjectKey(cluster.namespace, "a"))
+        await cluster.client.patch(ConfigMap, "a", {"data": {"by": "a user"}}, namespace=cluster.namespace)
+
+
+class Quiet(Worker):
+    async def reconcile(self, request: Request) -> Result:
+        await self.client.patch(
+            Gadget, request.name, {"metadata": {"labels": {"seen": "yes"}}}, namespace=request.namespace
+        )
+        await self.client.apply(config_map("a"))
+        return Result()
+
+
+def test_a_step_can_wait_for_an_operator_that_is_killed_or_down() -> None:
+    report = check(type("Waits", (Waiting,), {"worker": Quiet}), budget=None)
+    assert [str(finding) for finding in report.findings] == []
+    assert report.ran == report.plans > 10
+    assert report.unreached == 0
+
+
+def test_a_step_that_waits_in_vain_says_why() -> None:
+    class Hopeless(Quiet):
+        async def reconcile(self, request: Request) -> Result:
+            return Result()
+
+    report = check(type("Vain", (Waiting,), {"worker": Hopeless}), budget=None)
+    assert [str(finding) for finding in report.findings] == [
+        "none: step create: TimeoutError: ConfigMap default/a: condition not met within 30 s: it does not exist"
+    ]
+
+    class Gone(Quiet):
+        def setup_with_manager(self, manager: Manager) -> None:
+            super().setup_with_manager(manager)
+            manager.add(Crash())
+
+    class Crash:
+        async def run(self) -> None:
+            raise OSError("disk full")
+
+    class Patient(Waiting):
+        @step
+        async def create(self, cluster: Cluster) -> None:
+            await wait_for(cluster.client, ConfigMap, ObjectKey(cluster.namespace, "none"), timeout=10_000)
+
+    report = check(type("Ends", (Patient,), {"worker": Gone}), budget=None)
+    assert "the operator ends again and again: OSError: disk full" in report.findings[0].text
 
 
 @pytest.mark.parametrize("error", [TerminalError("as it is meant"), RetryAfter("later", seconds=300)])

@@ -86,4 +86,4 @@ def outcome(worker: type[Worker], plan: str) -> tuple[Outcome, list[str]]:
     reference = run(kind, Plan("none"), None, 0)
     assert reference.failure == ""
     found = run(kind, Plan.parse(plan), reference, 0)
-    return found, list(eval(found.states["create"]["outside: Log"]["done"]))
+    return found, found.states["create"]["outside: Log"]["done"]

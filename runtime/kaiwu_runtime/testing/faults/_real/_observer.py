@@ -31,6 +31,7 @@ class Observer:
     Attributes:
         objects: Every object by its uid, those of the control plane included.
         baseline: uids of those that were there before the first run, or that the kit made.
+        removed: The version at which an object was gone, by its uid.
         woken: Set at each change.
     """
 
@@ -41,6 +42,7 @@ class Observer:
         self.listeners: list[Listener] = []
         self.objects: dict[str, Object] = {}
         self.baseline: set[str] = set()
+        self.removed: dict[str, int] = {}
         self.woken = asyncio.Event()
 
     async def start(self) -> None:
@@ -80,14 +82,15 @@ class Observer:
         status, answer = await self._server.request("GET", path)
         if status != 200:
             raise RefusedError(f"{path}: {status} {answer.get('message')}")
+        version = str(answer["metadata"]["resourceVersion"])
         found = {obj["metadata"]["uid"]: obj for obj in answer["items"]}
         known = [uid for uid, obj in self.objects.items() if _is_of(obj, resource)]
         for uid in known:
             if uid not in found:
-                self._change(resource, uid, None)
+                self.change(resource, uid, None, version)
         for uid, obj in found.items():
-            self._change(resource, uid, obj)
-        return str(answer["metadata"]["resourceVersion"])
+            self.change(resource, uid, obj)
+        return version
 
     async def _watch(self, resource: ResourceIdentity, version: str) -> str:
         """Follow a watch to its end, and return the version to go on from; empty to list again."""
@@ -106,13 +109,22 @@ class Observer:
                     version = metadata["resourceVersion"]
                     if event["type"] != "BOOKMARK":
                         gone = event["type"] == "DELETED"
-                        self._change(resource, metadata["uid"], None if gone else event["object"])
+                        self.change(resource, metadata["uid"], None if gone else event["object"], version)
         return version
 
-    def _change(self, resource: ResourceIdentity, uid: str, obj: Object | None) -> None:
+    def change(self, resource: ResourceIdentity, uid: str, obj: Object | None, version: str = "") -> None:
+        """Take a change of an object, and tell the listeners.
+
+        Args:
+            resource: Of the object.
+            uid: Of the object.
+            obj: As it is now; None when it is gone.
+            version: At which it was gone.
+        """
         before = self.objects.get(uid)
         if obj is None:
             self.objects.pop(uid, None)
+            self.removed[uid] = int(version)
         else:
             obj = {**obj, "apiVersion": resource.api_version, "kind": resource.kind}
             if before is not None and before["metadata"]["resourceVersion"] == obj["metadata"]["resourceVersion"]:

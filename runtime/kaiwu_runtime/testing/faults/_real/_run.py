@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing._simulator import Simulator
@@ -18,10 +19,15 @@ from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
 from kaiwu_runtime.testing.faults._real._launcher import WEBHOOKS_ONLY
 from kaiwu_runtime.testing.faults._real._operator import OperatorProcess
 from kaiwu_runtime.testing.faults._real._outside_server import OutsideServer
-from kaiwu_runtime.testing.faults._real._tally import SIMULATOR, Tally
+from kaiwu_runtime.testing.faults._real._tally import Tally
 from kaiwu_runtime.testing.faults._real._user import UserTransport, administrator
 from kaiwu_runtime.testing.faults._real._watched_kinds import watched_kinds
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
+from kaiwu_runtime.testing.faults._steps import take
+from kaiwu_runtime.testing.faults._tally import SIMULATOR
+
+DOWN_SECONDS = 5.0
+"""How long no operator runs in the plan `down` at most: a step may wait for it."""
 
 _POLL_SECONDS = 0.1
 _RESTARTS = 5
@@ -110,6 +116,7 @@ class RealRun:
         finally:
             await self._end()
             laboratory.observer.listeners.remove(self._tally.note)
+            self._tally.count()
             if player is not None:
                 player.cancel()
                 await asyncio.gather(player, return_exceptions=True)
@@ -130,15 +137,26 @@ class RealRun:
                 self._gate.reached = True
                 await self._end()
                 await self._serve_webhooks()
-            try:
-                await step(self._cluster)
-            except Exception as error:
-                raise RunFailed(f"step {name}: {describe(error)}") from error
-            if down:
-                await self._end()
-                await self._start()
+            await take(
+                step(self._cluster),
+                name,
+                keep_alive=partial(self._tend, name),
+                every=_POLL_SECONDS,
+                resume=self._restart if down else None,
+                down_seconds=DOWN_SECONDS,
+            )
             await self._settle(name)
             self.outcome.states[name] = self._tally.state(self._cluster.world)
+
+    async def _tend(self, name: str) -> None:
+        """Keep the operator alive during a step, unless it can never do what the step may wait for."""
+        if self._gate.forbidden:
+            raise RunFailed(f"step {name}: {self._gate.forbidden}")
+        await self._keep_alive()
+
+    async def _restart(self) -> None:
+        await self._end()
+        await self._start()
 
     # The operator
 
@@ -213,9 +231,7 @@ class RealRun:
         reason = ""
         while True:
             await asyncio.sleep(_POLL_SECONDS)
-            if self._gate.forbidden:
-                raise RunFailed(f"step {name}: {self._gate.forbidden}")
-            await self._keep_alive()
+            await self._tend(name)
             now, activity = time.monotonic(), self._activity()
             if restless := self._restless(first):
                 raise RunFailed(f"step {name}: it does not come to rest: {restless}; the last ones: {self._last()}")

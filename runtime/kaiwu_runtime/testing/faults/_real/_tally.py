@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kaiwu_runtime.testing.faults._end_state import SKIPPED, State, normalised
+from kaiwu_runtime.testing.faults._end_state import SKIPPED, State, normalised, outside_state
 from kaiwu_runtime.testing.faults._outcome import Outcome
-from kaiwu_runtime.testing.faults._outside import state_of
 from kaiwu_runtime.testing.faults._real._observer import Object, Observer
+from kaiwu_runtime.testing.faults._tally import is_simulated
+from kaiwu_runtime.testing.faults._volatile import Volatile
 
-SIMULATOR = "kube-controller-manager"
-"""Field manager of what plays the cluster."""
-
-_ALLOCATED = ("Service.spec.clusterIP", "Service.spec.clusterIPs", "Service.spec.ports.nodePort")
+_ALLOCATED = (
+    "Service.spec.clusterIP",
+    "Service.spec.clusterIPs",
+    "Service.spec.healthCheckNodePort",
+    "Service.spec.ports.nodePort",
+)
 """What the API server gives out as it likes."""
 
 
@@ -33,7 +36,9 @@ class Tally:
         self._observer = observer
         self._outcome = outcome
         self._ignored = (*_ALLOCATED, *ignored)
-        self._stray: set[str] = set()
+        self._volatile = Volatile(allocates=True)
+        self._created: dict[str, Object] = {}
+        self._deleted: dict[str, Object] = {}
         self.changes = 0
 
     def state(self, world: Mapping[type[Any], object]) -> State:
@@ -42,27 +47,34 @@ class Tally:
         Args:
             world: What lives outside Kubernetes, by type.
         """
-        found = normalised(self._observer.present(), self._ignored)
-        return found | {f"outside: {kind.__name__}": state_of(inner) for kind, inner in world.items()}
+        objects = self._observer.present()
+        found = normalised(objects, self._ignored, self._volatile)
+        return found | outside_state(world, objects, self._ignored, self._volatile)
 
     def note(self, before: Object | None, after: Object | None) -> None:
         """Note a change of an object."""
         obj = after or before
         assert obj is not None  # noqa: S101 - for mypy
-        kind, metadata = obj["kind"], obj["metadata"]
-        uid, owners = metadata["uid"], metadata.get("ownerReferences") or ()
-        present = self._observer.objects
-        if before is None and owners and not any(owner["uid"] in present for owner in owners):
-            self._stray.add(uid)  # of an owner that is gone already: the garbage collector takes it at once
-        if kind in SKIPPED:
+        if before is None:
+            self._volatile.note(obj)
+        if obj["kind"] in SKIPPED:
             return
         self.changes += 1
-        if uid not in self._stray and not _is_simulated(obj):
-            self._outcome.created[kind] += before is None
-            self._outcome.deleted[kind] += after is None
+        if not is_simulated(obj):
+            if before is None:
+                self._created[obj["metadata"]["uid"]] = obj
+            if after is None:
+                self._deleted[obj["metadata"]["uid"]] = obj
 
+    def count(self) -> None:
+        """Count what was created and deleted; at the end, as the watches of two kinds have no order between them."""
+        stray = {uid for uid, obj in self._created.items() if self._is_stray(obj)}
+        for found, counts in ((self._created, self._outcome.created), (self._deleted, self._outcome.deleted)):
+            counts.update(obj["kind"] for uid, obj in found.items() if uid not in stray)
 
-def _is_simulated(obj: Object) -> bool:
-    """Return whether an object was made by the simulator; how many Pods there are is a matter of time."""
-    entries = obj["metadata"].get("managedFields") or ()
-    return any(entry["manager"] == SIMULATOR and not entry.get("subresource") for entry in entries)
+    def _is_stray(self, obj: Object) -> bool:
+        """Return whether an object was created when its owners were gone: the garbage collector takes it at once."""
+        metadata = obj["metadata"]
+        owners = [owner["uid"] for owner in metadata.get("ownerReferences") or ()]
+        created, present, removed = int(metadata["resourceVersion"]), self._observer.objects, self._observer.removed
+        return bool(owners) and not any(uid in present or created < removed.get(uid, 0) for uid in owners)
