@@ -5,17 +5,18 @@ See https://kubernetes.io/docs/concepts/architecture/garbage-collection/
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kaiwu_runtime.api._identity import ObjectKey
-from kaiwu_runtime.testing._kinds import FakeKind
+from kaiwu_runtime.testing._kinds import FakeKind, built_in_kinds
 from kaiwu_runtime.testing._rules import Object, WriteOptions
 from kaiwu_runtime.testing._storage import Change, Storage
 from kaiwu_runtime.testing._writes import Writer
 
 _OPTIONS = WriteOptions("kube-controller-manager")
-_ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
+ORPHAN, FOREGROUND = "orphan", "foregroundDeletion"
+"""Finalizers that say what becomes of the dependents of an object."""
 
 
 class _Stored(NamedTuple):
@@ -40,7 +41,7 @@ class GarbageCollector:
     def __init__(self, storage: Storage, writer: Writer) -> None:
         self._storage = storage
         self._writer = writer
-        self._present: dict[str, str] = {}  # the namespace of each uid
+        self._scopes: dict[tuple[str, str], bool] = {}  # whether a kind is namespaced, by its group and name
         self._owned: dict[str, dict[_Place, None]] = {}  # by the owner's uid
         self._places: dict[str, _Place] = {}
         self._due: dict[_Place, None] = {}
@@ -68,10 +69,11 @@ class GarbageCollector:
         for uid in after.owners:
             self._owned.setdefault(uid, {})[place] = None
         if change.after is None:
-            del self._present[metadata["uid"]], self._places[metadata["uid"]]
+            del self._places[metadata["uid"]]
             self._due |= self._owned.get(metadata["uid"], {})
         else:
-            self._present[metadata["uid"]] = place.key.namespace
+            identity = change.kind.identity
+            self._scopes[identity.group, identity.kind] = identity.namespaced
             self._places[metadata["uid"]] = place
             self._due[place] = None
         self._due |= {self._places[uid]: None for uid in before.owners if uid in self._places}
@@ -80,36 +82,53 @@ class GarbageCollector:
         """Process one object."""
         metadata = found.obj["metadata"]
         finalizers = metadata.get("finalizers") or ()
-        if "deletionTimestamp" in metadata and _ORPHAN in finalizers:
+        if "deletionTimestamp" in metadata and ORPHAN in finalizers:
             for dependent in self._dependents(metadata["uid"]):
                 self._update(dependent, _without_owners({metadata["uid"]}))
-            self._update(found, _without_finalizer(_ORPHAN))
-        elif "deletionTimestamp" in metadata and _FOREGROUND in finalizers:
+            self._update(found, _without_finalizer(ORPHAN))
+        elif "deletionTimestamp" in metadata and FOREGROUND in finalizers:
             self._delete_in_foreground(found)
-        else:
+        elif "deletionTimestamp" not in metadata:
             self._collect(found)
 
     def _delete_in_foreground(self, owner: _Stored) -> None:
-        uid, blocked = owner.obj["metadata"]["uid"], False
+        uid = owner.obj["metadata"]["uid"]
         for dependent in self._dependents(uid):
             if "deletionTimestamp" not in dependent.obj["metadata"]:
-                self._writer.delete(dependent.kind, dependent.key, {"propagationPolicy": "Foreground"})
-            references = dependent.obj["metadata"]["ownerReferences"]
-            if any(each["uid"] == uid and each.get("blockOwnerDeletion") for each in references):
-                blocked |= self._storage.get(dependent.kind, dependent.key) is not None
-        if not blocked:
-            self._update(owner, _without_finalizer(_FOREGROUND))
+                self._collect(dependent)
+        left = [each for dependent in self._dependents(uid) for each in dependent.obj["metadata"]["ownerReferences"]]
+        if not any(each["uid"] == uid and each.get("blockOwnerDeletion") for each in left):
+            self._update(owner, _without_finalizer(FOREGROUND))
 
     def _collect(self, found: _Stored) -> None:
+        """Delete an object that is not deleted yet and has no owner left, or release it from those that go."""
         metadata = found.obj["metadata"]
+        namespace = metadata.get("namespace", "")
         references = metadata.get("ownerReferences") or ()
+        if not references or (not namespace and any(map(self._is_namespaced, references))):
+            return  # the owner of a cluster-scoped object cannot be namespaced: such a reference is never resolved
         # An owner can be in the object's own namespace, or in none.
-        places = {"", metadata.get("namespace", "")}
-        gone = {each["uid"] for each in references if self._present.get(each["uid"]) not in places}
-        if gone and len(gone) < len({each["uid"] for each in references}):
-            self._update(found, _without_owners(gone))
-        elif gone and "deletionTimestamp" not in metadata:
-            self._writer.delete(found.kind, found.key, {"propagationPolicy": "Background"})
+        owners = {each["uid"]: self._owner(each["uid"], {"", namespace}) for each in references}
+        waiting = {uid for uid, owner in owners.items() if owner is not None and waits_for_dependents(owner)}
+        going = waiting | {uid for uid, owner in owners.items() if owner is None}
+        if len(going) == len(owners):
+            in_foreground = bool(waiting and self._owned.get(metadata["uid"]))
+            self._writer.delete(found.kind, found.key, {"propagationPolicy": policy_of(metadata, in_foreground)})
+        elif going:
+            self._update(found, _without_owners(going))
+
+    def _owner(self, uid: str, namespaces: set[str]) -> Object | None:
+        place = self._places.get(uid)
+        return self._storage.get(*place) if place is not None and place.key.namespace in namespaces else None
+
+    def _is_namespaced(self, reference: Object) -> bool:
+        """Return whether an owner is of a namespaced kind; of a kind that is not known it is not."""
+        group, _, version = reference["apiVersion"].rpartition("/")
+        name = group, reference["kind"]
+        if name not in self._scopes:
+            known = {kind.identity.kind: kind.identity.namespaced for kind in built_in_kinds(group, version)}
+            return known.get(reference["kind"], False)
+        return self._scopes[name]
 
     def _dependents(self, uid: str) -> list[_Stored]:
         found = [(place, self._storage.get(*place)) for place in self._owned.get(uid, ())]
@@ -117,6 +136,25 @@ class GarbageCollector:
 
     def _update(self, found: _Stored, change: Callable[[Object], Object]) -> None:
         self._writer.update(found.kind, found.key, change, _OPTIONS)
+
+
+def policy_of(metadata: Mapping[str, Any], in_foreground: bool) -> str:
+    """Return how the garbage collector deletes an object.
+
+    Args:
+        metadata: Of the object; its finalizers say what is to become of its dependents.
+        in_foreground: Its owner waits for it, and it has dependents itself.
+    """
+    finalizers = metadata.get("finalizers") or ()
+    if in_foreground or (FOREGROUND in finalizers and ORPHAN not in finalizers):
+        return "Foreground"
+    return "Orphan" if ORPHAN in finalizers else "Background"
+
+
+def waits_for_dependents(owner: Mapping[str, Any]) -> bool:
+    """Return whether an object is deleted as soon as its dependents are."""
+    metadata = owner["metadata"]
+    return bool(metadata.get("deletionTimestamp")) and FOREGROUND in (metadata.get("finalizers") or ())
 
 
 class _Ties(NamedTuple):

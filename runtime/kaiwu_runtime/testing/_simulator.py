@@ -231,10 +231,13 @@ class Simulator:
             for obj in items:
                 references = obj["metadata"].get("ownerReferences") or ()
                 owners = [(kinds.get((each["apiVersion"], each["kind"])), each) for each in references]
+                namespace = obj["metadata"].get("namespace", "")
                 if not owners or is_deleted(obj) or any(owner is None for owner, _ in owners):
                     continue
+                if not namespace and any(owner and owner.namespaced for owner, _ in owners):
+                    continue  # the owner of a cluster-scoped object cannot be namespaced: it is never looked up
                 for owner, each in owners:
-                    place = obj["metadata"].get("namespace", "") if owner and owner.namespaced else ""
+                    place = namespace if owner and owner.namespaced else ""
                     if owner and await self._objects.exists(owner, place, each["name"], each["uid"]):
                         break
                 else:

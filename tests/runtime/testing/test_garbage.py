@@ -96,3 +96,60 @@ async def test_it_is_off_by_default() -> None:
     await make(client, "child", owner)
     await client.delete(ConfigMap, "owner", namespace="x")
     assert await names(client) == ["child"]
+
+
+async def owners(client: Client, name: str) -> list[str]:
+    found = await client.get(ConfigMap, name, namespace="x")
+    return [each.name for each in found.metadata.ownerReferences or ()]  # type: ignore[union-attr]
+
+
+async def test_in_the_foreground_another_owner_keeps_a_child(client: Client) -> None:
+    one, two = await make(client, "one", finalizers=["x.com/held"]), await make(client, "two")
+    await make(client, "shared", one, two)
+    await make(client, "child", one)
+    await client.delete(ConfigMap, "one", namespace="x", propagation="Foreground")
+    assert await names(client) == ["one", "shared", "two"]
+    assert await owners(client, "shared") == ["two"], "it does not block the deletion any longer"
+    assert (await client.get(ConfigMap, "one", namespace="x")).metadata.finalizers == ["x.com/held"]  # type: ignore[union-attr]
+
+
+async def test_owners_that_are_all_deleted_in_the_foreground_keep_nothing(client: Client) -> None:
+    one, two = await make(client, "one"), await make(client, "two")
+    await make(client, "held", one, finalizers=["x.com/held"])
+    await make(client, "shared", one, two)
+    await client.delete(ConfigMap, "one", namespace="x", propagation="Foreground")
+    assert await owners(client, "shared") == ["two"]
+    await client.delete(ConfigMap, "two", namespace="x", propagation="Foreground")
+    assert await names(client) == ["held", "one"]
+
+
+async def test_a_child_without_children_is_not_deleted_in_the_foreground(client: Client) -> None:
+    owner = await make(client, "owner")
+    child = await make(client, "child", owner, finalizers=["x.com/held"])
+    await make(client, "grandchild", child, finalizers=["x.com/held"])
+    await client.delete(ConfigMap, "owner", namespace="x", propagation="Foreground")
+    finalizers = {
+        name: (await client.get(ConfigMap, name, namespace="x")).metadata.finalizers  # type: ignore[union-attr]
+        for name in ("child", "grandchild")
+    }
+    assert finalizers == {"child": ["x.com/held", "foregroundDeletion"], "grandchild": ["x.com/held"]}
+
+
+async def test_a_finalizer_of_a_child_says_what_becomes_of_its_children(client: Client) -> None:
+    owner = await make(client, "owner")
+    child = await make(client, "child", owner, finalizers=["orphan"])
+    await make(client, "grandchild", child)
+    await client.delete(ConfigMap, "owner", namespace="x")
+    assert await names(client) == ["grandchild"]
+
+
+async def test_the_owner_of_a_cluster_scoped_object_is_never_a_namespaced_one(client: Client) -> None:
+    owner = await make(client, "owner")
+    place = Namespace(metadata=ObjectMeta(name="place", ownerReferences=[reference(owner)]))
+    await client.create(place)
+    await client.delete(ConfigMap, "owner", namespace="x")
+    assert await client.get(Namespace, "place"), "its reference is never resolved, so it is not collected"
+    top = await client.create(Namespace(metadata=ObjectMeta(name="top")))
+    await client.create(Namespace(metadata=ObjectMeta(name="below", ownerReferences=[reference(top)])))
+    await client.delete(Namespace, "top")
+    assert await client.find(Namespace, "below") is None

@@ -15,13 +15,13 @@ import aiohttp
 from kaiwu_runtime.api._identity import ResourceIdentity
 from kaiwu_runtime.rest._paths import object_path
 from kaiwu_runtime.testing._fault_proxy._server import Server
+from kaiwu_runtime.testing._garbage import FOREGROUND, ORPHAN, policy_of, waits_for_dependents
 from kaiwu_runtime.testing.faults._real._observer import Object, Observer
 from kaiwu_runtime.testing.faults._real._resources import Resources
 
 _MERGE = "application/merge-patch+json"
 _PAUSE_SECONDS = 0.02
 _RETRY_SECONDS = 0.5
-_FOREGROUND, _ORPHAN = "foregroundDeletion", "orphan"
 _IN_USE = frozenset({"kubernetes.io/pvc-protection", "kubernetes.io/pv-protection"})
 
 
@@ -51,17 +51,18 @@ class GarbageCollector:
             await asyncio.sleep(_PAUSE_SECONDS)
             await self._observer.woken.wait()
 
-    async def delete(self, obj: Object, *, force: bool = False) -> None:
+    async def delete(self, obj: Object, *, force: bool = False, policy: str = "Background") -> None:
         """Delete an object, if it is still this one.
 
         Args:
             obj: The object.
             force: Without its finalizers and without grace.
+            policy: What becomes of its dependents.
         """
         path = self.path(obj)
         if force and obj["metadata"].get("finalizers"):
             await self._server.request("PATCH", path, {"metadata": {"finalizers": None}}, content_type=_MERGE)
-        options: dict[str, Any] = {"propagationPolicy": "Background"}
+        options: dict[str, Any] = {"propagationPolicy": policy}
         if force:
             options["gracePeriodSeconds"] = 0
         preconditions = {"uid": obj["metadata"]["uid"]}
@@ -78,34 +79,42 @@ class GarbageCollector:
         for obj in self._observer.present():
             metadata = obj["metadata"]
             if not metadata.get("deletionTimestamp"):
-                if metadata.get("ownerReferences") and not await self._is_owned(obj):
-                    await self.delete(obj)
+                if metadata.get("ownerReferences"):
+                    await self._check(obj)
                 continue
             finalizers = metadata.get("finalizers") or ()
-            if _ORPHAN in finalizers:
+            if ORPHAN in finalizers:
                 await self._release(obj)
-            elif _FOREGROUND in finalizers:
-                await self._delete_dependents(obj)
+            elif FOREGROUND in finalizers:
+                await self._let_go(obj)
             elif _IN_USE.intersection(finalizers) and not self._is_used(obj):
                 await self._finish(obj, *_IN_USE)
             if obj["kind"] == "Namespace" and obj["apiVersion"] == "v1":
                 await self._empty(obj)
 
-    async def _is_owned(self, obj: Object) -> bool:
-        """Return whether one of the owners exists, or may do so."""
-        for reference in obj["metadata"]["ownerReferences"]:
-            if reference["uid"] in self._observer.objects:
-                return True
-            owner = self._resources.of(reference["apiVersion"], reference["kind"])
-            if owner is None or await self._exists(owner, obj, reference):
-                return True
-        return False
+    async def _check(self, obj: Object) -> None:
+        """Delete an object that has no owner left, or release it from those that go."""
+        metadata, kept, waits = obj["metadata"], [], False
+        for reference in metadata["ownerReferences"]:
+            kind = self._resources.of(reference["apiVersion"], reference["kind"])
+            if kind is None or (kind.namespaced and not metadata.get("namespace")):
+                return  # the owner of a cluster-scoped object cannot be namespaced: it is never looked up
+            owner = self._observer.objects.get(reference["uid"])
+            if owner is not None and owner["metadata"].get("namespace", "") not in {"", metadata.get("namespace", "")}:
+                continue  # in another namespace, which counts for none
+            if owner is not None and waits_for_dependents(owner):
+                waits = True
+            elif owner is not None or await self._exists(kind, obj, reference):
+                kept.append(reference)
+        if not kept:
+            in_foreground = waits and any(self._dependents(metadata["uid"]))
+            await self.delete(obj, policy=policy_of(metadata, in_foreground))
+        elif len(kept) < len(metadata["ownerReferences"]):
+            await self._patch(obj, {"ownerReferences": kept})
 
     async def _exists(self, owner: ResourceIdentity, obj: Object, reference: Object) -> bool:
         """Ask the server: the watches of two kinds have no order between them."""
         namespace = obj["metadata"].get("namespace", "")
-        if owner.namespaced and not namespace:  # no such reference can hold
-            return False
         path = object_path(owner, namespace if owner.namespaced else "", reference["name"])
         status, answer = await self._server.request("GET", path)
         return status != 404 and (status != 200 or answer["metadata"]["uid"] == reference["uid"])
@@ -121,16 +130,13 @@ class GarbageCollector:
         for obj, _ in list(self._dependents(uid)):
             left = [each for each in obj["metadata"]["ownerReferences"] if each["uid"] != uid]
             await self._patch(obj, {"ownerReferences": left or None})
-        await self._finish(owner, _ORPHAN)
+        await self._finish(owner, ORPHAN)
 
-    async def _delete_dependents(self, owner: Object) -> None:
-        blocked = False
-        for obj, reference in list(self._dependents(owner["metadata"]["uid"])):
-            blocked |= bool(reference.get("blockOwnerDeletion"))
-            if not obj["metadata"].get("deletionTimestamp"):
-                await self.delete(obj)
-        if not blocked:
-            await self._finish(owner, _FOREGROUND)
+    async def _let_go(self, owner: Object) -> None:
+        """Let an object go when none of its dependents, which `_check` deletes, keeps it."""
+        references = [reference for _, reference in self._dependents(owner["metadata"]["uid"])]
+        if not any(each.get("blockOwnerDeletion") for each in references):
+            await self._finish(owner, FOREGROUND)
 
     def _is_used(self, claim: Object) -> bool:
         """Return whether a Pod has a claim among its volumes."""
