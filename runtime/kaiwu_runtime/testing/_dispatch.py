@@ -52,7 +52,7 @@ class Dispatcher:
         Raises:
             APIStatusError: The API server would reject the request.
         """
-        if request.verb not in {"apply", "patch"}:
+        if request.verb not in {"apply", "patch"} or self._writer.mutates:
             return self._answer(kind, request, params, content_type)
         key = ObjectKey(request.namespace, request.name)
         call = (kind, key, request.body, f"{request.subresource} {content_type}", tuple(sorted(params.items())))
@@ -88,7 +88,7 @@ class Dispatcher:
             case "create", False, "":
                 return self._writer.create(kind, request.namespace, sent, options)
             case "create", True, "eviction":
-                return evict(self._storage, self._writer, kind, key, sent)
+                return evict(self._storage, self._writer, kind, key, sent, dry_run=options.dry_run)
             case "get", True, "scale":
                 return scale_of(kind, self._existing(kind, key))
             case "patch" | "apply", True, "scale":

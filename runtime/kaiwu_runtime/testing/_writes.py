@@ -62,6 +62,11 @@ class Writer:
         self._wall = wall
         self._patches: Sequence[Any] = ()
 
+    @property
+    def mutates(self) -> bool:
+        """Whether webhooks change what is written now."""
+        return bool(self._patches)
+
     @contextmanager
     def mutating(self, patches: Sequence[Any]) -> Iterator[None]:
         """Carry out JSON patches of admission webhooks on what is written in a block; it must not await anything."""
@@ -153,7 +158,7 @@ class Writer:
         if (wanted.get("apiVersion"), wanted.get("kind")) != (old["apiVersion"], old["kind"]):
             raise invalid(kind, key.name, "kind", "Invalid value: a patch cannot change what an object is")
         check_versions(kind, old, {"resourceVersion": "", **(wanted.get("metadata") or {})}, options)
-        if json_equal(wanted, old):
+        if json_equal(wanted, old) and not self._patches:
             return old
         new = constrained(kind, old, wanted, options)
         # An empty list counts for nothing in a custom resource.
@@ -194,7 +199,7 @@ class Writer:
             return self._store_new(kind, key.namespace, obj, owners, options)
         old = self._existing(kind, key)
         check_versions(kind, old, metadata, options)
-        if is_applied(old, wanted, manager):
+        if is_applied(old, wanted, manager) and not self._patches:
             return old
         new, owners = applied(old, wanted, manager, force=options.force, written_by=written)
         check_nulls(kind, old, new)
@@ -227,7 +232,7 @@ class Writer:
                 return old
             new["metadata"]["finalizers"] = finalizers
             return new if dry_run else self._storage.put(kind, key, new)
-        new["metadata"].update(deletionTimestamp=self._now(), deletionGracePeriodSeconds=0, finalizers=finalizers)
+        new["metadata"].update(deletionTimestamp=self.now(), deletionGracePeriodSeconds=0, finalizers=finalizers)
         if metadata.get("generation"):
             new["metadata"]["generation"] += 1
         return new if dry_run else self._storage.put(kind, key, new)
@@ -246,7 +251,7 @@ class Writer:
         metadata.pop("namespace", None)
         if namespace:
             metadata["namespace"] = namespace
-        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self._now()}
+        metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": self.now()}
         if kind.generation:
             metadata["generation"] = 1
         if kind.status:
@@ -257,19 +262,20 @@ class Writer:
     def _store_new(self, kind: FakeKind, namespace: str, obj: Object, owners: Owners, options: WriteOptions) -> Object:
         obj = self._admitted(obj)
         check_required(kind, obj)
-        write_owners(obj, owners, {}, self._now())
+        write_owners(obj, owners, {}, self.now())
         return obj if options.dry_run else self._storage.put(kind, ObjectKey(namespace, obj["metadata"]["name"]), obj)
 
     def _store(self, kind: FakeKind, old: Object, new: Object, owners: Owners, options: WriteOptions) -> Object:
         key = ObjectKey(old["metadata"].get("namespace", ""), old["metadata"]["name"])
         new = self._admitted(new)
-        if kind.generation and not json_equal(counted(kind, old), counted(kind, new)):
+        counts = kind.generation and options.subresource != "status"
+        if counts and not json_equal(counted(kind, old), counted(kind, new)):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         owners = {owner: fields for owner, fields in owners.items() if fields}
         if json_equal(new, old) and owners == owners_of(old):
             return old  # a write that changes nothing makes no version
         check_required(kind, new)
-        write_owners(new, owners, old, self._now())
+        write_owners(new, owners, old, self.now())
         if options.dry_run:
             return new
         if "deletionTimestamp" in new["metadata"] and not new["metadata"].get("finalizers"):
@@ -286,7 +292,8 @@ class Writer:
         except PatchError as error:
             raise refusal(500, f"the patch of an admission webhook cannot be applied: {error}") from None
 
-    def _now(self) -> str:
+    def now(self) -> str:
+        """Return the time of day as Kubernetes writes it."""
         return self._wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @staticmethod

@@ -125,18 +125,29 @@ async def required_fields_of_deployments(api: API) -> None:
         api.log.append([path, found.get("code"), found.get("reason")])
 
 
-async def pod(api: API, name: str, phase: str = "Running", *, ready: bool = True) -> None:
+async def pod(
+    api: API, name: str, phase: str = "Running", *, ready: bool = True, labels: dict[str, str] | None = None
+) -> None:
     api.quiet = True
     containers = [{"name": "web", "image": "web:1"}]
-    await api.create("Pod", name, metadata={"labels": {"app": "a"}}, spec={"containers": containers})
+    await api.create("Pod", name, metadata={"labels": labels or {"app": "a"}}, spec={"containers": containers})
     conditions = [{"type": "Ready", "status": str(ready)}]
     await api.patch("Pod", name, {"status": {"phase": phase, "conditions": conditions}}, subresource="status")
     api.quiet = False
 
 
-async def budget(api: API, name: str, allowed: int, healthy: int = 2, desired: int = 1, **spec: Any) -> None:
+async def budget(
+    api: API,
+    name: str,
+    allowed: int,
+    healthy: int = 2,
+    desired: int = 1,
+    *,
+    labels: dict[str, str] | None = None,
+    **spec: Any,
+) -> None:
     api.quiet = True
-    selector = {"matchLabels": {"app": "a"}}
+    selector = {"matchLabels": labels or {"app": "a"}}
     created = await api.create("PodDisruptionBudget", name, spec={"minAvailable": 1, "selector": selector, **spec})
     status = {
         "disruptionsAllowed": allowed,
@@ -175,6 +186,58 @@ async def evictions(api: API) -> None:
     names = sorted(item["metadata"]["name"] for item in (await quiet_list(api, "Pod"))["items"])
     api.log.append(names)
     await api.send("POST", api.path("ConfigMap", "a", "eviction"), {})
+
+
+@scenario
+async def evictions_of_pods_that_go_already(api: API) -> None:
+    for name in "ab":
+        await pod(api, name)
+        api.quiet = True
+        await api.patch("Pod", name, {"metadata": {"finalizers": ["x.com/held"]}})
+        api.quiet = False
+    await budget(api, "one", 1)
+    await evicted(api, "a", preconditions={"uid": "another"})
+    await evicted(api, "a")
+    await evicted(api, "b")  # the budget is spent
+    await evicted(api, "a")  # it goes already
+    api.quiet = True
+    await api.delete("Pod", "b")
+    api.quiet = False
+    await evicted(api, "b")
+    await budget(api, "more", 0, healthy=3, labels={"app": "z"})
+    await pod(api, "c", labels={"app": "z"})
+    await evicted(api, "c")
+    api.quiet = True
+    spent = (await api.get("PodDisruptionBudget", "one"))["status"]
+    found = [(await api.get("Pod", name))["status"]["conditions"] for name in "ab"]
+    api.quiet = False
+    api.log.append([spent["disruptionsAllowed"], sorted(spent["disruptedPods"])])
+    shown = ("type", "status", "reason", "message")
+    api.log.append([[[each.get(name) for name in shown] for each in conditions] for conditions in found])
+
+
+@scenario
+async def generations_of_deployments(api: API) -> None:
+    await quietly(api, "Deployment", "a", **deployment(2))
+    for patch, subresource in (
+        ({"metadata": {"annotations": {"a": "1"}}}, ""),
+        ({"metadata": {"annotations": {"a": "1"}}}, ""),
+        ({"metadata": {"annotations": {"a": None}}}, ""),
+        ({"metadata": {"labels": {"a": "1"}}}, ""),
+        ({"metadata": {"annotations": {"r": "1"}, "labels": {"b": "1"}}, "status": {"replicas": 1}}, "status"),
+        ({"metadata": {"annotations": {"r": None}}}, "status"),
+        ({"spec": {"replicas": 3}}, ""),
+    ):
+        api.quiet = True
+        await api.patch("Deployment", "a", patch, subresource=subresource)
+        found = (await api.get("Deployment", "a"))["metadata"]
+        api.quiet = False
+        api.log.append([found["generation"], found.get("annotations"), found.get("labels")])
+    await pod(api, "a")
+    api.quiet = True
+    found = await api.patch("Pod", "a", {"metadata": {"annotations": {"a": "1"}}})
+    api.quiet = False
+    api.log.append(found["metadata"].get("generation"))
 
 
 async def quiet_list(api: API, kind: str) -> dict[str, Any]:

@@ -103,12 +103,17 @@ async def story(client: Client) -> list[Any]:
         return Kiosk.model_validate({"metadata": {"name": name, "namespace": namespace}, "spec": spec})
 
     await tell("create", client.create(kiosk("a")))
+    await tell("change nothing", client.patch(Kiosk, "a", {"spec": {"size": 3}}, namespace=namespace))
     await tell("too large", client.create(kiosk("b", size=10)))
     await tell("dry run", client.apply(kiosk("b"), dry_run=True))
     await tell("not stored", client.find(Kiosk, "b", namespace=namespace))
     await tell("grow", client.patch(Kiosk, "a", {"spec": {"size": 5}}, namespace=namespace))
     await tell("shrink", client.patch(Kiosk, "a", {"spec": {"size": 4}}, namespace=namespace))
     await tell("apply", client.apply(kiosk("c", tier="kept")))
+    await tell("apply the same", client.apply(kiosk("c", tier="kept")))
+    await tell("create d", client.create(kiosk("d", size=1)))
+    for _ in range(2):
+        await tell("change nothing", client.patch(Kiosk, "d", {}, namespace=namespace))
     await tell("apply again", client.apply(kiosk("c", tier="kept", size=6)))
     await tell("status", client.patch_status(Kiosk, "c", {"phase": "Up"}, namespace=namespace))
     await tell("delete", client.delete(Kiosk, "c", namespace=namespace))

@@ -18,14 +18,14 @@ from lightkube.models.core_v1 import (
 from lightkube.models.core_v1 import (
     PersistentVolumeClaim as ClaimTemplate,
 )
-from lightkube.models.meta_v1 import LabelSelector, ObjectMeta
+from lightkube.models.meta_v1 import LabelSelector, ObjectMeta, OwnerReference
 from lightkube.resources.apps_v1 import Deployment, ReplicaSet, StatefulSet
 from lightkube.resources.batch_v1 import Job
-from lightkube.resources.core_v1 import ConfigMap, PersistentVolumeClaim, Pod
+from lightkube.resources.core_v1 import ConfigMap, Namespace, PersistentVolumeClaim, Pod
 
 from kaiwu_runtime import Client, ObjectKey
 from kaiwu_runtime.client import set_controller_reference
-from kaiwu_runtime.testing import Simulator, Timings, eventually, wait_for
+from kaiwu_runtime.testing import FakeTransport, Simulator, Timings, eventually, wait_for
 
 from .stories import Story, writes_at_rest
 
@@ -252,3 +252,19 @@ async def test_on_a_real_api_server(client: Client, namespace: str, name: str) -
     simulator = Simulator(client, timings=QUICK, collect_garbage=[Deployment, ReplicaSet, ConfigMap])
     async with simulator:
         await STORIES[name](client, simulator, namespace)
+
+
+async def test_it_does_not_collect_a_cluster_scoped_object_with_a_namespaced_owner() -> None:
+    client = Client(FakeTransport())
+    owner = await client.create(ConfigMap(metadata=ObjectMeta(name="a", namespace="x")))
+    kept = OwnerReference(apiVersion="v1", kind="ConfigMap", name="a", uid=owner.metadata.uid or "")  # type: ignore[union-attr]
+    await client.create(Namespace(metadata=ObjectMeta(name="place", ownerReferences=[kept])))
+    await client.create(ConfigMap(metadata=ObjectMeta(name="b", namespace="x", ownerReferences=[kept])))
+    await client.delete(ConfigMap, "a", namespace="x")
+    async with Simulator(client, collect_garbage=[ConfigMap, Namespace]):
+
+        async def collected() -> bool:
+            return await client.find(ConfigMap, "b", namespace="x") is None
+
+        await until(collected)
+        await client.get(Namespace, "place")
