@@ -105,6 +105,9 @@ def constrained(kind: FakeKind, old: Object, wanted: Object, options: WriteOptio
         return {**wanted, "metadata": {**old["metadata"]}}  # all but the number of replicas comes from the object
     if options.subresource:
         new = {**old, "status": wanted.get("status")}
+        if _is_deployment(kind):  # whose controller writes its revision with the status
+            metadata = {**old["metadata"], "annotations": (wanted.get("metadata") or {}).get("annotations")}
+            new["metadata"] = {name: part for name, part in metadata.items() if part or name != "annotations"}
     else:
         new = {**wanted, "status": old.get("status")} if kind.status else dict(wanted)
     if new.get("status") is None:
@@ -170,6 +173,12 @@ def _has_null(value: Any) -> bool:  # noqa: ANN401 - any JSON
 
 def counted(kind: FakeKind, obj: Object) -> Object:
     """Return the part of an object whose changes make a new generation."""
+    if _is_deployment(kind):  # annotations are copied to its ReplicaSets
+        return {"spec": obj.get("spec"), "annotations": obj["metadata"].get("annotations") or None}
     if not kind.custom:
         return {"spec": obj.get("spec")}
     return {name: part for name, part in obj.items() if name != "metadata" and not (name == "status" and kind.status)}
+
+
+def _is_deployment(kind: FakeKind) -> bool:
+    return (kind.identity.group, kind.identity.kind) == ("apps", "Deployment")

@@ -37,7 +37,7 @@ async def sync_deployment(objects: Objects, owner: Object, sets: list[Object], p
         revision = str(revision_of(found.new))
         if revision != str(revision_of(owner)):
             annotations = {"deployment.kubernetes.io/revision": revision}
-            await objects.patch(DEPLOYMENTS, owner, {"metadata": {"annotations": annotations}})
+            await objects.patch(DEPLOYMENTS, owner, {"metadata": {"annotations": annotations}}, "status")
 
 
 async def _step(sets: ReplicaSets, pods: list[Object]) -> None:
