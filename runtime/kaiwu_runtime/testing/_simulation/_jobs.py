@@ -5,6 +5,9 @@ See https://kubernetes.io/docs/concepts/workloads/controllers/job/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
 from kaiwu_runtime.testing._simulation._objects import (
     JOBS,
     PODS,
@@ -15,12 +18,48 @@ from kaiwu_runtime.testing._simulation._objects import (
     is_deleted,
     is_ready,
     now,
-    owned_by,
     suffix,
 )
-from kaiwu_runtime.testing._simulation._pod_templates import is_ended
+from kaiwu_runtime.testing._simulation._pod_templates import is_ended, pod_of, reported
 
 _BACKOFF_LIMIT = 6
+_SUCCEEDED, _FAILED = "Succeeded", "Failed"
+
+
+@dataclass(slots=True)
+class JobRecord:
+    """The Pods that a Job has had: one that was deleted still counts.
+
+    Attributes:
+        before: How many had ended, by phase, and were gone when the Job was seen first.
+        phases: Of each Pod that was seen, by uid.
+    """
+
+    before: dict[str, int]
+    phases: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, job: Object, pods: Sequence[Object]) -> JobRecord:
+        """Return the record of a Job that is seen first."""
+        phases = [_phase(pod) for pod in pods]
+        counts = {_SUCCEEDED: reported(job, "succeeded"), _FAILED: reported(job, "failed")}
+        return cls({phase: max(0, count - phases.count(phase)) for phase, count in counts.items()})
+
+    def note(self, pods: Sequence[Object]) -> None:
+        """Note the Pods there are; one that is deleted before it has ended has failed."""
+        present = {str(pod["metadata"]["uid"]): _FAILED if _is_lost(pod) else _phase(pod) for pod in pods}
+        for uid, phase in {**dict.fromkeys(self.phases, _FAILED), **present}.items():
+            if self.phases.get(uid) not in {_SUCCEEDED, _FAILED}:
+                self.phases[uid] = phase
+
+    def count(self, phase: str) -> int:
+        """Return how many Pods have ended in a phase."""
+        return self.before[phase] + list(self.phases.values()).count(phase)
+
+    @property
+    def total(self) -> int:
+        """How many Pods there were."""
+        return sum(self.before.values()) + len(self.phases)
 
 
 async def sync_job(objects: Objects, job: Object, pods: list[Object]) -> None:
@@ -29,31 +68,58 @@ async def sync_job(objects: Objects, job: Object, pods: list[Object]) -> None:
     if _finished(present) or is_deleted(job) or spec.get("suspend"):
         return
     mine = [pod for pod in pods if controller_of(pod) == metadata["uid"]]
-    phases = [(pod.get("status") or {}).get("phase") for pod in mine]
-    succeeded, failed = phases.count("Succeeded"), phases.count("Failed")
-    active = [pod for pod in mine if not is_ended(pod)]
-    completions, limit = spec.get("completions") or 1, spec.get("backoffLimit", _BACKOFF_LIMIT)
-    wanted = min(spec.get("parallelism", 1), completions - succeeded)
-    exhausted = failed > limit
-    if not exhausted:
-        for number in range(len(mine), len(mine) + wanted - len(active)):
-            await objects.create(PODS, _pod(job, number))
+    record: JobRecord = objects.jobs.setdefault(metadata["uid"], JobRecord.of(job, mine))
+    record.note(mine)
+    succeeded, failed = record.count(_SUCCEEDED), record.count(_FAILED)
+    active = [pod for pod in mine if not is_ended(pod) and not is_deleted(pod)]
+    completions, limit = _completions(spec), spec.get("backoffLimit")
+    exhausted = failed > (_BACKOFF_LIMIT if limit is None else limit)
+    wanted = 0 if exhausted else _wanted(spec, completions, succeeded, len(active))
+    for pod in active[wanted:]:
+        await objects.delete(PODS, pod)
+    await _create(objects, job, record.total, wanted - len(active), {pod["metadata"]["name"] for pod in pods})
     status: Object = {
         "startTime": present.get("startTime") or now(),
         "active": 0 if exhausted else len(active),
-        "ready": sum(map(is_ready, active)),
+        "ready": 0 if exhausted else sum(map(is_ready, active)),
         "succeeded": succeeded,
         "failed": failed,
         "uncountedTerminatedPods": {},
     }
-    if succeeded >= completions:
+    if not active and not wanted and succeeded >= (1 if completions is None else completions):
         done = [condition("SuccessCriteriaMet", True, "CompletionsReached"), condition("Complete", True)]
-        status |= {"active": 0, "ready": 0, "completionTime": now(), "conditions": done}
+        status |= {"completionTime": now(), "conditions": done}
     elif exhausted:
         reason = "BackoffLimitExceeded"
-        ended = [condition("FailureTarget", True, reason), condition("Failed", True, reason)]
-        status |= {"ready": 0, "conditions": ended}
+        status["conditions"] = [condition("FailureTarget", True, reason), condition("Failed", True, reason)]
     await objects.set_status(JOBS, job, status)
+
+
+def _completions(spec: Object) -> int | None:
+    """Return how many Pods have to succeed; None for one, after which those that run may end."""
+    if spec.get("completions") is None and spec.get("parallelism") is None:
+        return 1  # what an API server fills in
+    found: int | None = spec.get("completions")
+    return found
+
+
+def _wanted(spec: Object, completions: int | None, succeeded: int, active: int) -> int:
+    """Return how many Pods are to run."""
+    parallelism = spec.get("parallelism")
+    most = 1 if parallelism is None else int(parallelism)
+    if completions is None:
+        return active if succeeded else most
+    return max(0, min(most, completions - succeeded))
+
+
+async def _create(objects: Objects, job: Object, number: int, count: int, taken: set[str]) -> None:
+    """Create Pods under names that no other Pod has or, as far as is known, has had."""
+    while count > 0:
+        pod = _pod(job, number)
+        number += 1
+        if pod["metadata"]["name"] not in taken:
+            count -= 1
+            await objects.create(PODS, pod)
 
 
 def _finished(status: Object) -> bool:
@@ -62,21 +128,16 @@ def _finished(status: Object) -> bool:
     )
 
 
+def _phase(pod: Object) -> str:
+    return str((pod.get("status") or {}).get("phase") or "")
+
+
+def _is_lost(pod: Object) -> bool:
+    return is_deleted(pod) and _phase(pod) != _SUCCEEDED
+
+
 def _pod(job: Object, number: int) -> Object:
-    metadata, template = job["metadata"], job["spec"]["template"]
-    name = metadata["name"]
-    labels = {
-        **((template.get("metadata") or {}).get("labels") or {}),
-        "batch.kubernetes.io/job-name": name,
-        "job-name": name,
-    }
-    return {
-        "metadata": {
-            "name": f"{name}-{suffix(number)}",
-            "generateName": f"{name}-",
-            "namespace": metadata["namespace"],
-            "labels": labels,
-            "ownerReferences": owned_by(job),
-        },
-        "spec": template["spec"],
-    }
+    name = job["metadata"]["name"]
+    pod = pod_of(job, f"{name}-{suffix(number)}", {"batch.kubernetes.io/job-name": name, "job-name": name})
+    pod["metadata"]["generateName"] = f"{name}-"
+    return pod

@@ -44,10 +44,12 @@ class Objects:
     Attributes:
         transport: Sends the requests.
         due: When something happens next, in monotonic seconds.
+        jobs: What is remembered of Jobs, by their uids.
     """
 
     def __init__(self, client: Client) -> None:
         self.due: list[float] = []
+        self.jobs: dict[str, Any] = {}
         self.transport = client.transport
         self._manager = client.field_manager
 
