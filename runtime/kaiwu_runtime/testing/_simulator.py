@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from kaiwu_runtime import _clock as clock
+from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.errors import APIError
@@ -90,10 +91,25 @@ class Simulator:
     async def __aexit__(self, *error: object) -> None:
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait({self._task})
+            if not self._task.cancelled() and (failure := self._task.exception()) is not None:
+                raise failure
 
     async def run(self) -> None:
-        """Play until cancelled."""
+        """Play until cancelled.
+
+        Raises:
+            RuntimeError: An object cannot be played; the message names it.
+        """
+        try:
+            await self._play()
+        except ExceptionGroup as group:
+            error = _first(group)
+            text = f"the simulator has failed: {describe(error)}"
+            logger.error(text)  # at once: a test may wait for what it does
+            raise RuntimeError(text) from error
+
+    async def _play(self) -> None:
         simulating.set(True)
         kinds = [*KINDS, *(kind for kind in self._collected if kind not in KINDS)]
         async with asyncio.TaskGroup() as group:
@@ -223,6 +239,9 @@ class Simulator:
                         "Cannot play a workload", extra={"object": owner["metadata"]["name"], "error": str(error)}
                     )
                     self._objects.look_again_in(_RETRY_SECONDS)
+                except Exception as error:
+                    namespace, name = owner["metadata"].get("namespace", ""), owner["metadata"]["name"]
+                    raise ValueError(f"{kind.kind} {ObjectKey(namespace, name)} cannot be played") from error
 
     async def _collect(self, found: dict[ResourceIdentity, list[Object]]) -> None:
         """Delete objects that have owners of these kinds, none of which exists."""
@@ -242,6 +261,11 @@ class Simulator:
                         break
                 else:
                     await self._objects.delete(kind, obj, propagationPolicy="Background")
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, ExceptionGroup) else found
 
 
 def _node(node: str | SimulatedNode) -> SimulatedNode:

@@ -20,8 +20,8 @@ are atomic maps. A custom resource behaves so when its schema has the list type 
 It does not support: schemas (except required fields), defaults, pruning, admission (except `call_webhooks`), RBAC;
 controllers, so pods never run and the garbage collector is off by default; strategic merge patch, PUT, apply of a
 scale, conversion between versions. Namespaces need not exist, and their deletion deletes nothing; a list is always of
-the newest version, and a watch cannot begin with one (sendInitialEvents); a write to ``status`` ignores metadata, but for the
-annotations of a Deployment. For these use `kaiwu_runtime.envtest`.
+the newest version, and a watch cannot begin with one (sendInitialEvents); a write to ``status`` ignores metadata, but
+for the annotations of a Deployment. For these use `kaiwu_runtime.envtest`.
 
 See https://kubernetes.io/docs/reference/using-api/api-concepts/
 """

@@ -27,7 +27,7 @@ from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
 from kaiwu_runtime.testing.faults._outside import Counted, whole
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
-from kaiwu_runtime.testing.faults._steps import take
+from kaiwu_runtime.testing.faults._steps import check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR, Tally
 from kaiwu_runtime.webhook._admission import UserInfo
 
@@ -78,6 +78,7 @@ class _Run:
         self._life: OperatorLife | None = None
         self._manager: asyncio.Task[None] | None = None
         self._replica: asyncio.Task[None] | None = None
+        self._player: asyncio.Task[None] | None = None
         self._killed = False
         self._restarts = 0
         self._errors: dict[str, str] = {}
@@ -92,7 +93,7 @@ class _Run:
         loop = asyncio.get_running_loop()
         loop.set_task_factory(_tracked)  # type: ignore[arg-type]  # a task factory in every supported version
         playing = self._cluster.simulator
-        player = asyncio.create_task(playing.run(), name="simulator") if playing is not None else None
+        self._player = asyncio.create_task(playing.run(), name="simulator") if playing is not None else None
         try:
             self._start()
             assert self._life is not None  # noqa: S101 - for mypy
@@ -110,7 +111,7 @@ class _Run:
             self.outcome.reached = self._history.reached
             if self._life is not None:
                 await self._life.kill()
-            helpers = [task for task in (player, self._replica) if task is not None]
+            helpers = [task for task in (self._player, self._replica) if task is not None]
             for task in helpers:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
@@ -227,6 +228,7 @@ class _Run:
 
     async def _keep_alive(self) -> None:
         """Start the operator anew when it was killed, or ended by itself."""
+        check_player(self._player)
         task = self._manager
         if self._history.restless:
             raise RunFailed(f"it does not come to rest: {self._history.restless}, the last ones: {self._last()}")

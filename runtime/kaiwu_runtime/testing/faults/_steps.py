@@ -49,3 +49,17 @@ async def take(
         raise RunFailed(f"step {name}: {describe(error)}") from error
     finally:
         task.cancel()
+
+
+def check_player(task: asyncio.Task[None] | None) -> None:
+    """Look whether what plays the cluster still does.
+
+    Args:
+        task: It; None where nothing plays it.
+
+    Raises:
+        RunFailed: It has ended.
+    """
+    if task is not None and task.done() and not task.cancelled():
+        error = task.exception()
+        raise RunFailed(str(error) if error is not None else "the simulator has ended")

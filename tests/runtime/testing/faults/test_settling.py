@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -12,6 +13,7 @@ from kaiwu_runtime.testing import wait_for
 from kaiwu_runtime.testing.faults import Cluster, check, step
 
 from ..api import Gadget
+from ..test_simulator import UNPLAYABLE
 from .workers import Once, Worker, config_map, outcome
 
 
@@ -75,6 +77,17 @@ def test_a_reconcile_that_fails_at_first_settles() -> None:
     reference, log = outcome(Slow, "none")
     assert reference.failure == ""
     assert len(log) == 18
+
+
+def test_a_cluster_that_cannot_be_played_is_a_finding() -> None:
+    class Unplayable(Once):
+        @step
+        async def create(self, cluster: Cluster) -> None:
+            body = json.dumps(UNPLAYABLE).encode()
+            await cluster.client.transport.request("POST", "/apis/apps/v1/namespaces/x/deployments", body=body)
+
+    report = check(Unplayable, budget=None)
+    assert "the simulator has failed: ValueError: Deployment x/bad cannot be played" in report.findings[0].text
 
 
 class Waiting(Once):

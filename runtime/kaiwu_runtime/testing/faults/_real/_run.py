@@ -23,7 +23,7 @@ from kaiwu_runtime.testing.faults._real._tally import Tally
 from kaiwu_runtime.testing.faults._real._user import UserTransport, administrator
 from kaiwu_runtime.testing.faults._real._watched_kinds import watched_kinds
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
-from kaiwu_runtime.testing.faults._steps import take
+from kaiwu_runtime.testing.faults._steps import check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR
 
 DOWN_SECONDS = 5.0
@@ -78,6 +78,7 @@ class RealRun:
             on_killed=self._kill,
         )
         self._operator: OperatorProcess | None = None
+        self._player: asyncio.Task[None] | None = None
         self._transport = UserTransport(laboratory.plane.kubeconfig, laboratory.make_namespace)
         client = administrator(self._transport, "user", kind.namespace)
         world = dict(self._scenario.outside())
@@ -99,7 +100,6 @@ class RealRun:
         """Run every step, and return what it came to."""
         began = time.perf_counter()
         laboratory = self._laboratory
-        player: asyncio.Task[None] | None = None
         laboratory.observer.listeners.append(self._tally.note)
         try:
             self._cluster.kinds.update(watched_kinds(self._scenario))
@@ -107,7 +107,7 @@ class RealRun:
             if self._scenario.simulate:
                 client = administrator(self._transport, SIMULATOR, self._scenario.namespace)
                 self._cluster.simulator = simulator = Simulator(client)
-                player = asyncio.create_task(simulator.run(), name="simulator")
+                self._player = asyncio.create_task(simulator.run(), name="simulator")
             with laboratory.proxy.rule(self._gate):
                 async with self._outside:
                     await self._live()
@@ -117,9 +117,9 @@ class RealRun:
             await self._end()
             laboratory.observer.listeners.remove(self._tally.note)
             self._tally.count()
-            if player is not None:
-                player.cancel()
-                await asyncio.gather(player, return_exceptions=True)
+            if self._player is not None:
+                self._player.cancel()
+                await asyncio.gather(self._player, return_exceptions=True)
             await self._transport.close()
         self.outcome.reached = self._gate.reached
         self.outcome.watched = frozenset(self._gate.watched)
@@ -208,6 +208,7 @@ class RealRun:
 
     async def _keep_alive(self) -> None:
         """Start the operator anew when it was killed, or ended by itself."""
+        check_player(self._player)
         operator = self._operator
         if operator is None or not (self._killed or operator.ended):
             return
