@@ -153,6 +153,11 @@ class ModelField:
     type: Expression
     default: Layout | None = None
 
+    def is_documented(self) -> bool:
+        """Whether a docstring stands below it: its class has another one, or there is no class."""
+        text, model = self.type.description, self.type.model
+        return text is not None and (model is None or model.description != text)
+
     def identity(self) -> str:
         """Return a text that equal fields share."""
         return repr((self.attribute, self.type.key(), self.default.flat() if self.default is not None else None))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from kaiwuctl.importer.layout import WIDTH, Group, Optional, Text, columns, escaped, literal, split
+from kaiwuctl.importer.module_check import check_module
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kaiwuctl.importer.expressions import Expression, Model, ModelField
 
 _INDENT: Final = 4
 _STANDARD_LIBRARY: Final = frozenset({"typing"})
+_LONG_QUOTES: Final = re.compile(r'"{3,}')
+_ENDING_QUOTES: Final = re.compile(r'"{3,}|"\Z')
 
 
 def module_text(kind: Model, models: Sequence[Model], *, summary: str, header: str) -> str:
@@ -24,14 +28,20 @@ def module_text(kind: Model, models: Sequence[Model], *, summary: str, header: s
         models: The other classes, each behind those that it names.
         summary: The module's docstring.
         header: Licence header as ``#`` lines; may be empty.
+
+    Raises:
+        CRDError: A text of the CRD would become code, or a value has no literal in Python.
     """
     for model in models:
         model.description = _shared_description(model.described)
     classes = [*models, kind]
     body = "\n\n\n".join(_class_text(model, "CustomResource" if model is kind else "APIModel") for model in classes)
     parts = [f"{header}\n"] if header else []
-    parts += [_documentation(summary, 0), _imports(classes)]
-    return "\n\n".join(part.rstrip("\n") for part in parts) + f"\n\n\n{body}\n"
+    imports = _imported_names(classes)
+    parts += [_documentation(summary, 0), _imports(imports)]
+    text = "\n\n".join(part.rstrip("\n") for part in parts) + f"\n\n\n{body}\n"
+    check_module(text, summary, imports, classes)
+    return text
 
 
 def _shared_description(described: Sequence[str | None]) -> str | None:
@@ -69,10 +79,9 @@ def _class_text(model: Model, base: str) -> str:
 
 def _field_text(each: ModelField) -> tuple[str, bool]:
     text = _annotated(each)
-    description = each.type.description
-    if description is None or (each.type.model is not None and each.type.model.description == description):
+    if not each.is_documented():
         return text, False
-    return f"{text}\n{_documentation(description, _INDENT)}", True
+    return f"{text}\n{_documentation(str(each.type.description), _INDENT)}", True
 
 
 def _annotated(each: ModelField) -> str:
@@ -100,9 +109,8 @@ def _documentation(text: str, indent: int, *, of_class: bool = False) -> str:
     # A space at the end of a line is written as what editors and formatters keep.
     spaced = any(line != line.rstrip() for line in lines)
     raw = raw and not spaced
-    written = lines if raw else [_kept_space(escaped(line).replace('"""', '\\"""')) for line in lines]
-    if not raw and written[-1].endswith('"'):
-        written[-1] = f'{written[-1][:-1]}\\"'
+    last = len(lines) - 1
+    written = lines if raw else [_in_docstring(line, last=number == last) for number, line in enumerate(lines)]
     if written[0].startswith('"'):
         written[0] = f" {written[0]}" if raw else f"\\{written[0]}"
     opening = f'{margin}{"r" if raw else ""}"""'
@@ -125,11 +133,14 @@ def _documentation(text: str, indent: int, *, of_class: bool = False) -> str:
     return f"{start}{'(' if of_class else ''}\n{strings}{margin})"
 
 
-def _kept_space(line: str) -> str:
-    return f"{line[:-1]}\\x20" if line.endswith(" ") else line
+def _in_docstring(line: str, *, last: bool) -> str:
+    """Return a line as it stands between three quotes: nothing in it ends the string, or is lost in an editor."""
+    runs = _ENDING_QUOTES if last else _LONG_QUOTES
+    text = runs.sub(lambda run: '\\"' * len(run[0]), escaped(line))
+    return f"{text[:-1]}\\x20" if text.endswith(" ") else text
 
 
-def _imports(classes: Iterable[Model]) -> str:
+def _imported_names(classes: Iterable[Model]) -> dict[str, set[str]]:
     names: dict[str, set[str]] = {"kaiwu_runtime.api": {"CustomResource"}}
     for model in classes:
         if model.resource is None:
@@ -140,6 +151,10 @@ def _imports(classes: Iterable[Model]) -> str:
             names["kaiwu_runtime.api"] |= {"schema"}.union(*(marker.names() for marker in model.markers))
         for each in model.fields:
             _collect(each.type, names)
+    return names
+
+
+def _imports(names: Mapping[str, set[str]]) -> str:
     lines = {module: _import(module, found) for module, found in sorted(names.items())}
     standard = [line for module, line in lines.items() if module in _STANDARD_LIBRARY]
     others = [line for module, line in lines.items() if module not in _STANDARD_LIBRARY]

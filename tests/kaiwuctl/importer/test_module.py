@@ -25,6 +25,12 @@ TEXTS = (
     "first\n\t\x0b\nsecond",
     'a \\" quote behind a backslash',
     "'a' \\ \"b\"",
+    *('"' * count for count in range(1, 10)),
+    *(
+        f"{'a' * before}{chr(34) * count}\n{'b' * before}{chr(34) * count}"
+        for before in (0, 1)
+        for count in range(2, 6)
+    ),
     *("\u7530" * width for width in range(30, 50)),
     *("e\u0301" * width for width in range(70, 100)),
 )
