@@ -11,9 +11,10 @@ from kaiwuctl.project.contents import is_plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_NOT_SOURCES: Final = frozenset(
-    {"__pycache__", "build", "dist", "env", "node_modules", "site-packages", "vendor", "venv"}
-)
+# At the top of a project only: below it a group may be called like that.
+_NOT_SOURCES: Final = frozenset({"build", "dist", "env", "vendor", "venv", "wheels"})
+_OF_OTHERS: Final = frozenset({"node_modules", "site-packages"})
+_CACHE: Final = "__pycache__"
 
 
 def project_files(root: Path) -> Iterator[str]:
@@ -23,13 +24,24 @@ def project_files(root: Path) -> Iterator[str]:
         root: The project's folder.
     """
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in _NOT_SOURCES)
-        # A virtual environment under another name.
-        folders[:] = [name for name in folders if not (Path(folder) / name / "pyvenv.cfg").exists()]
+        folders[:] = sorted(
+            name for name in folders if _has_sources(Path(folder) / name, top=folder == os.fspath(root))
+        )
         for name in sorted(names):
             path = (Path(folder) / name).relative_to(root).as_posix()
             if is_plain(root, path):
                 yield path
+
+
+def _has_sources(folder: Path, *, top: bool) -> bool:
+    """Return whether a folder is a person's or kaiwuctl's, and not one that a tool has made."""
+    if folder.name.startswith(".") or folder.name == _CACHE:
+        return False
+    if (folder / "__init__.py").exists():
+        return True
+    if folder.name in _OF_OTHERS or (top and folder.name in _NOT_SOURCES):
+        return False
+    return not (folder / "pyvenv.cfg").exists()  # a virtual environment, under any name
 
 
 def python_files(root: Path) -> Iterator[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def test_only_own_files(tmp_path: Path) -> None:
     own = ["a.py", "api/b.py", "docs/c.md", "vendored/d.py"]
     others = [".venv/e.py", "build/f.py", "x/__pycache__/g.py", "my-env/lib/h.py", "vendor/i.py"]
+    others += ["ui/node_modules/j.py", "site-packages/k.py", "wheels/l.py"]
     for path in (*own, *others, "my-env/pyvenv.cfg"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("")
@@ -23,6 +24,27 @@ def test_only_own_files(tmp_path: Path) -> None:
     (tmp_path / "folder").symlink_to(tmp_path / "api")
     assert list(project_files(tmp_path)) == sorted(own, key=lambda path: path.split("/"))
     assert list(python_files(tmp_path)) == ["a.py", "api/b.py", "vendored/d.py"]
+
+
+NAMES = ["build", "dist", "env", "node_modules", "site-packages", "vendor", "venv", "wheels"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_group_may_have_the_name_of_build_output(tmp_path: Path, name: str) -> None:
+    own = [f"api/{name}/__init__.py", f"api/{name}/v1/rack_types.py"]
+    own += [f"controllers/{name}/__init__.py", f"controllers/{name}/rack_controller.py"]
+    for path in own:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("")
+    assert list(python_files(tmp_path)) == own
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_package_is_a_source_at_the_top_too(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("")
+    (tmp_path / name / "part.py").write_text("import api.v1.x\n")
+    assert importers(tmp_path, {"api.v1.x"}) == [f"{name}/part.py line 1 imports api.v1.x"]
 
 
 @pytest.mark.parametrize(
