@@ -114,8 +114,8 @@ def decide_deletion(root: Path, request: APIDeletionRequest, project: Project) -
     if stored == entry.version:
         raise UsageError(
             f"--version {quoted(entry.version)}: is the version of {entry.kind} that the API server stores; make "
-            f"{others[0].version} the stored one first: move storage=False from the @resource of {others[0].version} "
-            f"to that of {entry.version}, and run make manifests"
+            f"{others[0].version} the stored one first: set storage=True in the @resource of {others[0].version}, "
+            f"leave storage out of that of {entry.version}, and run make manifests"
         )
     others.sort(key=lambda other: other.version != stored)
     removed = entry.controllers

@@ -18,7 +18,7 @@ from kaiwu_runtime.generator._resource_schema import resource_schema
 from kaiwu_runtime.generator._schema import Schema, plain
 from kaiwu_runtime.generator._subresources import check_definition
 from kaiwu_runtime.generator._validation import check_resource
-from kaiwu_runtime.generator._versions import version_priority
+from kaiwu_runtime.generator._versions import stored_version, version_priority
 
 VERSION_ANNOTATION = "python.kaiwuctl.io/generator-version"
 
@@ -214,16 +214,13 @@ def _marked(versions: Sequence[KindVersion]) -> set[str]:
 
 def _storage_version(newest_first: Sequence[KindVersion]) -> set[str]:
     kind = newest_first[0].definition.identity.kind
-    marked = [v for v in newest_first if v.definition.storage]
-    if len(marked) > 1:
-        names = " and ".join(sorted(v.definition.identity.version for v in marked))
-        raise DefinitionError(f"{kind}: versions {names} both have storage=True: one version is stored")
+    stored = stored_version({v.definition.identity.version: v.definition.storage for v in newest_first})
+    if stored is not None:
+        return {stored}
+    marked = sorted(_marked(newest_first))
     if marked:
-        return {marked[0].definition.identity.version}
-    candidates = [v for v in newest_first if v.definition.storage is None]
-    if not candidates:
-        raise DefinitionError(f"{kind}: every version has storage=False: one version must be stored")
-    return {candidates[0].definition.identity.version}
+        raise DefinitionError(f"{kind}: versions {' and '.join(marked)} both have storage=True: one version is stored")
+    raise DefinitionError(f"{kind}: every version has storage=False: one version must be stored")
 
 
 def _check_agreement(versions: Sequence[KindVersion]) -> None:

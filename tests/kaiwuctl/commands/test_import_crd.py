@@ -327,3 +327,29 @@ def test_the_end_in_the_middle(pristine: Path, tmp_path: Path, source: Path, num
         assert result.stderr in {"", "warning: An earlier run was interrupted; what it had written was undone\n"}
         assert snapshot(folder) == after, moment
     assert ended >= MOMENTS // 4
+
+
+def test_the_stored_version_of_an_imported_kind_stays(project: CommandLine, source: Path) -> None:
+    project.ok("import", "crd", str(source), NO_MAKE)
+    before = snapshot(project.folder)
+    delete = ("delete", "api", "--group", "shop", "--version", "v1", "--kind", "Widget", NO_MAKE)
+    error = project.refused(*delete, status=2)
+    assert error == (
+        "error: --version 'v1': is the version of Widget that the API server stores; make v2 the stored one first: "
+        "set storage=True in the @resource of v2, leave storage out of that of v1, and run make manifests\n"
+    )
+    assert snapshot(project.folder) == before
+    # What the message says.
+    old, new = (project.folder / f"api/{version}/widget_types.py" for version in ("v1", "v2"))
+    old.write_text(old.read_text().replace(", storage=True", "").replace("    storage=True,\n", ""))
+    new.write_text(new.read_text().replace('version="v2"', 'version="v2", storage=True'))
+    stored = [version["name"] for version in generate(project.folder)["spec"]["versions"] if version["storage"]]
+    assert stored == ["v2"]
+    project.ok(*delete, "--force")
+    assert [entry["version"] for entry in entries(project.folder)] == ["v2"]
+
+
+def test_a_version_that_is_not_stored_goes(project: CommandLine, source: Path) -> None:
+    project.ok("import", "crd", str(source), NO_MAKE)
+    project.ok("delete", "api", "--group", "shop", "--version", "v2", "--kind", "Widget", NO_MAKE)
+    assert [version["name"] for version in generate(project.folder)["spec"]["versions"]] == ["v1"]
