@@ -14,7 +14,7 @@ from kaiwuctl.scaffold.api_context import api_context
 from kaiwuctl.scaffold.api_files import API_FILES
 from kaiwuctl.scaffold.decision import APIDecision
 from kaiwuctl.scaffold.empty_folders import is_left_empty
-from kaiwuctl.scaffold.files import Owner, Policy
+from kaiwuctl.scaffold.files import FileRow, Owner, Policy
 from kaiwuctl.scaffold.kustomize import rename_resources
 from kaiwuctl.scaffold.locate import template_folder
 from kaiwuctl.scaffold.python_files import project_files
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from kaiwuctl.scaffold.tree_edit import TreeEdit
 
 _PACKAGES_OF_INIT: Final = frozenset({"api/__init__.py", "controllers/__init__.py"})
+_CONTROLLER_PACKAGE: Final = replace(
+    next(row for row in API_FILES if row.target == "{controller_folder}/__init__.py"), when=lambda _: True
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def change_layout(root: Path, project: Project, record: Record, edit: TreeEdit, 
         for name in old_entry.controllers or ("",):
             old = _context(root, project, old_entry, name, record)
             _move_rows(old, _context(root, new, new_entry, name, record), edit, change, renamed)
-    _move_webhooks(project, new, record, edit)
+    _move_webhooks(root, (project, new), record, edit, change)
     for path, entries in renamed.items():
         text = edit.text(path)
         if text is not None:
@@ -90,18 +93,28 @@ def change_layout(root: Path, project: Project, record: Record, edit: TreeEdit, 
     return change
 
 
-def _move_webhooks(project: Project, new: Project, record: Record, edit: TreeEdit) -> None:
-    """Move the modules of webhooks and their tests, which the record names."""
+def _move_webhooks(
+    root: Path, projects: tuple[Project, Project], record: Record, edit: TreeEdit, change: LayoutChange
+) -> None:
+    """Move the modules of webhooks and their tests, which the record names, and the packages that they are in."""
+    project, new = projects
     for options in record.webhooks:
-        group, version, module = (str(options[key]) for key in ("group", "version", "module"))
+        group, version, kind, module = (str(options[key]) for key in ("group", "version", "kind", "module"))
         if not module:
             continue
         name = module.rpartition("/")[2]
         target = f"{new.controller_folder(group)}/{name}"
         edit.move(module, target)
         options["module"] = target
-        old_test, new_test = (f"tests/test_{each.role_prefix(group)}{version}_{name}" for each in (project, new))
+        old_test, new_test = (f"tests/test_{each.role_prefix(group)}{version}_{name}" for each in projects)
         edit.move(old_test, new_test)
+        before, after = (
+            each.find(group, version, kind) or each.find_external(group, version, kind) for each in projects
+        )
+        if before is not None and after is not None:
+            # A kind without a controller has none of the rows of `create api` for it.
+            contexts = _context(root, project, before, "", record), _context(root, new, after, "", record)
+            _move_package(_CONTROLLER_PACKAGE, contexts, edit, change)
 
 
 def in_layout(project: Project, *, multigroup: bool) -> Project:
@@ -151,12 +164,21 @@ def _move_rows(
             entries = [(each.format_map(before), each.format_map(after)) for each in row.entries]
             renamed.setdefault(path, {}).update({each: to for each, to in entries if each != to})
             continue
-        is_package = row.owner is Owner.GROUP and (not path or not target or {path, target} & _PACKAGES_OF_INIT)
-        if not is_package:
+        if row.owner is Owner.GROUP and (not path or not target or {path, target} & _PACKAGES_OF_INIT):
+            _move_package(row, (old, new), edit, change)
+        else:
             edit.move(path, target)
-            continue
-        template = template_folder("api") / row.template
-        if target and target not in _PACKAGES_OF_INIT:
-            edit.create(target, render_file(template, target, after).content)
-        if path and path not in _PACKAGES_OF_INIT:
-            change.packages[path] = render_file(template, path, before).content
+
+
+def _move_package(row: FileRow, contexts: tuple[APIContext, APIContext], edit: TreeEdit, change: LayoutChange) -> None:
+    """Create the package of a group in the new layout, and note the one of the old layout, which may be left empty."""
+    before, after = (context.as_data() for context in contexts)
+    path, target = (
+        row.target.format_map(data) if row.when(context) else ""
+        for context, data in zip(contexts, (before, after), strict=True)
+    )
+    template = template_folder("api") / row.template
+    if target and target not in _PACKAGES_OF_INIT:
+        edit.create(target, render_file(template, target, after).content)
+    if path and path not in _PACKAGES_OF_INIT:
+        change.packages[path] = render_file(template, path, before).content
