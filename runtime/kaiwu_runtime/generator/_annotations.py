@@ -86,11 +86,18 @@ class Facts:
                     length = length if self.max_length is None else min(length, self.max_length)
                 self.max_length = length
             case _:
-                pattern = getattr(item, "pattern", None)
-                if isinstance(pattern, str | re.Pattern) and not isinstance(item, re.Pattern):
-                    self.patterns.append(pattern)
-                else:
-                    self.other.append(item)
+                self._add_other(item)
+
+    def _add_other(self, item: object) -> None:
+        pattern = getattr(item, "pattern", None)
+        if not isinstance(pattern, str | re.Pattern) or isinstance(item, re.Pattern):
+            self.other.append(item)
+            return
+        self.patterns.append(pattern)
+        # StringConstraints(pattern=..., to_lower=True) is one item.
+        constraints = vars(item) if isinstance(item, annotated_types.BaseMetadata) else {}
+        if any(value for word, value in constraints.items() if word != "pattern"):
+            self.other.append(item)
 
     def _at_least(self, bound: object, *, exclusive: bool) -> None:
         candidate = (_number(bound), exclusive)

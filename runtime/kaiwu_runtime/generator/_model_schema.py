@@ -56,8 +56,8 @@ def json_name(field_name: str, field: FieldInfo, where: str) -> str:
         DefinitionError: It is read under one name and written under another.
     """
     name = field.serialization_alias or field.alias or field_name
-    read = field.validation_alias
-    if read is not None and read != name:
+    read = field.validation_alias or field.alias or field_name
+    if read != name:
         raise DefinitionError(f"{where}: it is written as {name!r} but read as {read!r}: use one Field(alias=...)")
     return name
 
@@ -272,6 +272,7 @@ def _inner(arguments: tuple[object, ...], index: int, where: str, outer: tuple[t
 def _mapping(arguments: tuple[object, ...], where: str, outer: tuple[type[Any], ...]) -> Schema:
     if arguments:
         key, key_facts = unwrap_annotation(arguments[0])
+        check_metadata(key_facts, f"{where}: its keys")
         limited = key_facts.patterns or key_facts.min_length or key_facts.max_length is not None
         if key is not str or limited:
             raise DefinitionError(

@@ -16,6 +16,7 @@ from kaiwu_runtime.api._scalars import BytesType, IntOrStringType, rfc3339
 from kaiwu_runtime.api._whole_numbers import whole_numbers
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._annotations import Facts
+from kaiwu_runtime.generator._model_config import CHANGED_TEXT, check_config
 
 _HARMLESS = (
     KubeModel, DurationType, QuantityType, BytesType, IntOrStringType,
@@ -26,6 +27,12 @@ _HARMLESS = (
 """Metadata with which a field is still written in the form of its type; validators return values of that type."""
 
 _SERIALIZERS = (pydantic.PlainSerializer, pydantic.WrapSerializer)
+_TEXT_CONSTRAINTS = {
+    **dict.fromkeys(("strip_whitespace", "to_lower", "to_upper"), CHANGED_TEXT),
+    "ascii_only": "rejects texts that the API server accepts: use Field(pattern=r'^[\\x00-\\x7F]*$')",
+}
+"""What StringConstraints asks of pydantic alone."""
+
 _CURE = "write the type that the object has, and convert it in Python with a property"
 
 
@@ -48,17 +55,7 @@ def check_model(model: type[BaseModel]) -> None:
         raise DefinitionError(
             f"{name}: its own __get_pydantic_core_schema__ may read and write another object: {_CURE}"
         )
-    config = model.model_config
-    if config.get("json_encoders"):
-        raise DefinitionError(
-            f"{name}: json_encoders in model_config write values otherwise than their types say: {_CURE}"
-        )
-    if config.get("ser_json_temporal", "iso8601") != "iso8601":
-        raise DefinitionError(f"{name}: ser_json_temporal in model_config writes dates as numbers: drop it")
-    if config.get("validate_by_alias") is False:
-        raise DefinitionError(
-            f"{name}: validate_by_alias=False in model_config reads names that differ from the written ones: drop it"
-        )
+    check_config(model)
 
 
 def check_field(model: type[BaseModel], name: str, field: FieldInfo, facts: Facts, where: str) -> None:
@@ -92,6 +89,9 @@ def check_metadata(facts: Facts, where: str) -> None:
     for item in facts.other:
         if isinstance(item, pydantic.PlainSerializer) and item.func in {rfc3339, whole_numbers}:
             continue
+        for word, effect in _TEXT_CONSTRAINTS.items():
+            if getattr(item, word, None):
+                raise DefinitionError(f"{where}: {word} {effect}")
         kind = item if isinstance(item, type) else type(item)
         if issubclass(kind, _SERIALIZERS):
             raise DefinitionError(f"{where}: {kind.__name__} writes a value that does not match its type: {_CURE}")

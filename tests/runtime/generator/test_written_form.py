@@ -12,6 +12,7 @@ from lightkube.models.core_v1 import Toleration
 from pydantic import (
     AfterValidator,
     AliasChoices,
+    AliasGenerator,
     Base64Str,
     BeforeValidator,
     ConfigDict,
@@ -21,6 +22,7 @@ from pydantic import (
     PlainSerializer,
     SerializeAsAny,
     SkipValidation,
+    StringConstraints,
     WrapSerializer,
     create_model,
     field_serializer,
@@ -115,6 +117,20 @@ class OtherNames(APIModel):
     node_count: int = 1
 
 
+class Stripped(APIModel):
+    model_config = ConfigDict(str_strip_whitespace=True)
+    value: str = ""
+
+
+class Inherited(Stripped):
+    more: int = 1
+
+
+class OneName(APIModel):
+    model_config = ConfigDict(alias_generator=AliasGenerator(serialization_alias=str.upper))
+    node_count: int = 1
+
+
 class OwnCoreSchema(APIModel):
     value: int = 1
 
@@ -153,6 +169,15 @@ def spec_schema(annotation: Any, default: Any = ...) -> Any:
         (Encoders, ..., "Encoders: json_encoders in model_config write values otherwise"),
         (OtherNames, ..., "OtherNames: validate_by_alias=False in model_config reads names that differ from the written ones"),
         (OwnCoreSchema, ..., "OwnCoreSchema: its own __get_pydantic_core_schema__ may read and write another object"),
+        (Stripped, ..., "Stripped: str_strip_whitespace=True in model_config changes texts that the API server has checked"),
+        (dict[str, list[Inherited]], ..., "Inherited: str_strip_whitespace=True in model_config changes texts"),
+        (OneName, ..., "OneName.node_count: it is written as 'NODE_COUNT' but read as 'node_count': use one Field(alias=...)"),
+        (Annotated[str, StringConstraints(strip_whitespace=True)], ..., "Spec.value: strip_whitespace changes texts that the API server has checked"),
+        (Annotated[str, StringConstraints(to_lower=True)], ..., "Spec.value: to_lower changes texts"),
+        (Annotated[str, StringConstraints(to_upper=True, pattern="^A", min_length=1)], ..., "Spec.value: to_upper changes texts"),
+        (list[Annotated[str, StringConstraints(to_upper=True)]], ..., "Spec.value[]: to_upper changes texts"),
+        (dict[Annotated[str, StringConstraints(to_lower=True)], int], ..., "Spec.value: its keys: to_lower changes texts"),
+        (Annotated[str, StringConstraints(ascii_only=True)], ..., "Spec.value: ascii_only rejects texts that the API server accepts"),
         (Permission, ..., "Spec.value: Permission is a Flag, whose combinations are values too"),
         (Annotated[Kube[Toleration], PreserveUnknownFields()], ..., "Spec.value: Kube[...] reads only the fields of its type"),
         (int | None, 5, "Spec.value: None is left out of the object, and reads back as the default 5"),
