@@ -13,6 +13,7 @@ from kaiwuctl.project.model import Project
 from kaiwuctl.project.presence import FILE_NAME
 from kaiwuctl.scaffold.api_context import api_context
 from kaiwuctl.scaffold.api_files import APIFile, files_of
+from kaiwuctl.scaffold.class_names import check_type
 from kaiwuctl.scaffold.crd_for_tests import add_version
 from kaiwuctl.scaffold.decision import APIDecision, decide
 from kaiwuctl.scaffold.discovery import undiscovered
@@ -118,7 +119,10 @@ def plan_api(
             plan.merge(file.path, partial(_add_entries, file, start))
         else:
             recorded = _is_recorded(file.row.owner, decision)
-            plan.add(render_file(template, file.path, data), recorded=recorded, policy=file.row.policy)
+            rendered = render_file(template, file.path, data)
+            if not recorded and file.path == f"{context.api_folder}/{context.kind_lower}_types.py":
+                check_type(context.kind, rendered)
+            plan.add(rendered, recorded=recorded, policy=file.row.policy)
 
     if decision.external is not None and decision.external.requirement:
         plan.merge("requirements.txt", partial(_add_requirement, decision.external.requirement))

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from kaiwuctl import __version__
 from kaiwuctl.names.external import external_class
 from kaiwuctl.names.python import group_module, snake_case
+from kaiwuctl.scaffold.class_names import with_free_class
 from kaiwuctl.scaffold.context import APIContext
 from kaiwuctl.scaffold.external import EXTERNAL_PACKAGE
 from kaiwuctl.scaffold.header import current_year, header_of_project
 from kaiwuctl.scaffold.image import command_literal, image_literal, image_variable
+from kaiwuctl.scaffold.import_lines import import_line, renamed
 from kaiwuctl.scaffold.leader_election import leader_election_id
 from kaiwuctl.scaffold.locate import vendored_wheel
 from kaiwuctl.scaffold.repository import url_of
@@ -45,10 +47,12 @@ def api_context(root: Path, project: Project, decision: APIDecision, written: Re
         api_folder = module_path.rpartition(".")[0].replace(".", "/") if in_project else ""
     else:
         api_folder = "" if entry.core else entry.path
+    class_in_module = class_in_module or (class_name if in_project else entry.kind)
+    type_module = module_path if entry.foreign else f"{api_folder.replace('/', '.')}.{kind_lower}_types"
     qualified_group = "" if entry.core and entry.group == "core" else entry.qualified_group
     folder = project.controller_folder(entry.group)
     variable = image_variable(entry.kind, group_folder)
-    return APIContext(
+    context = APIContext(
         cli_version=project.cli_version or __version__,
         project_name=project.name,
         domain=project.domain,
@@ -89,15 +93,17 @@ def api_context(root: Path, project: Project, decision: APIDecision, written: Re
         external=entry.external,
         sample_literal=_sample_literal(decision),
         class_name=class_name,
-        class_in_module=class_in_module or (class_name if in_project else entry.kind),
+        class_in_module=class_in_module,
         api_folder=api_folder,
-        type_module=module_path if entry.foreign else f"{api_folder.replace('/', '.')}.{kind_lower}_types",
+        type_module=type_module,
+        type_import=import_line(type_module, [renamed(class_in_module, class_name)]),
         controller_folder=folder,
         controller_module_name=module,
         role_prefix=project.role_prefix(entry.group),
         role_name_prefix=f"{entry.group.replace('.', '-')}-" if group_folder else "",
         sample_name="_".join(part for part in (entry.group, entry.version, kind_lower) if part),
     )
+    return with_free_class(context)
 
 
 def _sample_literal(decision: APIDecision) -> str:

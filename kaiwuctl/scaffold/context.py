@@ -92,6 +92,7 @@ class APIContext(InitContext):
             ``api/external/cert_manager_io/v1``; empty when the type is lightkube's or an installed package's.
         type_module: Module that defines the class: ``api.v1.kaiwucluster_types``,
             ``lightkube.resources.apps_v1``.
+        type_import: The line with which a module imports the class.
         controller_folder: ``controllers``, in a multigroup project ``controllers/kaiwu``.
         controller_module_name: ``kaiwucluster_controller``.
         role_prefix: Prefix of the kind's files below config/rbac: empty, in a multigroup project ``kaiwu_``.
@@ -128,6 +129,7 @@ class APIContext(InitContext):
     class_in_module: str
     api_folder: str
     type_module: str
+    type_import: str
     controller_folder: str
     controller_module_name: str
     role_prefix: str

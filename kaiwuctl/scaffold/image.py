@@ -15,30 +15,6 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 120
 
-# What the generated controller, type and test import beside what every such module does.
-IMAGE_CLASS_NAMES: Final = frozenset(
-    {
-        "Capabilities",
-        "Container",
-        "ContainerPort",
-        "Deployment",
-        "DeploymentCondition",
-        "DeploymentSpec",
-        "DeploymentStatus",
-        "Int32",
-        "KaiwuError",
-        "LabelSelector",
-        "PodSecurityContext",
-        "PodSpec",
-        "PodTemplateSpec",
-        "SeccompProfile",
-        "SecurityContext",
-        "Service",
-        "ServicePort",
-        "ServiceSpec",
-    }
-)
-
 
 def image_of(request: APIRequest, recorded: Resource | None) -> DeployImage | None:
     """Return what the pods of a kind run; None for a kind without an image.
@@ -62,11 +38,6 @@ def image_of(request: APIRequest, recorded: Resource | None) -> DeployImage | No
     if known is not None:
         _refuse_other(request, asked, known)
         return known
-    if request.kind in IMAGE_CLASS_NAMES:
-        raise UsageError(
-            f"--kind {quoted(request.kind)}: is a name that the modules generated with --image already use; for "
-            f"example {request.kind}Set"
-        )
     return asked
 
 

@@ -85,10 +85,10 @@ _CREATE_WEBHOOK: Final[Mapping[str, Sequence[Rule] | None]] = {
     "conversion": None,
     "defaulting": None,
     "group": api.GROUP_RULES,
-    "kind": api.KIND_RULES,
+    "kind": external.EXTERNAL_KIND_RULES,
     "module": _MODULE_RULES,
     "validation": None,
-    "version": api.VERSION_RULES,
+    "version": external.EXTERNAL_VERSION_RULES,
 }
 
 

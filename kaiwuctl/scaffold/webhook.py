@@ -11,6 +11,7 @@ from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.presence import FILE_NAME
 from kaiwuctl.scaffold.api_context import api_context
+from kaiwuctl.scaffold.class_names import is_taken, with_other_class
 from kaiwuctl.scaffold.decision import APIDecision
 from kaiwuctl.scaffold.discovery import undiscovered
 from kaiwuctl.scaffold.execute import execute_plan
@@ -20,13 +21,14 @@ from kaiwuctl.scaffold.locate import template_folder
 from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.record import Answers, Record, add_record
-from kaiwuctl.scaffold.render import render_file
+from kaiwuctl.scaffold.render import RenderedFile, render_file
 from kaiwuctl.scaffold.requirements import add_requirements
 from kaiwuctl.scaffold.webhook_code import webhook_code
 from kaiwuctl.scaffold.webhook_decision import WebhookDecision, decide_webhook
-from kaiwuctl.scaffold.webhook_files import SPOKE_FILE, WebhookContext, WebhookFileRow, webhook_files
+from kaiwuctl.scaffold.webhook_files import SPOKE_FILE, Spoke, WebhookContext, WebhookFileRow, webhook_files
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from kaiwuctl.project.model import Project
@@ -94,13 +96,7 @@ def _plan(
         plan.add(rendered, recorded=recorded, policy=file.row.policy)
     for spoke in context.spokes:
         if spoke.version in (decision.wanted.spokes if force else decision.new.spokes):
-            of_spoke = data | {
-                "spoke_version": spoke.version,
-                "spoke_package": spoke.package,
-                "spoke_folder": spoke.folder,
-            }
-            target = SPOKE_FILE.target.format_map(of_spoke)
-            plan.add(render_file(folder / SPOKE_FILE.template, target, of_spoke), recorded=False)
+            plan.add(_conversion(context, spoke), recorded=False)
     for path, rows in merges.items():
         plan.merge(path, lambda text, path=path, rows=rows: _merged(path, text, rows))  # type: ignore[misc]
 
@@ -117,6 +113,25 @@ def _plan(
     plan.merge(FILE_NAME, record)
     add_record(plan, written, create=_options(decision, context))
     return plan
+
+
+def _conversion(context: WebhookContext, spoke: Spoke) -> RenderedFile:
+    data = asdict(context) | {
+        "spoke_version": spoke.version,
+        "spoke_package": spoke.package,
+        "spoke_folder": spoke.folder,
+    }
+    return render_file(template_folder("webhook") / SPOKE_FILE.template, SPOKE_FILE.target.format_map(data), data)
+
+
+def _modules(context: WebhookContext) -> Iterator[RenderedFile]:
+    """Return the modules that import the type."""
+    data = asdict(context)
+    for file in webhook_files(context):
+        if file.row.owner is Owner.WEBHOOK:
+            yield render_file(template_folder("webhook") / file.row.template, file.path, data)
+    for spoke in context.spokes:
+        yield _conversion(context, spoke)
 
 
 def _merged(path: str, text: str | None, rows: list[WebhookFileRow]) -> str:
@@ -167,7 +182,10 @@ def webhook_context(
         ),
         written,
     )
-    return webhook_code(root, base, decision, written, force=force)
+    context = webhook_code(root, base, decision, written, force=force)
+    if is_taken(context.class_name, _modules(context)):
+        return webhook_code(root, with_other_class(base), decision, written, force=force)
+    return context
 
 
 def _report(root: Path, decision: WebhookDecision, context: WebhookContext) -> None:
@@ -175,7 +193,7 @@ def _report(root: Path, decision: WebhookDecision, context: WebhookContext) -> N
     if context.has_classes:
         say(f"Next: write the webhooks in {context.webhook_path}, then run")
     else:
-        say(f"Next: add these versions to the class with @converting({context.kind}, ...):")
+        say(f"Next: add these versions to the class with @converting({context.class_name}, ...):")
         for spoke in context.spokes:
             if spoke.version in decision.new.spokes:
                 say(f"  from {spoke.package}.{context.kind_lower}_conversion import from_hub, to_hub")

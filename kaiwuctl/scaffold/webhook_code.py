@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from kaiwuctl.scaffold.context import APIContext
+from kaiwuctl.scaffold.import_lines import import_line
 from kaiwuctl.scaffold.webhook_files import Spoke, WebhookContext
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from kaiwuctl.scaffold.record import Answers, Record
     from kaiwuctl.scaffold.webhook_decision import WebhookDecision
 
-_WIDTH = 120
 _LONG = 40
 """Characters of a kind up to which its name is part of others."""
 
@@ -54,6 +54,7 @@ def webhook_code(
     ]
     path = str(previous["module"]) if previous is not None else _free_path(root, base, kinds)
     spokes = tuple(_spoke(base, spoke) for spoke in decision.spokes)
+    imported = spokes if "conversion" in kinds else ()
     module = path.removesuffix(".py")
     stem = module.rpartition("/")[2]
     operations = [operation.upper() for operation in decision.operations]
@@ -76,9 +77,8 @@ def webhook_code(
         webhook_class=_class_name(base, stem),
         webhook_path=path,
         webhook_module=module.replace("/", "."),
-        webhook_imports=_imports(kinds),
-        type_imports=_type_imports(base, spokes if "conversion" in kinds else ()),
-        test_imports=_test_imports(base, module.replace("/", "."), kinds, spokes),
+        import_lines=_import_lines(base, kinds, imported),
+        test_imports=_test_imports(base, module.replace("/", "."), kinds, imported),
         webhook_test=f"test_{base.role_prefix}{base.version}_{stem}",
         certificates=decision.certificates,
     )
@@ -132,45 +132,36 @@ def _arguments(path: str, operations: list[str]) -> str:
     return ", ".join(arguments)
 
 
-def _imports(kinds: list[str]) -> tuple[str, ...]:
-    """Return what the classes import of kaiwu_runtime.webhook."""
+def _import_lines(base: APIContext, kinds: list[str], spokes: tuple[Spoke, ...]) -> tuple[str, ...]:
+    """Return the imports of the classes: what comes from packages, and after an empty line what is the project's."""
     given = {"", *kinds, *({"admission"} if {"defaulting", "validation"} & set(kinds) else ())}
-    return tuple(name for name, needs in _IMPORTS.items() if needs in given)
+    names = "".join(f"    {name},\n" for name, needs in _IMPORTS.items() if needs in given)
+    lines = ["from kaiwu_runtime import Manager", f"from kaiwu_runtime.webhook import (\n{names})"]
+    if not base.api_folder:
+        return tuple(_in_order([*lines, base.type_import]))
+    return (*lines, "", *_type_imports(base, spokes))
 
 
 def _test_imports(base: APIContext, module: str, kinds: list[str], spokes: tuple[Spoke, ...]) -> tuple[str, ...]:
     classes = [f"{base.kind}{name}" for name, of in _CLASSES if of in kinds]
-    lines = list(_type_imports(base, spokes if "conversion" in kinds else ()))[1:]
+    lines = list(_type_imports(base, spokes))
     if classes:
-        lines.append(_import(module, classes))
-    return tuple(sorted(lines, key=lambda each: each.split()[1]))
+        lines.append(import_line(module, classes))
+    return tuple(_in_order(lines))
 
 
 _CLASSES = (("Defaults", "defaulting"), ("Rules", "validation"))
 
 
-def _import(module: str, names: list[str]) -> str:
-    """Return an import as ruff formats it, which does not count the last comment of a line."""
-    line = f"from {module} import {', '.join(names)}"
-    if len(line) <= _WIDTH:
-        return f"{line}{''.join(map(_remark, names))}"
-    inner = "".join(f"    {name},{_remark(name)}\n" for name in names)
-    return f"from {module} import (\n{inner})"
-
-
-def _remark(name: str) -> str:
-    """Return what keeps ruff from taking a kind in capitals for a constant: ``VM as VMV1beta1``."""
-    kind, _, alias = name.partition(" as ")
-    return "  # noqa: N811" if alias and len(kind) > 1 and kind.isupper() and not alias.isupper() else ""
-
-
-def _type_imports(base: APIContext, spokes: tuple[Spoke, ...]) -> tuple[str, ...]:
-    """Return the lines in the order of isort: by module, in a block of their own where the type is the project's."""
-    line = _import(base.type_module, [base.kind])
-    if not base.api_folder:
-        return (line,)
-    lines = [line]
+def _type_imports(base: APIContext, spokes: tuple[Spoke, ...]) -> list[str]:
+    """Return the lines that import the type of the project, and its other versions with their conversions."""
+    lines = [base.type_import]
     for spoke in spokes:
-        lines.append(_import(spoke.package, [f"{base.kind_lower}_conversion as {spoke.module}"]))
-        lines.append(_import(f"{spoke.package}.{base.kind_lower}_types", [f"{base.kind} as {spoke.type}"]))
-    return ("", *sorted(lines, key=lambda each: each.split()[1]))
+        lines.append(import_line(spoke.package, [f"{base.kind_lower}_conversion as {spoke.module}"]))
+        lines.append(import_line(f"{spoke.package}.{base.kind_lower}_types", [f"{base.kind} as {spoke.type}"]))
+    return _in_order(lines)
+
+
+def _in_order(lines: list[str]) -> list[str]:
+    """Return imports in the order of isort: by module."""
+    return sorted(lines, key=lambda each: each.split()[1])

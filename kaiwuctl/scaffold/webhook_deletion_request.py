@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kaiwuctl.names import api as rules
+from kaiwuctl.names.external import EXTERNAL_KIND_RULES, EXTERNAL_VERSION_RULES
 from kaiwuctl.names.rule import check
 
 
@@ -32,5 +33,5 @@ class WebhookDeletionRequest:
             UsageError: A name breaks a rule.
         """
         check(self.group, rules.GROUP_RULES, what="--group")
-        check(self.version, rules.VERSION_RULES, what="--version")
-        check(self.kind, rules.KIND_RULES, what="--kind")
+        check(self.version, EXTERNAL_VERSION_RULES, what="--version")
+        check(self.kind, EXTERNAL_KIND_RULES, what="--kind")

@@ -52,8 +52,7 @@ class WebhookContext(APIContext):
         webhook_class: ``KaiwuClusterWebhook``.
         webhook_path: The file of the classes.
         webhook_module: Its module, ``controllers.kaiwucluster_webhook``.
-        webhook_imports: What the file imports of kaiwu_runtime.webhook.
-        type_imports: The lines with which it imports types.
+        import_lines: The lines with which it imports what it needs; an empty one between the blocks.
         test_imports: The lines with which the test imports the project's modules.
         webhook_test: Name of the test's file without suffix.
         certificates: ``self-signed``, ``cert-manager`` or ``none``.
@@ -74,8 +73,7 @@ class WebhookContext(APIContext):
     webhook_class: str
     webhook_path: str
     webhook_module: str
-    webhook_imports: tuple[str, ...]
-    type_imports: tuple[str, ...]
+    import_lines: tuple[str, ...]
     test_imports: tuple[str, ...]
     webhook_test: str
     certificates: str

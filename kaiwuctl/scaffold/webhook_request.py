@@ -7,6 +7,7 @@ from typing import Final
 
 from kaiwuctl.errors import UsageError
 from kaiwuctl.names import api as rules
+from kaiwuctl.names.external import EXTERNAL_KIND_RULES, EXTERNAL_VERSION_RULES
 from kaiwuctl.names.rule import check, quoted
 
 SELF_SIGNED: Final = "self-signed"
@@ -38,8 +39,8 @@ class WebhookRequest:
             UsageError: A name breaks a rule, or the request contradicts itself.
         """
         check(self.group, rules.GROUP_RULES, what="--group")
-        check(self.version, rules.VERSION_RULES, what="--version")
-        check(self.kind, rules.KIND_RULES, what="--kind")
+        check(self.version, EXTERNAL_VERSION_RULES, what="--version")
+        check(self.kind, EXTERNAL_KIND_RULES, what="--kind")
         if not (self.defaulting or self.validation or self.conversion):
             raise UsageError(
                 "--defaulting, --validation, --conversion: none is given; write at least one, for example --validation"

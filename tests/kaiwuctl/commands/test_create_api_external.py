@@ -340,6 +340,22 @@ def test_the_test_creates_an_object_that_the_crd_accepts(with_package: CommandLi
         assert done.returncode == 0, done.stdout
 
 
+def test_a_webhook_of_a_class_that_is_not_called_as_its_kind(with_package: CommandLine) -> None:
+    of = ("--group", "caches", "--version", "v1", NO_MAKE, "--kind")
+    with_package.ok(*external("--from", "acme:Wide", group="caches.acme.io", kind="WideCache"))
+    with_package.ok("create", "webhook", *of, "WideCache", "--defaulting", "--validation")
+    with_package.ok(*external("--untyped", group="caches.acme.io", kind="Client"))
+    with_package.ok("create", "webhook", *of, "Client", "--validation")
+    commands = ("-m ruff check .", "-m ruff format --check .", "-c", "-c")
+    code = [f"import controllers.{kind}_webhook" for kind in ("widecache", "client")]
+    for command, more in zip(commands, ([], [], code[:1], code[1:]), strict=True):
+        run = [with_package.argv()[0], *command.split(), *more]
+        done = subprocess.run(
+            run, cwd=with_package.folder, env=with_package.env(), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_requirement_that_is_there_stays(with_package: CommandLine) -> None:
     requirements = with_package.folder / "requirements.txt"
     requirements.write_text("acme.types[extra] == 1.4.2  # mine")

@@ -209,11 +209,23 @@ def test_what_is_refused_changes_nothing(project: CommandLine, flags: tuple[str,
     assert snapshot(project.folder) == before
 
 
-@pytest.mark.parametrize("kind", ["Deployment", "Service", "Container"])
-def test_a_kind_that_the_modules_import(project: CommandLine, kind: str) -> None:
-    error = project.refused(*memcached(*IMAGE, kind=kind), status=2)
-    assert "is a name that the modules generated with --image already use; for example" in error
-    project.ok(*memcached(kind=kind))
+def test_a_kind_that_the_modules_import_is_renamed_there(project: CommandLine) -> None:
+    project.ok(*memcached(*IMAGE, kind="Deployment"))
+    controller = (project.folder / "controllers/deployment_controller.py").read_text()
+    assert "\nfrom api.v1.deployment_types import Deployment as DeploymentKind\n" in controller
+    assert "class DeploymentReconciler(ObjectReconciler[DeploymentKind]):" in controller
+    assert "\nclass Deployment(CustomResource):" in (project.folder / "api/v1/deployment_types.py").read_text()
+
+
+def test_a_kind_that_its_type_would_replace(project: CommandLine) -> None:
+    before = snapshot(project.folder)
+    error = project.refused(*memcached(*IMAGE, kind="Int32"), status=2)
+    assert error == (
+        "error: --kind 'Int32': is a name that the generated api/v1/int32_types.py imports; choose another, for "
+        "example Int32Set\n"
+    )
+    assert snapshot(project.folder) == before
+    project.ok(*memcached(kind="Int32"))
 
 
 def test_flags_that_contradict_the_project(project: CommandLine) -> None:
