@@ -101,7 +101,10 @@ def plan_api(
             the type is an imported one.
     """
     root, contents = plan.root, contents or {}
-    context = replace(api_context(root, project_file.project, decision, written), imported=bool(contents))
+    context = api_context(root, project_file.project, decision, written)
+    # With --force the type is written again, as the templates have it.
+    unknown = context.imported and not (plan.force and decision.resource)
+    context = replace(context, imported=bool(contents) or unknown)
     folder, data = template_folder("api"), context.as_data()
     files = sorted(files_of(context), key=lambda file: (file.row.policy is Policy.MERGE, file.path))
     for file in files:

@@ -16,6 +16,7 @@ from kaiwuctl.scaffold.import_lines import import_line, renamed
 from kaiwuctl.scaffold.leader_election import leader_election_id
 from kaiwuctl.scaffold.locate import vendored_wheel
 from kaiwuctl.scaffold.repository import url_of
+from kaiwuctl.scaffold.type_status import lacks_conditions
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +103,7 @@ def api_context(root: Path, project: Project, decision: APIDecision, written: Re
         role_prefix=project.role_prefix(entry.group),
         role_name_prefix=f"{entry.group.replace('.', '-')}-" if group_folder else "",
         sample_name="_".join(part for part in (entry.group, entry.version, kind_lower) if part),
+        imported=entry.api and lacks_conditions(root, f"{api_folder}/{kind_lower}_types.py", entry.kind),
     )
     return with_free_class(context)
 

@@ -84,7 +84,8 @@ class APIContext(InitContext):
         container_command: ``COMMAND = [...]`` in Python; empty for the image's own.
         run_as_user: In digits; empty for the image's own.
         external: Whether the kind is another project's.
-        imported: Whether the type was made from a CRD: what is in its spec and status is not known.
+        imported: Whether the type was made from a CRD, or its status has no conditions: what is in its spec and status
+            is not known.
         sample_literal: The fields that an object of it needs, as ``FIELDS = {...}`` in Python; empty for none.
         class_name: The class of the kind, in this project's modules.
         class_in_module: Its name in `type_module`, which may be another.

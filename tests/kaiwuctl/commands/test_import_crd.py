@@ -139,6 +139,56 @@ def test_a_controller_can_be_added_later(project: CommandLine, source: Path) -> 
     assert [entry.get("controller") for entry in entries(project.folder)] == [True, None]
 
 
+OWN = ("create", "api", "--group", "shop", "--version", "v1", "--kind", "Widget", NO_MAKE)
+CONDITIONS = """
+class WidgetStatus(APIModel):
+    conditions: {annotation}
+
+
+class Widget(CustomResource):
+    status: {status}
+"""
+
+
+@pytest.mark.parametrize("flags", [(), ("--controller-name", "second"), ("--resource=false", "--controller")])
+def test_a_controller_of_an_imported_kind_works(project: CommandLine, source: Path, flags: tuple[str, ...]) -> None:
+    """Without the CRD at hand: what the status of the kind has is read from its type."""
+    project.ok("import", "crd", str(source), NO_MAKE)
+    project.ok(*OWN, *flags)
+    (controller,) = (project.folder / "controllers").glob("*_controller.py")
+    assert "Seen a Widget" in controller.read_text()
+    tests = [path.read_text() for path in (project.folder / "tests").glob("test_v1_widget.py")]
+    assert not [text for text in tests if '"Ready"' in text]
+    command = [sys.executable, "-m", "mypy", "."]
+    done = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    after = snapshot(project.folder)
+    assert project.ok(*OWN, *flags) == NOTHING
+    assert snapshot(project.folder) == after
+
+
+@pytest.mark.parametrize(
+    ("annotation", "status", "has"),
+    [
+        ("Conditions = Conditions()", "WidgetStatus = WidgetStatus()", True),
+        ("api.Conditions = api.Conditions()", "WidgetStatus = WidgetStatus()", True),
+        ('Annotated[Conditions, "x"] = Conditions()', "WidgetStatus = WidgetStatus()", True),
+        ("Conditions | None = None", "WidgetStatus = WidgetStatus()", False),
+        ("list[str] = []", "WidgetStatus = WidgetStatus()", False),
+        ("Conditions = Conditions()", "WidgetStatus | None = None", False),
+        ("Conditions = Conditions()", "OtherStatus = OtherStatus()", False),
+    ],
+)
+def test_a_controller_sets_the_conditions_that_a_type_has(
+    project: CommandLine, annotation: str, status: str, has: bool
+) -> None:
+    project.ok(*OWN)
+    types = project.folder / "api/v1/widget_types.py"
+    types.write_text(CONDITIONS.format(annotation=annotation, status=status))
+    project.ok(*OWN, "--controller-name", "second")
+    assert ("conditions.set(" in (project.folder / "controllers/second_controller.py").read_text()) == has
+
+
 def test_a_newer_crd_is_not_written_over_changes(project: CommandLine, source: Path) -> None:
     project.ok("import", "crd", str(source), NO_MAKE)
     module = project.folder / "api/v2/widget_types.py"
