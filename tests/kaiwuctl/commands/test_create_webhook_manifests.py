@@ -130,3 +130,26 @@ def test_multigroup(empty: CommandLine) -> None:
     run_generator(empty.folder)
     (configuration,) = yaml.safe_load_all((empty.folder / "config/webhook/manifests.yaml").read_text())
     assert configuration["webhooks"][0]["name"] == "vkaiwucluster-v1.kaiwu.inspur.com"
+
+
+def test_only_the_metrics_are_scraped(api: CommandLine) -> None:
+    """The Prometheus operator scrapes each port of an endpoint's name, of every Service that has the labels."""
+    api.ok(*HOOK, "--validation")
+    run_generator(api.folder)
+    kustomization = api.folder / "config/default/kustomization.yaml"
+    kustomization.write_text(
+        kustomization.read_text().replace("\ncomponents:\n", "\ncomponents:\n- ../prometheus\n")
+    )
+    objects = build(api)
+    (monitor,) = [each for (kind, _), each in objects.items() if kind == "ServiceMonitor"]
+    selector, names = monitor["spec"]["selector"]["matchLabels"], {each["port"] for each in monitor["spec"]["endpoints"]}
+    scraped = [
+        port["targetPort"]
+        for (kind, _), service in objects.items()
+        if kind == "Service"
+        and service["metadata"]["namespace"] == monitor["metadata"]["namespace"]
+        and selector.items() <= service["metadata"]["labels"].items()
+        for port in service["spec"]["ports"]
+        if port["name"] in names
+    ]
+    assert scraped == ["metrics"]
