@@ -13,7 +13,7 @@ from kaiwuctl.project.model import Project
 from kaiwuctl.project.presence import FILE_NAME
 from kaiwuctl.scaffold.api_context import api_context
 from kaiwuctl.scaffold.api_files import APIFile, files_of
-from kaiwuctl.scaffold.class_names import check_type
+from kaiwuctl.scaffold.class_names import check_type, with_free_class
 from kaiwuctl.scaffold.crd_for_tests import add_version
 from kaiwuctl.scaffold.decision import APIDecision, decide
 from kaiwuctl.scaffold.discovery import undiscovered
@@ -104,7 +104,7 @@ def plan_api(
     context = api_context(root, project_file.project, decision, written)
     # With --force the type is written again, as the templates have it.
     unknown = context.imported and not (plan.force and decision.resource)
-    context = replace(context, imported=bool(contents) or unknown)
+    context = with_free_class(replace(context, imported=bool(contents) or unknown))
     folder, data = template_folder("api"), context.as_data()
     files = sorted(files_of(context), key=lambda file: (file.row.policy is Policy.MERGE, file.path))
     for file in files:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from kaiwuctl import __version__
 from kaiwuctl.names.external import external_class
 from kaiwuctl.names.python import group_module, snake_case
-from kaiwuctl.scaffold.class_names import with_free_class
 from kaiwuctl.scaffold.context import APIContext
 from kaiwuctl.scaffold.external import EXTERNAL_PACKAGE
 from kaiwuctl.scaffold.header import current_year, header_of_project
@@ -53,7 +52,7 @@ def api_context(root: Path, project: Project, decision: APIDecision, written: Re
     qualified_group = "" if entry.core and entry.group == "core" else entry.qualified_group
     folder = project.controller_folder(entry.group)
     variable = image_variable(entry.kind, group_folder)
-    context = APIContext(
+    return APIContext(
         cli_version=project.cli_version or __version__,
         project_name=project.name,
         domain=project.domain,
@@ -105,7 +104,6 @@ def api_context(root: Path, project: Project, decision: APIDecision, written: Re
         sample_name="_".join(part for part in (entry.group, entry.version, kind_lower) if part),
         imported=entry.api and lacks_conditions(root, f"{api_folder}/{kind_lower}_types.py", entry.kind),
     )
-    return with_free_class(context)
 
 
 def _sample_literal(decision: APIDecision) -> str:

@@ -18,6 +18,7 @@ from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.project.presence import FILE_NAME
 from kaiwuctl.scaffold.api_context import api_context
 from kaiwuctl.scaffold.api_files import IMAGE_PATCH, APIFile, files_of
+from kaiwuctl.scaffold.class_names import with_free_class
 from kaiwuctl.scaffold.crd_for_tests import remove_version
 from kaiwuctl.scaffold.deletion import APIDeletion, decide_deletion
 from kaiwuctl.scaffold.deletion_report import report_deletion
@@ -135,7 +136,7 @@ class _Deletion:
         self._plan = plan
         self._record = record
         self._contexts = [
-            api_context(root, project_file.project, scaffold, self._record)
+            with_free_class(api_context(root, project_file.project, scaffold, self._record))
             for scaffold in deletion.scaffolds(project_file.project)
         ]
         self._files = {file.path: (file, context) for context in self._contexts for file in files_of(context)}

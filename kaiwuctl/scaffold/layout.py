@@ -148,7 +148,8 @@ def _context(root: Path, project: Project, entry: Resource, name: str, record: R
         other_versions=(),
         storage=True,
     )
-    return api_context(root, project, decision, record)
+    # The new places have no types yet that could say it, and it changes no path.
+    return replace(api_context(root, project, decision, record), imported=False)
 
 
 def _move_rows(

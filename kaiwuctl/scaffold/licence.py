@@ -93,7 +93,7 @@ def change_headers(root: Path, old: Licence, new: Licence, record: Record, edit:
     """
     others = []
     for path in python_files(root):
-        text = edit.text(path)
+        text = edit.searched(path)
         if text is None:
             others.append(path)
             continue

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from kaiwuctl.project.contents import TEXT_LIMIT
+from kaiwuctl.errors import ContentError
 from kaiwuctl.scaffold.import_rewriting import UnreadableSourceError, rewrite_imports
 from kaiwuctl.scaffold.python_files import module_of, project_files
 
@@ -65,12 +65,10 @@ def rewrite_references(root: Path, edit: TreeEdit, folders: Mapping[str, str]) -
     if not edit.moved:
         return found
     for path in (*project_files(root), *_hidden_settings(root)):
-        text = edit.text(path)
-        if text is None or len(text) > TEXT_LIMIT:
-            if path.endswith(".py"):
-                # Too large, or in another encoding than UTF-8.
-                first = (edit.read(path) or b"").split(b"\n", 1)[0].decode("ascii", "replace")
-                found.append(Reference(edit.target(path), 1, first.strip()[:_SHOWN]))
+        text, settings = edit.searched(path), path in _SETTINGS or path.startswith(f"{_WORKFLOWS}/")
+        if text is None:
+            if path.endswith(".py") or settings:
+                found.append(Reference(edit.target(path), 1, _first_line(edit, path)))
             continue
         unread = False
         if path.endswith(".py"):
@@ -78,7 +76,7 @@ def rewrite_references(root: Path, edit: TreeEdit, folders: Mapping[str, str]) -
                 changed = rewrite_imports(text, path, edit.target(path), modules)
             except UnreadableSourceError:
                 changed, unread = text, True
-        elif path in _SETTINGS or path.startswith(f"{_WORKFLOWS}/"):
+        elif settings:
             changed = mentions.sub(lambda match: names[match[0]], text)
         else:
             changed = text
@@ -89,6 +87,15 @@ def rewrite_references(root: Path, edit: TreeEdit, folders: Mapping[str, str]) -
             deeper = target.count("/") != path.count("/")
             found += _mentions(target, changed, mentions, deeper=deeper, unread=unread)
     return found[:_LIMIT]
+
+
+def _first_line(edit: TreeEdit, path: str) -> str:
+    """Return the first line of a file that is not text, as far as it can be read."""
+    try:
+        content = edit.read(path) or b""
+    except ContentError:
+        return "(was not read)"
+    return content.split(b"\n", 1)[0].decode("ascii", "replace").strip()[:_SHOWN]
 
 
 def _pattern(names: list[str]) -> re.Pattern[str]:

@@ -6,8 +6,8 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING
 
-from kaiwuctl.errors import CollisionError
-from kaiwuctl.project.contents import read_regular
+from kaiwuctl.errors import CollisionError, ContentError
+from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 from kaiwuctl.scaffold.files import Policy
 from kaiwuctl.scaffold.render import RenderedFile
 
@@ -46,6 +46,17 @@ class TreeEdit:
             return None if content is None else content.decode()
         except UnicodeDecodeError:
             return None
+
+    def searched(self, path: str) -> str | None:
+        """Return the text of a file that may have something to change; None for one that people do not edit.
+
+        That is a file that is too large, cannot be read or is not UTF-8: the project may have data of any kind.
+        """
+        try:
+            text = self.text(path)
+        except ContentError:
+            return None
+        return text if text is None or len(text) <= TEXT_LIMIT else None
 
     def write(self, path: str, text: str) -> None:
         """Change the text of a file."""

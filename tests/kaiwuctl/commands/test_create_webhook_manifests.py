@@ -137,12 +137,13 @@ def test_only_the_metrics_are_scraped(api: CommandLine) -> None:
     api.ok(*HOOK, "--validation")
     run_generator(api.folder)
     kustomization = api.folder / "config/default/kustomization.yaml"
-    kustomization.write_text(
-        kustomization.read_text().replace("\ncomponents:\n", "\ncomponents:\n- ../prometheus\n")
-    )
+    kustomization.write_text(kustomization.read_text().replace("\ncomponents:\n", "\ncomponents:\n- ../prometheus\n"))
     objects = build(api)
     (monitor,) = [each for (kind, _), each in objects.items() if kind == "ServiceMonitor"]
-    selector, names = monitor["spec"]["selector"]["matchLabels"], {each["port"] for each in monitor["spec"]["endpoints"]}
+    selector, names = (
+        monitor["spec"]["selector"]["matchLabels"],
+        {each["port"] for each in monitor["spec"]["endpoints"]},
+    )
     scraped = [
         port["targetPort"]
         for (kind, _), service in objects.items()

@@ -121,6 +121,21 @@ def test_webhooks_move_along(project: CommandLine) -> None:
     assert snapshot(folder) == before
 
 
+def test_a_type_without_conditions_moves_along(project: CommandLine) -> None:
+    """As the types are that are imported from a CRD."""
+    project.ok(*CREATE_ONLY)
+    types = project.folder / "api/v1/kaiwucluster_types.py"
+    types.write_text(types.read_text().replace("    conditions: Conditions = Conditions()", "    ready: bool = False"))
+    before = snapshot(project.folder)
+    project.ok(*MULTI)
+    check_imports(project.folder)
+    assert (project.folder / "api/kaiwu/v1/kaiwucluster_types.py").is_file()
+    assert (project.folder / "tests/test_kaiwu_v1_kaiwucluster.py").is_file()
+    project.ok(*SINGLE)
+    after = snapshot(project.folder)
+    assert after.keys() == before.keys()
+
+
 def test_a_file_in_the_way_is_kept(project: CommandLine) -> None:
     folder = user_project(project)
     (folder / "api/kaiwu/v1").mkdir(parents=True)
@@ -156,6 +171,24 @@ def test_a_file_that_is_not_python_is_named(project: CommandLine) -> None:
     assert result.returncode == 0
     assert "  broken.py:1: from api.v1 import (\n" in result.stderr
     assert "  latin.py:1: # -*- coding: latin-1 -*-\n" in result.stderr
+
+
+@pytest.mark.parametrize("flags", [MULTI, ("edit", "--owner", "Inspur", "--make=false")])
+def test_what_need_not_be_read_is_not(project: CommandLine, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    """The data of a project, and settings that are not its own, are none of the command's business."""
+    folder = user_project(project)
+    (tmp_path / "ruff.toml").write_text("line-length = 100\n")
+    (folder / ".ruff.toml").symlink_to(tmp_path / "ruff.toml")
+    (folder / "tests/data").mkdir()
+    for name in ("tests/data/model.bin", "tests/data/dump.yaml", "large.py"):
+        with (folder / name).open("wb") as file:
+            file.truncate(17 * 1024 * 1024)
+    result = project.run(*flags)
+    assert result.returncode == 0, result.stderr
+    assert "model.bin" not in result.stderr
+    # It may import what has moved, or have a header: a person has to look.
+    assert "  large.py" in result.stderr
+    assert ("  .ruff.toml:1: (was not read)\n" in result.stderr) == (flags == MULTI)
 
 
 CLUSTER = ("create", "api", "--group", "kaiwu", "--version", "v1", "--kind", "Tier", "--namespaced=false", "--no-make")
