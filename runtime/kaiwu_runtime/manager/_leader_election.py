@@ -87,7 +87,7 @@ class LeaderElector:
         self._elected = threading.Event()
         self._stopping = threading.Event()
         self._released = False
-        self._thread: threading.Thread | None = None
+        self._ended: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self._wake: tuple[asyncio.AbstractEventLoop, asyncio.Event] | None = None
         self._listener: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
@@ -122,8 +122,8 @@ class LeaderElector:
             self._task = asyncio.create_task(self._in_this_loop(), name="leader election")
             await future
             return
-        self._thread = threading.Thread(target=self._main, name="leader election", daemon=True)
-        self._thread.start()
+        self._ended = loop.create_future()
+        threading.Thread(target=self._main, args=(loop, self._ended), name="leader election", daemon=True).start()
         await future
 
     async def release(self) -> None:
@@ -136,14 +136,18 @@ class LeaderElector:
                 loop.call_soon_threadsafe(wake.set)
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=self._timings.renew)
-        if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, self._timings.renew)
+        if self._ended is not None:
+            # Not a join in a thread of asyncio's: a user's code may hold all of them for ever.
+            await asyncio.wait({self._ended}, timeout=self._timings.renew)
 
-    def _main(self) -> None:
+    def _main(self, loop: asyncio.AbstractEventLoop, ended: asyncio.Future[None]) -> None:
         try:
             asyncio.run(self._run())
         except BaseException as error:  # noqa: BLE001 - a thread must not end in silence
             self._failed(error)
+        finally:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits any longer
+                loop.call_soon_threadsafe(ended.set_result, None)
 
     async def _in_this_loop(self) -> None:
         try:

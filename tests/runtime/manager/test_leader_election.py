@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from lightkube.resources.coordination_v1 import Lease
@@ -53,6 +54,27 @@ async def test_a_release_without_an_api_server_ends() -> None:
     began = time.monotonic()
     await elector.release()
     assert time.monotonic() - began < TIMINGS.renew
+
+
+@pytest.mark.parametrize("executor", ["full", "shut down"])
+async def test_a_release_needs_no_thread_of_the_event_loop(executor: str) -> None:
+    transport = FakeTransport()
+    elector = LeaderElector(lambda: Client(transport), name="l", namespace="x", timings=TIMINGS, identity="a")
+    await asyncio.wait_for(elector.acquire(), 10)
+    loop = asyncio.get_running_loop()
+    go_on = threading.Event()
+    threads = ThreadPoolExecutor(1)
+    loop.set_default_executor(threads)
+    if executor == "full":
+        threads.submit(go_on.wait, 60)
+    else:
+        threads.shutdown()
+    try:
+        await asyncio.wait_for(elector.release(), 5)
+        assert await holder(transport) == ""
+    finally:
+        go_on.set()
+        loop.set_default_executor(ThreadPoolExecutor())
 
 
 async def holder(transport: FakeTransport) -> str:
