@@ -142,6 +142,11 @@ class Cluster:
         forwarded = ForwardedTransport(self._given_transport or given.transport, loop)
         return self._prepared(Client(forwarded, field_manager=given.field_manager), fenced=False)
 
+    async def close(self) -> None:
+        """Close the connections of the clients."""
+        if self._api_reader is not None:
+            await self._api_reader.close()
+
     def measure(self, metrics: Metrics) -> None:
         """Count the requests of the clients, and measure them where that is asked for; measure the caches."""
         self.caches.measure(metrics)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 from kaiwu_runtime import _fork as fork
@@ -151,26 +151,26 @@ class Lifecycle:
         webhooks = None if self.options.dry_run else self.webhooks
         if webhooks is not None:
             self.probes.add_readyz_check("webhook", webhooks.check)
-        await self.probes.start()
-        server = self._metrics_server()
-        try:
+        async with AsyncExitStack() as ending:
+            ending.callback(self._runnables.close)
+            ending.push_async_callback(self._cluster.close)
+            ending.push_async_callback(self.probes.stop)
+            await self.probes.start()
+            server = self._metrics_server()
             if server is not None:
+                ending.push_async_callback(server.stop)
                 await server.start()
             if webhooks is not None:
                 # Before the caches: their first list may need a conversion that only this process serves.
+                ending.push_async_callback(webhooks.stop)
                 await webhooks.start()
+            ending.push_async_callback(self._release)
             await self._run_everything()
-        finally:
-            self._runnables.close()
-            if self.elector is not None:
-                # After the workers: while a reconcile may still write, no other process must lead.
-                await self.elector.release()
-            if webhooks is not None:
-                await webhooks.stop()
-            if server is not None:
-                await server.stop()
-            await self.probes.stop()
-            await self._cluster.api_reader.close()
+
+    async def _release(self) -> None:
+        if self.elector is not None:
+            # After the workers: while a reconcile may still write, no other process must lead.
+            await self.elector.release()
 
     async def _main(self) -> None:
         if self._failure is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -455,6 +456,36 @@ async def test_a_manager_runs_whatever_has_the_protocol_of_a_controller() -> Non
     async with running(manager):
         await until(lambda: "run" in sweeper.log)
     assert sweeper.log == ["measure", "run", "stop within 5 s"]
+
+
+class Closing(FakeTransport):
+    """Notes that it is closed."""
+
+    closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def test_a_start_that_fails_leaves_nothing_open() -> None:
+    transport = Closing()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        manager = managed(transport, health_probe_bind_address=f"127.0.0.1:{taken.getsockname()[1]}")
+        with pytest.raises(ConfigurationError, match="health-probe-bind-address"):
+            await manager.start()
+    assert transport.closed
+    with pytest.raises(ConfigurationError, match="the manager has stopped"):
+        manager.add(Running(raises_cancelled))
+
+
+async def test_probes_are_closed_when_the_start_fails_after_them() -> None:
+    addresses: dict[str, Any] = {"health_probe_bind_address": "127.0.0.1:0", "metrics_bind_address": "127.0.0.1:0"}
+    manager = Manager(ManagerOptions(kubeconfig="/nowhere", **addresses))  # the metrics are the client's
+    with pytest.raises(ConfigurationError, match="/nowhere"):
+        await manager.start()
+    assert manager.probes.port
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", manager.probes.port)
 
 
 async def test_checks_are_taken_whether_probes_are_served_or_not() -> None:
