@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, TextIO
 
-from kaiwu_runtime._redaction import HIDDEN, is_secret_name, redact
+from kaiwu_runtime._redaction import HIDDEN, LAST_APPLIED, has_secret, is_secret_name, redact
 
 LogFormat = Literal["auto", "console", "json"]
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -68,6 +68,8 @@ def _loggable(fields: Mapping[Any, object], depth: int = 0) -> dict[str, object]
     if depth > _DEPTH:
         return {"...": "..."}
     hidden = {name for name in fields if is_secret_name(str(name)) and not _is_plain(fields[name])}
+    if LAST_APPLIED in fields and has_secret(LAST_APPLIED, fields[LAST_APPLIED]):
+        hidden.add(LAST_APPLIED)
     if str(fields.get("kind", "")) == "Secret":
         hidden |= {"data", "stringData"}
     # A variable of a container's environment, for example.

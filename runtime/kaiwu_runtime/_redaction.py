@@ -59,9 +59,15 @@ _SECRET_NAME = lazy_pattern(
     r"|(?:private|api|access|signing|encryption|ssh)key|kubeconfigdata|connectionstring"
 )
 _HARMLESS_ENDS = lazy_pattern(
-    r"(?:name|names|namespace|ref|refs|reference|type|kind|class|count|id|file|path|mount|version|s?expiry|expires(?:at|in)?|ttl|age|length|size|url|keys)$"
+    r"(?:name|names|namespace|ref|refs|reference|type|kind|class|count|id|file|path|mount|version|s?expiry|expires(?:at|in)?|ttl|age|length|size|url"
+    r"|(?<!private)(?<!api)(?<!access)(?<!signing)(?<!encryption)(?<!ssh)keys)$"
 )
-"""Fields that name or describe a credential but do not contain it: secretName, tokenExpiry, passwordFile."""
+"""Fields that name or describe a credential but do not contain it: secretName, passwordFile, secretKeys."""
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+"""The annotation in which ``kubectl apply`` keeps what it was given: of a Secret all of its data."""
+
+_SECRET_KIND = lazy_pattern(r"\"kind\"\s*:\s*\"Secret\"")
 
 
 def redact(text: str) -> str:
@@ -101,3 +107,13 @@ def is_secret_name(name: str) -> bool:
     """
     plain = re.sub(r"[^a-z0-9]", "", name.lower())
     return _SECRET_NAME().search(plain) is not None and _HARMLESS_ENDS().search(plain) is None
+
+
+def has_secret(name: str, value: object) -> bool:
+    """Return whether a field is the annotation of ``kubectl apply`` with the data of a Secret.
+
+    Args:
+        name: The field's.
+        value: Its value, of any type.
+    """
+    return name == LAST_APPLIED and isinstance(value, str) and _SECRET_KIND().search(value) is not None

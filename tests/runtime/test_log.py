@@ -118,6 +118,30 @@ def test_of_an_object_only_its_name_is_logged(form: log.LogFormat) -> None:
     assert "Secret team/db" in stream.getvalue()
 
 
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("depth", ["annotations", "metadata", "object"])
+def test_what_kubectl_applied_of_a_secret_is_not_logged(form: log.LogFormat, depth: str) -> None:
+    applied = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "db"}, "stringData": {"admin": "s3cret"}}
+    logged_as: dict[str, object] = {LAST_APPLIED: json.dumps(applied), "owner": "team"}
+    if depth != "annotations":
+        logged_as = {"name": "db", "annotations": logged_as}
+    if depth == "object":
+        logged_as = {"metadata": logged_as}
+    logger, stream = logged(form)
+    logger.info("Read", extra={"found": logged_as})
+    assert "s3cret" not in stream.getvalue()
+    assert "team" in stream.getvalue()
+
+
+def test_what_kubectl_applied_of_another_kind_is_logged() -> None:
+    logger, stream = logged("json")
+    logger.info("Read", extra={"found": {LAST_APPLIED: '{"kind":"ConfigMap","data":{"a":"plain"}}'}})
+    assert "plain" in stream.getvalue()
+
+
 def test_a_console_line_is_for_people() -> None:
     logger, stream = logged("console")
     logger.info("Applied", extra={"kind": "ConfigMap", "text": "two words"})

@@ -119,10 +119,12 @@ def test_no_text_takes_more_than_linear_time(pieces: list[str]) -> None:
             "password", "dbPassword", "DB_PASSWORD", "db-password", "pwd", "passwd", "passphrase", "token",
             "bearerToken", "accessToken", "Authorization", "apikey", "api_key", "API-Key", "secret", "clientSecret",
             "secretKey", "private_key", "credentials", "cookie", "stringSecret", "awsSecretAccessKey",
+            "apiKeys", "api_keys", "accessKeys", "privateKeys", "signing-keys", "encryptionKeys", "sshKeys",
         )),
         *((name, False) for name in (
             "name", "secretName", "secret_name", "secretRef", "tokenCount", "passwordFile", "tokenExpiry", "key",
             "keys", "secretNamespace", "author", "path", "tokenPath", "resourceVersion",
+            "secretKeys",
         )),
     ],
 )  # fmt: skip

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kaiwu_runtime._redaction import has_secret
 from kaiwu_runtime.errors import APIError, TerminalError
 from kaiwu_runtime.rest._raw_transport import ANSWER_BYTES, ANSWER_SECONDS, Answer, Socket
 from kaiwu_runtime.rest._transport import JSON, Transport
@@ -158,14 +159,31 @@ def _comparable(obj: dict[str, Any] | None) -> dict[str, Any]:
 
 def _hide(old: dict[str, Any], new: dict[str, Any]) -> None:
     """Replace the values of a Secret by stars that only tell whether they differ."""
-    if "Secret" not in (old.get("kind"), new.get("kind")):
-        return
-    for name in ("data", "stringData"):
-        before, after = old.get(name) or {}, new.get(name) or {}
-        differ = {key for key in before.keys() & after.keys() if before[key] != after[key]}
-        for obj, values, when in ((old, before, "before"), (new, after, "after")):
-            if values:
-                obj[name] = {key: f"{_HIDDEN} ({when})" if key in differ else _HIDDEN for key in values}
+    _hide_values(_annotations(old), _annotations(new), has_secret)
+    if "Secret" in (old.get("kind"), new.get("kind")):
+        for name in ("data", "stringData"):
+            _hide_values(_member(old, name), _member(new, name), lambda *_: True)
+
+
+def _hide_values(before: dict[str, Any], after: dict[str, Any], secret: Callable[[str, object], bool]) -> None:
+    differ = {key for key in before.keys() & after.keys() if before[key] != after[key]}
+    for values, when in ((before, "before"), (after, "after")):
+        for key, value in values.items():
+            if secret(key, value):
+                values[key] = f"{_HIDDEN} ({when})" if key in differ else _HIDDEN
+
+
+def _member(obj: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a copy of a mapping in an object, which takes its place; empty when there is none."""
+    found = obj.get(name)
+    if not isinstance(found, dict):
+        return {}
+    obj[name] = found = dict(found)
+    return found
+
+
+def _annotations(obj: dict[str, Any]) -> dict[str, Any]:
+    return _member(_member(obj, "metadata"), "annotations")
 
 
 def _yaml(obj: dict[str, Any]) -> list[str]:

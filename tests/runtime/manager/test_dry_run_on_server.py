@@ -63,8 +63,8 @@ class Changing(Reconciler):
         owner = await client.get(ConfigMap, request)
         self.events.event(owner, reason="Seen", action="Look", note="a dry run")
         await client.apply(child_of(owner, ConfigMap, name="child", data={"title": "home"}))
-        secret = Secret(metadata=ObjectMeta(name="keys", namespace=namespace), stringData={"password": "new", "x": "y"})
-        await client.apply(secret)
+        metadata = ObjectMeta(name="keys", namespace=namespace, annotations={"later": "than kubectl"})
+        await client.apply(Secret(metadata=metadata, stringData={"password": "new", "x": "y"}))
         await client.patch(ConfigMap, "stale", {"data": {"a": "2"}}, namespace=namespace)
         await client.patch(ConfigMap, "stale", {"data": {"b": "1"}}, namespace=namespace)  # as it is
         await set_scale(client, Deployment, "scaled", 3, namespace=namespace)
@@ -98,8 +98,13 @@ async def test_nothing_changes_and_everything_is_shown(
 
     for obj in (config_map("owner", of="user"), config_map("stale"), config_map("old")):
         await client.create(obj)
+    applied = '{"apiVersion":"v1","kind":"Secret","stringData":{"password":"c2VjcmV0"}}'
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": applied}
     await client.create(
-        Secret(metadata=ObjectMeta(name="keys", namespace=namespace), stringData={"password": "old", "x": "y"})
+        Secret(
+            metadata=ObjectMeta(name="keys", namespace=namespace, annotations=annotations),
+            stringData={"password": "old", "x": "y"},
+        )
     )
     await client.create(deployment(namespace))
     before = await everything(client, namespace)
@@ -131,6 +136,8 @@ async def test_nothing_changes_and_everything_is_shown(
     assert "-  replicas: 1\n+  replicas: 3\n" in shown
     assert "-  password: '*** (before)'\n+  password: '*** (after)'\n" in shown
     assert "bmV3" not in shown  # the password's base64
+    assert "c2VjcmV0" not in shown
+    assert "     kubectl.kubernetes.io/last-applied-configuration: '***'\n+    later: than kubectl\n" in shown
     assert "resourceVersion" not in shown
     assert "managedFields" not in shown
     assert "Event" not in shown
