@@ -21,6 +21,9 @@ _ALL: dict[str, Stage] = {"AllAlpha": "alpha", "AllBeta": "beta"}
 
 _gates: dict[str, FeatureGate] = {}
 
+_wanted: dict[str, bool] = {}
+"""What `set_gates` was last asked for: also for gates in modules that are imported later, such as a controller's."""
+
 
 class FeatureGate:
     """A part of an operator that ``--feature-gates`` turns on or off; made once, at the top of a module.
@@ -52,7 +55,7 @@ class FeatureGate:
         self.name = name
         self.stage: Stage = stage
         self.default = stage != "alpha" if default is None else default
-        self._set: bool | None = None
+        self._set = _chosen(self)
         _gates[name] = self
 
     @property
@@ -95,32 +98,40 @@ def parse_gates(text: str) -> dict[str, bool]:
     return found
 
 
-def check_gates(wanted: Mapping[str, bool]) -> None:
+def check_gates(wanted: Mapping[str, bool], *, complete: bool = True) -> None:
     """Check that gates can be set so.
+
+    Args:
+        wanted: By name.
+        complete: Whether every module that defines a gate is imported; before that an unknown one may still come.
 
     Raises:
         ConfigurationError: One is not known, or is stable and cannot be turned off.
     """
     for name, enabled in wanted.items():
-        if name in _ALL:
-            continue
         gate = _gates.get(name)
-        if gate is None:
+        if gate is None and name not in _ALL and (complete or not _NAME().fullmatch(name)):
             known = ", ".join([*sorted(_gates), *_ALL])
             raise ConfigurationError(f"--feature-gates: there is no gate {name!r}: use {known}")
-        if gate.stage == "stable" and not enabled:
+        if gate is not None and gate.stage == "stable" and not enabled:
             raise ConfigurationError(f"--feature-gates: {name} is stable and cannot be turned off: leave it out")
 
 
 def set_gates(wanted: Mapping[str, bool]) -> None:
-    """Set gates, in the whole process; what is not named keeps its default.
+    """Set gates, in the whole process, those that are defined later too; what is not named keeps its default.
 
     Raises:
-        ConfigurationError: See `check_gates`.
+        ConfigurationError: See `check_gates`; a gate that is not known yet is not an error here.
     """
-    check_gates(wanted)
+    check_gates(wanted, complete=False)
+    _wanted.clear()
+    _wanted.update(wanted)
     for gate in _gates.values():
-        everything = next(
-            (wanted[name] for name, stage in _ALL.items() if stage == gate.stage and name in wanted), None
-        )
-        gate._set = wanted.get(gate.name, everything)  # noqa: SLF001 - of this module
+        gate._set = _chosen(gate)  # noqa: SLF001 - of this module
+
+
+def _chosen(gate: FeatureGate) -> bool | None:
+    """Return how a gate was asked to be set; None for its default."""
+    everything = next((_wanted[name] for name, stage in _ALL.items() if stage == gate.stage and name in _wanted), None)
+    chosen = _wanted.get(gate.name, everything)
+    return None if gate.stage == "stable" else chosen

@@ -17,6 +17,7 @@ from kaiwu_runtime import _log as log
 from kaiwu_runtime.errors import APIConnectionError, ConfigurationError
 from kaiwu_runtime.manager._cluster import Cluster
 from kaiwu_runtime.manager._debug_signals import debug_signals
+from kaiwu_runtime.manager._feature_gates import check_gates
 from kaiwu_runtime.manager._last_resort import Deadline
 from kaiwu_runtime.manager._log_level import LogLevel
 from kaiwu_runtime.manager._options import OFF, ManagerOptions
@@ -131,7 +132,7 @@ class Lifecycle:
         the failure is raised at the end. Cancelling the call ends everything without that time.
 
         Raises:
-            ConfigurationError: A controller could not be set up.
+            ConfigurationError: A controller could not be set up, or there is no feature gate of a name that is set.
             APIError: The API server could not be used at the start.
             ExceptionGroup: Several things failed at the same time.
             RuntimeError: The manager ran before.
@@ -140,6 +141,7 @@ class Lifecycle:
             raise self._failure
         if self._started:
             raise RuntimeError("a manager runs once; make a new one")
+        check_gates(self.options.feature_gates)  # not before: a controller's module may define one
         self._started = True
         with self._stop_lock:
             self._loop = asyncio.get_running_loop()

@@ -129,7 +129,7 @@ class ManagerOptions:
         ):
             if address != OFF:
                 parse_address(address, flag)
-        check_gates(self.feature_gates)
+        check_gates(self.feature_gates, complete=False)
         _check_rate(self.kube_api_qps, self.kube_api_burst)
         if not 0 <= self.webhook_port <= 65535:
             raise ConfigurationError(f"--webhook-port: invalid port {self.webhook_port}: use 1 to 65535")

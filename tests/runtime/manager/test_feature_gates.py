@@ -13,12 +13,15 @@ from kaiwu_runtime.manager import _feature_gates as module
 from kaiwu_runtime.metrics._controllers import Metrics
 from kaiwu_runtime.testing import FakeTransport
 
+from ..packages import Make
+
 Gates = tuple[FeatureGate, FeatureGate, FeatureGate]
 
 
 @pytest.fixture
 def gates(monkeypatch: pytest.MonkeyPatch) -> Gates:
     monkeypatch.setattr(module, "_gates", {})
+    monkeypatch.setattr(module, "_wanted", {})
     return FeatureGate("Fast"), FeatureGate("Careful", stage="beta"), FeatureGate("Settled", stage="stable")
 
 
@@ -46,10 +49,10 @@ def test_the_flag(gates: Gates, argv: list[str], expected: list[bool]) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Slow=true", "there is no gate 'Slow': use Careful, Fast, Settled, AllAlpha, AllBeta"),
         ("Fast", "invalid entry 'Fast': use NAME=true or NAME=false"),
         ("Fast=yes please", "invalid entry"),
-        ("=true", "there is no gate ''"),
+        ("=true", "there is no gate '': use Careful, Fast, Settled, AllAlpha, AllBeta"),
+        ("slow=true", "there is no gate 'slow'"),
         ("Fast=true,Fast=false", "Fast is both true and false"),
         ("Settled=false", "Settled is stable and cannot be turned off"),
     ],
@@ -61,6 +64,53 @@ def test_a_flag_that_is_refused(gates: Gates, text: str, message: str, capsys: p
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ([], [False, True]),
+        (["--feature-gates=LateAlpha=true,LateBeta=false"], [True, False]),
+        (["--feature-gates=AllAlpha=true,AllBeta=false"], [True, False]),
+        (["--feature-gates=AllAlpha=true,LateAlpha=false"], [False, True]),
+    ],
+)
+async def test_a_gate_of_a_module_that_is_imported_later(
+    gates: Gates, make: Make, argv: list[str], expected: list[bool]
+) -> None:
+    package = make(
+        {
+            "a_controller.py": """
+from kaiwu_runtime import Reconciler
+from kaiwu_runtime.manager import FeatureGate
+ALPHA, BETA = FeatureGate("LateAlpha"), FeatureGate("LateBeta", stage="beta")
+class A(Reconciler):
+    def setup_with_manager(self, manager): pass
+    async def reconcile(self, request): return None
+"""
+        }
+    )
+    options = ManagerOptions.from_args(argv, environment={}, health_probe_bind_address="0")
+    manager = Manager(options, client=Client(FakeTransport()))
+    manager.discover(package)
+    assert [module._gates[name].enabled for name in ("LateAlpha", "LateBeta")] == expected
+    manager.stop()
+    await manager.start()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Slow=true", "there is no gate 'Slow': use Careful, Fast, Late, Settled, AllAlpha, AllBeta"),
+        ("Late=false", "Late is stable and cannot be turned off"),
+    ],
+)
+async def test_a_gate_that_cannot_be_set_is_an_error_at_the_start(gates: Gates, text: str, message: str) -> None:
+    options = ManagerOptions.from_args([f"--feature-gates={text}"], environment={})
+    manager = Manager(options, client=Client(FakeTransport()))
+    assert FeatureGate("Late", stage="stable").enabled
+    with pytest.raises(ConfigurationError, match=message):
+        await manager.start()
 
 
 def test_defaults_of_a_project_can_be_overridden(gates: Gates) -> None:
