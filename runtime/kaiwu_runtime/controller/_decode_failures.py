@@ -58,9 +58,18 @@ class _Object(msgspec.Struct):
     status: _Status | None = None
 
 
+class _Metadata(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+
+
+class _Answer(msgspec.Struct):
+    metadata: _Metadata
+
+
 _object = msgspec.json.Decoder(_Object)
 _status = msgspec.json.Decoder(_Status | None)
 _mark = msgspec.json.Decoder(_Mark)
+_answer = msgspec.json.Decoder(_Answer)
 _condition = msgspec.json.Decoder(Condition)
 
 
@@ -158,7 +167,10 @@ class DecodeFailureReporter:
         return self._has_conditions and _MARK in obj.raw
 
     async def unmark(self, request: Request) -> bool:
-        """Remove the condition from an object that fits again; True when it was there, and is in the cache still."""
+        """Remove the condition from an object that fits again; True when it was there, and is in the cache still.
+
+        False in a dry run, which leaves it there: the object is reconciled with it.
+        """
         obj = self._find(request)
         if obj is None:
             return False
@@ -174,12 +186,13 @@ class DecodeFailureReporter:
         # By a patch, and not by giving up the field: a client that wrote a whole status since would own the entry too.
         patch = {"metadata": {"resourceVersion": obj.resource_version}, "status": {"conditions": others}}
         try:
-            await self._write(obj.key, patch, PatchType.MERGE, {"fieldManager": self._manager})
+            answer = await self._write(obj.key, patch, PatchType.MERGE, {"fieldManager": self._manager})
         except (APIError, ConfigurationError) as failure:
             if isinstance(failure, APIError) and not failure.may_pass:
                 logger.warning("Cannot remove the condition", extra={"error": str(failure)})
                 return False
-        return True
+            return True
+        return _version(answer) != obj.resource_version
 
     async def _mark(self, obj: CachedObject, message: str) -> None:
         text = message if len(message) <= _MESSAGE_LENGTH else f"{message[: _MESSAGE_LENGTH - 1]}…"
@@ -207,9 +220,9 @@ class DecodeFailureReporter:
     def _manager(self) -> str:
         return f"{self._client().field_manager}-decode"
 
-    async def _write(self, key: ObjectKey, body: object, patch_type: PatchType, params: dict[str, str]) -> None:
+    async def _write(self, key: ObjectKey, body: object, patch_type: PatchType, params: dict[str, str]) -> bytes:
         path = object_path(self._identity, key.namespace, key.name, "status")
-        await self._client().transport.request(
+        return await self._client().transport.request(
             "PATCH", path, params=params, body=_json.encode(body), content_type=patch_type.value
         )
 
@@ -249,6 +262,14 @@ def _decoded(marks: list[tuple[msgspec.Raw, _Mark]]) -> list[Condition]:
 def _failure(obj: CachedObject, error: DecodeError) -> tuple[str, int, str]:
     """Return what makes a failure the same as one that was told of."""
     return obj.uid, obj.generation, str(error)
+
+
+def _version(answer: bytes) -> str:
+    """Return the resourceVersion of an answer: of a dry run it is that of the object which is stored."""
+    try:
+        return _answer.decode(answer).metadata.resource_version
+    except UNREADABLE:
+        return ""
 
 
 def _conditions(obj: CachedObject) -> list[tuple[msgspec.Raw, _Mark]]:

@@ -12,7 +12,7 @@ import pytest
 from lightkube.resources.events_v1 import Event
 from pydantic import Field, field_validator
 
-from kaiwu_runtime import Client, PatchType, Request
+from kaiwu_runtime import Client, Manager, ManagerOptions, ObjectReconciler, PatchType, Request
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource, set_condition
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.controller import ControllerBuilder, GenerationChanged, Predicate
@@ -20,7 +20,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.rest._paths import collection_path, object_path
 
 from ..crds import install
-from .rig import Rig, config_map, until
+from .rig import Recording, Rig, config_map, until
 
 pytestmark = pytest.mark.envtest
 
@@ -174,6 +174,38 @@ async def test_a_condition_of_an_earlier_run_is_removed_when_the_object_fits(rig
     async with rig.running():
         await stored.has("once-bad", "Ready", reason="Boils")
     assert (await stored.read("once-bad"))["status"]["seen"] == 1
+
+
+class Boiling(ObjectReconciler[Boiler]):
+    """Writes a status, as it is."""
+
+    def __init__(self, client: Client) -> None:
+        super().__init__(client)
+        self.seen: list[str] = []
+
+    async def reconcile(self, obj: Boiler) -> None:
+        self.seen.append(obj.metadata.name or "")
+        obj.status = obj.status or BoilerStatus()
+        obj.status.seen = 7
+
+
+@pytest.mark.parametrize("plain", [True, False])
+async def test_a_dry_run_reconciles_an_object_with_a_condition_of_an_earlier_run(
+    rig: Rig, control_plane: ControlPlane, plain: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stored = Stored(rig)
+    await stored.create("once-bad", 4, condition("DecodeFailed"))
+    manager = Manager(
+        ManagerOptions(kubeconfig=str(control_plane.kubeconfig), namespaces=(rig.namespace,), dry_run=True)
+    )
+    recording, boiling = Recording(manager.client, "recording", for_boilers, ready), Boiling(manager.client)
+    (recording if plain else boiling).setup_with_manager(manager)
+    await asyncio.wait_for(manager.start(), 30)
+    assert (recording.count("once-bad"), boiling.seen) == ((1, []) if plain else (0, ["once-bad"]))
+    assert "Decoded" in await stored.conditions("once-bad")
+    shown = capsys.readouterr().out
+    assert "-  - lastTransitionTime: '2020-02-02T02:02:02Z'" in shown, "what a real run removes"
+    assert f"+  seen: {1 if plain else 7}" in shown
 
 
 async def test_an_object_that_was_marked_and_broken_again_is_told_of_with_the_time_it_had(rig: Rig) -> None:
