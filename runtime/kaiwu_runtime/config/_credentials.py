@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
+from kaiwu_runtime._error_text import reason
 from kaiwu_runtime.config._authentication import Authentication, StaticAuthentication, TokenFileAuthentication
 from kaiwu_runtime.config._kubeconfig import DEFAULT_PATH, kubeconfig_paths, load_context
 from kaiwu_runtime.config._proxies import select_proxy
@@ -159,11 +160,15 @@ def _from_service_account(folder: Path) -> Credentials | None:
     """
     host, port = os.environ.get("KUBERNETES_SERVICE_HOST"), os.environ.get("KUBERNETES_SERVICE_PORT")
     token = folder / "token"
-    if not host or not port or not token.exists():
+    if not host or not port or not os.path.exists(token):  # noqa: PTH110 - also where the folder may not be entered
         return None
+    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    if not _is_url(server) or "/" in host:
+        raise ConfigurationError(
+            f"invalid KUBERNETES_SERVICE_HOST {host!r} or KUBERNETES_SERVICE_PORT {port!r}: use a host and a port"
+        )
     authentication = TokenFileAuthentication(token)
     authentication.authorization()
-    namespace = folder / "namespace"
 
     def reload() -> Credentials:
         found = _from_service_account(folder)
@@ -171,10 +176,9 @@ def _from_service_account(folder: Path) -> Credentials | None:
             raise ConfigurationError(f"{token}: no such file")
         return found
 
-    server = f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
     return Credentials(
         server=server,
-        namespace=namespace.read_text(encoding="utf-8").strip() if namespace.exists() else "default",
+        namespace=_read_namespace(folder / "namespace"),
         authentication=authentication,
         ca_bundle=read_pem(str(folder / "ca.crt"), "service account"),
         proxy=select_proxy(server, None),
@@ -183,12 +187,23 @@ def _from_service_account(folder: Path) -> Credentials | None:
     )
 
 
+def _read_namespace(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip() or "default"
+    except FileNotFoundError:
+        return "default"
+    except (OSError, UnicodeDecodeError) as error:
+        said = "not UTF-8" if isinstance(error, UnicodeDecodeError) else reason(error)
+        raise ConfigurationError(f"{path}: {said}") from error
+
+
 def _from_context(chosen: KubeContext) -> Credentials:
     cluster, user = chosen.cluster, chosen.user
     server = cluster.server.rstrip("/")
     if not _is_url(server):
         shown = without_credentials(cluster.server)
         raise ConfigurationError(f"invalid server {shown!r}: use an http:// or https:// URL")
+    server = urlunsplit(urlsplit(server))  # the scheme in lower case
     return Credentials(
         server=server,
         namespace=chosen.namespace,
@@ -206,7 +221,7 @@ def _is_url(server: str) -> bool:
     try:
         url = urlsplit(server)
         # A password with a / or a # in it would end the host, and be shown as a part of the path.
-        whole = not (url.query or url.fragment or "@" in url.path)
+        whole = not (url.query or url.fragment or "@" in url.path) and server.isprintable() and " " not in server
         return url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0 and whole
     except ValueError:  # brackets that do not match, a port that is not a number
         return False

@@ -58,6 +58,8 @@ class ExecAuthentication:
     """
 
     def __init__(self, entry: ExecEntry, cluster: ClusterEntry, folder: Path, *, timeout: float | None = None) -> None:
+        if not entry.command.isprintable() or not entry.command:
+            raise ConfigurationError(f"exec plugin: invalid command {entry.command!r:.100}")
         if entry.api_version not in API_VERSIONS:
             raise ConfigurationError(
                 f"exec plugin {entry.command}: apiVersion {entry.api_version!r} is not one of {', '.join(API_VERSIONS)}"
@@ -71,7 +73,8 @@ class ExecAuthentication:
         self._cluster = cluster
         self._folder = folder
         self._timeout = timeout or (SECONDS if entry.interactive_mode == "Never" else LOGIN_SECONDS)
-        self._credentials = shared_credentials(msgspec.json.encode([entry, cluster, str(folder)]))
+        # Not as JSON, which cannot hold a folder whose name is not UTF-8.
+        self._credentials = shared_credentials(repr((entry, cluster, str(folder))).encode())
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -148,14 +151,15 @@ class ExecAuthentication:
     def _parse(self, command: str, output: bytes) -> ExecStatus:
         try:
             credential = msgspec.json.decode(output, type=_ExecCredential)
-        except UnicodeDecodeError as error:
-            raise CredentialsError(f"exec plugin {command}: printed no ExecCredential: not UTF-8") from error
+        except (UnicodeDecodeError, RecursionError) as error:
+            said = "not UTF-8" if isinstance(error, UnicodeDecodeError) else "nested too deeply"
+            raise CredentialsError(f"exec plugin {command}: printed no ExecCredential: {said}") from error
         except msgspec.MsgspecError as error:
             # The output itself is left out: it may hold a secret.
             raise CredentialsError(f"exec plugin {command}: printed no ExecCredential: {error}") from error
         if credential.kind != "ExecCredential" or credential.api_version != self._entry.api_version:
             raise CredentialsError(
-                f"exec plugin {command}: printed {credential.kind} {credential.api_version}, "
+                f"exec plugin {command}: printed {credential.kind!r:.80} {credential.api_version!r:.80}, "
                 f"wanted ExecCredential {self._entry.api_version}"
             )
         status = credential.status

@@ -190,7 +190,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigurationError(f"{path}: not YAML: not UTF-8") from error
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError, TypeError) as error:
+        # The last ones for a value that is not what its tag says: `!!bool x`.
         # Not the parser's own message: it quotes the line, which may have a token in it.
         mark = getattr(error, "problem_mark", None)
         where = f": line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
@@ -224,12 +225,18 @@ def _merge(entries: dict[str, Entry], found: object, path: Path, section: str) -
 def _convert(entries: dict[str, Entry], name: str, singular: str, kind: type[E], where: str) -> tuple[E, Path]:
     entry = entries.get(name)
     if entry is None:
-        known = ", ".join(sorted(entries)) or "none"
+        known = " ".join(", ".join(sorted(entries)).split()) or "none"
         raise ConfigurationError(f"{where}: {singular} {name!r} is not defined; defined: {known}")
     try:
-        return msgspec.convert(entry.value, kind), entry.path
+        found = msgspec.convert(entry.value, kind)
+        # What it has is sent in headers, or to a plugin: no halves of characters, and nothing that contains itself.
+        msgspec.json.encode(found)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{entry.path}: {singular} {name!r}: {error}") from error
+    except (UnicodeError, RecursionError, OverflowError, TypeError, ValueError):
+        # Not the library's own message: it may quote a credential.
+        raise ConfigurationError(f"{entry.path}: {singular} {name!r}: has a value that JSON cannot hold") from None
+    return found, entry.path
 
 
 def _absolute(name: str | None, path: Path) -> str | None:

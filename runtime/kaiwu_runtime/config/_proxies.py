@@ -45,7 +45,11 @@ def _is_proxy(proxy: str) -> bool:
     try:
         url = urlsplit(proxy)
         whole = "@" not in url.path + url.query + url.fragment  # a password that is not quoted would end the host
-        return url.scheme in {"http", "https", *SOCKS_SCHEMES} and bool(url.hostname) and url.port != 0 and whole
+        # Spaces, control characters, and bytes of the environment that are not UTF-8.
+        text = proxy.isprintable() and " " not in proxy
+        return (
+            url.scheme in {"http", "https", *SOCKS_SCHEMES} and bool(url.hostname) and url.port != 0 and whole and text
+        )
     except ValueError:  # brackets that do not match, a port that is not a number
         return False
 
@@ -73,7 +77,7 @@ def _matches(host: str, port: int, address: ipaddress.IPv4Address | ipaddress.IP
         except ValueError:
             pass
     name, _, wanted = rule.rpartition(":")
-    if name and wanted.isdigit():
+    if name and wanted.isdecimal() and len(wanted) < 6:
         if int(wanted) != port:
             return False
         rule = name.strip("[]")

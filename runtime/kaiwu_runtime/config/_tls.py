@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from kaiwu_runtime._error_text import reason
 from kaiwu_runtime.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ def read_pem(path: str, field: str) -> bytes:
     """
     try:
         return Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{field}: {path}: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise ConfigurationError(f"{field}: {path}: {reason(error)}") from error
 
 
 @contextmanager
