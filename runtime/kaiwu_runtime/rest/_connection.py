@@ -83,22 +83,20 @@ class Connection(asyncio.Protocol):
         """Continue on another transport: TLS over this one, once a proxy has connected."""
         self._transport = value
 
-    async def begin(
-        self, request: bytes, seconds: float, *, streaming: bool = True, watching: bool = False
-    ) -> Response:
+    async def begin(self, request: bytes, seconds: float, *, streaming: bool = True, watch: bool = False) -> Response:
         """Send a request and return the head of the answer; its body comes from `chunks`, or from `body`.
 
         Args:
             request: Head and body.
             seconds: How long it may take.
             streaming: False returns only when the body is complete, which saves waking up for its parts.
-            watching: It is a watch.
+            watch: It is a watch.
 
         Raises:
             BrokenConnectionError: The connection ended, or the response is not valid HTTP.
             TimeoutError: It took too long.
         """
-        self._busy, self._complete, self._streaming, self._watching = True, False, streaming, watching
+        self._busy, self._complete, self._streaming, self._watching = True, False, streaming, watch
         self._response = None
         self.transport.write(request)
         while self._response is None or not (streaming or self._complete):
@@ -226,6 +224,8 @@ class Connection(asyncio.Protocol):
         found = head.find(_HEAD_END, start)
         end = len(head) if found < 0 else found + len(_HEAD_END)
         if status < 200:
+            if status < 100:  # its body would count as that of the next answer
+                raise BrokenConnectionError(f"status {status}")
             del head[:end]
             return
         self._response = Response(status, bytes(head[start:end]))

@@ -150,12 +150,12 @@ class HTTPTransport(RawRequests):
         try:
             sent = await self._credentials.current()
             try:
-                connection = await self._begin(path, request, sent.authorization, watching=True)
+                connection = await self._begin(path, request, sent.authorization, watch=True)
             except UnauthorizedError:
                 if not await self._credentials.after_rejection(sent):
                     raise
                 sent = await self._credentials.current()
-                connection = await self._begin(path, request, sent.authorization, watching=True)
+                connection = await self._begin(path, request, sent.authorization, watch=True)
         except CONNECTION_ERRORS as error:
             raise APIConnectionError(f"watch of {path}: {reason(error)}") from error
         try:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from kaiwu_runtime.rest._connection import BrokenConnectionError
+
+MAX_LINE = 64 << 20
+"""Maximum bytes of a line: an API server stores objects of a few megabytes; a line is kept in memory until it ends."""
+
 
 class LineSplitter:
     """Collects chunks and gives whole lines; what comes after the last newline is kept for the next chunk.
@@ -11,9 +16,14 @@ class LineSplitter:
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
+        self._size = 0
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """Return the lines that a chunk completes, without their newlines and without empty ones."""
+        """Return the lines that a chunk completes, without their newlines and without empty ones.
+
+        Raises:
+            BrokenConnectionError: A line is longer than `MAX_LINE`.
+        """
         lines: list[bytes] = []
         start = 0
         # Not with `split`, which looks at each byte: it takes nearly three times as long.
@@ -23,9 +33,13 @@ class LineSplitter:
                 self._parts.append(line)
                 line = b"".join(self._parts)
                 self._parts.clear()
+                self._size = 0
             if line:
                 lines.append(line)
             start = end + 1
         if start < len(chunk):
             self._parts.append(chunk[start:])
+            self._size += len(chunk) - start
+            if self._size > MAX_LINE:
+                raise BrokenConnectionError(f"a line is longer than {MAX_LINE} bytes")
         return lines

@@ -154,12 +154,12 @@ class RawRequests:
         headers = tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in response.headers)
         return Answer(response.status, headers, body), sent
 
-    async def _begin(self, path: str, request: Request, authorization: str, *, watching: bool = False) -> Connection:
+    async def _begin(self, path: str, request: Request, authorization: str, *, watch: bool = False) -> Connection:
         """Return a connection on which the answer to a GET has begun."""
         content = self._encoded(request, authorization)
         connection = await self._connection()
         try:
-            response = await connection.begin(content, self._timeout, watching=watching)
+            response = await connection.begin(content, self._timeout, watch=watch)
             self._hear("GET", response)
             if response.status >= 300:
                 async with asyncio.timeout(self._timeout):

@@ -113,7 +113,7 @@ class WebSocket(asyncio.Protocol):
             self.abort()
             raise
         lines = ["HTTP/1.1", *(f"{name}: {value}" for name, value in answer.headers.raw_items())]
-        response = Response(answer.status_code, "\r\n".join(lines).encode())
+        response = Response(answer.status_code, "\r\n".join(lines).encode("latin-1", "surrogateescape"))
         error = self._protocol.handshake_exc
         if error is not None:
             self.abort()
@@ -292,7 +292,7 @@ class WebSocket(asyncio.Protocol):
 
     def _failure(self) -> APIConnectionError:
         closed = self._protocol.close_rcvd
-        text = self._error or (closed.reason if closed is not None else "") or "the server closed the connection"
+        text = self._error or (" ".join(closed.reason.split()) if closed else "") or "the server closed the connection"
         return APIConnectionError(f"{self._what}: {text}")
 
     def _wake(self) -> None:

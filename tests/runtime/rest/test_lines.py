@@ -6,6 +6,8 @@ import random
 
 import pytest
 
+from kaiwu_runtime.rest import _lines as module
+from kaiwu_runtime.rest._connection import BrokenConnectionError
 from kaiwu_runtime.rest._lines import LineSplitter
 
 
@@ -20,3 +22,14 @@ def test_lines_do_not_depend_on_the_chunks(seed: int) -> None:
     *whole, rest = text.split(b"\n")
     assert lines == [line for line in whole if line]
     assert splitter.feed(b"\n") == ([rest] if rest else [])
+
+
+def test_a_line_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_LINE", 100)
+    splitter = LineSplitter()
+    for _ in range(50):
+        assert splitter.feed(b"x" * 50 + b"y" * 49) == []
+        assert splitter.feed(b"\n") == [b"x" * 50 + b"y" * 49]
+    splitter.feed(b"x" * 100)
+    with pytest.raises(BrokenConnectionError, match="longer than 100 bytes"):
+        splitter.feed(b"x")

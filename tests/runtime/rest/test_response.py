@@ -112,6 +112,14 @@ async def test_a_body_that_is_cut_is_an_error(framing: bytes, before: bytes) -> 
         await answer
 
 
+@pytest.mark.parametrize("status", [b"000", b"099"])
+async def test_a_status_that_is_none_adds_nothing_to_the_next_body(status: bytes) -> None:
+    odd = b"HTTP/1.1 " + status + b" x\r\nContent-Length: 4\r\n\r\nevil"
+    _, answer = await begun(odd + HEAD + BODY)
+    with pytest.raises(BrokenConnectionError):
+        await answer
+
+
 async def test_a_body_without_a_length_ends_with_the_connection() -> None:
     connection, answer = await begun(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\nContent-Length: 5\r\n\r\n", b"rest")
     connection.connection_lost(None)
