@@ -44,6 +44,9 @@ REASONS: Mapping[int, str] = MappingProxyType(
 )
 """The usual reason of a Status object for each status code."""
 
+MAX_MESSAGE = 64 << 10
+"""Maximum characters of a message: it goes into logs, at each try."""
+
 _BY_CODE: dict[int, type[APIStatusError]] = {
     400: BadRequestError,
     401: UnauthorizedError,
@@ -72,6 +75,8 @@ def error_from_status(
     reason, message, details = status.get("reason"), status.get("message"), status.get("details")
     reason = reason if isinstance(reason, str) else ""
     message = message if isinstance(message, str) and message else f"the API server answered {code}"
+    if len(message) > MAX_MESSAGE:
+        message = f"{message[:MAX_MESSAGE]}..."
     if reason == "AlreadyExists":
         kind: type[APIStatusError] = AlreadyExistsError
     elif reason == "Expired":

@@ -43,7 +43,7 @@ async def list_objects(
     while True:
         try:
             answer = await transport.request("GET", path, params=query, accept=accept)
-            page = decode_page(answer, path)
+            page = decode_page(answer, path, query.get("continue", ""))
         except GoneError:
             if "continue" not in query:
                 raise

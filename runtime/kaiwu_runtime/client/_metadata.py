@@ -77,7 +77,7 @@ class MetadataClient:
         found: list[PartialObjectMetadata] = []
         while True:
             answer = await self._client.transport.request("GET", path, params=params, accept=METADATA_LIST)
-            page = decode_page(answer, path)
+            page = decode_page(answer, path, params.get("continue", ""))
             found += [decode_metadata(identity, bytes(item)) for item in page.items or ()]
             if not page.metadata.continue_:
                 return found

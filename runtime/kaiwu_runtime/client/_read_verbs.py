@@ -60,7 +60,8 @@ class ReadVerbs(BaseClient):
             params["fieldSelector"] = field_selector
         found = ListDecoder(kind)
         while True:
-            page = decode_page(await self.transport.request("GET", path, params=params), path)
+            answer = await self.transport.request("GET", path, params=params)
+            page = decode_page(answer, path, params.get("continue", ""))
             found.take(bytes(item) for item in page.items or ())
             if not page.metadata.continue_:
                 return found.result()

@@ -32,20 +32,24 @@ _page = msgspec.json.Decoder(Page)
 _metadata = msgspec.json.Decoder(PageMetadata)
 
 
-def decode_page(answer: bytes, path: str) -> Page:
+def decode_page(answer: bytes, path: str, token: str = "") -> Page:
     """Return the page that the API server answered with, however deep its objects are nested.
 
     Args:
         answer: The body.
         path: Of the collection, for errors.
+        token: The token that the page was asked for with; empty for the first one.
 
     Raises:
-        APIConnectionError: It is not a list of objects.
+        APIConnectionError: It is not a list of objects, or leads to itself, which would never end.
     """
     try:
-        return _read(answer)
+        page = _read(answer)
     except UNREADABLE as error:
         raise APIConnectionError(f"list of {path}: not a list of objects ({error})") from error
+    if token and page.metadata.continue_ == token:
+        raise APIConnectionError(f"list of {path}: the continue token of a page leads to the same page")
+    return page
 
 
 def _read(answer: bytes) -> Page:

@@ -16,9 +16,10 @@ from lightkube.resources.core_v1 import ConfigMap, Node, Pod, PodBinding, Servic
 
 from kaiwu_runtime import Client, ObjectKey
 from kaiwu_runtime.cache import Cache, CachedClient
+from kaiwu_runtime.cache._list_pages import list_objects
 from kaiwu_runtime.client import HTTPTransport, MetadataClient, get_scale, set_scale
 from kaiwu_runtime.config._credentials import Credentials
-from kaiwu_runtime.errors import APIStatusError, DecodeError, KaiwuError
+from kaiwu_runtime.errors import APIConnectionError, APIStatusError, DecodeError, KaiwuError
 
 from ..rest.conftest import served
 from ..rest.scripted_server import Server
@@ -146,3 +147,24 @@ async def test_a_cache_that_hears_of_a_write_adds_no_errors(server: Server, clie
     for kind in (ConfigMap, Engine):
         cache.informer(kind)
     assert await odd_errors(server, CachedClient(client, cache), CALLS[call]) == []
+
+
+@pytest.mark.parametrize("call", ["list", "list of models", "list of metadata"])
+async def test_a_page_that_leads_to_itself_is_not_followed_for_ever(server: Server, client: Client, call: str) -> None:
+    async def handle(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b'{"metadata":{"resourceVersion":"1","continue":"x"},"items":[]}')
+
+    server.answers = [handle]
+    with pytest.raises(APIConnectionError, match=r"^list of /[^\n]*: the continue token of a page leads to the same"):
+        await CALLS[call](client)
+    assert len(server.requests) == 2
+
+
+async def test_a_cache_does_not_follow_it_for_ever_either(server: Server, client: Client) -> None:
+    async def handle(_: web.Request) -> web.StreamResponse:
+        return web.Response(body=b'{"metadata":{"resourceVersion":"1","continue":"x"},"items":[]}')
+
+    server.answers = [handle]
+    with pytest.raises(APIConnectionError, match="the continue token of a page leads to the same page"):
+        await list_objects(client.transport, "/x", {}, page_size=1, accept="application/json", parse=lambda _: None)
+    assert len(server.requests) == 2
