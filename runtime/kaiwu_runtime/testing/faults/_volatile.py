@@ -22,6 +22,9 @@ _DIGITS = re.compile(
 _RECENT = timedelta(days=2)
 _EPOCH, _LATEST = 1e9, 1e11
 _SUFFIX = 5
+_HASHES = ("pod-template-hash", "controller-revision-hash", "controller.kubernetes.io/hash")
+_HASH = "(hash)"
+_DEEPEST = 3
 
 
 class Masks:
@@ -77,14 +80,28 @@ class Volatile:
         objects = list(objects)
         for obj in objects:
             self.note(obj)
-        generated = Masks(self._names)
         names = dict(self._names)
         for obj in objects:
-            named = f"{obj['kind']} {generated.text(obj['metadata']['name'])}"
-            names[obj["metadata"]["uid"]] = f"(uid of {named})"
+            metadata = obj["metadata"]
+            named = f"{obj['kind']} {metadata['name']}"
+            uid = _UID.fullmatch(metadata["uid"])
+            parts = (uid[0], uid[0].partition("-")[0]) if uid else ()  # names are made of the first part, too
+            names |= dict.fromkeys(parts, f"(uid of {named})")
+            names |= dict.fromkeys(_hashes(metadata.get("labels") or {}), _HASH)
             if obj["kind"] == "Service" and self._allocates:
                 names |= dict.fromkeys(_allocated(obj.get("spec") or {}), f"(allocated to {named})")
-        return Masks(names)
+        found = Masks(names)
+        for _ in range(_DEEPEST):  # names are made of names
+            names = {name: found.text(value) for name, value in names.items()}
+            found = Masks(names)
+        return found
+
+
+def _hashes(labels: Mapping[str, str]) -> Iterator[str]:
+    """Yield hashes of templates, which differ where a template has a generated name."""
+    for name in _HASHES:
+        if name in labels:
+            yield labels[name].rpartition("-")[2]
 
 
 def _allocated(service: Mapping[str, Any]) -> Iterator[str]:

@@ -117,6 +117,42 @@ def test_names_made_of_a_generated_name() -> None:
     assert content["data"] == {"of": "x/site-*", "id": "id=(uid of Site site-*);", "site-*": "me"}
 
 
+def test_generated_names_made_of_generated_names() -> None:
+    def run(*ends: str) -> Any:
+        site, job, pod = f"site-{ends[0]}", f"site-{ends[0]}-run-{ends[1]}", f"site-{ends[0]}-run-{ends[1]}-{ends[2]}"
+        prefixes = {site: "site-", job: f"{site}-run-", pod: f"{job}-"}
+        return normalised(
+            [
+                obj("Job", "", name, metadata={"name": name, "generateName": prefix}, status={"log": f"{pod}.log"})
+                for name, prefix in prefixes.items()
+            ]
+        )
+
+    assert run("bbbbb", "ccccc", "ddddd") == run("fffff", "ggggg", "hhhhh")
+    assert [*run("bbbbb", "ccccc", "ddddd")] == ["Job x/site-*", "Job x/site-*-run-*", "Job x/site-*-run-*-*"]
+
+
+def test_names_made_of_a_uid_or_of_the_hash_of_a_template() -> None:
+    def run(uid: str, site: str, digest: str) -> Any:
+        metadata = {"generateName": "site-", "name": site}
+        labels = {"site": site, "pod-template-hash": digest}
+        return normalised(
+            [
+                obj("Site", site, uid, metadata=metadata, status={"revision": f"db-{digest}"}),
+                obj("Deployment", f"web-{uid[:8]}", "2"),
+                obj("ReplicaSet", "", "3", metadata={"name": f"web-{uid[:8]}-{digest}", "labels": labels}),
+            ]
+        )
+
+    one = run("0f0c7a42-1111-4222-8333-444455556666", "site-bbbbb", "5d7b6cf9c4")
+    assert one == run("11111111-1111-4222-8333-444455556666", "site-ccccc", "94d75f8b6c")
+    assert [*one] == [
+        "Deployment x/web-(uid of Site site-*)",
+        "ReplicaSet x/web-(uid of Site site-*)-(hash)",
+        "Site x/site-*",
+    ]
+
+
 def test_a_long_prefix_of_generated_names_is_cut() -> None:
     prefix = "a" * 70
     one, other = (obj(name=prefix[:58] + end, metadata={"generateName": prefix}) for end in ("bbbbb", "ccccc"))
