@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -269,28 +268,3 @@ async def test_it_does_not_collect_a_cluster_scoped_object_with_a_namespaced_own
 
         await until(collected)
         await client.get(Namespace, "place")
-
-
-UNPLAYABLE = {
-    "apiVersion": "apps/v1",
-    "kind": "Deployment",
-    "metadata": {"name": "bad", "namespace": "x"},
-    "spec": {"replicas": "many", "selector": {}, "template": {}},
-}
-"""A real API server would reject it."""
-
-
-async def test_what_cannot_be_played_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    fake = FakeTransport()
-
-    async def look() -> bool:
-        return "the simulator has failed" in caplog.text
-
-    async def story() -> None:
-        async with Simulator(Client(fake)):
-            await fake.request("POST", "/apis/apps/v1/namespaces/x/deployments", body=json.dumps(UNPLAYABLE).encode())
-            await until(look)
-            raise AssertionError("a test that waited in vain")
-
-    with pytest.raises(RuntimeError, match="the simulator has failed: ValueError: Deployment x/bad cannot be played"):
-        await story()

@@ -13,7 +13,7 @@ from kaiwu_runtime.testing import wait_for
 from kaiwu_runtime.testing.faults import Cluster, check, step
 
 from ..api import Gadget
-from ..test_simulator import UNPLAYABLE
+from ..test_unplayable import UNPLAYABLE
 from .workers import Once, Worker, config_map, outcome
 
 
