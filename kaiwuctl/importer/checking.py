@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -88,6 +89,11 @@ def _check_names(crd: CustomResourceDefinition) -> None:
     for path, holds in valid.items():
         if not holds:
             raise CRDError(f"invalid CustomResourceDefinition: {path} is not valid")
+    if keyword.iskeyword(names.kind[:1].upper() + names.kind[1:]):
+        raise CRDError(
+            f"has the kind {names.kind}, which is a word of Python itself: no class can have that name; use the CRD of "
+            "another kind"
+        )
     expected = f"{names.plural}.{crd.spec.group}"
     if crd.metadata is not None and crd.metadata.name != expected:
         raise CRDError(

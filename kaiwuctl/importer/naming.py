@@ -82,4 +82,6 @@ class ClassNames:
 def _inherited(*, kind: bool) -> frozenset[str]:
     from kaiwu_runtime.api import APIModel, CustomResource  # noqa: PLC0415 - naming a class does not need pydantic
 
-    return frozenset(dir(CustomResource if kind else APIModel))
+    base = CustomResource if kind else APIModel
+    # A class has the names of its metaclass too, and a field without a default would get them as its default.
+    return frozenset({*dir(base), *dir(type(base)), *base.model_fields})

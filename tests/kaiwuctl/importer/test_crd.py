@@ -46,6 +46,8 @@ SCHEMA = "spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/valu
         ("spec/group", "com", "spec.group is not valid"),
         ("spec/names", None, "spec.names: expected `object`, got `null`"),
         ("spec/names/kind", "A-B", "spec.names.kind is not valid"),
+        ("spec/names/kind", "None", "has the kind None, which is a word of Python itself"),
+        ("spec/names/kind", "true", "has the kind true, which is a word of Python itself"),
         ("spec/versions", [], "spec.versions is not valid"),
         ("spec/versions", [1], "spec.versions[0]: expected `object`, got `int`"),
         (f"{SCHEMA}/properties", [1], "version v1.spec.value.properties: expected `object | null`, got `array`"),

@@ -100,6 +100,7 @@ def test_equal_objects_share_a_class() -> None:
         (["fooBar", "foo_bar", "foo-bar"], ["foo_bar", "foo_bar_2", "foo_bar_3"]),
         (["from", "class", "int", "copy", "l"], ["from_", "class_", "int_", "copy_", "l_"]),
         (["podIP", "HTTPRoute", "s3Bucket"], ["pod_ip", "http_route", "s3_bucket"]),
+        (["register", "mro", "api_version"], ["register_", "mro_", "api_version"]),
         (["1st", "$ref", "_x", "a.b/c", "\u00b2", "..."], ["field_1st", "ref", "x", "a_b_c", "field_2", "field"]),
         (["gr\u00f6\u00dfe", "\u540d"], ["gr\u00f6\u00dfe", "\u540d"]),
     ],

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import json
+import keyword
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from kaiwu_runtime._manifests import read_manifests
+from kaiwu_runtime.api import CustomResource
 
 from .round_trip import crd_of, meaning, regenerated
 from .structural_schemas import SCHEMAS
@@ -55,3 +58,20 @@ def test_a_description_with_tabs(tmp_path: Path) -> None:
     value = made["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["value"]
     assert value["description"] == text
     assert value["properties"]["a"]["description"] == text
+
+
+NAMES = [
+    *keyword.kwlist, *keyword.softkwlist, *dir(builtins), *dir(type), *dir(CustomResource), *dir(type(CustomResource)),
+    "Kind", "Metadata", "api_version", "api-version", "meta_data", "model_config", "self", "cls", "typing", "APIModel",
+    "Any", "Field", "\u0663", "\uff21", "\U0001f600", "x__y", "$ref", "a b", "'", '"', "\\", "\n", "{x}", "x" * 300,
+]  # fmt: skip
+"""Names that mean something to Python, to pydantic or to a model, and names that are none in Python."""
+
+
+@pytest.mark.parametrize("name", dict.fromkeys(NAMES), ids=ascii)
+def test_a_name_that_means_something_in_python(name: str, tmp_path: Path) -> None:
+    part = {"type": "object", "properties": {name: {"type": "string"}}, "required": [name]}
+    crd = crd_of({**part, "properties": {name: part, "other": {"type": "array", "items": part}}})
+    root = crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    root["properties"].setdefault(name, part)
+    assert meaning(regenerated(crd, tmp_path)) == meaning(crd)
