@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from kaiwuctl.names.python import names_other_encoding
 from kaiwuctl.names.rule import LABEL_LIMIT, Rule, is_dns_1035_label, is_dns_label, is_dns_subdomain
 
 # The longest name made from the project's: a Service, whose name is a DNS label.
@@ -132,6 +133,12 @@ REPO_RULES = (
 
 OWNER_RULES = (
     Rule("owner-line", str.isprintable, "must be one line without control characters", "Inspur Cloud"),
+    Rule(
+        "owner-encoding",
+        lambda owner: not names_other_encoding(f"{owner}."),
+        "must not have 'coding:' in it, which Python reads as the encoding of each file",
+        "Inspur Cloud",
+    ),
     Rule("owner-length", lambda owner: len(owner) <= 80, "must have at most 80 characters", "Inspur Cloud"),
 )
 

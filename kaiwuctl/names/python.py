@@ -7,6 +7,7 @@ library, for any group and kind.
 from __future__ import annotations
 
 import builtins
+import codecs
 import keyword
 import re
 
@@ -48,6 +49,23 @@ RESERVED_CLASS_NAMES = frozenset(
         "Scale",
     }
 )
+
+
+# https://docs.python.org/3/reference/lexical_analysis.html#encoding-declarations
+_ENCODING = re.compile(r"coding[:=][ \t]*([-\w.]+)", re.ASCII)
+
+
+def names_other_encoding(line: str) -> bool:
+    """Return whether Python reads a file, one of whose first two lines is this comment, in another encoding than UTF-8.
+
+    Args:
+        line: The comment, or a part of it.
+    """
+    found = _ENCODING.search(line)
+    try:
+        return found is not None and codecs.lookup(found[1]).name != "utf-8"
+    except LookupError:
+        return True
 
 
 def group_module(group: str) -> str:

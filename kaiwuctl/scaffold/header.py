@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from kaiwuctl.errors import ContentError, UsageError
+from kaiwuctl.names.python import names_other_encoding
 from kaiwuctl.names.rule import quoted
 from kaiwuctl.project.contents import read_regular
 
@@ -80,6 +81,10 @@ def header_from_file(path: str) -> str:
         raise UsageError(f"{where}: is empty; leave the flag out or pass --license none")
     if not _is_text(text):
         raise UsageError(f"{where}: has control characters; save it as plain text")
+    if any(map(names_other_encoding, text.split("\n")[:2])):
+        raise UsageError(
+            f"{where}: has 'coding:' in its first two lines, which Python reads as another encoding; reword it"
+        )
     return as_comment(text)
 
 
@@ -96,6 +101,10 @@ def header_of_project(root: Path) -> str:
         raise ContentError(f"{HEADER_FILE}: is not UTF-8 text; restore it from version control") from None
     if not _is_text(text):
         raise ContentError(f"{HEADER_FILE}: has control characters; restore it from version control")
+    if any(map(names_other_encoding, text.split("\n")[:2])):
+        raise ContentError(
+            f"{HEADER_FILE}: has 'coding:' in its first two lines, which Python reads as another encoding; reword it"
+        )
     # It is put at the top of every module: it stays a comment, even when the project comes from another person.
     return "\n".join(line if line.startswith("#") or not line else f"# {line}" for line in text.split("\n"))
 

@@ -43,6 +43,11 @@ def _printable(line: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in line)
 
 
+def _in_markdown(line: str) -> str:
+    """Return a line in which a name of the other project is neither a tag of HTML nor a link."""
+    return line.replace("<", "\\<").replace("](", "]\\(")
+
+
 def list_the_rest(go: GoProject, remainder: Remainder) -> None:
     """Add what no step of the import carries over."""
     for file in go.go_files[:_LISTED]:
@@ -69,8 +74,8 @@ def list_the_rest(go: GoProject, remainder: Remainder) -> None:
 
 def listing(go: GoProject, remainder: Remainder) -> str:
     """Return the content of the list's file."""
-    lines = "\n".join(f"- [ ] {line}" for line in remainder.lines)
-    return f"""# Imported from {go.name}
+    lines = "\n".join(f"- [ ] {_in_markdown(line)}" for line in remainder.lines)
+    return f"""# Imported from {_in_markdown(_printable(go.name))}
 
 The types, the samples, the permissions and the entries in PROJECT were taken over. A person still has to look at:
 

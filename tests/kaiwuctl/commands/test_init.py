@@ -223,7 +223,14 @@ def test_a_header_of_ones_own(empty: CommandLine, tmp_path: Path, content: str) 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is empty"), (b" \n", "is empty"), (b"\xff\xfe", "is not UTF-8"), (b"a\x00b", "control characters")],
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b"\xff\xfe", "is not UTF-8"),
+        (b"a\x00b", "control characters"),
+        (b"# coding: utf-7\n# Mine.\n", "has 'coding:' in its first two lines"),
+        (b"Mine.\nencoding=none\n", "has 'coding:' in its first two lines"),
+    ],
 )
 def test_a_header_that_will_not_do(empty: CommandLine, tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "header.txt").write_bytes(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from kaiwuctl.errors import CRDError
 from kaiwuctl.importer.go_project import read_go_project
 from kaiwuctl.importer.rbac_markers import read_role
-from kaiwuctl.scaffold.import_remainder import Remainder
+from kaiwuctl.scaffold.import_remainder import Remainder, listing
 
 ODD: list[Any] = [None, 5, True, 1.5, "", "text", [], {}, {"a": None}, [None], [[]]]
 RULE = {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["get"]}
@@ -31,6 +32,18 @@ def test_a_file_name_is_one_printable_line(name: str) -> None:
     remainder.add(name)
     assert remainder.lines[0].isprintable()
     remainder.lines[0].encode()
+
+
+@pytest.mark.parametrize("name", ["a\n\n# b", "<script>", "[a](https://example.com)", "a\rb"])
+def test_a_name_is_text_in_the_list(tmp_path: Path, name: str) -> None:
+    (tmp_path / "PROJECT").write_text(json.dumps({"version": "3", "projectName": name, "resources": []}))
+    remainder = Remainder()
+    remainder.add(f"{name}: was not carried over")
+    text = listing(read_go_project(tmp_path), remainder)
+    heading, _, _, _, line = text.splitlines()
+    assert heading.startswith("# Imported from ")
+    assert line.startswith("- [ ] ")
+    assert not re.search(r"(?<!\\)<|\]\(", text)
 
 
 @pytest.mark.parametrize("value", ODD, ids=repr)

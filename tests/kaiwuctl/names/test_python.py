@@ -13,6 +13,7 @@ from kaiwuctl.names.python import (
     controller_module,
     group_module,
     is_reserved_class,
+    names_other_encoding,
     reconciler_class,
     reconciler_of,
     snake_case,
@@ -89,3 +90,23 @@ def test_reserved_class_names() -> None:
 def test_the_class_of_a_reconciler_is_not_one_that_its_module_imports() -> None:
     assert reconciler_of("KaiwuCluster") == "KaiwuClusterReconciler"
     assert reconciler_of("Object") == reconciler_class("object") == "ObjectKindReconciler"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("# -*- coding: utf-8 -*-", False),
+        ("# vim: set fileencoding=UTF8 :", False),
+        ("# Copyright, decoding: the book", True),
+        ("# coding: latin-1", True),
+        ("# coding : utf-7", False),
+        ("# Mine.", False),
+    ],
+)
+def test_what_python_reads_as_another_encoding(line: str, expected: bool) -> None:
+    assert names_other_encoding(line) == expected
+    try:
+        read = compile(f"{line}\nx = 'ä'\n".encode(), "file", "exec").co_consts[0]
+    except SyntaxError:
+        read = ""
+    assert (read != "ä") == expected
