@@ -128,20 +128,19 @@ def _of_cluster(name: str) -> dict[str, Any]:
     from kaiwu_runtime.errors import APIError, ConfigurationError, NotFoundError  # noqa: PLC0415
 
     try:
-        return asyncio.run(_get(name))
+        data = asyncio.run(_get(name))
     except NotFoundError:
         raise CRDError(f"{CLUSTER}{name}: the cluster has no such CRD; `kubectl get crd` lists them") from None
     except (APIError, ConfigurationError) as error:
         raise CRDError(f"{CLUSTER}{name}: {' '.join(str(error).split())}") from None
+    # A server is no more trusted than a file.
+    return _chosen(_crds(data, f"{CLUSTER}{name}"), f"{CLUSTER}{name}", None)
 
 
-async def _get(name: str) -> dict[str, Any]:
-    import json  # noqa: PLC0415
+async def _get(name: str) -> bytes:
     from urllib.parse import quote  # noqa: PLC0415
 
     from kaiwu_runtime.client import Client  # noqa: PLC0415
 
     async with Client.connect() as client:
-        data = await client.transport.request("GET", f"{_COLLECTION}/{quote(name, safe='')}")
-    found: dict[str, Any] = json.loads(data)
-    return found
+        return await client.transport.request("GET", f"{_COLLECTION}/{quote(name, safe='')}")

@@ -91,13 +91,16 @@ def read_manifests(data: bytes) -> list[dict[str, Any]]:
         documents = list(_documents(text))
         for document in documents:
             _check_size(document)
-            json.dumps(document, allow_nan=False)
+            json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
     except ManifestError:
         raise
     except yaml.YAMLError as error:
         raise ManifestError(f"is not YAML: {one_line(error)}") from None
     except RecursionError:
         raise ManifestError("is nested too deeply") from None
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start : error.end])
+        raise ManifestError(f"holds {half}, which is half of a surrogate pair and no character") from None
     except (TypeError, ValueError) as error:
         raise ManifestError(f"holds what JSON cannot hold: {error}") from None
     return [found for document in documents for found in _objects(document)]

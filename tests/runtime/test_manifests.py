@@ -103,6 +103,8 @@ def bomb(levels: int) -> bytes:
         (b"- a\n- b\n", "holds list"),
         (b"just words", "holds str 'just words' instead of an object"),
         (b"a: .nan", "holds what JSON cannot hold"),
+        (b'{"a": "x\\ud800"}', "holds '\\ud800', which is half of a surrogate pair"),
+        (b'{"\\udc00": 1}', "holds '\\udc00', which is half of a surrogate pair"),
         (b"a: !!set {x, y}", "holds what JSON cannot hold"),
         (b"a: !!binary aGVsbG8=", "holds what JSON cannot hold"),
         (b"a: !!python/object/apply:os.system [x]", "is not YAML"),

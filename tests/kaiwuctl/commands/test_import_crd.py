@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -403,3 +405,38 @@ def test_a_version_that_is_not_stored_goes(project: CommandLine, source: Path) -
     project.ok("import", "crd", str(source), NO_MAKE)
     project.ok("delete", "api", "--group", "shop", "--version", "v2", "--kind", "Widget", NO_MAKE)
     assert [version["name"] for version in generate(project.folder)["spec"]["versions"]] == ["v1"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (b"[]", "holds list '[]' instead of an object"),
+        (b"{", "is not YAML: "),
+        (b'{"kind": "Status"}', "has no CustomResourceDefinition, but Status"),
+        (b'{"kind": "CustomResourceDefinition", "a": NaN}', "holds what JSON cannot hold"),
+    ],
+)
+def test_a_cluster_that_answers_with_something_else(
+    project: CommandLine, tmp_path: Path, answer: bytes, message: str
+) -> None:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            """Keep the output of the test clean."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        cluster = {"name": "a", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
+        context = {"name": "a", "context": {"cluster": "a", "user": "a"}}
+        config = {"clusters": [cluster], "contexts": [context], "users": [{"name": "a", "user": {}}]}
+        (tmp_path / "kubeconfig").write_text(json.dumps({**config, "current-context": "a", "kind": "Config"}))
+        there = CommandLine(project.folder, {"KUBECONFIG": str(tmp_path / "kubeconfig")})
+        error = there.refused("import", "crd", "cluster:widgets.example.com", NO_MAKE, status=1)
+        server.shutdown()
+    assert error.startswith(f"error: cluster:widgets.example.com: {message}")
