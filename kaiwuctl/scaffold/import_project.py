@@ -17,7 +17,10 @@ from typing import TYPE_CHECKING, Final
 from kaiwuctl.console import say
 from kaiwuctl.errors import UsageError
 from kaiwuctl.importer.go_project import GoProject, GoResource, read_go_project
+from kaiwuctl.names.project import REPO_RULES
+from kaiwuctl.names.rule import quoted
 from kaiwuctl.project.file import ProjectFile
+from kaiwuctl.project.presence import FILE_NAME
 from kaiwuctl.scaffold.api import create_options, plan_api
 from kaiwuctl.scaffold.api_request import APIRequest
 from kaiwuctl.scaffold.decision import APIDecision, decide
@@ -28,6 +31,7 @@ from kaiwuctl.scaffold.import_crd import CRDRequest, plan_crd
 from kaiwuctl.scaffold.import_permissions import add_permissions
 from kaiwuctl.scaffold.import_remainder import LIST_FILE, Remainder, list_the_rest, listing
 from kaiwuctl.scaffold.init_request import InitRequest
+from kaiwuctl.scaffold.interruption import Interruption
 from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.project import scaffold_project
@@ -78,8 +82,12 @@ def import_project(root: Path, request: ProjectRequest, *, make: bool, dry_run: 
         raise UsageError(f"{request.folder}: is this folder; run the command in an empty one, beside the other project")
     go = read_go_project(request.folder)
     remainder = Remainder()
-    with tempfile.TemporaryDirectory(prefix="kaiwuctl-") as scratch:
-        files = _build(Path(scratch) / "project", go, request, remainder)
+    try:
+        with tempfile.TemporaryDirectory(prefix="kaiwuctl-") as scratch:
+            files = _build(Path(scratch) / "project", go, request, remainder)
+    except Interruption as interruption:
+        # What a step has written is in the temporary folder.
+        raise Interruption(interruption.signal, written=False) from None
 
     def make_plan() -> tuple[Plan, None]:
         plan = Plan(root)
@@ -106,7 +114,7 @@ def _build(scratch: Path, go: GoProject, request: ProjectRequest, remainder: Rem
     asked = InitRequest(
         domain=go.domain,
         project_name=request.project_name or go.name,
-        repo=go.repo or None,
+        repo=_repo(go, remainder),
         owner=request.owner,
         license_name=request.license_name,
         multigroup=go.multigroup,
@@ -124,6 +132,17 @@ def _build(scratch: Path, go: GoProject, request: ProjectRequest, remainder: Rem
         if path.is_file()
     ]
     return [*found, RenderedFile(LIST_FILE, listing(go, remainder).encode())]
+
+
+def _repo(go: GoProject, remainder: Remainder) -> str | None:
+    """Return where the project lives; None where that is a Go module that no URL belongs to: ``shop``."""
+    if go.repo and not all(rule.holds(go.repo) for rule in REPO_RULES):
+        remainder.add(
+            f"{FILE_NAME}: the repo {quoted(go.repo)} is not a host and a path; write the address of the repository "
+            f"into {FILE_NAME}, at repo, and into README.md"
+        )
+        return None
+    return go.repo or None
 
 
 @contextlib.contextmanager

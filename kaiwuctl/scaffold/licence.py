@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from kaiwuctl.errors import UsageError
-from kaiwuctl.scaffold.header import current_year, header_for, header_from_file, header_of_project
+from kaiwuctl.scaffold.header import (
+    HEADER_FILE,
+    LICENSES,
+    current_year,
+    header_for,
+    header_from_file,
+    header_of_project,
+)
 from kaiwuctl.scaffold.python_files import python_files
 
 if TYPE_CHECKING:
@@ -45,7 +52,11 @@ def licence_of(root: Path, record: Record) -> Licence:
     """
     header = header_of_project(root)
     if record.init:
-        return Licence(str(record.init["license"]), str(record.init["owner"]), header)
+        name, owner = str(record.init["license"]), str(record.init["owner"])
+        if name in LICENSES and not (root / HEADER_FILE).exists():
+            # The file was deleted, and the licence is known all the same.
+            header = header_for(name, owner, current_year())
+        return Licence(name, owner, header)
     found = _COPYRIGHT.search(header)
     owner = found["owner"] or "" if found is not None else ""
     for name in ("apache2", "none"):

@@ -26,9 +26,9 @@ from kaiwuctl.scaffold.header import (
     current_year,
     header_for,
     header_from_file,
-    header_of_project,
 )
 from kaiwuctl.scaffold.leader_election import leader_election_id
+from kaiwuctl.scaffold.licence import licence_of
 from kaiwuctl.scaffold.locate import runtime_wheel, template_folder, vendored_wheel
 from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.record import Answers, Record, add_record
@@ -142,7 +142,7 @@ def _header(root: Path, request: InitRequest, *, started: bool) -> str:
         header = header_for(request.license_name or "apache2", request.owner or "", current_year())
     if not started:
         return header
-    recorded = header_of_project(root)
+    recorded = licence_of(root, Record.load(root)).header
     asked = any(flag is not None for flag in (request.license_name, request.owner, request.license_file))
     if asked and _without_years(recorded) != _without_years(header):
         raise UsageError(
@@ -158,13 +158,15 @@ def _without_years(header: str) -> str:
 
 def _plan(root: Path, project: Project, request: InitRequest, header: str, *, started: bool) -> Plan:
     wheel = (vendored_wheel(root) if started else None) or runtime_wheel()
-    context = init_context(
-        project,
-        wheel,
-        license_name="custom" if request.license_file is not None else request.license_name or "apache2",
-        owner=request.owner or "",
-        header=header,
-    )
+    record = Record.load(root)
+    if started:
+        # What is restored is what was written: the flags may be left out, or say the same.
+        licence = licence_of(root, record)
+        name, owner = licence.name, licence.owner
+    else:
+        name = "custom" if request.license_file is not None else request.license_name or "apache2"
+        owner = request.owner or ""
+    context = init_context(project, wheel, license_name=name, owner=owner, header=header)
     plan = Plan(root)
     for file in render_tree(template_folder("init"), context.as_data()):
         plan.add(file, recorded=started, policy=init_policy(file.path))
@@ -172,7 +174,7 @@ def _plan(root: Path, project: Project, request: InitRequest, header: str, *, st
     if not started:
         content = ProjectFile.new(project).dumps().encode()
         plan.add(RenderedFile(FILE_NAME, content), recorded=False)
-    add_record(plan, Record.load(root), init=None if started else _answers(context))
+    add_record(plan, record, init=None if started else _answers(context))
     return plan
 
 

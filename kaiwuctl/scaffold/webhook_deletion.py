@@ -14,7 +14,7 @@ from kaiwuctl.scaffold.empty_folders import is_left_empty
 from kaiwuctl.scaffold.files import Owner, Policy
 from kaiwuctl.scaffold.generated_files import generated_content
 from kaiwuctl.scaffold.kustomize import remove_resources
-from kaiwuctl.scaffold.record import Answers, Record
+from kaiwuctl.scaffold.record import RECORD_FILE, Answers, Record
 from kaiwuctl.scaffold.webhook_files import WebhookFileRow, webhook_files
 from kaiwuctl.scaffold.webhook_remainder import KINDS, WebhookModules, rendered
 
@@ -84,13 +84,29 @@ def plan_webhook_deletion(
         The options of every `create` that still count, and the modules that stay without some of their webhooks.
 
     Raises:
-        CollisionError: A module with other webhooks, which stay, has changes of the user.
+        CollisionError: A module with other webhooks, which stay, has changes of the user; or the record, which names
+            the modules, does not have these webhooks.
     """
+    _require_record(deletion, plan, record)
     files = _Files(root, record, deletion, plan)
     replay = files.delete_modules()
     if not deletion.after.has_webhooks:
         files.delete_configuration()
     return replay, files.written
+
+
+def _require_record(deletion: WebhookDeletion, plan: Plan, record: Record) -> None:
+    """Refuse to change PROJECT alone, because the files are not known."""
+    entry = deletion.entry
+    identity = (entry.group, entry.version, entry.kind)
+    recorded = [each for each in record.webhooks if (each["group"], each["version"], each["kind"]) == identity]
+    lacking = [name for name in deletion.gone if not any(each[name] for each in recorded)]
+    if lacking and not plan.force:
+        raise CollisionError(
+            f"{RECORD_FILE}: does not have the webhooks of {entry.kind} {entry.version} ({', '.join(lacking)}), so "
+            "their files are not known; restore it from version control, or delete the files of the webhooks yourself "
+            "and pass --force, which takes them out of PROJECT"
+        )
 
 
 class _Files:

@@ -192,11 +192,13 @@ def test_what_others_import_is_not_deleted(hooked: CommandLine, module: str) -> 
 
 
 def test_webhooks_that_kaiwuctl_did_not_write_are_the_users(hooked: CommandLine) -> None:
-    """Without a record their module is not known, and it imports the type."""
+    """Without a record their module is not known."""
     (hooked.folder / ".kaiwuctl/scaffold.json").unlink()
     before = snapshot(hooked.folder)
     error = hooked.refused(*DELETE, status=1)
-    assert f"  {MODULE} line " in error
+    assert error.startswith("error: .kaiwuctl/scaffold.json: does not have the webhooks of KaiwuCluster v1 (")
+    assert snapshot(hooked.folder) == before
+    assert f"  {MODULE} line " in hooked.refused(*DELETE, "--force", status=1)
     assert snapshot(hooked.folder) == before
 
 

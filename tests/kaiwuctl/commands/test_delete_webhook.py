@@ -198,3 +198,19 @@ def test_a_dry_run_deletes_nothing(versions: CommandLine) -> None:
     before = snapshot(versions.folder)
     assert f"  delete    {MODULE}\n" in versions.ok(*DELETE, "--dry-run")
     assert snapshot(versions.folder) == before
+
+
+def test_without_a_record_the_files_are_not_known(versions: CommandLine) -> None:
+    """PROJECT alone is not changed: the module would go on serving what PROJECT does not have."""
+    versions.ok(*CREATE, "--validation")
+    versions.ok(*CREATE, "--defaulting")
+    (versions.folder / ".kaiwuctl/scaffold.json").unlink()
+    before = snapshot(versions.folder)
+    assert versions.refused(*DELETE, status=1).startswith(
+        "error: .kaiwuctl/scaffold.json: does not have the webhooks of KaiwuCluster v1 (defaulting, validation), so "
+        "their files are not known; restore it from version control, or delete "
+    )
+    assert snapshot(versions.folder) == before
+    (versions.folder / MODULE).unlink()
+    versions.ok(*DELETE, "--force")
+    assert "webhooks:" not in (versions.folder / "PROJECT").read_text()

@@ -215,6 +215,37 @@ def test_a_project_that_cannot_be_read(
     assert list(empty.folder.iterdir()) == []
 
 
+def test_a_repository_that_is_a_module_without_a_slash(empty: CommandLine, operator: Path) -> None:
+    _change(operator, "PROJECT", yaml.safe_dump({**PROJECT, "repo": "shop"}))
+    empty.ok("import", "project", str(operator), NO_MAKE)
+    assert yaml.safe_load((empty.folder / "PROJECT").read_text())["repo"] == "example.com/shop-operator"
+    assert "- [ ] PROJECT: the repo 'shop' is not a host and a path; " in (empty.folder / "IMPORTED.md").read_text()
+
+
+def test_an_interruption_of_a_step_says_that_nothing_was_changed(empty: CommandLine, operator: Path) -> None:
+    """The steps write into a temporary folder: to have written that is not to have changed anything."""
+    code = f"""
+import os, sys, tempfile
+from kaiwuctl.cli import main
+waiting = [True]
+def stop(event, arguments):
+    if event == "os.remove" and str(arguments[0]).endswith("/project/.kaiwuctl-undo/journal.json") and waiting:
+        waiting.clear()
+        os.kill(os.getpid(), {int(signal.SIGTERM)})
+sys.addaudithook(stop)
+status = main(["import", "project", {str(operator)!r}, "{NO_MAKE}"])
+assert not waiting
+sys.exit(status)
+"""
+    command = [empty.argv()[0], "-c", code]
+    result = subprocess.run(command, cwd=empty.folder, env=empty.env(), capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (
+        128 + signal.SIGTERM,
+        "error: interrupted; nothing was changed\n",
+    )
+    assert list(empty.folder.iterdir()) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_the_end_in_the_middle(tmp_path: Path, operator: Path, number: signal.Signals) -> None:
     """Whenever a run ends, the folder is empty or whole; the next run leaves what one run leaves."""

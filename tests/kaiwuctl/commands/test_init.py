@@ -63,6 +63,18 @@ def test_the_same_again_keeps_what_the_user_changed(project: CommandLine) -> Non
     assert snapshot(project.folder) == before
 
 
+@pytest.mark.parametrize("flags", [(), ("--license", "none", "--owner", "Inspur"), ("--owner", "Inspur Cloud")])
+def test_the_same_again_restores_what_is_missing(empty: CommandLine, flags: tuple[str, ...]) -> None:
+    """Without the flags, which are recorded; PROJECT, the record and the header's file say what they were."""
+    empty.ok(*INIT, *flags)
+    before = snapshot(empty.folder)
+    for names in (("README.md",), ("README.md", "main.py", "hack/boilerplate.py.txt")):
+        for name in names:
+            (empty.folder / name).unlink()
+        empty.ok("init")
+        assert snapshot(empty.folder) == before
+
+
 def test_the_same_again_after_an_api(project: CommandLine) -> None:
     project.ok(*CREATE, "--make=false")
     before = snapshot(project.folder)
