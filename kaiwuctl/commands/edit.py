@@ -35,6 +35,9 @@ def command(
     license_file: Annotated[
         str | None, typer.Option(help="Take the licence header from this file instead.", metavar="FILE")
     ] = None,
+    runtime: Annotated[
+        bool, typer.Option("--runtime", help="Take the kaiwu-runtime of this kaiwuctl.", show_default=False)
+    ] = False,
     force: Annotated[
         bool,
         typer.Option(
@@ -49,8 +52,9 @@ def command(
 ) -> None:
     """Change what the project was started with, or print it.
 
-    Moves files, and rewrites the imports of all Python files and the settings that name them. Without flags the
-    present values are printed. In a git repository everything has to be committed first.
+    Moves files, and rewrites the imports of all Python files and the settings that name them. With --runtime, the
+    wheel in vendor/ is replaced, and what names it. Without flags the present values are printed. In a git repository
+    everything has to be committed first.
     """
     # Help and completion need the flags only.
     from kaiwuctl.project.presence import require_project  # noqa: PLC0415
@@ -64,6 +68,7 @@ def command(
         owner=None if owner is None else owner.strip(),
         license_name=license_name,
         license_file=license_file,
+        runtime=runtime,
     )
     request.check()
     # A flag that is refused needs nothing of what reads and writes the project.

@@ -25,6 +25,7 @@ from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.project import init_context
 from kaiwuctl.scaffold.record import Record, add_record
 from kaiwuctl.scaffold.render import render_file
+from kaiwuctl.scaffold.runtime_update import update_runtime
 from kaiwuctl.scaffold.tree_edit import TreeEdit
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ def _plan(root: Path, request: EditRequest, *, force: bool) -> _Edit:
         result.other_headers = change_headers(root, present, licence, record, edit)
         edit.change(HEADER_FILE, lambda _: f"{licence.header}\n" if licence.header else "")
     _take_over_templates(root, edit, (before, present), (after, licence))
+    if request.runtime:
+        update_runtime(root, edit, result.plan)
     edit.fill(result.plan, record, rendered=layout.packages.get)
     if after != before:
         result.plan.merge(FILE_NAME, partial(_project_text, project_file, after))

@@ -19,11 +19,13 @@ class EditRequest:
     owner: str | None = None
     license_name: str | None = None
     license_file: str | None = None
+    runtime: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is to be changed."""
-        return self.multigroup is None and self.namespaced is None and not self.changes_license
+        layout = self.multigroup is not None or self.namespaced is not None
+        return not (layout or self.changes_license or self.runtime)
 
     @property
     def changes_license(self) -> bool:

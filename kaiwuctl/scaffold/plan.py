@@ -170,6 +170,24 @@ class Plan:
             return
         self.files.append(PlannedFile(path, Action.DELETE, None, before, self._mode(path, 0o644)))
 
+    def replace(self, rendered: RenderedFile, *, recorded: str | None) -> None:
+        """Plan another content for a file that kaiwuctl wrote.
+
+        Args:
+            rendered: The file.
+            recorded: SHA-256 of what kaiwuctl wrote there, in hexadecimal digits; None where that is not known. Other
+                content is the user's work: it is in the way unless the plan has `force`.
+        """
+        if not self._reachable(rendered.path):
+            return
+        before = self._read(rendered.path)
+        if before is not None and not self.force and hashlib.sha256(before).hexdigest() != recorded:
+            self._collisions.append(rendered.path)
+            return
+        action = Action.CREATE if before is None else Action.OVERWRITE
+        mode = self._mode(rendered.path, 0o755 if rendered.executable else 0o644)
+        self.files.append(PlannedFile(rendered.path, action, rendered.content, before, mode))
+
     def move(self, source: str, target: str, edit: Callable[[bytes], bytes] | None = None) -> None:
         """Plan that a file gets another path, with its permissions; one that does not exist is ignored.
 

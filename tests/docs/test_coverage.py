@@ -31,6 +31,7 @@ RUN_BY = {
     "docs/running.md": "test_python_pages.py",
     "docs/testing.md": "test_testing_page.py",
     "docs/tutorial-memcached.md": "test_pages.py",
+    "docs/upgrading.md": "test_upgrading_page.py",
     "docs/webhooks.md": "test_python_pages.py",
 }
 SHOWN = ("python", "sh", "console", "yaml", "text", "json", "toml")

@@ -1,0 +1,73 @@
+"""`kaiwuctl edit --runtime`: a project gets the kaiwu-runtime of the kaiwuctl that is installed."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ...older_runtime import WHEEL, make_older
+from .command_line import CREATE_ONLY, CommandLine, snapshot
+
+RUNTIME = ("edit", "--runtime", "--make=false")
+
+
+def test_an_older_project_becomes_one_of_this_version(project: CommandLine) -> None:
+    project.ok(*CREATE_ONLY)
+    new = snapshot(project.folder)
+    make_older(project.folder)
+    older = snapshot(project.folder)
+    assert older != new
+    output = project.ok(*RUNTIME, "--dry-run")
+    assert snapshot(project.folder) == older
+    assert f"delete    vendor/{WHEEL}" in output
+    project.ok(*RUNTIME)
+    assert snapshot(project.folder) == new
+    assert project.ok(*RUNTIME) == "Nothing to do: the project has these values already.\n"
+
+
+def test_what_a_user_has_changed_stays(project: CommandLine) -> None:
+    make_older(project.folder)
+    for name, line in (("Makefile", "mine: ## Mine.\n"), ("requirements.txt", "requests>=2\n")):
+        path = project.folder / name
+        # The line beside the one that changes, too: an older template may have had another.
+        lines = [f"# mine\n{each}" if WHEEL in each else each for each in path.read_text().splitlines(keepends=True)]
+        path.write_text("".join(lines) + line)
+    project.ok(*RUNTIME)
+    (wheel,) = (project.folder / "vendor").iterdir()
+    for name, line in (("Makefile", "mine: ## Mine.\n"), ("requirements.txt", "requests>=2\n")):
+        text = (project.folder / name).read_text()
+        assert text.endswith(line)
+        assert "# mine\n" in text
+        assert WHEEL not in text
+        assert wheel.name in text
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    assert digest in (project.folder / "requirements-runtime.txt").read_text()
+
+
+def test_another_build_of_the_same_version(project: CommandLine) -> None:
+    new = snapshot(project.folder)
+    (wheel,) = (project.folder / "vendor").iterdir()
+    here, other = (hashlib.sha256(content).hexdigest() for content in (wheel.read_bytes(), b"another build"))
+    for path in (project.folder / "requirements-runtime.txt", project.folder / ".kaiwuctl/scaffold.json"):
+        path.write_text(path.read_text().replace(here, other))
+    wheel.write_bytes(b"another build")
+    project.ok(*RUNTIME)
+    assert snapshot(project.folder).keys() == new.keys()
+    assert wheel.read_bytes() == new[f"vendor/{wheel.name}"].content
+
+
+def test_a_wheel_that_the_project_does_not_install_is_not_replaced(project: CommandLine) -> None:
+    make_older(project.folder)
+    (project.folder / "vendor" / WHEEL).write_bytes(b"mine")
+    before = snapshot(project.folder)
+    assert f"  vendor/{WHEEL}" in project.refused(*RUNTIME, status=1)
+    assert snapshot(project.folder) == before
+    project.ok(*RUNTIME, "--force")
+    assert not (project.folder / "vendor" / WHEEL).exists()
+
+
+def test_a_project_without_a_wheel(project: CommandLine) -> None:
+    (wheel,) = (project.folder / "vendor").iterdir()
+    wheel.unlink()
+    assert project.refused(*RUNTIME, status=1) == (
+        "error: vendor: has no wheel of kaiwu-runtime; run `kaiwuctl init` in this folder, which restores it\n"
+    )
