@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from kaiwu_runtime import _clock as clock
 from kaiwu_runtime import _fork as fork
 from kaiwu_runtime import _log as log
 from kaiwu_runtime._callback import is_delivered, take_back_cancellation
@@ -102,7 +103,7 @@ class Controller:
     def describe(self) -> str:
         """Return a line about the queue and what is worked on."""
         queue = self.queue
-        working = [f"{key} for {time.monotonic() - since:.1f} s" for key, since in queue.in_progress()]
+        working = [f"{key} for {clock.monotonic() - since:.1f} s" for key, since in queue.in_progress()]
         shown = ", ".join(working[:_SHOWN]) + (" ..." if len(working) > _SHOWN else "")
         return (
             f"{self.name}: workers={len(self._workers)} waiting={len(queue)} later={queue.delayed} "

@@ -141,8 +141,7 @@ class ObjectPath(Reconciler):
             result = await self._run(obj, cached)
         except Exception:
             # What the reconciler has found out is worth telling, but it observed nothing if it changed nothing.
-            if encode_status(obj) != before:
-                await self._try_to_write(obj, before, generation)
+            await self._try_to_write(obj, before, generation)
             raise
         if cached.deletion_timestamp is None:
             try:
@@ -168,7 +167,8 @@ class ObjectPath(Reconciler):
 
     async def _try_to_write(self, obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 - of the kind
         try:
-            await self._write(obj, before, generation)
+            if encode_status(obj) != before:
+                await self._write(obj, before, generation)
         except (ConflictError, NotFoundError) as failure:
             logger.debug("Cannot write the status", extra={"error": str(failure)})
         except Exception as failure:  # noqa: BLE001 - the reconciler's own exception says more

@@ -31,17 +31,20 @@ class OutcomeHandler:
         metrics: Counts terminal errors and panics; None without metrics.
     """
 
-    __slots__ = ("_queue", "_stacks", "metrics")
+    __slots__ = ("_failures", "_queue", "_stacks", "metrics")
 
     def __init__(self, queue: WorkQueue[Request]) -> None:
         self._queue = queue
         self._stacks: dict[Request, int] = {}
+        self._failures: dict[Request, int] = {}  # in a row; not the rate limiter's count, which may be none
         self.metrics: ControllerMetrics | None = None
 
     def settle(self, request: Request, result: Result | None) -> str:
         """Forget a request or add it again, as its reconcile returned; return the result for the metrics."""
         if self._stacks:
             self._stacks.pop(request, None)
+        if self._failures:
+            self._failures.pop(request, None)
         if result is not None and result.seconds > 0:
             self._queue.forget(request)
             self._queue.add_after(request, result.seconds)
@@ -56,6 +59,7 @@ class OutcomeHandler:
         """Decide when a reconcile that raised is tried again, and log it once; return the result for the metrics."""
         meant = meaning(error)
         if isinstance(meant, TerminalError):
+            self._failures.pop(request, None)
             self._queue.forget(request)
             if self.metrics is not None:
                 self.metrics.terminal()
@@ -67,7 +71,7 @@ class OutcomeHandler:
             return "error"
         if isinstance(meant, RetryAfter):
             return self._retry_after(request, meant)
-        failures = self._queue.failures(request) + 1
+        failures = self._failures[request] = self._failures.get(request, 0) + 1
         seconds = self._queue.add_rate_limited(request)
         if isinstance(meant, ConflictError) and failures <= _QUIET_CONFLICTS and not meant.is_ownership:
             # Another client wrote in between; the next try sees its write.
@@ -83,6 +87,7 @@ class OutcomeHandler:
         return "error"
 
     def _retry_after(self, request: Request, error: RetryAfter) -> str:
+        self._failures.pop(request, None)
         seconds = error.seconds
         if seconds > 0:
             self._queue.forget(request)

@@ -19,6 +19,7 @@ from kaiwu_runtime.cache import Cache
 from kaiwu_runtime.controller import Controller, ControllerOptions
 from kaiwu_runtime.errors import APIConnectionError, ConflictError, KaiwuError, ServerError
 from kaiwu_runtime.queue import ExponentialBackoff
+from kaiwu_runtime.testing import virtual_time
 
 KEY = Request("team", "x")
 NO_SOURCES = cast("Cache", None)  # a controller that watches nothing asks no cache
@@ -392,6 +393,46 @@ async def test_which_conflicts_are_told(
         await until(lambda: "success" in metrics.results)
         assert controller.queue.failures(KEY) == 0
     assert sum(record.levelno >= logging.ERROR for record in caplog.records) == loud
+
+
+class Uncounted:
+    """A rate limiter that counts no failures, as TokenBucket does."""
+
+    def when(self, _: object) -> float:
+        return 0.001
+
+    def forget(self, _: object) -> None: ...
+
+    def failures(self, _: object) -> int:
+        return 0
+
+
+async def test_conflicts_without_end_are_told_whatever_the_rate_limiter_counts(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def work(_: Request) -> None:
+        if reconciler.runs not in {4, 12}:  # the first three are followed by a success
+            raise STALE
+
+    reconciler = Asynchronous(work)
+    async with running(reconciler, rate_limiter=Uncounted()) as (controller, metrics):
+        for successes in (1, 2):
+            controller.queue.add(KEY)
+            await until(lambda: metrics.results.count("success") == successes)  # noqa: B023
+    told = [record.failures for record in caplog.records if record.levelno >= logging.ERROR]  # type: ignore[attr-defined]
+    assert told == [6, 7]
+
+
+async def test_a_description_says_how_long_a_reconcile_takes_on_the_clock_of_the_event_loop() -> None:
+    async def work(_: Request) -> None:
+        await asyncio.sleep(3600)
+
+    with virtual_time() as clock:
+        async with running(Asynchronous(work)) as (controller, metrics):
+            controller.queue.add(KEY)
+            await until(lambda: metrics.active)
+            await clock.advance(timedelta(seconds=90))
+            assert "working=1 (team/x for 90.0 s)" in controller.describe()
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,21 @@ async def test_what_was_found_out_is_written_although_the_method_raised(rig: Rig
         assert (status.conditions[0].reason, status.observed_generation) == ("Broken", 1)
 
 
+async def test_what_the_method_raised_is_told_although_its_status_cannot_be_encoded(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(_: LampReconciler, lamp: Lamp) -> None:
+        cast("Any", lamp.status).lit = object()
+        raise ConnectionError("the grid is down")
+
+    async with rig.run(LampReconciler, fail):
+        await rig.create()
+        await until(lambda: any(record.getMessage() == "Reconciler error" for record in caplog.records))
+    told = {record.getMessage(): str(vars(record)["error"]) for record in caplog.records if "error" in vars(record)}
+    assert "the grid is down" in told["Reconciler error"]
+    assert told["Cannot write the status"]
+
+
 async def test_a_method_that_raised_at_once_has_observed_nothing(rig: Rig) -> None:
     async def fail(_: LampReconciler, __: Lamp) -> None:
         raise ConnectionError("down")
