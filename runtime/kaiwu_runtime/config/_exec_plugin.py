@@ -158,9 +158,9 @@ class ExecAuthentication:
             # The output itself is left out: it may hold a secret.
             raise CredentialsError(f"exec plugin {command}: printed no ExecCredential: {error}") from error
         if credential.kind != "ExecCredential" or credential.api_version != self._entry.api_version:
+            printed = " ".join(f"{credential.kind} {credential.api_version}".split())
             raise CredentialsError(
-                f"exec plugin {command}: printed {credential.kind!r:.80} {credential.api_version!r:.80}, "
-                f"wanted ExecCredential {self._entry.api_version}"
+                f"exec plugin {command}: printed {printed:.160}, wanted ExecCredential {self._entry.api_version}"
             )
         status = credential.status
         if status is None or not (status.token or status.certificate):
