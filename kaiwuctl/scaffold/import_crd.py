@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kaiwu_runtime.generator._yaml_output import to_yaml
 from kaiwuctl.console import say, warn
-from kaiwuctl.errors import CRDError
+from kaiwuctl.errors import CRDError, UsageError
 from kaiwuctl.importer.crd import ImportedKind, ImportedVersion, class_of_kind, import_crd
 from kaiwuctl.importer.kubernetes import recogniser
 from kaiwuctl.importer.sample import sample_fields
 from kaiwuctl.importer.source import read_crd
 from kaiwuctl.names.external import external_class
+from kaiwuctl.names.project import is_protected
 from kaiwuctl.project.file import ProjectFile
 from kaiwuctl.scaffold.api import create_options, plan_api
 from kaiwuctl.scaffold.api_request import APIRequest
@@ -110,7 +111,7 @@ def plan_crd(
 
     Raises:
         CRDError: It is not a CRD that can be imported.
-        UsageError: PROJECT has other kinds of these names.
+        UsageError: PROJECT has other kinds of these names, or the kind cannot be the project's own.
     """
     try:
         kind = import_crd(
@@ -123,6 +124,11 @@ def plan_crd(
         )
     except CRDError as error:
         raise CRDError(f"{_source(request)}: {error.message}") from None
+    if not request.external and is_protected(kind.group):
+        raise UsageError(
+            f"{_source(request)}: the API group {kind.group} is reserved for Kubernetes itself, so {kind.kind} is "
+            "another project's; pass --external"
+        )
     own = own_manifest(crd, kind)
     ordered = sorted(kind.versions, key=lambda version: not version.storage)
     for position, version in enumerate(ordered):

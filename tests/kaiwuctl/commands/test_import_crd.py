@@ -19,13 +19,14 @@ import yaml
 from kaiwu_runtime._manifests import read_manifests
 
 from ..importer.round_trip import crd_of, meaning
-from .command_line import CommandLine, snapshot
+from .command_line import INIT, CommandLine, snapshot
 from .test_interruptions import MOMENTS, duration, start
 
 if TYPE_CHECKING:
     from kaiwu_runtime.envtest import ControlPlane
 
 NO_MAKE = "--make=false"
+WELL_KNOWN = sorted((Path(__file__).parents[4] / "shared/crds").glob("*.yaml"))
 NOTHING = "Nothing to do: everything is there already.\n"
 
 
@@ -440,3 +441,34 @@ def test_a_cluster_that_answers_with_something_else(
         error = there.refused("import", "crd", "cluster:widgets.example.com", NO_MAKE, status=1)
         server.shutdown()
     assert error.startswith(f"error: cluster:widgets.example.com: {message}")
+
+
+def test_a_kind_of_kubernetes_itself_is_another_projects(project: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(yaml.safe_dump(two_versions("gateway.networking.k8s.io")))
+    before = snapshot(project.folder)
+    assert project.refused("import", "crd", str(file), NO_MAKE, status=2) == (
+        f"error: {file}: the API group gateway.networking.k8s.io is reserved for Kubernetes itself, so Widget is "
+        "another project's; pass --external\n"
+    )
+    assert snapshot(project.folder) == before
+    project.ok("import", "crd", str(file), "--external", NO_MAKE)
+
+
+def test_the_crds_of_well_known_projects_make_one_project(empty: CommandLine) -> None:
+    """All of them are the project's own kinds, or another project's, and the generator gives what they mean."""
+    empty.ok(*INIT, "--multigroup")
+    expected: dict[str, Any] = {}
+    for file in WELL_KNOWN:
+        (crd,) = read_manifests(file.read_bytes())
+        group = str(crd["spec"]["group"])
+        external = ["--external"] if group.endswith("k8s.io") and group.startswith("gateway.") else []
+        empty.ok("import", "crd", str(file), *external, NO_MAKE)
+        if not external:
+            expected[crd["metadata"]["name"]] = meaning(crd)
+    command = [sys.executable, "-m", "kaiwu_runtime.generator", "manifests"]
+    done = subprocess.run(command, cwd=empty.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    files = sorted((empty.folder / "config/crd/bases").glob("*.yaml"))
+    made = [crd for file in files for crd in read_manifests(file.read_bytes())]
+    assert {crd["metadata"]["name"]: meaning(crd) for crd in made} == expected
