@@ -64,10 +64,10 @@ def _written_enum(schema: Schema) -> Schema:
 
 
 def _is_listable(values: list[Any]) -> bool:
-    """Whether a Literal can have the values: each once, and integers of 64 bits."""
+    """Whether a Literal can have the values: each once, and integers of 64 bits but the lowest, which mypy rejects."""
     known = {(type(value), value) for value in values}
     return len(known) == len(values) and all(
-        not isinstance(value, int) or INT64[0] <= value <= INT64[1] for value in values
+        not isinstance(value, int) or INT64[0] < value <= INT64[1] for value in values
     )
 
 

@@ -35,6 +35,8 @@ TEXTS = (
     *("e\u0301" * width for width in range(70, 100)),
 )
 """Descriptions and titles whose layout depends on more than their length."""
+BOUNDS = [sign * (2**power + more) for sign in (1, -1) for power in (31, 32, 53, 63, 64) for more in (-1, 0, 1)]
+"""Numbers at which a type checker, JSON or Kubernetes may change its mind."""
 
 
 def spec_of(**properties: Any) -> str:
@@ -62,7 +64,8 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     crds = [crd for file in WELL_KNOWN for crd in read_manifests(file.read_bytes())] + random_crds(40)
     texts = {f"field{number}": {"type": "string", "title": text} for number, text in enumerate(TEXTS)}
     documented = {f"field{number}": {"type": "string", "description": text} for number, text in enumerate(TEXTS)}
-    crds += [crd_of({"type": "object", "properties": properties}) for properties in (texts, documented)]
+    numbers = {f"field{number}": {"type": "integer", "enum": [bound, 0]} for number, bound in enumerate(BOUNDS)}
+    crds += [crd_of({"type": "object", "properties": properties}) for properties in (texts, documented, numbers)]
     for number, crd in enumerate(crds):
         for version in import_crd(crd, check=False).versions:
             (folder / f"imported_{number}_{version.name}.py").write_text(version.module, encoding="utf-8")
