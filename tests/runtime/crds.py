@@ -34,14 +34,21 @@ def uninstall(control_plane: ControlPlane, kind: type[CustomResource]) -> None:
         kind: A type that ``@resource`` decorates.
     """
     identity = identify(kind)
-    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{identity.plural}.{identity.group}"
+    remove(control_plane, f"{identity.plural}.{identity.group}")
+    _wait_until_gone(control_plane, f"/apis/{identity.group}/{identity.version}/{identity.plural}")
+
+
+def remove(control_plane: ControlPlane, name: str) -> None:
+    """Remove a CRD, if it is there, and wait until it is gone: until then it cannot be created again.
+
+    Args:
+        control_plane: Where.
+        name: The plural, a dot and the group.
+    """
+    path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
     if is_there(control_plane, path):
         control_plane.rest.object("DELETE", path)
-    for left in (path, f"/apis/{identity.group}/{identity.version}/{identity.plural}"):
-        deadline = time.monotonic() + 30
-        while is_there(control_plane, left):
-            assert time.monotonic() < deadline, f"{left} is still there"
-            time.sleep(0.05)
+    _wait_until_gone(control_plane, path)
 
 
 def is_there(control_plane: ControlPlane, path: str) -> bool:
@@ -51,3 +58,10 @@ def is_there(control_plane: ControlPlane, path: str) -> bool:
     except NotFoundError:
         return False
     return True
+
+
+def _wait_until_gone(control_plane: ControlPlane, path: str) -> None:
+    deadline = time.monotonic() + 30
+    while is_there(control_plane, path):
+        assert time.monotonic() < deadline, f"{path} is still there"
+        time.sleep(0.05)

@@ -12,6 +12,7 @@ import pytest
 
 from kaiwu_runtime._manifests import read_manifests
 
+from ...runtime.crds import remove
 from .round_trip import meaning, regenerated
 
 if TYPE_CHECKING:
@@ -71,4 +72,4 @@ def test_kubectl_diff_is_empty(file: Path, control_plane: ControlPlane, tmp_path
             assert code == 200, answer
             assert meaning(json.loads(answer)) == meaning(json.loads(stored))
     finally:
-        control_plane.rest.request("DELETE", f"{CRDS}/{crd['metadata']['name']}")
+        remove(control_plane, crd["metadata"]["name"])

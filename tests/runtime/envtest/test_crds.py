@@ -10,6 +10,8 @@ import pytest
 from kaiwu_runtime.envtest._crds import install_crds, read_crds
 from kaiwu_runtime.errors import ControlPlaneError
 
+from ..crds import remove
+
 if TYPE_CHECKING:
     from kaiwu_runtime.envtest import ControlPlane
 
@@ -44,7 +46,12 @@ spec:
 )
 @pytest.mark.parametrize("file", sorted(SHARED.glob("*.yaml")), ids=lambda file: file.stem)
 def test_definitions_of_well_known_projects(file: Path, control_plane: ControlPlane) -> None:
-    assert len(install_crds(control_plane.rest, [file], timeout=60)) == 1
+    names = install_crds(control_plane.rest, [file], timeout=60)
+    try:
+        assert len(names) == 1
+    finally:
+        for name in names:
+            remove(control_plane, name)
 
 
 @pytest.mark.envtest
