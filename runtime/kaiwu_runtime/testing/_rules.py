@@ -5,6 +5,7 @@ See https://kubernetes.io/docs/reference/using-api/api-concepts/
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -37,6 +38,16 @@ class WriteOptions(NamedTuple):
     dry_run: bool = False
     subresource: str = ""
     force: bool = False
+
+
+def folded(kind: FakeKind, obj: Object) -> Object:
+    """Return a Secret whose ``stringData`` is in its ``data``, as a server stores it; any other object as it is."""
+    texts = obj.get("stringData")
+    if (kind.identity.group, kind.identity.kind) != ("", "Secret") or not isinstance(texts, dict):
+        return obj
+    found = {name: part for name, part in obj.items() if name != "stringData"}
+    encoded = {name: b64encode(str(text).encode()).decode() for name, text in texts.items()}
+    return {**found, "data": {**(obj.get("data") or {}), **encoded}} if encoded else found
 
 
 def check_type(kind: FakeKind, obj: Mapping[str, Any]) -> None:

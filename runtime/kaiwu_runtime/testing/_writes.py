@@ -40,6 +40,7 @@ from kaiwu_runtime.testing._rules import (
     check_versions,
     constrained,
     counted,
+    folded,
     tidy,
 )
 from kaiwu_runtime.testing._scale import replicas_of
@@ -90,7 +91,7 @@ class Writer:
         """
         if mistake := metadata_mistake(sent):
             raise refusal(400, f"{kind.identity.kind} cannot be handled: {mistake}")
-        obj = _own(sent)
+        obj = _own(folded(kind, sent))
         metadata = obj["metadata"]
         check_type(kind, obj)
         version = metadata.pop("resourceVersion", "")
@@ -118,7 +119,7 @@ class Writer:
         Raises:
             APIStatusError: The API server would not have stored it, or there is one of that name.
         """
-        obj = _own(sent)
+        obj = _own(folded(kind, sent))
         metadata = obj["metadata"]
         given = {name: metadata[name] for name in _SEEDED if metadata.get(name)}
         namespace = (metadata.get("namespace") or "") if kind.identity.namespaced else ""
@@ -152,7 +153,7 @@ class Writer:
             APIStatusError: The API server would reject it.
         """
         old = self._existing(kind, key)
-        wanted = change(old)
+        wanted = folded(kind, change(old))
         if mistake := metadata_mistake(wanted):
             raise invalid(kind, key.name, "patch", f"Invalid value: {mistake}")
         if (wanted.get("apiVersion"), wanted.get("kind")) != (old["apiVersion"], old["kind"]):
@@ -194,7 +195,7 @@ class Writer:
                 raise conflict(kind, key.name, "the object does not exist, and the request names its uid")
             start = {"apiVersion": config["apiVersion"], "kind": config["kind"], "metadata": {"name": key.name}}
             obj, owners = applied(start, wanted, manager, force=options.force, written_by=written)
-            obj = _own(obj)
+            obj = _own(folded(kind, obj))
             self._prepare(kind, key.namespace, obj)
             return self._store_new(kind, key.namespace, obj, owners, options)
         old = self._existing(kind, key)
@@ -202,6 +203,7 @@ class Writer:
         if is_applied(old, wanted, manager) and not self._patches:
             return old
         new, owners = applied(old, wanted, manager, force=options.force, written_by=written)
+        new = folded(kind, new)
         check_nulls(kind, old, new)
         return self._store(kind, old, constrained(kind, old, new, options), owners, options)
 

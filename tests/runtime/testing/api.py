@@ -106,6 +106,7 @@ class Gear(CustomResource):
 
 COLLECTIONS = {
     "ConfigMap": ("v1", "/api/v1/namespaces/{}/configmaps"),
+    "Secret": ("v1", "/api/v1/namespaces/{}/secrets"),
     "Service": ("v1", "/api/v1/namespaces/{}/services"),
     "Deployment": ("apps/v1", "/apis/apps/v1/namespaces/{}/deployments"),
     "ClusterRole": ("rbac.authorization.k8s.io/v1", "/apis/rbac.authorization.k8s.io/v1/clusterroles"),

@@ -160,3 +160,19 @@ async def apply_what_is_refused(api: API) -> None:
     entry = {"manager": "x", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {}}
     await api.apply("a", "ConfigMap", "a", metadata={"managedFields": [entry]})
     await api.send("PATCH", api.path("ConfigMap", "a"), api.body("Gadget", "a"), APPLY, fieldManager="a")
+
+
+@scenario
+async def texts_of_secrets_become_data(api: API) -> None:
+    opaque: dict[str, Any] = {"type": "Opaque"}
+    await api.create("Secret", "a", stringData={"a": "1", "both": "text"}, data={"both": "eA==", "c": "eA=="}, **opaque)
+    await api.create("Secret", "empty", stringData={}, **opaque)
+    await api.patch("Secret", "a", {"stringData": {"a": "2", "d": "ü"}})
+    await api.patch("Secret", "a", {"stringData": {"a": "2"}})
+    await api.apply("m", "Secret", "b", stringData={"a": "1", "b": ""}, **opaque)
+    await api.apply("m", "Secret", "b", stringData={"a": "1", "b": ""}, **opaque)
+    await api.apply("m", "Secret", "b", stringData={"a": "2"}, **opaque)
+    await api.apply("other", "Secret", "b", stringData={"a": "3"})
+    await api.apply("m", "Secret", "b", data={"a": "eA=="}, **opaque)
+    await api.apply("m", "Secret", "b", **opaque)
+    await api.get("Secret", "a")
