@@ -1,6 +1,7 @@
 """Accept the connections of one port, with limits on their number and on the time they wait for the peer.
 
-Idle connections are closed in favour of new peers. The limits bound the resources that an unauthenticated peer can use.
+Connections that wait for their peer are closed in favour of new ones. The limits bound the resources that an
+unauthenticated peer can use.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from kaiwu_runtime.serving._memory_limit import memory_limit
 logger = logging.getLogger("kaiwu_runtime.serving.acceptor")
 
 GRACE_SECONDS = 0.5
-"""Minimum seconds before a connection without a request may be closed when the port is full."""
+"""Minimum seconds before a connection that waits for its peer may be closed when the port is full."""
 
 CONNECTION_BYTES = 512 * 1024
 """Maximum size of what is read ahead of a request, and of TLS's buffers."""
@@ -85,12 +86,13 @@ class Connection(asyncio.Protocol):
     Attributes:
         busy: Whether a request is being answered.
         served: Whether one was.
-        since: Since when the peer has been idle, in the event loop's time.
+        waits: Whether the answer waits for the peer: to send the rest of its request, or to read.
+        since: Since when the peer has been idle, or is to send or read what it has not yet, in the event loop's time.
         deadline: When the peer must have acted; None while a request is being answered.
         task: Makes the transport, which includes the TLS handshake.
     """
 
-    __slots__ = ("_acceptor", "_protocol", "_transport", "busy", "deadline", "served", "since", "task")
+    __slots__ = ("_acceptor", "_protocol", "_transport", "busy", "deadline", "served", "since", "task", "waits")
 
     def __init__(self, acceptor: Acceptor) -> None:
         now = acceptor.loop.time()
@@ -100,6 +102,7 @@ class Connection(asyncio.Protocol):
         self.task: asyncio.Task[None] | None = None
         self.busy = False
         self.served = False
+        self.waits = False
         self.since = now
         self.deadline: float | None = None  # the handshake has its own
 
@@ -107,6 +110,19 @@ class Connection(asyncio.Protocol):
         """Note that a request is being answered."""
         self.busy = True
         self.deadline = None
+        self.since = self._acceptor.loop.time()
+
+    async def wait(self, event: asyncio.Event) -> None:
+        """Wait for the peer to send or to read; meanwhile the connection may be closed for another one.
+
+        Args:
+            event: Set when it does.
+        """
+        self.waits = True
+        try:
+            await event.wait()
+        finally:
+            self.waits = False
 
     def end(self) -> None:
         """Note that the request was answered: now the connection waits for the peer."""
@@ -261,16 +277,19 @@ class Acceptor:
             connection.task = None
 
     async def _room(self) -> None:
-        """Wait until there is room for one more connection; idle ones are closed for it."""
+        """Wait until there is room for one more connection; those that wait for their peer are closed for it."""
         while len(self._connections) >= self._most:
             self._changed.clear()
             oldest = min(
-                (connection for connection in self._connections if not connection.busy),
-                key=lambda connection: (connection.served, connection.since),
+                (connection for connection in self._connections if connection.waits or not connection.busy),
+                key=lambda connection: (connection.served and not connection.busy, connection.since),
                 default=None,
             )
             if oldest is not None and self.loop.time() - oldest.since >= GRACE_SECONDS:
-                logger.debug("The port is full; closed the oldest idle connection", extra={"port": self._name})
+                logger.debug(
+                    "The port is full; closed the connection that waits longest for its peer",
+                    extra={"port": self._name},
+                )
                 oldest.abort()
                 return
             try:

@@ -178,6 +178,7 @@ class HTTPConnection(asyncio.Protocol):
         if self._answered:
             return
         self._answered = True
+        self._connection.since = self._loop.time()  # from now on the peer is to read
         if not self._body_has_arrived():
             # Reading on, to find where the next request begins, would be work that the peer chooses.
             self._last = True
@@ -188,7 +189,8 @@ class HTTPConnection(asyncio.Protocol):
                         raise PeerGoneError("the peer has closed the connection")
                     self._transport.write(piece)
                     await asyncio.sleep(0)  # lets the loop notice a peer that has gone, and serve others
-                    await self._writable.wait()
+                    if not self._writable.is_set():
+                        await self._connection.wait(self._writable)
         except TimeoutError:
             logger.debug("Closed a connection that did not read its response", extra={"remote": self.remote})
             self._transport.abort()
@@ -293,7 +295,7 @@ class HTTPConnection(asyncio.Protocol):
         self._waiting = 0
         self._arrived.clear()
         self._resume_reading()
-        await self._arrived.wait()
+        await self._connection.wait(self._arrived)
         if self._ended:
             raise PeerGoneError("the peer has closed the connection")
 

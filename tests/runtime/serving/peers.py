@@ -37,11 +37,18 @@ def routes() -> Routes:
     async def echo(request: Request) -> Response:
         return Response(body=(bytes(await read_body(request, 1000, LIMITS.body)),))
 
+    async def patient(request: Request) -> Response:
+        return Response(body=(bytes(await read_body(request, 1000, 60.0)),))
+
     async def large(_: Request) -> Response:
         return Response(body=(b"x" * LARGE,))
 
     async def slow(_: Request) -> Response:
         await asyncio.sleep(0.05)
+        return Response()
+
+    async def second(_: Request) -> Response:
+        await asyncio.sleep(1.0)
         return Response()
 
     async def ends(_: Request) -> Response:
@@ -73,9 +80,11 @@ def routes() -> Routes:
 
     made = Routes()
     made.post("/echo", echo)
+    made.post("/patient", patient)
     made.get("/large", large)
     made.get("/ends", ends)
     made.get("/slow", slow)
+    made.get("/second", second)
     made.post("/slow", slow)
     made.get("/forever", forever)
     made.get("/cancelled", cancelled)

@@ -14,6 +14,7 @@ from contextlib import ExitStack
 import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.serving import _acceptor as acceptor_module
 from kaiwu_runtime.serving._acceptor import ConnectionLimits
 from kaiwu_runtime.serving._listener import Listener
 
@@ -85,6 +86,34 @@ def test_a_peer_that_does_not_read_its_response_is_closed(loop: str, secure: boo
 
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
+@pytest.mark.parametrize("served", [False, True], ids=["first request", "second request"])
+@pytest.mark.parametrize(
+    "sent",
+    [HEAD.replace(b"echo", b"patient") + b"1", b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n"],
+    ids=["sends", "reads"],
+)
+def test_requests_that_wait_for_their_peer_make_room(sent: bytes, served: bool, secure: bool, loop: str) -> None:
+    limits = ConnectionLimits(connections=10, write=60.0)
+
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        held = [await connect() for _ in range(limits.connections)]
+        for reader, writer in held:
+            if served:
+                writer.write(HEAD + b"1234567890")
+                await reader.readuntil(b"1234567890")
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(sent)
+        async with asyncio.timeout(10):
+            assert await answered(connect) == b"HTTP/1.1 200 OK"
+        assert listener.connections <= limits.connections
+        for _, writer in held:
+            writer.transport.abort()
+
+    serve(scenario, loop=loop, secure=secure, limits=limits)
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_connections_that_do_nothing_make_room(loop: str, secure: bool) -> None:
     limits = ConnectionLimits(connections=10, header=60.0, handshake=60.0)
 
@@ -100,18 +129,18 @@ def test_connections_that_do_nothing_make_room(loop: str, secure: bool) -> None:
     serve(scenario, loop=loop, secure=secure, limits=limits)
 
 
-def test_requests_in_progress_are_not_closed_for_others() -> None:
+def test_requests_in_progress_are_not_closed_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptor_module, "GRACE_SECONDS", 0.1)
     limits = ConnectionLimits(connections=8, idle=60.0, body=60.0)
 
     async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
         busy = [await connect() for _ in range(7)]
         for _, writer in busy:
-            writer.write(HEAD)
+            writer.write(b"GET /second HTTP/1.1\r\nHost: x\r\n\r\n")
         await until(listener, len(busy))
         for _ in range(12):
             assert await answered(connect) == b"HTTP/1.1 200 OK"
         for reader, writer in busy:
-            writer.write(b"1234567890")
             assert (await reader.readline()).strip() == b"HTTP/1.1 200 OK"
             writer.close()
 
