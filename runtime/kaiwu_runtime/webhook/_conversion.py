@@ -22,6 +22,7 @@ from kaiwu_runtime.api._identity import ResourceIdentity, identify
 from kaiwu_runtime.client._codec import decode, describe, encode
 from kaiwu_runtime.errors import ConfigurationError, ConversionError, DecodeError
 from kaiwu_runtime.rest._deep_json import UNREADABLE
+from kaiwu_runtime.webhook._decoded_size import decoded_bytes, decoded_limit
 from kaiwu_runtime.webhook._review import open_review
 
 logger = logging.getLogger("kaiwu_runtime.webhook.conversion")
@@ -32,6 +33,12 @@ PATH = "/convert"
 
 _SLICE_SECONDS = 0.005
 """How long objects are converted before other requests get their turn: a LIST sends all its objects in one review."""
+
+_SMALL = 64 * 1024
+"""Bytes that can take little memory and time whatever they hold."""
+
+_SPARSE = 16
+"""Bytes of a review for each comma, from which on a list of its objects takes little memory whatever they are."""
 
 _FEW = 20
 """Objects of a review that does not wait for others."""
@@ -85,6 +92,14 @@ class _Request(msgspec.Struct):
     objects: list[msgspec.Raw] = msgspec.field(default_factory=list)
 
 
+class _Outline(msgspec.Struct):
+    api_version: str = msgspec.field(name="apiVersion")
+
+
+class _OutlineRequest(msgspec.Struct):
+    objects: list[_Outline] = msgspec.field(default_factory=list)
+
+
 class _Object(msgspec.Struct):
     kind: str = ""
     api_version: str = msgspec.field(name="apiVersion", default="")
@@ -92,16 +107,22 @@ class _Object(msgspec.Struct):
 
 
 _request_decoder = msgspec.json.Decoder(_Request)
+_outline_decoder = msgspec.json.Decoder(_OutlineRequest)
 _object_decoder = msgspec.json.Decoder(_Object)
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
 
 class Conversions:
-    """The kinds of a manager that have several versions."""
+    """The kinds of a manager that have several versions.
+
+    Attributes:
+        decoded_limit: Maximum memory of one object that is converted, in bytes.
+    """
 
     def __init__(self) -> None:
         self._kinds: dict[tuple[str, str], _Versions] = {}
+        self.decoded_limit = decoded_limit(None)
         self._many = asyncio.Semaphore(_MANY_AT_ONCE)
 
     def __bool__(self) -> bool:
@@ -189,6 +210,8 @@ class Conversions:
         Raises:
             ConversionError: A version is not known, the object does not fit its type, or the conversion failed.
         """
+        if len(data) > _SMALL and decoded_bytes(data, self.decoded_limit) > self.decoded_limit:
+            raise ConversionError(f"an object holds too many values to be converted to {desired}")
         try:
             header = _object_decoder.decode(data)
         except UNREADABLE as error:
@@ -213,8 +236,12 @@ class Conversions:
 
 
 def _decode_request(body: bytes | bytearray) -> _Request:
+    request = open_review(body, API_VERSION, KIND)
     try:
-        return _request_decoder.decode(open_review(body, API_VERSION, KIND))
+        if len(body) > _SMALL and body.count(b",") * _SPARSE > len(body):
+            # A number takes 2 bytes there and 64 in a list: the first item that is not an object is an error here.
+            _outline_decoder.decode(request)
+        return _request_decoder.decode(request)
     except UNREADABLE as error:
         raise DecodeError(f"the request of the {KIND}: {error}") from error
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from kaiwu_runtime.errors import DecodeError
 from kaiwu_runtime.serving._acceptor import ConnectionLimits
@@ -14,6 +15,7 @@ from kaiwu_runtime.serving._request import Request
 from kaiwu_runtime.serving._response import HTTPError, Response
 from kaiwu_runtime.serving._routes import Handler
 from kaiwu_runtime.webhook._byte_budget import SMALL, BudgetExhaustedError, ByteBudget, Share
+from kaiwu_runtime.webhook._decoded_size import decoded_bytes
 from kaiwu_runtime.webhook._threads import DEADLINE, ThreadsBusyError
 
 logger = logging.getLogger("kaiwu_runtime.webhook.server")
@@ -31,9 +33,20 @@ _DEADLINE = re.compile(r"(\d{1,4})s")
 
 
 def review_handler(
-    limit: int, budget: ByteBudget, respond: Callable[[bytes | bytearray], Awaitable[list[bytes]]]
+    limit: int,
+    budget: ByteBudget,
+    respond: Callable[[bytes | bytearray], Awaitable[list[bytes]]],
+    *,
+    decoded: ByteBudget | None = None,
 ) -> Handler:
-    """Return a handler that passes on bodies which may be reviews, and rejects the others."""
+    """Return a handler that passes on bodies which may be reviews, and rejects the others.
+
+    Args:
+        limit: Bytes of a body.
+        budget: Shared by the bodies.
+        respond: Returns the answer to a body.
+        decoded: Shared by what the bodies are decoded to; None if they are not decoded as a whole.
+    """
     limit = min(limit, budget.total)
 
     async def handle(request: Request) -> Response:
@@ -43,10 +56,12 @@ def review_handler(
         announced = _DEADLINE.fullmatch(request.query.get("timeout", [""])[0])
         seconds = min(int(announced[1]), MAX_SECONDS) if announced else MAX_SECONDS
         DEADLINE.set(asyncio.get_running_loop().time() + seconds)
-        with Share(budget, seconds * _WAIT_SHARE) as share:
+        with Share(budget, seconds * _WAIT_SHARE) as share, _room(decoded, seconds) as room:
             try:
                 async with asyncio.timeout(seconds):
                     body = await read_body(request, limit, LIMITS.body, share=share)
+                    if decoded is not None and room is not None:
+                        await room.add(_decoded_size(body, decoded))
                     pieces = await respond(body)
                     del body
             except DecodeError as error:
@@ -60,6 +75,18 @@ def review_handler(
             return await _send(request, pieces)
 
     return handle
+
+
+def _room(decoded: ByteBudget | None, seconds: float) -> AbstractContextManager[Share | None]:
+    return nullcontext() if decoded is None else Share(decoded, seconds * _WAIT_SHARE)
+
+
+def _decoded_size(body: bytes | bytearray, decoded: ByteBudget) -> int:
+    """Return how much memory a review takes when it is decoded."""
+    size = decoded_bytes(body, decoded.total)
+    if size > decoded.total:
+        raise HTTPError(413, "the review holds too many values: remove some or raise the memory limit of the container")
+    return size
 
 
 async def _send(request: Request, pieces: list[bytes]) -> Response:

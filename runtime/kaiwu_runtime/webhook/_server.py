@@ -16,6 +16,7 @@ from kaiwu_runtime.serving._routes import Handler, Routes
 from kaiwu_runtime.serving._serving_certificate import ServingCertificate
 from kaiwu_runtime.webhook._byte_budget import ByteBudget, budget_bytes
 from kaiwu_runtime.webhook._conversion import PATH, Conversions
+from kaiwu_runtime.webhook._decoded_size import decoded_limit
 from kaiwu_runtime.webhook._handlers import AdmissionHandler, DefaultingHandler, ValidatingHandler, answer
 from kaiwu_runtime.webhook._review import decode_review, encode_review
 from kaiwu_runtime.webhook._review_handler import LIMITS, review_handler
@@ -138,8 +139,10 @@ class WebhookServer:
             self._handlers[self._local.probe_path] = self._local.answer_probe
         self._certificate.context()  # before anything listens: it may be unusable
         routes = Routes()
-        budget = ByteBudget(budget_bytes(memory_limit()))
-        handles = {path: self._admission(path, handler, budget) for path, handler in self._handlers.items()}
+        memory = memory_limit()
+        budget, decoded = ByteBudget(budget_bytes(memory)), ByteBudget(decoded_limit(memory))
+        self.conversions.decoded_limit = decoded.total
+        handles = {path: self._admission(path, handler, budget, decoded) for path, handler in self._handlers.items()}
         if self.conversions:
             handles[PATH] = review_handler(CONVERSION_LIMIT, budget, self.conversions.answer)
         for path, handle in handles.items():
@@ -190,13 +193,13 @@ class WebhookServer:
             raise APIConnectionError(f"the webhook server does not answer: {error}") from error
         writer.close()
 
-    def _admission(self, path: str, handler: AdmissionHandler, budget: ByteBudget) -> Handler:
+    def _admission(self, path: str, handler: AdmissionHandler, budget: ByteBudget, decoded: ByteBudget) -> Handler:
         async def respond(body: bytes | bytearray) -> list[bytes]:
             request = decode_review(body)
             panicked = None if self._metrics is None else self._metrics.panicked
             return [encode_review(request.uid, await answer(path, handler, request, panicked=panicked))]
 
-        return review_handler(ADMISSION_LIMIT, budget, respond)
+        return review_handler(ADMISSION_LIMIT, budget, respond, decoded=decoded)
 
 
 def webhook_server(options: ManagerOptions, connect: Callable[[], Client] | None = None) -> WebhookServer:
