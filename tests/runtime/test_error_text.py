@@ -33,6 +33,10 @@ def test_every_error_is_one_line(text: Callable[[BaseException], str], error: Ba
     assert "\n" not in text(error)
 
 
+def test_surrogates_are_replaced_so_that_the_text_can_be_sent() -> None:
+    assert one_line(ValueError("caf\xe9 \U0001f600 \udcff")) == "caf\xe9 \U0001f600 ?"
+
+
 def test_an_error_without_a_text_is_named() -> None:
     assert summary(UnprintableError()) == "UnprintableError"
     assert summary(KeyError()) == "KeyError"

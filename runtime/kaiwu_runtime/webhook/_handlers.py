@@ -11,7 +11,7 @@ import msgspec
 
 from kaiwu_runtime import _log as log
 from kaiwu_runtime._callback import contained, is_delivered
-from kaiwu_runtime._error_text import describe, one_line
+from kaiwu_runtime._error_text import describe, one_line, well_formed
 from kaiwu_runtime._redaction import redact
 from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.client._codec import decode, encode
@@ -47,6 +47,7 @@ class _Named(msgspec.Struct):
 
 
 _json = msgspec.json.Decoder()
+_encoder = msgspec.json.Encoder()
 _named = msgspec.json.Decoder(_Named)
 _threads = BoundedThreads("webhook")
 _patch_threads = BoundedThreads("webhook patch", 4)  # of its own: a project's code may hold all of the others
@@ -135,7 +136,7 @@ class ValidatingHandler(Generic[T]):
             isinstance(warnings, list | tuple) and all(isinstance(warning, str) for warning in warnings)
         ):
             raise TypeError(f"{type(self.validator).__name__} returned {warnings!r}: return a list of strings, or None")
-        return AdmissionResponse(allowed=True, warnings=list(warnings or ()))
+        return AdmissionResponse(allowed=True, warnings=[well_formed(warning) for warning in warnings or ()])
 
 
 async def answer(
@@ -225,17 +226,33 @@ def _decode(kind: type[T], request: AdmissionRequest, member: str) -> T:
 
 
 def _refusal(request: AdmissionRequest, denied: AdmissionDenied) -> AdmissionResponse:
-    details: dict[str, Any] = {}
-    if denied.causes or denied.details:
-        # Only then: kubectl prints the causes instead of the message of an Invalid status that has details.
-        details = {"name": request.name, "group": request.kind.group, "kind": request.kind.kind, **denied.details}
-        if denied.causes:
-            details["causes"] = [
-                {"field": cause.field, "message": redact(cause.message), "reason": cause.reason}
-                for cause in denied.causes
-            ]
+    try:
+        details = _details(request, denied)
+        _encoder.encode((details, denied.reason))
+    except Exception:
+        # The denial counts: the API server may be configured to allow what a webhook fails for.
+        logger.exception("The reason, causes or details of a denial cannot be written as JSON")
+        return AdmissionResponse(allowed=False, code=denied.code, message=redact(one_line(denied)))
     message = redact(one_line(denied))
     return AdmissionResponse(allowed=False, code=denied.code, message=message, reason=denied.reason, details=details)
+
+
+def _details(request: AdmissionRequest, denied: AdmissionDenied) -> dict[str, Any]:
+    """Return what is said about the object; nothing without causes or details of the project's."""
+    if not denied.causes and not denied.details:
+        # kubectl prints the causes instead of the message of an Invalid status that has details.
+        return {}
+    details = {"name": request.name, "group": request.kind.group, "kind": request.kind.kind, **denied.details}
+    if denied.causes:
+        details["causes"] = [
+            {
+                "field": well_formed(cause.field),
+                "message": redact(well_formed(cause.message)),
+                "reason": well_formed(cause.reason),
+            }
+            for cause in denied.causes
+        ]
+    return details
 
 
 def _subject(request: AdmissionRequest) -> str:

@@ -358,3 +358,53 @@ async def test_an_object_that_cannot_be_read_is_the_clients_mistake(body: bytes,
     reason = {400: "BadRequest", 422: "Invalid"}[code]
     status = {"status": "Failure", "code": code, "reason": reason, "message": message}
     assert response == {"allowed": False, "status": status}
+
+
+class Denies(Validator[Widget]):
+    def __init__(self, denied: AdmissionDenied) -> None:
+        self.denied = denied
+
+    async def validate_create(self, obj: Widget, request: AdmissionRequest) -> None:
+        raise self.denied
+
+
+@pytest.mark.parametrize(
+    ("denied", "logged"),
+    [
+        pytest.param(AdmissionDenied("no: \udcff"), 0, id="message"),
+        pytest.param(AdmissionDenied("no: ?", causes=[Cause("spec.\udcff", "\udcff", "\udcff")]), 0, id="causes"),
+        pytest.param(AdmissionDenied("no: ?", causes=[Cause("spec", None)]), 1, id="a cause without text"),  # type: ignore[arg-type]
+        pytest.param(AdmissionDenied("no: ?", reason="\udcff"), 1, id="reason"),
+        pytest.param(AdmissionDenied("no: ?", details={"value": "\udcff"}), 1, id="text of the details"),
+        pytest.param(AdmissionDenied("no: ?", details={"value": object()}), 1, id="type of the details"),
+        pytest.param(AdmissionDenied("no: ?", details={"value": {(1, 2): 3}}), 1, id="key of the details"),
+    ],
+)
+async def test_a_denial_that_json_cannot_carry_still_denies(
+    denied: AdmissionDenied, logged: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    answered = await respond(ValidatingHandler(Widget, Denies(denied)), review(widget()))
+    assert answered["allowed"] is False
+    assert answered["status"]["code"] == denied.code
+    assert answered["status"]["message"] == "no: ?"
+    assert len([record for record in caplog.records if "cannot be written as JSON" in record.message]) == logged
+
+
+async def test_a_warning_that_is_not_utf_8_is_sent_as_far_as_it_is() -> None:
+    class Warns(Validator[Widget]):
+        async def validate_create(self, obj: Widget, request: AdmissionRequest) -> list[str]:
+            return ["caf\xe9", "a file \udcff"]
+
+    assert await respond(ValidatingHandler(Widget, Warns()), review(widget())) == {
+        "allowed": True,
+        "warnings": ["caf\xe9", "a file ?"],
+    }
+
+
+async def test_an_error_that_is_not_utf_8_is_a_failure_like_any_other() -> None:
+    class Fails(Validator[Widget]):
+        async def validate_create(self, obj: Widget, request: AdmissionRequest) -> None:
+            raise ValueError("a file \udcff")
+
+    answered = await respond(ValidatingHandler(Widget, Fails()), review(widget()))
+    assert answered["status"]["message"] == "ValueError: a file ?"
