@@ -9,6 +9,7 @@ See https://kubernetes.io/docs/reference/using-api/health-checks/
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from kaiwu_runtime.serving._response import Response
 
 logger = logging.getLogger("kaiwu_runtime.serving.probes")
+
+LOG_SECONDS = 5.0
+"""Minimum seconds between two log entries of a failing check: anyone may ask."""
 
 Check = Callable[[], Awaitable[None] | None]
 """A check, which fails by raising an exception; its message is shown. A plain function must not block."""
@@ -41,6 +45,7 @@ class Probes:
         self._port = port
         self._served = served
         self._listener: Listener | None = None
+        self._logged: dict[tuple[str, str], float] = {}
         self._checks: dict[str, dict[str, Check]] = {"healthz": {"ping": _ping}, "readyz": {"ping": _ping}}
 
     @property
@@ -107,10 +112,16 @@ class Probes:
         if unknown := sorted(excluded - checks.keys()):
             lines.append(f"warn: some checks cannot be excluded: no matches for {', '.join(map(repr, unknown))}")
         if failed:
-            logger.info("A probe fails", extra={"probe": probe, "failed": failed})
+            self._log(probe, failed)
             return Response.of("\n".join([*lines, f"{probe} check failed", ""]), 500)
         verbose = "verbose" in request.query
         return Response.of("\n".join([*lines, f"{probe} check passed", ""]) if verbose else "ok")
+
+    def _log(self, probe: str, failed: dict[str, str]) -> None:
+        now = time.monotonic()
+        if any(now - self._logged.get((probe, name), -LOG_SECONDS) >= LOG_SECONDS for name in failed):
+            self._logged.update(((probe, name), now) for name in failed)
+            logger.info("A probe fails", extra={"probe": probe, "failed": failed})
 
 
 async def _failure(check: Check) -> str:

@@ -29,7 +29,7 @@ LIMITS = ConnectionLimits(connections=512, memory_share=1 / 4)
 _WAIT_SHARE = 0.8
 """How much of its time a request waits for memory; the rest is for its work."""
 
-_DEADLINE = re.compile(r"(\d{1,4})s")
+_DEADLINE = re.compile(r"([1-9][0-9]{0,3})s")
 
 
 def review_handler(
@@ -57,9 +57,11 @@ def review_handler(
         seconds = min(int(announced[1]), MAX_SECONDS) if announced else MAX_SECONDS
         DEADLINE.set(asyncio.get_running_loop().time() + seconds)
         with Share(budget, seconds * _WAIT_SHARE) as share, _room(decoded, seconds) as room:
+            arrived = False
             try:
                 async with asyncio.timeout(seconds):
                     body = await read_body(request, limit, LIMITS.body, share=share)
+                    arrived = True
                     if decoded is not None and room is not None:
                         await room.add(_decoded_size(body, decoded))
                     pieces = await respond(body)
@@ -71,6 +73,8 @@ def review_handler(
             except (ThreadsBusyError, BudgetExhaustedError) as error:
                 return _rejected(503, str(error))
             except TimeoutError:
+                if not arrived:
+                    return _rejected(408, "the body did not arrive in time")
                 return _rejected(504, f"{request.path}: no answer within the {seconds} s of the request")
             return await _send(request, pieces)
 

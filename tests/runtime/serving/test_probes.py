@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.serving import _probes as probes_module
 from kaiwu_runtime.serving._probes import Probes
 
 
@@ -45,6 +46,29 @@ async def test_a_failing_check_is_named_and_the_others_too(probes: Probes) -> No
     assert status == 500
     assert text.splitlines() == ["[+]ping ok", "[-]database failed: no database", "[+]queue ok", "readyz check failed"]
     assert await get(probes, "/healthz") == (200, "ok")
+
+
+async def test_a_failing_check_is_logged_once_in_a_while(
+    probes: Probes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise RuntimeError("no database")
+
+    def logged() -> list[str]:
+        return [record.__dict__["probe"] for record in caplog.records if record.message == "A probe fails"]
+
+    monkeypatch.setattr(probes_module, "LOG_SECONDS", 1e9)
+    for name in ("database", "queue"):
+        probes.add_readyz_check(name, fails)
+        probes.add_healthz_check(name, fails)
+    with caplog.at_level("INFO"):
+        for _ in range(3):
+            for path in ("/readyz/database", "/readyz", "/readyz?exclude=queue", "/healthz"):
+                assert (await get(probes, path))[0] == 500
+        assert logged() == ["readyz", "readyz", "healthz"], "the second one has another check"
+        monkeypatch.setattr(probes_module, "LOG_SECONDS", 0.0)
+        await get(probes, "/readyz")
+    assert logged() == ["readyz", "readyz", "healthz", "readyz"]
 
 
 async def test_one_check_alone(probes: Probes) -> None:

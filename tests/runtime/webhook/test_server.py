@@ -273,3 +273,27 @@ async def test_the_readiness_check_reads_no_authorities(tmp_path: Path, monkeypa
     async with serving(tmp_path) as (server, _):
         monkeypatch.setattr(ssl.SSLContext, "load_default_certs", fail)
         await server.check()
+
+
+async def test_what_a_peer_does_not_send_is_no_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    async with serving(tmp_path) as (server, url):
+        assert (await post(f"{url}{PATH}?timeout=0s", review(widget())))[0] == 200, (
+            "the API server waits for 1 s or more"
+        )
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=context)
+        writer.write(announcing(100, 10).replace(b"timeout=20s", b"timeout=1s"))
+        assert (await reader.readline()).strip() == b"HTTP/1.1 408 Request Timeout"
+        writer.transport.abort()
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == []
+
+
+async def test_a_webhook_that_takes_too_long_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    validator = Patient()
+    validator.go_on.clear()
+    async with serving(tmp_path, validator=validator) as (_, url):
+        assert (await post(f"{url}{PATH}?timeout=1s", review(widget())))[0] == 504
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "Rejected a webhook request"
+    ]
