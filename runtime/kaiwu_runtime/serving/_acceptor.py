@@ -239,13 +239,17 @@ class Acceptor:
 
     async def _accept(self, listening: Socket) -> None:
         while True:
-            await self._room()
             try:
                 accepted, _ = await self.loop.sock_accept(listening)
             except OSError as error:
                 await self._failed(error)
                 continue
             self._exhausted = False
+            try:
+                await self._room()  # not before: no connection is closed for a peer that does not exist
+            except asyncio.CancelledError:
+                accepted.close()
+                raise
             connection = Connection(self)
             self._connections.add(connection)
             connection.task = asyncio.create_task(self._open(connection, accepted), name=f"open {self._name}")

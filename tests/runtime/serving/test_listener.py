@@ -112,6 +112,22 @@ def test_requests_that_wait_for_their_peer_make_room(sent: bytes, served: bool, 
     serve(scenario, loop=loop, secure=secure, limits=limits)
 
 
+def test_a_full_port_closes_nothing_while_nobody_else_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(acceptor_module, "GRACE_SECONDS", 0.0)
+    limits = ConnectionLimits(connections=8, header=60.0)
+
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        held = [await connect() for _ in range(limits.connections)]
+        await until(listener, limits.connections)
+        await asyncio.sleep(2 * acceptor_module.FULL_POLL_SECONDS)
+        for reader, writer in held:
+            writer.write(HEAD + b"1234567890")
+            assert (await reader.readline()).strip() == b"HTTP/1.1 200 OK"
+            writer.transport.abort()
+
+    serve(scenario, limits=limits)
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_connections_that_do_nothing_make_room(loop: str, secure: bool) -> None:
