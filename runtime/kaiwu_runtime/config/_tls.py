@@ -51,7 +51,8 @@ def read_pem(path: str, field: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise ConfigurationError(f"{field}: {path}: {reason(error)}") from error
+        shown = path if path.isprintable() else repr(path)
+        raise ConfigurationError(f"{field}: {shown}: {reason(error)}") from error
 
 
 @contextmanager

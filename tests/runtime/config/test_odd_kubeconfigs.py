@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kaiwu_runtime.config._credentials import Credentials, load_credentials
@@ -92,6 +92,7 @@ def loaded(path: Path) -> Credentials | None:
 
 @settings(max_examples=int(os.environ.get("KAIWU_KUBECONFIGS", "300")), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), ODD), max_size=3))
+@example([(("users", 0, "user", "client-certificate"), "a\nb")])
 def test_any_value_anywhere(
     tmp_path_factory: pytest.TempPathFactory, changes: list[tuple[tuple[Any, ...], Any]]
 ) -> None:
