@@ -37,7 +37,9 @@ _INNER = (
     "lax_schema",
     "strict_schema",
 )
-_COLLECTIONS = frozenset({"list", "set", "frozenset", "tuple"})
+_COLLECTIONS = frozenset({"list", "set", "frozenset", "tuple"}) | (
+    {"dict"} if "fail_fast" in core_schema.DictSchema.__annotations__ else set()  # not in every version
+)
 _WRAPPERS = frozenset({"function-after", "function-before", "function-wrap", "nullable", "default"})
 _LIMITED = dict.fromkeys(
     ("int", "float", "decimal", "datetime", "date", "time", "timedelta"), _NUMERIC
@@ -87,7 +89,7 @@ def _adapt(schema: dict[str, Any], where: str) -> None:
     if kind == "int":
         _bound(schema)
     elif kind in _COLLECTIONS:
-        # A list of a megabyte may have a million items that do not fit: pydantic would describe each, in half a
+        # A list or map of a megabyte may have a million items that do not fit: pydantic would describe each, in half a
         # gigabyte, while the event loop stands still.
         schema.setdefault("fail_fast", True)
     elif kind == "any" and "serialization" not in schema:
