@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,15 @@ def test_an_object_of_too_many_values_is_not_converted(monkeypatch: pytest.Monke
     )
     with pytest.raises(ConversionError, match="an object holds too many values to be converted to"):
         conversions().convert(obj, f"{GROUP}/v2")
+
+
+async def test_objects_that_are_converted_are_let_go() -> None:
+    body = conversion(b",".join([b'{"apiVersion":"%s/v2"}' % GROUP.encode()] * 50_000))
+    answering = conversions()
+    tracemalloc.start()
+    try:
+        await answering.answer(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * len(body)
