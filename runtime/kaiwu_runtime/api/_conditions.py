@@ -186,12 +186,16 @@ def set_condition(
         True when anything changed, so that a reconciler writes its status only then.
 
     Raises:
-        ValueError: The API server would reject the type, the status or the reason.
+        ValueError: The API server would reject the type, the status or the reason, or the message is not a string.
     """
-    word = str(status)
+    # str() of a member of an enumeration of texts is its name before Python's StrEnum.
+    word = str.__str__(status) if isinstance(status, str) else str(status)
     if observed_generation is None and isinstance(conditions, Conditions):
         observed_generation = conditions.generation
     _check(type, word, reason)
+    if not isinstance(message, str):
+        kind = message.__class__.__name__
+        raise ValueError(f"condition {type}: the message is a {kind} and not a string: write message=str(...)")
     found = find_condition(conditions, type)
     if found is None or found.message != message:
         message = redact(message)
@@ -238,16 +242,19 @@ def _check(type: str, status: str, reason: str) -> None:  # noqa: A002 - the fie
         raise ValueError(f"condition {type or '(no type)'}: type and reason must not be empty")
     if status not in {"True", "False", "Unknown"}:
         raise ValueError(f"condition {type}: status {status!r} is not one of True, False, Unknown")
+    for field, value, most in (("type", type, TYPE_LENGTH), ("reason", reason, REASON_LENGTH)):
+        if len(value) > most:
+            raise ValueError(f"condition: {field} '{value[:40]}...' has {len(value)} characters: use at most {most}")
     if not re.fullmatch(TYPE_PATTERN, type):
         raise ValueError(f"condition: type {type!r} is not a CamelCase word, with or without a domain and '/'")
-    if not re.fullmatch(REASON_PATTERN, reason) or len(reason) > REASON_LENGTH:
+    if not re.fullmatch(REASON_PATTERN, reason):
         raise ValueError(f"condition {type}: reason {reason!r} is not a CamelCase word")
 
 
 def remove_condition(conditions: MutableSequence[Condition], type: str) -> bool:  # noqa: A002 - the field's name
     """Remove the condition of a type in place; True when there was one."""
-    for index, condition in enumerate(conditions):
-        if condition.type == type:
-            del conditions[index]
-            return True
-    return False
+    kept = [condition for condition in conditions if condition.type != type]
+    if len(kept) == len(conditions):
+        return False
+    conditions[:] = kept
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -172,3 +173,45 @@ def test_conditions_can_be_asked_and_set(model: type[Any], document: str) -> Non
 def test_a_null_or_another_type_is_refused() -> None:
     with pytest.raises(ValueError, match="conditions"):
         Status.model_validate_json('{"conditions": {"type": "Ready"}}')
+
+
+class Word(str, Enum):  # noqa: UP042 - as before Python had StrEnum
+    TRUE = "True"
+
+
+def test_a_status_may_be_a_member_of_an_enumeration_of_texts() -> None:
+    conditions = Conditions()
+    assert conditions.set("Ready", Word.TRUE, reason="Up")
+    assert conditions.is_true("Ready")
+    assert type(conditions[0].status) is str
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"type": "A" * 317}, r"condition: type 'A{40}\.\.\.' has 317 characters: use at most 316"),
+        ({"reason": "A" * 1025}, r"condition: reason 'A{40}\.\.\.' has 1025 characters: use at most 1024"),
+    ],
+)
+def test_what_is_too_long_for_the_api_server_is_refused(change: dict[str, str], message: str) -> None:
+    wanted: dict[str, Any] = {"type": "A" * 316, "reason": "A" * 1024}
+    assert set_condition([], status="True", **wanted)
+    with pytest.raises(ValueError, match=message):
+        set_condition([], status="True", **{**wanted, **change})
+
+
+def test_every_condition_of_a_type_is_removed() -> None:
+    """Another client may have stored two; what stays would still be found."""
+    conditions = Conditions([ready(), ready(type="Synced"), ready(status="False")])
+    assert remove_condition(conditions, "Ready")
+    assert [condition.type for condition in conditions] == ["Synced"]
+    assert not remove_condition(conditions, "Ready")
+
+
+@pytest.mark.parametrize("message", [None, ValueError("no disk"), b"text"])
+def test_a_message_that_is_not_a_string_is_named(message: Any) -> None:
+    conditions = Conditions()
+    expected = f"condition Ready: the message is a {type(message).__name__} and not a string"
+    with pytest.raises(ValueError, match=expected):
+        conditions.set("Ready", False, reason="Down", message=message)
+    assert not conditions
