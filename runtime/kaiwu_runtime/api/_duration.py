@@ -34,6 +34,8 @@ _NANOSECONDS = {
     "h": 3600 * 10**9,
 }
 _LARGEST = 2**63 - 1
+_DIGITS = 20
+"""Digits before and after the point that count: of hours the twentieth is a millionth of a nanosecond."""
 
 
 def parse_duration(duration: object) -> timedelta:
@@ -48,9 +50,9 @@ def parse_duration(duration: object) -> timedelta:
     """
     if not isinstance(duration, str) or not _DURATION().fullmatch(duration):
         raise ValueError(_explanation(duration))
-    total = sum(Fraction(_decimal(part["number"])) * _NANOSECONDS[part["unit"]] for part in _PART().finditer(duration))
+    total = sum(_decimal(part["number"]) * _NANOSECONDS[part["unit"]] for part in _PART().finditer(duration))
     if total > _LARGEST:
-        raise ValueError(f"{duration!r} is longer than 2562047h, the longest duration Kubernetes can hold")
+        raise ValueError(f"{_shown(duration)} is longer than 2562047h, the longest duration Kubernetes can hold")
     microseconds = int(total / 1000)
     return timedelta(microseconds=-microseconds if duration.startswith("-") else microseconds)
 
@@ -72,8 +74,13 @@ def format_duration(span: timedelta) -> str:
     return f"{sign}{minutes}m{seconds}" if minutes else f"{sign}{seconds}"
 
 
-def _decimal(number: str) -> str:
-    return ("0" if number.startswith(".") else "") + number + ("0" if number.endswith(".") else "")
+def _decimal(number: str) -> Fraction:
+    """Return a number, of any number of digits: Python converts 4300 at most, and those behind make no difference."""
+    whole, _, fraction = number.partition(".")
+    whole, fraction = whole.lstrip("0"), fraction[:_DIGITS]
+    if len(whole) > _DIGITS:
+        return Fraction(_LARGEST + 1)
+    return Fraction(int(whole or "0")) + Fraction(int(fraction or "0"), 10 ** len(fraction))
 
 
 def _shortest(number: Fraction) -> str:
@@ -82,7 +89,15 @@ def _shortest(number: Fraction) -> str:
 
 
 def _explanation(value: object) -> str:
-    return f"{value!r} is not a valid duration: write numbers with units h, m, s, ms, us or ns, such as 1h30m or 250ms"
+    return (
+        f"{_shown(value)} is not a valid duration: write numbers with units h, m, s, ms, us or ns, such as 1h30m or "
+        "250ms"
+    )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
 
 
 class DurationType(msgspec.Struct, frozen=True):

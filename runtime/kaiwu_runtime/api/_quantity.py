@@ -8,7 +8,7 @@ A quantity is a plain ``str`` in Python, as in lightkube's models, so it can be 
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from types import NoneType, UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
@@ -51,6 +51,8 @@ _SUFFIXES: dict[str, Decimal] = {
     "Pi": Decimal(2**50),
     "Ei": Decimal(2**60),
 }
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+"""Arithmetic that never rounds, whatever precision the project has set for its own."""
 
 
 def parse_quantity(quantity: str | int) -> Decimal:
@@ -69,8 +71,8 @@ def parse_quantity(quantity: str | int) -> Decimal:
         raise ValueError(_explanation(text))
     number, suffix = Decimal(match["number"]), match["suffix"]
     if suffix in _SUFFIXES:
-        return number * _SUFFIXES[suffix]
-    return number.scaleb(int(suffix[1:]))
+        return _EXACT.multiply(number, _SUFFIXES[suffix])
+    return _EXACT.scaleb(number, int(suffix[1:]))
 
 
 def compare_quantities(left: str | int, right: str | int) -> int:
@@ -86,7 +88,8 @@ def compare_quantities(left: str | int, right: str | int) -> int:
 
 
 def _explanation(text: str) -> str:
-    return f"{text!r} is not a valid quantity: write a number with an optional suffix, such as 500m, 1.5 or 10Gi"
+    shown = repr(text) if len(text) <= 80 else f"{text[:77]!r}..."
+    return f"{shown} is not a valid quantity: write a number with an optional suffix, such as 500m, 1.5 or 10Gi"
 
 
 class QuantityType(msgspec.Struct, frozen=True):

@@ -105,3 +105,25 @@ def test_the_pattern_and_the_parser_agree(text: str) -> None:
         assert not matches
     else:
         assert matches
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"1.{'0' * 5000}5s", timedelta(seconds=1)),
+        (f"{'0' * 5000}1.5s", timedelta(seconds=1.5)),
+        (f"0.{'9' * 5000}h", timedelta(hours=1) - timedelta(microseconds=1)),
+        (f".{'0' * 5000}1h", timedelta(0)),
+    ],
+    ids=["fraction", "zeros", "nines", "nothing"],
+)
+def test_digits_without_end_are_read(text: str, expected: timedelta) -> None:
+    """The API server takes them; Python converts no more than 4300 digits."""
+    assert parse_duration(text) == expected
+
+
+def test_a_number_without_end_is_too_long_in_one_short_line() -> None:
+    with pytest.raises(ValueError, match=r"^'9{76}\.\.\. is longer than 2562047h, the longest"):
+        parse_duration(f"{'9' * 5000}s")
+    with pytest.raises(ValueError, match=r"^'x{76}\.\.\. is not a valid duration: "):
+        parse_duration("x" * 5000)

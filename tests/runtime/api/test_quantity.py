@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Decimal, Inexact, localcontext
+from fractions import Fraction
 from typing import Annotated, Any
 
 import pytest
@@ -133,3 +134,26 @@ def test_the_pattern_and_the_parser_agree(text: str) -> None:
         assert not matches
     else:
         assert matches
+
+
+@pytest.mark.parametrize(
+    ("text", "amount"),
+    [
+        ("1234567Ki", Fraction(1234567 * 1024)),
+        ("1234567e3", Fraction(1234567000)),
+        (f"{'1' * 40}Ki", Fraction(int("1" * 40) * 1024)),
+        ("12345678901234567890.123456789Gi", Fraction("12345678901234567890.123456789") * 2**30),
+    ],
+)
+def test_amounts_are_exact_whatever_precision_a_project_has_set(text: str, amount: Fraction) -> None:
+    assert Fraction(parse_quantity(text)) == amount
+    with localcontext() as context:
+        context.prec = 6
+        assert Fraction(parse_quantity(text)) == amount
+        context.traps[Inexact] = True
+        assert compare_quantities(text, text) == 0
+
+
+def test_a_long_text_that_is_none_is_cut_in_the_message() -> None:
+    with pytest.raises(ValueError, match=r"^'x{77}'\.\.\. is not a valid quantity: "):
+        parse_quantity("x" * 5000)
