@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from kaiwu_runtime._lazy_pattern import lazy_pattern
 from kaiwu_runtime._names import LABEL_LENGTH, is_dns_label
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.errors import DefinitionError
@@ -29,6 +30,9 @@ before."""
 RBAC_ATTRIBUTE = "__kaiwu_rbac__"
 
 _T = TypeVar("_T")
+
+_VERB = lazy_pattern(r"[a-z][a-z0-9]*([-:][a-z0-9]+)*")
+"""A verb, also one of several words such as ``request-serviceaccounts-token-audience`` or ``impersonate:user-info``."""
 
 
 class RBACRule(msgspec.Struct, frozen=True):
@@ -178,7 +182,7 @@ def _check(rule: RBACRule) -> None:
     if not rule.verbs or "" in rule.verbs:
         raise DefinitionError(f'{where} needs verbs, for example verbs=["get", "list", "watch"]')
     for verb in rule.verbs:
-        if verb != "*" and (verb != verb.lower() or not verb.isalpha()):
+        if verb != "*" and not _VERB().fullmatch(verb):
             raise DefinitionError(
                 f"{where} verb {verb!r} is not a valid verb: use a lower-case word such as 'get', or '*'"
             )
@@ -212,6 +216,10 @@ def _check_resources(where: str, rule: RBACRule) -> None:
         raise DefinitionError(f'{where} needs resources (or urls), for example resources=["deployments"]')
     if not rule.groups:
         raise DefinitionError(f'{where} for {", ".join(rule.resources)} needs groups; the core group is groups=""')
+    if "" in rule.resource_names:
+        raise DefinitionError(
+            f"{where} resource_names has an empty name, which no object has: leave it out for all names"
+        )
     for resource in rule.resources:
         if resource != resource.lower():
             raise DefinitionError(f"{where} resource {resource!r} is a kind: use its plural, as in 'deployments'")

@@ -52,6 +52,10 @@ def test_a_class_without_rules() -> None:
         ({"groups": "apps", "resources": "pods", "verbs": "get;list"}, "verbs='get;list': write several as a list, verbs=['get', 'list']"),
         ({"groups": "apps,batch", "resources": "pods", "verbs": "get"}, "groups=['apps', 'batch']"),
         ({"groups": "apps", "resources": "pods", "verbs": "Get"}, "verb 'Get' is not a valid verb"),
+        ({"groups": "apps", "resources": "pods", "verbs": "get-"}, "verb 'get-' is not a valid verb"),
+        ({"groups": "apps", "resources": "pods", "verbs": "gét"}, "verb 'gét' is not a valid verb"),
+        ({"groups": "apps", "resources": "pods", "verbs": "get", "resource_names": ""}, "resource_names has an empty name, which no object has"),
+        ({"groups": "apps", "resources": "pods", "verbs": "get", "resource_names": ["a", ""]}, "leave it out for all names"),
         ({"groups": "apps", "resources": "Deployment", "verbs": "get"}, "resource 'Deployment' is a kind: use its plural"),
         ({"groups": "apps", "verbs": "get"}, "needs resources (or urls)"),
         ({"resources": "pods", "verbs": "get"}, 'needs groups; the core group is groups=""'),
@@ -103,3 +107,17 @@ def test_commands_of_another_group_are_something_else() -> None:
         pass
 
     assert [each.verbs for each in rbac_rules(Other)] == [("create",)]
+
+
+@pytest.mark.parametrize(
+    "verb",
+    ["approve", "request-serviceaccounts-token-audience", "impersonate:user-info", "impersonate-on:user-info:list"],
+)
+def test_verbs_of_several_words_are_verbs(verb: str) -> None:
+    """They are Kubernetes' own: the API server asks for them before it issues a token or lets a user impersonate."""
+
+    @rbac(groups="", resources="serviceaccounts", verbs=[verb])
+    class Issuer:
+        pass
+
+    assert [rule.verbs for rule in rbac_rules(Issuer)] == [(verb,)]
