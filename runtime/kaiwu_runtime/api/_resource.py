@@ -7,22 +7,20 @@ from typing import Any, Literal, TypeVar, get_args
 
 import msgspec
 
-from kaiwu_runtime._names import (
-    SUBDOMAIN_LENGTH,
-    is_dns_1035_label,
-    is_dns_label,
-    is_kind,
-    is_label_value,
-    is_qualified_name,
-)
+from kaiwu_runtime._names import SUBDOMAIN_LENGTH, is_dns_1035_label, is_dns_label, is_kind
 from kaiwu_runtime._plural import pluralize
+from kaiwu_runtime.api._definition_checks import (
+    check_annotations,
+    check_labels,
+    check_members,
+    first_duplicate,
+    strings,
+)
 from kaiwu_runtime.api._identity import IDENTITY_ATTRIBUTE, ResourceIdentity
 from kaiwu_runtime.api._model import CustomResource
 from kaiwu_runtime.errors import DefinitionError
 
 DEFINITION_ATTRIBUTE = "__kaiwu_resource__"
-_ANNOTATIONS_LIMIT = 256 * 1024
-"""Bytes of all keys and values."""
 
 ColumnType = Literal["string", "integer", "number", "boolean", "date"]
 ColumnFormat = Literal["", "int32", "int64", "float", "double", "byte", "date", "date-time", "password"]
@@ -161,16 +159,16 @@ def resource(
             identity=identity,
             singular=singular if singular is not None else kind_name.lower(),
             list_kind=list_kind if list_kind is not None else f"{kind_name}List",
-            short_names=_strings(name, "short_names", short_names),
-            categories=_strings(name, "categories", categories),
+            short_names=strings(name, "short_names", short_names),
+            categories=strings(name, "categories", categories),
             storage=storage,
             served=served,
             deprecated=bool(deprecated),
             deprecation_warning=deprecated if isinstance(deprecated, str) else "",
             status="status" in model.model_fields if status is None else status,
             scale=scale,
-            columns=tuple(columns),
-            selectable_fields=_strings(name, "selectable_fields", selectable_fields),
+            columns=_columns(name, columns),
+            selectable_fields=strings(name, "selectable_fields", selectable_fields),
             labels=dict(labels or {}),
             annotations=dict(annotations or {}),
             external=external,
@@ -193,9 +191,9 @@ def resource_definition(model: type[Any]) -> ResourceDefinition | None:
     return definition if isinstance(definition, ResourceDefinition) else None
 
 
-def _strings(owner: str, argument: str, value: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise DefinitionError(f"{owner}: @resource {argument}={value!r} is a string: write {argument}=[{value!r}]")
+def _columns(owner: str, value: Sequence[PrinterColumn]) -> tuple[PrinterColumn, ...]:
+    if isinstance(value, PrinterColumn):
+        raise DefinitionError(f"{owner}: @resource columns is one column: write columns=[PrinterColumn(...)]")
     return tuple(value)
 
 
@@ -232,51 +230,19 @@ def _check_definition(name: str, definition: ResourceDefinition) -> None:
                     "and begin with a letter"
                 )
         if len(set(values)) != len(values):
-            raise DefinitionError(f"{where} {argument} names {_first_duplicate(values)!r} twice")
+            raise DefinitionError(f"{where} {argument} names {first_duplicate(values)!r} twice")
     if not is_kind(definition.list_kind) or definition.list_kind == definition.identity.kind:
         raise DefinitionError(
             f"{where} list_kind={definition.list_kind!r}: use letters and digits, and another word than the kind"
         )
     for column in definition.columns:
         _check_column(where, column)
-    _check_labels(where, definition.labels)
-    _check_annotations(where, definition.annotations)
-
-
-def _check_labels(where: str, labels: Mapping[str, str]) -> None:
-    """Check what the API server accepts as labels.
-
-    See https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set
-    """
-    for key, value in labels.items():
-        if not (isinstance(key, str) and is_qualified_name(key)):
-            raise DefinitionError(f"{where} labels: {key!r} is not a valid key: use name or example.com/name")
-        if not (isinstance(value, str) and is_label_value(value)):
-            raise DefinitionError(
-                f"{where} labels: {_shortened(value)} is not a valid value of {key!r}: use at most 63 letters, digits, "
-                "'-', '_' and '.'"
-            )
-
-
-def _check_annotations(where: str, annotations: Mapping[str, str]) -> None:
-    """Check what the API server accepts as annotations, whose keys may have capitals in their prefix, too.
-
-    See https://kubernetes.io/docs/concepts/overview/working-with-objects/annotations/#syntax-and-character-set
-    """
-    size = 0
-    for key, value in annotations.items():
-        if not (isinstance(key, str) and is_qualified_name(key.lower())):
-            raise DefinitionError(f"{where} annotations: {key!r} is not a valid key: use name or example.com/name")
-        if not isinstance(value, str):
-            raise DefinitionError(f"{where} annotations: the value of {key!r} is not a string: quote it")
-        size += len(key.encode(errors="replace")) + len(value.encode(errors="replace"))
-    if size > _ANNOTATIONS_LIMIT:
-        raise DefinitionError(f"{where} annotations: have {size} bytes, but at most {_ANNOTATIONS_LIMIT} are allowed")
-
-
-def _shortened(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    if definition.scale is not None:
+        if not isinstance(definition.scale, Scale):
+            raise DefinitionError(f"{where} scale={definition.scale!r}: use Scale(), or Scale(spec_replicas_path=...)")
+        check_members(f"{where} scale", definition.scale)
+    check_labels(where, definition.labels)
+    check_annotations(where, definition.annotations)
 
 
 def _check_column(where: str, column: PrinterColumn) -> None:
@@ -290,9 +256,6 @@ def _check_column(where: str, column: PrinterColumn) -> None:
     if column.format not in get_args(ColumnFormat):
         words = ", ".join(word for word in get_args(ColumnFormat) if word)
         raise DefinitionError(f"{where} column {column.name!r}: format {column.format!r} is not one of {words}")
+    check_members(f"{where} column {column.name!r}", column)
     if not column.json_path.startswith("."):
         raise DefinitionError(f"{where} column {column.name!r}: json_path {column.json_path!r} must start with '.'")
-
-
-def _first_duplicate(values: Sequence[str]) -> str:
-    return next(value for index, value in enumerate(values) if value in values[:index])

@@ -10,6 +10,8 @@ import pytest
 from kaiwu_runtime.api import (
     APIModel,
     CustomResource,
+    PrinterColumn,
+    Scale,
     identify,
     pluralize,
     resource,
@@ -131,6 +133,14 @@ def test_kinds(kind: str) -> None:
         ({"annotations": {"a": "é" * 131_072}}, "annotations: have 262145 bytes, but at most 262144 are allowed"),
         ({"plural": "Things"}, "plural='Things': use at most 63 lower-case letters"),
         ({"columns": [("A", ".spec")]}, "is not a PrinterColumn"),
+        ({"columns": PrinterColumn("A", ".spec")}, "columns is one column: write columns=[PrinterColumn(...)]"),
+        ({"columns": [PrinterColumn("A", ".spec", priority="1")]}, "column 'A': priority: Expected `int`, got `str`"),  # type: ignore[arg-type]
+        ({"columns": [PrinterColumn("A", None)]}, "column 'A': json_path: Expected `str`, got `null`"),  # type: ignore[arg-type]
+        ({"columns": [PrinterColumn("A", ".spec", description=1)]}, "column 'A': description: Expected `str`, got `int`"),  # type: ignore[arg-type]
+        ({"scale": True}, "scale=True: use Scale(), or Scale(spec_replicas_path=...)"),
+        ({"scale": Scale(None)}, "scale: spec_replicas_path: Expected `str`, got `null`"),  # type: ignore[arg-type]
+        ({"short_names": [1]}, "short_names: 1 is not a string"),
+        ({"selectable_fields": [None]}, "selectable_fields: None is not a string"),
     ],
 )  # fmt: skip
 def test_mistakes(options: dict[str, Any], message: str) -> None:
