@@ -6,6 +6,7 @@ over all keys together.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable, Hashable
 from typing import Protocol
@@ -32,10 +33,21 @@ class ExponentialBackoff:
     Args:
         base: Seconds after the first failure.
         max_delay: Seconds that are never exceeded.
-        jitter: Part of the wait that is random, so that keys that failed together do not return together.
+        jitter: Part of the wait that is random, so that keys that failed together do not return together; 0 to 1.
+
+    Raises:
+        ValueError: A number is not valid: it would show only when a key fails.
     """
 
     def __init__(self, base: float = 0.005, max_delay: float = 1000.0, *, jitter: float = 0.1) -> None:
+        for name, value, most in (
+            ("base", base, math.inf),
+            ("max_delay", max_delay, math.inf),
+            ("jitter", jitter, 1.0),
+        ):
+            if not 0.0 <= value <= most:
+                allowed = "0 to 1" if most == 1.0 else "0 or more"
+                raise ValueError(f"ExponentialBackoff: {name}={value!r} is not valid: use {allowed}")
         self._base = base
         self._max_delay = max_delay
         self._jitter = jitter
@@ -62,12 +74,19 @@ class TokenBucket:
     """Limit the rate of all keys together (token bucket).
 
     Args:
-        rate: Keys per second.
-        burst: Keys that may come at once.
+        rate: Keys per second, more than 0.
+        burst: Keys that may come at once, 1 or more.
         clock: Monotonic seconds.
+
+    Raises:
+        ValueError: A number is not valid: it would show only when a key fails.
     """
 
     def __init__(self, rate: float = 10.0, burst: int = 100, *, clock: Callable[[], float] = monotonic) -> None:
+        if not 0.0 < rate < math.inf:
+            raise ValueError(f"TokenBucket: rate={rate!r} is not valid: use a number of keys per second above 0")
+        if not burst >= 1:
+            raise ValueError(f"TokenBucket: burst={burst!r} is not valid: use 1 or more")
         self._rate = rate
         self._burst = burst
         self._clock = clock
@@ -94,10 +113,15 @@ class MaxOf:
     """Return the longest delay of several limiters.
 
     Args:
-        limiters: The limiters.
+        limiters: The limiters, one or more.
+
+    Raises:
+        ValueError: There is none.
     """
 
     def __init__(self, *limiters: RateLimiter) -> None:
+        if not limiters:
+            raise ValueError("MaxOf() has no limiter: give it one or more, as in MaxOf(ExponentialBackoff())")
         self._limiters = limiters
 
     def when(self, key: Hashable) -> float:

@@ -115,7 +115,12 @@ class WorkQueue(Generic[K]):
             key: The key.
             seconds: How much later.
             priority: Default None is the one that a key which is being worked on was taken with, else `NORMAL`.
+
+        Raises:
+            ValueError: The seconds are not a number; the times of the other keys could not be compared with it.
         """
+        if math.isnan(seconds):
+            raise ValueError(f"add_after: {key}: seconds={seconds!r} is not a number of seconds")
         if self._shut_down:
             return
         if priority is None:

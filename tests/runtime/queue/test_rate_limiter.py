@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from kaiwu_runtime.queue import ExponentialBackoff, MaxOf, TokenBucket
@@ -57,3 +59,21 @@ def test_the_strictest_limiter_decides() -> None:
     assert limiter.failures("a") == 1
     limiter.forget("a")
     assert limiter.failures("a") == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ExponentialBackoff(base=-1), "base=-1 is not valid: use 0 or more"),
+        (lambda: ExponentialBackoff(max_delay=float("nan")), "max_delay=nan is not valid: use 0 or more"),
+        (lambda: ExponentialBackoff(jitter=1.5), "jitter=1.5 is not valid: use 0 to 1"),
+        (lambda: TokenBucket(rate=0), "rate=0 is not valid: use a number of keys per second above 0"),
+        (lambda: TokenBucket(rate=float("inf")), "rate=inf is not valid"),
+        (lambda: TokenBucket(burst=0), "burst=0 is not valid: use 1 or more"),
+        (MaxOf, r"MaxOf\(\) has no limiter"),
+    ],
+)
+def test_a_limiter_that_could_not_limit_is_refused_when_it_is_made(make: Callable[[], object], message: str) -> None:
+    """The queue would log a division by zero at each failure, and retry every key after a second."""
+    with pytest.raises(ValueError, match=message):
+        make()

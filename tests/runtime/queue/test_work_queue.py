@@ -273,3 +273,11 @@ async def test_a_key_keeps_its_line_when_its_worker_adds_it_again(again: str, pr
         assert queue.depths[priority] == 1
     queue.add("a", Priority.NORMAL)
     assert queue.depths[Priority.NORMAL] == 1, "an event is worth more than the first list"
+
+
+async def test_a_delay_that_is_not_a_number_is_refused() -> None:
+    """Compared with it, no other time would be earlier or later: keys would come out of order, or never."""
+    queue: WorkQueue[str] = WorkQueue(limiter())
+    with pytest.raises(ValueError, match="add_after: a: seconds=nan is not a number of seconds"):
+        queue.add_after("a", float("nan"))
+    assert (len(queue), queue.delayed) == (0, 0)
