@@ -119,7 +119,11 @@ class EventRecorder:
 def _word(argument: str, value: str) -> str:
     if not isinstance(value, str) or not value:
         raise ValueError(f"{argument} {value!r}: must not be empty")
-    if len(value.encode("utf-8", "replace")) > WORD_BYTES:
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        raise ValueError(f"{argument} {value[:40]!r} has half of a surrogate pair, which is not a character") from None
+    if size > WORD_BYTES:
         raise ValueError(
             f"{argument} {value[:40]!r}... is longer than {WORD_BYTES} bytes; use the note for longer text"
         )

@@ -59,6 +59,19 @@ class EventTimings(msgspec.Struct, frozen=True):
     max_back_off: float = 30.0
     drain: float = 2.0
 
+    def __post_init__(self) -> None:
+        """Reject times with which the sender would look for events without a pause, or fail.
+
+        Raises:
+            ValueError: A time is not valid; the message names it.
+        """
+        for name in self.__struct_fields__:
+            seconds, least = getattr(self, name), name in {"refresh", "end", "sweep"}
+            if not (seconds > 0 if least else seconds >= 0):
+                raise ValueError(
+                    f"EventTimings: {name}={seconds!r}: use {'more than 0' if least else '0 or more'} seconds"
+                )
+
 
 class EventSender:
     """Takes events from recorders and writes them; a :class:`~kaiwu_runtime.manager.Runnable`.

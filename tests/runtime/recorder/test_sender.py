@@ -367,3 +367,18 @@ def test_recording_after_the_loop_is_closed_raises_nothing() -> None:
 
     play(EventStore(), scene)
     record(kept[0])
+
+
+@pytest.mark.parametrize(
+    ("timings", "message"),
+    [
+        ({"sweep": 0}, "sweep=0: use more than 0 seconds"),
+        ({"end": -1}, "end=-1: use more than 0 seconds"),
+        ({"refresh": float("nan")}, "refresh=nan: use more than 0 seconds"),
+        ({"back_off": -0.1}, "back_off=-0.1: use 0 or more seconds"),
+    ],
+)
+def test_times_without_a_pause_are_refused(timings: dict[str, float], message: str) -> None:
+    """With a sweep of 0 the sender would take a whole core."""
+    with pytest.raises(ValueError, match=message):
+        EventTimings(**timings)
