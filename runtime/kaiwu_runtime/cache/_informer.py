@@ -83,7 +83,8 @@ class Informer(Generic[T]):
         self.identity = identify(kind)
         self.store = Store()
         self.own_writes = OwnWrites(self.store)
-        self._handlers: list[EventHandler] = []
+        # Replaced and never changed: a handler may remove itself while it is being called.
+        self._handlers: tuple[EventHandler, ...] = ()
         self._synced = asyncio.Event()
         self._listed: set[str] = set()
         self.scopes = Scopes(scopes)
@@ -159,8 +160,8 @@ class Informer(Generic[T]):
 
     def add_event_handler(self, handler: EventHandler) -> None:
         """Call a function for every change from now on, and once for each present object."""
-        self._call([handler], (ObjectEvent(EventType.ADDED, obj, initial=True) for obj in self.store))
-        self._handlers.append(handler)
+        self._call((ObjectEvent(EventType.ADDED, obj, initial=True) for obj in self.store), (handler,))
+        self._handlers = (*self._handlers, handler)
 
     def remove_event_handler(self, handler: EventHandler) -> None:
         """Stop calling a function.
@@ -168,7 +169,8 @@ class Informer(Generic[T]):
         Raises:
             ValueError: It is not a handler of this informer.
         """
-        self._handlers.remove(handler)
+        at = self._handlers.index(handler)
+        self._handlers = self._handlers[:at] + self._handlers[at + 1 :]
 
     @property
     def is_served(self) -> bool:
@@ -248,7 +250,7 @@ class Informer(Generic[T]):
         first = namespace not in self._listed
         besides = () if namespace else self.scopes.besides
         with collector_paused() if first else nullcontext():
-            self._call(self._handlers, self.store.replace(objects, namespace=namespace, besides=besides, initial=first))
+            self._call(self.store.replace(objects, namespace=namespace, besides=besides, initial=first))
         self._listed.add(namespace)
         if first:
             self.own_writes.complete = len(self._listed) == len(self._reflectors)
@@ -258,18 +260,18 @@ class Informer(Generic[T]):
 
     def put(self, obj: CachedObject) -> None:
         """Take an added or modified object from a reflector."""
-        self._call(self._handlers, self.store.put(obj))
+        self._call(self.store.put(obj))
         if self.own_writes.pending:
             self.own_writes.seen(obj)
 
     def remove(self, obj: CachedObject) -> None:
         """Take a deleted object from a reflector."""
-        self._call(self._handlers, self.store.remove(obj))
+        self._call(self.store.remove(obj))
         self.own_writes.gone(obj)
 
-    def _call(self, handlers: Iterable[EventHandler], events: Iterable[ObjectEvent]) -> None:
+    def _call(self, events: Iterable[ObjectEvent], only: tuple[EventHandler, ...] | None = None) -> None:
         for event in events:
-            for handler in handlers:
+            for handler in self._handlers if only is None else only:
                 try:
                     handler(event)
                 except BaseException as error:

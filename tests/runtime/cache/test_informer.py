@@ -109,3 +109,44 @@ async def test_an_informer_of_metadata_gives_metadata() -> None:
     assert isinstance(found, PartialObjectMetadata)
     assert (found.kind, found.metadata.name) == ("Square", "a")
     assert informer.get(ObjectKey("a", "a")) == found
+
+
+async def test_a_handler_that_removes_itself_takes_no_event_from_the_others() -> None:
+    """As one does that waits for the first change: the handler behind it must still hear of that."""
+    transport = ScriptedTransport(
+        [page("2", item("a", "1"), item("b", "2"))],
+        [[event("MODIFIED", item("a", "3")), event("MODIFIED", item("b", "4"))]],
+    )
+    informer = Informer(transport, ConfigMap)
+    once: list[str] = []
+    every: list[str] = []
+
+    def first(change: ObjectEvent) -> None:
+        once.append(str(change.object))
+        informer.remove_event_handler(first)
+
+    informer.add_event_handler(first)
+    informer.add_event_handler(lambda change: every.append(change.object.resource_version))
+    running = asyncio.create_task(informer.run())
+    await asyncio.wait_for(transport.done.wait(), 10)
+    running.cancel()
+    assert every == ["1", "2", "3", "4"]
+    assert len(once) == 1
+    with pytest.raises(ValueError):  # noqa: PT011 - a handler that is none
+        informer.remove_event_handler(first)
+
+
+async def test_a_handler_that_comes_while_others_are_called_hears_of_each_state_once() -> None:
+    transport = ScriptedTransport([page("2", item("a", "1"))], [[event("MODIFIED", item("a", "3"))]])
+    informer = Informer(transport, ConfigMap)
+    late: list[str] = []
+
+    def first(change: ObjectEvent) -> None:
+        if change.object.resource_version == "1":
+            informer.add_event_handler(lambda change: late.append(change.object.resource_version))
+
+    informer.add_event_handler(first)
+    running = asyncio.create_task(informer.run())
+    await asyncio.wait_for(transport.done.wait(), 10)
+    running.cancel()
+    assert late == ["1", "3"]
