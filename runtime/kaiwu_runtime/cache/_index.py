@@ -13,6 +13,8 @@ from kaiwu_runtime.errors import DecodeError
 
 logger = logging.getLogger("kaiwu_runtime.cache.index")
 
+_NONE = object()
+
 IndexFunction = Callable[[CachedObject], Iterable[str]]
 
 
@@ -60,7 +62,12 @@ class Index:
             values = self._function(obj)
             if isinstance(values, str):
                 raise TypeError("it returned a str: return a list of values")
-            return tuple(dict.fromkeys(values))
+            found = tuple(dict.fromkeys(values))
+            # A selector has text: an object that is indexed under the number 1 would never be found by "1".
+            wrong = next((value for value in found if not isinstance(value, str)), _NONE)
+            if wrong is not _NONE:
+                raise TypeError(f"it returned {type(wrong).__name__} {str(wrong)[:40]}: return strings")
+            return found
         except BaseException as raised:
             error = contained(raised)
             logger.error(

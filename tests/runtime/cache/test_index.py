@@ -74,3 +74,17 @@ def test_a_function_that_changes_its_mind_leaves_nothing_behind() -> None:
     assert (found(index, "0"), found(index, "1")) == ([], ["x"])
     index.discard(make("x", "db").key)
     assert [found(index, str(number)) for number in range(10)] == [[]] * 10
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [([8080], "it returned int 8080: return strings"), (["a", None], "it returned NoneType None: return strings")],
+)
+def test_values_that_no_selector_finds_are_a_mistake(
+    caplog: pytest.LogCaptureFixture, values: list[str], message: str
+) -> None:
+    """A selector has text: what is indexed under a number would never be found, and nothing would say why."""
+    index = Index("port", lambda obj: values)
+    index.put(make("x", "db"))
+    assert found(index, "a") == []
+    assert caplog.records[0].error == message  # type: ignore[attr-defined]
