@@ -57,6 +57,8 @@ API without bookmarks has its watch resumed that often, from the same version.""
 
 FIRST_BACKOFF_SECONDS = 0.8
 MAX_BACKOFF_SECONDS = 30.0
+MAX_RETRY_AFTER_SECONDS = 300.0
+"""However long a server, or a proxy in maintenance, says to wait: after a day the cache would be a day old."""
 HEALTHY_SECONDS = 60.0
 
 SHORT_WATCH_SECONDS = 0.75
@@ -290,7 +292,7 @@ class Reflector:
         pause = back_off(self._failures, first=FIRST_BACKOFF_SECONDS, max_delay=MAX_BACKOFF_SECONDS)
         self._failures += 1
         if isinstance(error, APIStatusError) and error.retry_after is not None:
-            pause = max(pause, error.retry_after)
+            pause = max(pause, min(error.retry_after, MAX_RETRY_AFTER_SECONDS))
         logger.warning(
             "Cannot list or watch; retrying",
             extra={

@@ -250,3 +250,12 @@ async def test_a_transform_that_fails_keeps_the_object(caplog: pytest.LogCapture
     _, sink = await play([listed], [], options=CacheOptions(transform=transform))
     assert sink.calls == [("replace", ["bad", "good"])]
     assert "A transform function failed" in caplog.text
+
+
+async def test_a_server_that_says_to_wait_for_a_day_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy in maintenance says so; the cache would be a day old long after the API server is back."""
+    assert module.MAX_RETRY_AFTER_SECONDS == 300
+    monkeypatch.setattr(module, "MAX_RETRY_AFTER_SECONDS", 0.001)
+    busy = ServerError("maintenance", code=503, reason="ServiceUnavailable", retry_after=86400.0)
+    _, sink = await play([busy, page("5", item("a", "1"))], [])
+    assert sink.calls == [("replace", ["a"])]
