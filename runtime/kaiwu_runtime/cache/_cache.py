@@ -40,6 +40,9 @@ class Cache(Informers):
         name: For logs, metrics and messages; empty for the manager's own.
         kind_informers: Those of the other caches that the same clients write to; by default there are no others.
 
+    Raises:
+        ConfigurationError: The namespaces are one string, whose characters would be watched.
+
     Attributes:
         on_wait: Called with a resource, and how many seconds a read of it has waited for an own write; for metrics.
     """

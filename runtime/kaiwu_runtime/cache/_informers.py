@@ -49,6 +49,8 @@ class Informers:
         name: str,
         kind_informers: KindInformers | None,
     ) -> None:
+        if isinstance(namespaces, str):
+            raise ConfigurationError(f"cache: namespaces={namespaces!r}: use a list, [{namespaces!r}]")
         self.name = name
         self.kind_informers = KindInformers() if kind_informers is None else kind_informers
         self._transport = transport

@@ -112,12 +112,9 @@ class Scopes:
 def _by_namespace(identity: ResourceIdentity, namespaces: Namespaces) -> Mapping[str, Selectors]:
     if isinstance(namespaces, str):
         raise ConfigurationError(f"{identity}: namespaces={namespaces!r}: use a list, [{namespaces!r}]")
-    if isinstance(namespaces, Mapping):
-        if not identity.namespaced:
-            raise ConfigurationError(f"{identity}: a cluster-scoped kind has no namespaces: use label_selector")
-        given = dict(namespaces)
-    else:
-        given = dict.fromkeys(namespaces, Selectors())
+    if namespaces and not identity.namespaced:
+        raise ConfigurationError(f"{identity}: a cluster-scoped kind has no namespaces: use label_selector")
+    given = dict(namespaces) if isinstance(namespaces, Mapping) else dict.fromkeys(namespaces, Selectors())
     for namespace, selectors in given.items():
         if namespace and not is_dns_label(namespace):
             raise ConfigurationError(f"{identity}: {namespace!r} is not a valid namespace name")

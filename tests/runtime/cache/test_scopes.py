@@ -93,6 +93,7 @@ def test_a_cluster_scoped_kind_is_watched_whole_or_by_its_selectors() -> None:
         (Secret, {"namespaces": {"a": Selectors("x==")}, "label_selector": "="}, r"label_selector: invalid label"),
         (Secret, {"namespaces": {"a": Selectors("x in (")}}, r"namespaces\['a'\]: invalid label selector 'x in \('"),
         (Node, {"namespaces": {"a": Selectors()}}, r"Node \(v1\): a cluster-scoped kind has no namespaces"),
+        (Node, {"namespaces": ["a"]}, r"Node \(v1\): a cluster-scoped kind has no namespaces: use label_selector"),
     ],
 )
 def test_a_mistake_is_named_at_once(kind: type[Any], options: dict[str, Any], message: str) -> None:
@@ -249,3 +250,8 @@ async def _change_labels(steps: list[tuple[str, str, str | None]]) -> None:
                 assert read == expected
                 assert followed_one.held == expected
         assert not any(cache.informer(Secret).own_writes.pending for cache in (one, two))
+
+
+def test_a_cache_takes_a_list_of_namespaces() -> None:
+    with pytest.raises(ConfigurationError, match=r"^cache: namespaces='default': use a list, \['default'\]$"):
+        Cache(FakeTransport(), namespaces="default")
