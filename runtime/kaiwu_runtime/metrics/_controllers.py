@@ -83,6 +83,7 @@ class Metrics:
             "certwatcher_read_certificate_errors", "Reads of certificates that failed.", []
         )
         self._features: Gauge | None = None
+        self._request_seconds: Histogram | None = None
         self._controllers: list[Controller] = []
         self.registry.register(_Present(self._controllers))
 
@@ -110,12 +111,14 @@ class Metrics:
             server: Its URL.
         """
         host = urlsplit(server).netloc.rpartition("@")[2]
-        histogram = self._histogram(
-            "rest_client_request_duration_seconds",
-            "Duration of a request, with its repetitions.",
-            ["verb", "host"],
-            _REQUEST_BUCKETS,
-        )
+        if self._request_seconds is None:
+            self._request_seconds = self._histogram(
+                "rest_client_request_duration_seconds",
+                "Duration of a request, with its repetitions.",
+                ["verb", "host"],
+                _REQUEST_BUCKETS,
+            )
+        histogram = self._request_seconds
         return lambda method, seconds: histogram.labels(method, host).observe(seconds)
 
     def waits(self, cache: str) -> Callable[[ResourceIdentity, float], None]:
