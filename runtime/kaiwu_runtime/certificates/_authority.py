@@ -50,7 +50,7 @@ class Authority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         now = now or datetime.now(UTC)
-        builder = _builder(subject, subject, key.public_key(), now, now + lifetime)
+        builder = _builder(subject, subject, key.public_key(), now, _end(now, lifetime))
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         builder = builder.add_extension(_key_usage(signs=True), critical=True)
         return cls(builder.sign(key, hashes.SHA256()), key)
@@ -75,7 +75,7 @@ class Authority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         now = now or datetime.now(UTC)
-        end = min(now + lifetime, self.certificate.not_valid_after_utc)
+        end = min(_end(now, lifetime), self.certificate.not_valid_after_utc)
         builder = _builder(subject, self.certificate.subject, key.public_key(), now, end)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         builder = builder.add_extension(_key_usage(signs=False), critical=True)
@@ -98,7 +98,7 @@ def self_signed(names: Sequence[str], lifetime: timedelta = timedelta(days=365))
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0][:64])])
-    builder = _builder(subject, subject, key.public_key(), now, now + lifetime)
+    builder = _builder(subject, subject, key.public_key(), now, _end(now, lifetime))
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(_key_usage(signs=False), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([SERVER]), critical=False)
@@ -132,6 +132,14 @@ def _builder(
         .not_valid_after(end)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
     )
+
+
+def _end(now: datetime, lifetime: timedelta) -> datetime:
+    """Return the end of a lifetime; of one beyond the year 9999 the time that stands for no end in RFC 5280."""
+    try:
+        return now + lifetime
+    except OverflowError:
+        return datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 
 
 def _key_usage(*, signs: bool) -> x509.KeyUsage:

@@ -25,6 +25,8 @@ AUTHORITY_LIFETIME = timedelta(days=3650)
 LIFETIME = timedelta(days=90)
 NAME_LENGTH = 64
 """How long a common name and an organization may be, by RFC 5280."""
+HOST_LENGTH = 253
+"""How long a host name may be, by RFC 1035."""
 
 
 class CertificateAuthority:
@@ -72,6 +74,8 @@ class CertificateAuthority:
             is_authority = False
         if not is_authority:
             raise CertificateError("authority: the certificate may not sign others: it is not a CA")
+        if not _may_sign(signer):
+            raise CertificateError("authority: the certificate may not sign others: its key usage lacks keyCertSign")
         return cls(Authority(signer, private), chain)
 
     @property
@@ -167,6 +171,14 @@ def _subject(name: str, organizations: Sequence[str]) -> x509.Name:
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in attributes])
 
 
+def _may_sign(certificate: x509.Certificate) -> bool:
+    """Return whether the key usage lets a certificate sign others; one without may be used for anything."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign
+    except x509.ExtensionNotFound:
+        return True
+
+
 def _check_name(name: str) -> None:
     """Reject what no certificate can hold as a host name; an IP address is fine."""
     with suppress(ValueError):
@@ -177,7 +189,7 @@ def _check_name(name: str) -> None:
         label and len(label) <= 63 and all(each.isascii() and (each.isalnum() or each in "-_") for each in label)
         for label in labels
     )
-    if not fits:
+    if not fits or len(name) > HOST_LENGTH:
         raise CertificateError(
             f"server certificate: {name[:100]!r} is not a valid name: use an ASCII host name, *.host, or an IP address"
         )

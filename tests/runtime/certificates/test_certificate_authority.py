@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 from hypothesis import example, given
@@ -193,3 +194,34 @@ def test_damaged_text_is_an_error_of_one_line(noise: bytes, position: int) -> No
 
 def test_base64_is_what_a_secret_holds() -> None:
     assert base64.b64decode(PAIR.secret_data()["tls.key"]) == PAIR.key
+
+
+def test_a_lifetime_beyond_all_calendars_has_no_end() -> None:
+    authority = CertificateAuthority.create("ca", lifetime=timedelta.max, now=NOW)
+    assert authority.pair.expires == datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    assert AUTHORITY.server(["a"], lifetime=timedelta.max, now=NOW).expires == NOW + 100 * DAY
+    assert AUTHORITY.client("a", lifetime=3_000_000 * DAY, now=NOW).expires == NOW + 100 * DAY
+
+
+def test_an_authority_whose_key_usage_forbids_it_to_sign_is_refused() -> None:
+    """Every peer would reject what it signs."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "ca")])
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(NOW).not_valid_after(NOW + DAY)
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    words = dict.fromkeys(
+        ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign"),
+        False,
+    )
+    usage = x509.KeyUsage(digital_signature=True, encipher_only=False, decipher_only=False, **words)
+    made = builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
+    with pytest.raises(CertificateError, match="may not sign others: its key usage lacks keyCertSign"):
+        loaded((made, key))
+
+
+def test_a_host_name_that_is_too_long_is_refused() -> None:
+    label = "a" * 49
+    AUTHORITY.server([f"{label}.{label}.{label}.{label}.{label}.abc"], now=NOW)
+    with pytest.raises(CertificateError, match="is not a valid name"):
+        AUTHORITY.server([f"{label}.{label}.{label}.{label}.{label}.abcd"], now=NOW)
