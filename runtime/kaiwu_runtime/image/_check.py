@@ -42,7 +42,10 @@ class _Check:
         self._root = folder
         self._ignore_name = next((name for name in _IGNORE_FILES if (folder / name).is_file()), _IGNORE_FILES[-1])
         ignore_file = folder / self._ignore_name
-        self._ignore = DockerIgnore(_text(ignore_file) if ignore_file.exists() else "")
+        try:
+            self._ignore = DockerIgnore(_text(ignore_file) if ignore_file.exists() else "")
+        except ValueError as error:
+            raise ConfigurationError(f"{ignore_file}:{error}") from None
         self._required = required(folder / _REQUIREMENTS)
         self._distributions = metadata.packages_distributions()
         self._seen: set[Path] = set()

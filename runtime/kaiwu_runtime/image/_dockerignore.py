@@ -36,6 +36,9 @@ class DockerIgnore:
 
     Args:
         text: Content of the file.
+
+    Raises:
+        ValueError: A line is not a pattern; the message begins with its number.
     """
 
     def __init__(self, text: str) -> None:
@@ -78,7 +81,11 @@ def _patterns(text: str) -> list[Pattern]:
             continue
         included = line.strip().startswith("!")
         pattern = posixpath.normpath(line.strip().removeprefix("!").strip()).lstrip("/")
-        found.append(Pattern(number, pattern, included, re.compile(_expression(pattern), re.DOTALL)))
+        try:
+            expression = re.compile(_expression(pattern), re.DOTALL)
+        except re.error:
+            raise ValueError(f"{number}: {pattern!r} is not a valid pattern: a build would reject it") from None
+        found.append(Pattern(number, pattern, included, expression))
     return found
 
 

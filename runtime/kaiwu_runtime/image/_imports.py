@@ -47,7 +47,9 @@ def _walk(body: Sequence[ast.AST], package: str) -> Iterator[Import]:
             yield Import(_absolute(node, package), names, node.lineno)
         elif isinstance(node, ast.If) and _is_type_checking(node.test):
             yield from _walk(node.orelse, package)
-        elif isinstance(node, ast.Try) and any(_catches_missing(handler) for handler in node.handlers):
+        elif isinstance(node, ast.With | ast.AsyncWith) and any(_suppresses_missing(item) for item in node.items):
+            continue
+        elif isinstance(node, ast.Try | ast.TryStar) and any(_catches_missing(handler) for handler in node.handlers):
             # The import is optional, and so are its alternatives: one of them is enough.
             yield from _walk([*node.orelse, *node.finalbody], package)
         else:
@@ -63,11 +65,24 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def _is_type_checking(test: ast.expr) -> bool:
-    return getattr(test, "id", getattr(test, "attr", "")) == "TYPE_CHECKING"
+    return _name(test) == "TYPE_CHECKING"
 
 
 def _catches_missing(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return True
-    caught = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(getattr(each, "id", getattr(each, "attr", "")) in _MISSING for each in caught)
+    return _any_missing(handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type])
+
+
+def _suppresses_missing(item: ast.withitem) -> bool:
+    """Return whether it is ``contextlib.suppress(ImportError)``."""
+    call = item.context_expr
+    return isinstance(call, ast.Call) and _name(call.func) == "suppress" and _any_missing(call.args)
+
+
+def _any_missing(caught: Sequence[ast.expr]) -> bool:
+    return any(_name(each) in _MISSING for each in caught)
+
+
+def _name(expression: ast.expr) -> str:
+    return str(getattr(expression, "id", getattr(expression, "attr", "")))

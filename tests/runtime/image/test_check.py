@@ -66,6 +66,12 @@ CASES = (
     ),
     Case("in-a-function", "def f():\n    import clock\nf()", {"clock.py": ""}, "clock.py"),
     Case("in-a-class", "class A:\n    from clock import TICK", {"clock.py": "TICK = 1"}, "clock.py"),
+    Case(
+        "suppress-of-others",
+        "from contextlib import suppress\nwith suppress(OSError):\n    import clock",
+        {"clock.py": ""},
+        "clock.py",
+    ),
     Case("with", "with open(__file__):\n    import clock", {"clock.py": ""}, "clock.py"),
     Case(
         "else-of-type-checking",
@@ -153,6 +159,13 @@ def test_what_is_missing_is_one_line(
     [
         "try:\n    import uvloop_of_mine\nexcept ImportError:\n    uvloop_of_mine = None",
         "try:\n    import a_of_mine\nexcept (ValueError, ModuleNotFoundError):\n    import json",
+        "try:\n    import a_of_mine\nexcept* ImportError:\n    pass",
+        "import contextlib\nwith contextlib.suppress(ImportError):\n    import a_of_mine",
+        (
+            "from contextlib import suppress\n"
+            "with open(''), suppress(KeyError, ModuleNotFoundError):\n"
+            "    import a_of_mine"
+        ),
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import nowhere_at_all",
         "import typing\nif typing.TYPE_CHECKING:\n    from hypothesis import given",
         "import aiohttp, json, sys, os.path",
@@ -189,3 +202,16 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Captur
         check(folder)
     assert main([str(folder)]) == 1
     assert name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("pattern", ["[z-a]", "[\\]", "a[9-0]b"])
+def test_a_pattern_that_no_build_takes_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], pattern: str
+) -> None:
+    folder = project(tmp_path, "", {}, f"{pattern}\n")
+    line = len((folder / ".dockerignore").read_text(encoding="utf-8").splitlines())
+    assert main([str(folder)]) == 1
+    (problem,) = capsys.readouterr().err.splitlines()
+    assert (
+        problem == f"error: {folder}/.dockerignore:{line}: {pattern!r} is not a valid pattern: a build would reject it"
+    )
