@@ -23,18 +23,15 @@ written_patterns: dict[str, str] = {}
 """Patterns as pydantic checks them, and as the project wrote them: messages show the latter."""
 
 
-def well_formed(text: str) -> str:
-    """Return a text that can be sent: surrogates, which UTF-8 does not have, are replaced.
-
-    Python has them for bytes of file names and of other programs that are not UTF-8.
-    """
+def encodable(text: str) -> str:
+    """Return a text with question marks for halves of surrogate pairs, as names of files may have: JSON has none."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def one_line(error: BaseException) -> str:
     """Return the text of an exception in one line; empty when its class cannot give one."""
     try:
-        return well_formed(" ".join(str(error).split()))
+        return encodable(" ".join(str(error).split()))
     except BaseException:  # noqa: BLE001 - an exception class of the user's
         return ""
 

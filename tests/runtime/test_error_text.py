@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from kaiwu_runtime._error_text import describe, invalid_fields, one_line, reason, summary
+from kaiwu_runtime._error_text import describe, encodable, invalid_fields, one_line, reason, summary
 
 
 class UnprintableError(Exception):
@@ -65,3 +65,9 @@ def test_fields_that_do_not_fit_are_named_without_their_values() -> None:
     assert text.startswith("a: Input should be a valid integer")
     assert text.endswith(" and 1 more")
     assert "secret" not in text
+
+
+def test_halves_of_characters_become_question_marks() -> None:
+    assert encodable("plain") == "plain"
+    assert encodable("é\U0001f600") == "é\U0001f600"
+    assert encodable("caf\udce9 \ud83d") == "caf? ?"

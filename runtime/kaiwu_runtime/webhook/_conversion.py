@@ -17,7 +17,7 @@ import msgspec
 from kaiwu_runtime import _log as log
 from kaiwu_runtime._callback import contained
 from kaiwu_runtime._error_text import describe as describe_error
-from kaiwu_runtime._error_text import one_line
+from kaiwu_runtime._error_text import encodable, one_line
 from kaiwu_runtime.api._identity import ResourceIdentity, identify
 from kaiwu_runtime.client._codec import decode, describe, encode
 from kaiwu_runtime.errors import ConfigurationError, ConversionError, DecodeError
@@ -192,7 +192,7 @@ class Conversions:
                     began = time.perf_counter()
         except ConversionError as error:
             _log(error, request.uid)
-            failure = {"status": "Failure", "message": str(error)}
+            failure = {"status": "Failure", "message": encodable(str(error))}
             return [_ANSWER, uid, b',"result":', _encoder.encode(failure), b"}}"]
         if pieces[-1] == b",":
             pieces.pop()

@@ -11,7 +11,7 @@ import msgspec
 
 from kaiwu_runtime import _log as log
 from kaiwu_runtime._callback import contained, is_delivered
-from kaiwu_runtime._error_text import describe, one_line, well_formed
+from kaiwu_runtime._error_text import describe, encodable, one_line
 from kaiwu_runtime._redaction import redact
 from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.client._codec import decode, encode
@@ -47,8 +47,8 @@ class _Named(msgspec.Struct):
 
 
 _json = msgspec.json.Decoder()
-_encoder = msgspec.json.Encoder()
 _named = msgspec.json.Decoder(_Named)
+_encode = msgspec.json.Encoder().encode
 _threads = BoundedThreads("webhook")
 _patch_threads = BoundedThreads("webhook patch", 4)  # of its own: a project's code may hold all of the others
 
@@ -88,7 +88,13 @@ class DefaultingHandler(Generic[T]):
             before = encode(obj)
         except ValueError as error:  # a number beyond those of JSON, which the API server would not send
             raise AdmissionDenied(one_line(error), code=422) from error
-        await _call(self.defaulter.default, obj, request)
+        default: Callable[..., Any] = self.defaulter.default
+        returned = await _call(default, obj, request)
+        if returned is not None and returned is not obj:
+            raise TypeError(
+                f"{type(self.defaulter).__name__}.default returned a {type(returned).__name__}, which is not used: "
+                "change the object in place, and return nothing"
+            )
         after = encode(obj)
         if before == after:
             return AdmissionResponse(allowed=True)
@@ -136,7 +142,7 @@ class ValidatingHandler(Generic[T]):
             isinstance(warnings, list | tuple) and all(isinstance(warning, str) for warning in warnings)
         ):
             raise TypeError(f"{type(self.validator).__name__} returned {warnings!r}: return a list of strings, or None")
-        return AdmissionResponse(allowed=True, warnings=[well_formed(warning) for warning in warnings or ()])
+        return AdmissionResponse(allowed=True, warnings=list(warnings or ()))
 
 
 async def answer(
@@ -226,14 +232,7 @@ def _decode(kind: type[T], request: AdmissionRequest, member: str) -> T:
 
 
 def _refusal(request: AdmissionRequest, denied: AdmissionDenied) -> AdmissionResponse:
-    try:
-        details = _details(request, denied)
-        _encoder.encode((details, denied.reason))
-    except Exception:
-        # The denial counts: the API server may be configured to allow what a webhook fails for.
-        logger.exception("The reason, causes or details of a denial cannot be written as JSON")
-        return AdmissionResponse(allowed=False, code=denied.code, message=redact(one_line(denied)))
-    message = redact(one_line(denied))
+    message, details = redact(one_line(denied)), _details(request, denied)
     return AdmissionResponse(allowed=False, code=denied.code, message=message, reason=denied.reason, details=details)
 
 
@@ -242,17 +241,27 @@ def _details(request: AdmissionRequest, denied: AdmissionDenied) -> dict[str, An
     if not denied.causes and not denied.details:
         # kubectl prints the causes instead of the message of an Invalid status that has details.
         return {}
-    details = {"name": request.name, "group": request.kind.group, "kind": request.kind.kind, **denied.details}
+    details = {"name": request.name, "group": request.kind.group, "kind": request.kind.kind, **_further(denied)}
     if denied.causes:
         details["causes"] = [
             {
-                "field": well_formed(cause.field),
-                "message": redact(well_formed(cause.message)),
-                "reason": well_formed(cause.reason),
+                "field": encodable(str(cause.field)),
+                "message": encodable(redact(str(cause.message))),
+                "reason": encodable(str(cause.reason)),
             }
             for cause in denied.causes
         ]
     return details
+
+
+def _further(denied: AdmissionDenied) -> dict[str, Any]:
+    """Return the further members of the details; none if they are not JSON, so that the denial itself arrives."""
+    try:
+        _encode(denied.details)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        logger.error("Left the details of a denial out: they are not JSON", extra={"error": one_line(error)})
+        return {}
+    return denied.details
 
 
 def _subject(request: AdmissionRequest) -> str:

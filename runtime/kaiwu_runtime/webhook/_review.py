@@ -6,11 +6,13 @@ See https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from kaiwu_runtime._error_text import encodable
 from kaiwu_runtime._status import REASONS
 from kaiwu_runtime.errors import DecodeError
 from kaiwu_runtime.rest._deep_json import UNREADABLE
@@ -70,6 +72,7 @@ class _Header(msgspec.Struct, rename="camel"):
 
 
 _NULL = msgspec.Raw(b"null")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _header_decoder = msgspec.json.Decoder(_Header)
 _request_decoder = msgspec.json.Decoder(_Request)
 _encoder = msgspec.json.Encoder()
@@ -167,22 +170,27 @@ def encode_review(uid: str, response: AdmissionResponse) -> bytes:
         uid: The request's.
         response: The answer.
     """
+    # A denial that cannot be written would let the request pass where the failure policy is Ignore.
     answer: dict[str, Any] = {"uid": uid, "allowed": response.allowed}
     if not response.allowed:
         answer["status"] = {
             "status": "Failure",
             "code": response.code,
-            "message": response.message,
-            "reason": response.reason or REASONS.get(response.code, ""),
+            "message": encodable(response.message),
+            "reason": encodable(response.reason) or REASONS.get(response.code, ""),
             **({"details": response.details} if response.details else {}),
         }
     if response.warnings:
-        # A line break or a tab would make the header invalid, and the API server would drop the warning.
-        answer["warnings"] = [" ".join(warning.split()) for warning in response.warnings]
+        answer["warnings"] = [_header_text(warning) for warning in response.warnings]
     if response.patch:
         answer["patchType"] = "JSONPatch"
         answer["patch"] = base64.b64encode(_encoder.encode(response.patch)).decode("ascii")
     return _encoder.encode({"apiVersion": API_VERSION, "kind": KIND, "response": answer})
+
+
+def _header_text(warning: str) -> str:
+    """Return a warning without the control characters, line breaks among them, for which the API server drops it."""
+    return " ".join(_CONTROLS.sub(" ", encodable(warning)).split())
 
 
 def _kind(found: _Kind) -> GroupVersionKind:

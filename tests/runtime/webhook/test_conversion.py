@@ -238,3 +238,20 @@ async def test_the_builder_takes_functions_and_methods() -> None:
 def test_a_spoke_without_a_way_to_the_hub_is_explained() -> None:
     with pytest.raises(ConfigurationError, match=r"with_spoke\(Widget\): give to_hub and from_hub, or write"):
         webhook_managed_by(Manager()).for_(WidgetV2).with_spoke(Widget)  # type: ignore[arg-type]
+
+
+async def test_a_failure_arrives_whatever_its_text_holds() -> None:
+    def fails(old: Widget) -> WidgetV2:
+        raise ValueError("no file caf\udce9")
+
+    made = Conversions()
+    made.add(WidgetV2, Spoke(Widget, fails, from_v2))
+    body = json.dumps(
+        {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "ConversionReview",
+            "request": {"uid": "1", "desiredAPIVersion": f"{GROUP}/v2", "objects": [obj(f"{GROUP}/v1")]},
+        }
+    )
+    answer = json.loads(b"".join(await made.answer(body.encode())))
+    assert answer["response"]["result"]["message"].endswith("ValueError: no file caf?")
