@@ -39,13 +39,21 @@ class KindWebhooks(Generic[T]):
         self._spokes: list[Spoke[Any, T]] = []
 
     def with_defaulter(self, defaulter: Defaulter[T]) -> Self:
-        """Let a defaulter fill in objects before they are stored."""
-        self._defaulter = defaulter
+        """Let a defaulter fill in objects before they are stored.
+
+        Raises:
+            ConfigurationError: It is a class, and not an object of one.
+        """
+        self._defaulter = _made("with_defaulter", defaulter)
         return self
 
     def with_validator(self, validator: Validator[T]) -> Self:
-        """Let a validator decide which writes are allowed."""
-        self._validator = validator
+        """Let a validator decide which writes are allowed.
+
+        Raises:
+            ConfigurationError: It is a class, and not an object of one.
+        """
+        self._validator = _made("with_validator", validator)
         return self
 
     @overload
@@ -115,6 +123,14 @@ class KindWebhooks(Generic[T]):
                 server.register(path, ValidatingHandler(self._kind, self._validator))
         if self._spokes:
             server.conversions.add(self._kind, *self._spokes)
+
+
+def _made(method: str, webhook: T) -> T:
+    """Return a defaulter or validator that was made; a class would fail at every request."""
+    if isinstance(webhook, type):
+        name = webhook.__name__
+        raise ConfigurationError(f"{method}({name}): {name} is a class: write {method}({name}())")
+    return webhook
 
 
 def _paths(webhook: object, default: str) -> list[str]:

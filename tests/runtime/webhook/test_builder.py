@@ -98,3 +98,14 @@ def test_certificate_options_that_cannot_work(values: dict[str, object], message
 def test_a_port_that_cannot_work() -> None:
     with pytest.raises(ConfigurationError, match="--webhook-port: invalid port 70000"):
         ManagerOptions(webhook_port=70000)
+
+
+def test_a_class_in_place_of_its_object_is_a_mistake() -> None:
+    """Every request would fail, and not the start."""
+    webhooks = webhook_managed_by(Manager()).for_(Widget)
+    with pytest.raises(
+        ConfigurationError, match=r"^with_defaulter\(Idle\): Idle is a class: write with_defaulter\(Idle\(\)\)$"
+    ):
+        webhooks.with_defaulter(Idle)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match=r"^with_validator\(Validator\): Validator is a class: "):
+        webhooks.with_validator(Validator)  # type: ignore[arg-type]
