@@ -10,13 +10,19 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from kaiwu_runtime._names import is_dns_1035_label, is_dns_subdomain, is_label_value, is_qualified_name
+from kaiwu_runtime._names import (
+    DNS_SUBDOMAIN,
+    is_dns_1035_label,
+    is_dns_subdomain,
+    is_label_value,
+    is_qualified_name,
+)
 from kaiwu_runtime.errors import DefinitionError
 
 OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT", "*")
 MAX_CONDITIONS = 64
 
-_PATH = re.compile(r"(?:/[A-Za-z0-9_.~!$&'()*+,;=:@%-]+)+/?")
+_PATH = re.compile(rf"(?:/{DNS_SUBDOMAIN})+/?")
 _RESOURCE = re.compile(r"(?:[a-z]([-a-z0-9]*[a-z0-9])?|\*)(?:/(?:[a-z]([-a-z0-9]*[a-z0-9])?|\*))?")
 _EXPRESSION_OPERATORS = ("In", "NotIn", "Exists", "DoesNotExist")
 
@@ -129,7 +135,10 @@ def _check_resources(where: str, resources: Collection[str]) -> None:
 
 def _check_client(where: str, webhook: Declaration) -> None:
     if webhook.path and not _PATH.fullmatch(webhook.path):
-        raise DefinitionError(f"{where} path={webhook.path!r}: use a path without a query, as in /validate-shop")
+        raise DefinitionError(
+            f"{where} path={webhook.path!r}: use a path without a query, of lower-case letters, digits, '-' and '.', "
+            "as in /validate-shop"
+        )
     if webhook.path.rstrip("/") == "/convert":
         raise DefinitionError(f"{where} path={webhook.path!r}: conversions are served there; use another path")
     if webhook.url:

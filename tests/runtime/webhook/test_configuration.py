@@ -130,6 +130,19 @@ ACCEPTED: list[dict[str, Any]] = [
 ]
 
 
+REJECTED_PATHS = ["/Validate", "/a_b", "/a~b", "/-a", "/a.", "/%61"]
+
+
+@pytest.mark.envtest
+@pytest.mark.parametrize("path", REJECTED_PATHS)
+def test_a_path_that_is_refused_the_api_server_rejects(control_plane: ControlPlane, path: str) -> None:
+    (configuration,) = build_webhook_configurations([declare()])
+    configuration["webhooks"][0]["clientConfig"]["service"]["path"] = path
+    collection = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations?dryRun=All"
+    code, answer = control_plane.rest.request("POST", collection, configuration)
+    assert code == 422, answer
+
+
 @pytest.mark.envtest
 def test_what_is_accepted_the_api_server_accepts(control_plane: ControlPlane) -> None:
     for how in ACCEPTED:
@@ -166,6 +179,7 @@ def test_core_is_the_empty_group() -> None:
         ({"path": "validate"}, "use a path without a query"),
         ({"path": "/a?b"}, "use a path without a query"),
         ({"path": "/a//b"}, "use a path without a query"),
+        *(({"path": path}, "of lower-case letters, digits, '-' and '.'") for path in REJECTED_PATHS),
         ({"path": "/convert"}, "conversions are served there"),
         ({"path": "/a", "url": "https://x/a"}, "has a path and a url"),
         ({"url": "http://x/a"}, "use https://host:port/path"),
