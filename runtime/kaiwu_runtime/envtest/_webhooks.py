@@ -171,8 +171,10 @@ def read_webhook_configurations(paths: Sequence[Path]) -> list[dict[str, Any]]:
         paths: YAML or JSON files, or directories with them.
 
     Raises:
-        ControlPlaneError: A path does not exist, or is neither YAML nor JSON.
+        ControlPlaneError: A path does not exist, is neither YAML nor JSON, or has a configuration that is not complete.
     """
+    from kaiwu_runtime.webhook import _local_configuration as local  # noqa: PLC0415 - only tests with webhooks need it
+
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for file in _files(paths):
         try:
@@ -188,6 +190,8 @@ def read_webhook_configurations(paths: Sequence[Path]) -> list[dict[str, Any]]:
             name = metadata.get("name") if isinstance(metadata, dict) else None
             if not isinstance(name, str) or not name:
                 raise ControlPlaneError(f"{file}: a {kind} has no metadata.name")
+            if not local.is_complete(manifest):
+                raise ControlPlaneError(f"{file}: {kind} {name} has no apiVersion, or a webhook has no clientConfig")
             found[str(kind), name] = manifest
     return list(found.values())
 

@@ -20,6 +20,22 @@ def base_url(host: str, port: int) -> str:
     return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
+def is_complete(document: Mapping[str, Any]) -> bool:
+    """Return whether a webhook configuration has the parts that `local_configuration` changes."""
+    metadata, webhooks = document.get("metadata"), document.get("webhooks") or []
+    return (
+        isinstance(document.get("apiVersion"), str)
+        and isinstance(metadata, dict)
+        and isinstance(metadata.get("name"), str)
+        and isinstance(webhooks, list)
+        and all(isinstance(each, dict) and _is_client(each.get("clientConfig")) for each in webhooks)
+    )
+
+
+def _is_client(client: object) -> bool:
+    return isinstance(client, dict) and isinstance(client.get("service"), dict | None)
+
+
 def local_configuration(
     document: Mapping[str, Any], url: str, bundle: str, *, suffix: str = "", labels: Mapping[str, str] | None = None
 ) -> dict[str, Any]:

@@ -32,7 +32,13 @@ from kaiwu_runtime.webhook._installed_configurations import (
     URL_ANNOTATION,
     InstalledConfigurations,
 )
-from kaiwu_runtime.webhook._local_configuration import base_url, local_configuration, probe_object, probe_webhook
+from kaiwu_runtime.webhook._local_configuration import (
+    base_url,
+    is_complete,
+    local_configuration,
+    probe_object,
+    probe_webhook,
+)
 from kaiwu_runtime.webhook._local_conversion import LocalConversions
 from kaiwu_runtime.webhook._reachable_address import is_loopback, reachable_address
 from kaiwu_runtime.webhook._review import AdmissionResponse
@@ -242,22 +248,12 @@ def _read(file: Path) -> list[dict[str, Any]]:
         raise ConfigurationError(f"{file} {error}: run `make manifests`") from error
     found = [document for document in documents if document.get("kind") in COLLECTIONS]
     for document in found:
-        if not _is_configuration(document):
+        if not is_complete(document):
             raise ConfigurationError(
-                f"{file}: {document['kind']}: lacks metadata.name, or a webhook lacks its clientConfig: "
+                f"{file}: {document['kind']}: lacks metadata.name or apiVersion, or a webhook lacks its clientConfig: "
                 "run `make manifests`"
             )
     return found
-
-
-def _is_configuration(document: Mapping[str, Any]) -> bool:
-    metadata, webhooks = document.get("metadata"), document.get("webhooks") or []
-    return (
-        isinstance(metadata, dict)
-        and isinstance(metadata.get("name"), str)
-        and isinstance(webhooks, list)
-        and all(isinstance(each, dict) and isinstance(each.get("clientConfig"), dict) for each in webhooks)
-    )
 
 
 def _webhooks(documents: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:

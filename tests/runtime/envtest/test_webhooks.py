@@ -13,6 +13,7 @@ import yaml
 from kaiwu_runtime import Client, Manager, ManagerOptions
 from kaiwu_runtime.api import APIModel, CustomResource, resource
 from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.envtest._webhooks import read_webhook_configurations
 from kaiwu_runtime.errors import APIError, APIStatusError, ControlPlaneError
 from kaiwu_runtime.generator import build_crds
 from kaiwu_runtime.generator._webhooks import build_webhook_configurations, with_conversions
@@ -261,3 +262,20 @@ async def test_requests_pass_while_the_webhooks_are_suspended(
 
 def conversion_strategy(control_plane: ControlPlane) -> str:
     return str(control_plane.rest.object("GET", CRD)["spec"]["conversion"]["strategy"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"webhooks": [{"name": "a.b.c"}]},
+        {"webhooks": [{"name": "a.b.c", "clientConfig": {"service": "webhook-service"}}]},
+        {"webhooks": {"a": "b"}},
+        {"apiVersion": None},
+    ],
+)
+def test_a_configuration_that_is_not_complete_is_named(tmp_path: Path, change: dict[str, Any]) -> None:
+    whole = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration", "webhooks": []}
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump({**whole, "metadata": {"name": "m"}, **change}))
+    problem = r"a\.yaml: MutatingWebhookConfiguration m has no apiVersion, or a webhook has no clientConfig"
+    with pytest.raises(ControlPlaneError, match=problem):
+        read_webhook_configurations([tmp_path])

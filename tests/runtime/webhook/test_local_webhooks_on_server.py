@@ -236,6 +236,8 @@ def test_a_configuration_of_another_client_is_in_the_way(operator: Operator) -> 
         {"webhooks": {"a": "b"}},
         {"webhooks": ["a"]},
         {"webhooks": [{"name": "a"}]},
+        {"webhooks": [{"name": "a", "clientConfig": {"service": "webhook-service"}}]},
+        {"apiVersion": None},
     ],
 )
 def test_manifests_that_were_edited(operator: Operator, change: dict[str, Any]) -> None:
