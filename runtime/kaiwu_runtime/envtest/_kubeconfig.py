@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from kaiwu_runtime._manifests import ManifestError, read_manifests
+from kaiwu_runtime._yaml_dumper import Dumper
 from kaiwu_runtime.envtest._directories import make_directories
 from kaiwu_runtime.errors import ControlPlaneError
 
@@ -73,7 +75,7 @@ def write_kubeconfig(path: Path, config: dict[str, Any]) -> None:
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                yaml.safe_dump(config, stream, sort_keys=False)
+                yaml.dump(config, stream, Dumper=Dumper, sort_keys=False, default_flow_style=False)
             Path(name).replace(path)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -134,18 +136,21 @@ def read_kubeconfig(path: Path) -> dict[str, Any]:
         ControlPlaneError: It cannot be read, or is not a kubeconfig.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise ControlPlaneError(f"cannot read the kubeconfig {path}: {error}") from error
     try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ControlPlaneError(f"{path} is not a kubeconfig (broken YAML); name another file") from error
-    if document is None:
+        # As kubectl reads it: what is written back must be what the user has there.
+        documents = read_manifests(data)
+    except ManifestError as error:
+        broken = " (broken YAML)" if isinstance(error.__context__, yaml.YAMLError) else ""
+        raise ControlPlaneError(f"{path} is not a kubeconfig{broken}; name another file") from error
+    if not documents:
         return {}
-    if not isinstance(document, dict) or not all(isinstance(document.get(key) or [], list) for key in _LISTS):
+    document = documents[0]
+    if len(documents) > 1 or not all(isinstance(document.get(key) or [], list) for key in _LISTS):
         raise ControlPlaneError(f"{path} is not a kubeconfig; name another file")
     return document
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from kaiwu_runtime.generator._yaml_output import _AMBIGUOUS
+from kaiwu_runtime._yaml_dumper import _AMBIGUOUS
 from kaiwuctl.names.project import PROJECT_NAME_RULES
 from kaiwuctl.scaffold.yaml_text import AMBIGUOUS, yaml_text
 

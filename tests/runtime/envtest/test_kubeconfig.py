@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from kaiwu_runtime._manifests import read_manifests
 from kaiwu_runtime.envtest._certificates import CertificateAuthority
 from kaiwu_runtime.envtest._kubeconfig import (
     kubeconfig,
@@ -107,3 +108,30 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ControlPlaneError, match=r"cannot (read|write) the kubeconfig .*/file/config"):
         merge_kubeconfig(tmp_path / "file" / "config", OURS)
+
+
+def test_values_of_a_users_file_stay_as_kubectl_reads_them(tmp_path: Path) -> None:
+    """A time, a number of minutes or 0o17 is text to kubectl, and text that looks like a number needs its quotes."""
+    path = tmp_path / "config"
+    path.write_text(
+        """\
+apiVersion: v1
+kind: Config
+clusters: []
+contexts: []
+users:
+- name: ann
+  user:
+    auth-provider: {name: gcp, config: {expiry: 2026-01-02T03:04:05Z, day: 2026-01-02, at: 12:30:45}}
+    token: "123e4"
+    password: '0o17'
+    username: "on"
+"""
+    )
+    before = read_manifests(path.read_bytes())
+    merge_kubeconfig(path, OURS)
+    remove_from_kubeconfig(path, OURS, "")
+    after = read_manifests(path.read_bytes())
+    assert after == [{**before[0], "current-context": ""}]
+    assert after[0]["users"][0]["user"]["auth-provider"]["config"]["expiry"] == "2026-01-02T03:04:05Z"
+    assert after[0]["users"][0]["user"]["token"] == "123e4"
