@@ -78,6 +78,18 @@ def read_manifests(data: bytes) -> list[dict[str, Any]]:
         data: UTF-8, or UTF-16 with a byte order mark.
 
     Raises:
+        ManifestError: A document is not an object, or see `read_documents`.
+    """
+    return [found for document in read_documents(data) for found in _objects(document)]
+
+
+def read_documents(data: bytes) -> list[Any]:
+    """Return the documents in a file's content, whatever they are.
+
+    Args:
+        data: UTF-8, or UTF-16 with a byte order mark.
+
+    Raises:
         ManifestError: It is not YAML or JSON, contains values that JSON cannot represent, or has more than 5 million
             values through its aliases.
     """
@@ -103,7 +115,7 @@ def read_manifests(data: bytes) -> list[dict[str, Any]]:
         raise ManifestError(f"holds {half}, which is half of a surrogate pair and no character") from None
     except (TypeError, ValueError) as error:
         raise ManifestError(f"holds what JSON cannot hold: {error}") from None
-    return [found for document in documents for found in _objects(document)]
+    return documents
 
 
 def _documents(text: str) -> Iterator[Any]:

@@ -13,8 +13,7 @@ import copy
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import yaml
-
+from kaiwu_runtime._manifests import ManifestError, read_documents
 from kaiwu_runtime.errors import AlreadyExistsError, ControlPlaneError
 
 if TYPE_CHECKING:
@@ -76,7 +75,8 @@ def grant(rest: RestClient, path: Path, *, namespace: str, account: str = "", ti
             reference["name"] = _apply(rest, role, role_namespace, namespace)
         subject = {"kind": "ServiceAccount", "name": name, "namespace": namespace}
         _apply(rest, {**binding, "roleRef": reference, "subjects": [subject]}, where, namespace)
-        rules = role["rules"] if role is not None else _rules(rest, reference, role_namespace, binding)
+        # A ClusterRole that others are aggregated into may have none of its own.
+        rules = role.get("rules") if role is not None else _rules(rest, reference, role_namespace, binding)
         expected += [_attributes(rule, where) for rule in rules or ()]
     _wait_until_granted(rest, ServiceAccount(namespace, name), expected, timeout)
     return ServiceAccount(namespace, name)
@@ -86,7 +86,7 @@ def read_manifests(path: Path) -> list[Manifest]:
     """Return the objects of a kustomization, of the YAML files in a folder, or of one YAML file.
 
     Raises:
-        ControlPlaneError: A file does not exist or is not YAML.
+        ControlPlaneError: A file does not exist or is not YAML, or an object in it has no name.
     """
     return list(_manifests(path, set()))
 
@@ -99,6 +99,7 @@ def _manifests(path: Path, seen: set[Path]) -> Iterator[Manifest]:
     if not path.is_dir():
         for document in _documents(path):
             if isinstance(document.get("metadata"), dict) and isinstance(document.get("kind"), str):
+                _check(path, document)
                 yield document
         return
     kustomization = next((path / name for name in _KUSTOMIZATIONS if (path / name).is_file()), None)
@@ -113,13 +114,26 @@ def _manifests(path: Path, seen: set[Path]) -> Iterator[Manifest]:
                     yield from _manifests(path / str(entry), seen)
 
 
+def _check(file: Path, manifest: Manifest) -> None:
+    """Reject what cannot be granted; the API server validates the rest."""
+    kind, name = manifest["kind"], manifest["metadata"].get("name")
+    if not isinstance(name, str) or not name:
+        raise ControlPlaneError(f"{file}: a {kind} has no metadata.name")
+    if kind in {"RoleBinding", "ClusterRoleBinding"}:
+        reference = manifest.get("roleRef")
+        if not isinstance(reference, dict) or not all(
+            isinstance(reference.get(each), str) for each in ("kind", "name")
+        ):
+            raise ControlPlaneError(f"{file}: {kind} {name} has no roleRef with a kind and a name")
+
+
 def _documents(file: Path) -> list[Manifest]:
     try:
-        documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+        documents = read_documents(file.read_bytes())
     except OSError as error:
         raise ControlPlaneError(f"cannot read {file}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ControlPlaneError(f"{file} is not YAML: {error}") from error
+    except ManifestError as error:
+        raise ControlPlaneError(f"{file} {error}") from error
     return [document for document in documents if isinstance(document, dict)]
 
 

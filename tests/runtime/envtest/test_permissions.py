@@ -186,3 +186,40 @@ def test_manifests_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").unlink()
     (tmp_path / "a.yaml").write_text(yaml.safe_dump(account()))
     assert read_manifests(tmp_path) == [account()]
+
+
+@pytest.mark.parametrize(
+    ("manifest", "problem"),
+    [
+        ({**account(), "metadata": {"namespace": "system"}}, r"a\.yaml: a ServiceAccount has no metadata\.name"),
+        ({**role("Role", "a"), "metadata": {"name": 5}}, r"a\.yaml: a Role has no metadata\.name"),
+        (
+            {**binding("RoleBinding", "Role", "a"), "roleRef": None},
+            r"a\.yaml: RoleBinding a-binding has no roleRef with a kind and a name",
+        ),
+        (
+            {**binding("ClusterRoleBinding", "ClusterRole", "a"), "roleRef": {"kind": "ClusterRole"}},
+            r"ClusterRoleBinding a-binding has no roleRef with a kind and a name",
+        ),
+    ],
+)
+def test_what_cannot_be_granted_is_named(tmp_path: Path, manifest: dict[str, Any], problem: str) -> None:
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(manifest))
+    with pytest.raises(ControlPlaneError, match=problem):
+        read_manifests(tmp_path)
+
+
+def test_a_value_that_only_pyyaml_reads_as_a_date(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(f"{yaml.safe_dump(account())}  annotations:\n    due: 2026-13-45\n")
+    (found,) = read_manifests(tmp_path)
+    assert found["metadata"]["annotations"] == {"due": "2026-13-45"}
+
+
+@pytest.mark.envtest
+def test_a_role_that_others_are_aggregated_into_may_have_no_rules(control_plane: ControlPlane, tmp_path: Path) -> None:
+    aggregated = role("ClusterRole", "a")
+    del aggregated["rules"]
+    aggregated["aggregationRule"] = {"clusterRoleSelectors": [{"matchLabels": {"a.example.com/part": "any"}}]}
+    folder = write(tmp_path, account(), aggregated, binding("ClusterRoleBinding", "ClusterRole", "a"))
+    kubeconfig = control_plane.as_service_account(folder)
+    assert not allowed(control_plane, kubeconfig, "default", "any")
