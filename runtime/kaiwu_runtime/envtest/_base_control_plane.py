@@ -43,6 +43,11 @@ class BaseControlPlane:
         self._with_manager = controller_manager
         self._version = version
         self._binaries = binaries
+        if isinstance(api_server_flags, str):
+            raise ControlPlaneError(
+                f"api_server_flags={api_server_flags!r} is a string: write "
+                f"api_server_flags={api_server_flags.split()!r}"
+            )
         self._api_server_flags = tuple(api_server_flags)
         self._start_timeout = start_timeout
         self._wanted_directory = directory
@@ -186,7 +191,12 @@ class BaseControlPlane:
     def _write_user(self, user: str, credentials: KeyPair | str, namespace: str = "default") -> Path:
         folder = self.directory / "users"
         folder.mkdir(mode=0o700, exist_ok=True)
-        path = folder / f"{user.replace('/', '_')}.kubeconfig"
+        name = user.replace("/", "_")
+        path = folder / f"{name}.kubeconfig"
+        number = 1
+        while path.exists():  # of a user with other groups, or whose name differs in this character
+            number += 1
+            path = folder / f"{name}-{number}.kubeconfig"
         write_kubeconfig(path, self._config(credentials, user, namespace))
         return path
 

@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING
 
 from kaiwu_runtime.envtest._base_control_plane import BaseControlPlane
 from kaiwu_runtime.envtest._permissions import grant
+from kaiwu_runtime.errors import ControlPlaneError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _TOKEN_SECONDS = 24 * 3600  # longer than a debugger is left open
+_NAME_BYTES = 64
+"""How long a name in a certificate may be."""
 
 
 class Users(BaseControlPlane):
@@ -26,7 +29,13 @@ class Users(BaseControlPlane):
         Args:
             name: User name, as RoleBindings name it.
             groups: Groups the user is in.
+
+        Raises:
+            ControlPlaneError: The name is empty or too long for a certificate, or the groups are not a list.
         """
+        for each in (name, *_listed("groups", groups)):
+            if not 0 < len(each.encode(errors="replace")) <= _NAME_BYTES:
+                raise ControlPlaneError(f"{each[:80]!r}: the name of a user or group has 1 to {_NAME_BYTES} bytes")
         return self._write_user(name, self._authority.client(name, groups))
 
     def service_account_token(
@@ -41,8 +50,10 @@ class Users(BaseControlPlane):
             seconds: Lifetime; the API server accepts 600 and above.
 
         Raises:
+            ControlPlaneError: The audiences are not a list.
             APIStatusError: The API server rejected the request.
         """
+        _listed("audiences", audiences)
         accounts = f"/api/v1/namespaces/{namespace}/serviceaccounts"
         account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
         self.rest.apply(accounts, account)
@@ -80,3 +91,10 @@ class Users(BaseControlPlane):
         request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": spec}
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
         return str(self.rest.object("POST", path, request)["status"]["token"])
+
+
+def _listed(argument: str, values: Sequence[str]) -> Sequence[str]:
+    """Return a list of names; a single string would be taken for one name for each of its characters."""
+    if isinstance(values, str):
+        raise ControlPlaneError(f"{argument}={values!r} is a string: write {argument}=[{values!r}]")
+    return values

@@ -310,3 +310,44 @@ def test_users_environment_does_not_reach_the_programs(
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
     with ControlPlane(binaries=real_binaries, directory=home / "plane") as plane:
         assert plane.rest.request("GET", "/readyz")[0] == 200
+
+
+def test_every_user_has_a_kubeconfig_of_its_own(plane: ControlPlane) -> None:
+    """Under the same file name the first would act as the second, and nothing would say so."""
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+
+    def who(kubeconfig: Path) -> tuple[str, list[str]]:
+        code, answer = as_user(kubeconfig, "POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", review)
+        assert code == 201
+        user = answer["status"]["userInfo"]
+        return user["username"], sorted(set(user.get("groups", ())) - {"system:authenticated"})
+
+    first = plane.add_user("team/bob", ["dev"])
+    second = plane.add_user("team_bob", ["ops"])
+    third = plane.add_user("team/bob", ["ops"])
+    assert [who(each) for each in (first, second, third)] == [
+        ("team/bob", ["dev"]),
+        ("team_bob", ["ops"]),
+        ("team/bob", ["ops"]),
+    ]
+    for name in ("a-b", "a"):
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        plane.rest.object("POST", "/api/v1/namespaces", namespace)
+    one, two = plane.service_account_kubeconfig("c", "a-b"), plane.service_account_kubeconfig("b-c", "a")
+    assert [who(each)[0] for each in (one, two)] == ["system:serviceaccount:a-b:c", "system:serviceaccount:a:b-c"]
+
+
+def test_a_string_in_place_of_a_list_is_a_mistake(plane: ControlPlane) -> None:
+    """Each of its characters would be a group, an audience or a flag."""
+    with pytest.raises(ControlPlaneError, match=r"^groups='dev' is a string: write groups=\['dev'\]$"):
+        plane.add_user("bob", "dev")
+    with pytest.raises(ControlPlaneError, match=r"^audiences='vault' is a string: write audiences=\['vault'\]$"):
+        plane.service_account_token("bob", audiences="vault")
+    with pytest.raises(ControlPlaneError, match=r"write api_server_flags=\['--v=4', '--feature-gates=A=true'\]$"):
+        ControlPlane(api_server_flags="--v=4 --feature-gates=A=true")
+
+
+@pytest.mark.parametrize(("name", "groups"), [("", []), ("u" * 65, []), ("bob", ["g" * 65])])
+def test_a_name_that_no_certificate_holds_is_refused(plane: ControlPlane, name: str, groups: list[str]) -> None:
+    with pytest.raises(ControlPlaneError, match="the name of a user or group has 1 to 64 bytes"):
+        plane.add_user(name, groups)
