@@ -99,15 +99,19 @@ class Supervisor:
             states = {name: child.poll() for name, child in self._children.items()}
             return {"exited": {name: status for name, status in states.items() if status is not None}}
         if operation == "stop":
-            child = self._children[request["name"]]
-            return {"status": self._stop(child, request["signal"], request["grace"])}
+            return {"status": self._stop(self._child(request["name"]), request["signal"], request["grace"])}
         if operation == "signal":
-            self._signal(self._children[request["name"]], request["signal"])
+            self._signal(self._child(request["name"]), request["signal"])
         elif operation == "detach":
             self._detached = True
         elif operation == "end":
             self._end_children()
         return {}
+
+    def _child(self, name: str) -> subprocess.Popen[bytes]:
+        if name not in self._children:
+            raise ValueError(f"no program {name!r} was started, only {', '.join(sorted(self._children)) or 'none'}")
+        return self._children[name]
 
     def _start(self, name: str, argv: list[str], log: str) -> int:
         running = self._children.get(name)

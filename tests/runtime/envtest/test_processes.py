@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kaiwu_runtime.envtest._processes import Processes
+from kaiwu_runtime.errors import ControlPlaneError
 
 from .conftest import wait_for
 
@@ -72,3 +73,11 @@ def test_freezing_a_program_that_is_about_to_end_keeps_its_exit_status(processes
     processes.signal("program", signal.SIGSTOP)
     processes.signal("program", signal.SIGCONT)
     wait_for(lambda: processes.exited() == {"program": 4}, "its exit status is kept")
+
+
+def test_a_program_that_was_not_started_is_named(processes: Processes, tmp_path: Path) -> None:
+    with pytest.raises(ControlPlaneError, match=r"^no program 'etcd' was started, only none$"):
+        processes.stop("etcd")
+    start(processes, "import time; print('running', flush=True); time.sleep(60)", tmp_path / "log")
+    with pytest.raises(ControlPlaneError, match=r"^no program 'kube-apisever' was started, only program$"):
+        processes.signal("kube-apisever", signal.SIGSTOP)
