@@ -50,7 +50,10 @@ def _is_ipv4(text: str) -> bool:
     if ":" in text:
         return "." in text and _is_ipv6(text)
     parts = text.split(".")
-    return len(parts) == 4 and all(re.fullmatch("[0-9]+", part) and int(part) <= 255 for part in parts)
+    # Python converts 4300 digits at most, and the server takes any number of leading zeros.
+    return len(parts) == 4 and all(
+        re.fullmatch("[0-9]+", part) and int(part.lstrip("0")[:4] or "0") <= 255 for part in parts
+    )
 
 
 def _is_ipv6(text: str) -> bool:

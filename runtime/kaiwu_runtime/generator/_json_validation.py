@@ -7,7 +7,7 @@ rules.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from kaiwu_runtime._json_equality import json_equal
@@ -71,7 +71,7 @@ def _string(value: str, schema: Schema, at: str) -> Iterator[str]:
         yield f"{at}it is longer than {schema['maxLength']}"
     name = schema.get("format", "byte" if value and is_base64(schema) else "")
     if not fits(name, value):
-        yield f"{at}{value!r} is no {name}"
+        yield f"{at}{value!r} is not a valid {name}"
     patterns = [schema["pattern"]] if "pattern" in schema else []
     patterns += [part["pattern"] for part in schema.get("allOf", ()) if "pattern" in part]
     for pattern in patterns:
@@ -105,8 +105,13 @@ def _number(value: float, schema: Schema, at: str) -> Iterator[str]:
             yield f"{at}it is not below {schema['maximum']}"
         elif value > schema["maximum"]:
             yield f"{at}it is above {schema['maximum']}"
-    if "multipleOf" in schema and Decimal(str(value)) % Decimal(str(schema["multipleOf"])) != 0:
+    if "multipleOf" in schema and _exact(value) % _exact(schema["multipleOf"]) != 0:
         yield f"{at}it is not a multiple of {schema['multipleOf']}"
+
+
+def _exact(value: float) -> Fraction:
+    """Return a number as it is written: 0.1 is a tenth. A Decimal would round it, and fail for many digits."""
+    return Fraction(value) if isinstance(value, int) else Fraction(repr(value))
 
 
 def _array(value: list[Any], schema: Schema, path: str, at: str) -> Iterator[str]:

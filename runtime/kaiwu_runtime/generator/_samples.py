@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from kaiwu_runtime._error_text import reason
+from kaiwu_runtime._manifests import read_manifests
 from kaiwu_runtime.generator._crd import CustomResourceDefinition
 from kaiwu_runtime.generator._json_validation import violations
 
@@ -60,8 +61,12 @@ def sample_problems(folder: Path, crds: Iterable[CustomResourceDefinition]) -> I
 def _documents(file: Path) -> list[Any]:
     if file.stat().st_size > _MAX_BYTES:
         raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
-    text = file.read_text(encoding="utf-8")
+    data = file.read_bytes()
     # Reading an alias costs nothing, but walking through its content may cost a thousand times as much.
-    if sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=_LOADER)) > _MAX_ALIASES:
+    if data.count(b"*") > _MAX_ALIASES and _aliases(data) > _MAX_ALIASES:
         raise ValueError(f"it has more than {_MAX_ALIASES} YAML aliases")
-    return list(yaml.load_all(text, Loader=_LOADER))
+    return read_manifests(data)
+
+
+def _aliases(data: bytes) -> int:
+    return sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(data, Loader=_LOADER))

@@ -72,5 +72,5 @@ def test_a_default_that_has_not_its_format_is_refused(annotation: Any) -> None:
     field: Any = (Annotated[annotation | None, Default("1h")], None)
     spec = create_model("Spec", __base__=APIModel, value=field)
     kind = create_model("Unfit", __base__=CustomResource, spec=(spec | None, None))
-    with pytest.raises(DefinitionError, match=r"Spec\.value: default '1h': '1h' is no (uuid|byte)"):
+    with pytest.raises(DefinitionError, match=r"Spec\.value: default '1h': '1h' is not a valid (uuid|byte)"):
         build_crds([resource(group="formats.example.com", version="v1")(kind)])

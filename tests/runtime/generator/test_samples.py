@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from kaiwu_runtime.api import APIModel, CustomResource, resource
+from kaiwu_runtime.api import APIModel, CustomResource, Float, Time, resource
 from kaiwu_runtime.generator._crd import build_crds
 from kaiwu_runtime.generator._samples import sample_problems
 
@@ -111,3 +111,46 @@ def test_without_samples_there_is_nothing_to_say(tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text("a: [")
     (tmp_path / "piece.yaml").mkdir()
     assert list(sample_problems(tmp_path, CRDS)) == []
+
+
+class ClockSpec(APIModel):
+    start: Time | None = None
+    step: Annotated[int, Field(multiple_of=5)] = 5
+    rate: Annotated[Float, Field(multiple_of=2)] | None = None
+    mode: int = 0
+    word: str = ""
+
+
+@resource(group="samples.example.com", version="v1")
+class Clock(CustomResource):
+    spec: ClockSpec = ClockSpec()
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("start: 2026-01-02T03:04:05Z", ""),
+        ("start: 2026-01-02 03:04:05", "spec.start: '2026-01-02 03:04:05' is not a valid date-time"),
+        ("word: 2026-01-02", ""),
+        ("word: 12:30:45", ""),
+        ("mode: 0o644", ""),
+        ("rate: 1e3", ""),
+        ("rate: 1.0e+300", ""),
+        ("rate: 1.0e+300\n  step: 7", "spec.step: it is not a multiple of 5"),
+        ("step: 10000000000000000000000000000000000000000", "spec.step: it is not an integer of 64 bits"),
+        ("word: on", "spec.word: it is not of type string"),
+    ],
+)
+def test_values_are_read_as_kubectl_reads_them(tmp_path: Path, spec: str, expected: str) -> None:
+    head = "apiVersion: samples.example.com/v1\nkind: Clock\nmetadata:\n  name: one\nspec:\n  "
+    (tmp_path / "clock.yaml").write_text(f"{head}{spec}\n")
+    found = list(sample_problems(tmp_path, build_crds([Clock])))
+    assert len(found) == bool(expected), found
+    assert expected in "".join(found)
+
+
+def test_the_items_of_a_list_are_samples(tmp_path: Path) -> None:
+    item = {"apiVersion": "samples.example.com/v1", "kind": "Piece", "metadata": {"name": "one"}, "spec": {}}
+    (tmp_path / "list.yaml").write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": [item]}))
+    (line,) = sample_problems(tmp_path, CRDS)
+    assert "Piece 'one': spec: image is required" in line
