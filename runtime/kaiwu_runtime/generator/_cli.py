@@ -102,7 +102,6 @@ def write_manifests(options: argparse.Namespace) -> list[Written]:
     rules = find_rules(controllers, Path.cwd()) if controllers else []
     roles = build_roles(rules, role_name=options.role_name, namespaced=options.namespaced)
     files = {options.crd_dir / crd.file_name: to_yaml([crd.manifest]) for crd in crds}
-    stale_pattern, kept = "*.yaml", list(files)
     files[options.role_file] = to_yaml([*roles, *build_bindings(roles, role_name=options.role_name)])
     transformers = namespace_transformers(roles)
     if transformers or options.role_namespaces_file.exists():
@@ -114,7 +113,7 @@ def write_manifests(options: argparse.Namespace) -> list[Written]:
     for problem in sample_problems(options.samples, crds):
         _warn(problem)
     mark = yaml_output.GENERATED.strip()
-    return written + remove_stale(options.crd_dir, stale_pattern, kept, mark)
+    return written + remove_stale(options.crd_dir, "*.yaml", files, mark)
 
 
 def _webhook_files(options: argparse.Namespace, found: FoundWebhooks) -> dict[Path, str]:
@@ -178,7 +177,10 @@ def write_documents(options: argparse.Namespace) -> list[Written]:
 
 
 def _length(text: str) -> int:
-    length = int(text)
+    try:
+        length = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"invalid number {text!r}: use 0 or more") from None
     if length < 0:
         raise argparse.ArgumentTypeError(f"{text} is negative")
     return length

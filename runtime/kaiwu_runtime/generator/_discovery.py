@@ -95,8 +95,11 @@ def find_webhooks(folder: Path, root: Path) -> FoundWebhooks:
 
 
 def _classes(module: ModuleType) -> Iterator[type]:
+    """Yield the classes that a module defines, each once: it may have a second name there, ``ShopV1 = Shop``."""
+    seen: set[int] = set()
     for value in vars(module).values():
-        if isinstance(value, type) and value.__module__ == module.__name__:
+        if isinstance(value, type) and value.__module__ == module.__name__ and id(value) not in seen:
+            seen.add(id(value))
             yield value
 
 

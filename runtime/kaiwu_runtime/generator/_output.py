@@ -49,10 +49,10 @@ def remove_stale(folder: Path, pattern: str, keep: Iterable[Path], mark: str) ->
     Raises:
         ConfigurationError: A file cannot be read or removed.
     """
-    kept = set(keep)
+    kept = {path.resolve() for path in keep}
     results = []
     for path in sorted(folder.glob(pattern)):
-        if path in kept or path.is_symlink() or not path.is_file():
+        if path.is_symlink() or path.resolve() in kept or not path.is_file():
             continue
         try:
             if mark not in path.read_text(encoding="utf-8", errors="replace")[:4096]:

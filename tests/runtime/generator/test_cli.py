@@ -198,6 +198,11 @@ def test_one_line_that_names_the_file(project: Path, file: str, text: str, messa
         (["manifests", "--api", ".."], 1, "error: --api ..: run this in the root of the project\n"),
         (["generate", "--header-file", "nowhere"], 1, "error: --header-file nowhere: No such file or directory\n"),
         (["manifests", "--nonsense"], 2, "unrecognized arguments: --nonsense"),
+        (
+            ["manifests", "--max-description", "few"],
+            2,
+            "argument --max-description: invalid number 'few': use 0 or more",
+        ),
         (["manifests", "--max-description", "-1"], 2, "argument --max-description: -1 is negative"),
         ([], 2, "the following arguments are required: COMMAND"),
         (["unknown"], 2, "invalid choice: 'unknown'"),
@@ -291,3 +296,35 @@ def test_kinds_of_other_projects_get_no_files(project: Path) -> None:
         {"apiGroups": ["a.example.com"], "resources": ["foreigns", "things"], "verbs": ["get", "list", "watch"]},
         {"apiGroups": ["b.example.com"], "resources": ["untypeds"], "verbs": ["get", "list", "watch"]},
     ]
+
+
+def test_a_role_beside_the_crds_stays(project: Path) -> None:
+    """It carries the mark of generated files, as the CRDs of kinds that are gone do."""
+    for role in ("out/role.yaml", str(project / "out/role.yaml")):
+        result = run(project, "manifests", "--crd-dir", "out", "--role-file", role)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert "removed" not in result.stdout
+        assert sorted(files(project)) == ["out/a.example.com_things.yaml", "out/role.yaml"]
+
+
+def test_a_class_with_a_second_name_is_one_class(project: Path) -> None:
+    write(project / "api/v1/thing_types.py", TYPES.format(version="v1", kind="Thing") + "\n\nThingV1 = Thing\n")
+    webhook = """
+    from kaiwu_runtime.webhook import Validator, validating
+
+    from api.v1.thing_types import Thing
+
+
+    @validating()
+    class ThingRules(Validator[Thing]):
+        pass
+
+
+    Rules = ThingRules
+    """
+    write(project / "controllers/rules.py", webhook)
+    write(project / "config/webhook/kustomization.yaml", "resources: []\n")
+    result = run(project, "manifests")
+    assert (result.returncode, result.stderr) == (0, "")
+    (document,) = yaml.safe_load_all((project / "config/webhook/manifests.yaml").read_text())
+    assert len(document["webhooks"]) == 1
