@@ -187,6 +187,8 @@ def _one_of(fields: tuple[str, ...], words: str, names: dict[str, str], schema: 
         if not key:
             raise DefinitionError(f"{where}: {words} ... names {field!r}, which is not a field of {where}")
         keys.append(key)
+    if len(set(keys)) < len(keys):
+        raise DefinitionError(f"{where}: {words} ... names a field by both of its names: {', '.join(fields)}")
     if words != "at least one of":
         for key in keys:
             _check_not_always_set(key, words, schema)

@@ -110,7 +110,7 @@ def _translate_scalar(schema: Schema, result: dict[str, Any]) -> None:
         for word, bound in _INT32.items():
             result.setdefault(word, bound)
     for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
-        if schema.get(exclusive):
+        if schema.get(exclusive) and limit in result:
             result[exclusive] = result.pop(limit)
 
 

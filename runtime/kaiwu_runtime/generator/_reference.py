@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -69,7 +70,7 @@ def _kind(version: KindVersion) -> Iterator[str]:
     yield f"## {identity.kind} {identity.api_version}"
     yield ""
     if "description" in version.schema:
-        yield version.schema["description"]
+        yield _shown(version.schema["description"])
         yield ""
     facts = [
         ("apiVersion", f"`{identity.api_version}`"),
@@ -158,7 +159,7 @@ def _is_quantity(schema: Schema) -> bool:
 def _describe(schema: Schema) -> str:
     parts: list[str] = []
     if "description" in schema:
-        parts.append(schema["description"])
+        parts.append(_shown(schema["description"]))
     parts += _limits(schema)
     if "default" in schema and schema["default"] != with_defaults({}, schema):
         parts.append(f"Default: `{_json(schema['default'])}`.")
@@ -196,6 +197,12 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]
     yield "|" + "---|" * len(heads)
     for row in rows:
         yield "| " + " | ".join(_cell(text) for text in row) + " |"
+
+
+def _shown(description: str) -> str:
+    """Return a description whose ``<name>`` is not read as HTML, and so left out; in code it is text already."""
+    parts = re.split(r"(```.*?```|`[^`]*`|<https?://[^\s>]*>)", description, flags=re.DOTALL)
+    return "".join(part if index % 2 else re.sub(r"<(?=[A-Za-z/!?])", "&lt;", part) for index, part in enumerate(parts))
 
 
 def _cell(text: str) -> str:

@@ -26,6 +26,7 @@ from kaiwu_runtime.api import (
     ListType,
     Nullable,
     Quantity,
+    SchemaExtra,
     Time,
     resource,
     resource_definition,
@@ -107,3 +108,8 @@ def test_no_word_of_kubernetes_is_left() -> None:
     text = json.dumps(document(Annotated[list[Kube[ResourceRequirements]], ListType("atomic")]))
     assert "x-kubernetes" not in text
     assert "anyOf" not in text
+
+
+def test_an_exclusive_bound_without_its_bound_says_nothing() -> None:
+    found = value(Annotated[int, SchemaExtra({"exclusiveMinimum": True, "exclusiveMaximum": True, "maximum": 9})])
+    assert found == {"type": "integer", "exclusiveMaximum": 9}

@@ -104,3 +104,28 @@ def test_the_licence_cannot_end_its_comment() -> None:
 def test_no_kinds() -> None:
     found: list[Any] = []
     assert "# API reference" in api_reference(found)
+
+
+class Naming(APIModel):
+    prefix: str = ""
+    """Names are <prefix>-<number>, `<as code>`, see <https://example.com/a?b>; 1 < 2 <!-- not a comment -->."""
+
+
+@resource(group="a.example.com", version="v1")
+class Named(CustomResource):
+    """A <thing> with a name.
+
+    ```
+    name: <prefix>
+    ```
+    """
+
+    spec: Naming = Naming()
+
+
+def test_angle_brackets_are_text_and_not_html() -> None:
+    """A browser would leave out what it takes for a tag."""
+    text = api_reference(build_crds([Named]))
+    assert "Names are &lt;prefix>-&lt;number>, `<as code>`, see <https://example.com/a?b>;" in row(text, "prefix")
+    assert "; 1 < 2 &lt;!-- not a comment -->." in row(text, "prefix")
+    assert "A &lt;thing> with a name.\n\n```\nname: <prefix>\n```" in text

@@ -229,6 +229,11 @@ class OneOfOne(APIModel):
     size: int = 1
 
 
+@schema(AtMostOneOf("node_count", "nodeCount"))
+class OneOfTheSame(APIModel):
+    node_count: int | None = None
+
+
 @pytest.mark.parametrize(
     ("annotation", "message"),
     [
@@ -268,6 +273,7 @@ class OneOfOne(APIModel):
         (Choices, "Choices.a: it is written as 'a' but read as AliasChoices"),
         (OneOfMissing, "OneOfMissing: at most one of ... names 'missing', which is not a field of OneOfMissing"),
         (OneOfOne, "OneOfOne: at most one of ... needs two fields or more"),
+        (OneOfTheSame, "OneOfTheSame: at most one of ... names a field by both of its names: node_count, nodeCount"),
     ],
     ids=str,
 )  # fmt: skip
