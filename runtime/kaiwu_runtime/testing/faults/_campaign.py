@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from kaiwu_runtime.testing.faults._end_state import count_differences, differences
+from kaiwu_runtime.testing.faults._end_state import count_differences, differences, differing_fields
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
 from kaiwu_runtime.testing.faults._run import run
@@ -42,6 +43,7 @@ class Report:
         ran: How many of them ran.
         unreached: How many of these ended before their fault took place, as the operator did something else.
         findings: What is wrong.
+        unsteady: Whether the runs without faults differ from each other, so that nothing can be compared with them.
         seconds: Real seconds that it took.
         reference: The run without faults.
     """
@@ -51,6 +53,7 @@ class Report:
     ran: int = 0
     unreached: int = 0
     findings: list[Finding] = field(default_factory=list)
+    unsteady: bool = False
     seconds: float = 0.0
     reference: Outcome = field(default_factory=Outcome)
 
@@ -98,18 +101,55 @@ def check(
             plans = [next((each for each in plans if each == plan), plan)] if plan.pattern != "none" else []
     if on_reference is not None:
         on_reference(reference, report.plans)
-    if wrong:
-        found(none, wrong)
+    if text := wrong or left_behind(reference):
+        found(none, text)
+    steady = False
     for each in plans:
         if budget is not None and plan is None and time.perf_counter() - began > budget:
             break
         outcome = run(scenario, each, reference, seed)
         report.ran += 1
         report.unreached += not outcome.reached
-        if text := compared(reference, outcome):
+        text = compared(reference, outcome)
+        if text and not steady:
+            if unlike := unsteady(reference, run(scenario, none, None, seed)):
+                report.unsteady = True
+                found(none, unlike)
+                break
+            steady = True
+        if text:
             found(each, text)
     report.seconds = time.perf_counter() - began
     return report
+
+
+def left_behind(reference: Outcome) -> str:
+    """Return which objects the operator leaves though nothing owns them, in one line; empty if there are none.
+
+    Args:
+        reference: The run without faults.
+    """
+    if not reference.left:
+        return ""
+    step = next(reversed(reference.states), "start")
+    cure = "make it with child_of, delete it in finalize, or name its kind in `kept` of the scenario"
+    return f"after step {step}: nothing owns {', '.join(reference.left)}, and the operator leaves it: {cure}"
+
+
+def unsteady(reference: Outcome, again: Outcome) -> str:
+    """Return in what two runs without faults differ, in one line; empty if they do not.
+
+    Args:
+        reference: The first run.
+        again: The second run.
+    """
+    text = compared(reference, again)
+    if not text:
+        return ""
+    pairs = [(state, again.states.get(name, {})) for name, state in reference.states.items()]
+    fields = list(dict.fromkeys(name for pair in pairs for name in differing_fields(*pair)))
+    cure = f"; if this is meant, write ignored = {json.dumps(fields)} in the scenario" if fields else ""
+    return f"two runs without faults differ, so others cannot be compared with them: {text}{cure}"
 
 
 def compared(reference: Outcome, outcome: Outcome) -> str:

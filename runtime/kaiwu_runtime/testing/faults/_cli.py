@@ -191,7 +191,8 @@ def _tell(options: _Options, finding: Finding) -> None:
 
 
 def _end(report: Report, options: _Options) -> None:
-    skipped = report.plans - report.ran if options.plan is None and not report.reference.failure else 0
+    ended = bool(report.reference.failure) or report.unsteady
+    skipped = report.plans - report.ran if options.plan is None and not ended else 0
     more = "a greater BUDGET" if options.real else "FAULTS=all"
     parts = [
         f"{report.ran} plans run",

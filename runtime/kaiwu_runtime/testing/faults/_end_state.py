@@ -14,6 +14,9 @@ SKIPPED = frozenset({"Event", "Lease"})
 """Kinds that tell of time, not of what an operator has made."""
 
 _DROPPED = frozenset({"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"})
+_REVISIONS = frozenset({"deployment.kubernetes.io/revision", "deployment.kubernetes.io/revision-history"})
+"""Annotations that count the changes of a template, as the generation counts those of an object."""
+
 _PLACEMENT = frozenset({"nominatedNodeName"})
 _SHOWN = 3
 
@@ -67,6 +70,10 @@ def _key(obj: Mapping[str, Any], masks: Masks) -> str:
 def _content(obj: Mapping[str, Any], ignored: Sequence[str], masks: Masks) -> dict[str, Any]:
     content: dict[str, Any] = _visit(obj, masks, obj["metadata"].get("generation"))
     content["metadata"] = {name: part for name, part in content["metadata"].items() if name not in _DROPPED}
+    if annotations := content["metadata"].get("annotations"):
+        content["metadata"]["annotations"] = {name: annotations[name] for name in annotations if name not in _REVISIONS}
+    if obj["kind"] == "ControllerRevision":
+        content.pop("revision", None)
     for path in ignored:
         _ignore(content, obj["kind"], path)
     return content
@@ -120,26 +127,47 @@ def _remove(content: Any, path: Sequence[str]) -> None:  # noqa: ANN401 - any JS
 
 def differences(expected: State, found: State) -> str:
     """Return in what a state differs from another, in one line; empty where they are equal."""
-    lines = list(_differences(expected, found, ""))
+    lines = [text for text, _ in _differences(expected, found, "", ())]
     more = f" (and {len(lines) - _SHOWN} more)" if len(lines) > _SHOWN else ""
     return "; ".join(lines[:_SHOWN]) + more
 
 
-def _differences(expected: Any, found: Any, path: str) -> Iterator[str]:  # noqa: ANN401 - any JSON
+def differing_fields(expected: State, found: State) -> list[str]:
+    """Return the paths of the fields in which a state differs from another, as `Scenario.ignored` has them.
+
+    An object that only one of them has cannot be ignored, and is left out.
+    """
+    fields: dict[str, None] = {}
+    for _, (key, *names) in _differences(expected, found, "", ()):
+        kind = key.removeprefix("outside: ").partition(" ")[0]
+        if names:
+            fields[".".join((kind, *names))] = None
+    return list(fields)
+
+
+def _differences(
+    expected: Any,  # noqa: ANN401 - any JSON
+    found: Any,  # noqa: ANN401
+    path: str,
+    names: tuple[str, ...],
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what differs, for people, and the names of the members that lead there."""
     if isinstance(expected, dict) and isinstance(found, dict):
         for name in [*expected, *(name for name in found if name not in expected)]:
             inner = f"{path}.{name}" if "." in path or " " in path else f"{path}: {name}" if path else name
+            way = (*names, name)
             if name not in found:
-                yield f"{inner} is missing"
+                yield f"{inner} is missing", way
             elif name not in expected:
-                yield f"{inner} should not be there" if not path else f"{inner} is {_short(found[name])}, not unset"
+                what = "should not be there" if not path else f"is {_short(found[name])}, not unset"
+                yield f"{inner} {what}", way
             else:
-                yield from _differences(expected[name], found[name], inner)
+                yield from _differences(expected[name], found[name], inner, way)
     elif _are_lists_of_objects(expected, found):
         for number, (one, other) in enumerate(zip(expected, found, strict=True)):
-            yield from _differences(one, other, f"{path}[{number}]")
+            yield from _differences(one, other, f"{path}[{number}]", names)
     elif expected != found or type(expected) is not type(found):
-        yield f"{path} is {_short(found)}, not {_short(expected)}"
+        yield f"{path} is {_short(found)}, not {_short(expected)}", names
 
 
 def _are_lists_of_objects(expected: Any, found: Any) -> bool:  # noqa: ANN401 - any JSON

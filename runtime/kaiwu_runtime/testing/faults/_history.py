@@ -29,6 +29,8 @@ class History:
         self.effects: list[Effect] = []
         self.events: list[Observed] = []
         self.reached = plan.pattern == "none"
+        self.managers: set[str] = set()
+        """Field managers of the operator's writes."""
         self.restless = ""
         """Why the operator was killed for good: it does so much that virtual time stands still."""
         self._most = max(_MOST_EFFECTS, 10 * len(effects))

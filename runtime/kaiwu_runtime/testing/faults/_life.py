@@ -103,6 +103,8 @@ class OperatorLife:
             raise refusal(int(refused), f"the fault kit answers {refused}")
         if method == "GET" and not self._caught_up.is_set() and target is not None and not target.name and _informs():
             params = {**(params or {}), "resourceVersion": str(self._seen_at), "resourceVersionMatch": "Exact"}
+        if counted and params is not None and "fieldManager" in params:
+            self._history.managers.add(params["fieldManager"])
         version = self._server.version
         answer = await self._server.request(
             method, path, params=params, body=body, content_type=content_type, accept=accept

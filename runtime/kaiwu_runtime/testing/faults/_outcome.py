@@ -23,6 +23,7 @@ class Outcome:
         states: The state after each step, by the step's name.
         created: Number of creations, by kind.
         deleted: Number of deletions, by kind.
+        left: The objects that the operator has made and nothing removes, when all it was made for is gone.
         broken: The first invariant that did not hold, as a sentence.
         failure: Why the run did not come to its end; empty if it did.
         reached: Whether the fault took place.
@@ -34,6 +35,7 @@ class Outcome:
     states: dict[str, State] = field(default_factory=dict)
     created: Counter[str] = field(default_factory=Counter)
     deleted: Counter[str] = field(default_factory=Counter)
+    left: list[str] = field(default_factory=list)
     broken: str = ""
     failure: str = ""
     reached: bool = False

@@ -22,6 +22,7 @@ from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
 from kaiwu_runtime.testing.faults._errors import note_errors
 from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._invariants import Invariants
+from kaiwu_runtime.testing.faults._leftovers import Leftovers
 from kaiwu_runtime.testing.faults._life import OperatorLife, current
 from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
 from kaiwu_runtime.testing.faults._outside import Counted, whole
@@ -86,6 +87,8 @@ class _Run:
         self.outcome = Outcome(effects=self._history.effects, events=self._history.events)
         self._tally = Tally(self.outcome, scenario.ignored)
         self._server.listen(self._tally.note)
+        self._leftovers = Leftovers(self._history.managers)
+        self._server.listen(lambda change: self._leftovers.note(change.before, change.after))
         self._invariants = Invariants(scenario, self._cluster, self.outcome)
 
     async def main(self) -> None:
@@ -105,6 +108,7 @@ class _Run:
                     await self._life.kill()
                 await self._take(step(self._cluster), name, down=down)
                 self.outcome.states[name] = self._tally.state(self._server.stored(), self._cluster.world)
+            self.outcome.left = self._leftovers.found(self._server.stored(), self._scenario.kept)
         except RunFailed as failed:
             self.outcome.failure = str(failed)
         finally:
@@ -222,9 +226,10 @@ class _Run:
             found = await self._scenario.settled(self._cluster)
         except Exception as error:  # noqa: BLE001 - the user's own check
             return f"settled: {describe(error)}"
+        failing = next((f"reconcile of {key} fails: {error}" for key, error in self._errors.items()), "")
         if not found and found is not None:
-            return "settled() returned a false value"
-        return next((f"reconcile of {key} fails: {error}" for key, error in self._errors.items()), "")
+            return f"settled() returned a false value{failing and f'; {failing}'}"
+        return failing
 
     async def _keep_alive(self) -> None:
         """Start the operator anew when it was killed, or ended by itself."""

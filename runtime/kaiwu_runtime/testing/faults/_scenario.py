@@ -136,6 +136,8 @@ class Scenario:
             :class:`~kaiwu_runtime.ManagerOptions` for leader election, probes, webhooks and the log follow them.
         ignored: Fields whose values may differ from run to run: ``Secret.data.password``, ``status.startedAt``, or of a
             type of `outside` ``DNS.records.*.serial``. A path goes through lists; ``*`` stands for any name.
+        kept: Kinds of objects that the operator leaves on purpose when the objects that it was made for are gone:
+            ``["PersistentVolumeClaim"]``. Others need an owner, or are deleted by the operator.
         simulate: Play the cluster: StatefulSets, Deployments and Jobs get Pods, which become ready; see `Simulator`.
     """
 
@@ -147,6 +149,7 @@ class Scenario:
     real_limit: ClassVar[float] = 60.0
     real_command: ClassVar[Sequence[str]] = ("main.py",)
     ignored: ClassVar[Sequence[str]] = ()
+    kept: ClassVar[Sequence[str]] = ()
     simulate: ClassVar[bool] = True
 
     def operator(self, manager: Manager) -> None:

@@ -5,6 +5,7 @@ Each mistake is a subclass that overrides what it spoils, so that the correct op
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -227,6 +228,28 @@ class ReadsStatusAsTruth(DatabaseReconciler):
             database.status = status
             database.status = (await self.client.apply_status(database)).status
             await self.engine.set_members(database.key.name, database.spec.members)
+
+
+class LeavesItsSettings(DatabaseReconciler):
+    """Makes a ConfigMap that nothing owns, and forgets it."""
+
+    async def settings(self, database: Database) -> None:
+        place = ObjectMeta(name=database.key.name, namespace=database.key.namespace)
+        data = {"version": database.spec.version, "members": str(database.spec.members)}
+        await self.client.apply(ConfigMap(metadata=place, data=data))
+
+
+class DrawsAPassword(DatabaseReconciler):
+    """Is correct: a value that it draws once differs from run to run."""
+
+    async def settings(self, database: Database) -> None:
+        if await self.client.find(ConfigMap, database.key) is None:
+            wanted = ConfigMap(
+                metadata=ObjectMeta(name=database.key.name, namespace=database.key.namespace),
+                data={"password": secrets.token_urlsafe(24)},
+            )
+            set_controller_reference(database, wanted)
+            await self.client.create(wanted)
 
 
 class NamesFromCounter(DatabaseReconciler):

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.testing.faults._end_state import count_differences, differences, normalised
+from kaiwu_runtime.testing.faults._end_state import count_differences, differences, differing_fields, normalised
 from kaiwu_runtime.testing.faults._volatile import Volatile
 
 JSON = st.recursive(
@@ -225,3 +225,24 @@ def test_the_order_of_conditions_does_not_count() -> None:
     assert normalised([one]) == normalised([other])
     other["status"]["conditions"][0]["status"] = "False"
     assert normalised([one]) != normalised([other])
+
+
+def test_how_often_a_template_has_changed_does_not_count() -> None:
+    def history(revision: int) -> list[dict[str, Any]]:
+        annotations = {"deployment.kubernetes.io/revision": str(revision), "mine": "1"}
+        return [obj("ControllerRevision", revision=revision), obj("Deployment", metadata={"annotations": annotations})]
+
+    assert normalised(history(1)) == normalised(history(3))
+    other = history(1)
+    other[1]["metadata"]["annotations"]["mine"] = "2"
+    assert "annotations" in differences(normalised(history(1)), normalised(other))
+
+
+def test_the_paths_of_what_differs_are_those_that_can_be_ignored() -> None:
+    one = [obj("Secret", data={"a.b": "1"}, items=[{"x": 1}, {"x": 2}]), obj("Gone", "g")]
+    other = [obj("Secret", data={"a.b": "2", "more": "3"}, items=[{"x": 3}, {"x": 4}])]
+    fields = differing_fields(normalised(one), normalised(other))
+    assert sorted(fields) == ["Secret.data.a.b", "Secret.data.more", "Secret.items.x"]
+    assert differences(normalised(one[:1], fields), normalised(other, fields)) == ""
+    outside = differing_fields({"outside: DNS": {"records": {"a": 1}}}, {"outside: DNS": {"records": {"a": 2}}})
+    assert outside == ["DNS.records.a"]

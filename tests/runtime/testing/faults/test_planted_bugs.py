@@ -1,10 +1,12 @@
-"""Proof that the kit works: eight mistakes are found, each by its pattern; without them, nothing is."""
+"""Proof that the kit works: nine mistakes are found, each by its pattern; without them, nothing is."""
 
 from __future__ import annotations
 
 import pytest
+from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.resources.core_v1 import Secret
 
-from kaiwu_runtime.testing.faults import Plan, Report, check
+from kaiwu_runtime.testing.faults import Cluster, Plan, Report, check, step
 
 from . import database
 from .database import DatabaseReconciler, DatabaseScenario
@@ -32,6 +34,11 @@ def test_the_correct_operator_passes_every_plan() -> None:
         ("RemovesFinalizerBeforeItsWork", "kill-after", "Engine.backups is [], not"),
         ("ReadsStatusAsTruth", "kill-after", "Engine.members.a is 1, not 3"),
         ("NamesFromCounter", "kill-after", "ConfigMap default/a-1.data.members is '3', not '1'"),
+        (
+            "LeavesItsSettings",
+            "none",
+            "after step delete: nothing owns ConfigMap default/a, and the operator leaves it",
+        ),
         ("FightsAnotherManager", "none", "does not come to rest"),
     ],
 )
@@ -41,3 +48,34 @@ def test_a_mistake_is_found(mistake: str, plan: str, text: str) -> None:
     assert found, "\n".join(map(str, report.findings)) or "nothing was found"
     again = campaign(getattr(database, mistake), plan=str(found[0].plan))
     assert [str(finding) for finding in again.findings] == [str(found[0])], "the plan alone finds the same"
+
+
+def test_what_an_operator_leaves_on_purpose_is_no_mistake() -> None:
+    kind = type("Keeping", (DatabaseScenario,), {"reconciler": database.LeavesItsSettings, "kept": ["ConfigMap"]})
+    report = check(kind, seed=1, budget=None)
+    assert [str(finding) for finding in report.findings] == []
+
+
+def test_an_object_of_the_user_is_not_left_by_the_operator() -> None:
+    class WithASecret(DatabaseScenario):
+        reconciler = DatabaseReconciler
+
+        @step
+        async def prepare_first(self, cluster: Cluster) -> None:
+            place = ObjectMeta(name="theirs", namespace=cluster.namespace)
+            await cluster.client.apply(Secret(metadata=place), field_manager="helm")
+
+    report = check(WithASecret, plan=Plan("none"), seed=1)
+    assert [str(finding) for finding in report.findings] == []
+
+
+def test_a_value_that_differs_without_faults_is_reported_once_with_the_path_to_ignore() -> None:
+    report = campaign(database.DrawsAPassword)
+    (finding,) = report.findings
+    assert str(finding).startswith("none: two runs without faults differ")
+    assert finding.text.endswith('; if this is meant, write ignored = ["ConfigMap.data.password"] in the scenario')
+    assert report.unsteady
+    fields = {"reconciler": database.DrawsAPassword, "ignored": ["ConfigMap.data.password"]}
+    again = check(type("Ignoring", (DatabaseScenario,), fields), seed=1, budget=None)
+    assert [str(finding) for finding in again.findings] == []
+    assert again.ran == again.plans

@@ -66,6 +66,22 @@ def test_a_reconcile_that_fails_forever_has_not_settled() -> None:
     ]
 
 
+def test_a_false_settled_is_reported_with_the_reconcile_that_fails() -> None:
+    class Broken(Worker):
+        async def reconcile(self, request: Request) -> Result:
+            raise ValueError("no such plan")
+
+    class Unsettled(Once):
+        worker = Broken
+
+        async def settled(self, cluster: Cluster) -> object:
+            return await cluster.client.find(Gadget, "a", namespace="default") is None
+
+    report = check(Unsettled, budget=None)
+    reason = "settled() returned a false value; reconcile of gadget default/a fails: ValueError: no such plan"
+    assert [str(finding) for finding in report.findings] == [f"none: step create: not settled after 3600 s: {reason}"]
+
+
 def test_a_reconcile_that_fails_at_first_settles() -> None:
     class Slow(Worker):
         async def reconcile(self, request: Request) -> Result:

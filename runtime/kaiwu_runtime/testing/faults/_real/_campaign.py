@@ -16,7 +16,7 @@ import aiohttp
 from kaiwu_runtime.envtest._webhooks import read_webhook_configurations
 from kaiwu_runtime.errors import ConfigurationError, ControlPlaneError
 from kaiwu_runtime.testing._fault_proxy._server import RefusedError
-from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared
+from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared, left_behind, unsteady
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
@@ -133,6 +133,8 @@ class _Campaign:
         self._on_finding = on_finding
         self._began = time.perf_counter()
         self._report = Report(seed)
+        self._asking = asyncio.Lock()
+        self._steady: bool | None = None
 
     async def run(self) -> Report:
         crds, webhooks = _manifests()
@@ -168,9 +170,9 @@ class _Campaign:
                 plans = [chosen] if self._plan != none else []
         if self._on_reference is not None:
             self._on_reference(reference, self._report.plans)
-        if wrong:
-            self._found(none, wrong)
-        elif self._on_note is not None:
+        if text := wrong or left_behind(reference):
+            self._found(none, text)
+        if not wrong and self._on_note is not None:
             for name in reference.unasked:
                 self._on_note(
                     f"outside: {name}: the operator never called it: give it in {self._scenario.real_command[0]} "
@@ -185,15 +187,30 @@ class _Campaign:
         await self._work(await starting, left, reference)
 
     async def _work(self, laboratory: Laboratory, left: Iterator[Plan], reference: RealOutcome) -> None:
-        while self._budget is None or self._plan is not None or time.perf_counter() - self._began <= self._budget:
+        while not self._report.unsteady and (
+            self._budget is None or self._plan is not None or time.perf_counter() - self._began <= self._budget
+        ):
             plan = next(left, None)
             if plan is None:
                 return
             outcome = await self._one(laboratory, plan, reference, echo=self._plan is not None)
             self._report.ran += 1
             self._report.unreached += not outcome.reached
-            if text := compared(reference, outcome):
+            text = compared(reference, outcome)
+            if text and await self._is_steady(laboratory, reference):
                 self._found(plan, text)
+
+    async def _is_steady(self, laboratory: Laboratory, reference: RealOutcome) -> bool:
+        """Return whether a second run without faults ends as the first; it is a finding if it does not."""
+        async with self._asking:
+            if self._steady is None:
+                none = Plan("none")
+                unlike = unsteady(reference, await self._one(laboratory, none, None, echo=False))
+                self._steady = not unlike
+                if unlike:
+                    self._report.unsteady = True
+                    self._found(none, unlike)
+        return self._steady
 
     async def _one(
         self, laboratory: Laboratory, plan: Plan, reference: RealOutcome | None, *, echo: bool

@@ -58,6 +58,7 @@ class Gate:
         watches: How many watches were begun.
         leading_since: When this life took its Lease, in monotonic seconds; None before.
         watched: Paths of the watches of this run.
+        managers: Field managers of the operator's writes.
         busy_until: Until when the client may still wait before it sends a refused request again, in monotonic seconds.
     """
 
@@ -90,6 +91,7 @@ class Gate:
         self.watches = 0
         self.watched: set[str] = set()
         self.leading_since: float | None = None
+        self.managers: set[str] = set()
         self.busy_until = 0.0
 
     def begin_life(self) -> None:
@@ -158,6 +160,7 @@ class Gate:
             self.leading_since = time.monotonic()
 
     async def _write(self, request: web.BaseRequest, pass_on: PassOn, write: Write) -> web.StreamResponse:
+        self.managers.update(request.query.getall("fieldManager", []))
         text = write.text(await request.read())
         refused = ""
         if self._plan.pattern == "refuse" and not self.reached and self._is_next(text):

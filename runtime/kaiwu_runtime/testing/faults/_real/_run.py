@@ -11,6 +11,7 @@ from functools import partial
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing._simulator import Simulator
 from kaiwu_runtime.testing.faults._invariants import Invariants
+from kaiwu_runtime.testing.faults._leftovers import Leftovers
 from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._real._command import command, module_of
@@ -94,13 +95,14 @@ class RealRun:
         self._restarts = 0
         self.outcome = RealOutcome(effects=self._gate.effects)
         self._tally = Tally(laboratory.observer, self.outcome, self._scenario.ignored)
+        self._leftovers = Leftovers(self._gate.managers)
         self._invariants = Invariants(self._scenario, self._cluster, self.outcome)
 
     async def main(self) -> RealOutcome:
         """Run every step, and return what it came to."""
         began = time.perf_counter()
         laboratory = self._laboratory
-        laboratory.observer.listeners.append(self._tally.note)
+        laboratory.observer.listeners += [self._tally.note, self._leftovers.note]
         try:
             self._cluster.kinds.update(watched_kinds(self._scenario))
             await laboratory.make_namespace(self._scenario.namespace)
@@ -116,6 +118,7 @@ class RealRun:
         finally:
             await self._end()
             laboratory.observer.listeners.remove(self._tally.note)
+            laboratory.observer.listeners.remove(self._leftovers.note)
             self._tally.count()
             if self._player is not None:
                 self._player.cancel()
@@ -147,6 +150,7 @@ class RealRun:
             )
             await self._settle(name)
             self.outcome.states[name] = self._tally.state(self._cluster.world)
+        self.outcome.left = self._leftovers.found(self._laboratory.observer.present(), self._scenario.kept)
 
     async def _tend(self, name: str) -> None:
         """Keep the operator alive during a step, unless it can never do what the step may wait for."""
@@ -270,9 +274,10 @@ class RealRun:
             found = await self._scenario.settled(self._cluster)
         except Exception as error:  # noqa: BLE001 - the user's own check
             return f"settled: {describe(error)}"
+        failing = self._operator.failing() if self._operator is not None else ""
         if not found and found is not None:
-            return "settled() returned a false value"
-        return self._operator.failing() if self._operator is not None else ""
+            return f"settled() returned a false value{failing and f'; {failing}'}"
+        return failing
 
     def _activity(self) -> Sequence[int]:
         return len(self._gate.effects), self._tally.changes, self._gate.watches
