@@ -132,10 +132,11 @@ def _merge(versions: Sequence[KindVersion], *, check: bool, max_description: int
         "plural": identity.plural,
         "singular": first.singular,
     }
-    if first.categories:
-        names["categories"] = list(first.categories)
-    if first.short_names:
-        names["shortNames"] = list(first.short_names)
+    # What one version alone says holds for all, as the API server has one list.
+    if categories := next((v.definition.categories for v in newest_first if v.definition.categories), ()):
+        names["categories"] = list(categories)
+    if short_names := next((v.definition.short_names for v in newest_first if v.definition.short_names), ()):
+        names["shortNames"] = list(short_names)
     manifest = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -239,14 +240,9 @@ def _check_agreement(versions: Sequence[KindVersion]) -> None:
             ("singular", definition.singular, first.definition.singular),
             ("list_kind", definition.list_kind, first.definition.list_kind),
             ("scope", identity.namespaced, first.definition.identity.namespaced),
-            ("short_names", definition.short_names, first.definition.short_names),
-            ("categories", definition.categories, first.definition.categories),
         ):
             if value != expected:
-                raise DefinitionError(
-                    f"{identity.kind}: @resource {argument} of {identity.version} and "
-                    f"{first.definition.identity.version} differ: all versions of a kind share it"
-                )
+                raise _disagreement(argument, version, first)
         for argument, own, of_first in (
             ("labels", definition.labels, first.definition.labels),
             ("annotations", definition.annotations, first.definition.annotations),
@@ -254,6 +250,20 @@ def _check_agreement(versions: Sequence[KindVersion]) -> None:
             for key in own.keys() & of_first.keys():
                 if own[key] != of_first[key]:
                     raise DefinitionError(f"{identity.kind}: @resource {argument} {key!r} differs between versions")
+
+    for argument in ("short_names", "categories"):
+        stated = [version for version in versions if getattr(version.definition, argument)]
+        for version in stated[1:]:
+            if getattr(version.definition, argument) != getattr(stated[0].definition, argument):
+                raise _disagreement(argument, version, stated[0], cure="equal in all, or in one only")
+
+
+def _disagreement(argument: str, one: KindVersion, other: KindVersion, cure: str = "equal in all") -> DefinitionError:
+    identity = one.definition.identity
+    return DefinitionError(
+        f"{identity.kind}: @resource {argument} of {identity.version} and {other.definition.identity.version} differ: "
+        f"all versions of a kind share it, so set it {cure}: {_module(one)}, {_module(other)}"
+    )
 
 
 def _check_names(versions: Sequence[KindVersion]) -> None:

@@ -83,6 +83,14 @@ def test_metadata_of_all_versions_is_joined() -> None:
     assert crd.manifest["metadata"]["annotations"]["c"] == "3"
 
 
+@pytest.mark.parametrize("versions", [("v1", "v2"), ("v2", "v1")])
+def test_short_names_and_categories_of_one_version_hold_for_all(versions: tuple[str, str]) -> None:
+    stated, other = versions
+    [crd] = build_crds([thing(stated, short_names=["th"], categories=["all"]), thing(other)])
+    assert crd.manifest["spec"]["names"]["shortNames"] == ["th"]
+    assert crd.manifest["spec"]["names"]["categories"] == ["all"]
+
+
 @pytest.mark.parametrize(
     ("models", "message"),
     [
@@ -91,8 +99,8 @@ def test_metadata_of_all_versions_is_joined() -> None:
         (lambda: [thing("v1", storage=False)], "Thing: every version has storage=False: one version must be stored"),
         (lambda: [thing("v1", plural="thingies"), thing("v2")], "Thing: @resource plural of v1 and v2 differ"),
         (lambda: [thing("v1", scope="Cluster"), thing("v2")], "Thing: @resource scope of v1 and v2 differ"),
-        (lambda: [thing("v1", short_names=["th"]), thing("v2")], "Thing: @resource short_names of v1 and v2 differ"),
-        (lambda: [thing("v1", categories=["all"]), thing("v2")], "Thing: @resource categories of v1 and v2 differ"),
+        (lambda: [thing("v1", short_names=["th"]), thing("v2", short_names=["t"])], "Thing: @resource short_names of v1 and v2 differ: all versions of a kind share it, so set it equal in all, or in one only"),
+        (lambda: [thing("v1", categories=["all"]), thing("v2"), thing("v3", categories=["x"])], "Thing: @resource categories of v1 and v3 differ"),
         (lambda: [thing("v1", singular="one"), thing("v2")], "Thing: @resource singular of v1 and v2 differ"),
         (lambda: [thing("v1", labels={"a": "1"}), thing("v2", labels={"a": "2"})], "Thing: @resource labels 'a' differs between versions"),
         (lambda: [thing(short_names=["x"]), thing(kind="Other", short_names=["x"])], "Other: the name 'x' is taken by Thing of the same group"),
