@@ -96,3 +96,64 @@ def test_conditions_are_kept() -> None:
     obj = OldShop.model_validate({"metadata": {"name": "a"}})
     obj.status.conditions.set("Ready", True, reason="Yes")
     assert copy_common(obj, Shop).status.conditions.is_true("Ready")
+
+
+class Volume(APIModel):
+    size: str
+    class_name: str | None = None
+
+
+class FlatSpec(APIModel):
+    storage: str = "1Gi"
+    count: int = 1
+
+
+class NestedSpec(APIModel):
+    storage: Volume
+    instances: int
+    regions: tuple[Volume, ...] = ()
+
+
+@resource(group="db.example.com", version="v1", kind="Store", storage=False)
+class OldStore(CustomResource):
+    spec: FlatSpec = FlatSpec()
+
+
+@resource(group="db.example.com", version="v2")
+class Store(CustomResource):
+    spec: NestedSpec
+
+
+def to_new(obj: OldStore) -> Store:
+    size = obj.spec.storage
+    values = {"spec.storage": Volume(size=size), "spec.instances": obj.spec.count, "spec.regions": (Volume(size="a"),)}
+    return copy_common(obj, Store, values)
+
+
+def to_old(obj: Store) -> OldStore:
+    return copy_common(obj, OldStore, {"spec.storage": obj.spec.storage.size, "spec.count": obj.spec.instances})
+
+
+def test_a_field_of_another_form_gets_the_value_that_is_given() -> None:
+    old = OldStore.model_validate({"metadata": {"name": "a", "labels": {"x": "y"}}, "spec": {"storage": "5Gi"}})
+    new = to_new(old)
+    assert (new.spec.storage.size, new.spec.instances, new.spec.regions) == ("5Gi", 1, (Volume(size="a"),))
+    assert b"className" not in encode(new)
+    assert to_old(new).spec == FlatSpec(storage="5Gi", count=1)
+    assert to_old(new).metadata.labels == {"x": "y"}
+
+
+def test_a_required_field_gets_its_value_where_the_object_on_the_way_is_missing() -> None:
+    assert to_new(OldStore.model_validate({"metadata": {"name": "a"}})).spec.storage.size == "1Gi"
+
+
+def test_none_leaves_a_field_out() -> None:
+    shop = OldShop.model_validate({"metadata": {"name": "a"}, "spec": {"size": "large", "title": "t"}})
+    converted = copy_common(shop, Shop, {"spec.size": None, "spec.missing": None})
+    assert (converted.spec.size, converted.spec.title) == (None, "t")
+
+
+def test_a_path_through_what_is_no_object_is_named() -> None:
+    shop = OldShop.model_validate({"metadata": {"name": "a"}, "spec": {"title": "t"}})
+    with pytest.raises(ValueError, match=r"values: spec\.title\.x: title is not an object"):
+        copy_common(shop, Shop, {"spec.title.x": 1})
