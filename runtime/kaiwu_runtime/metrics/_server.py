@@ -174,6 +174,5 @@ def metrics_server(
     host, port = parse_address(address, "--metrics-bind-address")
     if not secure:
         return MetricsServer(registry, host, port)
-    return MetricsServer(
-        registry, host, port, certificate=ServingCertificate(folder), authorize=TokenAuthorizer(client), debug=debug
-    )
+    certificate = ServingCertificate(folder, cure="--metrics-cert-path: it must hold tls.crt and tls.key")
+    return MetricsServer(registry, host, port, certificate=certificate, authorize=TokenAuthorizer(client), debug=debug)

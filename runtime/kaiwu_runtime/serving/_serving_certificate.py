@@ -23,12 +23,19 @@ class ServingCertificate:
         folder: Holds ``tls.crt`` and ``tls.key``, as a mounted Secret does; None makes a self-signed certificate.
         names: DNS names of the self-signed certificate.
         poll: Seconds between two checks of the files.
+        cure: What to do when the files cannot be read, for the error.
     """
 
     def __init__(
-        self, folder: Path | None, *, names: tuple[str, ...] = ("localhost",), poll: float = POLL_SECONDS
+        self,
+        folder: Path | None,
+        *,
+        names: tuple[str, ...] = ("localhost",),
+        poll: float = POLL_SECONDS,
+        cure: str = "it must hold a PEM",
     ) -> None:
         self._folder = folder
+        self._cure = cure
         self._names = names
         self._poll = poll
         self._context: ssl.SSLContext | None = None
@@ -114,7 +121,7 @@ class ServingCertificate:
         try:
             return (self._folder / "tls.crt").read_bytes(), (self._folder / "tls.key").read_bytes()
         except OSError as error:
-            raise ConfigurationError(f"{error.filename}: {error.strerror}; it must hold a PEM") from error
+            raise ConfigurationError(f"{error.filename}: {error.strerror}; {self._cure}") from error
 
     def _load(self, context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
         try:

@@ -38,6 +38,11 @@ ADMISSION_LIMIT = 7 * MIB
 CONVERSION_LIMIT = 256 * MIB
 """Bytes of a ConversionReview: it carries every object of a list."""
 
+_CURE = (
+    "the webhooks need a certificate: pass --webhook-local on your machine, as make run does, --webhook-self-signed in "
+    "a cluster, or the folder with --webhook-cert-path"
+)
+
 STOP_SECONDS = 5.0
 """What requests in progress get when the server stops."""
 
@@ -213,7 +218,7 @@ def webhook_server(options: ManagerOptions, connect: Callable[[], Client] | None
     if options.webhook_local:
         return _local_server(options, connect)
     if options.webhook_self_signed is None:
-        return WebhookServer(host, port, ServingCertificate(Path(options.webhook_cert_path)))
+        return WebhookServer(host, port, ServingCertificate(Path(options.webhook_cert_path), cure=_CURE))
     from kaiwu_runtime.client._client import Client  # noqa: PLC0415
     from kaiwu_runtime.webhook._rotator import CertificateRotator  # noqa: PLC0415 - loads cryptography
 

@@ -173,7 +173,10 @@ def test_a_missing_certificate_ends_the_process_with_one_line(
     finally:
         logging.root.handlers[:], logging.root.level = handlers, level
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.endswith(f"{tmp_path}/none/tls.crt: No such file or directory; it must hold a PEM")
+    assert line.endswith(
+        f"{tmp_path}/none/tls.crt: No such file or directory; the webhooks need a certificate: pass --webhook-local on "
+        "your machine, as make run does, --webhook-self-signed in a cluster, or the folder with --webhook-cert-path"
+    )
 
 
 async def test_the_documented_permissions_are_enough_for_certificates_of_its_own(
