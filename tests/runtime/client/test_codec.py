@@ -238,8 +238,8 @@ def test_unknown_fields_are_ignored() -> None:
         pytest.param(
             Boat,
             {"spec": {"rigging": dict.fromkeys("abcde", 1)}},
-            r"^Boat: spec\.rigging\.a: .*; spec\.rigging\.c: .* and 2 more$",
-            id="many fields, no name",
+            r"^Boat: spec\.rigging\.a: [^;]*$",
+            id="map, no name",
         ),
         pytest.param(
             ConfigMap,

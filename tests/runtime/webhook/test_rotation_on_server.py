@@ -120,8 +120,8 @@ def closing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Close each connection after its answer: the API server keeps them, and would never see a new certificate."""
     answering = _review_handler.review_handler
 
-    def wrapped(*arguments: Any) -> Any:
-        handle = answering(*arguments)
+    def wrapped(*arguments: Any, **options: Any) -> Any:
+        handle = answering(*arguments, **options)
 
         async def respond(request: Any) -> Any:
             response = await handle(request)
