@@ -13,8 +13,6 @@ from kaiwu_runtime.errors import DecodeError
 
 logger = logging.getLogger("kaiwu_runtime.cache.index")
 
-_NONE = object()
-
 IndexFunction = Callable[[CachedObject], Iterable[str]]
 
 
@@ -62,11 +60,11 @@ class Index:
             values = self._function(obj)
             if isinstance(values, str):
                 raise TypeError("it returned a str: return a list of values")
-            found = tuple(dict.fromkeys(values))
+            found = tuple(value for value in dict.fromkeys(values) if value is not None)
             # A selector has text: an object that is indexed under the number 1 would never be found by "1".
-            wrong = next((value for value in found if not isinstance(value, str)), _NONE)
-            if wrong is not _NONE:
-                raise TypeError(f"it returned {type(wrong).__name__} {str(wrong)[:40]}: return strings")
+            for value in found:
+                if not isinstance(value, str):
+                    raise TypeError(f"it returned {type(value).__name__} {str(value)[:40]}: return strings")
             return found
         except BaseException as raised:
             error = contained(raised)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
@@ -78,7 +79,7 @@ def test_a_function_that_changes_its_mind_leaves_nothing_behind() -> None:
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [([8080], "it returned int 8080: return strings"), (["a", None], "it returned NoneType None: return strings")],
+    [([8080], "it returned int 8080: return strings"), (["a", b"b"], "it returned bytes b'b': return strings")],
 )
 def test_values_that_no_selector_finds_are_a_mistake(
     caplog: pytest.LogCaptureFixture, values: list[str], message: str
@@ -88,3 +89,12 @@ def test_values_that_no_selector_finds_are_a_mistake(
     index.put(make("x", "db"))
     assert found(index, "a") == []
     assert caplog.records[0].error == message  # type: ignore[attr-defined]
+
+
+def test_none_is_no_value(caplog: pytest.LogCaptureFixture) -> None:
+    """As of an optional field that is not set."""
+    values: list[Any] = ["a", None]
+    index = Index("secret", lambda obj: values)
+    index.put(make("x", "db"))
+    assert found(index, "a") == ["x"]
+    assert not caplog.records
