@@ -207,7 +207,7 @@ def test_what_cannot_be_done_for_real_is_said_in_one_line_each(tmp_path: Path, m
     (tmp_path / "config/rbac").mkdir(parents=True)
     assert list(notes_on(Plain)) == []
     (prepare,) = notes_on(Outside)
-    assert prepare.startswith("prepare: no node runs")
+    assert prepare.startswith("prepare: commands in pods and logs are answered")
 
 
 @pytest.mark.parametrize(

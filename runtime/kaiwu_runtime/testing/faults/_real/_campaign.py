@@ -90,7 +90,7 @@ def notes_on(scenario: type[Scenario]) -> Iterator[str]:
     if _permissions() is None:
         yield f"{_PERMISSIONS}: no such folder: the operator has all permissions"
     if scenario.prepare is not Scenario.prepare:
-        yield "prepare: no node runs, so commands in pods, logs and proxied requests are not answered"
+        yield "prepare: commands in pods and logs are answered as it says; proxied requests are not"
 
 
 def _manifests() -> tuple[list[Path], list[Path]]:

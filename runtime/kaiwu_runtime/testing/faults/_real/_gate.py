@@ -18,6 +18,7 @@ from aiohttp import web
 from kaiwu_runtime.testing._fault_proxy._answers import PassOn, Refuse
 from kaiwu_runtime.testing._fault_proxy._server import Server
 from kaiwu_runtime.testing.faults._plans import Effect, Plan
+from kaiwu_runtime.testing.faults._real._commands import Commands
 from kaiwu_runtime.testing.faults._real._permissions import forbidden
 from kaiwu_runtime.testing.faults._real._resources import Resources, Write, json_object
 
@@ -59,6 +60,7 @@ class Gate:
         leading_since: When this life took its Lease, in monotonic seconds; None before.
         watched: Paths of the watches of this run.
         managers: Field managers of the operator's writes.
+        commands: Answers commands in Pods and requests for logs; None: the API server does, without nodes.
         busy_until: Until when the client may still wait before it sends a refused request again, in monotonic seconds.
     """
 
@@ -92,6 +94,7 @@ class Gate:
         self.watched: set[str] = set()
         self.leading_since: float | None = None
         self.managers: set[str] = set()
+        self.commands: Commands | None = None
         self.busy_until = 0.0
 
     def begin_life(self) -> None:
@@ -119,6 +122,8 @@ class Gate:
         return response
 
     async def _answer(self, request: web.BaseRequest, pass_on: PassOn) -> web.StreamResponse:
+        if self.commands is not None and (target := self.commands.target(_path(request))) is not None:
+            return await self.commands.answer(request, target, pass_on)
         if request.method == "GET":
             return await self._read(request, pass_on)
         write = self._resources.write(request.method, _path(request), request.content_type)
@@ -192,6 +197,19 @@ class Gate:
             version: The `version` before the call.
         """
         return await self._happened(Effect(text, 0), version) and self._plan.pattern in _KILLING
+
+    async def ran(self, text: str, version: str) -> bool:
+        """Count a command in a Pod that changed something outside, and return whether its answer is lost.
+
+        Args:
+            text: For people: ``exec in Pod default/a: dbctl init``.
+            version: The `version` before the command.
+        """
+        hit = await self._happened(Effect(text, 0, command=True), version)
+        if hit and self._plan.pattern == "refuse":
+            self.reached = True
+            self.busy_until = time.monotonic() + _RETRY_SECONDS
+        return hit
 
     async def _happened(self, effect: Effect, version: str) -> bool:
         """Count an effect, and return whether it is the plan's, which has killed the operator if it is to."""

@@ -15,6 +15,7 @@ from kaiwu_runtime.testing.faults._leftovers import Leftovers
 from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._real._command import command, module_of
+from kaiwu_runtime.testing.faults._real._commands import Commands
 from kaiwu_runtime.testing.faults._real._gate import Gate
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
 from kaiwu_runtime.testing.faults._real._launcher import WEBHOOKS_ONLY
@@ -84,6 +85,11 @@ class RealRun:
         client = administrator(self._transport, "user", kind.namespace)
         world = dict(self._scenario.outside())
         self._cluster = Cluster(client, kind.namespace, world, set())
+        if kind.prepare is not Scenario.prepare:
+            self._scenario.prepare(self._cluster)
+            self._gate.commands = Commands(
+                self._cluster.server, world, version=self._gate.version, happened=self._gate.ran
+            )
         self._outside = OutsideServer(
             world,
             laboratory.plane.directory,
@@ -126,7 +132,8 @@ class RealRun:
             await self._transport.close()
         self.outcome.reached = self._gate.reached
         self.outcome.watched = frozenset(self._gate.watched)
-        self.outcome.unasked = [kind.__name__ for kind in self._cluster.world if kind not in self._outside.asked]
+        used = self._outside.asked | (self._gate.commands.changed if self._gate.commands is not None else set())
+        self.outcome.unasked = [kind.__name__ for kind in self._cluster.world if kind not in used]
         self.outcome.seconds = time.perf_counter() - began
         return self.outcome
 

@@ -1,0 +1,125 @@
+"""Commands in Pods and logs with a real API server, which has no nodes: `prepare` says what they answer.
+
+The API server is asked first, so that permissions and Pods are the real ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.errors import APIStatusError
+from kaiwu_runtime.rest._raw_transport import Socket
+from kaiwu_runtime.testing._fault_proxy._answers import PassOn
+from kaiwu_runtime.testing._kinds import Target, parse_path
+from kaiwu_runtime.testing._transport import FakeTransport
+from kaiwu_runtime.testing.faults._outside import shortened, whole
+
+_ANSWERED = frozenset({"exec", "log"})
+_REFUSED = frozenset({401, 403, 404, 429})
+_PROTOCOL = "v5.channel.k8s.io"
+
+
+class Commands:
+    """Runs what `prepare` has set.
+
+    Args:
+        server: The API server in memory that `prepare` has set it on.
+        world: What lives outside Kubernetes, by type.
+        version: Returns the version of the last change of any object.
+        happened: Counts an effect, given its text and the version before it; returns whether the answer is not sent.
+
+    Attributes:
+        changed: The types of what commands have changed outside.
+    """
+
+    def __init__(
+        self,
+        server: FakeTransport,
+        world: Mapping[type[Any], object],
+        *,
+        version: Callable[[], Awaitable[str]],
+        happened: Callable[[str, str], Awaitable[bool]],
+    ) -> None:
+        self._server = server
+        self._world = world
+        self._version = version
+        self._happened = happened
+        self.changed: set[type[Any]] = set()
+
+    @staticmethod
+    def target(path: str) -> Target | None:
+        """Return the Pod that a command runs in, or whose log is read; None for another path."""
+        target = parse_path(path)
+        fits = target is not None and (target.group, target.plural) == ("", "pods") and target.subresource in _ANSWERED
+        return target if fits else None
+
+    async def answer(self, request: web.BaseRequest, target: Target, pass_on: PassOn) -> web.StreamResponse:
+        """Answer a request for a command or a log.
+
+        Args:
+            request: The operator's.
+            target: What `target` returned for its path.
+            pass_on: Asks the API server.
+        """
+        runs = target.subresource == "exec"
+        asked = await pass_on(request.clone(method="POST") if runs else request)
+        if asked.status in _REFUSED:
+            return asked
+        path = request.raw_path.partition("?")[0]
+        params = list(request.query.items())
+        self._know(target)
+        try:
+            if runs:
+                return await self._run(request, await self._server.websocket(path, params=params), target)
+            text = b"".join([chunk async for chunk in self._server.chunks(path, params=params, idle_timeout=60.0)])
+        except APIStatusError as error:
+            status = {"kind": "Status", "status": "Failure", "message": error.message, "code": error.code}
+            return web.json_response({"apiVersion": "v1", "reason": error.reason, **status}, status=error.code)
+        return web.Response(body=text, content_type="text/plain")
+
+    def _know(self, target: Target) -> None:
+        """Let the API server in memory have the Pod that the real one has."""
+        kind, _ = self._server._kinds.resolve(f"/api/v1/namespaces/{target.namespace}/pods/{target.name}")  # noqa: SLF001
+        if self._server._storage.get(kind, ObjectKey(target.namespace, target.name)) is None:  # noqa: SLF001
+            metadata = {"name": target.name, "namespace": target.namespace}
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
+            self._server._writer.seed(kind, pod)  # noqa: SLF001
+
+    async def _run(self, request: web.BaseRequest, command: Socket, target: Target) -> web.StreamResponse:
+        socket = web.WebSocketResponse(protocols=(_PROTOCOL,))
+        await socket.prepare(request)
+        reading = asyncio.create_task(_read(socket, command))
+        try:
+            version, before = await self._version(), self._state()
+            message = await command.receive()
+            if changed := {kind for kind, state in self._state().items() if state != before[kind]}:
+                self.changed |= changed
+                words = " ".join(request.query.getall("command", []))
+                text = shortened(f"exec in Pod {target.namespace}/{target.name}: {words}")
+                if await self._happened(text, version):
+                    if request.transport is not None:
+                        request.transport.abort()
+                    return socket
+            while message is not None:
+                await socket.send_bytes(message)
+                message = await command.receive()
+            await socket.close()
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+        return socket
+
+    def _state(self) -> dict[type[Any], str]:
+        return {kind: whole(inner) for kind, inner in self._world.items()}
+
+
+async def _read(socket: web.WebSocketResponse, command: Socket) -> None:
+    """Give a command its standard input."""
+    async for message in socket:
+        if message.type is WSMsgType.BINARY:
+            await command.send(message.data)
