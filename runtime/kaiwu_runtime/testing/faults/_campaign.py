@@ -103,6 +103,9 @@ def check(
         on_reference(reference, report.plans)
     if text := wrong or left_behind(reference):
         found(none, text)
+    if plan == none and not wrong and (unlike := unsteady(reference, run(scenario, none, None, seed))):
+        report.unsteady = True
+        found(none, unlike)
     steady = False
     for each in plans:
         if budget is not None and plan is None and time.perf_counter() - began > budget:

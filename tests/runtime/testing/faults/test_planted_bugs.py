@@ -75,6 +75,9 @@ def test_a_value_that_differs_without_faults_is_reported_once_with_the_path_to_i
     assert str(finding).startswith("none: two runs without faults differ")
     assert finding.text.endswith('; if this is meant, write ignored = ["ConfigMap.data.password"] in the scenario')
     assert report.unsteady
+    alone = campaign(database.DrawsAPassword, plan="none")
+    assert [str(each.plan) for each in alone.findings] == ["none"], "the plan alone finds it, too"
+    assert alone.findings[0].text.endswith(finding.text.rpartition("; ")[2])
     fields = {"reconciler": database.DrawsAPassword, "ignored": ["ConfigMap.data.password"]}
     again = check(type("Ignoring", (DatabaseScenario,), fields), seed=1, budget=None)
     assert [str(finding) for finding in again.findings] == []

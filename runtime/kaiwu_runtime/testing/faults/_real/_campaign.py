@@ -178,6 +178,8 @@ class _Campaign:
                     f"outside: {name}: the operator never called it: give it in {self._scenario.real_command[0]} "
                     f"with manager.provide({name}, ...), or the operator uses another one"
                 )
+        if self._plan == none and not wrong:
+            await self._is_steady(first, reference)
         left = iter(plans)
         await asyncio.gather(
             self._work(first, left, reference), *(self._help(each, left, reference) for each in others)
