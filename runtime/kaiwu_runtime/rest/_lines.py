@@ -12,9 +12,13 @@ class LineSplitter:
     """Collects chunks and gives whole lines; what comes after the last newline is kept for the next chunk.
 
     A line longer than a chunk is joined once, however many chunks it takes.
+
+    Args:
+        cut: Bytes from which on the rest of a line may be left out, in place of an error.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, cut: int | None = None) -> None:
+        self._cut = cut
         self._parts: list[bytes] = []
         self._size = 0
 
@@ -22,7 +26,7 @@ class LineSplitter:
         """Return the lines that a chunk completes, without their newlines and without empty ones.
 
         Raises:
-            BrokenConnectionError: A line is longer than `MAX_LINE`.
+            BrokenConnectionError: A line is longer than `MAX_LINE`, and lines are not cut.
         """
         lines: list[bytes] = []
         start = 0
@@ -37,9 +41,9 @@ class LineSplitter:
             if line:
                 lines.append(line)
             start = end + 1
-        if start < len(chunk):
+        if start < len(chunk) and (self._cut is None or self._size < self._cut):
             self._parts.append(chunk[start:])
             self._size += len(chunk) - start
-            if self._size > MAX_LINE:
+            if self._cut is None and self._size > MAX_LINE:
                 raise BrokenConnectionError(f"a line is longer than {MAX_LINE} bytes")
         return lines

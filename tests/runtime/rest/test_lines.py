@@ -33,3 +33,14 @@ def test_a_line_without_an_end_is_an_error(monkeypatch: pytest.MonkeyPatch) -> N
     splitter.feed(b"x" * 100)
     with pytest.raises(BrokenConnectionError, match="longer than 100 bytes"):
         splitter.feed(b"x")
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_a_line_may_be_cut(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(module, "MAX_LINE", 100)
+    splitter, lines = LineSplitter(cut=40), list[bytes]()
+    text = b"a" * 1000 + b"\nshort\n" + b"b" * 1000 + b"\n"
+    for start in range(0, len(text), size):
+        lines += splitter.feed(text[start : start + size])
+    assert [line[:40] for line in lines] == [b"a" * 40, b"short", b"b" * 40]
+    assert all(len(line) <= 40 + 2 * size for line in lines)

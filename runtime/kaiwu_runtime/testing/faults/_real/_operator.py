@@ -126,7 +126,7 @@ class OperatorProcess:
         assert self._process is not None  # noqa: S101 - for mypy
         output = self._process.stdout
         assert output is not None  # noqa: S101
-        splitter = LineSplitter()
+        splitter = LineSplitter(cut=4 * _KEPT)  # a character has four bytes at most
         while chunk := await output.read(65536):
             for line in splitter.feed(chunk):
                 self._take(line.decode(errors="replace"))
