@@ -141,7 +141,7 @@ def test_a_marker(marker: str, words: dict[str, tuple[str, ...]]) -> None:
         ("groups=apps,verbs=get", "needs resources (or urls)"),
         ("verbs=get", "needs resources (or urls)"),
         ("groups=apps,resources=deployments,verbs=Get", "verb 'Get' is not a valid verb"),
-        ("groups=apps,resources=deployments,verbs=get-it", "verb 'get-it' is not a valid verb"),
+        ("groups=apps,resources=deployments,verbs=get-", "verb 'get-' is not a valid verb"),
         ("groups=apps,resources=deployments,verbs=get|list", "verb 'get|list' is not a valid verb"),
         ("groups=apps,resources=Deployment,verbs=get", "resource 'Deployment' is a kind"),
         ("groups=apps,resources=a b,verbs=get", "resources='a b': write several as a list"),
