@@ -6,7 +6,6 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +16,6 @@ from kaiwu_runtime.config._credentials import load_credentials
 
 from ..rest.scripted_server import answer
 from .rotation_cluster import Cluster, certificate_files, kubeconfig
-
-
-@pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
-    made = Cluster(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import json
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -34,14 +34,6 @@ from .rotation_cluster import (
     token_inline,
     token_of_a_pod,
 )
-
-
-@pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
-    made = Cluster(tmp_path)
-    await made.start()
-    yield made
-    await made.stop()
 
 
 @pytest.mark.parametrize("write", IDENTITIES, ids=lambda write: write.__name__)

@@ -112,7 +112,7 @@ def test_requests_that_wait_for_their_peer_make_room(sent: bytes, served: bool, 
     serve(scenario, loop=loop, secure=secure, limits=limits)
 
 
-def test_a_full_port_closes_nothing_while_nobody_else_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_port_closes_nothing_while_no_other_peer_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(acceptor_module, "GRACE_SECONDS", 0.0)
     limits = ConnectionLimits(connections=8, header=60.0)
 
