@@ -7,12 +7,15 @@ import errno
 import socket
 import ssl
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.serving._acceptor import Acceptor, Connection, ConnectionLimits
 from kaiwu_runtime.serving._exchange import respond
-from kaiwu_runtime.serving._http_connection import HTTPConnection
 from kaiwu_runtime.serving._routes import Routes
+
+if TYPE_CHECKING:
+    from kaiwu_runtime.serving._http_connection import HTTPConnection
 
 _BACKLOG = 128
 _NO_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT)
@@ -93,6 +96,9 @@ class Listener:
         self._served = int(sockets[0].getsockname()[1])
 
         def connected(connection: Connection) -> HTTPConnection:
+            # With the first connection, which comes later: loading h11 is 5 % of what an operator does until it reconciles.
+            from kaiwu_runtime.serving._http_connection import HTTPConnection  # noqa: PLC0415
+
             return HTTPConnection(
                 connection,
                 lambda request: respond(request, routes, self._limits.answer),

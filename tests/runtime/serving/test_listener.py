@@ -8,6 +8,8 @@ import logging
 import os
 import resource
 import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
 
@@ -309,3 +311,27 @@ async def test_an_address_that_cannot_be_served_is_one_line(host: str) -> None:
     with pytest.raises(ConfigurationError, match=rf"^--x {host}:0: .*; use another, or 0$"):
         await listener.start(routes())
     assert not listener.started
+
+
+STARTED = """
+import asyncio, sys
+from kaiwu_runtime.serving._listener import Listener
+from kaiwu_runtime.serving._routes import Routes
+
+async def main():
+    listener = Listener("127.0.0.1", 0, "--port")
+    await listener.start(Routes())
+    print("h11" in sys.modules)
+    reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    writer.write(b"GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n")
+    print((await reader.read()).split(b"\\r\\n")[0].decode())
+    await listener.stop()
+
+asyncio.run(main())
+"""
+
+
+def test_it_starts_before_h11_is_loaded() -> None:
+    """Which takes longer than to listen, and no operator is probed while it starts."""
+    done = subprocess.run([sys.executable, "-c", STARTED], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["False", "HTTP/1.1 404 Not Found"], done.stderr
