@@ -93,6 +93,6 @@ def test_written_with_modes_that_do_not_depend_on_the_umask(tmp_path: Path) -> N
     finally:
         os.umask(umask)
     modes = {path.relative_to(project).as_posix(): path.stat().st_mode & 0o777 for path in files(project)}
-    for script in (".devcontainer/post-create.sh", "hack/lock.sh"):
+    for script in (".devcontainer/post-create.sh", "hack/install.sh", "hack/lock.sh"):
         assert modes.pop(script) == 0o755
     assert set(modes.values()) == {0o644}, modes

@@ -1,0 +1,163 @@
+"""hack/install.sh: an index that does not know yet what it named when the locks were written is asked again."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from .generation import environment
+
+SCRIPT = Path(__file__).parents[2] / "templates" / "init" / "hack" / "install.sh"
+
+
+def wheel(version: str) -> bytes:
+    """A distribution `demo` with one module."""
+    contents = {
+        "demo.py": f"version = {version!r}\n",
+        f"demo-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: demo\nVersion: {version}\n",
+        f"demo-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    record = f"demo-{version}.dist-info/RECORD"
+    rows = [f"{name},sha256={_digest(text)},{len(text)}" for name, text in contents.items()]
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, text in {**contents, record: "\n".join([*rows, f"{record},,", ""])}.items():
+            archive.writestr(zipfile.ZipInfo(name), text)
+    return stream.getvalue()
+
+
+def _digest(text: str) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+
+
+WHEELS = {f"demo-{version}-py3-none-any.whl": wheel(version) for version in ("1", "2")}
+HASH = hashlib.sha256(WHEELS["demo-2-py3-none-any.whl"]).hexdigest()
+
+
+class Index(ThreadingHTTPServer):
+    """A package index whose first `stale` answers lack version 2; `age` is how long they may be cached, in seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.asked = 0
+        self.stale = 0
+        self.age = 0
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Index
+
+    def do_GET(self) -> None:
+        name = self.path.rpartition("/")[2]
+        if self.path != "/simple/demo/" and name not in WHEELS:
+            self.send_error(404)
+            return
+        if name in WHEELS:
+            body, kind = WHEELS[name], "application/octet-stream"
+        else:
+            self.server.asked += 1
+            known = sorted(WHEELS)[: 1 if self.server.asked <= self.server.stale else 2]
+            body = "".join(f'<a href="/files/{each}">{each}</a>' for each in known).encode()
+            kind = "text/html"
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", f"max-age={self.server.age}")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def index() -> Iterator[Index]:
+    with Index() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture(params=["uv", "pip"])
+def installer(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
+    """The command of a Makefile up to its requirements, for a virtual environment of its own."""
+    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / ".venv")], check=True)
+    python = str(tmp_path / ".venv" / "bin" / "python")
+    if request.param == "pip":
+        return [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    return [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--python", python]
+
+
+def install(project: Path, installer: list[str], index: Index, digest: str = HASH) -> subprocess.CompletedProcess[str]:
+    (project / "hack").mkdir(exist_ok=True)
+    shutil.copy(SCRIPT, project / "hack")
+    (project / "requirements.lock").write_text(f"demo==2 \\\n    --hash=sha256:{digest}\n", encoding="utf-8")
+    (project / "requirements-dev.lock").write_text("# nothing\n", encoding="utf-8")
+    url = f"http://127.0.0.1:{index.server_port}/simple/"
+    cache = {"UV_CACHE_DIR": str(project / "cache"), "PIP_CACHE_DIR": str(project / "cache")}
+    index_of = {"UV_DEFAULT_INDEX": url, "PIP_INDEX_URL": url, "PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": ""}
+    return subprocess.run(
+        ["sh", "hack/install.sh", *installer],
+        cwd=project,
+        env=environment(INSTALL_PAUSES="0 0 0", **cache, **index_of),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def installed(project: Path) -> list[str]:
+    return sorted(path.name for path in project.glob(".venv/lib/python*/site-packages/demo-*.dist-info"))
+
+
+@pytest.mark.parametrize("stale", range(4))
+def test_version_that_the_index_learns_late_is_installed(
+    stale: int, tmp_path: Path, installer: list[str], index: Index
+) -> None:
+    index.stale = stale
+    result = install(tmp_path, installer, index)
+    assert result.returncode == 0, result.stderr
+    assert installed(tmp_path) == ["demo-2.dist-info"]
+    assert result.stderr.count("asking again in 0 s") == stale
+    assert "error" not in result.stderr.lower()
+
+
+def test_page_in_the_cache_is_passed_by(tmp_path: Path, installer: list[str], index: Index) -> None:
+    index.age, index.stale = 600, 10**6
+    assert install(tmp_path, installer, index).returncode == 1
+    index.stale = 0
+    assert install(tmp_path, installer, index).returncode == 0
+    assert installed(tmp_path) == ["demo-2.dist-info"]
+
+
+def test_version_that_is_gone_is_an_error_that_says_what_to_do(
+    tmp_path: Path, installer: list[str], index: Index
+) -> None:
+    index.stale = 10**6
+    result = install(tmp_path, installer, index)
+    assert result.returncode == 1
+    assert result.stderr.count("asking again") == 3
+    assert "demo==2" in result.stderr
+    assert result.stderr.endswith("if a version is gone, run 'make lock LOCK_ARGS=--upgrade'\n")
+
+
+def test_other_failures_are_not_repeated(tmp_path: Path, installer: list[str], index: Index) -> None:
+    result = install(tmp_path, installer, index, digest="0" * 64)
+    assert result.returncode == 1
+    assert "hash" in result.stderr.lower()
+    assert "asking again" not in result.stderr
+    assert installed(tmp_path) == []
