@@ -26,7 +26,7 @@ def wheel(version: str) -> bytes:
     contents = {
         "demo.py": f"version = {version!r}\n",
         f"demo-{version}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: demo\nVersion: {version}\n",
-        f"demo-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"demo-{version}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     record = f"demo-{version}.dist-info/RECORD"
     rows = [f"{name},sha256={_digest(text)},{len(text)}" for name, text in contents.items()]
@@ -78,7 +78,8 @@ class Answer(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(body)
 
-    do_HEAD = do_GET
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def log_message(self, *_: object) -> None:
         pass

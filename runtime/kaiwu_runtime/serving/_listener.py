@@ -96,7 +96,7 @@ class Listener:
         self._served = int(sockets[0].getsockname()[1])
 
         def connected(connection: Connection) -> HTTPConnection:
-            # With the first connection, which comes later: loading h11 is 5 % of what an operator does until it reconciles.
+            # With the first connection, which comes later: loading h11 is 5 % of an operator's start.
             from kaiwu_runtime.serving._http_connection import HTTPConnection  # noqa: PLC0415
 
             return HTTPConnection(
