@@ -93,14 +93,21 @@ def index() -> Iterator[Index]:
         server.shutdown()
 
 
+@pytest.fixture(scope="module")
+def python_with_pip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("pip")
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    return str(folder / "bin" / "python")
+
+
 @pytest.fixture(params=["uv", "pip"])
 def installer(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
-    """The command of a Makefile up to its requirements, for a virtual environment of its own."""
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / ".venv")], check=True)
-    python = str(tmp_path / ".venv" / "bin" / "python")
-    if request.param == "pip":
-        return [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    return [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "--python", python]
+    """A command as in a Makefile, up to its requirements."""
+    target = ["--quiet", "--target", str(tmp_path / "site")]
+    if request.param == "uv":
+        return [str(Path(sys.executable).with_name("uv")), "pip", "install", "--python", sys.executable, *target]
+    python = request.getfixturevalue("python_with_pip")
+    return [python, "-m", "pip", "install", "--disable-pip-version-check", *target]
 
 
 def install(project: Path, installer: list[str], index: Index, digest: str = HASH) -> subprocess.CompletedProcess[str]:
@@ -122,7 +129,7 @@ def install(project: Path, installer: list[str], index: Index, digest: str = HAS
 
 
 def installed(project: Path) -> list[str]:
-    return sorted(path.name for path in project.glob(".venv/lib/python*/site-packages/demo-*.dist-info"))
+    return sorted(path.name for path in project.glob("site/demo-*.dist-info"))
 
 
 @pytest.mark.parametrize("stale", range(4))
