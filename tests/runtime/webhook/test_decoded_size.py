@@ -15,7 +15,7 @@ from kaiwu_runtime.webhook import _server as server_module
 from kaiwu_runtime.webhook._conversion import Conversions, Spoke
 from kaiwu_runtime.webhook._decoded_size import CONTAINER_BYTES, MIB, VALUE_BYTES, decoded_bytes, decoded_limit
 
-from .test_admission import review, widget
+from .reviews import review, widget
 from .test_conversion import from_v2, to_v2
 from .test_server import PATH, serving
 from .widgets import GROUP, Widget, WidgetV2, post

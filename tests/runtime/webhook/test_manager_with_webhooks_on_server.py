@@ -29,7 +29,7 @@ from kaiwu_runtime.webhook import (
     webhook_managed_by,
 )
 
-from .test_admission import review
+from .reviews import review
 from .widgets import (
     GROUP,
     configuration,

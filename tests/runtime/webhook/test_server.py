@@ -22,7 +22,7 @@ from kaiwu_runtime.webhook._conversion import Spoke
 from kaiwu_runtime.webhook._handlers import ValidatingHandler
 from kaiwu_runtime.webhook._server import WebhookServer
 
-from .test_admission import review, widget
+from .reviews import review, widget
 from .test_conversion import from_v2, to_v2
 from .widgets import Widget, WidgetV2, post, write_pair
 
