@@ -27,6 +27,19 @@ def test_ctrl_c_during_the_imports_shows_no_traceback(tmp_path: Path, place: str
     assert ended.returncode == -signal.SIGINT
 
 
+def test_an_ignored_ctrl_c_stays_ignored(tmp_path: Path) -> None:
+    """As in a background job of a shell script, which the terminal's Ctrl-C is not meant for."""
+    case = next(case for case in CASES if case.name == "no-api")
+    project, _ = generate(case, tmp_path)
+    shown = "import signal, sys\nprint(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)\nsys.exit()\n"
+    (project / "controllers" / "__init__.py").write_text(shown, encoding="utf-8")
+    script = f"trap '' INT; {sys.executable} main.py"
+    ended = subprocess.run(
+        ["sh", "-c", script], cwd=project, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("True\n", "")
+
+
 def test_importing_main_leaves_ctrl_c_to_the_importer(tmp_path: Path) -> None:
     case = next(case for case in CASES if case.name == "no-api")
     project, _ = generate(case, tmp_path)
