@@ -131,8 +131,10 @@ def check_removed(body: bytes, paths: Sequence[str]) -> None:
         paths: Names joined by dots.
 
     Raises:
-        ValueError: A path is empty or leads through a list, or the field is set.
+        ValueError: A path is empty or leads through a list, the field is set, or the paths are one string.
     """
+    if isinstance(paths, str):
+        raise ValueError(f"remove: invalid value {paths!r}: use a list of paths")
     content: Any = _document.decode(body)
     for path in paths:
         if not path or "[" in path or "" in path.split("."):

@@ -84,6 +84,12 @@ class WebhookCertificateOptions:
             )
         if not timedelta(0) < self.lifetime <= self.ca_lifetime:
             raise ConfigurationError("webhook certificates: lifetime must be above 0 and at most ca_lifetime")
+        for attribute in ("validating", "mutating", "crds", "extra_names"):
+            names = getattr(self, attribute)
+            if isinstance(names, str):  # whose characters would be names
+                raise ConfigurationError(
+                    f"webhook certificates: {attribute}: invalid value {names!r}: use a tuple of names"
+                )
         for name in self.extra_names:
             _check_name(name)
         if self.interval <= 0 or self.overlap < timedelta(0):

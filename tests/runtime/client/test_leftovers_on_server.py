@@ -123,6 +123,8 @@ async def test_fields_are_removed_on_request_under_any_owner(client: Client, nam
     for path in ("", "a..b", "spec.containers[0]"):
         with pytest.raises(ValueError, match=r"^remove: invalid path"):
             await client.apply(mine, remove=[path])
+    with pytest.raises(ValueError, match=r"^remove: invalid value 'data.b': use a list of paths$"):
+        await client.apply(mine, remove="data.b")
 
 
 async def test_a_refusal_for_what_is_set_stays_a_refusal(client: Client, namespace: str) -> None:

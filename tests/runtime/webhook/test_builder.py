@@ -88,6 +88,10 @@ def test_certificates_from_files_need_no_cryptography() -> None:
         ({"service_name": ""}, "service_name is empty"),
         ({"interval": 0.0}, "interval must be above 0"),
         ({"lifetime": WebhookCertificateOptions(service_name="s").ca_lifetime * 2}, "at most ca_lifetime"),
+        ({"validating": "my-configuration"}, "validating: invalid value 'my-configuration': use a tuple of names"),
+        ({"mutating": "my-configuration"}, "mutating: invalid value 'my-configuration': use a tuple of names"),
+        ({"crds": "dbs.example.com"}, "crds: invalid value 'dbs.example.com': use a tuple of names"),
+        ({"extra_names": "example.com"}, "extra_names: invalid value 'example.com': use a tuple of names"),
     ],
 )
 def test_certificate_options_that_cannot_work(values: dict[str, object], message: str) -> None:
