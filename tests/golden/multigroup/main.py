@@ -19,7 +19,8 @@ import sys
 
 if __name__ == "__main__":
     # Until the manager runs, Ctrl-C ends the process at once, without a traceback of the imports below.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from kaiwu_runtime import Manager, ManagerOptions
 
