@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kaiwu_runtime.testing.faults._end_state import count_differences, differences, differing_fields
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
 from kaiwu_runtime.testing.faults._run import run
 from kaiwu_runtime.testing.faults._scenario import Scenario
+from kaiwu_runtime.testing.faults._secrets import hidden
 
 BUDGET_SECONDS = 120.0
 
@@ -84,7 +85,7 @@ def check(
     report = Report(seed)
 
     def found(plan: Plan, text: str) -> None:
-        finding = Finding(plan, text)
+        finding = finding_of(reference, plan, text)
         report.findings.append(finding)
         if on_finding is not None:
             on_finding(finding)
@@ -126,6 +127,18 @@ def check(
     return report
 
 
+def finding_of(reference: Outcome, plan: Plan, text: str) -> Finding:
+    """Return a finding that does not show what Secrets contain.
+
+    Args:
+        reference: The run without faults, which has made the plan.
+        plan: The plan.
+        text: What is wrong.
+    """
+    secrets = reference.secrets
+    return Finding(replace(plan, about=hidden(plan.about, secrets)), hidden(text, secrets))
+
+
 def left_behind(reference: Outcome) -> str:
     """Return which objects the operator leaves though nothing owns them, in one line; empty if there are none.
 
@@ -152,7 +165,8 @@ def unsteady(reference: Outcome, again: Outcome) -> str:
     pairs = [(state, again.states.get(name, {})) for name, state in reference.states.items()]
     fields = list(dict.fromkeys(name for pair in pairs for name in differing_fields(*pair)))
     cure = f"; if this is meant, write ignored = {json.dumps(fields)} in the scenario" if fields else ""
-    return f"two runs without faults differ, so others cannot be compared with them: {text}{cure}"
+    found = f"two runs without faults differ, so others cannot be compared with them: {text}{cure}"
+    return hidden(found, again.secrets)
 
 
 def compared(reference: Outcome, outcome: Outcome) -> str:
@@ -162,6 +176,10 @@ def compared(reference: Outcome, outcome: Outcome) -> str:
         reference: The run without faults.
         outcome: The run.
     """
+    return hidden(_compared(reference, outcome), reference.secrets, outcome.secrets)
+
+
+def _compared(reference: Outcome, outcome: Outcome) -> str:
     if outcome.failure or outcome.broken:
         return outcome.failure or outcome.broken
     for name, expected in reference.states.items():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kaiwu_runtime.testing.faults._secrets import KIND as SECRET
+from kaiwu_runtime.testing.faults._secrets import covered
 from kaiwu_runtime.testing.faults._values import Values, numbered
 from kaiwu_runtime.testing.faults._volatile import Masks, Volatile
 
@@ -126,7 +128,7 @@ def _remove(content: Any, path: Sequence[str]) -> None:  # noqa: ANN401 - any JS
 
 
 def differences(expected: State, found: State) -> str:
-    """Return in what a state differs from another, in one line; empty where they are equal."""
+    """Return in what a state differs from another, in one line without the content of Secrets; empty if in nothing."""
     lines = [text for text, _ in _differences(expected, found, "", ())]
     more = f" (and {len(lines) - _SHOWN} more)" if len(lines) > _SHOWN else ""
     return "; ".join(lines[:_SHOWN]) + more
@@ -159,7 +161,7 @@ def _differences(
             if name not in found:
                 yield f"{inner} is missing", way
             elif name not in expected:
-                what = "should not be there" if not path else f"is {_short(found[name])}, not unset"
+                what = "should not be there" if not path else f"is {_short(found[name], way)}, not unset"
                 yield f"{inner} {what}", way
             else:
                 yield from _differences(expected[name], found[name], inner, way)
@@ -167,7 +169,7 @@ def _differences(
         for number, (one, other) in enumerate(zip(expected, found, strict=True)):
             yield from _differences(one, other, f"{path}[{number}]", names)
     elif expected != found or type(expected) is not type(found):
-        yield f"{path} is {_short(found)}, not {_short(expected)}", names
+        yield f"{path} is {_short(found, names)}, not {_short(expected, names)}", names
 
 
 def _are_lists_of_objects(expected: Any, found: Any) -> bool:  # noqa: ANN401 - any JSON
@@ -180,8 +182,9 @@ def _are_lists_of_objects(expected: Any, found: Any) -> bool:  # noqa: ANN401 - 
     )
 
 
-def _short(value: object) -> str:
-    text = repr(value)
+def _short(value: object, way: tuple[str, ...]) -> str:
+    kind = way[0].partition(" ")[0] if way else ""
+    text = repr(covered(value, way[1:]) if kind == SECRET else value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from kaiwu_runtime.testing.faults._end_state import State
 from kaiwu_runtime.testing.faults._plans import Effect, Observed
+from kaiwu_runtime.testing.faults._secrets import Secrets
 
 
 class RunFailed(Exception):  # noqa: N818 - a finding
@@ -27,6 +28,7 @@ class Outcome:
         broken: The first invariant that did not hold, as a sentence.
         failure: Why the run did not come to its end; empty if it did.
         reached: Whether the fault took place.
+        secrets: What no finding may show.
         seconds: Real seconds that it took.
     """
 
@@ -39,4 +41,5 @@ class Outcome:
     broken: str = ""
     failure: str = ""
     reached: bool = False
+    secrets: Secrets = field(default_factory=Secrets)
     seconds: float = 0.0

@@ -49,6 +49,8 @@ class Tally:
         obj = change.after or change.before or {}
         kind, metadata = obj["kind"], obj["metadata"]
         uid, owners = metadata["uid"], metadata.get("ownerReferences") or ()
+        if change.after is not None:
+            self._outcome.secrets.note(obj)
         if change.before is None:
             self._volatile.note(obj)
             self._present.add(uid)

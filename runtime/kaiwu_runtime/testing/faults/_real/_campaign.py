@@ -16,7 +16,7 @@ import aiohttp
 from kaiwu_runtime.envtest._webhooks import read_webhook_configurations
 from kaiwu_runtime.errors import ConfigurationError, ControlPlaneError
 from kaiwu_runtime.testing._fault_proxy._server import RefusedError
-from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared, left_behind, unsteady
+from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared, finding_of, left_behind, unsteady
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
@@ -222,7 +222,7 @@ class _Campaign:
         return outcome
 
     def _found(self, plan: Plan, text: str) -> None:
-        finding = Finding(plan, text)
+        finding = finding_of(self._report.reference, plan, text)
         self._report.findings.append(finding)
         if self._on_finding is not None:
             self._on_finding(finding)

@@ -55,6 +55,8 @@ class Tally:
         """Note a change of an object."""
         obj = after or before
         assert obj is not None  # noqa: S101 - for mypy
+        if after is not None:
+            self._outcome.secrets.note(after)
         if before is None:
             self._volatile.note(obj)
         if obj["kind"] in SKIPPED:
