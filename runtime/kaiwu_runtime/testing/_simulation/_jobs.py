@@ -24,6 +24,8 @@ from kaiwu_runtime.testing._simulation._pod_templates import is_ended, pod_of, r
 
 _BACKOFF_LIMIT = 6
 _SUCCEEDED, _FAILED = "Succeeded", "Failed"
+_WITHDRAWN = "Withdrawn"
+_ENDS = frozenset({_SUCCEEDED, _FAILED, _WITHDRAWN})
 
 
 @dataclass(slots=True)
@@ -32,7 +34,7 @@ class JobRecord:
 
     Attributes:
         before: How many had ended, by phase, and were gone when the Job was seen first.
-        phases: Of each Pod that was seen, by uid.
+        phases: Of each Pod that was seen, by uid; one that the Job has deleted itself is withdrawn.
     """
 
     before: dict[str, int]
@@ -49,8 +51,12 @@ class JobRecord:
         """Note the Pods there are; one that is deleted before it has ended has failed."""
         present = {str(pod["metadata"]["uid"]): _FAILED if _is_lost(pod) else _phase(pod) for pod in pods}
         for uid, phase in {**dict.fromkeys(self.phases, _FAILED), **present}.items():
-            if self.phases.get(uid) not in {_SUCCEEDED, _FAILED}:
+            if self.phases.get(uid) not in _ENDS:
                 self.phases[uid] = phase
+
+    def withdraw(self, pod: Object) -> None:
+        """Note that the Job itself deletes a Pod, which does not count as failed."""
+        self.phases[str(pod["metadata"]["uid"])] = _WITHDRAWN
 
     def count(self, phase: str) -> int:
         """Return how many Pods have ended in a phase."""
@@ -65,7 +71,7 @@ class JobRecord:
 async def sync_job(objects: Objects, job: Object, pods: list[Object]) -> None:
     """Create the Pods of a Job that are missing, and report."""
     spec, metadata, present = job["spec"], job["metadata"], job.get("status") or {}
-    if _finished(present) or is_deleted(job) or spec.get("suspend"):
+    if _finished(present) or is_deleted(job):
         return
     mine = [pod for pod in pods if controller_of(pod) == metadata["uid"]]
     record: JobRecord = objects.jobs.setdefault(metadata["uid"], JobRecord.of(job, mine))
@@ -74,25 +80,48 @@ async def sync_job(objects: Objects, job: Object, pods: list[Object]) -> None:
     active = [pod for pod in mine if not is_ended(pod) and not is_deleted(pod)]
     completions, limit = _completions(spec), spec.get("backoffLimit")
     exhausted = failed > (_BACKOFF_LIMIT if limit is None else limit)
-    wanted = 0 if exhausted else _wanted(spec, completions, succeeded, len(active))
+    suspended = bool(spec.get("suspend"))
+    wanted = 0 if exhausted or suspended else _wanted(spec, completions, succeeded, len(active))
     for pod in active[wanted:]:
+        if not exhausted:
+            record.withdraw(pod)
         await objects.delete(PODS, pod)
-    await _create(objects, job, record.total, wanted - len(active), {pod["metadata"]["name"] for pod in pods})
+    del active[wanted:]
+    taken = {pod["metadata"]["name"] for pod in pods if pod["metadata"]["namespace"] == metadata["namespace"]}
+    await _create(objects, job, record.total, wanted - len(active), taken)
     status: Object = {
         "startTime": present.get("startTime") or now(),
-        "active": 0 if exhausted else len(active),
-        "ready": 0 if exhausted else sum(map(is_ready, active)),
+        "active": len(active),
+        "ready": sum(map(is_ready, active)),
         "succeeded": succeeded,
         "failed": failed,
         "uncountedTerminatedPods": {},
     }
-    if not active and not wanted and succeeded >= (1 if completions is None else completions):
-        done = [condition("SuccessCriteriaMet", True, "CompletionsReached"), condition("Complete", True)]
-        status |= {"completionTime": now(), "conditions": done}
-    elif exhausted:
+    conditions = present.get("conditions") or []
+    if exhausted:
         reason = "BackoffLimitExceeded"
-        status["conditions"] = [condition("FailureTarget", True, reason), condition("Failed", True, reason)]
+        failure = [condition("FailureTarget", True, reason), condition("Failed", True, reason)]
+        status["conditions"] = [*conditions, *failure]
+    elif not active and not wanted and succeeded >= (1 if completions is None else completions):
+        done = [condition("SuccessCriteriaMet", True, "CompletionsReached"), condition("Complete", True)]
+        status |= {"completionTime": now(), "conditions": [*conditions, *done]}
+    else:
+        status |= _suspension(present, suspended)
     await objects.set_status(JOBS, job, status)
+
+
+def _suspension(status: Object, suspended: bool) -> Object:
+    """Return what changes in the status of a Job that has not finished: its time begins anew when it is resumed."""
+    conditions = status.get("conditions") or []
+    was = next((each["status"] == "True" for each in conditions if each["type"] == "Suspended"), None)
+    others = [each for each in conditions if each["type"] != "Suspended"]
+    if suspended:
+        found = condition("Suspended", True, "JobSuspended", "Job suspended")
+        return {"startTime": None, "conditions": [*others, found]}
+    if was:
+        found = condition("Suspended", False, "JobResumed", "Job resumed")
+        return {"startTime": now(), "conditions": [*others, found]}
+    return {}
 
 
 def _completions(spec: Object) -> int | None:

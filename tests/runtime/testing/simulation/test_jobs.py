@@ -102,6 +102,71 @@ async def a_pod_has_the_annotations_of_the_template(client: Client, simulator: S
     assert (found.metadata.annotations or {})["a"] == "1"
 
 
+async def suspended(client: Client, namespace: str, status: str, reason: str) -> JobStatus:
+    """Wait for the condition Suspended, and return the status that has it."""
+
+    async def look() -> JobStatus | None:
+        found = (await client.get(Job, "once", namespace=namespace)).status
+        conditions = [
+            (each.type, each.status, each.reason, each.message) for each in (found and found.conditions) or ()
+        ]
+        message = {"True": "Job suspended", "False": "Job resumed"}[status]
+        return found if ("Suspended", status, reason, message) in conditions else None
+
+    found = await until(look)
+    assert found is not None
+    return found
+
+
+@story
+async def a_job_that_is_made_suspended_starts_when_it_is_resumed(
+    client: Client, simulator: Simulator, namespace: str
+) -> None:
+    await client.apply(job(namespace, suspend=True))
+    status = await suspended(client, namespace, "True", "JobSuspended")
+    assert (status.startTime, status.active or 0) == (None, 0)
+    assert not await pods(client, namespace)
+    await client.apply(job(namespace, suspend=False))
+    assert (await suspended(client, namespace, "False", "JobResumed")).startTime is not None
+    status = await ended(client, namespace)
+    assert (status.succeeded, status.failed or 0) == (1, 0)
+    assert [each.type for each in status.conditions or ()] == ["Suspended", "SuccessCriteriaMet", "Complete"]
+
+
+@story
+async def pods_of_a_job_that_is_suspended_are_deleted_and_have_not_failed(
+    client: Client, simulator: Simulator, namespace: str
+) -> None:
+    await client.apply(job(namespace, completions=2, parallelism=2, backoffLimit=0))
+    first = await in_phase(client, namespace, "Running", 2)
+    began = (await client.get(Job, "once", namespace=namespace)).status
+    assert began is not None
+    assert began.startTime is not None
+    assert not began.conditions, "it was never suspended"
+    await client.apply(job(namespace, completions=2, parallelism=2, backoffLimit=0, suspend=True))
+    status = await suspended(client, namespace, "True", "JobSuspended")
+    assert (status.startTime, status.active or 0) == (None, 0)
+
+    async def gone() -> bool:
+        return not await pods(client, namespace)
+
+    await until(gone)
+    await client.apply(job(namespace, completions=2, parallelism=2, backoffLimit=0, suspend=False))
+    assert (await suspended(client, namespace, "False", "JobResumed")).startTime is not None
+    status = await ended(client, namespace)
+    assert (status.succeeded, status.failed or 0) == (2, 0)
+    assert not {*first} & {*await pods(client, namespace)}, "they are other ones"
+
+
+@story
+async def pods_above_the_parallelism_have_not_failed(client: Client, simulator: Simulator, namespace: str) -> None:
+    await client.apply(job(namespace, completions=3, parallelism=3, backoffLimit=0))
+    await in_phase(client, namespace, "Running", 3)
+    await client.apply(job(namespace, completions=3, parallelism=1, backoffLimit=0))
+    status = await ended(client, namespace)
+    assert (status.succeeded, status.failed or 0) == (3, 0)
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_on_the_fake(name: str) -> None:
     assert writes_at_rest(STORIES[name]) == 0, "what is settled stays so"
