@@ -12,26 +12,50 @@ from lightkube.resources.core_v1 import Pod
 
 from kaiwu_runtime import Manager, ManagerOptions
 from kaiwu_runtime.client import ExecResult
-from kaiwu_runtime.errors import NotFoundError
+from kaiwu_runtime.errors import BadRequestError, ConflictError, ExecInterruptedError, NotFoundError, ServerError
 from kaiwu_runtime.testing import FakeCommand
+from kaiwu_runtime.testing._refusals import refusal
 from kaiwu_runtime.testing.faults import Cluster, Scenario, step
 
 from ..api import Gadget
 from .test_commands_in_pods import Database, Purger
 
+FAILURES: Mapping[str, Exception] = {
+    "conflict": refusal(409, "another member is being added"),
+    "interrupted": ExecInterruptedError("the connection ended"),
+    "mistake": KeyError("no such member"),
+}
+"""What commands fail with in `prepare`."""
+
 
 class RealPurger(Purger):
-    """Reads a log, runs a command with standard input and one that fails, and asks for a Pod that is missing."""
+    """Reads a log, runs a command with standard input and ones that fail, and asks for what is missing."""
 
     async def reconcile(self, obj: Gadget) -> None:
         assert await self.client.logs(Pod, "db", namespace="default") == "ready\n"
         echoed = await self.client.exec(Pod, "db", ["cat"], namespace="default", stdin="to be read")
         assert (echoed.exit_code, echoed.text) == (3, "to be read")
+        await self.fails(NotFoundError, "missing", pod="missing")
+        await self.fails(BadRequestError, "container wrong is not valid for pod db", container="wrong")
+        await self.fails(ConflictError, "another member is being added", "conflict")
+        await self.fails(ExecInterruptedError, "", "interrupted")
+        await self.fails(ServerError, "no such member", "mistake")
         try:
-            await self.client.exec(Pod, "missing", ["cat"], namespace="default")
-        except NotFoundError:
+            await self.client.logs(Pod, "db", namespace="default", container="wrong")
+        except BadRequestError:
             return
-        raise AssertionError("the Pod is missing")
+        raise AssertionError("there is no such container")
+
+    async def fails(
+        self, kind: type[Exception], text: str, command: str = "cat", *, pod: str = "db", container: str = ""
+    ) -> None:
+        try:
+            await self.client.exec(Pod, pod, [command], namespace="default", container=container, stdin="")
+        except kind as error:
+            if text in str(error):
+                return
+            raise
+        raise AssertionError(f"{command} does not fail")
 
 
 class RealPurged(Scenario):
@@ -50,6 +74,8 @@ class RealPurged(Scenario):
         def run(command: FakeCommand) -> ExecResult:
             if command.command == ("cat",):
                 return ExecResult(3, command.stdin or b"", b"")
+            if failure := FAILURES.get(command.command[0]):
+                raise failure
             return cluster.outside(Database).run(command)
 
         cluster.server.on_exec(run)

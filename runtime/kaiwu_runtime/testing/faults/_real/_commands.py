@@ -6,22 +6,26 @@ The API server is asked first, so that permissions and Pods are the real ones.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from aiohttp import WSMsgType, web
 
+from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.api._identity import ObjectKey
-from kaiwu_runtime.errors import APIStatusError
+from kaiwu_runtime.errors import APIConnectionError, APIStatusError
 from kaiwu_runtime.rest._raw_transport import Socket
 from kaiwu_runtime.testing._fault_proxy._answers import PassOn
 from kaiwu_runtime.testing._kinds import Target, parse_path
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing.faults._outside import shortened, whole
+from kaiwu_runtime.testing.faults._real._resources import json_object
 
 _ANSWERED = frozenset({"exec", "log"})
 _REFUSED = frozenset({401, 403, 404, 429})
 _PROTOCOL = "v5.channel.k8s.io"
+_RESULT = b"\3"
 
 
 class Commands:
@@ -68,7 +72,7 @@ class Commands:
         """
         runs = target.subresource == "exec"
         asked = await pass_on(request.clone(method="POST") if runs else request)
-        if asked.status in _REFUSED:
+        if asked.status in _REFUSED or _lacks_container(asked):
             return asked
         path = request.raw_path.partition("?")[0]
         params = list(request.query.items())
@@ -77,9 +81,9 @@ class Commands:
             if runs:
                 return await self._run(request, await self._server.websocket(path, params=params), target)
             text = b"".join([chunk async for chunk in self._server.chunks(path, params=params, idle_timeout=60.0)])
-        except APIStatusError as error:
-            status = {"kind": "Status", "status": "Failure", "message": error.message, "code": error.code}
-            return web.json_response({"apiVersion": "v1", "reason": error.reason, **status}, status=error.code)
+        except Exception as error:  # noqa: BLE001 - the user's own function
+            status = _status(error)
+            return web.json_response(status, status=status["code"])
         return web.Response(body=text, content_type="text/plain")
 
     def _know(self, target: Target) -> None:
@@ -96,18 +100,20 @@ class Commands:
         reading = asyncio.create_task(_read(socket, command))
         try:
             version, before = await self._version(), self._state()
-            message = await command.receive()
+            message, failed = await _first(command)
             if changed := {kind for kind, state in self._state().items() if state != before[kind]}:
                 self.changed |= changed
                 words = " ".join(request.query.getall("command", []))
                 text = shortened(f"exec in Pod {target.namespace}/{target.name}: {words}")
                 if await self._happened(text, version):
-                    if request.transport is not None:
-                        request.transport.abort()
-                    return socket
+                    message = None
+            if message is None:  # the answer is lost
+                if request.transport is not None:
+                    request.transport.abort()
+                return socket
             while message is not None:
                 await socket.send_bytes(message)
-                message = await command.receive()
+                message = None if failed else await command.receive()
             await socket.close()
         finally:
             reading.cancel()
@@ -116,6 +122,32 @@ class Commands:
 
     def _state(self) -> dict[type[Any], str]:
         return {kind: whole(inner) for kind, inner in self._world.items()}
+
+
+async def _first(command: Socket) -> tuple[bytes | None, bool]:
+    """Run a command, and return its first message, or None for no answer; and whether it has failed."""
+    try:
+        return await command.receive(), False
+    except Exception as error:  # noqa: BLE001 - the user's own function
+        if isinstance(error, APIConnectionError):
+            return None, True
+        return _RESULT + json.dumps(_status(error)).encode(), True
+
+
+def _status(error: Exception) -> dict[str, Any]:
+    """Return the Status of which the client makes an error again; any other than the API's is a server's error."""
+    message, reason, code = f"prepare: {describe(error)}", "InternalError", 500
+    if isinstance(error, APIStatusError):
+        message, reason, code = error.message, error.reason, error.code
+    status = {"status": "Failure", "message": message, "reason": reason, "code": code}
+    return {"kind": "Status", "apiVersion": "v1", **status}
+
+
+def _lacks_container(response: web.StreamResponse) -> bool:
+    """Return whether the API server does not find the container; it answers 400 as for a Pod without a node."""
+    body = response.body if isinstance(response, web.Response) else None
+    message = str(json_object(body).get("message", "")) if isinstance(body, bytes) else ""
+    return response.status == 400 and message.startswith(("container ", "a container name "))
 
 
 async def _read(socket: web.WebSocketResponse, command: Socket) -> None:
