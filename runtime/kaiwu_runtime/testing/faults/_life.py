@@ -258,7 +258,11 @@ class _CountedSocket:
         if life.dead:
             await life.end()
         before = life.outside()
-        message = await self._inner.receive()
+        message, failure = None, None
+        try:
+            message = await self._inner.receive()
+        except Exception as error:  # noqa: BLE001 - of the function that runs it, which may have changed something before
+            failure = error
         if life.dead:  # killed by another effect meanwhile
             await life.end()
         changed = life.outside() != before
@@ -268,6 +272,8 @@ class _CountedSocket:
             await life.end()
         if changed and life.loses_answer():
             raise APIConnectionError("the fault kit lost the answer")
+        if failure is not None:
+            raise failure
         return message
 
     async def close(self) -> None:

@@ -69,13 +69,19 @@ def _asynchronous(inner: object, function: Callable[..., Any], text: str, life: 
         if life.dead:
             await life.end()
         before = whole(inner)
-        result = await function(*args, **kwargs)
+        result, failure = None, None
+        try:
+            result = await function(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - of the stand-in, which may have changed something before
+            failure = error
         if life.dead:  # killed by another effect meanwhile
             await life.end()
         if whole(inner) != before:
             life.effect(described_call(text, args, kwargs))
         if life.dead:
             await life.end()
+        if failure is not None:
+            raise failure
         return result
 
     return call
@@ -86,11 +92,17 @@ def _plain(inner: object, function: Callable[..., Any], text: str, life: Life) -
         if life.dead:
             _end_here()
         before = whole(inner)
-        result = function(*args, **kwargs)
+        result, failure = None, None
+        try:
+            result = function(*args, **kwargs)
+        except Exception as error:  # noqa: BLE001 - of the stand-in, which may have changed something before
+            failure = error
         if whole(inner) != before:
             life.effect(described_call(text, args, kwargs))
         if life.dead:
             _end_here()
+        if failure is not None:
+            raise failure
         return result
 
     return call

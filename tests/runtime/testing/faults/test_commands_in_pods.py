@@ -109,3 +109,23 @@ def test_a_command_whose_answer_was_lost_is_found_when_it_is_run_twice() -> None
     found = {str(finding.plan): finding.text for finding in report.findings}
     assert [plan for plan in found if plan.endswith(":lost")] == ["refuse:2:lost"], found
     assert "once more" in found["refuse:2:lost"]
+
+
+def test_a_command_that_fails_after_it_has_changed_the_outside_is_an_effect() -> None:
+    class Scene(Purged):
+        def prepare(self, cluster: Cluster) -> None:
+            super().prepare(cluster)
+            database = cluster.outside(Database)
+
+            def fail_once(command: FakeCommand) -> ExecResult:
+                result = database.run(command)
+                if len(database.purged) == 1:
+                    raise ExecInterruptedError("the connection ended")
+                return result
+
+            cluster.server.on_exec(fail_once)
+
+    reference = run(Scene, Plan("none"), None, 0)
+    assert reference.failure == ""
+    assert reference.states["delete"]["outside: Database"]["purged"] == ["a", "a"]
+    assert [effect.text for effect in reference.effects].count("exec in Pod default/db: purge a") == 2

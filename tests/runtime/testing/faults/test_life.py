@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from lightkube.resources.core_v1 import ConfigMap
@@ -11,7 +13,7 @@ from kaiwu_runtime import Client, Manager, Request, Result
 from kaiwu_runtime.testing.faults import Plan, check
 from kaiwu_runtime.testing.faults._run import run
 
-from .workers import Once, Plain, Worker, config_map, outcome
+from .workers import Log, Once, Plain, Worker, config_map, outcome
 
 
 class Coroutine(Worker):
@@ -152,3 +154,45 @@ def test_random_numbers_are_the_same_in_every_run() -> None:
 
     first, second = outcome(Gambler, "none"), outcome(Gambler, "none")
     assert first[1] == second[1]
+
+
+class Unreliable(Log):
+    """Its first call takes effect, and fails."""
+
+    def note(self, text: str) -> None:
+        super().note(text)
+        if len(self.done) == 1:
+            raise OSError("no answer")
+
+    async def note_later(self, text: str) -> None:
+        await super().note_later(text)
+        if len(self.done) == 1:
+            raise OSError("no answer")
+
+
+class NotesLater(Worker):
+    async def reconcile(self, request: Request) -> Result:
+        await self.log.note_later(f"{self.life}")
+        return Result()
+
+
+class Notes(Worker):
+    async def reconcile(self, request: Request) -> Result:
+        self.log.note(f"{self.life}")
+        return Result()
+
+
+@pytest.mark.parametrize("worker", [Notes, NotesLater])
+def test_a_call_that_fails_after_it_has_changed_something_is_an_effect(worker: type[Worker]) -> None:
+    class Scene(Once):
+        def outside(self) -> Mapping[type[Any], object]:
+            worker.lives = 0
+            return {Log: Unreliable()}
+
+    Scene.worker = worker
+    reference = run(Scene, Plan("none"), None, 0)
+    assert reference.states["create"]["outside: Log"]["done"] == ["1", "1"], "it fails, and is done again"
+    assert len(reference.effects) == 2
+    killed = run(Scene, Plan.parse("kill-after:1"), reference, 0)
+    assert (killed.failure, killed.reached) == ("", True)
+    assert killed.states["create"]["outside: Log"]["done"] == ["1", "2"]

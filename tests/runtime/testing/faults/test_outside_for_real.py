@@ -73,6 +73,10 @@ class Machine:
     async def refuse(self) -> None:
         raise KeyError("no such part")
 
+    async def break_down(self) -> None:
+        self.parts.clear()
+        raise OSError("no oil")
+
     def refuse_oddly(self) -> None:
         raise OddError(7, reason="worn out")
 
@@ -138,6 +142,14 @@ async def test_a_call_that_changes_something_is_an_effect() -> None:
         assert await asyncio.to_thread(getattr, running.remote, "parts") == ["horn", "wheel"]
         assert running.happened == [("Machine.add('wheel')", "7"), ("Machine.add('horn', front=True)", "7")]
         assert running.server.asked == {Machine}
+
+
+async def test_a_call_that_fails_after_it_has_changed_something_is_an_effect() -> None:
+    async with Running() as running:
+        await running.ask("add", "wheel")
+        with pytest.raises(OSError, match="no oil"):
+            await running.ask("break_down")
+        assert running.happened[1:] == [("Machine.break_down()", "7")]
 
 
 @pytest.mark.parametrize(

@@ -154,17 +154,18 @@ class OutsideServer:
             return _copied(Answer("value", found))
         self.asked.add(kind)
         version, before = await self._version(), whole(inner)
+        result, failure = None, None
         try:
             result = found(*call.args, **call.kwargs)
             if inspect.isawaitable(result):
                 result = await result
-        except Exception as error:  # noqa: BLE001 - of the stand-in, for the operator
-            return _copied_error(error)
+        except Exception as error:  # noqa: BLE001 - of the stand-in, for the operator; it may have changed something before
+            failure = error
         if whole(inner) != before and await self._happened(
             described_call(f"{kind.__name__}.{call.name}", call.args, call.kwargs), version
         ):
             return None
-        return _copied(Answer("value", result))
+        return _copied(Answer("value", result)) if failure is None else _copied_error(failure)
 
 
 def _private_folder(parent: Path) -> Path:
