@@ -46,13 +46,18 @@ HASH = hashlib.sha256(WHEELS["demo-2-py3-none-any.whl"]).hexdigest()
 
 
 class Index(ThreadingHTTPServer):
-    """A package index whose first `stale` answers lack version 2; `age` is how long they may be cached, in seconds."""
+    """A package index whose first `stale` answers lack version 2; `age` is how long they may be cached, in seconds.
+
+    It answers with another `status`, or wants a `password` of the user `me`, when a test sets them.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.asked = 0
         self.stale = 0
         self.age = 0
+        self.status = 200
+        self.password = ""
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -62,6 +67,17 @@ class Answer(BaseHTTPRequestHandler):
         name = self.path.rpartition("/")[2]
         if self.path != "/simple/demo/" and name not in WHEELS:
             self.send_error(404)
+            return
+        if self.server.status != 200:
+            self.server.asked += 1
+            self.send_error(self.server.status)
+            return
+        expected = base64.b64encode(f"me:{self.server.password}".encode()).decode()
+        if self.server.password and self.headers.get("Authorization") != f"Basic {expected}":
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", "Basic")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
             return
         if name in WHEELS:
             body, kind = WHEELS[name], "application/octet-stream"
@@ -110,7 +126,10 @@ def installer(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
     return [python, "-m", "pip", "install", "--disable-pip-version-check", *target]
 
 
-def install(project: Path, installer: list[str], index: Index, digest: str = HASH) -> subprocess.CompletedProcess[str]:
+def install(
+    project: Path, installer: list[str], index: Index, *, digest: str = HASH, answers: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the script; `answers` are what a user types."""
     (project / "hack").mkdir(exist_ok=True)
     shutil.copy(SCRIPT, project / "hack")
     (project / "requirements.lock").write_text(f"demo==2 \\\n    --hash=sha256:{digest}\n", encoding="utf-8")
@@ -121,7 +140,9 @@ def install(project: Path, installer: list[str], index: Index, digest: str = HAS
     return subprocess.run(
         ["sh", "hack/install.sh", *installer],
         cwd=project,
-        env=environment(INSTALL_PAUSES="0 0 0", **cache, **index_of),
+        env=environment(INSTALL_PAUSES="0 0 0", **cache, **index_of, **variables),
+        input=answers,
+        start_new_session=True,  # no terminal to ask for a password
         capture_output=True,
         text=True,
         check=False,
@@ -169,3 +190,40 @@ def test_other_failures_are_not_repeated(tmp_path: Path, installer: list[str], i
     assert "hash" in result.stderr.lower()
     assert "asking again" not in result.stderr
     assert installed(tmp_path) == []
+
+
+@pytest.mark.parametrize("status", [403, 404, 500])
+def test_index_that_refuses_access_is_not_asked_again(
+    status: int, tmp_path: Path, installer: list[str], index: Index
+) -> None:
+    index.status = status
+    result = install(tmp_path, installer, index, UV_HTTP_RETRIES="0", PIP_RETRIES="0")
+    assert result.returncode == 1
+    assert "asking again" not in result.stderr
+    assert "demo" in result.stderr
+
+
+def test_index_that_cannot_be_reached_is_not_asked_again(tmp_path: Path, installer: list[str]) -> None:
+    with Index() as closed:
+        pass
+    result = install(tmp_path, installer, closed, UV_HTTP_RETRIES="0", PIP_RETRIES="0")
+    assert result.returncode == 1
+    assert "asking again" not in result.stderr
+
+
+def test_question_of_pip_is_seen_and_answered(tmp_path: Path, python_with_pip: str, index: Index) -> None:
+    index.password = "secret"
+    installer = [python_with_pip, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    installer += ["--target", str(tmp_path / "site")]
+    result = install(tmp_path, installer, index, answers="me\nsecret\nn\n")  # not to be saved
+    assert "User for 127.0.0.1" in result.stdout
+    assert result.returncode == 0, result.stderr
+    assert installed(tmp_path) == ["demo-2.dist-info"]
+
+
+def test_folder_is_that_of_the_script_with_cdpath(tmp_path: Path, installer: list[str], index: Index) -> None:
+    other, project = tmp_path / "other", tmp_path / "a project"
+    (other / "hack").mkdir(parents=True)
+    project.mkdir()
+    result = install(project, installer, index, CDPATH=str(other))
+    assert result.returncode == 0, result.stderr
