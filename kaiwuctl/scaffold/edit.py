@@ -137,7 +137,7 @@ def _plan(root: Path, request: EditRequest, *, force: bool) -> _Edit:
         edit.change(HEADER_FILE, lambda _: f"{licence.header}\n" if licence.header else "")
     _take_over_templates(root, edit, (before, present), (after, licence))
     if request.runtime:
-        update_runtime(root, edit, result.plan)
+        update_runtime(root, edit, result.plan, record)
     edit.fill(result.plan, record, rendered=layout.packages.get)
     if after != before:
         result.plan.merge(FILE_NAME, partial(_project_text, project_file, after))

@@ -14,7 +14,7 @@ from pathlib import Path
 import kaiwuctl
 from kaiwuctl.errors import KaiwuctlError
 from kaiwuctl.names.rule import quoted
-from kaiwuctl.project.contents import read_regular
+from kaiwuctl.project.contents import TEXT_LIMIT, read_regular
 
 _PACKAGE = Path(kaiwuctl.__file__).parent
 _CHECKOUT = _PACKAGE.parent
@@ -22,6 +22,25 @@ _CHECKOUT = _PACKAGE.parent
 _WHEEL_NAME = re.compile(
     r"kaiwu_runtime-(?P<version>[0-9][A-Za-z0-9._+!]*)(?:-[0-9][A-Za-z0-9_]*)?(?:-[A-Za-z0-9_.]+){3}\.whl"
 )
+_HASHED = "requirements-runtime.txt"
+_HASHED_LINE = re.compile(
+    rf"^\./vendor/(?P<name>{_WHEEL_NAME.pattern})[\s\\]+--hash=sha256:(?P<sha256>[0-9a-f]{{64}})", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledWheel:
+    """The wheel of kaiwu-runtime that a project installs, whether it is there or not.
+
+    Attributes:
+        name: The file name.
+        version: The version its name states.
+        sha256: Hexadecimal digest that its content must have; None where the project does not say it.
+    """
+
+    name: str
+    version: str
+    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +98,23 @@ def runtime_wheel() -> RuntimeWheel:
 
 
 def vendored_wheel(project: Path) -> RuntimeWheel | None:
-    """Return the wheel a project has below vendor/, or None."""
+    """Return the wheel a project has below vendor/, of several the one that it installs; None without one."""
     wheels = sorted((project / "vendor").glob("kaiwu_runtime-*.whl"))
     if not wheels:
         return None
-    path = f"vendor/{wheels[-1].name}"
-    version = _version(wheels[-1].name, quoted(path))
+    installed = installed_wheel(project)
+    wheel = next((each for each in wheels if installed is not None and each.name == installed.name), wheels[-1])
+    path = f"vendor/{wheel.name}"
+    version = _version(wheel.name, quoted(path))
     content = read_regular(project, path) or b""
-    return RuntimeWheel(wheels[-1], version, hashlib.sha256(content).hexdigest(), content)
+    return RuntimeWheel(wheel, version, hashlib.sha256(content).hexdigest(), content)
+
+
+def installed_wheel(project: Path) -> InstalledWheel | None:
+    """Return the wheel that requirements-runtime.txt names; None when it names none."""
+    text = (read_regular(project, _HASHED, limit=TEXT_LIMIT) or b"").decode(errors="replace")
+    match = _HASHED_LINE.search(text)
+    return None if match is None else InstalledWheel(match["name"], match["version"], match["sha256"])
 
 
 def describe_wheel(path: Path) -> RuntimeWheel:

@@ -181,10 +181,15 @@ class Plan:
         if not self._reachable(rendered.path):
             return
         before = self._read(rendered.path)
-        if before is not None and not self.force and hashlib.sha256(before).hexdigest() != recorded:
+        if before is None:
+            action = Action.CREATE
+        elif before == rendered.content:
+            action = Action.KEEP
+        elif self.force or hashlib.sha256(before).hexdigest() == recorded:
+            action = Action.OVERWRITE
+        else:
             self._collisions.append(rendered.path)
             return
-        action = Action.CREATE if before is None else Action.OVERWRITE
         mode = self._mode(rendered.path, 0o755 if rendered.executable else 0o644)
         self.files.append(PlannedFile(rendered.path, action, rendered.content, before, mode))
 

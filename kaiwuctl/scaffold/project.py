@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from kaiwuctl import __version__
 from kaiwuctl.console import say
-from kaiwuctl.errors import UsageError
+from kaiwuctl.errors import ContentError, UsageError
 from kaiwuctl.names.project import (
     DEFAULT_DOMAIN,
     PROJECT_NAME_RULES,
@@ -29,7 +29,7 @@ from kaiwuctl.scaffold.header import (
 )
 from kaiwuctl.scaffold.leader_election import leader_election_id
 from kaiwuctl.scaffold.licence import licence_of
-from kaiwuctl.scaffold.locate import runtime_wheel, template_folder, vendored_wheel
+from kaiwuctl.scaffold.locate import installed_wheel, runtime_wheel, template_folder, vendored_wheel
 from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.record import Answers, Record, add_record
 from kaiwuctl.scaffold.render import RenderedFile, render_tree
@@ -157,7 +157,7 @@ def _without_years(header: str) -> str:
 
 
 def _plan(root: Path, project: Project, request: InitRequest, header: str, *, started: bool) -> Plan:
-    wheel = (vendored_wheel(root) if started else None) or runtime_wheel()
+    wheel = _wheel(root) if started else runtime_wheel()
     record = Record.load(root)
     if started:
         # What is restored is what was written: the flags may be left out, or say the same.
@@ -176,6 +176,24 @@ def _plan(root: Path, project: Project, request: InitRequest, header: str, *, st
         plan.add(RenderedFile(FILE_NAME, content), recorded=False)
     add_record(plan, record, init=None if started else _answers(context))
     return plan
+
+
+def _wheel(root: Path) -> RuntimeWheel:
+    """Return the wheel of a project, or for one that lacks it this kaiwuctl's, if that is the same.
+
+    Raises:
+        ContentError: Only another version or build of kaiwuctl has the wheel that the project installs.
+    """
+    present, installed = vendored_wheel(root), installed_wheel(root)
+    if present is not None and (installed is None or present.name == installed.name):
+        return present
+    own = runtime_wheel()
+    if installed is not None and (own.name, own.sha256) != (installed.name, installed.sha256):
+        raise ContentError(
+            f"vendor/{installed.name}: is missing, and this kaiwuctl has another one; restore it from version control, "
+            "or run `kaiwuctl edit --runtime`, which takes that of this kaiwuctl"
+        )
+    return own
 
 
 def init_context(project: Project, wheel: RuntimeWheel, *, license_name: str, owner: str, header: str) -> InitContext:

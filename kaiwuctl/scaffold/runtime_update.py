@@ -10,7 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from kaiwuctl.errors import ContentError
-from kaiwuctl.scaffold.locate import runtime_wheel, template_folder, vendored_wheel
+from kaiwuctl.scaffold.locate import (
+    InstalledWheel,
+    installed_wheel,
+    runtime_wheel,
+    template_folder,
+    vendored_wheel,
+)
 from kaiwuctl.scaffold.render import RenderedFile
 
 if TYPE_CHECKING:
@@ -18,45 +24,61 @@ if TYPE_CHECKING:
 
     from kaiwuctl.scaffold.locate import RuntimeWheel
     from kaiwuctl.scaffold.plan import Plan
+    from kaiwuctl.scaffold.record import Record
     from kaiwuctl.scaffold.tree_edit import TreeEdit
 
 _SUFFIX: Final = ".jinja"
-_HASHED: Final = "requirements-runtime.txt"
 
 
-def update_runtime(root: Path, edit: TreeEdit, plan: Plan) -> None:
+def update_runtime(root: Path, edit: TreeEdit, plan: Plan, record: Record) -> None:
     """Plan that a project gets the wheel of this kaiwuctl in place of its own.
 
     Args:
         root: The project's folder.
         edit: Gets the changes to text.
         plan: Gets the wheels.
+        record: Forgets a wheel that is gone already.
 
     Raises:
-        KaiwuctlError: The project has no wheel, or this kaiwuctl has none.
+        KaiwuctlError: The project neither has a wheel nor names one, or this kaiwuctl has none.
     """
-    old, new = vendored_wheel(root), runtime_wheel()
-    if old is None:
-        raise ContentError(
-            "vendor: has no wheel of kaiwu-runtime; run `kaiwuctl init` in this folder, which restores it"
-        )
-    if (old.name, old.sha256) == (new.name, new.sha256):
-        return
-    # Only the wheel that the project installs is replaced without --force.
-    known = old.sha256 if old.sha256 in (edit.text(_HASHED) or "") else None
+    new, old = runtime_wheel(), _present(root)
     folder = template_folder("init")
     for template in sorted(folder.rglob(f"*{_SUFFIX}")):
         if b"runtime_" in template.read_bytes():
             path = template.relative_to(folder).as_posix().removesuffix(_SUFFIX)
             edit.change(path, partial(_renamed, old, new))
     rendered = RenderedFile(f"vendor/{new.name}", new.content)
+    # Only the wheel that the project installs is replaced without --force.
     if old.name == new.name:
-        plan.replace(rendered, recorded=known)
+        plan.replace(rendered, recorded=old.sha256)
     else:
         plan.add(rendered, recorded=False)
-        plan.delete(f"vendor/{old.name}", recorded=known)
+        path = f"vendor/{old.name}"
+        plan.delete(path, recorded=old.sha256)
+        if edit.read(path) is None:
+            record.files.pop(path, None)
 
 
-def _renamed(old: RuntimeWheel, new: RuntimeWheel, text: str) -> str:
-    text = text.replace(old.name, new.name).replace(old.sha256, new.sha256)
+def _present(root: Path) -> InstalledWheel:
+    """Return the wheel that the project installs, or else the one that it has.
+
+    Raises:
+        ContentError: There is neither.
+    """
+    installed = installed_wheel(root)
+    if installed is not None:
+        return installed
+    wheel = vendored_wheel(root)
+    if wheel is None:
+        raise ContentError(
+            "vendor: has no wheel of kaiwu-runtime; run `kaiwuctl init` in this folder, which restores it"
+        )
+    return InstalledWheel(wheel.name, wheel.version, None)
+
+
+def _renamed(old: InstalledWheel, new: RuntimeWheel, text: str) -> str:
+    text = text.replace(old.name, new.name)
+    if old.sha256 is not None:
+        text = text.replace(old.sha256, new.sha256)
     return text.replace(f"kaiwu-runtime {old.version},", f"kaiwu-runtime {new.version},")

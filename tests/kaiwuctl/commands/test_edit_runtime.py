@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
+import pytest
+
 from ...older_runtime import WHEEL, make_older
 from .command_line import CREATE_ONLY, CommandLine, snapshot
 
@@ -65,9 +67,47 @@ def test_a_wheel_that_the_project_does_not_install_is_not_replaced(project: Comm
     assert not (project.folder / "vendor" / WHEEL).exists()
 
 
-def test_a_project_without_a_wheel(project: CommandLine) -> None:
+def test_a_project_with_both_wheels_has_the_one_that_it_installs(project: CommandLine) -> None:
+    """Two branches of which one was upgraded leave both when they are merged."""
+    new = snapshot(project.folder)
+    (wheel,) = (project.folder / "vendor").iterdir()
+    content = wheel.read_bytes()
+    make_older(project.folder)
+    wheel.write_bytes(content)
+    project.ok("init")
+    assert WHEEL in (project.folder / "requirements-runtime.txt").read_text()
+    project.ok(*RUNTIME)
+    assert snapshot(project.folder).keys() == new.keys()
+    assert wheel.name in (project.folder / "Makefile").read_text()
+    assert WHEEL not in (project.folder / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_a_missing_wheel_that_the_project_names_is_replaced(older: bool, project: CommandLine) -> None:
+    new = snapshot(project.folder)
+    if older:
+        make_older(project.folder)
     (wheel,) = (project.folder / "vendor").iterdir()
     wheel.unlink()
+    project.ok(*RUNTIME)
+    assert snapshot(project.folder) == new
+
+
+def test_init_does_not_restore_a_wheel_that_nothing_names(project: CommandLine) -> None:
+    make_older(project.folder)
+    (project.folder / "vendor" / WHEEL).unlink()
+    before = snapshot(project.folder)
+    assert project.refused("init", status=1) == (
+        f"error: vendor/{WHEEL}: is missing, and this kaiwuctl has another one; restore it from version control, or "
+        "run `kaiwuctl edit --runtime`, which takes that of this kaiwuctl\n"
+    )
+    assert snapshot(project.folder) == before
+
+
+def test_a_project_without_a_wheel_or_the_name_of_one(project: CommandLine) -> None:
+    (wheel,) = (project.folder / "vendor").iterdir()
+    wheel.unlink()
+    (project.folder / "requirements-runtime.txt").unlink()
     assert project.refused(*RUNTIME, status=1) == (
         "error: vendor: has no wheel of kaiwu-runtime; run `kaiwuctl init` in this folder, which restores it\n"
     )

@@ -120,13 +120,14 @@ def test_a_folder_with_the_files_of_another_program_is_not_removed(tmp_path: Pat
 READ = ["PROJECT", "hack/boilerplate.py.txt", "config/crd/kustomization.yaml", "config/rbac/kustomization.yaml"]
 
 
-@pytest.mark.parametrize("path", [*READ, "vendor/kaiwu_runtime-9.9.9-py3-none-any.whl", "controllers/__init__.py"])
+@pytest.mark.parametrize("path", [*READ, "requirements-runtime.txt", "vendor/*.whl", "controllers/__init__.py"])
 @pytest.mark.parametrize("kind", sorted(HOSTILE))
 def test_create_api_where_a_file_is_something_else(
     project: CommandLine, path: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(project.folder)
-    target = project.folder / path
+    target = next(project.folder.glob(path), project.folder / path)
+    path = target.relative_to(project.folder).as_posix()
     target.parent.mkdir(parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
     HOSTILE[kind](target)
