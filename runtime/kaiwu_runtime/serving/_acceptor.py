@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import ssl
 import sys
 from collections.abc import Callable
@@ -145,7 +144,12 @@ class Connection(asyncio.Protocol):
         """Begin to wait for a request."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is not a subclass of it
         self.deadline = self._acceptor.loop.time() + self._acceptor.limits.header
-        self._protocol = self._acceptor.make_protocol(self)
+        try:
+            self._protocol = self._acceptor.make_protocol(self)
+        except (OSError, ImportError) as error:  # the first one loads modules, which takes descriptors
+            self._acceptor.warn(error)
+            self._transport.abort()
+            return
         self._protocol.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -237,6 +241,11 @@ class Acceptor:
         self._connections.discard(connection)
         self._changed.set()
 
+    def warn(self, error: OSError | ImportError) -> None:
+        """Log that a connection cannot be accepted."""
+        reason = error.strerror if isinstance(error, OSError) else None
+        logger.warning("Cannot accept connections", extra={"port": self._name, "error": reason or summary(error)})
+
     async def _accept(self, listening: Socket) -> None:
         while True:
             try:
@@ -306,8 +315,7 @@ class Acceptor:
         """Wait before the next try: mostly the process, or the machine, has no descriptor left."""
         if not self._exhausted:
             self._exhausted = True
-            reason = error.strerror or os.strerror(error.errno or 0)
-            logger.warning("Cannot accept connections", extra={"port": self._name, "error": reason})
+            self.warn(error)
         await asyncio.sleep(_EXHAUSTED_SECONDS)
 
     def _close_overdue(self) -> None:
