@@ -8,7 +8,7 @@
 # Versions that are pinned already stay, as long as the requirements allow them: make lock LOCK_ARGS=--upgrade
 # The locks are for every platform and every Python that the project supports, and name no package index.
 set -eu
-cd "$(dirname "$0")/.."
+CDPATH='' cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 sources="requirements.txt requirements-dev.txt requirements-runtime.txt"
 digest=$("$python" -c 'import hashlib, sys
@@ -25,6 +25,16 @@ elif [ "${1-}" = --check ]; then
   exit 1
 fi
 
+remove() {
+  rm -f requirements.lock.new requirements-dev.lock.new requirements.lock.tmp requirements-dev.lock.tmp
+}
+trap remove EXIT
+# Not every sh runs the trap of EXIT then. What calls this has to see the signal, or make would install something else.
+for signal in HUP INT TERM; do
+  # shellcheck disable=SC2064 # the signal of now
+  trap "remove; trap - EXIT $signal; kill -$signal \$\$" "$signal"
+done
+
 uv=${UV:-}
 if [ -z "$uv" ]; then
   # uv from the index that pip is configured for; it is given what pip knows.
@@ -39,7 +49,6 @@ if [ -z "$uv" ]; then
   fi
 fi
 
-trap 'rm -f requirements.lock.new requirements-dev.lock.new requirements.lock.tmp requirements-dev.lock.tmp' EXIT
 compile() {
   target=$1
   shift
