@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Generator
@@ -21,6 +22,10 @@ pytest_plugins = ["kaiwu_runtime.envtest.pytest_plugin"]
 # How long an example takes says nothing on a machine that other programs use too.
 settings.register_profile("kaiwu", deadline=None)
 settings.load_profile("kaiwu")
+
+# A background job of a shell script ignores Ctrl-C, and so would every process that a test sends it to.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # The benchmarks are not an installed package. Last: kaiwuctl and kaiwu_runtime come before the source trees beside it.
