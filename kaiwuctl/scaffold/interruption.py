@@ -29,19 +29,26 @@ class Interruption(KeyboardInterrupt):
 
 
 _stopped_by: list[int] = []
+_written: list[bool] = []
 
 
 def stop_cleanly() -> None:
     """Let SIGINT, SIGTERM and SIGHUP end the process through the code that cleans up."""
+    _written.clear()
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
         _stopped_by.append(number)
-        raise Interruption(number, written=False)
+        raise Interruption(number, written=bool(_written))
 
     for number in _SIGNALS:
         # nohup, or a shell's background job: the caller wants the command to continue.
         if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
+
+
+def note_written() -> None:
+    """Let interruptions from now on, while the command reports for instance, say that the files were written."""
+    _written.append(True)
 
 
 def raise_if_interrupted() -> None:
@@ -54,7 +61,7 @@ def raise_if_interrupted() -> None:
         Interruption: A signal has come.
     """
     if _stopped_by:
-        raise Interruption(_stopped_by[-1], written=False)
+        raise Interruption(_stopped_by[-1], written=bool(_written))
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -113,6 +114,39 @@ def differences(found: dict[str, Entry], before: dict[str, Entry], after: dict[s
         for name in names
         if found.get(name) != before.get(name) or (found.get(name) != after.get(name) and name in after)
     }
+
+
+# A signal in the last lines of the command, where its output is flushed.
+SIGNAL_AT_THE_END = """
+import io, os, sys
+from kaiwuctl.cli import main
+
+class Output(io.TextIOWrapper):
+    def flush(self):
+        super().flush()
+        caller = sys._getframe().f_back
+        if caller is not None and caller.f_code.co_name == "_run":
+            os.kill(os.getpid(), int(sys.argv[1]))
+
+sys.stdout = Output(sys.stdout.detach())
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_at_the_end(copies: Callable[[], CommandLine], number: signal.Signals) -> None:
+    project = copies()
+    before = snapshot(project.folder)
+    ended = subprocess.run(
+        [sys.executable, "-c", SIGNAL_AT_THE_END, str(int(number)), *CREATE_ONLY],
+        cwd=project.folder,
+        env=project.env(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (128 + number, "error: interrupted after everything was written\n")
+    assert snapshot(project.folder) != before
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
