@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kaiwuctl.console import say, warn
 from kaiwuctl.errors import WriteError
-from kaiwuctl.scaffold.interruption import Interruption, deferred, raise_if_interrupted
+from kaiwuctl.scaffold.interruption import Interruption, deferred, interrupted, raise_if_interrupted
 from kaiwuctl.scaffold.journal import FOLDER, Journal
 from kaiwuctl.scaffold.lock import exclusive
 from kaiwuctl.scaffold.report import show_plan, summary
@@ -48,7 +48,6 @@ def execute_plan(
         KaiwuctlError: From the plan, or from writing it; nothing was changed. Or from `afterwards`.
         Interruption: A signal came; it says whether the files were written.
     """
-    written = False
     try:
         with exclusive(root):
             _recover(root, dry_run=dry_run)
@@ -63,15 +62,14 @@ def execute_plan(
             with deferred() as signal_received:
                 raise_if_interrupted()
                 write(root, changes)
-                written = True
             if number := signal_received():
-                raise Interruption(number, written=True)
+                raise interrupted(number)
             show_plan(plan, diffs=False, kept=verbose)
         afterwards(decision)
-    except Interruption as interruption:
-        raise Interruption(interruption.signal, written=interruption.written or written) from None
+    except Interruption:
+        raise
     except KeyboardInterrupt:
-        raise Interruption(signal.SIGINT, written=written) from None
+        raise interrupted(signal.SIGINT) from None
     return decision
 
 

@@ -31,7 +31,7 @@ from kaiwuctl.scaffold.import_crd import CRDRequest, plan_crd
 from kaiwuctl.scaffold.import_permissions import add_permissions
 from kaiwuctl.scaffold.import_remainder import LIST_FILE, Remainder, list_the_rest, listing
 from kaiwuctl.scaffold.init_request import InitRequest
-from kaiwuctl.scaffold.interruption import Interruption
+from kaiwuctl.scaffold.interruption import in_scratch
 from kaiwuctl.scaffold.make import run_make
 from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.project import scaffold_project
@@ -82,12 +82,8 @@ def import_project(root: Path, request: ProjectRequest, *, make: bool, dry_run: 
         raise UsageError(f"{request.folder}: is this folder; run the command in an empty one, beside the other project")
     go = read_go_project(request.folder)
     remainder = Remainder()
-    try:
-        with tempfile.TemporaryDirectory(prefix="kaiwuctl-") as scratch:
-            files = _build(Path(scratch) / "project", go, request, remainder)
-    except Interruption as interruption:
-        # What a step has written is in the temporary folder.
-        raise Interruption(interruption.signal, written=False) from None
+    with in_scratch(), tempfile.TemporaryDirectory(prefix="kaiwuctl-") as scratch:
+        files = _build(Path(scratch) / "project", go, request, remainder)
 
     def make_plan() -> tuple[Plan, None]:
         plan = Plan(root)

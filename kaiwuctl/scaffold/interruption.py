@@ -38,7 +38,7 @@ def stop_cleanly() -> None:
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
         _stopped_by.append(number)
-        raise Interruption(number, written=bool(_written))
+        raise interrupted(number)
 
     for number in _SIGNALS:
         # nohup, or a shell's background job: the caller wants the command to continue.
@@ -51,6 +51,26 @@ def note_written() -> None:
     _written.append(True)
 
 
+def interrupted(number: int) -> Interruption:
+    """Return the interruption by a signal of now: what was noted as written is written."""
+    return Interruption(number, written=bool(_written))
+
+
+@contextmanager
+def in_scratch() -> Iterator[None]:
+    """Run a block that writes below a temporary folder only: nothing that it writes counts as written.
+
+    Raises:
+        Interruption: A signal came; nothing was written.
+    """
+    try:
+        yield
+    except Interruption as interruption:
+        raise Interruption(interruption.signal, written=False) from None
+    finally:
+        _written.clear()
+
+
 def raise_if_interrupted() -> None:
     """Raise the interruption again that a library on the way caught and dropped.
 
@@ -61,7 +81,7 @@ def raise_if_interrupted() -> None:
         Interruption: A signal has come.
     """
     if _stopped_by:
-        raise Interruption(_stopped_by[-1], written=bool(_written))
+        raise interrupted(_stopped_by[-1])
 
 
 @contextmanager

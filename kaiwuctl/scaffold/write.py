@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from kaiwuctl.errors import ContentError, WriteError
 from kaiwuctl.project.contents import read_regular
-from kaiwuctl.scaffold.interruption import Interruption, deferred, note_written
+from kaiwuctl.scaffold.interruption import Interruption, deferred, interrupted, note_written
 from kaiwuctl.scaffold.journal import FOLDER, Journal, sync_folder
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def write(root: Path, files: Sequence[PlannedFile]) -> None:
             raise
         note_written()
         if signal_received():
-            raise Interruption(signal_received(), written=True)
+            raise interrupted(signal_received())
 
 
 def _stage_and_rename(
