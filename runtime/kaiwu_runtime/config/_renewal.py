@@ -114,14 +114,16 @@ class CredentialRenewal:
             if self._rotation.generation != generation:
                 return True  # another request has read them meanwhile
             found = await asyncio.to_thread(self._rotation.read, force=force)
-            if found.changed:
+            if found is not None:
+                # In one step: a request that begins in between would be sent with a part of the old ones.
+                self._rotation.adopt(found)
                 self._authentication = _authentication(self._credentials)
                 self._changed()
-            if found.context is not None:
-                self._use(found.context)
-                self._certificate = found.certificate
+                if found.certificates:
+                    self._use(found.context)
+                    self._certificate = found.certificate
             await self._fit_certificate()
-        return found.changed
+        return found is not None
 
     @contextmanager
     def watching(self) -> Iterator[None]:

@@ -31,17 +31,21 @@ _Stamp = tuple[tuple[int, int, int] | None, ...]
 
 
 class Reloaded(NamedTuple):
-    """What was found in the files.
+    """New credentials that were found in the files, to be taken over with `Rotation.adopt`.
 
     Attributes:
-        changed: Whether anything is new.
+        credentials: The new credentials.
+        stamp: State of the files before they were read.
+        certificates: Whether the certificates are new.
         context: TLS for new connections where the certificates are new, else None.
         certificate: The client certificate of the authentication that the context has, or None.
     """
 
-    changed: bool = False
-    context: ssl.SSLContext | None = None
-    certificate: ClientCertificate | None = None
+    credentials: Credentials
+    stamp: _Stamp
+    certificates: bool
+    context: ssl.SSLContext | None
+    certificate: ClientCertificate | None
 
 
 class Rotation:
@@ -74,21 +78,24 @@ class Rotation:
         self._next = now + PERIOD_SECONDS
         return True
 
-    def read(self, *, force: bool) -> Reloaded:
-        """Read the files again. This blocks: call it in a thread.
+    def read(self, *, force: bool) -> Reloaded | None:
+        """Read the files again, and return what is new or None. This blocks: call it in a thread.
+
+        The credentials stay as they are until `adopt`: requests are sent meanwhile, and the one that waits for the
+        thread may be cancelled.
 
         What cannot be used, a certificate whose key has not been written yet for instance, is logged and read again
-        later; the present credentials stay.
+        later.
 
         Args:
             force: Read them although they look the same.
         """
         credentials = self._credentials
         if credentials.reload is None:
-            return Reloaded()
+            return None
         stamp = _stamp(credentials.files)
         if stamp == self._stamp and not force:
-            return Reloaded()
+            return None
         try:
             fresh = credentials.reload()
             if fresh.route != credentials.route:
@@ -98,16 +105,23 @@ class Rotation:
             context = fresh.tls_context()
         except Exception as error:  # noqa: BLE001 - whatever a partly written file causes, the present credentials still work
             self._complain(summary(error))
-            return Reloaded()
+            return None
         self._complain("")
-        self._stamp = stamp
         renewed = fresh.trust != credentials.trust
         if not renewed and fresh.identity == credentials.identity:
-            return Reloaded()
-        credentials.adopt(fresh)
+            self._stamp = stamp
+            return None
+        return Reloaded(fresh, stamp, renewed, context, certificate)
+
+    def adopt(self, found: Reloaded) -> None:
+        """Make what was read the present credentials. Call it where requests are sent, not in the thread."""
+        self._stamp = found.stamp
+        self._credentials.adopt(found.credentials)
         self.generation += 1
-        logger.info("Reloaded the credentials", extra={"server": credentials.server, "certificates": renewed})
-        return Reloaded(True, context, certificate) if renewed else Reloaded(True)
+        logger.info(
+            "Reloaded the credentials",
+            extra={"server": self._credentials.server, "certificates": found.certificates},
+        )
 
     def _complain(self, message: str) -> None:
         if message and message != self._complaint:

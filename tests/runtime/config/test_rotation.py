@@ -255,7 +255,7 @@ async def test_files_that_are_as_they_were_are_not_parsed(cluster: Cluster) -> N
     now = PERIOD_SECONDS
     assert rotation.due()
     assert not rotation.due()  # one request looks, the others go on
-    assert rotation.read(force=False) == (False, None, None)
+    assert rotation.read(force=False) is None
     os.utime(cluster.folder / "config", (1, 1))
     with pytest.raises(pytest.fail.Exception):
         rotation.read(force=False)
