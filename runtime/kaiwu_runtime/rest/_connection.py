@@ -80,7 +80,7 @@ class Connection(asyncio.Protocol):
 
     @transport.setter
     def transport(self, value: asyncio.Transport) -> None:
-        """Continue on another transport: TLS over this one, once a proxy has connected."""
+        """Continue on another transport: TLS over this one."""
         self._transport = value
 
     async def begin(self, request: bytes, seconds: float, *, streaming: bool = True, watch: bool = False) -> Response:
@@ -98,6 +98,8 @@ class Connection(asyncio.Protocol):
         """
         self._busy, self._complete, self._streaming, self._watching = True, False, streaming, watch
         self._response = None
+        if self.closed and self._error is None:  # between two requests, when no request waited
+            raise BrokenConnectionError("the server closed the connection")
         self.transport.write(request)
         while self._response is None or not (streaming or self._complete):
             await self._wait(seconds)
@@ -191,8 +193,9 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Wake up the waiting request."""
         self.closed = True
-        if not self.lost.done():
-            self.lost.set_result(None)
+        if self.lost.done():
+            return
+        self.lost.set_result(None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

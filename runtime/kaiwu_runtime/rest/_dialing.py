@@ -82,19 +82,12 @@ class Dialer:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await _tunnel(connection, self._server, proxy)
-                upgraded = await asyncio.get_running_loop().start_tls(
-                    connection.transport, connection, context, server_hostname=self._name
-                )
+                return await _with_tls(connection.detach(), context, self._name)
         except BrokenConnectionError as error:
             raise ProxyError(f"proxy {_address(proxy)}: {error}") from error
         except BaseException:
             connection.abort()
             raise
-        # The proxy's answer had no body, but only the end of the connection would have told the parser.
-        tunnelled = Connection()
-        cast("asyncio.Transport", upgraded).set_protocol(tunnelled)
-        tunnelled.connection_made(cast("asyncio.Transport", upgraded))
-        return tunnelled
 
     async def _open(self, url: SplitResult, context: ssl.SSLContext | None, name: str | None) -> Connection:
         loop = asyncio.get_running_loop()
@@ -211,17 +204,43 @@ async def _addresses(host: str, port: int) -> list[AddressInfo]:
     return list(dict.fromkeys(found))
 
 
+class _Unread(asyncio.Protocol):
+    """A connection whose bytes are kept for TLS, also where the peer speaks first."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        cast("asyncio.Transport", transport).pause_reading()
+
+
 async def _over(made: socket.socket, context: ssl.SSLContext | None, name: str | None) -> Connection:
-    """Return a connection over a connected socket, which is closed when TLS fails."""
+    """Return a connection over a connected socket, which is closed when that fails."""
+    loop = asyncio.get_running_loop()
     try:
         with suppress(OSError):  # a peer that is gone already shows in the next step
             _notice_a_dead_peer(made)
-        _, connection = await asyncio.get_running_loop().create_connection(
-            Connection, sock=made, ssl=context, server_hostname=name if context is not None else None
-        )
+        if context is None:
+            _, connection = await loop.create_connection(Connection, sock=made)
+            return connection
+        # In two steps: a create_connection with TLS that is cancelled may keep its transport, and the socket.
+        transport, _ = await loop.create_connection(_Unread, sock=made)
     except BaseException:
         made.close()
         raise
+    return await _with_tls(transport, context, name)
+
+
+async def _with_tls(transport: asyncio.Transport, context: ssl.SSLContext, name: str | None) -> Connection:
+    """Return a connection with TLS over a transport, which is closed when that fails."""
+    connection = Connection()
+    connection.connection_made(transport)
+    try:
+        upgraded = await asyncio.get_running_loop().start_tls(transport, connection, context, server_hostname=name)
+        if upgraded is None:  # what start_tls returns when the peer closes the connection without a word
+            raise ConnectionResetError("the server closed the connection")
+    except BaseException:
+        connection.abort()
+        connection.connection_lost(None)
+        raise
+    connection.transport = upgraded
     return connection
 
 

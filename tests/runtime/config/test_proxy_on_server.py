@@ -18,39 +18,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.envtest._certificates import CertificateAuthority
 from kaiwu_runtime.errors import APIConnectionError
 
-
-class Proxy:
-    """Connects where CONNECT says, and forwards requests in absolute form."""
-
-    def __init__(self) -> None:
-        self.heads: list[str] = []
-        self.answer = b""
-        """Sent instead of connecting."""
-        self.port = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            self.heads.append(head)
-            if self.answer or not head.startswith("CONNECT "):
-                writer.write(self.answer or b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
-                await writer.drain()
-                return
-            host, _, port = head.split()[1].rpartition(":")
-            upstream, back = await asyncio.open_connection(host, int(port))
-            writer.write(b"HTTP/1.1 200 Connection established\r\nVia: test\r\n\r\n")
-            await asyncio.gather(pump(reader, back), pump(upstream, writer), return_exceptions=True)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            writer.close()
-
-
-async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-    writer.close()
+from ..rest.scripted_proxies import Proxy
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from kaiwu_runtime.envtest._certificates import CertificateAuthority
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.rest import _dialing as module
 
+from .scripted_proxies import SocksProxy
 from .scripted_server import Server, answer, server_context
 
 NAME = "api.cluster.test"
@@ -199,63 +200,6 @@ async def test_a_certificate_for_another_name_is_no_reason_to_try_another_addres
             await transport.request("GET", "/x")
     finally:
         await transport.close()
-
-
-class SocksProxy:
-    """SOCKS5 with CONNECT, and with user name and password if there are any.
-
-    See https://www.rfc-editor.org/rfc/rfc1928 and https://www.rfc-editor.org/rfc/rfc1929
-    """
-
-    def __init__(self, user: bytes = b"", password: bytes = b"") -> None:
-        self.login = (user, password)
-        self.targets: list[tuple[str, int]] = []
-        self.reply = 0
-        self.silent = False
-        self.port = 0
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            await self._serve(reader, writer)
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            writer.close()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        _, count = await reader.readexactly(2)
-        methods = await reader.readexactly(count)
-        if self.silent:
-            await asyncio.sleep(3600)
-        wanted = 2 if self.login[0] else 0
-        writer.write(bytes([5, wanted if wanted in methods else 255]))
-        if wanted:
-            _, length = await reader.readexactly(2)
-            user = await reader.readexactly(length)
-            password = await reader.readexactly((await reader.readexactly(1))[0])
-            good = (user, password) == self.login
-            writer.write(bytes([1, 0 if good else 1]))
-            if not good:
-                return
-        _, _, _, kind = await reader.readexactly(4)
-        if kind == 3:
-            host = (await reader.readexactly((await reader.readexactly(1))[0])).decode()
-        else:
-            host = socket.inet_ntoa(await reader.readexactly(4))
-        port = int.from_bytes(await reader.readexactly(2), "big")
-        self.targets.append((host, port))
-        writer.write(bytes([5, self.reply, 0, 1, 0, 0, 0, 0, 0, 0]))
-        if self.reply:
-            return
-        upstream, back = await asyncio.open_connection(GOOD, port)
-        await asyncio.gather(_pump(reader, back), _pump(upstream, writer), return_exceptions=True)
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-    writer.close()
 
 
 @asynccontextmanager

@@ -1,0 +1,94 @@
+"""Requests that are cancelled while their connection is made, at every step of the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kaiwu_runtime.client import HTTPTransport
+from kaiwu_runtime.config._credentials import Credentials
+
+from .scripted_proxies import Proxy, SocksProxy
+from .scripted_server import Server, answer, say_nothing
+
+ROUTES = ["tls", "plain", "http proxy", "socks proxy"]
+STEPS = 60
+"""More steps of the event loop than any of the routes takes until the request is sent."""
+
+
+@asynccontextmanager
+async def route(kind: str, server: Server, tls_server: Server) -> AsyncIterator[Credentials]:
+    target = server if kind == "plain" else tls_server
+    if kind in {"tls", "plain"}:
+        yield Credentials(target.url, ca_bundle=target.authority)
+        return
+    scheme, serve = ("http", Proxy().serve) if kind == "http proxy" else ("socks5", SocksProxy().serve)
+    listener = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    yield Credentials(target.url, ca_bundle=target.authority, proxy=f"{scheme}://127.0.0.1:{port}")
+    listener.close()
+
+
+@pytest.mark.parametrize("kind", ROUTES)
+async def test_a_request_that_is_cancelled_leaves_no_connection(
+    kind: str, server: Server, tls_server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Neither a socket that stays open, nor a transport whose file descriptor another connection gets."""
+    failures: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    async with route(kind, server, tls_server) as credentials:
+        for target in (server, tls_server):
+            target.answers = [answer()]
+        before = await _open_files()
+        sent = 0
+        for steps in range(STEPS):
+            transport = HTTPTransport(credentials)
+            request = asyncio.create_task(transport.request("GET", "/x"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            request.cancel()
+            # At once, while what was cancelled is being closed: it gets the same file descriptor.
+            await transport.request("GET", "/x")
+            await asyncio.wait([request])
+            assert request.cancelled() or not request.exception()
+            sent += not request.cancelled()
+            await transport.close()
+        assert await _open_files(at_most=before) <= before
+    assert not failures, failures
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+def _open_files_now() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def _open_files(*, at_most: int = 0) -> int:
+    """Return the number of open files, after some time for the other side to close its own."""
+    for _ in range(100):
+        found = _open_files_now()
+        if found <= at_most:
+            break
+        await asyncio.sleep(0.02 if at_most else 0)
+    return found
+
+
+@pytest.mark.parametrize("kind", ROUTES)
+async def test_a_request_that_runs_out_of_time_leaves_no_connection(
+    kind: str, server: Server, tls_server: Server
+) -> None:
+    async with route(kind, server, tls_server) as credentials:
+        for target in (server, tls_server):
+            target.answers = [say_nothing]
+        before = await _open_files()
+        transport = HTTPTransport(credentials)
+        for milliseconds in (0, 1, 2, 4, 8, 16):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(milliseconds / 1000):
+                    await transport.request("GET", "/x")
+        await transport.close()
+        assert await _open_files(at_most=before) <= before
