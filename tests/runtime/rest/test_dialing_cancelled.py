@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
 from kaiwu_runtime.config._credentials import Credentials
 
 from .scripted_proxies import Proxy, SocksProxy
 from .scripted_server import Server, answer, say_nothing
+from .scripted_sockets import V5, sending, socket
 
 ROUTES = ["tls", "plain", "http proxy", "socks proxy"]
 STEPS = 60
@@ -34,33 +36,67 @@ async def route(kind: str, server: Server, tls_server: Server) -> AsyncIterator[
     listener.close()
 
 
+async def get(transport: HTTPTransport) -> None:
+    await transport.request("GET", "/x")
+
+
+async def watch(transport: HTTPTransport) -> None:
+    async with aclosing(transport.stream("/x", params={}, idle_timeout=30)) as lines:
+        await anext(lines, None)
+
+
+async def raw(transport: HTTPTransport) -> None:
+    await transport.answer("GET", "/x")
+
+
+async def follow(transport: HTTPTransport) -> None:
+    async with aclosing(transport.chunks("/x", idle_timeout=30)) as chunks:
+        await anext(chunks, None)
+
+
+async def websocket(transport: HTTPTransport) -> None:
+    opened = await transport.websocket("/socket", subprotocols=[V5])
+    await opened.close()
+
+
+OPERATIONS = [get, watch, raw, follow, websocket]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.__name__)
 @pytest.mark.parametrize("kind", ROUTES)
 async def test_a_request_that_is_cancelled_leaves_no_connection(
-    kind: str, server: Server, tls_server: Server, caplog: pytest.LogCaptureFixture
+    kind: str,
+    operation: Callable[[HTTPTransport], Coroutine[Any, Any, None]],
+    server: Server,
+    tls_server: Server,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Neither a socket that stays open, nor a transport whose file descriptor another connection gets."""
     failures: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
     async with route(kind, server, tls_server) as credentials:
         for target in (server, tls_server):
-            target.answers = [answer()]
+            target.answers = [_by_path]
         before = await _open_files()
-        sent = 0
         for steps in range(STEPS):
-            transport = HTTPTransport(credentials)
-            request = asyncio.create_task(transport.request("GET", "/x"))
+            # One at a time: a slot that is not given back shows, too.
+            transport = HTTPTransport(credentials, limit=1, request_timeout=5.0)
+            request = asyncio.create_task(operation(transport))
             for _ in range(steps):
                 await asyncio.sleep(0)
             request.cancel()
             # At once, while what was cancelled is being closed: it gets the same file descriptor.
-            await transport.request("GET", "/x")
+            await operation(transport)
             await asyncio.wait([request])
             assert request.cancelled() or not request.exception()
-            sent += not request.cancelled()
             await transport.close()
         assert await _open_files(at_most=before) <= before
     assert not failures, failures
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def _by_path(request: web.Request) -> web.StreamResponse:
+    return await (socket(sending()) if request.path == "/socket" else answer())(request)
 
 
 def _open_files_now() -> int:
