@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
+from kaiwu_runtime._collector import imported_once
+
 
 def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], object]:
     """Return a ``__getattr__`` for a package.
@@ -22,7 +24,9 @@ def lazy_names(package: str, modules: Mapping[str, str]) -> Callable[[str], obje
         module = modules.get(name)
         if module is None:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(module if module.startswith("kaiwu_runtime.") else f"{package}.{module}"), name)
+        with imported_once():
+            found = import_module(module if module.startswith("kaiwu_runtime.") else f"{package}.{module}")
+        value = getattr(found, name)
         setattr(sys.modules[package], name, value)
         return value
 

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Generic, TypeVar, cast
 
 from kaiwu_runtime._callback import contained
+from kaiwu_runtime._collector import collector_paused
 from kaiwu_runtime.api._identity import ObjectKey, identify
-from kaiwu_runtime.cache._collector import collector_paused
 from kaiwu_runtime.cache._index import IndexFunction
 from kaiwu_runtime.cache._list_scope import CacheOptions, ListScope, explain
 from kaiwu_runtime.cache._object import CachedObject

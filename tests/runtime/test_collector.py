@@ -1,0 +1,70 @@
+"""The garbage collector of a process that imports the runtime."""
+
+from __future__ import annotations
+
+import gc
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from kaiwu_runtime._collector import collector_paused, imported_once
+
+STATE = """
+import json
+print(json.dumps([gc.isenabled(), gc.get_freeze_count(), sum(each["collections"] for each in gc.get_stats()) - before]))
+"""
+
+
+def state(before: str, code: str = "from kaiwu_runtime import Manager") -> tuple[bool, int, int]:
+    """Return of another process: whether the collector runs, what it leaves out, how often it ran during the code."""
+    count = 'before = sum(each["collections"] for each in gc.get_stats())'
+    program = f"import gc\n{before}\n{count}\n{code}\n{STATE}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    enabled, frozen, runs = json.loads(done.stdout)
+    return enabled, frozen, runs
+
+
+def test_modules_are_not_walked() -> None:
+    enabled, frozen, runs = state("")
+    assert enabled
+    assert frozen > 10_000
+    assert runs < 20  # for what is imported before and behind
+
+
+def test_a_process_that_may_hold_garbage_keeps_its_collector() -> None:
+    enabled, frozen, runs = state("gc.collect()")
+    assert enabled
+    assert frozen == 0
+    assert runs > 40
+
+
+def test_a_collector_that_is_off_stays_off() -> None:
+    assert state("gc.disable()") == (False, 0, 0)
+
+
+def test_what_is_made_later_is_collected() -> None:
+    code = """
+from kaiwu_runtime import Manager
+import weakref
+class Node: pass
+node = Node()
+node.self = node
+seen = weakref.ref(node)
+del node
+gc.collect()
+assert seen() is None
+"""
+    assert state("", code)[0]
+
+
+@pytest.mark.parametrize("context", [collector_paused, imported_once])
+def test_an_error_leaves_the_collector_as_it_was(context: Callable[[], AbstractContextManager[None]]) -> None:
+    was = gc.isenabled()
+    with pytest.raises(ImportError), context():
+        raise ImportError
+    assert gc.isenabled() is was
