@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -49,6 +50,33 @@ def test_phrase_is_not_used(better: str) -> None:
         if re.search(PATTERNS[better], line)
     ]
     assert found == [], f"write {better!r}:\n" + "\n".join(found)
+
+
+def messages(source: str) -> list[tuple[int, str]]:
+    """Return the texts of a module that are not docstrings, with their lines."""
+    tree = ast.parse(source)
+    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        (node.lineno, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings
+    ]
+
+
+@pytest.mark.parametrize("root", ["kaiwuctl", "runtime/kaiwu_runtime", "docs"])
+def test_messages_say_directory(root: str) -> None:
+    """As those of kubectl, cargo and Python do."""
+    found = []
+    for path in sorted((REPOSITORY / root).rglob("*")):
+        if path.suffix == ".py":
+            read = messages(path.read_text(encoding="utf-8"))
+        elif path.suffix == ".md":
+            read = list(enumerate(path.read_text(encoding="utf-8").splitlines(), 1))
+        else:
+            continue
+        name = path.relative_to(REPOSITORY)
+        found += [f"{name}:{line}: {text}" for line, text in read if " " in text and re.search(r"\bfolders?\b", text)]
+    assert found == [], "write 'directory':\n" + "\n".join(found)
 
 
 def test_patterns_find_what_they_are_for() -> None:

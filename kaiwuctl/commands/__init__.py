@@ -28,7 +28,7 @@ class Row:
 _ENVTEST = "kaiwuctl.commands.envtest"
 
 COMMANDS = (
-    Row(("init",), "kaiwuctl.commands.init", "Start a new project in this folder"),
+    Row(("init",), "kaiwuctl.commands.init", "Start a new project in this directory"),
     Row(("create", "api"), "kaiwuctl.commands.create_api", "Scaffold an API type and its controller"),
     Row(("create", "webhook"), "kaiwuctl.commands.create_webhook", "Scaffold defaulting, validation or conversion"),
     Row(("edit",), "kaiwuctl.commands.edit", "Change what the project was started with, or print it"),
@@ -37,7 +37,7 @@ COMMANDS = (
     Row(("import", "crd"), "kaiwuctl.commands.import_crd", "Make API types from a CustomResourceDefinition"),
     Row(("import", "project"), "kaiwuctl.commands.import_project", "Start a project from a Go operator's"),
     Row(("envtest", "setup"), _ENVTEST, "Find, download or build the programs", "set_up"),
-    Row(("envtest", "path"), _ENVTEST, "Print the folder to set KUBEBUILDER_ASSETS to", "path"),
+    Row(("envtest", "path"), _ENVTEST, "Print the directory to set KUBEBUILDER_ASSETS to", "path"),
     Row(("envtest", "up"), _ENVTEST, "Start a control plane in the background", "start"),
     Row(("envtest", "down"), _ENVTEST, "Stop the control plane in the background", "stop"),
     Row(("completion",), "kaiwuctl.commands.completion", "Print the completion script of a shell"),

@@ -98,7 +98,7 @@ def command(
     from kaiwuctl.scaffold.api_request import APIRequest  # noqa: PLC0415
 
     root = Path.cwd()
-    # A folder without a PROJECT is reported before the user is asked anything.
+    # A directory without a PROJECT is reported before the user is asked anything.
     require_project(root)
     if from_crd is not None:
         said = {

@@ -70,7 +70,7 @@ def command(
     from kaiwuctl.scaffold.webhook_request import WebhookRequest  # noqa: PLC0415
 
     root = Path.cwd()
-    # A folder without a PROJECT is reported before the user is asked anything.
+    # A directory without a PROJECT is reported before the user is asked anything.
     require_project(root)
     request = WebhookRequest(
         group=needed("--group", group, "kaiwu"),

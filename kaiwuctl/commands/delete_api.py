@@ -43,7 +43,7 @@ def command(
     from kaiwuctl.scaffold.deletion_request import APIDeletionRequest  # noqa: PLC0415
 
     root = Path.cwd()
-    # A folder without a PROJECT is reported before the user is asked anything.
+    # A directory without a PROJECT is reported before the user is asked anything.
     require_project(root)
     request = APIDeletionRequest(
         group=needed("--group", group, "kaiwu"),

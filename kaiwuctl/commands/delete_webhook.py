@@ -48,7 +48,7 @@ def command(
     from kaiwuctl.scaffold.webhook_deletion_request import WebhookDeletionRequest  # noqa: PLC0415
 
     root = Path.cwd()
-    # A folder without a PROJECT is reported before the user is asked anything.
+    # A directory without a PROJECT is reported before the user is asked anything.
     require_project(root)
     request = WebhookDeletionRequest(
         group=needed("--group", group, "kaiwu"),

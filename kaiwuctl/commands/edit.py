@@ -16,7 +16,7 @@ def command(
         bool | None,
         typer.Option(
             "--multigroup/--no-multigroup",
-            help="One folder per API group below api/ and controllers/, or one for all.",
+            help="One directory per API group below api/ and controllers/, or one for all.",
             show_default=False,
         ),
     ] = None,

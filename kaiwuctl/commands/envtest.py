@@ -53,7 +53,7 @@ def path(
     controller_manager: ControllerManager = False,
     verbose: Verbose = False,  # noqa: ARG001
 ) -> None:
-    """Print the folder to set KUBEBUILDER_ASSETS to."""
+    """Print the directory to set KUBEBUILDER_ASSETS to."""
     _run("path", version=version, controller_manager=controller_manager)
 
 

@@ -13,7 +13,8 @@ from kaiwuctl.options import DryRun, Make, Verbose
 
 def command(
     folder: Annotated[
-        str, typer.Argument(help="Folder of a kubebuilder or operator-sdk project.", metavar="DIR", show_default=False)
+        str,
+        typer.Argument(help="Directory of a kubebuilder or operator-sdk project.", metavar="DIR", show_default=False),
     ] = "",
     *,
     project_name: Annotated[
@@ -29,14 +30,14 @@ def command(
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:
-    """Start a project in this folder from a Go operator's.
+    """Start a project in this directory from a Go operator's.
 
     Takes over the names in PROJECT, the types from config/crd/bases, the samples, and the permissions as
     decorators; scaffolds its controllers and webhooks; and lists in IMPORTED.md what a person has to write. The other
     project is only read.
     """
     if not folder:
-        raise UsageError("import project: the folder is missing; for example kaiwuctl import project ../shop-operator")
+        raise UsageError("import project: no directory given; for example kaiwuctl import project ../shop-operator")
     # Help and completion need the flags only.
     from kaiwuctl.scaffold.import_project import ProjectRequest, import_project  # noqa: PLC0415
 

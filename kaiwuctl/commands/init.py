@@ -32,7 +32,7 @@ def command(
     ] = None,
     project_name: Annotated[
         str | None,
-        typer.Option(help="Name prefix for every generated object.  [default: this folder's]", metavar="NAME"),
+        typer.Option(help="Name prefix for every generated object.  [default: this directory's]", metavar="NAME"),
     ] = None,
     owner: Annotated[str | None, typer.Option(help="Copyright holder, for the licence header.", metavar="NAME")] = None,
     license_name: Annotated[
@@ -46,7 +46,7 @@ def command(
         bool | None,
         typer.Option(
             "--multigroup/--no-multigroup",
-            help="One folder per API group below api/ and controllers/.",
+            help="One directory per API group below api/ and controllers/.",
             show_default=False,
         ),
     ] = None,
@@ -68,7 +68,7 @@ def command(
     dry_run: DryRun = False,
     verbose: Verbose = False,
 ) -> None:
-    """Start a new project in this folder.
+    """Start a new project in this directory.
 
     Writes the manager, the kustomize tree, Makefile, Dockerfile, tests and workflows, without an API. Files
     that are there already stay; if one of them differs from what would be written, nothing is written.

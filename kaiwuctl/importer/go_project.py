@@ -120,13 +120,13 @@ def _project_file(folder: Path) -> dict[str, Any]:
 
     shown = f"{folder}/{FILE_NAME}"
     if not folder.is_dir():
-        raise ProjectFileError(f"{folder}: is not a folder; pass the folder of a kubebuilder or operator-sdk project")
+        raise ProjectFileError(f"{folder}: is not a directory; pass that of a kubebuilder or operator-sdk project")
     try:
         content = read_regular(folder, FILE_NAME, limit=TEXT_LIMIT)
     except ContentError as error:
         raise ProjectFileError(f"{folder}/{error.message}") from None
     if content is None:
-        raise ProjectFileError(f"{shown}: not found; pass the folder of a kubebuilder or operator-sdk project")
+        raise ProjectFileError(f"{shown}: not found; pass the directory of a kubebuilder or operator-sdk project")
     try:
         documents = read_manifests(content)
     except ManifestError as error:
@@ -136,7 +136,7 @@ def _project_file(folder: Path) -> dict[str, Any]:
         raise ProjectFileError(f"{shown}: version {root.get('version')!r} is not 3; migrate the project first")
     layout = root.get("layout")
     if any(str(part).startswith("python.kaiwuctl.io") for part in (layout if isinstance(layout, list) else [layout])):
-        raise ProjectFileError(f"{shown}: is kaiwuctl's own; copy the folder instead")
+        raise ProjectFileError(f"{shown}: is kaiwuctl's own; copy the directory instead")
     if not isinstance(root.get("resources", []), list):
         raise ProjectFileError(f"{shown}: resources must be a list")
     return root
@@ -181,7 +181,7 @@ def _files(folder: Path) -> list[str]:
             if not path.is_symlink() and path.is_file():
                 found.append(path.relative_to(folder).as_posix())
         if len(found) > _MOST_FILES:
-            raise KaiwuctlError(f"{folder}: has more than {_MOST_FILES} files; pass the folder of one project")
+            raise KaiwuctlError(f"{folder}: has more than {_MOST_FILES} files; pass the directory of one project")
     return found
 
 

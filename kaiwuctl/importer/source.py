@@ -101,7 +101,7 @@ def _read_file(source: str) -> bytes:
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)
-        what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+        what = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
         raise CRDError(f"{source}: is {what}; pass the file of a CRD, or - for standard input")
     with os.fdopen(descriptor, "rb") as stream:
         return _read_stream(stream, source)

@@ -21,7 +21,7 @@ TEXT_LIMIT: Final = 512 * 1024
 """Bytes a file may have that people edit: PROJECT, a kustomization, git's configuration."""
 
 _KINDS: Final = {
-    stat.S_IFDIR: "a folder",
+    stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
     stat.S_IFCHR: "a device",

@@ -27,7 +27,7 @@ def require_project(folder: Path) -> None:
         return
     for parent in folder.absolute().parents:
         if (parent / FILE_NAME).is_file():
-            raise ProjectFileError(f"PROJECT: not found in this folder, but in {parent}; run the command there")
+            raise ProjectFileError(f"PROJECT: not found in this directory, but in {parent}; run the command there")
     raise ProjectFileError(
-        "PROJECT: not found in this folder; start a project with `kaiwuctl init`, or change to its folder"
+        "PROJECT: not found in this directory; start a project with `kaiwuctl init`, or change to its directory"
     )

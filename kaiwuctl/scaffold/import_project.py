@@ -79,7 +79,7 @@ def import_project(root: Path, request: ProjectRequest, *, make: bool, dry_run: 
     """
     folder = Path(os.path.realpath(request.folder))
     if folder == Path(os.path.realpath(root)):
-        raise UsageError(f"{request.folder}: is this folder; run the command in an empty one, beside the other project")
+        raise UsageError(f"{request.folder}: is this directory; run the command in an empty one beside that project")
     go = read_go_project(request.folder)
     remainder = Remainder()
     with in_scratch(), tempfile.TemporaryDirectory(prefix="kaiwuctl-") as scratch:

@@ -65,7 +65,7 @@ def list_the_rest(go: GoProject, remainder: Remainder) -> None:
     if len(go.go_files) > _LISTED:
         remainder.add(f"{len(go.go_files) - _LISTED} more Go files were not carried over")
     for file in go.configuration[:_LISTED]:
-        remainder.add(f"{file}: was not carried over; add what it changes to the same folder here")
+        remainder.add(f"{file}: was not carried over; add what it changes to the same directory here")
     api_versions = {f"{entry.qualified_group}/{entry.version}" for entry in go.resources if entry.api}
     for api_version, kind in go.samples:
         if api_version not in api_versions:

@@ -84,7 +84,7 @@ class Journal:
         except FileNotFoundError:
             return False
         if not stat.S_ISDIR(mode):
-            raise WriteError(f"{FOLDER}: is not a folder, and kaiwuctl needs that name while it writes; remove it")
+            raise WriteError(f"{FOLDER}: is not a directory, and kaiwuctl needs that name while it writes; remove it")
         return True
 
     @classmethod
@@ -117,8 +117,8 @@ class Journal:
         journal = json.loads(listed)
         if journal["root"] != os.path.realpath(root):
             raise WriteError(
-                f"{FOLDER}: was left by kaiwuctl in another folder, {journal['root']}, so nothing was undone; remove "
-                "it, and restore the project from version control if a file is missing"
+                f"{FOLDER}: was left by kaiwuctl in another directory, {journal['root']}, so nothing was undone; "
+                "remove it, and restore the project from version control if a file is missing"
             )
         entries = [Entry(**entry) for entry in journal["files"]]
         return cls(root, entries, journal["folders"], journal.get("emptied", ())).undo()

@@ -272,7 +272,7 @@ class Plan:
                 self._obstacles.append(f"{partial} is a symbolic link")
                 return False
             if length < len(parts) and not stat.S_ISDIR(mode):
-                self._obstacles.append(f"{partial} is not a folder")
+                self._obstacles.append(f"{partial} is not a directory")
                 return False
             if length == len(parts) and not stat.S_ISREG(mode):
                 self._obstacles.append(f"{partial} is not a file")

@@ -101,7 +101,7 @@ def _name_of_folder(root: Path) -> str:
         if not rule.holds(name):
             suggestion = suggest_project_name(name) or rule.example
             raise UsageError(
-                f"--project-name: the folder's name {quoted(root.name)} is not a valid project name, "
+                f"--project-name: the directory's name {quoted(root.name)} is not a valid project name, "
                 f"which {rule.message}; write --project-name {suggestion}"
             )
     return name
@@ -130,8 +130,8 @@ def _refuse_other_values(project: Project, request: InitRequest) -> None:
     ]
     if differences:
         raise UsageError(
-            f"PROJECT: this folder has a project already: {'; '.join(differences)}; leave the flags out, or start "
-            "the other project in an empty folder"
+            f"PROJECT: this directory has a project already: {'; '.join(differences)}; leave the flags out, or start "
+            "the other project in an empty directory"
         )
 
 
@@ -146,7 +146,7 @@ def _header(root: Path, request: InitRequest, *, started: bool) -> str:
     asked = any(flag is not None for flag in (request.license_name, request.owner, request.license_file))
     if asked and _without_years(recorded) != _without_years(header):
         raise UsageError(
-            f"{HEADER_FILE}: this folder has a project already, with another licence header than the flags ask for; "
+            f"{HEADER_FILE}: this directory has a project already, with another licence header than the flags ask for; "
             f"leave --license, --license-file and --owner out, or edit {HEADER_FILE}"
         )
     return recorded

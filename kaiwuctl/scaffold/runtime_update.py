@@ -72,7 +72,7 @@ def _present(root: Path) -> InstalledWheel:
     wheel = vendored_wheel(root)
     if wheel is None:
         raise ContentError(
-            "vendor: has no wheel of kaiwu-runtime; run `kaiwuctl init` in this folder, which restores it"
+            "vendor: has no wheel of kaiwu-runtime; run `kaiwuctl init` in this directory, which restores it"
         )
     return InstalledWheel(wheel.name, wheel.version, None)
 

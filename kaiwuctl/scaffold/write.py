@@ -26,9 +26,9 @@ _FIXES: Final = {
     errno.ENOSPC: "free some space and run the command again",
     errno.EDQUOT: "free some space and run the command again",
     errno.EFBIG: "raise the limit on file sizes and run the command again",
-    errno.EACCES: "make the folder writable and run the command again",
-    errno.EPERM: "make the folder writable and run the command again",
-    errno.EROFS: "make the folder writable and run the command again",
+    errno.EACCES: "make the directory writable and run the command again",
+    errno.EPERM: "make the directory writable and run the command again",
+    errno.EROFS: "make the directory writable and run the command again",
 }
 
 

@@ -1,4 +1,4 @@
-"""Make an installation smaller that only runs an operator: `python -m kaiwu_runtime.slim FOLDER`.
+"""Make an installation smaller that only runs an operator: `python -m kaiwu_runtime.slim DIR`.
 
 Compiled modules contain symbol tables that only debuggers read and that are often larger than the code: they are a
 third of what an operator's image adds to its base. The loader does not need them, so each file is truncated after the
@@ -91,11 +91,11 @@ def _removed(package: Path) -> int:
 def main(arguments: list[str]) -> int:
     """Slim the given folders and print the saved size; return 1 after a failure, 2 without a folder."""
     if not arguments or arguments[0].startswith("-"):
-        sys.stderr.write("usage: python -m kaiwu_runtime.slim FOLDER...\n")
+        sys.stderr.write("usage: python -m kaiwu_runtime.slim DIR...\n")
         return 2
     for name in arguments:
         if not Path(name).is_dir():
-            sys.stderr.write(f"error: {name} is not a folder\n")
+            sys.stderr.write(f"error: {name} is not a directory\n")
             return 1
         try:
             saved = slim(Path(name))

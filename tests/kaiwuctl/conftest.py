@@ -24,7 +24,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def empty(tmp_path: Path) -> CommandLine:
-    """The command line in an empty folder."""
+    """The command line in an empty directory."""
     folder = tmp_path / "kaiwu-operator"
     folder.mkdir()
     return CommandLine(folder)

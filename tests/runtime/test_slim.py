@@ -105,7 +105,7 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
     [
         ([], 2, "usage: python -m kaiwu_runtime.slim FOLDER...\n"),
         (["--help"], 2, "usage: python -m kaiwu_runtime.slim FOLDER...\n"),
-        (["/absent"], 1, "error: /absent is not a folder\n"),
+        (["/absent"], 1, "error: /absent is not a directory\n"),
     ],
 )
 def test_usage(capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, message: str) -> None:

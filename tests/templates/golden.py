@@ -35,7 +35,7 @@ def write_tree(folder: Path, files: Tree) -> None:
 
 
 def diff(parent: Path, base: Tree, other: Tree) -> str:
-    """Return what git says of the way from one tree to another; `parent` is an empty folder to work in."""
+    """Return what git says of the way from one tree to another; `parent` is an empty directory to work in."""
     write_tree(parent / "a", base)
     write_tree(parent / "b", other)
     command = ["diff", "--no-index", "--no-prefix", "--no-renames", "--no-color", "--no-ext-diff", "--unified=1"]

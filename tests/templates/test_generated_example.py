@@ -60,7 +60,7 @@ def test_what_is_not_committed_is_one_clear_line_where_it_is_missing(
     name = f"vendor/{wheel}" if missing == "vendor" else missing
     lines = [line for line in result.stderr.splitlines() if not line.startswith("make: ***")]
     assert result.returncode != 0
-    assert lines == [f"error: {name} is missing: run 'kaiwuctl init' in this folder to restore it"]
+    assert lines == [f"error: {name} is missing: run 'kaiwuctl init' in this directory to restore it"]
     assert not (project / ".venv").exists()
 
 

@@ -108,7 +108,7 @@ def _in_home(path: str) -> Path:
     try:
         return Path(path).expanduser()
     except RuntimeError:  # no HOME, and a uid that has no entry in the list of users
-        raise ControlPlaneError(f"{path}: the home folder is not known: set HOME or KAIWU_ENVTEST_DIR") from None
+        raise ControlPlaneError(f"{path}: the home directory is not known: set HOME or KAIWU_ENVTEST_DIR") from None
 
 
 def requested_version(version: str | None) -> str | None:

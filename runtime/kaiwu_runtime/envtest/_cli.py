@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     sources.add_argument("--no-build", action="store_true", help=_help("no_build"))
     sources.add_argument("--index", metavar="URL", help=_help("index"))
     commands.add_parser("setup", parents=[wanted, sources], help="find, download or build the programs")
-    commands.add_parser("path", parents=[wanted], help="print the folder to set KUBEBUILDER_ASSETS to")
+    commands.add_parser("path", parents=[wanted], help="print the directory to set KUBEBUILDER_ASSETS to")
     start = commands.add_parser("up", parents=[wanted, sources], help="start a control plane in the background")
     start.add_argument("--kubeconfig", type=Path, metavar="FILE", help=_help("kubeconfig"))
     commands.add_parser("down", help="stop the control plane in the background")

@@ -34,8 +34,8 @@ def parser() -> argparse.ArgumentParser:
     manifests = commands.add_parser(
         "manifests", help="write the CRDs, the webhook configurations and the role of the manager"
     )
-    manifests.add_argument("--api", type=Path, help="folder of the *_types.py files (default: api)")
-    manifests.add_argument("--controllers", type=Path, help="folder of the reconcilers (default: controllers)")
+    manifests.add_argument("--api", type=Path, help="directory of the *_types.py files (default: api)")
+    manifests.add_argument("--controllers", type=Path, help="directory of the reconcilers (default: controllers)")
     manifests.add_argument("--crd-dir", type=Path, default=Path("config/crd/bases"), help="default: %(default)s")
     manifests.add_argument("--role-file", type=Path, default=Path("config/rbac/role.yaml"), help="default: %(default)s")
     manifests.add_argument(
@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
     )
     manifests.set_defaults(run=write_manifests)
     generate = commands.add_parser("generate", help="write JSON Schemas for editors and the API reference")
-    generate.add_argument("--api", type=Path, help="folder of the *_types.py files (default: api)")
+    generate.add_argument("--api", type=Path, help="directory of the *_types.py files (default: api)")
     generate.add_argument("--output", type=Path, default=Path("docs/api"), help="default: %(default)s")
     generate.add_argument("--header-file", type=Path, help="file with the licence header for generated files")
     generate.set_defaults(run=write_documents)
@@ -215,7 +215,7 @@ def _folder(given: Path | None, default: Path, flag: str) -> Path | None:
             raise ConfigurationError(f"{flag} {folder}: run this in the root of the project")
         return folder
     if given is not None:
-        raise ConfigurationError(f"{flag} {folder}: there is no such folder")
+        raise ConfigurationError(f"{flag} {folder}: there is no such directory")
     return None
 
 

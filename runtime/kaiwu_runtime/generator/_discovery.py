@@ -124,5 +124,5 @@ def _check_not_hidden(package: str, file: Path, root: Path) -> None:
     places = {Path(place).resolve() for place in (spec.submodule_search_locations or ())} if spec else set()
     if (root / package).resolve() not in places and spec is not None and (root / package).is_dir():
         raise ConfigurationError(
-            f"{shown(file, root)}: Python has another module called {package!r}: rename the folder {package}/"
+            f"{shown(file, root)}: Python has another module called {package!r}: rename the directory {package}/"
         )

@@ -14,7 +14,7 @@ from kaiwu_runtime.image._check import check
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status: 0, 1 when something is missing, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="python -m kaiwu_runtime.image", description=__doc__)
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="the project (default: this folder)")
+    parser.add_argument("folder", nargs="?", type=Path, default=Path(), help="the project (default: this directory)")
     try:
         problems = check(parser.parse_args(arguments).folder)
     except ConfigurationError as error:

@@ -115,7 +115,7 @@ def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
     metrics = _Group(parser, base, "metrics and probes")
     metrics.text("--metrics-bind-address", "metrics_bind_address", "metrics bind address, 0 to turn it off")
     metrics.switch("--metrics-secure", "metrics_secure", "serve metrics over https, only to authorised callers")
-    metrics.text("--metrics-cert-path", "metrics_cert_path", "folder with tls.crt and tls.key of the metrics server")
+    metrics.text("--metrics-cert-path", "metrics_cert_path", "directory with tls.crt and tls.key of the metrics server")
     metrics.switch(
         "--metrics-request-latency", "metrics_request_latency", "measure how long requests to the API server take"
     )
@@ -132,11 +132,11 @@ def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
         type=int,
         metavar="PORT",
     )
-    webhook.text("--webhook-cert-path", "webhook_cert_path", "folder with tls.crt and tls.key of the webhook server")
+    webhook.text("--webhook-cert-path", "webhook_cert_path", "directory with tls.crt and tls.key of the webhook server")
     webhook.add(
         "--webhook-self-signed",
         "webhook_self_signed",
-        "make and renew the certificate of the webhook server, for this Service (default: use the folder's)",
+        "make and renew the certificate of the webhook server, for this Service (default: use the directory's)",
         type=_self_signed,
         metavar="SERVICE",
     )

@@ -53,12 +53,12 @@ class ManagerOptions:
         metrics_bind_address: ``host:port`` of /metrics; ``0`` turns it off.
         metrics_secure: Serve metrics over https, to callers whose token may get /metrics; False: http, without
             authentication.
-        metrics_cert_path: Folder with tls.crt and tls.key; if empty, a self-signed certificate is used.
+        metrics_cert_path: Directory with tls.crt and tls.key; if empty, a self-signed certificate is used.
         metrics_request_latency: Measure how long requests to the API server take.
         health_probe_bind_address: ``host:port`` of /healthz and /readyz; ``0`` turns them off.
         webhook_host: Bind address of the webhook server; empty for every interface.
         webhook_port: Port of the webhook server.
-        webhook_cert_path: Folder with tls.crt and tls.key of the webhook server.
+        webhook_cert_path: Directory with tls.crt and tls.key of the webhook server.
         webhook_self_signed: Create and renew the webhook server's certificate instead.
         webhook_local: Let the API server call the webhooks of this process, which is outside the cluster, at this host;
             ``auto`` finds the address. Configurations and CRDs are restored at the end.

@@ -40,7 +40,7 @@ CONVERSION_LIMIT = 256 * MIB
 
 _CURE = (
     "the webhooks need a certificate: pass --webhook-local on your machine, as make run does, --webhook-self-signed in "
-    "a cluster, or the folder with --webhook-cert-path"
+    "a cluster, or the directory with --webhook-cert-path"
 )
 
 STOP_SECONDS = 5.0

@@ -17,7 +17,7 @@ CREATE_ONLY = (*CREATE, "--make=false")
 
 
 class Entry(NamedTuple):
-    """What a file or folder is, for comparing trees."""
+    """What a file or directory is, for comparing trees."""
 
     mode: int
     content: bytes | str | None

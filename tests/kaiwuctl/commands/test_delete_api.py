@@ -261,7 +261,7 @@ def test_wrong_use(project: CommandLine, flags: tuple[str, ...], message: str) -
 
 
 def test_outside_a_project(empty: CommandLine) -> None:
-    assert "PROJECT: not found in this folder" in empty.refused(*DELETE, status=1)
+    assert "PROJECT: not found in this directory" in empty.refused(*DELETE, status=1)
 
 
 @pytest.mark.parametrize("path", ["api/v1/kaiwucluster_types.py", "config/crd", "PROJECT"])

@@ -99,7 +99,7 @@ def test_a_read_only_file_system(case: Case, tmp_path: Path, prepared: Prepare) 
     assert result.returncode == 1
     assert result.stderr == (
         "error: .kaiwuctl-undo: Read-only file system; nothing was changed; "
-        "make the folder writable and run the command again\n"
+        "make the directory writable and run the command again\n"
     )
     assert snapshot(folder) == before
 

@@ -340,7 +340,7 @@ def test_the_generator_runs_afterwards(project: CommandLine) -> None:
 
 
 def test_outside_a_project(empty: CommandLine) -> None:
-    assert "PROJECT: not found in this folder" in empty.refused("edit", status=1)
+    assert "PROJECT: not found in this directory" in empty.refused("edit", status=1)
 
 
 @pytest.mark.parametrize("path", ["api/v1/kaiwucluster_types.py", "config/rbac/kustomization.yaml", "PROJECT"])

@@ -109,5 +109,5 @@ def test_a_project_without_a_wheel_or_the_name_of_one(project: CommandLine) -> N
     wheel.unlink()
     (project.folder / "requirements-runtime.txt").unlink()
     assert project.refused(*RUNTIME, status=1) == (
-        "error: vendor: has no wheel of kaiwu-runtime; run `kaiwuctl init` in this folder, which restores it\n"
+        "error: vendor: has no wheel of kaiwu-runtime; run `kaiwuctl init` in this directory, which restores it\n"
     )

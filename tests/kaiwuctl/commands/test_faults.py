@@ -40,13 +40,13 @@ def test_a_broken_project_file(
 
 def test_no_project_file(empty: CommandLine) -> None:
     error = empty.refused(*CREATE_ONLY, status=1)
-    assert error.startswith("error: PROJECT: not found in this folder; start a project with `kaiwuctl init`")
+    assert error.startswith("error: PROJECT: not found in this directory; start a project with `kaiwuctl init`")
     assert list(empty.folder.iterdir()) == []
 
 
 def test_the_project_file_further_up_is_named(project: CommandLine) -> None:
     error = CommandLine(project.folder / "config").refused(*CREATE_ONLY, status=1)
-    assert error == f"error: PROJECT: not found in this folder, but in {project.folder}; run the command there\n"
+    assert error == f"error: PROJECT: not found in this directory, but in {project.folder}; run the command there\n"
 
 
 @pytest.mark.parametrize("name", ["config/rbac/kustomization.yaml", "config/default/kustomization.yaml"])
@@ -111,7 +111,7 @@ def test_one_read_only_folder(project: CommandLine) -> None:
     result = with_mounts(script, project, *CREATE_ONLY)
     assert result.returncode == 1
     assert result.stderr.startswith("error: config/rbac/")
-    assert "Read-only file system; nothing was changed; make the folder writable" in result.stderr
+    assert "Read-only file system; nothing was changed; make the directory writable" in result.stderr
     assert result.stderr.count("\n") == 1
     assert snapshot(project.folder) == before
 
@@ -136,7 +136,7 @@ def test_a_folder_without_permission(project: CommandLine) -> None:
     assert result.returncode == 1
     assert result.stderr == (
         "error: .kaiwuctl-undo: Permission denied; nothing was changed; "
-        "make the folder writable and run the command again\n"
+        "make the directory writable and run the command again\n"
     )
     assert snapshot(project.folder) == before
 

@@ -174,7 +174,7 @@ def test_a_copy_of_an_interrupted_project(project: CommandLine, tmp_path: Path) 
     shutil.copytree(project.folder, copy, symlinks=True)
     before = snapshot(copy)
     error = CommandLine(copy).refused("init", status=1)
-    assert error.startswith(f"error: {FOLDER}: was left by kaiwuctl in another folder, {project.folder}, ")
+    assert error.startswith(f"error: {FOLDER}: was left by kaiwuctl in another directory, {project.folder}, ")
     assert snapshot(copy) == before
 
 

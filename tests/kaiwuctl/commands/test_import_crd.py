@@ -314,7 +314,7 @@ def test_a_version_that_there_is_not(project: CommandLine, source: Path) -> None
 
 
 def test_outside_of_a_project(empty: CommandLine, source: Path) -> None:
-    assert "PROJECT: not found in this folder" in empty.refused("import", "crd", str(source), status=1)
+    assert "PROJECT: not found in this directory" in empty.refused("import", "crd", str(source), status=1)
 
 
 def test_a_second_group(project: CommandLine, source: Path, tmp_path: Path) -> None:

@@ -194,10 +194,10 @@ def _change(folder: Path, path: str, content: str | None) -> None:
 @pytest.mark.parametrize(
     ("path", "content", "message"),
     [
-        ("PROJECT", None, "PROJECT: not found; pass the folder of a kubebuilder or operator-sdk project"),
+        ("PROJECT", None, "PROJECT: not found; pass the directory of a kubebuilder or operator-sdk project"),
         ("PROJECT", "version: '2'\n", "version '2' is not 3; migrate the project first"),
         ("PROJECT", "a: [", "is not YAML"),
-        ("PROJECT", "version: '3'\nlayout: python.kaiwuctl.io/v1\n", "is kaiwuctl's own; copy the folder instead"),
+        ("PROJECT", "version: '3'\nlayout: python.kaiwuctl.io/v1\n", "is kaiwuctl's own; copy the directory instead"),
         ("PROJECT", "version: '3'\nresources: {}\n", "resources must be a list"),
         ("PROJECT", "version: '3'\nresources: [1]\n", "resources[0] must have a kind and a version"),
         ("PROJECT", "version: '3'\nprojectName: My_Shop\n", "--project-name"),

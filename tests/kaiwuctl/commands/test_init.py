@@ -160,7 +160,7 @@ def test_a_folder_whose_name_will_not_do(empty: CommandLine, folder: str, sugges
     other = empty.folder / folder
     other.mkdir()
     error = type(empty)(other).refused("init", status=2)
-    assert f"the folder's name '{folder}'" in error
+    assert f"the directory's name '{folder}'" in error
     assert error.endswith(f"write --project-name {suggestion}\n")
     type(empty)(other).ok("init", "--project-name", suggestion)
 

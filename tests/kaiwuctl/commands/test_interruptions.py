@@ -253,7 +253,7 @@ def test_create_api_after_a_killed_init(empty: CommandLine) -> None:
     leave_interrupted(empty, INIT)
     result = empty.run(*CREATE_ONLY)
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1].startswith("error: PROJECT: not found in this folder; start a project")
+    assert result.stderr.splitlines()[-1].startswith("error: PROJECT: not found in this directory; start a project")
     assert list(empty.folder.iterdir()) == []
 
 

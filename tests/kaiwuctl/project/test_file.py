@@ -249,7 +249,7 @@ def test_a_broken_file_is_refused_with_its_line(text: str, message: str) -> None
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(
-        ProjectFileError, match=r"PROJECT: not found in this folder; start a project with `kaiwuctl init`"
+        ProjectFileError, match=r"PROJECT: not found in this directory; start a project with `kaiwuctl init`"
     ):
         ProjectFile.load(tmp_path)
 
@@ -268,7 +268,7 @@ def test_unreadable_files(tmp_path: Path) -> None:
         ProjectFile.load(tmp_path)
     path.unlink()
     path.mkdir()
-    with pytest.raises(ProjectFileError, match="must be a regular file but is a folder"):
+    with pytest.raises(ProjectFileError, match="must be a regular file but is a directory"):
         ProjectFile.load(tmp_path)
     path.rmdir()
     path.symlink_to("nowhere")

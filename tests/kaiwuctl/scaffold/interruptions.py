@@ -33,7 +33,7 @@ _OPERATIONS = {
 
 
 class Entry(NamedTuple):
-    """What a file or folder is, for comparing trees."""
+    """What a file or directory is, for comparing trees."""
 
     mode: int
     content: bytes | None

@@ -42,7 +42,7 @@ spec:
 
 @pytest.mark.envtest
 @pytest.mark.skipif(
-    not SHARED.is_dir(), reason=f"there is not a folder {SHARED.name} of well-known CRDs beside the checkout"
+    not SHARED.is_dir(), reason=f"there is not a directory {SHARED.name} of well-known CRDs beside the checkout"
 )
 @pytest.mark.parametrize("file", sorted(SHARED.glob("*.yaml")), ids=lambda file: file.stem)
 def test_definitions_of_well_known_projects(file: Path, control_plane: ControlPlane) -> None:

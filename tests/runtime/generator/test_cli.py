@@ -193,8 +193,8 @@ def test_one_line_that_names_the_file(project: Path, file: str, text: str, messa
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["manifests", "--api", "nowhere"], 1, "error: --api nowhere: there is no such folder\n"),
-        (["manifests", "--controllers", "nowhere"], 1, "error: --controllers nowhere: there is no such folder\n"),
+        (["manifests", "--api", "nowhere"], 1, "error: --api nowhere: there is no such directory\n"),
+        (["manifests", "--controllers", "nowhere"], 1, "error: --controllers nowhere: there is no such directory\n"),
         (["manifests", "--api", ".."], 1, "error: --api ..: run this in the root of the project\n"),
         (["generate", "--header-file", "nowhere"], 1, "error: --header-file nowhere: No such file or directory\n"),
         (["manifests", "--nonsense"], 2, "unrecognized arguments: --nonsense"),
@@ -228,7 +228,7 @@ def test_a_module_of_another_place_is_not_taken_for_the_projects(project: Path) 
     result = run(project, "manifests", "--api", "json")
     assert result.returncode == 1
     assert result.stderr == (
-        "error: json/v1/thing_types.py: Python has another module called 'json': rename the folder json/\n"
+        "error: json/v1/thing_types.py: Python has another module called 'json': rename the directory json/\n"
     )
 
 

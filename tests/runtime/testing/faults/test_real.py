@@ -203,7 +203,7 @@ class Outside(Plain):
 
 def test_what_cannot_be_done_for_real_is_said_in_one_line_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert list(notes_on(Plain)) == ["config/rbac: no such folder: the operator has all permissions"]
+    assert list(notes_on(Plain)) == ["config/rbac: no such directory: the operator has all permissions"]
     (tmp_path / "config/rbac").mkdir(parents=True)
     assert list(notes_on(Plain)) == []
     (prepare,) = notes_on(Outside)

@@ -88,7 +88,7 @@ def check_real(
 def notes_on(scenario: type[Scenario]) -> Iterator[str]:
     """Yield what of a scenario cannot be done for real, in one line each."""
     if _permissions() is None:
-        yield f"{_PERMISSIONS}: no such folder: the operator has all permissions"
+        yield f"{_PERMISSIONS}: no such directory: the operator has all permissions"
     if scenario.prepare is not Scenario.prepare:
         yield "prepare: commands in pods and logs are answered as it says; proxied requests are not"
 
