@@ -103,8 +103,8 @@ def test_a_link_is_not_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        ([], 2, "usage: python -m kaiwu_runtime.slim FOLDER...\n"),
-        (["--help"], 2, "usage: python -m kaiwu_runtime.slim FOLDER...\n"),
+        ([], 2, "usage: python -m kaiwu_runtime.slim DIR...\n"),
+        (["--help"], 2, "usage: python -m kaiwu_runtime.slim DIR...\n"),
         (["/absent"], 1, "error: /absent is not a directory\n"),
     ],
 )
