@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
@@ -18,9 +19,19 @@ from .scripted_proxies import Proxy, SocksProxy
 from .scripted_server import Server, answer, say_nothing
 from .scripted_sockets import V5, sending, socket
 
+# Its successor, a hook, would apply to the tests of all other modules as well.
+pytestmark = pytest.mark.filterwarnings("ignore:Overriding the .event_loop_policy. fixture")
+
 ROUTES = ["tls", "plain", "http proxy", "socks proxy"]
 STEPS = 60
 """More steps of the event loop than any of the routes takes until the request is sent."""
+
+
+@pytest.fixture(params=[asyncio.DefaultEventLoopPolicy, uvloop.EventLoopPolicy], ids=["asyncio", "uvloop"])
+def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
+    """Return that of a manager, too, whose event loop has a TLS of its own."""
+    policy: asyncio.AbstractEventLoopPolicy = request.param()
+    return policy
 
 
 @asynccontextmanager
