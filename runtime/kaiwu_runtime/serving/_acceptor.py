@@ -224,9 +224,11 @@ class Acceptor:
         """Stop accepting; connections without a request in progress stay until they are aborted."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for each in self._sockets:
-            each.close()
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        finally:
+            for each in self._sockets:
+                each.close()
 
     def abort(self) -> None:
         """Close every connection at once."""

@@ -115,20 +115,31 @@ class Listener:
         acceptor, self._acceptor = self._acceptor, None
         if acceptor is None:
             return
-        await acceptor.close()
+        try:
+            await acceptor.close()
+            await self._finish()
+        finally:  # a stop that is cancelled gives no more time, and leaves nothing open either
+            answering = [(each, each.exchange) for each in self._open if each.exchange is not None]
+            for each, exchange in answering:
+                each.finish()
+                exchange.cancel()
+            try:
+                await asyncio.gather(*(exchange for _, exchange in answering), return_exceptions=True)
+            finally:
+                acceptor.abort()
+
+    async def _finish(self) -> None:
+        """Close the connections that wait for a request, and wait a while for the answers to the others."""
         answering = [each for each in self._open if each.is_busy]
         for each in list(self._open):
             each.finish()
         if answering:
             tasks = [asyncio.create_task(each.lost.wait()) for each in answering]
-            await asyncio.wait(tasks, timeout=self._shutdown_timeout)
-            for task in tasks:
-                task.cancel()
-        cancelled = [each.exchange for each in self._open if each.exchange is not None]
-        for exchange in cancelled:
-            exchange.cancel()
-        await asyncio.gather(*cancelled, return_exceptions=True)
-        acceptor.abort()
+            try:
+                await asyncio.wait(tasks, timeout=self._shutdown_timeout)
+            finally:
+                for task in tasks:
+                    task.cancel()
 
 
 async def _listen(host: str, port: int) -> list[socket.socket]:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -170,15 +171,19 @@ class WebhookServer:
 
     async def stop(self) -> None:
         """Stop listening; requests in progress are answered."""
-        if self._local is not None:
-            await self._local.close()  # first: no request may come any more when nothing listens
-        if self._current is not None:
-            self._current.cancel()
-            await asyncio.gather(self._current, return_exceptions=True)
-            self._current = None
-        if self._rotator is not None:
-            await self._rotator.close()
-        await self._listener.stop()
+        async with AsyncExitStack() as ending:  # from the last to the first, also those after one that is cancelled
+            ending.push_async_callback(self._listener.stop)
+            if self._rotator is not None:
+                ending.push_async_callback(self._rotator.close)
+            ending.push_async_callback(self._stop_following)
+            if self._local is not None:
+                await self._local.close()  # first: no request may come any more when nothing listens
+
+    async def _stop_following(self) -> None:
+        current, self._current = self._current, None
+        if current is not None:
+            current.cancel()
+            await asyncio.gather(current, return_exceptions=True)
 
     async def check(self) -> None:
         """Connect as the API server would; the manager's readiness check.
