@@ -214,10 +214,13 @@ class Lifecycle:
         logger.info("Stopped")
 
     async def _end(self, tasks: Supervisor, events: list[asyncio.Task[None]], grace: float) -> None:
-        await self._runnables.stop(tasks, grace=grace, seconds=_END_SECONDS)
-        await tasks.cancel(events, _END_SECONDS)  # after the controllers: their last events are written too
-        await self._cluster.caches.stop(tasks, _END_SECONDS)
-        await tasks.cancel_all(_END_SECONDS)
+        # A stack, from the last to the first: what is cancelled while it stops still has to stop everything.
+        async with AsyncExitStack() as ending:
+            ending.push_async_callback(tasks.cancel_all, _END_SECONDS)
+            ending.push_async_callback(self._cluster.caches.stop, tasks, _END_SECONDS)
+            # After the controllers: their last events are written too.
+            ending.push_async_callback(tasks.cancel, events, _END_SECONDS)
+            await self._runnables.stop(tasks, grace=grace, seconds=_END_SECONDS)
 
     async def _stop_when_idle(self) -> None:
         """Stop once every object has been reconciled, and nothing has come after it for a second."""

@@ -90,9 +90,10 @@ class RunnableGroup:
             grace: Seconds for the work in progress.
             seconds: Seconds for what is cancelled afterwards.
         """
-        beside = asyncio.ensure_future(tasks.cancel(self._beside, grace + seconds))
-        await asyncio.gather(*(controller.stop(grace) for controller in self._controllers.values()))
-        await beside
+        await asyncio.gather(
+            tasks.cancel(self._beside, grace + seconds),
+            *(controller.stop(grace) for controller in self._controllers.values()),
+        )
 
     def _start_all(self, tasks: Supervisor, *, needs_leader: bool) -> None:
         for controller in self._controllers.values():

@@ -46,9 +46,10 @@ class Supervisor:
     async def cancel(self, tasks: Iterable[asyncio.Task[None]], seconds: float) -> None:
         """Cancel tasks and wait for their end, but not for ever."""
         ending = [task for task in tasks if not task.done()]
-        self._ending.update(ending)
         for task in ending:
-            task.cancel()
+            if task not in self._ending:  # a second time would interrupt how it ends
+                self._ending.add(task)
+                task.cancel()
         if not ending:
             return
         _, stuck = await asyncio.wait(ending, timeout=seconds)
