@@ -181,6 +181,14 @@ class Informer(Generic[T]):
         """Call a function whenever an optional kind appears (True) or disappears (False)."""
         self._availability.append(handler)
 
+    def remove_availability_handler(self, handler: Callable[[bool], None]) -> None:
+        """Stop calling a function; one that was added several times, once less.
+
+        Raises:
+            ValueError: It is not a handler of this informer.
+        """
+        self._availability.remove(handler)
+
     def _set_served(self, served: bool) -> None:
         before, self._served = self._served, served
         if served == before:
@@ -188,7 +196,7 @@ class Informer(Generic[T]):
         if before is not None or not served:
             message = "An optional kind is served now" if served else "An optional kind is not served; waiting for it"
             logger.info(message, extra={"kind": self.identity.kind, "group": self.identity.group, **self._fields()})
-        for handler in self._availability if before is not None else ():
+        for handler in tuple(self._availability) if before is not None else ():
             try:
                 handler(served)
             except BaseException as error:

@@ -88,7 +88,9 @@ class Controller:
     def __post_init__(self) -> None:
         self.queue = WorkQueue(self.options.rate_limiter)
         self._namespaced = self.primary is None or identify(self.primary).namespaced
-        self._invocation = Invocation(self.name, self.reconciler, self.options, self.decode_failures)
+        self._invocation = Invocation(
+            self.name, self.reconciler, self.options, self.decode_failures, is_ending=lambda: self._is_ending
+        )
         self._outcome = OutcomeHandler(self.queue)
         self._invocation.metrics = self._outcome.metrics = self.metrics
 
@@ -172,6 +174,8 @@ class Controller:
     ) -> None:
         """Watch another kind from now on, while the controller runs or before; return when its cache has synced.
 
+        After an exception, or a cancellation, it is not watched: call it again.
+
         Args:
             kind: A project's type or a lightkube kind; see `Cache.allow_absent` for one that may be absent.
             function: From an object to requests; see `ControllerBuilder.watches`.
@@ -186,13 +190,27 @@ class Controller:
         mapped = map_typed(kind, function, metadata_only=metadata_only)
         source = Source(kind, enqueue_mapped(mapped), all_predicates(predicates), metadata_only, cache)
         self.sources = [*self.sources, source]
-        if self._started:
-            self._start_source(source)
+        if not self._started:
+            return
+        stop = self._start_source(source)
+        try:
             await source.cache_or(self.cache).wait_for(source.informer(self.cache))
+        except BaseException:  # a reconcile that is cancelled or fails calls again, and must not be woken twice then
+            stop()
+            self.sources = [each for each in self.sources if each is not source]
+            raise
 
-    def _start_source(self, source: Source) -> None:
-        source.start(self.cache, self._enqueue, self.name)
-        source.informer(self.cache).add_availability_handler(self._reconcile_all)
+    def _start_source(self, source: Source) -> Callable[[], None]:
+        """Start a source, and return a function that stops it."""
+        informer = source.informer(self.cache)
+        handler = source.start(self.cache, self._enqueue, self.name)
+        informer.add_availability_handler(self._reconcile_all)
+
+        def stop() -> None:
+            informer.remove_event_handler(handler)
+            informer.remove_availability_handler(self._reconcile_all)
+
+        return stop
 
     def _reconcile_all(self, _: bool) -> None:
         """Reconcile every object of the controller's kind: another kind has appeared, or is gone."""
@@ -221,7 +239,11 @@ class Controller:
         busy = [worker for worker in self._workers if not worker.done()]
         if not busy:
             return
-        _, late = await asyncio.wait(busy, timeout=grace)
+        try:
+            _, late = await asyncio.wait(busy, timeout=grace)
+        except asyncio.CancelledError:  # the manager has no time any more
+            await self._cancel(busy)
+            raise
         if late:
             logger.warning("Cancelled reconciles that did not finish in time", extra={"controller": self.name})
             await self._cancel(list(late))

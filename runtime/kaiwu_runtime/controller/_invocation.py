@@ -10,6 +10,7 @@ from types import CoroutineType
 from typing import Any
 
 from kaiwu_runtime import _fork as fork
+from kaiwu_runtime._callback import take_back_cancellation
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.controller._blocking import BlockingDetector
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
@@ -31,12 +32,13 @@ class Invocation:
         options: Has the timeout and the threshold of blocking.
         decode_failures: Removes the condition from an object that fits its type again; None where the reconciler
             reads the object itself.
+        is_ending: Returns whether a worker that is cancelled has to end.
 
     Attributes:
         metrics: Counts timeouts; None without metrics.
     """
 
-    __slots__ = ("_decode_failures", "_is_async", "_options", "_reconciler", "_threads", "metrics")
+    __slots__ = ("_decode_failures", "_is_async", "_is_ending", "_options", "_reconciler", "_threads", "metrics")
 
     def __init__(
         self,
@@ -44,7 +46,9 @@ class Invocation:
         reconciler: Reconciler,
         options: ControllerOptions,
         decode_failures: DecodeFailureReporter | None,
+        is_ending: Callable[[], bool],
     ) -> None:
+        self._is_ending = is_ending
         self._reconciler = reconciler
         self._options = options
         self._decode_failures = decode_failures
@@ -100,8 +104,8 @@ class Invocation:
     async def _in_thread(self, reconcile: Callable[[Request], Any], request: Request) -> Any:  # noqa: ANN401
         # A thread, because a blocked event loop would stop every watch.
         running = self._threads.submit(reconcile, request)
-        done, _ = await asyncio.wait({running}, timeout=self._options.reconcile_timeout)
-        if not done:
+        await self._until(running, self._options.reconcile_timeout)
+        if not running.done():
             # It cannot be cancelled, and a second run beside it would break the promise of one run per object.
             logger.warning(
                 "The reconcile takes longer than its reconcile_timeout; a thread cannot be cancelled, waiting for it",
@@ -109,5 +113,17 @@ class Invocation:
             )
             if self.metrics is not None:
                 self.metrics.timed_out()
-            await asyncio.wait({running})
+            await self._until(running, None)
         return running.result().get()
+
+    async def _until(self, running: asyncio.Future[Any], seconds: float | None) -> None:
+        """Wait for a thread; a worker that is cancelled by mistake too, as the thread works on the object."""
+        while True:
+            try:
+                await asyncio.wait({running}, timeout=seconds)
+            except asyncio.CancelledError:
+                if self._is_ending():
+                    raise
+                await take_back_cancellation()
+            else:
+                return

@@ -15,7 +15,7 @@ import msgspec
 
 from kaiwu_runtime._callback import contained
 from kaiwu_runtime.cache._cache import Cache
-from kaiwu_runtime.cache._informer import Informer
+from kaiwu_runtime.cache._informer import EventHandler, Informer
 from kaiwu_runtime.cache._store import ObjectEvent
 from kaiwu_runtime.controller._handler import EventHandlerFunction
 from kaiwu_runtime.controller._predicate import Predicate
@@ -62,13 +62,16 @@ class Source(msgspec.Struct, frozen=True):
         """
         return cache if self.cache is None else self.cache
 
-    def start(self, cache: Cache, enqueue: Enqueue, controller: str) -> None:
+    def start(self, cache: Cache, enqueue: Enqueue, controller: str) -> EventHandler:
         """Put into a queue what the objects cause, from now on and for those that are there.
 
         Args:
             cache: The controller's.
             enqueue: The queue.
             controller: Its name, for the log.
+
+        Returns:
+            The event handler that the informer calls.
         """
         predicates, handler = self.predicates, self.handler
 
@@ -97,6 +100,7 @@ class Source(msgspec.Struct, frozen=True):
         fields = {"controller": controller, "source": str(informer.identity)}
         logger.info("Starting EventSource", extra={**fields, "cache": informer.cache} if informer.cache else fields)
         informer.add_event_handler(on_event)
+        return on_event
 
 
 class Channel(Generic[T]):

@@ -34,7 +34,14 @@ def wait_in_thread(awaitable: Awaitable[T], loop: asyncio.AbstractEventLoop | No
     if loop is None:
         return asyncio.run(work)
     end_pauses()
-    return asyncio.run_coroutine_threadsafe(work, loop).result()
+    try:
+        result = asyncio.run_coroutine_threadsafe(work, loop)
+    except RuntimeError:  # the loop is closed: the manager has stopped
+        work.close()
+        if inspect.iscoroutine(awaitable):
+            awaitable.close()
+        raise
+    return result.result()
 
 
 class ThreadedClient(Client):

@@ -48,7 +48,7 @@ REPLACEMENTS: list[Any] = [
 @pytest.mark.parametrize("replacement", REPLACEMENTS, ids=range(len(REPLACEMENTS)))
 async def test_a_method_that_is_replaced(replacement: Any) -> None:
     reconciler = Original(cast("Any", None))
-    invocation = Invocation("test", reconciler, ControllerOptions(), None)
+    invocation = Invocation("test", reconciler, ControllerOptions(), None, is_ending=lambda: True)
     if replacement is not None:
         reconciler.reconcile = replacement  # type: ignore[method-assign]
     assert await invocation.reconcile(Request("a", "b")) == RESULT

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
+
+import pytest
 
 from kaiwu_runtime.controller._threaded_client import wait_in_thread
 from kaiwu_runtime.controller._threads import WorkerThreads
@@ -21,3 +24,13 @@ async def test_the_end_of_a_function_ends_a_pause() -> None:
     outcome = await WorkerThreads("test").submit(lambda: "done")
     assert outcome.get() == "done"
     assert polling._called_in.is_set()
+
+
+async def test_a_call_after_the_event_loop_has_ended_says_so() -> None:
+    """In a thread that goes on after its manager; its coroutine is closed, or Python would warn."""
+    closed = asyncio.new_event_loop()
+    closed.close()
+    coroutine = asyncio.sleep(0)
+    with pytest.raises(RuntimeError, match="closed"):
+        await asyncio.to_thread(wait_in_thread, coroutine, closed)
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED

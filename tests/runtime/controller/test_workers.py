@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -12,7 +14,7 @@ import pytest
 from kaiwu_runtime import Request
 from kaiwu_runtime.controller import Controller, ControllerOptions
 
-from .reconcilers import KEY, NO_SOURCES, Asynchronous, running, until
+from .reconcilers import KEY, NO_SOURCES, Asynchronous, Synchronous, running, until
 
 
 async def fails_in_a_group(_: Request) -> None:
@@ -136,3 +138,28 @@ async def test_a_worker_that_ends_ends_the_controller_with_an_error() -> None:
     next(each for each in asyncio.all_tasks() if each.get_name() == "tested worker 0").cancel()
     with pytest.raises(RuntimeError, match="a worker of the controller 'tested' has ended"):
         await asyncio.wait_for(task, 10)
+
+
+async def test_a_thread_is_waited_for_when_its_worker_is_cancelled() -> None:
+    """By code that cancels every task it finds: a second run beside the thread would be one too many for the object."""
+    at_once: list[int] = []
+    going_on = threading.Event()
+    count = itertools.count(1)
+
+    def work(_: Request) -> None:
+        at_once.append(next(count))
+        going_on.wait(10)
+
+    async with running(Synchronous(work)) as (controller, _):
+        controller.queue.add(KEY)
+        await until(lambda: at_once)
+        for task in asyncio.all_tasks():
+            if "worker" in task.get_name():
+                task.cancel()
+        await asyncio.sleep(0.1)
+        assert at_once == [1]
+        assert controller.queue.processing == 1
+        going_on.set()
+        await until(lambda: not controller.queue.processing)
+        controller.queue.add(KEY)
+        await until(lambda: at_once == [1, 2])
