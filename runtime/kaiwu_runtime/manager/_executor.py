@@ -41,7 +41,7 @@ class DaemonExecutor(ThreadPoolExecutor):
         """Run a function in a thread.
 
         Raises:
-            RuntimeError: The executor was shut down.
+            RuntimeError: The executor was shut down, or the process may start no further thread.
         """
         future: Future[R] = Future()
 
@@ -56,10 +56,11 @@ class DaemonExecutor(ThreadPoolExecutor):
         with self._guard:
             if self._closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            self._busy += 1
-            if self._busy > self._started and self._started < self._limit:
+            if self._busy >= self._started and self._started < self._limit:
+                # Counted only when it has started: the process may be at its limit of threads for a moment.
+                threading.Thread(target=self._main, name=f"asyncio_{self._started + 1}", daemon=True).start()
                 self._started += 1
-                threading.Thread(target=self._main, name=f"asyncio_{self._started}", daemon=True).start()
+            self._busy += 1
         self._jobs.put(job)
         return future
 
