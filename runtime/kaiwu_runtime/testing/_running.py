@@ -115,8 +115,10 @@ async def fail_with_manager(test: Coroutine[Any, Any, _T]) -> _T:
         while (run := _failed()) is None and not task.done():
             woken.clear()
             waking = asyncio.create_task(woken.wait())
-            await asyncio.wait({task, waking}, return_when=asyncio.FIRST_COMPLETED)
-            waking.cancel()
+            try:
+                await asyncio.wait({task, waking}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                waking.cancel()
             await asyncio.sleep(0)  # a manager that ended in the same step of the loop has told of it then
         if run is None:
             return await task
