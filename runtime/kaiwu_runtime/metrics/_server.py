@@ -108,7 +108,11 @@ class MetricsServer:
         if self._reloading is not None:
             self._reloading.cancel()
             self._reloading = None
-        await self._listener.stop()
+        try:
+            await self._listener.stop()
+        finally:
+            if isinstance(self._authorize, TokenAuthorizer):
+                await self._authorize.close()
 
     async def _answer(self, request: Request) -> Response:
         if self._authorize is not None:

@@ -96,6 +96,13 @@ class TokenAuthorizer:
         # Shielded: others may wait for the same answer, and it is remembered whether or not the peer stays.
         return await asyncio.shield(question)
 
+    async def close(self) -> None:
+        """Ask nothing more: end the questions whose callers have gone."""
+        questions = [*self._asking.values()]
+        for question in questions:
+            question.cancel()
+        await asyncio.gather(*questions, return_exceptions=True)
+
     async def _question(self, key: _Key, token: str, *, known: bool) -> int:
         if not known:
             try:

@@ -21,6 +21,8 @@ from kaiwu_runtime.metrics._token_authorizer import (
     TooManyQuestionsError,
 )
 
+from ..cancelling import nothing_left
+
 
 class Counting(TokenAuthorizer):
     """Knows one token, and counts the questions."""
@@ -142,9 +144,10 @@ async def scrape(server: MetricsServer, header: str) -> int:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     sent = f"Authorization: {header}\r\n" if header else ""
     writer.write(f"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{sent}\r\n".encode("latin-1"))
-    status = int((await reader.read()).split(b" ")[1])
-    writer.close()
-    return status
+    try:
+        return int((await reader.read()).split(b" ")[1])
+    finally:
+        writer.close()
 
 
 @pytest.mark.usefixtures("fast")
@@ -190,3 +193,19 @@ async def test_questions_of_peers_that_have_gone_do_not_pile_up() -> None:
         while authorizer._asking:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert await authorizer("good", "/metrics") == 200
+
+
+@pytest.mark.usefixtures("fast")
+async def test_a_server_that_stops_asks_nothing_more() -> None:
+    authorizer = Counting()
+    authorizer.answer.clear()
+    server = MetricsServer(CollectorRegistry(), "127.0.0.1", 0, authorize=authorizer)
+    async with nothing_left():
+        await server.start()
+        for number in range(MAX_QUESTIONS + 2):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.02):
+                    await scrape(server, f"Bearer token{number}")
+        assert authorizer.at_once == MAX_QUESTIONS
+        await server.stop()
+    assert not authorizer._asking
