@@ -85,14 +85,22 @@ class ForwardedTransport:
         """Do nothing: the other transport's owner closes it."""
 
     async def _following(self, parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+        # Of the other event loop: a generator cannot be closed while a step of it, which was cancelled, still ends.
+        stepping = asyncio.Lock()
+
         async def following() -> bytes | None:
-            return await anext(parts, None)
+            async with stepping:
+                return await anext(parts, None)
+
+        async def closing() -> None:
+            async with stepping:
+                await parts.aclose()
 
         try:
             while (part := await self._there(following())) is not None:
                 yield part
         finally:
-            await self._there(_closed(parts))
+            await self._there(closing())
 
     async def _there(self, work: Coroutine[Any, Any, T]) -> T:
         if self._loop is None or self._loop is asyncio.get_running_loop():
@@ -128,7 +136,3 @@ async def _unfenced(work: Coroutine[Any, Any, T]) -> T:
         return await work
     finally:
         unfenced.reset(token)
-
-
-async def _closed(lines: AsyncGenerator[bytes, None]) -> None:
-    await lines.aclose()
