@@ -185,14 +185,12 @@ class LeaderElector:
         self._wake = (asyncio.get_running_loop(), asyncio.Event())
         async with self._connect() as client:
             logger.info("Attempting to acquire leader lease", extra=self._lock.fields())
-            held = False
             while not self._stopping.is_set():
-                held = await self._try(client, self._timings.renew)
-                if held:
+                if await self._try(client, self._timings.renew):
                     break
                 await self._pause(self._timings.retry * random.uniform(1.0, 1.2))  # noqa: S311
             if self._stopping.is_set():
-                if held:  # taken by the request that was under way
+                if self._lock.may_hold:  # taken by the request that was under way, also where its answer is lost
                     await self._give_back(client)
                 return
             logger.info("Successfully acquired lease", extra=self._lock.fields())

@@ -29,6 +29,9 @@ class LeaseLock:
         namespace: Its namespace.
         identity: Who the candidate is.
         duration: Seconds that other candidates wait after the last renewal they observed.
+
+    Attributes:
+        may_hold: Whether the candidate may hold the Lease: it does, or the answer to a request for it never came.
     """
 
     def __init__(self, name: str, namespace: str, identity: str, duration: float) -> None:
@@ -38,6 +41,7 @@ class LeaseLock:
         self._duration = duration
         self._observed: tuple[str, str] = ("", "")  # holder and resourceVersion
         self._observed_at = 0.0
+        self.may_hold = False
 
     @property
     def lease(self) -> Lease:
@@ -55,6 +59,7 @@ class LeaseLock:
         try:
             lease = await client.get(Lease, self._name, namespace=self._namespace)
         except NotFoundError:
+            self.may_hold = True
             await client.create(
                 Lease(
                     metadata=ObjectMeta(name=self._name, namespace=self._namespace),
@@ -76,6 +81,7 @@ class LeaseLock:
         if holder not in {"", self._identity}:
             duration = float(spec.leaseDurationSeconds or self._duration)
             if clock.monotonic() - self._observed_at < duration:
+                self.may_hold = False
                 return False
         now = micro_time(clock.now())
         patch: dict[str, Any] = {
@@ -85,6 +91,7 @@ class LeaseLock:
         }
         if holder != self._identity:
             patch |= {"acquireTime": now, "leaseTransitions": (spec.leaseTransitions or 0) + 1}
+        self.may_hold = True
         await self._patch(client, patch, version)
         return True
 

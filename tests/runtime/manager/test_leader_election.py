@@ -13,7 +13,7 @@ from lightkube.resources.coordination_v1 import Lease
 from kaiwu_runtime import Client
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.manager._leader_election import LeaderElector, LeaseTimings
-from kaiwu_runtime.testing import FakeTransport
+from kaiwu_runtime.testing import FakeRequest, FakeTransport
 
 TIMINGS = LeaseTimings(lease=30.0, renew=10.0, retry=0.5)
 """A lease that no test waits for."""
@@ -44,6 +44,36 @@ async def test_a_lease_that_another_has_taken_is_left_to_it() -> None:
     lease = await Client(transport).get(Lease, "l", namespace="x")
     assert lease.spec is not None
     assert lease.spec.holderIdentity == "b"
+
+
+@pytest.mark.parametrize("answer", ["late", "lost"])
+@pytest.mark.parametrize("present", [False, True], ids=["created", "patched"])
+async def test_a_lease_that_is_taken_while_the_candidate_stops_is_given_back(present: bool, answer: str) -> None:
+    """Also where the answer never comes: other replicas would wait until it runs out."""
+    transport = FakeTransport()
+    if present:
+        first = LeaderElector(lambda: Client(transport), name="l", namespace="x", timings=TIMINGS, identity="first")
+        await first.acquire()
+        await first.release()
+    stored = threading.Event()
+
+    async def answered(_: FakeRequest) -> None:
+        if not stored.is_set():
+            stored.set()
+            await asyncio.sleep(0.1 if answer == "late" else 60)
+
+    transport.after("patch" if present else "create", Lease, answered)
+    timings = LeaseTimings(lease=30.0, renew=0.4, retry=0.2)
+    elector = LeaderElector(lambda: Client(transport), name="l", namespace="x", timings=timings, identity="a")
+    acquiring = asyncio.create_task(elector.acquire())
+    while not stored.is_set():  # noqa: ASYNC110 - of a thread
+        await asyncio.sleep(0.005)
+    acquiring.cancel()
+    await elector.release()
+    await elector.release()  # each waits for a while only
+    lease = await Client(transport).get(Lease, "l", namespace="x")
+    assert lease.spec is not None
+    assert not lease.spec.holderIdentity
 
 
 async def test_a_release_without_an_api_server_ends() -> None:
