@@ -78,8 +78,24 @@ class ForwardedTransport:
         self, path: str, *, params: Sequence[tuple[str, str]] = (), subprotocols: Sequence[str] = ()
     ) -> Socket:
         """Open a WebSocket; see :class:`~kaiwu_runtime.rest.RawTransport`."""
-        opened = await self._there(raw(self._inner).websocket(path, params=params, subprotocols=subprotocols))
-        return _ForwardedSocket(opened, self._there)
+        stepping = asyncio.Lock()
+        opened: list[Socket] = []
+
+        async def opening() -> Socket:
+            async with stepping:
+                opened.append(await raw(self._inner).websocket(path, params=params, subprotocols=subprotocols))
+            return opened[0]
+
+        async def closing() -> None:
+            async with stepping:
+                for each in opened:
+                    await each.close()
+
+        try:
+            return _ForwardedSocket(await self._there(opening()), self._there)
+        except BaseException:  # a cancellation here may come after the WebSocket was opened there
+            await self._there(closing())
+            raise
 
     async def close(self) -> None:
         """Do nothing: the other transport's owner closes it."""

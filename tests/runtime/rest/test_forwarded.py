@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
@@ -12,7 +13,10 @@ from kaiwu_runtime.client import HTTPTransport
 from kaiwu_runtime.config._credentials import Credentials
 from kaiwu_runtime.rest._forwarded import ForwardedTransport
 
+from ..cancelling import nothing_left
+from .conftest import served
 from .scripted_server import Server, answer, say_nothing, stream
+from .scripted_sockets import V5, hang, socket
 
 TIMES = 40
 
@@ -53,3 +57,25 @@ async def test_a_stream_that_is_cancelled_is_closed(
     await asyncio.to_thread(asyncio.run, there())
     await transport.close()
     assert [type(outcome) for outcome in outcomes] == [asyncio.CancelledError] * TIMES
+
+
+async def test_a_websocket_that_is_opened_for_a_cancelled_caller_is_closed() -> None:
+    """While the caller's event loop is blocked, the other one opens it."""
+    here = asyncio.get_running_loop()
+    async with served() as server:
+        server.answers = [socket(hang)]
+        transport = HTTPTransport(Credentials(server.url))
+
+        async def there() -> None:
+            forwarded = ForwardedTransport(transport, here)
+            for count in range(TIMES):
+                opening = asyncio.create_task(forwarded.websocket("/x", subprotocols=[V5]))
+                await asyncio.sleep(0)
+                time.sleep(count / 5000)  # noqa: ASYNC251 - see above
+                opening.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await opening
+
+        async with nothing_left():
+            await asyncio.to_thread(asyncio.run, there())
+        await transport.close()
