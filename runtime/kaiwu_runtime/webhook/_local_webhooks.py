@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kaiwu_runtime._completion import to_the_end
 from kaiwu_runtime._manifests import ManifestError, read_manifests
 from kaiwu_runtime.errors import (
     APIConnectionError,
@@ -170,7 +171,13 @@ class LocalWebhooks:
         )
 
     async def uninstall(self) -> None:
-        """Delete the configurations and restore the conversions; what fails is logged with what to do."""
+        """Delete the configurations and restore the conversions; what fails is logged with what to do.
+
+        Also where it is cancelled: what stayed in the cluster would refuse every write.
+        """
+        await to_the_end(self._uninstall())
+
+    async def _uninstall(self) -> None:
         if self._configurations is not None:
             await self._configurations.remove(_UNDO_SECONDS)
         if self._conversions is not None:
@@ -178,10 +185,12 @@ class LocalWebhooks:
 
     async def close(self) -> None:
         """Undo everything and close the client's connections."""
-        await self.uninstall()
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        try:
+            await self.uninstall()
+        finally:
+            if self._client is not None:
+                await self._client.close()
+                self._client = None
 
     @property
     def _api(self) -> Client:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 import json
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from kaiwu_runtime import Manager, ManagerOptions
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.envtest._ports import free_port
+from kaiwu_runtime.testing import eventually
 
+from ..cancelling import steps
 from .local_operator import CONFIGURATIONS, CRD, GROUP, Operator
 
 pytestmark = pytest.mark.envtest
@@ -58,6 +64,35 @@ def test_while_it_runs_and_not_longer(operator: Operator, namespace: str, number
         name for name in operator.crd()["metadata"]["annotations"] if "webhook-local" in name
     ]
     assert operator.create(namespace, "big", 10)[0] == 201
+
+
+async def test_nothing_is_left_by_a_manager_whose_stop_is_cancelled(
+    operator: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the time limit of a test, for example: what is left would refuse every write of the next one."""
+    before = operator.crd()["spec"]["conversion"]
+    monkeypatch.syspath_prepend(str(operator.folder))
+    monkeypatch.delitem(sys.modules, "operator_under_test", raising=False)
+    module = importlib.import_module("operator_under_test")
+    options = ManagerOptions(
+        kubeconfig=str(operator.plane.kubeconfig),
+        field_manager="shop",
+        health_probe_bind_address="0",
+        webhook_local="auto",
+        webhook_manifests=str(operator.folder / "config/webhook/manifests.yaml"),
+        webhook_port=operator.port,
+    )
+    for count in range(0, 80, 8):
+        manager = Manager(options)
+        manager.setup(module.Hooks)
+        task = asyncio.create_task(manager.start())
+        await eventually(lambda: manager.is_ready)  # noqa: B023
+        manager.stop()
+        await steps(count)
+        task.cancel()
+        await asyncio.wait([task])
+        assert operator.names() == []
+        assert operator.crd()["spec"]["conversion"] == before
 
 
 def test_what_a_killed_process_left_is_taken_over(operator: Operator, namespace: str) -> None:
