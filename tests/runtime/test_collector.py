@@ -13,16 +13,18 @@ import pytest
 
 from kaiwu_runtime._collector import collector_paused, imported_once
 
+# Python 3.12 freezes a few hundred objects of its own.
+COUNTS = 'frozen, before = gc.get_freeze_count(), sum(each["collections"] for each in gc.get_stats())'
 STATE = """
 import json
-print(json.dumps([gc.isenabled(), gc.get_freeze_count(), sum(each["collections"] for each in gc.get_stats()) - before]))
+runs = sum(each["collections"] for each in gc.get_stats()) - before
+print(json.dumps([gc.isenabled(), gc.get_freeze_count() - frozen, runs]))
 """
 
 
 def state(before: str, code: str = "from kaiwu_runtime import Manager") -> tuple[bool, int, int]:
-    """Return of another process: whether the collector runs, what it leaves out, how often it ran during the code."""
-    count = 'before = sum(each["collections"] for each in gc.get_stats())'
-    program = f"import gc\n{before}\n{count}\n{code}\n{STATE}"
+    """Return of another process: whether the collector runs, what it leaves out since, how often it ran in the code."""
+    program = f"import gc\n{before}\n{COUNTS}\n{code}\n{STATE}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     enabled, frozen, runs = json.loads(done.stdout)
@@ -40,7 +42,7 @@ def test_a_process_that_may_hold_garbage_keeps_its_collector() -> None:
     enabled, frozen, runs = state("gc.collect()")
     assert enabled
     assert frozen == 0
-    assert runs > 40
+    assert runs > 3 * max(1, state("")[2])  # how many depends on the Python: 77 for 9 with 3.11, 25 for 2 with 3.13
 
 
 def test_a_collector_that_is_off_stays_off() -> None:
