@@ -37,7 +37,10 @@ def import_module(name: str, file: Path, root: Path | None = None) -> ModuleType
     except BaseException as error:
         fork.leave_child(error)
         found = place(error, file, root)
-        text = str(error) if isinstance(error, KaiwuError) else explain(error)
+        if isinstance(error, SyntaxError) and error.filename:
+            text = f"{type(error).__name__}: {error.msg}"  # the text of the error repeats file and line
+        else:
+            text = str(error) if isinstance(error, KaiwuError) else explain(error)
         cause = "" if found.startswith(shown(file, root)) else f" (imported by {shown(file, root)})"
         raise ConfigurationError(f"{found}: {text}{cause}") from error
 

@@ -6,13 +6,16 @@ lightkube's generated kinds have ``_api_info``; a project's own types have the :
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+import importlib
+from collections.abc import Callable
+from functools import cache, lru_cache, wraps
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from lightkube.core.resource import NamespacedResource, NamespacedSubResource, Resource, ResourceDef, api_info
 
 IDENTITY_ATTRIBUTE = "__kaiwu_identity__"
+R = TypeVar("R")
 
 
 class ObjectKey(NamedTuple):
@@ -128,16 +131,53 @@ class SubresourceIdentity(msgspec.Struct, frozen=True):
     verbs: frozenset[str]
 
 
+def _of_class(function: Callable[[type[Any]], R]) -> Callable[[type[Any]], R]:
+    """Remember what a function says of each class; refuse what is not a class in words, not as unhashable."""
+    remembered = cache(function)
+
+    @wraps(function)
+    def said(kind: type[Any]) -> R:
+        try:
+            return remembered(kind)  # type: ignore[arg-type]  # a class is hashable
+        except (AttributeError, TypeError):
+            if isinstance(kind, type):
+                raise
+            # The type only of an object, whose text may hold what is secret.
+            what = repr(kind) if kind is None or isinstance(kind, str) else f"an object of type {type(kind).__name__}"
+            raise TypeError(
+                f"{what} is not a Kubernetes resource: pass the class, one with @resource(...) or one of "
+                "lightkube.resources"
+            ) from None
+
+    return said
+
+
+@_of_class
 def identify(kind: type[Any]) -> ResourceIdentity:
     """Return the identity of a lightkube kind or of a type decorated with ``resource``.
 
     Raises:
         TypeError: The type is not a Kubernetes resource, or is a subresource: see `subresource_of`.
     """
-    return _identity(kind)  # type: ignore[arg-type]  # a class is hashable
+    identity = kind.__dict__.get(IDENTITY_ATTRIBUTE)
+    if isinstance(identity, ResourceIdentity):
+        return identity
+    if not _is_lightkube(kind):
+        name = f"{kind.__module__}.{kind.__qualname__}"
+        resource = _resource_of_model(kind)
+        instead = f"use {resource}" if resource else "decorate it with @resource(...) or use one of lightkube.resources"
+        raise TypeError(f"{name} is not a Kubernetes resource: {instead}")
+    subresource = subresource_of(kind)
+    if subresource is not None:
+        parent = subresource.parent
+        raise TypeError(
+            f"{kind.__qualname__} is the subresource {parent.plural}/{subresource.name}, not a resource: "
+            f"use {parent.kind} instead"
+        )
+    return _lightkube_identity(kind, api_info(kind).resource)
 
 
-@cache
+@_of_class
 def subresource_of(kind: type[Any]) -> SubresourceIdentity | None:
     """Return what a subresource class of lightkube stands for; None for every other type."""
     if not _is_lightkube(kind):
@@ -154,44 +194,31 @@ def subresource_of(kind: type[Any]) -> SubresourceIdentity | None:
     )
 
 
+# Asked for by every request and every owner reference, and always the same.
+@_of_class
 def type_meta(kind: type[Any]) -> tuple[str, str]:
     """Return ``apiVersion`` and ``kind`` of a type's objects, those of a subresource included.
 
     Raises:
         TypeError: The type is not a Kubernetes resource.
     """
-    return _type_meta(kind)  # type: ignore[arg-type]  # a class is hashable
-
-
-# Asked for by every request and every owner reference, and always the same.
-@cache
-def _type_meta(kind: type[Any]) -> tuple[str, str]:
-    subresource = subresource_of(kind)  # type: ignore[arg-type]
+    subresource = subresource_of(kind)
     if subresource is not None:
         return subresource.api_version, subresource.kind
     identity = identify(kind)
     return identity.api_version, identity.kind
 
 
-@cache
-def _identity(kind: type[Any]) -> ResourceIdentity:
-    identity = kind.__dict__.get(IDENTITY_ATTRIBUTE)
-    if isinstance(identity, ResourceIdentity):
-        return identity
-    if not _is_lightkube(kind):
-        name = f"{kind.__module__}.{kind.__qualname__}"
-        raise TypeError(
-            f"{name} is not a Kubernetes resource: decorate it with @resource(...) or use a kind from "
-            "lightkube.resources"
-        )
-    subresource = subresource_of(kind)  # type: ignore[arg-type]
-    if subresource is not None:
-        parent = subresource.parent
-        raise TypeError(
-            f"{kind.__qualname__} is the subresource {parent.plural}/{subresource.name}, not a resource: "
-            f"use {parent.kind} instead"
-        )
-    return _lightkube_identity(kind, api_info(kind).resource)
+def _resource_of_model(kind: type[Any]) -> str:
+    """Return where lightkube has the kind whose schema alone is in its models; empty for every other type."""
+    package, _, name = kind.__module__.rpartition(".")
+    if package != "lightkube.models":
+        return ""
+    try:
+        module = importlib.import_module(f"lightkube.resources.{name}")
+    except ModuleNotFoundError:
+        return ""
+    return f"{module.__name__}.{kind.__name__}" if hasattr(module, kind.__name__) else ""
 
 
 def _is_lightkube(kind: type[Any]) -> bool:

@@ -147,11 +147,8 @@ def rbac_rules(reconciler: type[Any]) -> tuple[RBACRule, ...]:
 def _resource_of(owner: str, kind: type[Any], subresource: str) -> tuple[str, str]:
     try:
         identity = identify(kind)
-    except (TypeError, AttributeError):
-        raise DefinitionError(
-            f"{owner}: @rbac({getattr(kind, '__name__', kind)!s}): not a kind: use a type with @resource(...), or one "
-            "from lightkube.resources"
-        ) from None
+    except TypeError as error:
+        raise DefinitionError(f"{owner}: @rbac(...): {error}") from None
     return identity.group, f"{identity.plural}/{subresource}" if subresource else identity.plural
 
 

@@ -65,7 +65,7 @@ class CachedClient(Client):
             namespace: See :class:`Reader`.
             wait_for_writes: Wait until the cache has what this process wrote to the object.
         """
-        if subresource_of(kind) is not None:  # type: ignore[arg-type]  # a class is hashable
+        if subresource_of(kind) is not None:
             return await super().get(kind, name, namespace=namespace)
         return await self._cache.get(kind, name, namespace=namespace, wait_for_writes=wait_for_writes)
 

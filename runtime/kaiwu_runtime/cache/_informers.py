@@ -181,16 +181,18 @@ class Informers:
                 object is not found by this field.
 
         Raises:
+            TypeError: The type is not a Kubernetes resource.
             ValueError: The field is indexed already, or is not a valid field of a selector.
         """
+        identity = identify(kind)
         if field in KEY_FIELDS or not _FIELD().fullmatch(field):
             raise ValueError(
-                f"index of {identify(kind)}: {field!r} is not a valid field name: use its path, as in spec.secret"
+                f"index of {identity}: {field!r} is not a valid field name: use its path, as in spec.secret"
             )
         present = self._informers.get((kind, False))
         indexes = self._indexes.setdefault(kind, {})
         if field in indexes:
-            raise ValueError(f"index of {identify(kind)}: {field} is indexed already")
+            raise ValueError(f"index of {identity}: {field} is indexed already")
         indexes[field] = lambda obj: function(obj.decode(kind))
         if present is not None:
             present.add_index(field, indexes[field])

@@ -52,7 +52,7 @@ class KindInformers:
         return _agreed(kind, [informer for informer in informers if informer.has_synced], key)
 
     def _of(self, kind: type[Any]) -> list[Informer[Any]]:
-        subresource = subresource_of(kind)  # type: ignore[arg-type]  # a class is hashable
+        subresource = subresource_of(kind)
         identity = identify(kind) if subresource is None else subresource.parent
         found = self._by_resource.setdefault((identity.group, identity.plural), [])
         self._by_kind[kind] = found

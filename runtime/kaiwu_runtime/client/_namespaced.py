@@ -73,5 +73,5 @@ class NamespacedClient(Client):
         self._reader._remember(kind, key, version)  # noqa: SLF001 - of the same class
 
     def _place(self, kind: type[T], namespace: str) -> str:
-        subresource = subresource_of(kind)  # type: ignore[arg-type]  # a class is hashable
+        subresource = subresource_of(kind)
         return self.namespace_for(identify(kind) if subresource is None else subresource.parent, namespace)

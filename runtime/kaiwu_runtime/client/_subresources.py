@@ -62,7 +62,7 @@ def target(kind: type[Any], verb: str, subresource: str = "") -> Target:
 
 @lru_cache(maxsize=1024)  # the same few for every request
 def _target(kind: type[Any], verb: str, subresource: str) -> Target:
-    own = subresource_of(kind)  # type: ignore[arg-type]
+    own = subresource_of(kind)
     if own is None:
         return Target(identify(kind), subresource)
     if subresource not in {"", own.name}:
@@ -89,7 +89,7 @@ def decode_answer(kind: type[T], subresource: str, data: bytes) -> T:
     Raises:
         DecodeError: The answer does not fit.
     """
-    if subresource == "scale" and subresource_of(kind) is None:  # type: ignore[arg-type]
+    if subresource == "scale" and subresource_of(kind) is None:
         return cast("T", decode(_scale(), data))
     return decode(kind, data)
 
@@ -99,7 +99,7 @@ def decode_created(obj: T, data: bytes) -> T:
 
     Evictions and bindings are answered so.
     """
-    if subresource_of(type(obj)) is not None:  # type: ignore[arg-type]
+    if subresource_of(type(obj)) is not None:
         with suppress(*UNREADABLE):  # which the decoding below reports
             found = _type_meta.decode(data)
             if {"apiVersion": found.apiVersion, "kind": found.kind} == _STATUS:
@@ -110,7 +110,7 @@ def decode_created(obj: T, data: bytes) -> T:
 @cache
 def has_status_subresource(kind: type[Any]) -> bool | None:
     """Return whether a kind's status is written apart; None when the type does not tell, as with generic kinds."""
-    own = subresource_of(kind)  # type: ignore[arg-type]
+    own = subresource_of(kind)
     if own is not None:
         return own.name == "status"
     definition = kind.__dict__.get(_DEFINITION)

@@ -105,8 +105,10 @@ class ControllerBuilder:
             cache: Where the objects are watched, from `Manager.add_cache`; by default the manager's own.
 
         Raises:
-            ConfigurationError: There is a kind already, it is watched with other selectors, or `complete` was called.
+            ConfigurationError: It is not a kind, there is one already, it is watched with other selectors, or
+                `complete` was called.
         """
+        self._check_kind("for_", kind)
         self._refuse_after_complete(f"for_({kind.__name__})")
         if self._for is not None:
             raise ConfigurationError(f"for_({kind.__name__}): the controller is for {self._for.__name__} already")
@@ -142,10 +144,14 @@ class ControllerBuilder:
                 deleted; both reconcile every object of the kind in `for_`, so that the reconciler can create or forget
                 what it owns: it asks ``client.serves(Kind)``.
             cache: See `for_`.
+
+        Raises:
+            ConfigurationError: It is not a kind, or `complete` was called.
         """
+        self._check_kind("owns", kind)
+        self._refuse_after_complete(f"owns({kind.__name__})")
         if optional:
             (cache or self._manager.cache).allow_absent(kind)
-        self._refuse_after_complete(f"owns({kind.__name__})")
         self._owned.append((kind, all_predicates(predicates), only_controller, metadata_only, cache))
         return self
 
@@ -170,8 +176,9 @@ class ControllerBuilder:
             cache: See `for_`.
 
         Raises:
-            ConfigurationError: The function is a coroutine function.
+            ConfigurationError: It is not a kind, or the function is a coroutine function.
         """
+        self._check_kind("watches", kind)
         self._refuse_after_complete(f"watches({kind.__name__}, ...)")
         _check_plain(function, f"watches({kind.__name__}, ...)")
         if optional:
@@ -244,6 +251,12 @@ class ControllerBuilder:
         self._manager.add_controller(controller)
         self._completed = True
         return controller
+
+    def _check_kind(self, method: str, kind: type[Any]) -> None:
+        try:
+            identify(kind)
+        except TypeError as error:
+            raise ConfigurationError(f"{method}(...): {error}") from None
 
     def _refuse_after_complete(self, what: str) -> None:
         if self._completed:

@@ -14,7 +14,12 @@ from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.api._rbac import READ, RBACRule
 from kaiwu_runtime.api._resource import resource_definition
 from kaiwu_runtime.controller._builder import ControllerBuilder
-from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.errors import ConfigurationError, DefinitionError
+
+_HOW = (
+    "build is called without the constructor, to find the permissions of what it watches: let it name kinds and only "
+    "call methods of the builder"
+)
 
 
 class Buildable(Protocol):
@@ -43,6 +48,11 @@ class _Recorder(ControllerBuilder):
 
     def with_options(self, **_: Any) -> Self:  # noqa: ANN401
         return self
+
+    def _check_kind(self, method: str, kind: type[Any]) -> None:
+        if isinstance(kind, _Anything):
+            raise ConfigurationError(f"{method}(...): the kind comes from the constructor or the manager; {_HOW}")
+        super()._check_kind(method, kind)
 
 
 def required_rules(reconciler: type[Buildable]) -> tuple[RBACRule, ...]:
@@ -83,9 +93,8 @@ def _watched(reconciler: type[Buildable]) -> tuple[list[type[Any]], list[type[An
     builder = _Recorder(cast("Any", _Anything()))
     try:
         object.__new__(stand_in).build(builder)
+    except ConfigurationError as error:
+        raise DefinitionError(f"{reconciler.__qualname__}.build: {error}") from error
     except Exception as error:
-        raise DefinitionError(
-            f"{reconciler.__qualname__}.build: {type(error).__name__}: {error}: it is called without the constructor, "
-            "to find the permissions of what it watches: let it only call methods of the builder"
-        ) from error
+        raise DefinitionError(f"{reconciler.__qualname__}.build: {type(error).__name__}: {error}; {_HOW}") from error
     return builder.owned_kinds, builder.watched_kinds

@@ -119,8 +119,41 @@ def test_an_abstract_class_needs_nothing() -> None:
     assert rbac_rules(ObjectReconciler) == ()
 
 
+class Named(ObjectReconciler[Candle]):
+    def build(self, controller: ControllerBuilder) -> ControllerBuilder:
+        return controller.owns("Secret")  # type: ignore[arg-type]
+
+    async def reconcile(self, candle: Candle) -> None: ...
+
+
+class FromConstructor(ObjectReconciler[Candle]):
+    def __init__(self, client: Client, child: Any) -> None:
+        super().__init__(client)
+        self.child = child
+
+    def build(self, controller: ControllerBuilder) -> ControllerBuilder:
+        return controller.watches(self.child, lambda _: [])
+
+    async def reconcile(self, candle: Candle) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("reconciler", "message"),
+    [
+        (Named, r"^Named\.build: owns\(\.\.\.\): 'Secret' is not a Kubernetes resource: pass the class"),
+        (
+            FromConstructor,
+            r"^FromConstructor\.build: watches\(\.\.\.\): the kind comes from the constructor or the manager; ",
+        ),
+    ],
+)
+def test_what_is_watched_is_a_kind(reconciler: type[Any], message: str) -> None:
+    with pytest.raises(DefinitionError, match=message):
+        rbac_rules(reconciler)
+
+
 def test_a_builder_that_fails_is_named() -> None:
-    with pytest.raises(DefinitionError, match=r"Failing\.build: LookupError: nothing here: it is called without"):
+    with pytest.raises(DefinitionError, match=r"Failing\.build: LookupError: nothing here; build is called without"):
         rbac_rules(Failing)
 
 
@@ -131,8 +164,8 @@ def test_a_builder_that_fails_is_named() -> None:
         ((ConfigMap,), {"groups": "apps"}, "has a kind and groups"),
         ((ConfigMap,), {"urls": "/metrics"}, "has a kind and groups"),
         ((), {"subresource": "log", "groups": "", "resources": "pods"}, "needs a kind"),
-        ((str,), {}, r"@rbac\(str\): not a kind"),
-        (("pods",), {}, r"@rbac\(pods\): not a kind"),
+        ((str,), {}, r"@rbac\(\.\.\.\): builtins\.str is not a Kubernetes resource"),
+        (("pods",), {}, r"@rbac\(\.\.\.\): 'pods' is not a Kubernetes resource: pass the class"),
     ],
 )
 def test_a_kind_replaces_groups_and_resources(

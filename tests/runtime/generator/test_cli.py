@@ -163,7 +163,7 @@ def test_versions_and_groups_in_folders(project: Path) -> None:
     ("file", "text", "message"),
     [
         ("api/v1/bad_types.py", "import nothing_like_this\n", "error: api/v1/bad_types.py:1: ModuleNotFoundError: No module named 'nothing_like_this'\n"),
-        ("api/v1/bad_types.py", "x = 1\n\ndef f(:\n", "error: api/v1/bad_types.py:3: SyntaxError: "),
+        ("api/v1/bad_types.py", "x = 1\n\ndef f(:\n", "error: api/v1/bad_types.py:3: SyntaxError: invalid syntax\n"),
         ("api/v1/bad_types.py", "x = 1\n", "error: api/v1/bad_types.py has no class decorated with @resource(...): decorate its kind"),
         ("api/v1/bad_types.py", "from api.v1.helper import x\n", "error: api/v1/bad_types.py:1: ModuleNotFoundError: "),
         ("api/v1/bad_types.py", "1 / 0\n", "error: api/v1/bad_types.py:1: ZeroDivisionError: division by zero\n"),
