@@ -61,7 +61,7 @@ class HTTPConnection(asyncio.Protocol):
         self._respond = respond
         self._write_seconds = write_seconds
         self._open = open_
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
+        self._http = _http_state()
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
         self._exchange: asyncio.Task[None] | None = None
@@ -101,10 +101,6 @@ class HTTPConnection(asyncio.Protocol):
         """Take bytes of a request."""
         if self._ended:
             return
-        if self._exchange is None and data.startswith(b"\r\n") and not self._http.trailing_data[0]:
-            data = data[2:]  # an empty line before a request, see RFC 9112, section 2.2
-            if not data:
-                return
         self._http.receive_data(data)
         self._waiting += len(data)
         if self._exchange is None:
@@ -206,7 +202,7 @@ class HTTPConnection(asyncio.Protocol):
         """Begin to answer the next request if its head has arrived."""
         self._answered = self._without_body = False
         try:
-            event = self._next_event()
+            event = h11.NEED_DATA if self._is_before_request() else self._next_event()
             if not isinstance(event, h11.Request):
                 self._waiting = 0
                 self._resume_reading()  # not before: a peer could send requests faster than they are answered
@@ -225,6 +221,19 @@ class HTTPConnection(asyncio.Protocol):
             return
         self._connection.begin()
         self._exchange = self._loop.create_task(self._answer(request), name=f"answer {self.remote}")
+
+    def _is_before_request(self) -> bool:
+        """Skip an empty line before a request, see RFC 9112, section 2.2; return whether half of one has arrived."""
+        if self._http.their_state is not h11.IDLE:
+            return False
+        received = self._http.trailing_data[0]
+        if received.startswith(b"\r\n"):
+            # h11 rejects it, and gives no way to drop what it has received.
+            received = received[2:]
+            self._http = _http_state()
+            if received:  # no bytes would be the end of the connection
+                self._http.receive_data(received)
+        return received == b"\r"
 
     def _request(self, event: h11.Request) -> Request:
         size = len(event.target) + sum(len(name) + len(value) for name, value in event.headers)
@@ -319,6 +328,10 @@ class HTTPConnection(asyncio.Protocol):
                 return
         self._resume_reading()
         self._loop.call_later(LINGER_SECONDS, self._transport.close)
+
+
+def _http_state() -> h11.Connection:
+    return h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
 
 
 def _date(seconds: float) -> str:

@@ -105,6 +105,22 @@ def test_pipelined_requests_are_answered_in_order() -> None:
     serve(scenario)
 
 
+@pytest.mark.parametrize("size", [1, 3, 10_000])
+def test_an_empty_line_before_each_pipelined_request_is_skipped(size: int) -> None:
+    async def scenario(_: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        reader, writer = await connect()
+        sent = b"".join(b"\r\n" + HEAD + b"%010d" % number for number in range(5)) + b"\r\nGARBAGE\r\n\r\n"
+        for begin in range(0, len(sent), size):
+            writer.write(sent[begin : begin + size])
+            await asyncio.sleep(0)
+        received = await rest(reader)
+        assert [received.count(b"%010d" % number) for number in range(5)] == [1] * 5
+        assert (received.count(b"HTTP/1.1 200 OK"), received.count(b"HTTP/1.1 400 Bad Request")) == (5, 1)
+        writer.close()
+
+    serve(scenario)
+
+
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize("secure", [False, True], ids=["http", "https"])
 def test_bodies_arrive_as_they_were_sent_however_they_are_split(loop: str, secure: bool) -> None:
