@@ -10,6 +10,7 @@ import pytest
 
 from kaiwu_runtime.image._dockerignore import DockerIgnore
 
+TEMPLATES = Path(__file__).parents[2] / "templates" / "init"
 LEFT_OUT = [
     ".env",
     ".git/config",
@@ -76,6 +77,15 @@ def test_dockerfile_copies_what_is_sent(golden: Path) -> None:
     examples = list(COPIED.values())
     examples += ["main.py", "api/__init__.py", "controllers/__init__.py"]
     assert sent((golden / ".dockerignore").read_text(encoding="utf-8"), examples) == examples
+
+
+@pytest.mark.parametrize("name", ["id_rsa", "id_ecdsa", "id_ed25519_rotation", "kubeconfig"])
+def test_code_that_is_called_like_a_secret_is_sent(name: str) -> None:
+    ignore_file = (TEMPLATES / ".dockerignore").read_text(encoding="utf-8")
+    code = [f"{folder}/{name}.py" for folder in ("api/v1", "controllers", "clock/deep")]
+    secrets = [f"{folder}/{name}{suffix}" for folder in ("api/v1", "clock") for suffix in ("", ".key", ".pem")]
+    elsewhere = [f"{folder}/{name}.py" for folder in ("bin", "tests", ".venv/lib", "api/.old", "api/__pycache__")]
+    assert sent(ignore_file, [*code, *secrets, *elsewhere]) == code
 
 
 @pytest.mark.parametrize(
