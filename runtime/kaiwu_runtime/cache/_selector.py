@@ -21,7 +21,7 @@ _EXISTS = lazy_pattern(r"(?P<no>!?)\s*(?P<key>[^\s=!<>(),]+)")
 _INTEGER = lazy_pattern(r"[-+]?[0-9]{1,63}", re.ASCII)
 _REQUIREMENTS = lazy_pattern(r",(?![^()]*\))")
 _FIELDS = lazy_pattern(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL)
-_FIELD = lazy_pattern(r"(?P<field>[^\s=!\\]+)\s*==?\s*(?P<value>(?:[^\\=]|\\[\\,=])*)")
+_FIELD = lazy_pattern(r"(?P<field>[^\s=!\\]+)==?(?P<value>(?:[^\\=]|\\[\\,=])*)")
 _ESCAPED = lazy_pattern(r"\\(.)")
 
 
@@ -105,16 +105,19 @@ def field_selector(text: str) -> list[tuple[str, str]]:
 
     Args:
         text: Requirements joined by commas: ``metadata.name=a,spec.secret=b``. A comma, an equals sign or a backslash
-            in a value has a backslash before it, as the API server has it.
+            in a value has a backslash before it, and spaces belong to the value, as for the API server.
 
     Raises:
         ValueError: A requirement is none, or says that a field must not have a value.
     """
-    return [_field(part.strip(), text) for part in _FIELDS().findall(text) if part.strip()]
+    return [_field(part, text) for part in _FIELDS().findall(text)]
 
 
 def _field(part: str, text: str) -> tuple[str, str]:
     match = _FIELD().fullmatch(part)
     if match is None:
-        raise ValueError(f"invalid field selector {text!r}: {part!r}: a cache answers field=value only")
-    return match["field"], _ESCAPED().sub(r"\1", match["value"].strip())
+        raise ValueError(
+            f"invalid field selector {text!r}: {part!r}: a cache answers field=value only, without spaces before the "
+            "field or '='"
+        )
+    return match["field"], _ESCAPED().sub(r"\1", match["value"])

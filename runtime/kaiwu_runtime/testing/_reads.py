@@ -112,7 +112,7 @@ def _parse_token(token: str) -> tuple[int, int]:
 
 def _fields(selector: str) -> list[tuple[str, bool, str]]:
     found = []
-    for part in filter(None, (part.strip() for part in selector.split(","))):
+    for part in filter(None, selector.split(",")):
         match = _FIELD.fullmatch(part)
         if match is None:
             raise refusal(400, f"invalid field selector {part!r}: use metadata.name=a or metadata.namespace!=b")

@@ -98,6 +98,8 @@ FIELDS = [
         "metadata.name=web,metadata.name=db", [("metadata.name", "web"), ("metadata.name", "db")], id="contradiction"
     ),
     pytest.param("metadata.name=web,", [("metadata.name", "web")], id="comma at the end"),
+    pytest.param("metadata.name= web", [("metadata.name", " web")], id="space before a value"),
+    pytest.param("metadata.name=web ,", [("metadata.name", "web ")], id="space after a value"),
 ]
 
 BROKEN_FIELDS = [
@@ -106,6 +108,11 @@ BROKEN_FIELDS = [
     pytest.param(r"metadata.name=a\b", id="backslash before a letter"),
     pytest.param("metadata.name=a\\", id="backslash at the end"),
     pytest.param("=web", id="no field"),
+    pytest.param(" ", id="a space"),
+    pytest.param(" metadata.name=web", id="space before the field"),
+    pytest.param("metadata.name =web", id="space after the field"),
+    pytest.param("metadata.name=web, metadata.name=web", id="space after a comma"),
+    pytest.param("metadata.name=web, ", id="space after the last comma"),
 ]
 
 

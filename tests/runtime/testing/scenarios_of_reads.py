@@ -82,6 +82,8 @@ async def lists_and_selectors(api: API) -> None:
         await api.listed("Gadget", labelSelector=selector)
     for selector in ("metadata.name=c-1", "metadata.name!=c-1", f"metadata.namespace={api.namespace}", "data.key=1"):
         await api.listed("ConfigMap", fieldSelector=selector)
+    for selector in ("metadata.name= c-1", "metadata.name =c-1", "metadata.name=c-1, metadata.name=c-1", " "):
+        await api.listed("ConfigMap", fieldSelector=selector)
     await api.listed("ConfigMap", labelSelector="tier", fieldSelector="metadata.name=c-2")
     await api.listed("Gadget", labelSelector="=(")
     await api.listed("Gadget", fieldSelector="metadata.name=g-1")
