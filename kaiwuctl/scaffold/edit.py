@@ -47,6 +47,7 @@ class _Edit:
         references: Lines that may have to be changed by hand.
         other_headers: Python files that do not have the project's header.
         webhooks: Whether the webhooks are called for every namespace.
+        downgrade: A warning that kaiwu-runtime becomes an older one; empty when it does not.
     """
 
     plan: Plan
@@ -54,6 +55,7 @@ class _Edit:
     references: list[Reference] = field(default_factory=list)
     other_headers: list[str] = field(default_factory=list)
     webhooks: bool = False
+    downgrade: str = ""
 
 
 def edit_project(root: Path, request: EditRequest, *, force: bool, make: bool, dry_run: bool, verbose: bool) -> None:
@@ -137,7 +139,7 @@ def _plan(root: Path, request: EditRequest, *, force: bool) -> _Edit:
         edit.change(HEADER_FILE, lambda _: f"{licence.header}\n" if licence.header else "")
     _take_over_templates(root, edit, (before, present), (after, licence))
     if request.runtime:
-        update_runtime(root, edit, result.plan, record)
+        result.downgrade = update_runtime(root, edit, result.plan, record)
     edit.fill(result.plan, record, rendered=layout.packages.get)
     if after != before:
         result.plan.merge(FILE_NAME, partial(_project_text, project_file, after))
@@ -211,6 +213,8 @@ def _report(edit: _Edit) -> None:
         warn("these files do not have the project's licence header and were not changed:")
         for path in edit.other_headers:
             note(f"  {path}")
+    if edit.downgrade:
+        warn(edit.downgrade)
     if edit.webhooks:
         warn(
             "the webhooks are still called for objects in every namespace; restrict them with namespace_selector in "

@@ -6,6 +6,7 @@ these files, which an older kaiwuctl may have written and the user may have chan
 
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from kaiwuctl.scaffold.tree_edit import TreeEdit
 
 _SUFFIX: Final = ".jinja"
+_NUMBERS: Final = re.compile(r"([0-9]{1,9})(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?")
 
 
-def update_runtime(root: Path, edit: TreeEdit, plan: Plan, record: Record) -> None:
+def update_runtime(root: Path, edit: TreeEdit, plan: Plan, record: Record) -> str:
     """Plan that a project gets the wheel of this kaiwuctl in place of its own.
 
     Args:
@@ -38,6 +40,9 @@ def update_runtime(root: Path, edit: TreeEdit, plan: Plan, record: Record) -> No
         edit: Gets the changes to text.
         plan: Gets the wheels.
         record: Forgets a wheel that is gone already.
+
+    Returns:
+        A warning that the project's own was a newer one; empty when it was not.
 
     Raises:
         KaiwuctlError: The project neither has a wheel nor names one, or this kaiwuctl has none.
@@ -58,6 +63,24 @@ def update_runtime(root: Path, edit: TreeEdit, plan: Plan, record: Record) -> No
         plan.delete(path, recorded=old.sha256)
         if edit.read(path) is None:
             record.files.pop(path, None)
+    if not is_older(new.version, old.version):
+        return ""
+    return (
+        f"this kaiwuctl's kaiwu-runtime {new.version} is older than {old.version}, which the project had; install the "
+        "newer kaiwuctl and run the command again to get it back"
+    )
+
+
+def is_older(version: str, other: str) -> bool:
+    """Return whether a version of kaiwu-runtime is older than another, as far as their first three numbers say."""
+    mine, others = (_NUMBERS.match(each) for each in (version, other))
+    if mine is None or others is None:
+        return False
+    return _numbers(mine) < _numbers(others)
+
+
+def _numbers(match: re.Match[str]) -> list[int]:
+    return [int(number or 0) for number in match.groups()]
 
 
 def _present(root: Path) -> InstalledWheel:

@@ -6,6 +6,9 @@ import hashlib
 
 import pytest
 
+from kaiwuctl import __version__
+from kaiwuctl.scaffold.runtime_update import is_older
+
 from ...older_runtime import WHEEL, make_older
 from .command_line import CREATE_ONLY, CommandLine, snapshot
 
@@ -111,3 +114,22 @@ def test_a_project_without_a_wheel_or_the_name_of_one(project: CommandLine) -> N
     assert project.refused(*RUNTIME, status=1) == (
         "error: vendor: has no wheel of kaiwu-runtime; run `kaiwuctl init` in this directory, which restores it\n"
     )
+
+
+@pytest.mark.parametrize("version", ["0.1.1", "0.10.0", "1", "1.0.0rc1"])
+def test_an_older_kaiwuctl_warns_of_the_runtime_that_it_takes_back(version: str, project: CommandLine) -> None:
+    new = snapshot(project.folder)
+    make_older(project.folder, version)
+    for arguments in ((*RUNTIME, "--dry-run"), RUNTIME):
+        result = project.run(*arguments)
+        assert result.returncode == 0
+        assert result.stderr == (
+            f"warning: this kaiwuctl's kaiwu-runtime {__version__} is older than {version}, which the project had; "
+            "install the newer kaiwuctl and run the command again to get it back\n"
+        )
+    assert snapshot(project.folder) == new
+
+
+@pytest.mark.parametrize(("version", "other"), [("0.1.0", "0.1"), ("0.10.0", "0.9.9"), ("1.0.0", "1.0.0rc1")])
+def test_which_runtime_is_not_older(version: str, other: str) -> None:
+    assert not is_older(version, other)
