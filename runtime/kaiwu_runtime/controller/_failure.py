@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from kaiwu_runtime.errors import (
     APIConnectionError,
+    APIStatusError,
     CallbackError,
     ConflictError,
     DecodeError,
@@ -26,6 +27,9 @@ E = TypeVar("E", bound=BaseException)
 
 OUTAGES = (APIConnectionError, ServerError, TooManyRequestsError)
 """Failures of the server: a stack for each of a thousand objects would say nothing about the reconciler."""
+
+_TERMINATING = "while custom resource definition is terminating"
+"""How the API server ends the message of a create that comes while the CRD is deleted: it gives no cause."""
 
 _MEANINGS = (TerminalError, RetryAfter, ConflictError, DecodeError, *OUTAGES)
 
@@ -88,6 +92,19 @@ def _loudest(errors: list[BaseException]) -> BaseException:
     if waits:
         return max(waits, key=lambda wait: wait.seconds)
     return next((error for error in errors if isinstance(error, ConflictError) and error.is_ownership), errors[0])
+
+
+def is_from_server(error: BaseException) -> bool:
+    """Return whether a failure is about the state of the cluster, so that a stack would say nothing more.
+
+    That is an outage, or a kind or a namespace that is deleted meanwhile: it refuses new objects, and is then unknown.
+    """
+    if isinstance(error, OUTAGES):
+        return True
+    if not isinstance(error, APIStatusError):
+        return False
+    unknown_kind = error.code == 404 and not error.reason  # a missing object has the reason NotFound
+    return unknown_kind or error.has_cause("NamespaceTerminating") or error.message.endswith(_TERMINATING)
 
 
 def is_panic(error: BaseException) -> bool:

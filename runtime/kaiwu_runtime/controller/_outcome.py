@@ -6,7 +6,7 @@ import logging
 
 from kaiwu_runtime._callback import contained
 from kaiwu_runtime._error_text import describe
-from kaiwu_runtime.controller._failure import OUTAGES, fingerprint, is_panic, meaning
+from kaiwu_runtime.controller._failure import fingerprint, is_from_server, is_panic, meaning
 from kaiwu_runtime.controller._options import ControllerMetrics
 from kaiwu_runtime.controller._request import Request, Result
 from kaiwu_runtime.errors import ConflictError, RetryAfter, TerminalError
@@ -82,7 +82,7 @@ class OutcomeHandler:
         logger.error(
             "Reconciler error",
             extra={"error": describe(error), "failures": failures, "retry_in": f"{seconds:.3f}s"},
-            exc_info=None if isinstance(meant, OUTAGES) else self._stack(request, error),
+            exc_info=None if is_from_server(meant) else self._stack(request, error),
         )
         return "error"
 

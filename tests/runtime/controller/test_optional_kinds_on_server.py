@@ -122,6 +122,34 @@ async def test_an_owned_kind_appears_goes_and_comes_back(
     assert said == [absent, there, absent, there, absent]
 
 
+async def test_a_kind_that_goes_while_its_objects_are_made_logs_no_stack(
+    control_plane: ControlPlane, client: Client, namespace: str, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Careless(Site):
+        async def reconcile(self, request: Request) -> None:
+            parent = await self.client.find(ConfigMap, request)
+            self.runs.append(request.name)
+            if parent is not None:
+                await self.client.apply(child_of(parent, Gauge, spec=GaugeSpec(of=request.name)))
+
+    await asyncio.to_thread(install, control_plane, [Gauge], folder)
+    manager = managed(control_plane, namespace)
+    reconciler = Careless(manager.client)
+    reconciler.setup_with_manager(manager)
+    async with run_manager(manager):
+        informer = manager.cache.informer(Gauge)
+        removal = asyncio.create_task(asyncio.to_thread(uninstall, control_plane, Gauge))
+        number = 0
+        while informer.is_served or not removal.done():
+            number += 1
+            await client.create(owner(f"a-{number}", namespace))
+        await client.create(owner("last", namespace))
+        await eventually(lambda: "last" in reconciler.runs)
+    errors = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert errors
+    assert [record.getMessage() for record in errors if record.exc_info] == []
+
+
 async def test_a_controller_of_a_kind_that_is_not_there_yet(
     control_plane: ControlPlane, client: Client, namespace: str, folder: Path
 ) -> None:

@@ -10,7 +10,15 @@ import pytest
 
 from kaiwu_runtime import ObjectKey, Request, RetryAfter, TerminalError
 from kaiwu_runtime._error_text import describe
-from kaiwu_runtime.errors import APIConnectionError, ConflictError, KaiwuError, ServerError
+from kaiwu_runtime.errors import (
+    APIConnectionError,
+    ConflictError,
+    ForbiddenError,
+    KaiwuError,
+    MethodNotAllowedError,
+    NotFoundError,
+    ServerError,
+)
 from kaiwu_runtime.testing import virtual_time
 
 from .reconcilers import KEY, Asynchronous, running, until
@@ -23,6 +31,8 @@ OWNED = ConflictError(
 )
 
 
+GOING = 'gauges.example.com "a" is forbidden: create not allowed while custom resource definition is terminating'
+EMPTYING = {"causes": [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]}
 STALE = ConflictError("the object has been modified", code=409, reason="Conflict")
 
 
@@ -94,6 +104,12 @@ async def test_a_description_says_how_long_a_reconcile_takes_on_the_clock_of_the
     [
         pytest.param(APIConnectionError("no answer"), False, id="the server is away"),
         pytest.param(ServerError("etcd is slow", code=500), False, id="the server failed"),
+        pytest.param(NotFoundError("PATCH /apis/...: 404 page not found", code=404), False, id="an unknown kind"),
+        pytest.param(ForbiddenError(GOING, code=403, reason="Forbidden"), False, id="a kind that is deleted"),
+        pytest.param(MethodNotAllowedError(GOING, code=405), False, id="a kind that is deleted by an older server"),
+        pytest.param(ForbiddenError("new", code=403, details=EMPTYING), False, id="a namespace that is deleted"),
+        pytest.param(NotFoundError("no secret", code=404, reason="NotFound"), True, id="an unknown object"),
+        pytest.param(ForbiddenError("no role", code=403, reason="Forbidden"), True, id="a missing rule"),
         pytest.param(KeyError("image"), True, id="a mistake in the code"),
     ],
 )
