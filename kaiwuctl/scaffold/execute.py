@@ -59,11 +59,9 @@ def execute_plan(
                 reason = "everything is there already" if nothing is None else nothing(decision)
                 _show_only(plan, reason, dry_run=dry_run, verbose=verbose)
                 return decision
-            with deferred() as signal_received:
+            with deferred():
                 raise_if_interrupted()
                 write(root, changes)
-            if number := signal_received():
-                raise interrupted(number)
             show_plan(plan, diffs=False, kept=verbose)
         afterwards(decision)
     except Interruption:
@@ -76,8 +74,12 @@ def execute_plan(
 def _recover(root: Path, *, dry_run: bool) -> None:
     if dry_run and Journal.left_over(root):
         raise WriteError(f"{FOLDER}: a run was interrupted here; run the command without --dry-run to undo it")
-    if not dry_run and (recovered := recover(root)):
-        warn(recovered)
+    if dry_run:
+        return
+    # What was undone is told, even when a signal ends this run, too.
+    with deferred():
+        if recovered := recover(root):
+            warn(recovered)
 
 
 def _show_only(plan: Plan, nothing: str, *, dry_run: bool, verbose: bool) -> None:

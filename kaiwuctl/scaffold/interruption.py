@@ -53,7 +53,12 @@ def note_written() -> None:
 
 def interrupted(number: int) -> Interruption:
     """Return the interruption by a signal of now: what was noted as written is written."""
-    return Interruption(number, written=bool(_written))
+    return Interruption(number, written=is_written())
+
+
+def is_written() -> bool:
+    """Return whether the command has written its files, so that what fails now fails after that."""
+    return bool(_written)
 
 
 @contextmanager
@@ -88,7 +93,11 @@ def raise_if_interrupted() -> None:
 def deferred() -> Iterator[Callable[[], int]]:
     """Keep signals from stopping the block; yield a function that tells which came, or 0.
 
-    Python runs signal handlers in the main thread only; in another thread the block runs as it is.
+    One that came takes effect after the block, unless an exception ends the block. Python runs signal handlers in the
+    main thread only; in another thread the block runs as it is.
+
+    Raises:
+        Interruption: A signal came.
     """
     received = 0
 
@@ -99,9 +108,14 @@ def deferred() -> Iterator[Callable[[], int]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: 0
         return
-    previous = {number: signal.signal(number, remember) for number in _SIGNALS}
+    # What is ignored stays ignored: see stop_cleanly.
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, remember) for number in heeded}
     try:
         yield lambda: received
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+    if received:
+        # Not left to the caller, whose last look may have been before the signal came.
+        signal.raise_signal(received)

@@ -267,6 +267,31 @@ def test_the_next_run_undoes_what_a_killed_one_left(project: CommandLine) -> Non
     assert snapshot(project.folder) == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_the_next_run_undoes(project: CommandLine, number: signal.Signals) -> None:
+    before = snapshot(project.folder)
+    leave_interrupted(project)
+    code = (
+        "import os, sys\n"
+        "from kaiwuctl.cli import main\n"
+        "seen = []\n"
+        "def hook(event, arguments):\n"
+        "    if event == 'os.rename' and '.kaiwuctl-undo' in str(arguments[0]) and not seen:\n"
+        "        seen.append(event)\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "sys.addaudithook(hook)\n"
+        f"sys.exit(main({list(CREATE_ONLY)!r}))\n"
+    )
+    command = [project.argv()[0], "-c", code]
+    result = subprocess.run(command, cwd=project.folder, env=project.env(), capture_output=True, text=True, check=False)
+    assert result.returncode == 128 + number
+    assert result.stderr == (
+        "warning: An earlier run was interrupted; what it had written was undone\n"
+        "error: interrupted; nothing was changed\n"
+    )
+    assert snapshot(project.folder) == before
+
+
 def test_a_dry_run_does_not_undo_what_a_killed_one_left(project: CommandLine) -> None:
     leave_interrupted(project)
     before = snapshot(project.folder)
