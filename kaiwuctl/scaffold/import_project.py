@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -37,6 +36,7 @@ from kaiwuctl.scaffold.plan import Plan
 from kaiwuctl.scaffold.project import scaffold_project
 from kaiwuctl.scaffold.record import Record, add_record
 from kaiwuctl.scaffold.render import RenderedFile
+from kaiwuctl.scaffold.scratch import scratch_folder
 from kaiwuctl.scaffold.webhook import scaffold_webhook
 from kaiwuctl.scaffold.webhook_request import WebhookRequest
 from kaiwuctl.scaffold.write import write
@@ -82,8 +82,8 @@ def import_project(root: Path, request: ProjectRequest, *, make: bool, dry_run: 
         raise UsageError(f"{request.folder}: is this directory; run the command in an empty one beside that project")
     go = read_go_project(request.folder)
     remainder = Remainder()
-    with in_scratch(), tempfile.TemporaryDirectory(prefix="kaiwuctl-") as scratch:
-        files = _build(Path(scratch) / "project", go, request, remainder)
+    with in_scratch(), scratch_folder() as scratch:
+        files = _build(scratch / "project", go, request, remainder)
 
     def make_plan() -> tuple[Plan, None]:
         plan = Plan(root)

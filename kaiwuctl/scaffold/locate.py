@@ -139,7 +139,7 @@ def _built_wheel(runtime: Path) -> Path:
     # A relative folder is ignored: https://specifications.freedesktop.org/basedir-spec/latest/
     home = os.path.expanduser("~/.cache")  # noqa: PTH111 - leaves ~ where there is none
     folders = (os.environ.get("XDG_CACHE_HOME", ""), home)
-    base = next((each for each in folders if Path(each).is_absolute()), tempfile.gettempdir())
+    base = next((each for each in folders if Path(each).is_absolute()), None) or tempfile.gettempdir()
     cache = Path(base) / "kaiwu" / "runtime-wheels"
     folder = cache / _digest_of_sources(runtime)
     for wheel in folder.glob("*.whl"):

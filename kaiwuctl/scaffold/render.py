@@ -45,19 +45,18 @@ def render_tree(template: Path, data: Mapping[str, str | bool]) -> list[Rendered
         data: The variables.
     """
     # Copier takes 0.2 s to import, so only the command that renders a tree pays for it.
-    import tempfile  # noqa: PLC0415
-
     from kaiwuctl.scaffold.copier_import import import_copier  # noqa: PLC0415
+    from kaiwuctl.scaffold.scratch import scratch_folder  # noqa: PLC0415
 
     copier = import_copier()
     import plumbum  # noqa: PLC0415  (comes with copier)
 
-    with tempfile.TemporaryDirectory(prefix="kaiwuctl-") as scratch:
-        target = Path(scratch) / "tree"
+    with scratch_folder() as scratch:
+        target = scratch / "tree"
         # Copier asks git about the template and about every file it writes, which takes longer than the
         # rendering. Neither a template out of a wheel nor a temporary folder is in git, so git is hidden.
         # The user's copier settings are not read: a project must not depend on them.
-        with plumbum.local.env(PATH=scratch):
+        with plumbum.local.env(PATH=str(scratch)):
             copier.run_copy(
                 str(template),
                 target,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,6 @@ from .webhook_commands import CONVERT, HOOK, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Prepare = Callable[["Case", Path], tuple[CommandLine, list[str]]]
 
@@ -154,3 +154,40 @@ def test_a_full_disk(case: Case, tmp_path: Path, prepared: Prepare) -> None:
         assert snapshot(found) == before
     assert statuses[-1] == 0
     assert 1 in statuses
+
+
+@pytest.mark.parametrize("case", [CASES[0], CASES[-1]], ids=[IDS[0], IDS[-1]])
+def test_a_full_folder_for_temporary_files(case: Case, tmp_path: Path, prepared: Prepare) -> None:
+    """What is built there first does not fit: the message names that folder, not one of the project."""
+    project, words = prepared(case, tmp_path)
+    before, disk = snapshot(project.folder), tmp_path / "small"
+    disk.mkdir()
+    statuses = []
+    for size in (8, 64, 160, 640, 2560, 10240):
+        script = (
+            f"mount -t tmpfs -o size={size}k tmpfs {disk}; cd {project.folder}; status=0; "
+            f'TMPDIR={disk} "$@" || status=$?; ls -A {disk} >&2; exit $status'
+        )
+        result = with_mounts(script, project, *words)
+        statuses.append(result.returncode)
+        if result.returncode == 0:
+            assert result.stderr == ""
+            break
+        assert result.returncode == 1
+        assert result.stderr.startswith(f"error: {disk}: ")
+        assert "No space left on device; nothing was changed; free some space" in result.stderr
+        assert result.stderr.count("\n") == 1, result.stderr
+        assert snapshot(project.folder) == before
+    assert statuses[-1] == 0
+    assert 1 in statuses
+
+
+def test_no_folder_for_temporary_files(tmp_path: Path, prepared: Prepare) -> None:
+    project, words = prepared(CASES[0], tmp_path)
+    places = ["/tmp", "/var/tmp", *(["/usr/tmp"] if Path("/usr/tmp").is_dir() else []), str(project.folder)]
+    binds = "; ".join(f"mount --bind {place} {place}; mount -o remount,ro,bind {place}" for place in places)
+    result = with_mounts(f'unset TMPDIR TEMP TMP; {binds}; cd {project.folder}; exec "$@"', project, *words)
+    assert (result.returncode, result.stderr) == (
+        1,
+        "error: no temporary folder can be written; nothing was changed; set TMPDIR to a folder that can\n",
+    )
