@@ -96,12 +96,25 @@ def _report(error: Exception) -> int:
         _print_error("interrupted; nothing was changed")
         return 128 + signal.SIGINT
     if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        message = f"{where}{error.strerror or error}; correct that and run the command again"
+        message = _failed_call(error)
     else:
         message = f"this is a bug in kaiwuctl, please report it with the output of --verbose: {error!r}"
     console.fail(errors.KaiwuctlError(message))
     return 1
+
+
+def _failed_call(error: OSError) -> str:
+    """Return an error of the system as one line; what writes a project has told its own before."""
+    what = error.strerror or str(error)
+    if error.filename:
+        return f"{error.filename}: {what}; correct that and run the command again"
+    try:
+        os.getcwd()  # noqa: PTH109 - without the import of pathlib
+    except FileNotFoundError:
+        return "this folder has been deleted; change to another one and run the command there"
+    if importlib.import_module("kaiwuctl.scaffold.interruption").is_written():
+        return f"standard output: {what}; everything was written to the project"
+    return f"{what}; correct that and run the command again"
 
 
 def _usage(error: Exception) -> str:

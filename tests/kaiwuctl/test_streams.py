@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from kaiwuctl import console
 from kaiwuctl.errors import KaiwuctlError
 
-from .commands.command_line import snapshot
+from .commands.command_line import CREATE_ONLY, snapshot
 
 if TYPE_CHECKING:
     from .commands.command_line import CommandLine
@@ -53,6 +54,28 @@ def test_closed_streams(project: CommandLine, name: str, closed: str) -> None:
     assert bool(changed) == (name == "create-api")
     # What is printed must not go into a file that took the place of the stream.
     assert not any(b"  create " in (project.folder / path).read_bytes() for path in changed if path.endswith(".py"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("words", [CREATE_ONLY, (*CREATE_ONLY, "--dry-run")], ids=["written", "dry-run"])
+def test_a_full_output_says_whether_everything_was_written(project: CommandLine, words: tuple[str, ...]) -> None:
+    before = snapshot(project.folder)
+    result = subprocess.run(
+        ["sh", "-c", 'exec "$@" > /dev/full', "sh", *project.argv(*words)],
+        cwd=project.folder,
+        env=project.env(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    written = snapshot(project.folder) != before
+    assert written == (words == CREATE_ONLY)
+    assert result.returncode == 1
+    if written:
+        error = "error: standard output: No space left on device; everything was written to the project\n"
+    else:
+        error = "error: No space left on device; correct that and run the command again\n"
+    assert result.stderr == error
 
 
 ACTED_ON = [chr(code) for code in (*range(0x20), *range(0x7F, 0xA0), 0x61C, 0x200E, 0x200F, 0x2028, 0x2029)]

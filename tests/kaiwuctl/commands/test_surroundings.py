@@ -138,3 +138,18 @@ def test_two_commands_at_the_same_time(commands: tuple[Words, Words], tmp_path: 
         done = [words for words, status in zip(commands, statuses, strict=True) if status == 0]
         orders = [tree_after(prepared, order, tmp_path / "x")[1] for order in itertools.permutations(done)]
         assert snapshot(folder) in orders, (statuses, [difference(snapshot(folder), each) for each in orders])
+
+
+@pytest.mark.parametrize("words", [INIT, CREATE_ONLY, ("edit",)], ids=["init", "create api", "edit"])
+def test_a_folder_that_has_been_deleted(words: Words, tmp_path: Path) -> None:
+    result = subprocess.run(
+        ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *CommandLine(tmp_path).argv(*words)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (
+        1,
+        "error: this folder has been deleted; change to another one and run the command there\n",
+    )
