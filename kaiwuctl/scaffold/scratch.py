@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kaiwuctl.console import warn
 from kaiwuctl.errors import WriteError
 from kaiwuctl.scaffold.interruption import deferred
 
@@ -20,7 +22,7 @@ def scratch_folder() -> Iterator[Path]:
     """Yield a new folder, and remove it with what it has, whatever ends the block.
 
     Raises:
-        WriteError: It cannot be made, filled or removed; the message names $TMPDIR, which the user can set.
+        WriteError: It cannot be made or filled; the message names its parent, which the user can change.
         Interruption: A signal came while it was made or removed.
     """
     parent = _parent()
@@ -34,7 +36,7 @@ def scratch_folder() -> Iterator[Path]:
         finally:
             if folder is not None:
                 with deferred():
-                    shutil.rmtree(folder)
+                    _remove(folder)
     except OSError as error:
         # A failed write names no file; another one may be of what is read.
         if error.filename is not None and not Path(str(error.filename)).is_relative_to(parent):
@@ -49,9 +51,18 @@ def scratch_folder() -> Iterator[Path]:
         raise WriteError(f"{parent}: {error.message}") from None
 
 
+def _remove(folder: Path) -> None:
+    """Remove as much as possible: what stays there is no reason to stop, but the user may want to know."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder):
+        warn(f"{folder}: cannot be removed; remove it when the disk is in order")
+
+
 def _parent() -> str:
     try:
-        return tempfile.gettempdir()
+        # It tries the folder with a file, which a signal would leave there.
+        with deferred():
+            return tempfile.gettempdir()
     except FileNotFoundError:
         raise WriteError(
             "no temporary folder can be written; nothing was changed; set TMPDIR to a folder that can"
