@@ -49,6 +49,29 @@ def test_an_interrupted_import(tmp_path: Path, program: str, left: int) -> None:
     assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
 
 
+TERMINATED = """
+import os, runpy, sys
+
+def hook(event, arguments):
+    if event == "os.chmod" and ".role.yaml." in str(arguments[0]):
+        os.kill(os.getpid(), number)
+
+number = int(sys.argv.pop())
+sys.addaudithook(hook)
+runpy.run_module("kaiwu_runtime.generator", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize(("number", "error"), [(2, "error: interrupted\n"), (15, "")])
+def test_a_signal_leaves_no_file_half_written(tmp_path: Path, number: int, error: str) -> None:
+    (tmp_path / "controllers").mkdir()
+    command = [sys.executable, "-c", TERMINATED, "manifests", str(number)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + number
+    assert done.stderr.endswith(error)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 def test_every_program_is_tried() -> None:
     root = Path(kaiwu_runtime.__file__).parent
     found = [".".join(file.relative_to(root).parts[:-1]) for file in root.rglob("__main__.py")]
