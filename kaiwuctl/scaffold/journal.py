@@ -43,6 +43,7 @@ class Journal:
 
     Attributes:
         entries: In the order of the plan.
+        folders: The folders that are missing, the outermost first.
         emptied: The folders that the deletions leave empty with their permission bits, the innermost first.
     """
 
@@ -52,7 +53,7 @@ class Journal:
         self._root = root
         self._folder = root / FOLDER
         self.entries = list(entries)
-        self._folders = list(folders)
+        self.folders = list(folders)
         self.emptied = [(path, mode) for path, mode in emptied]
 
     @classmethod
@@ -141,7 +142,7 @@ class Journal:
                 (self._root / entry.temporary).unlink()
             if not self._is_restored(entry):
                 foreign.append(entry.path)
-        for folder in reversed(self._folders):
+        for folder in reversed(self.folders):
             try:
                 (self._root / folder).rmdir()
             except OSError:
@@ -229,7 +230,7 @@ class Journal:
             {
                 "root": os.path.realpath(self._root),
                 "files": [asdict(entry) for entry in self.entries],
-                "folders": self._folders,
+                "folders": self.folders,
                 "emptied": self.emptied,
             }
         ).encode()

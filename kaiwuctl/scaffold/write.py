@@ -95,6 +95,10 @@ def _stage_and_rename(
 
     steps = list(zip(journal.entries, files, strict=True))
     descriptors: list[int] = []
+    # One by one and not with their parents: a project that is deleted meanwhile must not be made again.
+    for path in journal.folders:
+        pause()
+        (root / path).mkdir(exist_ok=True)
     try:
         for entry, file in steps:
             pause()
@@ -149,7 +153,6 @@ def _check_unchanged(root: Path, file: PlannedFile) -> None:
 
 
 def _stage(temporary: Path, file: PlannedFile) -> int:
-    temporary.parent.mkdir(parents=True, exist_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     descriptor = os.open(temporary, flags, 0o600)
     try:
@@ -174,6 +177,11 @@ def _undone(journal: Journal) -> str:
 
 
 def _failure(root: Path, error: OSError, outcome: str) -> WriteError:
+    if not root.is_dir():
+        return WriteError(
+            f"{root}: was deleted or moved while kaiwuctl was writing; if it was moved, restore what is half written "
+            f"from version control and remove {FOLDER} there"
+        )
     path = str(error.filename or root)
     shown = path.removeprefix(f"{root}/")
     fix = _FIXES.get(error.errno or 0, "run the command again when that is corrected")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -295,3 +296,24 @@ def test_a_limit_on_file_sizes(root: Path) -> None:
 
     assert in_child(body) == 3
     assert tree(root) == before
+
+
+def test_a_folder_that_is_deleted_meanwhile_is_not_made_again(root: Path) -> None:
+    """At any moment: the write fails, or it was over, or it had nothing more to do in there."""
+
+    def delete() -> None:
+        # Not shutil, whose own changes would be counted.
+        subprocess.run(["rm", "-rf", str(root)], check=True)
+
+    kept = root.with_name("kept")
+    shutil.copytree(root, kept)
+    for moment in range(1, 200):
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(kept, root)
+        status = in_child(strike(root, moment, delete))
+        if status == 0:
+            break
+        assert status in {3, 6}, moment
+        assert not root.exists(), moment
+    assert status == 0
+    assert moment > 20
