@@ -111,7 +111,7 @@ def _failed_call(error: OSError) -> str:
     try:
         os.getcwd()  # noqa: PTH109 - without the import of pathlib
     except FileNotFoundError:
-        return "this folder has been deleted; change to another one and run the command there"
+        return "this directory has been deleted; change to another one and run the command there"
     if importlib.import_module("kaiwuctl.scaffold.interruption").is_written():
         return f"standard output: {what}; everything was written to the project"
     return f"{what}; correct that and run the command again"

@@ -42,7 +42,7 @@ def scratch_folder() -> Iterator[Path]:
         if error.filename is not None and not Path(str(error.filename)).is_relative_to(parent):
             raise
         raise WriteError(
-            f"{parent}: {error.strerror or error}; nothing was changed; free some space in this temporary folder or "
+            f"{parent}: {error.strerror or error}; nothing was changed; free some space in this temporary directory or "
             "set TMPDIR to another one"
         ) from None
     except WriteError as error:
@@ -65,5 +65,5 @@ def _parent() -> str:
             return tempfile.gettempdir()
     except FileNotFoundError:
         raise WriteError(
-            "no temporary folder can be written; nothing was changed; set TMPDIR to a folder that can"
+            "no temporary directory can be written; nothing was changed; set TMPDIR to one that can"
         ) from None

@@ -79,6 +79,15 @@ def test_dockerfile_copies_what_is_sent(golden: Path) -> None:
     assert sent((golden / ".dockerignore").read_text(encoding="utf-8"), examples) == examples
 
 
+@pytest.mark.parametrize("path", LEFT_OUT)
+def test_a_builder_that_enters_every_folder_leaves_out_the_same(path: str) -> None:
+    """BuildKit does so when a pattern with ``!`` and ``*`` is there; then the last pattern that matches decides."""
+    ignore = DockerIgnore((TEMPLATES / ".dockerignore").read_text(encoding="utf-8"))
+    pattern = ignore._last_match(path)
+    assert pattern is not None
+    assert not pattern.included
+
+
 @pytest.mark.parametrize("name", ["id_rsa", "id_ecdsa", "id_ed25519_rotation", "kubeconfig"])
 def test_code_that_is_called_like_a_secret_is_sent(name: str) -> None:
     ignore_file = (TEMPLATES / ".dockerignore").read_text(encoding="utf-8")

@@ -189,5 +189,5 @@ def test_no_folder_for_temporary_files(tmp_path: Path, prepared: Prepare) -> Non
     result = with_mounts(f'unset TMPDIR TEMP TMP; {binds}; cd {project.folder}; exec "$@"', project, *words)
     assert (result.returncode, result.stderr) == (
         1,
-        "error: no temporary folder can be written; nothing was changed; set TMPDIR to a folder that can\n",
+        "error: no temporary directory can be written; nothing was changed; set TMPDIR to one that can\n",
     )

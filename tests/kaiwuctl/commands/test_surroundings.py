@@ -151,5 +151,5 @@ def test_a_folder_that_has_been_deleted(words: Words, tmp_path: Path) -> None:
     )
     assert (result.returncode, result.stderr) == (
         1,
-        "error: this folder has been deleted; change to another one and run the command there\n",
+        "error: this directory has been deleted; change to another one and run the command there\n",
     )
