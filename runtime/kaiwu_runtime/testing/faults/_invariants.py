@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, invariants_of
@@ -31,12 +33,23 @@ class Invariants:
             return
         self._checking = True
         try:
+            outer = sys.exception()  # of the operator, which may write where it handles one
             for look in invariants_of(self._scenario):
                 try:
                     await look(self._cluster)
                 except Exception as error:  # noqa: BLE001 - an assertion, or what it could not look at
+                    _detach(error, outer)
                     name = getattr(look, "__name__", "invariant")
                     self._outcome.broken = f"invariant {name}: {describe(error)}"
                     return
         finally:
             self._checking = False
+
+
+def _detach(error: BaseException, outer: BaseException | None) -> None:
+    """Take what was handled before out of what Python says that an error came from."""
+    current: BaseException | None = error
+    while outer is not None and current is not None:
+        if current.__context__ is outer:
+            current.__context__ = None
+        current = current.__cause__ or current.__context__
