@@ -20,11 +20,15 @@ class BlockingDetector(Generic[T]):
     Args:
         awaitable: What to await.
         limit: Seconds of one step after which there is a warning.
+        on_blocked: Called with the seconds in addition to the warning.
     """
 
-    def __init__(self, awaitable: Awaitable[T], limit: float) -> None:
+    def __init__(
+        self, awaitable: Awaitable[T], limit: float, on_blocked: Callable[[float], None] | None = None
+    ) -> None:
         self._awaitable = awaitable
         self._limit = limit
+        self._on_blocked = on_blocked
 
     def __await__(self) -> Generator[Any, Any, T]:
         steps = self._awaitable.__await__()
@@ -42,12 +46,12 @@ class BlockingDetector(Generic[T]):
                 step = resume(value)
             except StopIteration as end:
                 if (blocked := now() - began) > limit:
-                    _warn(blocked)
+                    self._warn(blocked)
                 return end.value  # type: ignore[no-any-return]
             finally:
                 value = None
             if (blocked := now() - began) > limit:
-                _warn(blocked)
+                self._warn(blocked)
             try:
                 value = yield step
                 resume = send
@@ -55,9 +59,10 @@ class BlockingDetector(Generic[T]):
                 resume, value = steps.throw, raised
             step = None
 
-
-def _warn(seconds: float) -> None:
-    logger.warning(
-        "The reconciler blocked the event loop; write it as a plain `def`, or await",
-        extra={"seconds": round(seconds, 3)},
-    )
+    def _warn(self, seconds: float) -> None:
+        logger.warning(
+            "The reconciler blocked the event loop; write it as a plain `def`, or await",
+            extra={"seconds": round(seconds, 3)},
+        )
+        if self._on_blocked is not None:
+            self._on_blocked(seconds)

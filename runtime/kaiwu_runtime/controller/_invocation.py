@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import CoroutineType
 from typing import Any
 
@@ -36,9 +37,19 @@ class Invocation:
 
     Attributes:
         metrics: Counts timeouts; None without metrics.
+        on_blocked: Called with a request and the seconds for which it blocked the event loop; None without.
     """
 
-    __slots__ = ("_decode_failures", "_is_async", "_is_ending", "_options", "_reconciler", "_threads", "metrics")
+    __slots__ = (
+        "_decode_failures",
+        "_is_async",
+        "_is_ending",
+        "_options",
+        "_reconciler",
+        "_threads",
+        "metrics",
+        "on_blocked",
+    )
 
     def __init__(
         self,
@@ -55,6 +66,7 @@ class Invocation:
         self._threads = WorkerThreads(f"{name} reconciler")
         self._is_async = inspect.iscoroutinefunction(reconciler.reconcile)
         self.metrics: ControllerMetrics | None = None
+        self.on_blocked: Callable[[Request, float], None] | None = None
 
     def bridge(self) -> None:
         """Let a reconciler that runs in a thread use what belongs to the event loop."""
@@ -80,7 +92,8 @@ class Invocation:
         reconcile = self._reconciler.reconcile
         answer: Any = reconcile(request) if self._is_async else await self._in_thread(reconcile, request)
         if type(answer) is CoroutineType or inspect.isawaitable(answer):
-            watched = BlockingDetector(answer, self._options.blocking_threshold)
+            on_blocked = partial(self.on_blocked, request) if self.on_blocked is not None else None
+            watched = BlockingDetector(answer, self._options.blocking_threshold, on_blocked)
             limit = self._options.reconcile_timeout
             answer = await (watched if limit is None else self._within(limit, watched))
         fork.leave_child()

@@ -102,7 +102,7 @@ def check(
             plans = [next((each for each in plans if each == plan), plan)] if plan.pattern != "none" else []
     if on_reference is not None:
         on_reference(reference, report.plans)
-    if text := wrong or left_behind(reference):
+    for text in [wrong] if wrong else flaws(reference):
         found(none, text)
     if plan == none and not wrong and (unlike := unsteady(reference, run(scenario, none, None, seed))):
         report.unsteady = True
@@ -139,17 +139,23 @@ def finding_of(reference: Outcome, plan: Plan, text: str) -> Finding:
     return Finding(replace(plan, about=hidden(plan.about, secrets)), hidden(text, secrets))
 
 
-def left_behind(reference: Outcome) -> str:
-    """Return which objects the operator leaves though nothing owns them, in one line; empty if there are none.
+def flaws(reference: Outcome) -> list[str]:
+    """Return what is wrong with a run though it came to its end, each in one line.
+
+    The operator leaves objects that nothing owns, or takes fields that another manager has set.
 
     Args:
         reference: The run without faults.
     """
-    if not reference.left:
-        return ""
-    step = next(reversed(reference.states), "start")
-    cure = "make it with child_of, delete it in finalize, or name its kind in `kept` of the scenario"
-    return f"after step {step}: nothing owns {', '.join(reference.left)}, and the operator leaves it: {cure}"
+    found = []
+    if reference.left:
+        step = next(reversed(reference.states), "start")
+        cure = "make it with child_of, delete it in finalize, or name its kind in `kept` of the scenario"
+        found.append(f"after step {step}: nothing owns {', '.join(reference.left)}, and the operator leaves it: {cure}")
+    if reference.overwritten:
+        cure = "send only what the operator sets, as client.apply does, or name the field in `ignored` of the scenario"
+        found.append(f"{reference.overwritten}: {cure}")
+    return found
 
 
 def unsteady(reference: Outcome, again: Outcome) -> str:
@@ -165,6 +171,8 @@ def unsteady(reference: Outcome, again: Outcome) -> str:
     pairs = [(state, again.states.get(name, {})) for name, state in reference.states.items()]
     fields = list(dict.fromkeys(name for pair in pairs for name in differing_fields(*pair)))
     cure = f"; if this is meant, write ignored = {json.dumps(fields)} in the scenario" if fields else ""
+    if any(expected.keys() != state.keys() for expected, state in pairs):
+        cure = "; derive the names of objects from their owner, and keep nothing in modules and classes"
     found = f"two runs without faults differ, so others cannot be compared with them: {text}{cure}"
     return hidden(found, again.secrets)
 

@@ -105,6 +105,26 @@ def _ordered(name: str, part: Any) -> Any:  # noqa: ANN401 - any JSON
     return part
 
 
+def is_ignored(names: Sequence[str], kind: str, ignored: Sequence[str]) -> bool:
+    """Return whether a field is one of those whose values may differ.
+
+    Args:
+        names: The members that lead there; lists are left out.
+        kind: Of the object.
+        ignored: Paths of fields, with or without a kind in front.
+    """
+    for path in ignored:
+        content: Any = None
+        for name in reversed(names):
+            content = {name: content}
+        _ignore(content, kind, path)
+        for name in names:
+            if name not in content:
+                return True
+            content = content[name]
+    return False
+
+
 def _ignore(content: dict[str, Any], kind: str, path: str) -> None:
     """Remove a field, if its path has no kind in front, or this one."""
     first, _, rest = path.partition(".")

@@ -25,6 +25,7 @@ class Outcome:
         created: Number of creations, by kind.
         deleted: Number of deletions, by kind.
         left: The objects that the operator has made and nothing removes, when all it was made for is gone.
+        overwritten: What the operator took from another manager first, as a sentence.
         broken: The first invariant that did not hold, as a sentence.
         failure: Why the run did not come to its end; empty if it did.
         reached: Whether the fault took place.
@@ -38,6 +39,7 @@ class Outcome:
     created: Counter[str] = field(default_factory=Counter)
     deleted: Counter[str] = field(default_factory=Counter)
     left: list[str] = field(default_factory=list)
+    overwritten: str = ""
     broken: str = ""
     failure: str = ""
     reached: bool = False

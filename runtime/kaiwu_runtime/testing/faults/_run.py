@@ -17,8 +17,10 @@ from kaiwu_runtime.manager._runnable import ManagedRunnable
 from kaiwu_runtime.testing._admission import ADMINISTRATOR
 from kaiwu_runtime.testing._simulation._objects import simulating
 from kaiwu_runtime.testing._simulator import Simulator
+from kaiwu_runtime.testing._storage import Change
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
+from kaiwu_runtime.testing.faults._blocked import Blocked
 from kaiwu_runtime.testing.faults._errors import note_errors
 from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._invariants import Invariants
@@ -26,6 +28,7 @@ from kaiwu_runtime.testing.faults._leftovers import Leftovers
 from kaiwu_runtime.testing.faults._life import OperatorLife, current
 from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
 from kaiwu_runtime.testing.faults._outside import Counted, whole
+from kaiwu_runtime.testing.faults._overwritten import Overwritten
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
 from kaiwu_runtime.testing.faults._steps import check_player, take
@@ -89,6 +92,11 @@ class _Run:
         self._server.listen(self._tally.note)
         self._leftovers = Leftovers(self._history.managers)
         self._server.listen(lambda change: self._leftovers.note(change.before, change.after))
+        self._blocked = Blocked()
+        self._overwritten = Overwritten(self._history.managers, scenario.ignored, self.outcome)
+        self._is_reference = reference is None
+        if self._is_reference:
+            self._server.listen(self._note_writer)
         self._invariants = Invariants(scenario, self._cluster, self.outcome)
 
     async def main(self) -> None:
@@ -108,6 +116,7 @@ class _Run:
                     await self._life.kill()
                 await self._take(step(self._cluster), name, down=down)
                 self.outcome.states[name] = self._tally.state(self._server.stored(), self._cluster.world)
+                self._overwritten.look(name)
             self.outcome.left = self._leftovers.found(self._server.stored(), self._scenario.kept)
         except RunFailed as failed:
             self.outcome.failure = str(failed)
@@ -173,7 +182,7 @@ class _Run:
         def add_controller(controller: ManagedRunnable) -> None:
             add(controller)
             if isinstance(controller, Controller):
-                note_errors(controller, self._errors)
+                note_errors(controller, self._errors, self._blocked)
             for source in getattr(controller, "sources", ()):
                 self._server.serve(source.kind)
                 self._cluster.kinds.add(source.kind)
@@ -235,6 +244,8 @@ class _Run:
         """Start the operator anew when it was killed, or ended by itself."""
         check_player(self._player)
         task = self._manager
+        if self._blocked.text and self._is_reference:
+            raise RunFailed(self._blocked.text)
         if self._history.restless:
             raise RunFailed(f"it does not come to rest: {self._history.restless}, the last ones: {self._last()}")
         if self._life is None or task is None:
@@ -253,6 +264,11 @@ class _Run:
             await self._life.kill()
             await asyncio.sleep(_RESTART_SECONDS)  # as the kubelet does
             self._start()
+
+    def _note_writer(self, change: Change) -> None:
+        if change.after is not None and current.get() is not None:
+            self._overwritten.written.add(str(change.after["metadata"]["resourceVersion"]))
+        self._overwritten.note(change.before, change.after)
 
     def _activity(self) -> tuple[int, int]:
         return len(self._history.effects), self._tally.changes

@@ -6,6 +6,7 @@ Each mistake is a subclass that overrides what it spoils, so that the correct op
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from kaiwu_runtime import (
     Request,
     Result,
     controller_managed_by,
+    create_or_update,
     set_controller_reference,
 )
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource
@@ -304,6 +306,32 @@ async def label(client: Client, database: Database, value: str) -> None:
     await client.apply(ConfigMap(metadata=place), field_manager=value)
 
 
+class OverwritesOthers(DatabaseReconciler):
+    """Sends all labels where it means its own."""
+
+    async def settings(self, database: Database) -> None:
+        wanted = {"version": database.spec.version, "members": str(database.spec.members)}
+
+        def fill(settings: ConfigMap) -> None:
+            assert settings.metadata is not None
+            set_controller_reference(database, settings)
+            settings.metadata.labels = {"app": database.key.name}
+            settings.data = wanted
+
+        found = await self.client.find(ConfigMap, database.key)
+        if found is None or found.data != wanted:
+            place = ObjectMeta(name=database.key.name, namespace=database.key.namespace)
+            await create_or_update(self.client, ConfigMap(metadata=place), fill)
+
+
+class BlocksTheLoop(DatabaseReconciler):
+    """Waits without letting anything else run."""
+
+    async def scale(self, database: Database) -> None:
+        time.sleep(1.1)  # noqa: ASYNC251 - the mistake
+        await super().scale(database)
+
+
 class DatabaseScenario(Scenario):
     """A database is created, gets another member, and goes."""
 
@@ -341,3 +369,13 @@ class DatabaseScenario(Scenario):
     async def data_is_never_overwritten(self, cluster: Cluster) -> None:
         commands = cluster.outside(Engine).commands
         assert len(commands) <= 1, f"initialised {len(commands)} times"
+
+
+class Shared(DatabaseScenario):
+    """Another writer labels the operator's ConfigMap."""
+
+    @step
+    async def grow(self, cluster: Cluster) -> None:
+        place = ObjectMeta(name="a", namespace=cluster.namespace, labels={"team": "blue"})
+        await cluster.client.apply(ConfigMap(metadata=place), field_manager="helm")
+        await super().grow(cluster)

@@ -12,7 +12,8 @@ from kaiwu_runtime.generator._yaml_output import to_yaml
 from kaiwu_runtime.testing.faults import Plan, Scenario
 from kaiwu_runtime.testing.faults._campaign import compared
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
-from kaiwu_runtime.testing.faults._real._run import RealOutcome, RealRun
+from kaiwu_runtime.testing.faults._real._outcome import RealOutcome
+from kaiwu_runtime.testing.faults._real._run import RealRun
 
 from ..api import Gadget
 from .database import Database, LeavesItsSettings

@@ -1,15 +1,19 @@
-"""Proof that the kit works: nine mistakes are found, each by its pattern; without them, nothing is."""
+"""Proof that the kit works: eleven mistakes are found, each by its pattern; without them, nothing is."""
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
-from lightkube.resources.core_v1 import Secret
+from lightkube.resources.core_v1 import ConfigMap, Secret
 
-from kaiwu_runtime.testing.faults import Cluster, Plan, Report, check, step
+from kaiwu_runtime import set_controller_reference
+from kaiwu_runtime.errors import APIError
+from kaiwu_runtime.testing.faults import Cluster, Plan, Report, check, invariant, step
 
 from . import database
-from .database import DatabaseReconciler, DatabaseScenario
+from .database import Database, DatabaseReconciler, DatabaseScenario
 
 
 def campaign(reconciler: type[DatabaseReconciler], *, plan: str = "") -> Report:
@@ -40,6 +44,7 @@ def test_the_correct_operator_passes_every_plan() -> None:
             "after step delete: nothing owns ConfigMap default/a, and the operator leaves it",
         ),
         ("FightsAnotherManager", "none", "does not come to rest"),
+        ("BlocksTheLoop", "none", "reconcile of database default/a blocks the event loop, for 1."),
     ],
 )
 def test_a_mistake_is_found(mistake: str, plan: str, text: str) -> None:
@@ -48,6 +53,29 @@ def test_a_mistake_is_found(mistake: str, plan: str, text: str) -> None:
     assert found, "\n".join(map(str, report.findings)) or "nothing was found"
     again = campaign(getattr(database, mistake), plan=str(found[0].plan))
     assert [str(finding) for finding in again.findings] == [str(found[0])], "the plan alone finds the same"
+
+
+TAKEN = (
+    "none: after step grow: the operator overwrote metadata.labels.team of ConfigMap default/a, which helm had set: "
+    "send only what the operator sets, as client.apply does, or name the field in `ignored` of the scenario"
+)
+
+
+@pytest.mark.parametrize(
+    ("reconciler", "ignored", "found"),
+    [
+        (database.OverwritesOthers, [], [TAKEN]),
+        (database.OverwritesOthers, ["ConfigMap.metadata.labels.team"], []),
+        (DatabaseReconciler, [], []),
+    ],
+)
+def test_a_field_of_another_manager_that_the_operator_takes_is_found(
+    reconciler: type[DatabaseReconciler], ignored: list[str], found: list[str]
+) -> None:
+    kind = type("SharedScenario", (database.Shared,), {"reconciler": reconciler, "ignored": ignored})
+    report = check(kind, seed=1, budget=None)
+    assert [str(finding) for finding in report.findings] == found
+    assert report.ran == report.plans > 60
 
 
 def test_what_an_operator_leaves_on_purpose_is_no_mistake() -> None:
@@ -82,3 +110,41 @@ def test_a_value_that_differs_without_faults_is_reported_once_with_the_path_to_i
     again = check(type("Ignoring", (DatabaseScenario,), fields), seed=1, budget=None)
     assert [str(finding) for finding in again.findings] == []
     assert again.ran == again.plans
+
+
+def test_objects_that_differ_without_faults_are_not_to_be_ignored() -> None:
+    class DrawsAName(DatabaseReconciler):
+        async def settings(self, database: Database) -> None:
+            if not await self.client.list(ConfigMap, namespace=database.key.namespace):
+                name = f"{database.key.name}-{secrets.token_hex(4)}"
+                wanted = ConfigMap(metadata=ObjectMeta(name=name, namespace=database.key.namespace))
+                set_controller_reference(database, wanted)
+                await self.client.create(wanted)
+
+    (finding,) = campaign(DrawsAName).findings
+    assert str(finding).startswith("none: two runs without faults differ")
+    assert finding.text.endswith(
+        "; derive the names of objects from their owner, and keep nothing in modules and classes"
+    )
+
+
+def test_an_invariant_says_what_it_found_and_not_what_the_operator_was_handling() -> None:
+    class RecordsFailures(DatabaseReconciler):
+        async def settings(self, database: Database) -> None:
+            try:
+                await super().settings(database)
+            except APIError:
+                await self.client.patch(Database, database.key, {"metadata": {"labels": {"failed": "yes"}}})
+                raise
+
+    class WithInvariant(DatabaseScenario):
+        reconciler = RecordsFailures
+
+        @invariant
+        async def never_failed(self, cluster: Cluster) -> None:
+            if await cluster.client.list(Database, namespace=cluster.namespace, label_selector="failed=yes"):
+                raise AssertionError("it was recorded")
+
+    found = [each.text for each in check(WithInvariant, seed=1, budget=None).findings]
+    assert found
+    assert set(found) == {"invariant never_failed: AssertionError: it was recorded"}

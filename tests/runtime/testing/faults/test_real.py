@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from kaiwu_runtime.api._identity import ResourceIdentity
 from kaiwu_runtime.testing import eventually
 from kaiwu_runtime.testing.faults import Cluster, Scenario, step
+from kaiwu_runtime.testing.faults._blocked import Blocked
 from kaiwu_runtime.testing.faults._plans import Effect
 from kaiwu_runtime.testing.faults._real._campaign import notes_on
 from kaiwu_runtime.testing.faults._real._gate import _has_changed, place_of
@@ -185,6 +186,21 @@ def test_a_reconcile_that_fails_counts_until_its_next_attempt_would_have_failed(
     process._take(line.replace("Reconciler error", "Reconciler error: not retried until the object changes"))
     process._take('not JSON, with "Reconciler error" in it')
     assert "site" not in process.failing()
+
+
+def test_a_reconciler_that_blocks_the_event_loop_again_is_noted(tmp_path: Path) -> None:
+    blocked = Blocked()
+    process = OperatorProcess([], tmp_path, {}, blocked=blocked)
+    msg = "The reconciler blocked the event loop; write it as a plain `def`, or await"
+    lines = [
+        {"msg": msg, "controller": "site", "namespace": "x", "name": "a", "seconds": seconds}
+        for seconds in (0.7, 0.9, 1.2, "?", 0.7, 2.25)
+    ]
+    for line in lines:
+        assert blocked.text == ""
+        process._take(json.dumps(line))
+    process._take(f'not JSON, with "{msg}" in it')
+    assert blocked.text.startswith("reconcile of site x/a blocks the event loop, for 2.2 s: await what takes time")
 
 
 class Plain(Scenario):

@@ -16,7 +16,8 @@ from kaiwu_runtime.testing import wait_for
 from kaiwu_runtime.testing.faults import Cluster, Plan, step
 from kaiwu_runtime.testing.faults._campaign import compared
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
-from kaiwu_runtime.testing.faults._real._run import RealOutcome, RealRun
+from kaiwu_runtime.testing.faults._real._outcome import RealOutcome
+from kaiwu_runtime.testing.faults._real._run import RealRun
 
 from . import database
 from .database import Database
@@ -36,6 +37,7 @@ CASES = [
     ("MissesDeletion", "down:3", "", "Engine.backups is [], not"),
     ("ReadsStatusAsTruth", "kill-after", "apply Database/status default/a", "Engine.members.a is missing"),
     ("NamesFromCounter", "kill-after", "apply ConfigMap default/a-2", "ConfigMap default/a-1.data.members is '3', not"),
+    ("BlocksTheLoop", "none", "", "reconcile of database default/a blocks the event loop, for 1."),
     ("FightsAnotherManager", "none", "", "does not come to rest: apply ConfigMap default/a changed something"),
 ]
 JOBS = 4
@@ -111,6 +113,20 @@ async def test_planted_bugs_are_found_for_real(laboratories: asyncio.Queue[Labor
         if (case[3] not in text) or bool(case[3]) != bool(text)
     ]
     assert not missed, missed
+
+
+class Shared(database.Shared, RealDatabaseScenario):
+    """Another writer labels the operator's ConfigMap."""
+
+
+async def test_a_field_of_another_manager_that_the_operator_takes_is_found(
+    laboratories: asyncio.Queue[Laboratory],
+) -> None:
+    mistakes = ["OverwritesOthers", CORRECT]
+    found = await asyncio.gather(*(run(laboratories, each, Plan("none"), None, Shared) for each in mistakes))
+    assert [each.failure or each.broken for each in found] == ["", ""]
+    text = "after step grow: the operator overwrote metadata.labels.team of ConfigMap default/a, which helm had set"
+    assert [each.overwritten for each in found] == [text, ""]
 
 
 class Patient(RealDatabaseScenario):

@@ -16,11 +16,12 @@ import aiohttp
 from kaiwu_runtime.envtest._webhooks import read_webhook_configurations
 from kaiwu_runtime.errors import ConfigurationError, ControlPlaneError
 from kaiwu_runtime.testing._fault_proxy._server import RefusedError
-from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared, finding_of, left_behind, unsteady
+from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared, finding_of, flaws, unsteady
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
-from kaiwu_runtime.testing.faults._real._run import RealOutcome, RealRun
+from kaiwu_runtime.testing.faults._real._outcome import RealOutcome
+from kaiwu_runtime.testing.faults._real._run import RealRun
 from kaiwu_runtime.testing.faults._scenario import Scenario, steps_of
 
 PATTERNS = frozenset({"none", "kill-after", "stale", "refuse", "down"})
@@ -170,7 +171,7 @@ class _Campaign:
                 plans = [chosen] if self._plan != none else []
         if self._on_reference is not None:
             self._on_reference(reference, self._report.plans)
-        if text := wrong or left_behind(reference):
+        for text in [wrong] if wrong else flaws(reference):
             self._found(none, text)
         if not wrong and self._on_note is not None:
             for name in reference.unasked:

@@ -60,6 +60,7 @@ class Gate:
         leading_since: When this life took its Lease, in monotonic seconds; None before.
         watched: Paths of the watches of this run.
         managers: Field managers of the operator's writes.
+        written: Versions that its writes made.
         commands: Answers commands in Pods and requests for logs; None: the API server does, without nodes.
         busy_until: Until when the client may still wait before it sends a refused request again, in monotonic seconds.
     """
@@ -94,6 +95,7 @@ class Gate:
         self.watched: set[str] = set()
         self.leading_since: float | None = None
         self.managers: set[str] = set()
+        self.written: set[str] = set()
         self.commands: Commands | None = None
         self.busy_until = 0.0
 
@@ -182,6 +184,7 @@ class Gate:
             self._note_lease(response)
         if not _has_changed(write, response, before):
             return response
+        self.written.add(str((json_object(_body(response)).get("metadata") or {}).get("resourceVersion", "")))
         hit = await self._happened(Effect(text, len(self.effects) + 1), version)
         if hit and refused:
             self.reached = True

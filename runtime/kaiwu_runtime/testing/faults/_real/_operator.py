@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kaiwu_runtime.rest._lines import LineSplitter
+from kaiwu_runtime.testing.faults._blocked import Blocked
 
 _SHOWN = 160
 _KEPT = 10_000
@@ -43,6 +44,7 @@ class OperatorProcess:
         arguments: For Python: the file and its flags.
         kubeconfig: How it reaches the API server.
         environment: In addition to this process's.
+        blocked: Is told of each reconcile that blocks the event loop.
         echo: Print its log on standard error.
 
     Attributes:
@@ -50,8 +52,15 @@ class OperatorProcess:
     """
 
     def __init__(
-        self, arguments: Sequence[str], kubeconfig: Path, environment: Mapping[str, str], *, echo: bool = False
+        self,
+        arguments: Sequence[str],
+        kubeconfig: Path,
+        environment: Mapping[str, str],
+        *,
+        blocked: Blocked | None = None,
+        echo: bool = False,
     ) -> None:
+        self._blocked = blocked or Blocked()
         self._arguments = arguments
         self._environment = {**os.environ, **environment, "KUBECONFIG": str(kubeconfig), "PYTHONUNBUFFERED": "1"}
         self._echo = echo
@@ -137,10 +146,15 @@ class OperatorProcess:
         self.lines.append(line[:_KEPT])
         if self._echo:
             print(line, file=sys.stderr, flush=True)  # noqa: T201 - a command line
-        if '"Reconciler error"' not in line:
+        blocked = '"The reconciler blocked the event loop' in line
+        if '"Reconciler error"' not in line and not blocked:
             return
         told = _parsed(line)
         where = "/".join(filter(None, (str(told.get("namespace", "")), str(told.get("name", "")))))
+        if blocked:
+            seconds = told.get("seconds")
+            self._blocked.note(str(told.get("controller", "")), where, seconds if isinstance(seconds, float) else 0.0)
+            return
         key = f"{told.get('controller', '')} {where}"
         now, before = time.monotonic(), self._failures.get(key)
         again = before is not None and now - before.at <= _pause(before.count) + _SLACK_SECONDS

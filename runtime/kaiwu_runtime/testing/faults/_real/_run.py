@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
 from functools import partial
 
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing._simulator import Simulator
+from kaiwu_runtime.testing.faults._blocked import Blocked
 from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._leftovers import Leftovers
-from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
+from kaiwu_runtime.testing.faults._outcome import RunFailed
+from kaiwu_runtime.testing.faults._overwritten import Overwritten
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._real._command import command, module_of
 from kaiwu_runtime.testing.faults._real._commands import Commands
@@ -20,6 +21,7 @@ from kaiwu_runtime.testing.faults._real._gate import Gate
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
 from kaiwu_runtime.testing.faults._real._launcher import WEBHOOKS_ONLY
 from kaiwu_runtime.testing.faults._real._operator import OperatorProcess
+from kaiwu_runtime.testing.faults._real._outcome import RealOutcome
 from kaiwu_runtime.testing.faults._real._outside_server import OutsideServer
 from kaiwu_runtime.testing.faults._real._tally import Tally
 from kaiwu_runtime.testing.faults._real._user import UserTransport, administrator
@@ -38,18 +40,6 @@ _RESTART_SECONDS = 1.0
 _LAST_EFFECTS = 3
 _MOST_CHANGES = 100
 """How often the operator may change one object in the same way before a step has settled."""
-
-
-class RealOutcome(Outcome):
-    """What a run came to.
-
-    Attributes:
-        watched: Paths of the watches of the operator.
-        unasked: Names of what is outside, and was not called.
-    """
-
-    watched: frozenset[str] = frozenset()
-    unasked: Sequence[str] = ()
 
 
 class RealRun:
@@ -102,13 +92,19 @@ class RealRun:
         self.outcome = RealOutcome(effects=self._gate.effects)
         self._tally = Tally(laboratory.observer, self.outcome, self._scenario.ignored)
         self._leftovers = Leftovers(self._gate.managers)
+        self._blocked = Blocked()
+        self._overwritten = Overwritten(self._gate.managers, self._scenario.ignored, self.outcome)
+        self._overwritten.written = self._gate.written
+        self._listeners = [self._tally.note, self._leftovers.note]
+        if reference is None:
+            self._listeners.append(self._overwritten.note)
         self._invariants = Invariants(self._scenario, self._cluster, self.outcome)
 
     async def main(self) -> RealOutcome:
         """Run every step, and return what it came to."""
         began = time.perf_counter()
         laboratory = self._laboratory
-        laboratory.observer.listeners += [self._tally.note, self._leftovers.note]
+        laboratory.observer.listeners += self._listeners
         try:
             self._cluster.kinds.update(watched_kinds(self._scenario))
             await laboratory.make_namespace(self._scenario.namespace)
@@ -123,8 +119,8 @@ class RealRun:
             self.outcome.failure = str(failed)
         finally:
             await self._end()
-            laboratory.observer.listeners.remove(self._tally.note)
-            laboratory.observer.listeners.remove(self._leftovers.note)
+            for listener in self._listeners:
+                laboratory.observer.listeners.remove(listener)
             self._tally.count()
             if self._player is not None:
                 self._player.cancel()
@@ -157,12 +153,15 @@ class RealRun:
             )
             await self._settle(name)
             self.outcome.states[name] = self._tally.state(self._cluster.world)
+            self._overwritten.look(name)
         self.outcome.left = self._leftovers.found(self._laboratory.observer.present(), self._scenario.kept)
 
     async def _tend(self, name: str) -> None:
         """Keep the operator alive during a step, unless it can never do what the step may wait for."""
         if self._gate.forbidden:
             raise RunFailed(f"step {name}: {self._gate.forbidden}")
+        if self._blocked.text and self._overwritten.note in self._listeners:
+            raise RunFailed(self._blocked.text)
         await self._keep_alive()
 
     async def _restart(self) -> None:
@@ -180,7 +179,11 @@ class RealRun:
         self._gate.begin_life()
         self._killed = False
         self._operator = OperatorProcess(
-            self._command(), self._laboratory.kubeconfig, self._outside.environment(), echo=self._echo
+            self._command(),
+            self._laboratory.kubeconfig,
+            self._outside.environment(),
+            blocked=self._blocked,
+            echo=self._echo,
         )
         await self._operator.start()
 
@@ -286,7 +289,7 @@ class RealRun:
             return f"settled() returned a false value{failing and f'; {failing}'}"
         return failing
 
-    def _activity(self) -> Sequence[int]:
+    def _activity(self) -> tuple[int, ...]:
         return len(self._gate.effects), self._tally.changes, self._gate.watches
 
     async def _check(self) -> None:

@@ -1,0 +1,99 @@
+"""What an operator takes from others: fields that another manager had set in an object that the operator made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from typing import Any
+
+from kaiwu_runtime.testing.faults._end_state import SKIPPED, is_ignored
+from kaiwu_runtime.testing.faults._outcome import Outcome
+
+Object = Mapping[str, Any]
+Path = tuple[str, ...]
+"""Members of managed fields, from the outermost: ``("f:metadata", "f:labels", "f:team")``."""
+
+
+class Overwritten:
+    """Follows who has set which field of the objects that the operator made.
+
+    A write that removes or changes a field which the operator has never set itself is a mistake: the operator sends
+    fields that are not its own. What it has set once, it may set again when another writer has changed it.
+
+    Args:
+        managers: Field managers of the operator, as they become known.
+        ignored: Fields that it may take.
+        outcome: Gets what it took first.
+
+    Attributes:
+        written: Versions that the operator's writes made.
+    """
+
+    def __init__(self, managers: Set[str], ignored: Sequence[str], outcome: Outcome) -> None:
+        self._managers = managers
+        self._ignored = ignored
+        self._outcome = outcome
+        self.written: set[str] = set()
+        self._held: dict[str, set[Path]] = {}
+        self._lost: dict[str, str] = {}
+
+    def note(self, before: Object | None, after: Object | None) -> None:
+        """Note a change of an object by any writer."""
+        if after is None or after["kind"] in SKIPPED:
+            return
+        uid = after["metadata"]["uid"]
+        own, others = self._fields(after)
+        if before is None:
+            if own:
+                self._held[uid] = set(own)
+            return
+        if (held := self._held.get(uid)) is None:
+            return
+        had = self._fields(before)[1]
+        taken = {path: manager for path, manager in had.items() if path not in held and path not in others}
+        held.update(own)
+        if text := self._described(after, taken):
+            self._lost[str(after["metadata"]["resourceVersion"])] = text
+
+    def look(self, step: str) -> None:
+        """Keep what the operator took first; called when a step has settled.
+
+        Args:
+            step: Its name.
+        """
+        taken = next((text for version, text in self._lost.items() if version in self.written), "")
+        if taken and not self._outcome.overwritten:
+            self._outcome.overwritten = f"after step {step}: {taken}"
+
+    def _fields(self, obj: Object) -> tuple[dict[Path, str], dict[Path, str]]:
+        """Return the fields that the operator has set, and those of others, with their managers."""
+        own: dict[Path, str] = {}
+        others: dict[Path, str] = {}
+        for entry in obj["metadata"].get("managedFields") or ():
+            manager = entry.get("manager", "")
+            fields = own if manager in self._managers else others
+            fields.update(dict.fromkeys(_leaves(entry.get("fieldsV1") or {}), manager))
+        return own, others
+
+    def _described(self, obj: Object, taken: Mapping[Path, str]) -> str:
+        fields: dict[str, str] = {}
+        for path, manager in taken.items():
+            names = [part[2:] for part in path if part.startswith("f:")]
+            if not is_ignored(names, obj["kind"], self._ignored):
+                fields.setdefault(".".join(names), manager)
+        if not fields:
+            return ""
+        metadata = obj["metadata"]
+        where = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+        who = ", ".join(dict.fromkeys(fields.values()))
+        return f"the operator overwrote {', '.join(fields)} of {obj['kind']} {where}, which {who} had set"
+
+
+def _leaves(fields: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
+    """Yield the paths of fields without fields in them; that a map or an item is there at all does not count."""
+    for name, inner in fields.items():
+        if name == ".":
+            continue
+        if inner.keys() - {"."}:
+            yield from _leaves(inner, (*path, name))
+        elif name.startswith(("f:", "v:")):
+            yield (*path, name)
