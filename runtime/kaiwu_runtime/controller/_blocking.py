@@ -61,7 +61,7 @@ class BlockingDetector(Generic[T]):
 
     def _warn(self, seconds: float) -> None:
         logger.warning(
-            "The reconciler blocked the event loop; write it as a plain `def`, or await",
+            "The reconciler blocked the event loop; await what takes time, or call it with asyncio.to_thread",
             extra={"seconds": round(seconds, 3)},
         )
         if self._on_blocked is not None:

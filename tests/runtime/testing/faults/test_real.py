@@ -191,7 +191,7 @@ def test_a_reconcile_that_fails_counts_until_its_next_attempt_would_have_failed(
 def test_a_reconciler_that_blocks_the_event_loop_again_is_noted(tmp_path: Path) -> None:
     blocked = Blocked()
     process = OperatorProcess([], tmp_path, {}, blocked=blocked)
-    msg = "The reconciler blocked the event loop; write it as a plain `def`, or await"
+    msg = "The reconciler blocked the event loop; await what takes time, or call it with asyncio.to_thread"
     lines = [
         {"msg": msg, "controller": "site", "namespace": "x", "name": "a", "seconds": seconds}
         for seconds in (0.7, 0.9, 1.2, "?", 0.7, 2.25)
