@@ -149,6 +149,38 @@ def test_a_signal_at_the_end(copies: Callable[[], CommandLine], number: signal.S
     assert snapshot(project.folder) != before
 
 
+# A signal while files are written, and one more at each line on standard error.
+SIGNAL_AT_EACH_LINE = """
+import io, os, sys
+from kaiwuctl.cli import main
+
+number = int(sys.argv[1])
+
+class Errors(io.TextIOWrapper):
+    def write(self, text):
+        os.kill(os.getpid(), number)
+        return super().write(text)
+
+def hook(event, arguments):
+    if event == "os.link":
+        os.kill(os.getpid(), number)
+
+sys.stderr = Errors(sys.stderr.detach(), write_through=True)
+sys.addaudithook(hook)
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_while_the_first_is_reported(copies: Callable[[], CommandLine], number: signal.Signals) -> None:
+    project = copies()
+    before = snapshot(project.folder)
+    command = [sys.executable, "-c", SIGNAL_AT_EACH_LINE, str(int(number)), *CREATE_ONLY]
+    ended = subprocess.run(command, cwd=project.folder, env=project.env(), capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (128 + number, "error: interrupted; nothing was changed\n")
+    assert snapshot(project.folder) == before
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_in_the_middle(copies: Callable[[], CommandLine], number: signal.Signals) -> None:
     project = copies()
