@@ -175,7 +175,7 @@ def test_a_missing_certificate_ends_the_process_with_one_line(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.endswith(
         f"{tmp_path}/none/tls.crt: No such file or directory; the webhooks need a certificate: pass --webhook-local on "
-        "your machine, as make run does, --webhook-self-signed in a cluster, or the folder with --webhook-cert-path"
+        "your machine, as make run does, --webhook-self-signed in a cluster, or the directory with --webhook-cert-path"
     )
 
 
