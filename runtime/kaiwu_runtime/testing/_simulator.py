@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
@@ -82,6 +83,8 @@ class Simulator:
         self._pods = Pods(self._objects, timings or Timings(), _distinct(nodes))
         self._collected = [*map(identify, collect_garbage)]
         self._wake = asyncio.Event()
+        self._is_syncing = False
+        self._retries: list[float] = []
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Simulator:
@@ -94,6 +97,12 @@ class Simulator:
             await asyncio.wait({self._task})
             if not self._task.cancelled() and (failure := self._task.exception()) is not None:
                 raise failure
+
+    def is_busy(self, seconds: float) -> bool:
+        """Return whether it plays now, or will within some seconds by itself, a repetition after an error apart."""
+        if self._is_syncing or self._wake.is_set():
+            return True
+        return min(self._objects.due, default=math.inf) - clock.monotonic() <= seconds
 
     async def run(self) -> None:
         """Play until cancelled.
@@ -117,12 +126,15 @@ class Simulator:
                 group.create_task(self._watch(kind), name=f"simulator watch {kind}")
             while True:
                 self._wake.clear()
+                self._is_syncing = True
                 try:
                     await self._sync()
                 except APIError:  # looked at again at once
                     self._wake.set()
+                finally:
+                    self._is_syncing = False
                 await asyncio.sleep(_PAUSE_SECONDS)
-                due = min(self._objects.due, default=None)
+                due = min((*self._objects.due, *self._retries), default=None)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(None if due is None else max(0.0, due - clock.monotonic())):
                         await self._wake.wait()
@@ -222,6 +234,7 @@ class Simulator:
                 await lines.aclose()
 
     async def _sync(self) -> None:
+        self._retries.clear()
         found = {kind: [*filter(_is_playable, await self._objects.listed(kind))] for kind in KINDS}
         await self._pods.sync(found[PODS], found[CLAIMS])
         await self._sync_workloads(found)
@@ -238,7 +251,7 @@ class Simulator:
                     logger.debug(
                         "Cannot play a workload", extra={"object": owner["metadata"]["name"], "error": str(error)}
                     )
-                    self._objects.look_again_in(_RETRY_SECONDS)
+                    self._retries.append(clock.monotonic() + _RETRY_SECONDS)
                 except Exception as error:
                     namespace, name = owner["metadata"].get("namespace", ""), owner["metadata"]["name"]
                     raise ValueError(f"{kind.kind} {ObjectKey(namespace, name)} cannot be played") from error

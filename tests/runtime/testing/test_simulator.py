@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -268,3 +269,24 @@ async def test_it_does_not_collect_a_cluster_scoped_object_with_a_namespaced_own
 
         await until(collected)
         await client.get(Namespace, "place")
+
+
+async def test_it_is_busy_until_its_pods_are_ready() -> None:
+    """So that a run of the fault kit does not count a Pod that is about to start as its end state."""
+    client = Client(FakeTransport())
+    simulator = Simulator(client, timings=Timings(start=0.6))
+    assert not simulator.is_busy(60.0), "nothing has begun"
+    async with simulator:
+        await client.apply(deployment("default", 1))
+        await until(lambda: _busy(simulator), 5.0)
+        while True:
+            busy = simulator.is_busy(1.0)
+            if any(map(ready, (await pods(client, "default")).values())):
+                break
+            assert busy
+            await asyncio.sleep(0.01)
+        await until(lambda: _busy(simulator, expected=False), 5.0)
+
+
+async def _busy(simulator: Simulator, *, expected: bool = True) -> bool:
+    return simulator.is_busy(1.0) is expected
