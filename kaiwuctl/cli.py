@@ -38,9 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(words)
     except KeyboardInterrupt as error:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # A second one would end the message, and the status with it.
-            signal.signal(number, signal.SIG_IGN)
+        if arguments is None:  # of the process, which ends then
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                # A second one would end the message, and the status with it.
+                signal.signal(number, signal.SIG_IGN)
         if verbose:
             _print_traceback()
         written = getattr(error, "written", False)

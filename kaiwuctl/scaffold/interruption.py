@@ -35,6 +35,7 @@ _written: list[bool] = []
 def stop_cleanly() -> None:
     """Let SIGINT, SIGTERM and SIGHUP end the process through the code that cleans up."""
     _written.clear()
+    _stopped_by.clear()  # of a command before, in the same process
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
         _stopped_by.append(number)

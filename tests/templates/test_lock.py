@@ -72,9 +72,13 @@ def test_interrupt_leaves_nothing_and_ends_the_caller(shell: str, uv: str, tmp_p
         start_new_session=True,
     )
     with process:
-        assert index.asked.wait(60)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does for Ctrl-C
-        output, _ = process.communicate(timeout=60)
+        try:
+            assert index.asked.wait(60)
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does for Ctrl-C
+            output, _ = process.communicate(timeout=60)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     assert output == ""
     assert process.returncode == -signal.SIGINT
     assert {path.name for path in tmp_path.iterdir()} - {".venv"} == before

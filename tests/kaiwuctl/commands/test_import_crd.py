@@ -284,7 +284,7 @@ def test_a_source_that_is_no_file(project: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "binary").write_bytes(b"\xff\xfe\xfd\x00\x80")
     for name, message in (
         ("missing", "no such file or directory; a CRD of a cluster is cluster:NAME"),
-        ("", "is a folder; pass the file of a CRD"),
+        ("", "is a directory; pass the file of a CRD"),
         ("pipe", "is not a regular file"),
         ("circle", "too many levels of symbolic links"),
         ("binary", "is not text in UTF-16"),

@@ -167,7 +167,8 @@ def hook(event, arguments):
 
 sys.stderr = Errors(sys.stderr.detach(), write_through=True)
 sys.addaudithook(hook)
-sys.exit(main(sys.argv[2:]))
+del sys.argv[1]
+sys.exit(main())
 """
 
 

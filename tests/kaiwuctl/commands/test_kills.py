@@ -99,7 +99,7 @@ def test_killed_at_every_change(name: str, tmp_path: Path) -> None:
         if os.waitstatus_to_exitcode(status) != -signal.SIGKILL:
             break
         with inside(folder):
-            again = CommandLine(folder).run(*command) if change % 8 == 0 else None
+            again = CommandLine(folder).run(*command) if change % 4 == 0 else None
         if again is None:
             # In a fork, which is quick.
             assert os.waitstatus_to_exitcode(run_until(folder, command, 0)) == 0, change

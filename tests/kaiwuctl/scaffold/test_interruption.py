@@ -13,6 +13,7 @@ from kaiwuctl.scaffold.interruption import (
     in_scratch,
     interrupted,
     note_written,
+    raise_if_interrupted,
     stop_cleanly,
 )
 
@@ -28,6 +29,7 @@ def stopping() -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
     stop_cleanly()
     yield
+    stop_cleanly()  # forgets the signals of the test
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -83,3 +85,13 @@ def test_a_signal_that_is_ignored_stays_so() -> None:
         count = received()
     assert count == 0
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.usefixtures("stopping")
+def test_the_next_command_of_the_process_is_not_stopped() -> None:
+    with pytest.raises(Interruption):
+        signal.raise_signal(signal.SIGHUP)
+    with pytest.raises(Interruption):
+        raise_if_interrupted()
+    stop_cleanly()
+    raise_if_interrupted()
