@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -40,16 +41,25 @@ def post(transport: HTTPTransport) -> asyncio.Task[bytes]:
     return asyncio.create_task(transport.request("POST", "/x", body=b"{}"))
 
 
-@EVERY_IDENTITY
-async def test_requests_that_begin_while_the_files_are_read(
-    cluster: Cluster, write: Write, monkeypatch: pytest.MonkeyPatch, slow_reading: asyncio.Event
-) -> None:
+@asynccontextmanager
+async def with_replaced_credentials(
+    cluster: Cluster, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[HTTPTransport]:
+    """Yield a transport whose credentials were accepted once, and are replaced since."""
     write(cluster, "old")
     cluster.accepted = {"old"}
     async with connected(cluster, monkeypatch, pod=write is token_of_a_pod) as transport:
         await transport.request("GET", "/x")
         write(cluster, "new")
         cluster.accepted = {"new"}
+        yield transport
+
+
+@EVERY_IDENTITY
+async def test_requests_that_begin_while_the_files_are_read(
+    cluster: Cluster, write: Write, monkeypatch: pytest.MonkeyPatch, slow_reading: asyncio.Event
+) -> None:
+    async with with_replaced_credentials(cluster, write, monkeypatch) as transport:
         requests = [post(transport)]
         # A token file is read by the event loop: nothing is between.
         await asyncio.wait([*requests, asyncio.create_task(slow_reading.wait())], return_when=asyncio.FIRST_COMPLETED)
@@ -64,12 +74,7 @@ async def test_a_cancelled_request_does_not_lose_what_it_read(
     cluster: Cluster, write: Write, monkeypatch: pytest.MonkeyPatch, slow_reading: asyncio.Event
 ) -> None:
     """A reconcile that ran out of time, for example."""
-    write(cluster, "old")
-    cluster.accepted = {"old"}
-    async with connected(cluster, monkeypatch, pod=write is token_of_a_pod) as transport:
-        await transport.request("GET", "/x")
-        write(cluster, "new")
-        cluster.accepted = {"new"}
+    async with with_replaced_credentials(cluster, write, monkeypatch) as transport:
         request, reading = post(transport), asyncio.create_task(slow_reading.wait())
         await asyncio.wait([request, reading], return_when=asyncio.FIRST_COMPLETED)
         request.cancel()
