@@ -26,7 +26,6 @@ from .widgets import crd, installed, raw, running, widget_path, write_pair
 pytestmark = pytest.mark.envtest
 
 GROUP = "versions.example.com"
-PORT = free_port()
 
 
 class OldSpec(APIModel):
@@ -86,20 +85,26 @@ def setup(manager: Manager) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def port() -> int:
+    """Port that the installed definition names."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def folder(control_plane: ControlPlane, port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Folder with the certificate of the webhook that the installed definition names."""
     authority = CertificateAuthority()
     folder = tmp_path_factory.mktemp("conversion")
     write_pair(folder, authority)
-    with installed(control_plane, definition(f"https://127.0.0.1:{PORT}", authority), folder):
+    with installed(control_plane, definition(f"https://127.0.0.1:{port}", authority), folder):
         yield folder
 
 
 @pytest.fixture
-async def client(control_plane: ControlPlane, folder: Path) -> AsyncIterator[Client]:
+async def client(control_plane: ControlPlane, folder: Path, port: int) -> AsyncIterator[Client]:
     """A client, while a manager converts."""
     async with (
-        running(control_plane, folder, setup, webhook_port=PORT),
+        running(control_plane, folder, setup, webhook_port=port),
         Client.connect(control_plane.kubeconfig) as made,
     ):
         yield made
@@ -151,9 +156,13 @@ async def test_a_failing_conversion_fails_the_request_with_its_message(client: C
 class Service(FaultProxy):
     """Passes connections on to a manager that is ready, and to no other, as a Service in a cluster does."""
 
+    def __init__(self, upstream_port: int, port: int) -> None:
+        super().__init__(upstream_port)
+        self._named_port = port
+
     async def __aenter__(self) -> Self:
         self.refusing = True
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", PORT)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self._named_port)
         return self
 
     async def follow(self, managed: Manager) -> None:
@@ -166,7 +175,7 @@ class Service(FaultProxy):
 
 
 async def test_the_caches_of_the_process_that_converts_can_sync(
-    control_plane: ControlPlane, folder: Path, namespace: str
+    control_plane: ControlPlane, folder: Path, port: int, namespace: str
 ) -> None:
     """The only replica: its first list of Old is answered by its own conversion webhook, once it is ready."""
     async with Client.connect(control_plane.kubeconfig) as client:
@@ -182,7 +191,7 @@ async def test_the_caches_of_the_process_that_converts_can_sync(
     }
     webhook_port = free_port()
     async with (
-        Service(webhook_port) as service,
+        Service(webhook_port, port) as service,
         running(control_plane, folder, watching, webhook_port=webhook_port, **options) as (managed, _),
     ):
         assert service.refusing
