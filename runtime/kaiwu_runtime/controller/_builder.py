@@ -43,6 +43,12 @@ class ControllerBuilder:
         self._owned: list[tuple[type[Any], tuple[Predicate, ...], bool, bool, Cache | None]] = []
         self._channels: list[ChannelSource[Any]] = []
         self._options = manager.controller_options
+        manager.incomplete.append(self)
+
+    def __repr__(self) -> str:
+        calls = [f".named({self._name!r})"] if self._name else []
+        calls += [f".for_({self._for.__name__})"] if self._for is not None else []
+        return f"controller_managed_by(manager){''.join(calls)}"
 
     @property
     def kind(self) -> type[Any] | None:
@@ -250,6 +256,7 @@ class ControllerBuilder:
         )
         self._manager.add_controller(controller)
         self._completed = True
+        self._manager.incomplete.remove(self)
         return controller
 
     def _check_kind(self, method: str, kind: type[Any]) -> None:

@@ -26,6 +26,10 @@ class ControllerManager(Protocol):
     def controller_options(self) -> ControllerOptions:
         """The options of a controller that sets none."""
 
+    @property
+    def incomplete(self) -> list[object]:
+        """The builders whose ``complete()`` is still to be called; the manager does not start while there is one."""
+
     def add_controller(self, controller: Controller) -> None:
         """Run a controller."""
 

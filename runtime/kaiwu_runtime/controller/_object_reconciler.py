@@ -14,7 +14,7 @@ from kaiwu_runtime.controller._controller_manager import ControllerManager
 from kaiwu_runtime.controller._object_path import ObjectPath
 from kaiwu_runtime.controller._permissions import required_rules
 from kaiwu_runtime.controller._request import Result
-from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.errors import ConfigurationError, DefinitionError
 
 K = TypeVar("K")
 
@@ -66,7 +66,19 @@ class ObjectReconciler(ABC, Generic[K]):
 
     @classmethod
     def required_rules(cls) -> tuple[RBACRule, ...]:
-        """Return the permissions that need no ``@rbac``: for the kind, and for what `build` names."""
+        """Return the permissions that need no ``@rbac``: for the kind, and for what `build` names.
+
+        An abstract class, and one whose kind is a type variable, need none.
+
+        Raises:
+            DefinitionError: The class cannot work, or `build` failed; the message names the class.
+        """
+        if inspect.isabstract(cls) or (not hasattr(cls, "kind") and vars(cls).get("__parameters__")):
+            return ()
+        try:
+            check_class(cls)
+        except ConfigurationError as error:
+            raise DefinitionError(str(error)) from None
         return required_rules(cls)
 
     def build(self, controller: ControllerBuilder) -> ControllerBuilder:

@@ -23,8 +23,9 @@ _HOW = (
 
 
 class Buildable(Protocol):
-    """What the rules of a reconciler are found from; an ObjectReconciler has it, and `kind`."""
+    """What the rules of a reconciler are found from; an ObjectReconciler has it."""
 
+    kind: ClassVar[type[Any]]
     finalizer: ClassVar[str]
 
     def build(self, controller: ControllerBuilder) -> ControllerBuilder:
@@ -59,15 +60,12 @@ def required_rules(reconciler: type[Buildable]) -> tuple[RBACRule, ...]:
     """Return the rules for a reconciler's own kind, its status, finalizers and events, and for what it watches.
 
     Args:
-        reconciler: The class; an abstract one needs nothing.
+        reconciler: The class.
 
     Raises:
         DefinitionError: `build` failed; the message names the class.
     """
-    kind = getattr(reconciler, "kind", None)
-    if kind is None or reconciler.__abstractmethods__:
-        return ()
-    name = reconciler.__qualname__
+    name, kind = reconciler.__qualname__, reconciler.kind
     identity, definition = identify(kind), resource_definition(kind)
     owned, watched = _watched(reconciler)
 

@@ -17,6 +17,7 @@ from kaiwu_runtime.generator._discovery import find_resources, find_rules, find_
 from kaiwu_runtime.generator._json_schema import editor_schema
 from kaiwu_runtime.generator._output import Written, remove_stale, write_files
 from kaiwu_runtime.generator._rbac import build_bindings, build_roles, namespace_transformers
+from kaiwu_runtime.generator._rbac_verbs import verb_warnings
 from kaiwu_runtime.generator._reference import api_reference
 from kaiwu_runtime.generator._samples import sample_problems
 from kaiwu_runtime.generator._webhook_roles import webhook_certificate_roles
@@ -110,7 +111,7 @@ def write_manifests(options: argparse.Namespace) -> list[Written]:
         _warn_of_missing_transformers(options.role_namespaces_file)
     files |= _webhook_files(options, found)
     written = write_files(files)
-    for problem in sample_problems(options.samples, crds):
+    for problem in (*verb_warnings(rules), *sample_problems(options.samples, crds)):
         _warn(problem)
     mark = yaml_output.GENERATED.strip()
     return written + remove_stale(options.crd_dir, "*.yaml", files, mark)

@@ -67,6 +67,7 @@ class Lifecycle:
         self._started = False
         self._ready = False
         self._failure: ConfigurationError | None = None
+        self.incomplete: list[object] = []
         self._deadline: Deadline | None = None
         self._ended_by: BaseException | None = None
         self._log_level = LogLevel(options.log_level)
@@ -132,13 +133,13 @@ class Lifecycle:
         the failure is raised at the end. Cancelling the call ends everything without that time.
 
         Raises:
-            ConfigurationError: A controller could not be set up, or there is no feature gate of a name that is set.
+            ConfigurationError: A controller could not be set up, `complete` of a builder was not called, or there is
+                no feature gate of a name that is set.
             APIError: The API server could not be used at the start.
             ExceptionGroup: Several things failed at the same time.
             RuntimeError: The manager ran before.
         """
-        if self._failure is not None:
-            raise self._failure
+        self._check_set_up()
         if self._started:
             raise RuntimeError("a manager runs once; make a new one")
         check_gates(self.options.feature_gates)  # not before: a controller's module may define one
@@ -147,6 +148,13 @@ class Lifecycle:
             self._loop = asyncio.get_running_loop()
         with fork.operator():
             await self._serve()
+
+    def _check_set_up(self) -> None:
+        """Raise the first mistake in what `setup` and the builders were given."""
+        if self._failure is not None:
+            raise self._failure
+        if self.incomplete:
+            raise ConfigurationError(f"{self.incomplete[0]!r} does nothing: end it with .complete()")
 
     async def _serve(self) -> None:
         self.probes.add_readyz_check("caches", self._check_caches)
@@ -175,8 +183,7 @@ class Lifecycle:
             await self.elector.release()
 
     async def _main(self) -> None:
-        if self._failure is not None:
-            raise self._failure  # before anything that needs a loop in the main thread
+        self._check_set_up()  # before anything that needs a loop in the main thread
         seconds = self.options.grace_period + _LAST_SECONDS
         self._deadline = Deadline(seconds, "The manager does not stop; ending the process")
         with stop_on_signal(self.stop, self._deadline, also=debug_signals(self.describe, self._log_level)):

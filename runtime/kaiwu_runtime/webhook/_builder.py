@@ -37,6 +37,10 @@ class KindWebhooks(Generic[T]):
         self._defaulter: Defaulter[T] | None = None
         self._validator: Validator[T] | None = None
         self._spokes: list[Spoke[Any, T]] = []
+        manager.incomplete.append(self)
+
+    def __repr__(self) -> str:
+        return f"webhook_managed_by(manager).for_({self._kind.__name__})"
 
     def with_defaulter(self, defaulter: Defaulter[T]) -> Self:
         """Let a defaulter fill in objects before they are stored.
@@ -98,14 +102,9 @@ class KindWebhooks(Generic[T]):
                 started.
         """
         if self._manager.started:
-            raise ConfigurationError(
-                f"webhook_managed_by(manager).for_({self._kind.__name__}): the manager has started; complete webhooks "
-                "before that"
-            )
+            raise ConfigurationError(f"{self!r}: the manager has started; complete webhooks before that")
         if self._defaulter is None and self._validator is None and not self._spokes:
-            raise ConfigurationError(
-                f"webhook_managed_by(manager).for_({self._kind.__name__}): give it a defaulter, a validator or a spoke"
-            )
+            raise ConfigurationError(f"{self!r}: give it a defaulter, a validator or a spoke")
         # Imported here: the types above are of use without a server, in tests for instance.
         from kaiwu_runtime.webhook._server import WebhookServer, webhook_server  # noqa: PLC0415
 
@@ -123,6 +122,7 @@ class KindWebhooks(Generic[T]):
                 server.register(path, ValidatingHandler(self._kind, self._validator))
         if self._spokes:
             server.conversions.add(self._kind, *self._spokes)
+        self._manager.incomplete.remove(self)
 
 
 def _made(method: str, webhook: T) -> T:

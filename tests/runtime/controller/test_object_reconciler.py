@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
@@ -27,16 +27,18 @@ from kaiwu_runtime import (
     TerminalError,
     child_of,
 )
-from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource
+from kaiwu_runtime.api import APIModel, Conditions, CustomResource, rbac_rules, resource
 from kaiwu_runtime.controller import GenerationChanged
 from kaiwu_runtime.controller._object_reconciler import check_class
 from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.errors import ConfigurationError, DefinitionError
 from kaiwu_runtime.queue import ExponentialBackoff
 from kaiwu_runtime.testing import FakeTransport, run_manager
 
 from ..crds import install
 from .rig import until
+
+K = TypeVar("K")
 
 FINALIZER = "lamps.example.com/grid"
 
@@ -377,6 +379,22 @@ class OnlyMethod(ObjectReconciler[Lamp]):
 def test_a_class_that_cannot_work_is_refused(kind: type[ObjectReconciler[Any]], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         check_class(kind)
+    with pytest.raises(DefinitionError, match=message):
+        rbac_rules(kind)  # `make manifests` would leave out its permissions
+
+
+def test_a_base_of_reconcilers_needs_no_permissions() -> None:
+    class Abstract(ObjectReconciler[Lamp]):
+        pass
+
+    class Generic(ObjectReconciler[K]):
+        async def reconcile(self, obj: K) -> None: ...
+
+    class Finished(Generic[Lamp]):
+        pass
+
+    assert rbac_rules(Abstract) == rbac_rules(Generic) == ()
+    assert next(iter(rbac_rules(Finished))).resources == ("lamps",)
 
 
 @pytest.mark.parametrize(

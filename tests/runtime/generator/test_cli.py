@@ -44,6 +44,13 @@ from kaiwu_runtime.api import rbac
 class ThingReconciler:
     async def reconcile(self, request: object) -> None: ...
 """
+NO_KIND = """
+from kaiwu_runtime import ObjectReconciler, Result
+
+
+class Bad(ObjectReconciler):
+    async def reconcile(self, obj: object) -> Result | None: ...
+"""
 
 
 @pytest.fixture
@@ -175,8 +182,10 @@ def test_versions_and_groups_in_folders(project: Path) -> None:
         ("controllers/bad_controller.py", "x = 1\n", "error: controllers/bad_controller.py has no Reconciler: define a class with a reconcile method\n"),
         ("controllers/helper.py", "import nothing_like_this\n", "error: controllers/helper.py:1: ModuleNotFoundError"),
         ("controllers/bad_controller.py", CONTROLLER.replace('"get", ', '"Get", '), "error: controllers/bad_controller.py:5: ThingReconciler: @rbac verb 'Get' is not a valid verb"),
+        ("controllers/bad_controller.py", NO_KIND, "error: Bad has no kind: write class Bad(ObjectReconciler[Kind])\n"),
+        ("controllers/bad_controller.py", NO_KIND.replace("(ObjectReconciler)", "(ObjectReconciler[Result])"), "error: Bad: kaiwu_runtime.controller._request.Result is not a Kubernetes resource"),
     ],
-    ids=["missing module", "syntax", "no kind", "missing helper", "exception", "exit", "folder name", "decorator", "type", "twice", "no reconciler", "helper module", "rbac"],
+    ids=["missing module", "syntax", "no kind", "missing helper", "exception", "exit", "folder name", "decorator", "type", "twice", "no reconciler", "helper module", "rbac", "no kind in brackets", "not a kind in brackets"],
 )  # fmt: skip
 def test_one_line_that_names_the_file(project: Path, file: str, text: str, message: str) -> None:
     run(project, "manifests")
@@ -258,6 +267,25 @@ def test_a_large_crd_warns(project: Path) -> None:
     result = run(project, "manifests")
     assert result.returncode == 0
     assert result.stderr.startswith("warning: Thing: its CRD has ")
+
+
+@pytest.mark.parametrize(
+    ("rule", "warning"),
+    [
+        ('groups="", resources="pods", verbs="write"', "'write' is not a standard verb: use verbs=WRITE, which is ['create', 'patch']"),
+        ('groups="", resources="pods", verbs=["get", "remove"]', "'remove' is not a standard verb"),
+        ('urls="/metrics", verbs="list"', "'list' is not a standard verb"),
+        ('groups="", resources="userextras/x", verbs=["impersonate:user-info"]', ""),
+        ('groups="certificates.k8s.io", resources="signers", verbs=["approve", "sign"]', ""),
+        ('urls="/metrics", verbs=["get", "post"]', ""),
+        ('groups="*", resources="*", verbs="*"', ""),
+    ],
+)  # fmt: skip
+def test_a_verb_that_grants_nothing_warns(project: Path, rule: str, warning: str) -> None:
+    write(project / "controllers/thing_controller.py", CONTROLLER.replace("@rbac(", f"@rbac({rule})\n@rbac(", 1))
+    result = run(project, "manifests")
+    assert result.returncode == 0
+    assert result.stderr == (f"warning: ThingReconciler: @rbac verb {warning}\n" if warning else "")
 
 
 def test_kinds_of_other_projects_get_no_files(project: Path) -> None:

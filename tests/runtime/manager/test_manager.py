@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 import time
@@ -83,6 +84,34 @@ def test_a_builder_takes_nothing_after_complete(extend: Callable[[ControllerBuil
     builder.complete(Working(manager.client))
     with pytest.raises(ConfigurationError, match=r"comes after complete\(\)"):
         extend(builder)
+
+
+@pytest.mark.parametrize(
+    ("begin", "shown"),
+    [
+        (controller_managed_by, "controller_managed_by(manager)"),
+        (
+            lambda manager: controller_managed_by(manager).named("x").for_(ConfigMap).owns(Secret),
+            "controller_managed_by(manager).named('x').for_(ConfigMap)",
+        ),
+        (
+            lambda manager: webhook_managed_by(manager).for_(ConfigMap).with_validator(Validator[ConfigMap]()),
+            "webhook_managed_by(manager).for_(ConfigMap)",
+        ),
+    ],
+)
+async def test_a_builder_without_complete_is_named_at_the_start(
+    begin: Callable[[Manager], object], shown: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It would run nothing, and say nothing."""
+    manager = managed()
+    Working(manager.client).setup_with_manager(manager)
+    begin(manager)
+    message = f"{shown} does nothing: end it with .complete()"
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
+        await manager.start()
+    assert await asyncio.to_thread(manager.run) == 1
+    assert message in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("threads", [1, 8])
