@@ -178,7 +178,14 @@ class CallbackError(Exception):
 
 
 class APIError(KaiwuError):
-    """A request to the API server failed."""
+    """A request to the API server failed.
+
+    Attributes:
+        in_doubt: Whether it may have taken effect all the same: it was sent, and the answer was lost, or tells of a
+            failure inside the server.
+    """
+
+    in_doubt = False
 
     @property
     def may_pass(self) -> bool:
@@ -189,6 +196,8 @@ class APIError(KaiwuError):
 class APIConnectionError(APIError):
     """The API server gave no complete response; the request may or may not have taken effect."""
 
+    in_doubt = True
+
 
 class CredentialsError(APIConnectionError, ConfigurationError):
     """The credentials could not be renewed, so the request was not sent.
@@ -196,6 +205,8 @@ class CredentialsError(APIConnectionError, ConfigurationError):
     An exec plugin fails while its identity provider is down, and a token file may be empty while it is replaced: the
     same request may succeed later. Code that retries an :class:`APIError` also retries this error.
     """
+
+    in_doubt = False
 
 
 class ExecInterruptedError(APIConnectionError):
@@ -294,3 +305,5 @@ class TooManyRequestsError(APIStatusError):
 
 class ServerError(APIStatusError):
     """500 and above: the server failed; safe to retry."""
+
+    in_doubt = True

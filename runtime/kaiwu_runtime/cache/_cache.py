@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from kaiwu_runtime._clock import monotonic
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, key_of
+from kaiwu_runtime.cache._doubtful_writes import settle
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._informers import Informers
 from kaiwu_runtime.cache._kind_informers import KindInformers
@@ -76,8 +77,12 @@ class Cache(Informers):
 
         Raises:
             APIConnectionError: Nothing came for ten seconds.
+            APIError: The answer to a write was lost, and the API server could not be asked what is stored.
         """
         began = monotonic()
+        for key in keys:
+            if informer.own_writes.in_doubt(key) is not None:
+                await settle(informer, self._transport, key)
         late = await informer.own_writes.wait(keys, WAIT_SECONDS)
         if self.on_wait is not None:
             self.on_wait(informer.identity, monotonic() - began)

@@ -33,8 +33,15 @@ _MOST_DELETED = 1024
 _DELETED = -1
 """Instead of a version: the object is to go."""
 
+_IN_DOUBT = -2
+"""Instead of a version: it is not known what was stored, and a read has to ask the API server first."""
+
 _LEAVES = "leaves"
 """Instead of a uid: the object is to go from a cache whose selector it does not match any more, and exists."""
+
+
+Pending = tuple[int, str, float]
+"""What is waited for, and until when."""
 
 
 class OwnWrites:
@@ -51,7 +58,7 @@ class OwnWrites:
     def __init__(self, store: Store) -> None:
         self._store = store
         self.complete = False
-        self.pending: dict[ObjectKey, tuple[int, str, float]] = {}
+        self.pending: dict[ObjectKey, Pending] = {}
         self._waiters: dict[ObjectKey, list[asyncio.Future[None]]] = {}
         self._deletions: dict[ObjectKey, str] = {}
         self._lists: dict[str, int] = {}
@@ -74,6 +81,31 @@ class OwnWrites:
         pending = self.pending.get(key)
         if pending is None or pending[0] < number:
             self._keep(key, number, "")
+
+    def doubt(self, key: ObjectKey) -> None:
+        """Let a read of an object find out first what is stored: a write to it was sent, and its answer was lost.
+
+        Nothing that is seen or answered meanwhile ends the doubt: it may be older than that write.
+        """
+        self.pending.pop(key, None)
+        self._keep(key, _IN_DOUBT, "")
+
+    def in_doubt(self, key: ObjectKey) -> Pending | None:
+        """Return the latest doubt about an object, to be given to `settle`; None if there is none any more."""
+        pending = self.pending.get(key)
+        if pending is None or pending[0] != _IN_DOUBT:
+            return None
+        if pending[2] < monotonic():
+            self._arrived(key)
+            return None
+        return pending
+
+    def settle(self, key: ObjectKey, doubt: Pending) -> bool:
+        """End a doubt after the API server was asked; False if there is another one since."""
+        if self.pending.get(key) is not doubt:
+            return False
+        self._arrived(key)
+        return True
 
     def expect_leave(self, key: ObjectKey, version: str) -> None:
         """Wait for an object to leave the selector of the cache from now on, if it is there, or is about to come.
@@ -102,7 +134,7 @@ class OwnWrites:
             self._keep(key, _DELETED, present.uid)
         elif present is None and uid and not self.complete:
             self._keep(key, _DELETED, uid)
-        else:  # not there, or created again before the answer to the deletion came
+        elif not self._is_in_doubt(key):  # not there, or created again before the answer to the deletion came
             self._arrived(key)
 
     def seen(self, obj: CachedObject) -> None:
@@ -111,6 +143,8 @@ class OwnWrites:
         if pending is None:
             return
         number, uid, _ = pending
+        if number == _IN_DOUBT:
+            return
         if number == _DELETED:
             if obj.uid != uid:
                 self._arrived(obj.key)
@@ -149,6 +183,8 @@ class OwnWrites:
             present = self._store.get(key)
             if present is not None:
                 self.seen(present)
+            elif number == _IN_DOUBT:
+                continue
             elif number <= listed or (first and uid == _LEAVES):  # also a deletion
                 self._arrived(key)
 
@@ -201,7 +237,13 @@ class OwnWrites:
         deleted = _number(self._deletions.get(key, "")) or 0
         return max(deleted, self._lists.get(key.namespace, self._lists.get("", 0)))
 
+    def _is_in_doubt(self, key: ObjectKey) -> bool:
+        pending = self.pending.get(key)
+        return pending is not None and pending[0] == _IN_DOUBT
+
     def _keep(self, key: ObjectKey, number: int, uid: str) -> None:
+        if self._is_in_doubt(key):
+            return
         if not self.complete and len(self.pending) >= _MOST_EARLY:
             self._arrived(next(iter(self.pending)))
         self.pending[key] = number, uid, monotonic() + KEPT_SECONDS

@@ -121,3 +121,10 @@ def _field(part: str, text: str) -> tuple[str, str]:
             "field or '='"
         )
     return match["field"], _ESCAPED().sub(r"\1", match["value"])
+
+
+def field_equals(field: str, value: str) -> str:
+    """Return the field selector for a value of any characters; see `field_selector` for the backslashes."""
+    for special in "\\,=":
+        value = value.replace(special, f"\\{special}")
+    return f"{field}={value}"

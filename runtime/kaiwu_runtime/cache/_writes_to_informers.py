@@ -53,22 +53,38 @@ class WritesToInformers:
         """Let the informers of a kind expect a state of an object."""
         for informer in self.informers.of(kind):
             version = version or kept_version(answer)
-            if informer.selects_all(key.namespace):
-                informer.own_writes.expect(key, version)
-            else:
-                _expect_selected(informer, key, answer, version)
+            expect_state(informer, key, answer, version)
+
+    def in_doubt(self, kind: type[Any], key: ObjectKey) -> None:
+        """Let a read from the informers of a kind ask the API server first."""
+        for informer in self.informers.of(kind):
+            if informer.scopes.selectors_in(key.namespace) is not None:
+                informer.own_writes.doubt(key)
 
     def deleted(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:
         """Let the informers of a kind expect the end of an object."""
         version = None
         for informer in self.informers.of(kind):
             version = kept_version(answer) if version is None else version
-            if version and informer.selects_all(key.namespace):
-                informer.own_writes.expect(key, version)
-            elif version:
-                _expect_selected(informer, key, answer, version)
+            if version:
+                expect_state(informer, key, answer, version)
             elif informer.has_synced or informer.scopes.selectors_in(key.namespace) is not None:
                 informer.own_writes.expect_gone(key, _deleted_uid(answer))
+
+
+def expect_state(informer: Informer[Any], key: ObjectKey, answer: bytes, version: str) -> None:
+    """Let an informer expect a state of an object, or the object's leaving.
+
+    Args:
+        informer: The informer; not all objects need to be in its selection.
+        key: The object's key.
+        answer: The object, or another one with its metadata.
+        version: Its resourceVersion.
+    """
+    if informer.selects_all(key.namespace):
+        informer.own_writes.expect(key, version)
+    else:
+        _expect_selected(informer, key, answer, version)
 
 
 def _expect_selected(informer: Informer[Any], key: ObjectKey, answer: bytes, version: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from types import TracebackType
 from typing import Any, Protocol
 
 from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.errors import APIError, KaiwuError
 
 
 class AppliedRecords(Protocol):
@@ -34,7 +36,7 @@ class AppliedRecords(Protocol):
 
 
 class WriteObserver(Protocol):
-    """Hears of every write that the API server has answered."""
+    """Hears of every write."""
 
     def stored(self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "") -> None:
         """Take note of a write.
@@ -46,5 +48,45 @@ class WriteObserver(Protocol):
             version: Its resourceVersion, where that is known already.
         """
 
+    def in_doubt(self, kind: type[Any], key: ObjectKey) -> None:
+        """Take note of a write of which it is not known whether it was stored, or what it has stored.
+
+        Args:
+            kind: The type of the object.
+            key: Its namespace, empty for a cluster-scoped kind, and its name.
+        """
+
     def deleted(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:
         """Take note of a deletion: the answer is a Status, or the object if finalizers or a grace period keep it."""
+
+
+class WriteAttempt:
+    """A write that is under way, as a context: one that gets no answer may have been stored all the same.
+
+    Args:
+        observer: Is told then; None for a write of which nobody wants to know.
+        kind: The type of the object.
+        key: Its namespace, empty for a cluster-scoped kind, and its name.
+    """
+
+    __slots__ = ("_key", "_kind", "_observer")
+
+    def __init__(self, observer: WriteObserver | None, kind: type[Any], key: ObjectKey) -> None:
+        self._observer = observer
+        self._kind = kind
+        self._key = key
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None and self._observer is not None and _may_be_stored(error):
+            self._observer.in_doubt(self._kind, self._key)
+
+
+def _may_be_stored(error: BaseException) -> bool:
+    if isinstance(error, APIError):
+        return error.in_doubt
+    return not isinstance(error, KaiwuError)  # cancelled, for instance

@@ -150,7 +150,8 @@ class ApplyVerbs(BaseClient):
                 # The API server cannot apply the scale of a custom resource: it answers 500.
                 self._forget_apply(object_path(identity, key.namespace, name))
                 merge = self._write_params(field_manager, field_validation, dry_run=dry_run)
-                answer = await self._patch(path, merge, body, PatchType.MERGE.value)
+                with self._attempt(kind, key, dry_run=dry_run):
+                    answer = await self._patch(path, merge, body, PatchType.MERGE.value)
                 self._heard(kind, key, answer, dry_run=dry_run)
                 return answer, subresource
         else:
@@ -164,7 +165,8 @@ class ApplyVerbs(BaseClient):
             return await self._patch(path, params, body, _APPLY), subresource
         if subresource:
             self._forget_apply(object_path(identity, key.namespace, name))
-            answer = await self._patch(path, params, body, _APPLY)
+            with self._attempt(kind, key):
+                answer = await self._patch(path, params, body, _APPLY)
             self._heard(kind, key, answer)
             return answer, subresource
         applies = self._own_applies
@@ -175,7 +177,8 @@ class ApplyVerbs(BaseClient):
             if stored is not None:
                 return stored, ""
         applies.forget(path, manager)  # until it is known what came of it
-        answer = await self._applied(kind, key, path, params, body)
+        with self._attempt(kind, key):
+            answer = await self._applied(kind, key, path, params, body)
         version = applies.sent(kind, path, manager, body, answer)
         if self._observer is not None:
             self._observer.stored(kind, key, answer, version)

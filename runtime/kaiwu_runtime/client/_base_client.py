@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, key_of
-from kaiwu_runtime.client._applied import AppliedRecords, WriteObserver
+from kaiwu_runtime.client._applied import AppliedRecords, WriteAttempt, WriteObserver
 from kaiwu_runtime.client._request_options import FieldValidation, write_params
 from kaiwu_runtime.rest._paths import object_path
 from kaiwu_runtime.rest._transport import Transport
@@ -91,6 +91,16 @@ class BaseClient:
         """
         if self._observer is not None and not dry_run:
             self._observer.stored(kind, key, answer)
+
+    def _attempt(self, kind: type[Any], key: ObjectKey, *, dry_run: bool = False) -> WriteAttempt:
+        """Return the context of a write, which tells the observer if there is no answer.
+
+        Args:
+            kind: The type of the object, or of a subresource.
+            key: The object's; without a name where that is the server's.
+            dry_run: Nothing is stored.
+        """
+        return WriteAttempt(None if dry_run or not key.name else self._observer, kind, key)
 
     def _write_params(
         self, field_manager: str, field_validation: FieldValidation | None, *, dry_run: bool

@@ -98,18 +98,19 @@ class MetadataClient:
         identity = identify(kind)
         path, key = self._client._path_of(identity, name, namespace)  # noqa: SLF001 - of this package
         self._client._forget_apply(path)  # noqa: SLF001 - of this package
-        answer = await self._client.transport.request(
-            "PATCH",
-            path,
-            params=write_params(
-                field_manager=field_manager or self._client.field_manager,
-                field_validation=self._client.field_validation,
-                dry_run=dry_run,
-            ),
-            body=_encoder.encode(patch),
-            content_type=patch_type.value,
-            accept=METADATA,
-        )
+        with self._client._attempt(kind, key, dry_run=dry_run):  # noqa: SLF001 - of this package
+            answer = await self._client.transport.request(
+                "PATCH",
+                path,
+                params=write_params(
+                    field_manager=field_manager or self._client.field_manager,
+                    field_validation=self._client.field_validation,
+                    dry_run=dry_run,
+                ),
+                body=_encoder.encode(patch),
+                content_type=patch_type.value,
+                accept=METADATA,
+            )
         self._client._heard(kind, key, answer, dry_run=dry_run)  # noqa: SLF001 - of this package
         return decode_metadata(identity, answer)
 

@@ -218,7 +218,10 @@ class PodVerbs(BaseClient):
             "deleteOptions": {**options, "apiVersion": "v1"},
         }
         self._forget_apply(path.removesuffix("/eviction"))
-        await self.transport.request("POST", path, body=msgspec.json.encode(body))
+        with self._attempt(kind, key, dry_run=dry_run):
+            await self.transport.request("POST", path, body=msgspec.json.encode(body))
+        if self._observer is not None and not dry_run:
+            self._observer.in_doubt(kind, key)  # the answer does not tell the pod's new version
 
     async def proxy(
         self,

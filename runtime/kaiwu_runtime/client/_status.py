@@ -56,18 +56,20 @@ async def write_status(
         dry_run=dry_run,
         force=force,
     )
+    key = ObjectKey(namespace, name)
     body = status_body(obj, status)
     guarded = "resourceVersion" in body["metadata"]
     for attempt in range(1, STATUS_ATTEMPTS + 1):
         try:
-            answer = await client.transport.request(
-                "PATCH", path, params=params, body=_json.encode(body), content_type=_APPLY
-            )
+            with client._attempt(kind, key, dry_run=dry_run):  # noqa: SLF001 - of this package
+                answer = await client.transport.request(
+                    "PATCH", path, params=params, body=_json.encode(body), content_type=_APPLY
+                )
         except ConflictError as error:
             if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                 raise
         else:
-            client._heard(kind, ObjectKey(namespace, name), answer, dry_run=dry_run)  # noqa: SLF001 - of this package
+            client._heard(kind, key, answer, dry_run=dry_run)  # noqa: SLF001 - of this package
             return answer
         body["metadata"]["resourceVersion"] = await newest_version(client.transport, identity, namespace, obj.metadata)
     raise AssertionError("unreachable")

@@ -68,7 +68,8 @@ class WriteVerbs(BaseClient):
         path = (
             object_path(identity, namespace, name, subresource) if subresource else collection_path(identity, namespace)
         )
-        answer = await self.transport.request("POST", path, params=params, body=encode(obj))
+        with self._attempt(type(obj), ObjectKey(namespace, name), dry_run=dry_run or bool(subresource)):
+            answer = await self.transport.request("POST", path, params=params, body=encode(obj))
         created = decode_created(obj, answer)
         if not subresource:
             # The name may be the server's, for one with generateName.
@@ -141,13 +142,14 @@ class WriteVerbs(BaseClient):
         identity, subresource = target(kind, "patch", subresource)
         path, key = self._path_of(identity, name, namespace)
         self._forget_apply(path)
-        answer = await self.transport.request(
-            "PATCH",
-            object_path(identity, key.namespace, key.name, subresource),
-            params=self._write_params(field_manager, field_validation, dry_run=dry_run),
-            body=_json.encode(patch),
-            content_type=patch_type.value,
-        )
+        with self._attempt(kind, key, dry_run=dry_run):
+            answer = await self.transport.request(
+                "PATCH",
+                object_path(identity, key.namespace, key.name, subresource),
+                params=self._write_params(field_manager, field_validation, dry_run=dry_run),
+                body=_json.encode(patch),
+                content_type=patch_type.value,
+            )
         self._heard(kind, key, answer, dry_run=dry_run)
         return decode_answer(kind, subresource, answer)
 
@@ -211,6 +213,7 @@ class WriteVerbs(BaseClient):
         )
         path, key = self._path_of(identity, name, namespace)
         self._forget_apply(path)
-        answer = await self.transport.request("DELETE", path, body=_json.encode(options))
+        with self._attempt(kind, key, dry_run=dry_run):
+            answer = await self.transport.request("DELETE", path, body=_json.encode(options))
         if self._observer is not None and not dry_run:
             self._observer.deleted(kind, key, answer)

@@ -115,12 +115,13 @@ class HTTPTransport(RawRequests):
         idempotent = method == "GET" or content_type == _APPLY
         refusals = reconnects = 0
         waited = 0.0
-        renewed = False
+        renewed = in_doubt = False
         while True:
             try:
                 response, answer, sent = await self._send(request)
             except APIConnectionError as error:
                 reconnects += 1
+                in_doubt = error.in_doubt = error.in_doubt or in_doubt
                 if not idempotent or reconnects > RECONNECTS or not is_broken(error.__cause__):
                     raise
                 pause = random.uniform(0.0, 0.05 * 2**reconnects)  # noqa: S311
@@ -131,12 +132,13 @@ class HTTPTransport(RawRequests):
                 if refused.code == 401 and not renewed and await self._credentials.after_rejection(sent):
                     renewed = True
                     continue
+                in_doubt = in_doubt or refused.in_doubt
                 wanted = pause_before_retry(refused)
                 refusals += 1
                 if wanted is None or refusals > RETRIES or waited + wanted > RETRY_BUDGET_SECONDS:
                     # Not the variable: an exception that its own frame holds waits for the garbage collector.
                     del refused
-                    raise self._refused(method, path, response, answer)
+                    raise self._refused(method, path, response, answer, in_doubt=in_doubt)
                 pause = wanted
             logger.debug("Retrying a request", extra={"method": method, "path": path, "seconds": pause})
             waited += pause
@@ -180,6 +182,7 @@ class HTTPTransport(RawRequests):
         """Return an answer's head and body, and the credentials that were sent."""
         if not self._slots.take():
             await self._slots.wait()
+        sending = False
         try:
             # After the slot: a token may expire while a request waits for its turn.
             sent = self._credentials.ready() or await self._credentials.current()
@@ -188,6 +191,7 @@ class HTTPTransport(RawRequests):
             try:
                 if self.fence is not None and request.method != "GET":
                     self.fence()
+                sending = True
                 begun = monotonic()
                 response = await connection.begin(content, self._timeout, streaming=False)
                 answer = connection.body()
@@ -197,7 +201,7 @@ class HTTPTransport(RawRequests):
                 self._connections.release(connection)
         except CONNECTION_ERRORS as error:
             path = request.target.partition("?")[0]
-            raise APIConnectionError(f"{request.method} {self.server}{path}: {reason(error)}") from error
+            raise _unanswered(f"{request.method} {self.server}{path}: {reason(error)}", sent=sending) from error
         finally:
             self._slots.release()
         self._hear(request.method, response)
@@ -221,9 +225,12 @@ class HTTPTransport(RawRequests):
             for text in parse_warnings(response.headers):
                 self._warn(text)
 
-    def _refused(self, method: str, path: str, response: Response, body: bytes) -> APIStatusError:
+    def _refused(
+        self, method: str, path: str, response: Response, body: bytes, *, in_doubt: bool = False
+    ) -> APIStatusError:
         """Return the error of a rejection, after calling `on_refusal`."""
         error = refusal(method, path, response, body)
+        error.in_doubt = in_doubt
         if self.on_refusal is not None:
             self.on_refusal(error)
         return error
@@ -254,6 +261,12 @@ class HTTPTransport(RawRequests):
         if text not in self._warned and len(self._warned) < MOST_WARNINGS:
             self._warned.add(text)
             logger.warning("The API server warns: %s", text)
+
+
+def _unanswered(text: str, *, sent: bool) -> APIConnectionError:
+    error = APIConnectionError(text)
+    error.in_doubt = sent
+    return error
 
 
 def _check_header(name: str, value: str) -> None:

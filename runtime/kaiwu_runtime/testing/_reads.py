@@ -18,7 +18,9 @@ from kaiwu_runtime.testing._refusals import refusal
 from kaiwu_runtime.testing._storage import Storage
 from kaiwu_runtime.testing._watch_lines import Selects
 
-_FIELD = re.compile(r"(?P<field>[^=!]+?)(?P<sign>==|=|!=)(?P<value>[^=!]*)")
+_TERM = re.compile(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL)
+_FIELD = re.compile(r"(?P<field>[^=!]+?)(?P<sign>==|=|!=)(?P<value>(?:[^\\,=!]|\\[\\,=])*)", re.DOTALL)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _KNOWN = {"metadata.name": "name", "metadata.namespace": "namespace"}
 
 
@@ -112,11 +114,11 @@ def _parse_token(token: str) -> tuple[int, int]:
 
 def _fields(selector: str) -> list[tuple[str, bool, str]]:
     found = []
-    for part in filter(None, selector.split(",")):
+    for part in _TERM.findall(selector):
         match = _FIELD.fullmatch(part)
         if match is None:
             raise refusal(400, f"invalid field selector {part!r}: use metadata.name=a or metadata.namespace!=b")
         if match["field"] not in _KNOWN:
             raise refusal(400, f"field label not supported: {match['field']}")
-        found.append((_KNOWN[match["field"]], match["sign"] != "!=", match["value"]))
+        found.append((_KNOWN[match["field"]], match["sign"] != "!=", _ESCAPED.sub(r"\1", match["value"])))
     return found

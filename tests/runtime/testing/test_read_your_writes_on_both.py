@@ -17,6 +17,7 @@ from kaiwu_runtime.cache import Cache, CachedClient
 from kaiwu_runtime.cache import _cache as cache_module
 from kaiwu_runtime.client import Client, MetadataClient, Transport
 from kaiwu_runtime.errors import APIConnectionError, NotFoundError
+from kaiwu_runtime.rest import TransportWrapper
 from kaiwu_runtime.testing import FakeTransport, eventually, virtual_time
 
 from .api import Gadget, GadgetSpec, GadgetStatus, Gizmo
@@ -224,10 +225,23 @@ class Initializer(ObjectReconciler[Gadget]):
             await self.client.apply(made)
 
 
-async def commands_of(chance: random.Random) -> None:
-    """Let 200 objects be made and changed while the cache is late by a random time."""
+async def commands_of(chance: random.Random, *, lost: float = 0.0) -> None:
+    """Let 200 objects be made and changed while the cache is late by a random time.
+
+    Args:
+        chance: Decides.
+        lost: How many of the answers to the operator's writes are lost, from 0 to 1.
+    """
+
+    class Lossy(TransportWrapper):
+        async def request(self, method: str, path: str, **arguments: Any) -> bytes:
+            answer = await super().request(method, path, **arguments)
+            if method != "GET" and chance.random() < lost:
+                raise APIConnectionError("the connection broke")
+            return answer
+
     fake = FakeTransport(Gadget, Gizmo)
-    transport = Late(fake, lambda: chance.choice((0, 0, 0, 0.002, 0.01)))
+    transport = Late(Lossy(fake), lambda: chance.choice((0, 0, 0, 0.002, 0.01)))
     plain = Client(fake, namespace="x")
     manager = Manager(ManagerOptions(health_probe_bind_address="0"), client=Client(transport, namespace="x"))
     Initializer.commands = []
@@ -250,7 +264,8 @@ async def commands_of(chance: random.Random) -> None:
     assert sorted(Initializer.commands) == sorted(names)
 
 
+@pytest.mark.parametrize("lost", [0.0, 0.2])
 @pytest.mark.parametrize("seed", range(SEEDS))
-def test_a_reconciler_that_decides_by_its_status_repeats_no_command(seed: int) -> None:
+def test_a_reconciler_that_decides_by_its_status_repeats_no_command(seed: int, lost: float) -> None:
     with virtual_time() as clock:
-        clock.run(commands_of(random.Random(seed)))
+        clock.run(commands_of(random.Random(seed), lost=lost))
