@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, suppress
@@ -116,23 +117,30 @@ class Channel(Generic[T]):
     def __init__(self, max_pending: int = 1024) -> None:
         self._early: deque[T] = deque(maxlen=max_pending)
         """Events from before the first controller ran, for those that are still to subscribe."""
-        self._subscriptions: list[Subscription[T]] = []
+        self._subscriptions: list[weakref.ref[Subscription[T]]] = []
+        """Weak: the controllers of a manager that is dropped without having run need no events."""
+        self._own: list[Subscription[T]] = []
+        """Those of `listen`, which has no controller to keep them."""
         self._lock = threading.RLock()
 
     def send(self, item: T) -> None:
         """Hand over an event; from any thread."""
         with self._lock:
-            if not any(subscription.is_listening for subscription in self._subscriptions):
+            present = self._present()
+            if not any(subscription.is_listening for subscription in present):
                 self._early.append(item)
-            for subscription in self._subscriptions:
+            for subscription in present:
                 subscription.put(item)
 
     def subscribe(self) -> Subscription[T]:
-        """Keep events from now on for a future listener, including those sent before there was any listener."""
+        """Keep events from now on for a future listener, including those sent before there was any listener.
+
+        The channel does not keep the subscription: it ends when the caller drops it.
+        """
         with self._lock:
-            self._subscriptions = [present for present in self._subscriptions if not present.is_over]
             subscription = Subscription(self._early, self._lock)
-            self._subscriptions.append(subscription)
+            self._present()
+            self._subscriptions.append(weakref.ref(subscription))
             return subscription
 
     def listen(self, listener: Callable[[T], None]) -> None:
@@ -141,7 +149,19 @@ class Channel(Generic[T]):
         Args:
             listener: Called in this event loop. What it raises is logged.
         """
-        self.subscribe().listen(listener)
+        with self._lock:
+            subscription = self.subscribe()
+            self._own.append(subscription)
+        subscription.listen(listener)
+
+    def _present(self) -> list[Subscription[T]]:
+        """Return the subscriptions, and forget those whose manager has ended or was dropped; under the lock."""
+        kept = [each for each in (reference() for reference in self._subscriptions) if each is not None]
+        present = [each for each in kept if not each.is_over]
+        if len(present) < len(self._subscriptions):
+            self._subscriptions = [weakref.ref(each) for each in present]
+            self._own = [each for each in self._own if not each.is_over]
+        return present
 
 
 class Subscription(Generic[T]):
@@ -172,7 +192,9 @@ class Subscription(Generic[T]):
 
     def close(self) -> None:
         """Take no more events."""
-        self._closed = True
+        with self._lock:
+            self._closed, self._listener = True, None
+            self._waiting.clear()
 
     def put(self, item: T) -> None:
         """Take an event; from any thread, under the channel's lock."""
