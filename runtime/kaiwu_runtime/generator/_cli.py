@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from kaiwu_runtime.errors import ConfigurationError, DefinitionError
@@ -93,6 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def write_manifests(options: argparse.Namespace) -> list[Written]:
     """Write the CRDs, the webhook configurations and the roles."""
     crds = _crds(options.api, options.max_description)
+    # Here and not in `write_documents`: they are about the CRDs, and most targets of make run both.
+    for warning in (warning for crd in crds for warning in crd.warnings):
+        _warn(warning)
     controllers = _folder(options.controllers, _CONTROLLERS, "--controllers")
     found = find_webhooks(controllers, Path.cwd()) if controllers else FoundWebhooks()
     crds = with_conversions(crds, found.conversions)
@@ -199,14 +202,7 @@ def _crds(api: Path | None, max_description: int | None = None) -> list[CustomRe
     if not models:
         where = folder or _API
         print(f"no API types yet: no *_types.py file below {where}/ has a kind of this project", file=sys.stderr)  # noqa: T201 - a command line
-    crds = build_crds(models, max_description=max_description, source=_source)
-    for warning in _warnings(crds):
-        _warn(warning)
-    return crds
-
-
-def _warnings(crds: Iterable[CustomResourceDefinition]) -> list[str]:
-    return [warning for crd in crds for warning in crd.warnings]
+    return build_crds(models, max_description=max_description, source=_source)
 
 
 def _folder(given: Path | None, default: Path, flag: str) -> Path | None:
