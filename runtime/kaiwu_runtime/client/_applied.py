@@ -64,7 +64,7 @@ class WriteAttempt:
     """A write that is under way, as a context: one that gets no answer may have been stored all the same.
 
     Args:
-        observer: Is told then; None for a write of which nobody wants to know.
+        observer: Is told then; None for a write that no cache waits for.
         kind: The type of the object.
         key: Its namespace, empty for a cluster-scoped kind, and its name.
     """

@@ -19,7 +19,7 @@ _reservations: deque[int] = deque()
 
 
 def free_port() -> int:
-    """Return a TCP port of 127.0.0.1 that is free at this moment and that nobody else is given here.
+    """Return a TCP port of 127.0.0.1 that is free at this moment and that no other process is given here.
 
     The port lies below the range the system takes the source ports of outgoing connections from: with a port
     from that range, a client that retries while the server is down can be given the very same port as its
