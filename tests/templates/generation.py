@@ -36,6 +36,12 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, "SOURCE_DATE_EPOCH": EPOCH, **variables}
 
 
+def index_variables(port: int) -> dict[str, str]:
+    """Return the environment variables with which uv and pip know one package index only, at a port of this machine."""
+    url = f"http://127.0.0.1:{port}/simple/"
+    return {"UV_DEFAULT_INDEX": url, "PIP_INDEX_URL": url, "PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": ""}
+
+
 def run(command: list[str], folder: Path) -> None:
     """Run a command in `folder`.
 

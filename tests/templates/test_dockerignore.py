@@ -31,6 +31,7 @@ LEFT_OUT = [
     "config/rbac/role.yaml",
     "clock/.env.production",
     "clock/id_rsa",
+    "hack/lock.sh",
     "kubeconfig",
     "requirements-old/a.py",
     "settings.yaml",
@@ -52,6 +53,7 @@ COPIED = {
     "requirements.loc[k]": "requirements.lock",
     "requirements-runtime.txt": "requirements-runtime.txt",
     ".": "webhooks/v1/hook.py",
+    "hack/install.sh": "hack/install.sh",
     "vendor": "vendor/kaiwu_runtime-0.1.0-py3-none-any.whl",
     "wheel[s]/*": "wheels/pydantic-2.10.0-py3-none-any.whl",
 }
@@ -65,7 +67,7 @@ def test_context_is_the_sources_the_wheel_and_the_requirements(golden: Path) -> 
     wheels = ["vendor/kaiwu_runtime-0.1.0-py3-none-any.whl", "wheels/pydantic-2.10.0-py3-none-any.whl"]
     # Written by init and not committed with the golden trees.
     names.append("requirements-runtime.txt")
-    expected = ["main.py", *(name for name in names if re.fullmatch(r"requirements[^/]*", name)), *sources, *wheels]
+    expected = ["main.py", "hack/install.sh", *(name for name in names if re.fullmatch(r"requirements[^/]*", name)), *sources, *wheels]
     ignore_file = (golden / ".dockerignore").read_text(encoding="utf-8")
     assert sorted(sent(ignore_file, {*names, *sources, *wheels, *LEFT_OUT})) == sorted(expected)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import re
 import shutil
 import subprocess
 import sys
@@ -16,9 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from .generation import environment
+from .generation import environment, index_variables
 
-SCRIPT = Path(__file__).parents[2] / "templates" / "init" / "hack" / "install.sh"
+TEMPLATES = Path(__file__).parents[2] / "templates" / "init"
+SCRIPT = TEMPLATES / "hack" / "install.sh"
 
 
 def wheel(version: str) -> bytes:
@@ -134,17 +136,22 @@ def install(
     project: Path, installer: list[str], index: Index, *, digest: str = HASH, answers: str = "", **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run the script; `answers` are what a user types."""
+    (project / "requirements-dev.lock").write_text("# nothing\n", encoding="utf-8")
+    return run(["sh", "hack/install.sh", *installer], project, index, digest=digest, answers=answers, **variables)
+
+
+def run(
+    command: list[str], project: Path, index: Index, *, digest: str = HASH, answers: str = "", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a project that has the script and a lock."""
     (project / "hack").mkdir(exist_ok=True)
     shutil.copy(SCRIPT, project / "hack")
     (project / "requirements.lock").write_text(f"demo==2 \\\n    --hash=sha256:{digest}\n", encoding="utf-8")
-    (project / "requirements-dev.lock").write_text("# nothing\n", encoding="utf-8")
-    url = f"http://127.0.0.1:{index.server_port}/simple/"
     cache = {"UV_CACHE_DIR": str(project / "cache"), "PIP_CACHE_DIR": str(project / "cache")}
-    index_of = {"UV_DEFAULT_INDEX": url, "PIP_INDEX_URL": url, "PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": ""}
     return subprocess.run(
-        ["sh", "hack/install.sh", *installer],
+        command,
         cwd=project,
-        env=environment(INSTALL_PAUSES="0 0 0", **cache, **index_of, **variables),
+        env=environment(INSTALL_PAUSES="0 0 0", **cache, **index_variables(index.server_port), **variables),
         input=answers,
         start_new_session=True,  # no terminal to ask for a password
         capture_output=True,
@@ -165,8 +172,8 @@ def test_version_that_the_index_learns_late_is_installed(
     result = install(tmp_path, installer, index)
     assert result.returncode == 0, result.stderr
     assert installed(tmp_path) == ["demo-2.dist-info"]
-    # After its first answer uv is asked for any version, too.
-    pauses = stale - 1 if stale > 1 and installer[0].endswith("uv") else stale
+    # After each answer uv is asked for any version, too.
+    pauses = (stale + 1) // 2 if installer[0].endswith("uv") else stale
     assert result.stderr.count("asking again in 0 s") == pauses
     assert "error" not in result.stderr.lower()
 
@@ -246,3 +253,46 @@ def test_folder_is_that_of_the_script_with_cdpath(tmp_path: Path, installer: lis
     project.mkdir()
     result = install(project, installer, index, CDPATH=str(other))
     assert result.returncode == 0, result.stderr
+
+
+def install_in_image(project: Path, python_with_pip: str, index: Index) -> subprocess.CompletedProcess[str]:
+    """Run the part of the Dockerfile that installs what the lock pins."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(project / ".venv")], check=True)
+    text = (TEMPLATES / "Dockerfile.jinja").read_text(encoding="utf-8")
+    found = re.search(r'^ +(install="[^"]*"; )\\\n.*\n +(if ls .*?; fi) &&', text, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    line = f"{found[1]}{found[2]}".replace("/app/", f"{project}/")
+    line = line.replace("/tools/bin/pip", str(Path(python_with_pip).with_name("pip")))
+    return run(["sh", "-c", line], project, index)
+
+
+def installed_in_image(project: Path) -> list[str]:
+    return sorted(path.name for path in (project / ".venv").rglob("demo-*.dist-info"))
+
+
+@pytest.mark.parametrize("stale", [0, 1, 3])
+def test_image_gets_a_version_that_the_index_learns_late(
+    stale: int, tmp_path: Path, python_with_pip: str, index: Index
+) -> None:
+    index.stale = stale
+    result = install_in_image(tmp_path, python_with_pip, index)
+    assert result.returncode == 0, result.stderr
+    assert installed_in_image(tmp_path) == ["demo-2.dist-info"]
+    assert result.stderr.count("asking again in 0 s") == stale
+
+
+def test_image_with_a_version_that_is_gone_is_not_built(tmp_path: Path, python_with_pip: str, index: Index) -> None:
+    index.stale = 10**6
+    result = install_in_image(tmp_path, python_with_pip, index)
+    assert result.returncode == 1
+    assert result.stderr.endswith("if a version is gone, run 'make lock LOCK_ARGS=--upgrade'\n")
+
+
+def test_image_needs_no_index_when_the_wheels_are_there(tmp_path: Path, python_with_pip: str, index: Index) -> None:
+    (tmp_path / "wheels").mkdir()
+    for name, content in WHEELS.items():
+        (tmp_path / "wheels" / name).write_bytes(content)
+    result = install_in_image(tmp_path, python_with_pip, index)
+    assert result.returncode == 0, result.stderr
+    assert installed_in_image(tmp_path) == ["demo-2.dist-info"]
+    assert index.asked == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from .generation import environment
+from .generation import environment, index_variables
 
 SCRIPT = Path(__file__).parents[2] / "templates" / "init" / "hack" / "lock.sh"
 CALLER = '"$0" hack/lock.sh; status=$?; if [ "$status" -ne 0 ]; then echo "goes on after $status"; fi'
@@ -60,8 +60,7 @@ def test_interrupt_leaves_nothing_and_ends_the_caller(shell: str, uv: str, tmp_p
     for name in ("requirements.txt", "requirements-dev.txt", "requirements-runtime.txt", "requirements.lock"):
         (tmp_path / name).write_text("demo\n", encoding="utf-8")
     before = {path.name for path in tmp_path.iterdir()}
-    url = f"http://127.0.0.1:{index.server_port}/simple/"
-    index_of = {"UV_DEFAULT_INDEX": url, "PIP_INDEX_URL": url, "PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": ""}
+    index_of = index_variables(index.server_port)
     cache = {"UV_CACHE_DIR": str(tmp_path.with_name("cache"))}
     process = subprocess.Popen(
         [shell, "-c", CALLER, shell],

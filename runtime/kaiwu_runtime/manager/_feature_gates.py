@@ -106,11 +106,13 @@ def check_gates(wanted: Mapping[str, bool], *, complete: bool = True) -> None:
         complete: Whether every module that defines a gate is imported; before that an unknown one may still come.
 
     Raises:
-        ConfigurationError: One is not known, or is stable and cannot be turned off.
+        ConfigurationError: One is not known or has an invalid name, or is stable and cannot be turned off.
     """
     for name, enabled in wanted.items():
         gate = _gates.get(name)
-        if gate is None and name not in _ALL and (complete or not _NAME().fullmatch(name)):
+        if gate is None and name not in _ALL and not _NAME().fullmatch(name):
+            raise ConfigurationError(f"--feature-gates: invalid name {name!r}: use CamelCase, as in FastFailover")
+        if gate is None and name not in _ALL and complete:
             known = ", ".join([*sorted(_gates), *_ALL])
             raise ConfigurationError(f"--feature-gates: there is no gate {name!r}: use {known}")
         if gate is not None and gate.stage == "stable" and not enabled:

@@ -171,11 +171,13 @@ def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
     running = _Group(parser, base, "start, stop and log")
     running.seconds("--grace-period", "grace_period", "how long to wait for reconciles in progress at shutdown")
     running.seconds("--cache-sync-timeout", "cache_sync_timeout", "how long to wait for the caches to sync")
+    # Without those of the controllers' modules, which are imported once the flags are parsed.
     gates = ", ".join(f"{gate.name} ({gate.stage}, {str(gate.enabled).lower()})" for gate in known_gates())
     running.add(
         "--feature-gates",
         "feature_gates",
-        f"features to turn on or off, as NAME=true,NAME=false (known: {gates or 'none'})",
+        f"features to turn on or off, as NAME=true,NAME=false ({f'{gates}; ' if gates else ''}"
+        "an unknown NAME makes the operator list all)",
         action="append",
         metavar="GATES",
     )

@@ -51,8 +51,8 @@ def test_the_flag(gates: Gates, argv: list[str], expected: list[bool]) -> None:
     [
         ("Fast", "invalid entry 'Fast': use NAME=true or NAME=false"),
         ("Fast=yes please", "invalid entry"),
-        ("=true", "there is no gate '': use Careful, Fast, Settled, AllAlpha, AllBeta"),
-        ("slow=true", "there is no gate 'slow'"),
+        ("=true", "invalid name '': use CamelCase"),
+        ("slow=true", "invalid name 'slow': use CamelCase"),
         ("Fast=true,Fast=false", "Fast is both true and false"),
         ("Settled=false", "Settled is stable and cannot be turned off"),
     ],
@@ -123,7 +123,18 @@ def test_help_lists_them(gates: Gates, capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit):
         ManagerOptions.from_args(["--help"], environment={})
     text = " ".join(capsys.readouterr().out.split())
-    assert "known: Careful (beta, true), Fast (alpha, false), Settled (stable, true)" in text
+    listed = "(Careful (beta, true), Fast (alpha, false), Settled (stable, true); an unknown NAME makes the operator list all)"
+    assert f"as NAME=true,NAME=false {listed}" in text
+
+
+def test_help_does_not_deny_those_of_modules_that_are_imported_later(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(module, "_gates", {})
+    with pytest.raises(SystemExit):
+        ManagerOptions.from_args(["--help"], environment={})
+    text = " ".join(capsys.readouterr().out.split())
+    assert "as NAME=true,NAME=false (an unknown NAME makes the operator list all)" in text
 
 
 @pytest.mark.parametrize("name", ["", "fast", "Fast-er", "AllAlpha", "Ü", "A" * 64, "Fast"])
