@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,47 +15,15 @@ import yaml
 
 from kaiwu_runtime._manifests import read_manifests
 
-from ..importer.round_trip import crd_of, meaning
+from ..importer.round_trip import meaning
 from .command_line import INIT, CommandLine, snapshot
+from .imported_crds import NO_MAKE, NOTHING, entries, generate, two_versions
 from .test_interruptions import MOMENTS, duration, start
 
 if TYPE_CHECKING:
-    from kaiwu_runtime.envtest import ControlPlane
+    pass
 
-NO_MAKE = "--make=false"
 WELL_KNOWN = sorted((Path(__file__).parents[4] / "shared/crds").glob("*.yaml"))
-NOTHING = "Nothing to do: everything is there already.\n"
-
-
-def two_versions(group: str = "shop.inspur.com") -> dict[str, Any]:
-    """Return the CRD of a kind with two versions, of which the older one is stored."""
-    crd = crd_of({"type": "string", "minLength": 1, "description": "What it is worth."}, subresources={"status": {}})
-    crd["metadata"]["name"] = f"widgets.{group}"
-    crd["spec"]["group"] = group
-    (old,) = crd["spec"]["versions"]
-    crd["spec"]["versions"] = [old, {**json.loads(json.dumps(old)), "name": "v2", "storage": False}]
-    return crd
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    file = tmp_path / "widgets.yaml"
-    file.write_text(yaml.safe_dump(two_versions()))
-    return file
-
-
-def entries(folder: Path) -> list[dict[str, Any]]:
-    return list(yaml.safe_load((folder / "PROJECT").read_text()).get("resources", []))
-
-
-def generate(folder: Path) -> dict[str, Any]:
-    """Run the generator of the project and return the CRD that it writes."""
-    command = [sys.executable, "-m", "kaiwu_runtime.generator", "manifests"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (file,) = (folder / "config/crd/bases").glob("*.yaml")
-    (crd,) = read_manifests(file.read_bytes())
-    return crd
 
 
 def test_a_kind_of_our_own(project: CommandLine, source: Path) -> None:
@@ -210,109 +175,6 @@ def test_one_version_of_several(project: CommandLine, source: Path) -> None:
     assert [version["name"] for version in generate(project.folder)["spec"]["versions"]] == ["v2"]
 
 
-def test_from_standard_input(project: CommandLine) -> None:
-    command = project.argv("import", "crd", "-", NO_MAKE)
-    done = subprocess.run(
-        command,
-        cwd=project.folder,
-        env=project.env(),
-        input=json.dumps(two_versions()),
-        text=True,
-        capture_output=True,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert len(entries(project.folder)) == 2
-
-
-def test_several_crds_in_a_list(project: CommandLine, tmp_path: Path) -> None:
-    other = two_versions()
-    other["metadata"]["name"] = "gadgets.shop.inspur.com"
-    other["spec"]["names"] |= {"kind": "Gadget", "plural": "gadgets", "singular": "gadget", "listKind": "GadgetList"}
-    file = tmp_path / "all.yaml"
-    file.write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": [two_versions(), other]}))
-    error = project.refused("import", "crd", str(file), NO_MAKE, status=2)
-    assert error == (
-        f"error: {file}: has 2 CRDs: widgets.shop.inspur.com, gadgets.shop.inspur.com; choose one with --name, for "
-        "example --name widgets.shop.inspur.com\n"
-    )
-    error = project.refused("import", "crd", str(file), "--name", "Box", NO_MAKE, status=1)
-    assert error.endswith("has no CRD 'Box': it has widgets.shop.inspur.com, gadgets.shop.inspur.com\n")
-    project.ok("import", "crd", str(file), "--name", "Gadget", NO_MAKE)
-    project.ok("create", "api", "--from-crd", str(file), "--kind", "Widget", NO_MAKE)
-    assert [entry["kind"] for entry in entries(project.folder)] == ["Gadget", "Gadget", "Widget", "Widget"]
-
-
-def bomb() -> str:
-    """Return a short text whose aliases stand for thousands of millions of values."""
-    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
-    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, 12)]
-    return "\n".join(lines)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "has no CustomResourceDefinition, but nothing; pass the file of a CRD"),
-        ("kind: ConfigMap\napiVersion: v1\n", "has no CustomResourceDefinition, but ConfigMap"),
-        ("a: [", "is not YAML: "),
-        ("just text", "holds str 'just text' instead of an object"),
-        (bomb(), "has more than 5000000 values, made by its aliases"),
-        ("[" * 5000, "is nested too deeply"),
-        (
-            "kind: CustomResourceDefinition\napiVersion: apiextensions.k8s.io/v1beta1\n",
-            "convert it to apiextensions.k8s.io/v1",
-        ),
-        ("kind: CustomResourceDefinition\napiVersion: apiextensions.k8s.io/v1\n", "invalid CustomResourceDefinition"),
-        ("x" * (8 * 1024 * 1024 + 1), "is larger than 8 MiB; pass the file of one CRD"),
-    ],
-    ids=["empty", "other kind", "no YAML", "text", "bomb", "deep", "v1beta1", "no spec", "large"],
-)
-def test_what_is_no_crd(project: CommandLine, tmp_path: Path, content: str, message: str) -> None:
-    file = tmp_path / "hostile.yaml"
-    file.write_text(content)
-    before = snapshot(project.folder)
-    error = project.refused("import", "crd", str(file), NO_MAKE, status=1)
-    assert error.startswith(f"error: {file}: ")
-    assert message in error
-    assert snapshot(project.folder) == before
-
-
-def test_a_source_that_is_no_file(project: CommandLine, tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "circle").symlink_to("circle")
-    (tmp_path / "binary").write_bytes(b"\xff\xfe\xfd\x00\x80")
-    for name, message in (
-        ("missing", "no such file or directory; a CRD of a cluster is cluster:NAME"),
-        ("", "is a directory; pass the file of a CRD"),
-        ("pipe", "is not a regular file"),
-        ("circle", "too many levels of symbolic links"),
-        ("binary", "is not text in UTF-16"),
-    ):
-        error = project.refused("import", "crd", str(tmp_path / name), NO_MAKE, status=1)
-        assert message in error, name
-    assert "is not a regular file" in project.refused("import", "crd", "/dev/zero", NO_MAKE, status=1)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("import", "crd"), "import crd: the source is missing; for example kaiwuctl import crd widgets.yaml"),
-        (("import", "crd", "cluster:widgets"), "the name of a CRD is its plural and its group"),
-        (("import", "crd", "x.yaml", "--versions", ","), "--versions: names no version"),
-        (("create", "api", "--from-crd", "x.yaml", "--group", "shop"), "--group: contradicts --from-crd"),
-        (("create", "api", "--from-crd", "x.yaml", "--untyped"), "--untyped: contradicts --from-crd"),
-    ],
-)
-def test_wrong_usage(project: CommandLine, arguments: tuple[str, ...], message: str) -> None:
-    assert message in project.refused(*arguments, status=2)
-
-
-def test_a_version_that_there_is_not(project: CommandLine, source: Path) -> None:
-    error = project.refused("import", "crd", str(source), "--versions", "v3", NO_MAKE, status=1)
-    assert error == f"error: {source}: widgets.shop.inspur.com has no version 'v3': it has v1, v2\n"
-
-
 def test_outside_of_a_project(empty: CommandLine, source: Path) -> None:
     assert "PROJECT: not found in this directory" in empty.refused("import", "crd", str(source), status=1)
 
@@ -324,28 +186,6 @@ def test_a_second_group(project: CommandLine, source: Path, tmp_path: Path) -> N
     before = snapshot(project.folder)
     assert "is for one group" in project.refused("import", "crd", str(file), NO_MAKE, status=2)
     assert snapshot(project.folder) == before
-
-
-@pytest.mark.envtest
-def test_from_a_cluster(project: CommandLine, control_plane: ControlPlane, tmp_path: Path) -> None:
-    crds = tmp_path / "crds"
-    crds.mkdir()
-    (crds / "widgets.yaml").write_text(yaml.safe_dump(two_versions()))
-    control_plane.install_crds(crds)
-    there = CommandLine(project.folder, {"KUBECONFIG": str(control_plane.kubeconfig)})
-    there.ok("import", "crd", "cluster:widgets.shop.inspur.com", NO_MAKE)
-    assert meaning(generate(project.folder)) == meaning(two_versions())
-    error = there.refused("import", "crd", "cluster:boxes.shop.inspur.com", NO_MAKE, status=1)
-    assert error == (
-        "error: cluster:boxes.shop.inspur.com: the cluster has no such CRD; `kubectl get crd` lists them\n"
-    )
-
-
-def test_a_cluster_that_is_not_there(project: CommandLine, tmp_path: Path) -> None:
-    there = CommandLine(project.folder, {"KUBECONFIG": str(tmp_path / "none")})
-    assert "error: cluster:widgets.example.com: " in there.refused(
-        "import", "crd", "cluster:widgets.example.com", status=1
-    )
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -406,41 +246,6 @@ def test_a_version_that_is_not_stored_goes(project: CommandLine, source: Path) -
     project.ok("import", "crd", str(source), NO_MAKE)
     project.ok("delete", "api", "--group", "shop", "--version", "v2", "--kind", "Widget", NO_MAKE)
     assert [version["name"] for version in generate(project.folder)["spec"]["versions"]] == ["v1"]
-
-
-@pytest.mark.parametrize(
-    ("answer", "message"),
-    [
-        (b"[]", "holds list '[]' instead of an object"),
-        (b"{", "is not YAML: "),
-        (b'{"kind": "Status"}', "has no CustomResourceDefinition, but Status"),
-        (b'{"kind": "CustomResourceDefinition", "a": NaN}', "holds what JSON cannot hold"),
-    ],
-)
-def test_a_cluster_that_answers_with_something_else(
-    project: CommandLine, tmp_path: Path, answer: bytes, message: str
-) -> None:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            """Keep the output of the test clean."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        cluster = {"name": "a", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}
-        context = {"name": "a", "context": {"cluster": "a", "user": "a"}}
-        config = {"clusters": [cluster], "contexts": [context], "users": [{"name": "a", "user": {}}]}
-        (tmp_path / "kubeconfig").write_text(json.dumps({**config, "current-context": "a", "kind": "Config"}))
-        there = CommandLine(project.folder, {"KUBECONFIG": str(tmp_path / "kubeconfig")})
-        error = there.refused("import", "crd", "cluster:widgets.example.com", NO_MAKE, status=1)
-        server.shutdown()
-    assert error.startswith(f"error: cluster:widgets.example.com: {message}")
 
 
 def test_a_kind_of_kubernetes_itself_is_another_projects(project: CommandLine, tmp_path: Path) -> None:
