@@ -20,6 +20,7 @@ LIMIT: Final = 16 * 1024 * 1024
 TEXT_LIMIT: Final = 512 * 1024
 """Bytes a file may have that people edit: PROJECT, a kustomization, git's configuration."""
 
+_RESTORE: Final = "restore it from version control"
 _KINDS: Final = {
     stat.S_IFDIR: "a directory",
     stat.S_IFIFO: "a named pipe",
@@ -29,13 +30,14 @@ _KINDS: Final = {
 }
 
 
-def read_regular(root: Path, path: str, *, limit: int = LIMIT) -> bytes | None:
+def read_regular(root: Path, path: str, *, limit: int = LIMIT, smaller: str = _RESTORE) -> bytes | None:
     """Return the content of a file of a project.
 
     Args:
         root: The project's folder.
         path: The file, relative to it.
         limit: The maximum size, in bytes.
+        smaller: What to do about a larger one, for the error.
 
     Returns:
         None when there is no such file.
@@ -63,7 +65,7 @@ def read_regular(root: Path, path: str, *, limit: int = LIMIT) -> bytes | None:
         except OSError as error:
             raise _unreadable(path, error) from None
     if found.st_size > limit or len(content) > limit:
-        raise ContentError(f"{path}: is larger than {limit // 1024} KiB; restore it from version control")
+        raise ContentError(f"{path}: is larger than {limit // 1024} KiB; {smaller}")
     return content
 
 

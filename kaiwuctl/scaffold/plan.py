@@ -206,7 +206,8 @@ class Plan:
         """
         if not (self._reachable(source) and self._reachable(target)):
             return
-        before = self._read(source)
+        folder = source.rpartition("/")[0]
+        before = read_regular(self.root, source, smaller=f"move it out of {folder} first: only smaller files are moved")
         if before is None:
             return
         content = before if edit is None else edit(before)

@@ -191,6 +191,19 @@ def test_what_need_not_be_read_is_not(project: CommandLine, tmp_path: Path, flag
     assert ("  .ruff.toml:1: (was not read)\n" in result.stderr) == (flags == MULTI)
 
 
+def test_a_file_that_is_too_large_to_move_is_named(project: CommandLine) -> None:
+    project.ok(*CREATE_ONLY)
+    with (project.folder / "api/v1/model.bin").open("wb") as file:
+        file.truncate(17 * 1024 * 1024)
+    before = snapshot(project.folder)
+    assert project.refused(*MULTI, status=1) == (
+        "error: api/v1/model.bin: is larger than 16384 KiB; move it out of api/v1 first: only smaller files are moved\n"
+    )
+    assert snapshot(project.folder) == before
+    (project.folder / "api/v1/model.bin").rename(project.folder / "model.bin")
+    project.ok(*MULTI)
+
+
 CLUSTER = ("create", "api", "--group", "kaiwu", "--version", "v1", "--kind", "Tier", "--namespaced=false", "--no-make")
 NODE = ("create", "api", "--group", "", "--version", "v1", "--kind", "Node", "--resource=false", "--make=false")
 CORE_NODE = ("create", "api", "--group", "core", "--version", "v1", "--kind", "Node", "--resource=false", "--no-make")
