@@ -169,11 +169,11 @@ class Lifecycle:
             server = self._metrics_server()
             if server is not None:
                 ending.push_async_callback(server.stop)
-                await server.start()
+                await unless_stopped(server.start(), self._stop)  # it may make a certificate
             if webhooks is not None:
                 # Before the caches: their first list may need a conversion that only this process serves.
                 ending.push_async_callback(webhooks.stop)
-                await webhooks.start()
+                await unless_stopped(webhooks.start(), self._stop)
             ending.push_async_callback(self._release)
             await self._run_everything()
 
