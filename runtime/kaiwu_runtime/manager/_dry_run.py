@@ -9,6 +9,7 @@ import difflib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kaiwu_runtime._redaction import has_secret
@@ -20,8 +21,11 @@ from kaiwu_runtime.rest._wrapper import TransportWrapper
 _SYSTEM = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink")
 """Fields of the metadata that every write changes."""
 
-_QUIET = ("/events", "/tokenreviews", "/subjectaccessreviews", "/selfsubjectaccessreviews", "/token")
-"""Ends of paths that change nothing, or tell of what an operator does: not shown."""
+_QUIET_GROUPS = frozenset({"authentication.k8s.io", "authorization.k8s.io"})
+"""Groups of reviews, which change nothing: not shown."""
+
+_EVENT_GROUPS = frozenset({"", "events.k8s.io"})
+"""Groups whose events tell of what an operator does: not shown."""
 
 _HIDDEN = "***"
 
@@ -30,6 +34,28 @@ def write_to_stdout(text: str) -> None:
     """Write a diff to standard output; the log goes to standard error."""
     sys.stdout.write(text)
     sys.stdout.flush()
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """What a path names; the attributes are empty where it names none."""
+
+    group: str
+    namespace: str
+    plural: str
+    name: str
+    subresource: str
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether a write is not shown."""
+        if self.plural == "events":
+            return self.group in _EVENT_GROUPS
+        return self.group in _QUIET_GROUPS or (self.plural, self.subresource) == ("serviceaccounts", "token")
+
+    def __str__(self) -> str:
+        where = "/".join(part for part in (self.namespace, self.name, self.subresource) if part)
+        return f"{self.plural} {where}".strip()
 
 
 class DryRunTransport(TransportWrapper):
@@ -66,8 +92,9 @@ class DryRunTransport(TransportWrapper):
             return await super().request(
                 method, path, params=params, body=body, content_type=content_type, accept=accept
             )
-        quiet = path.endswith(_QUIET)
-        before = None if quiet or method == "POST" else await self._stored(path)
+        target = _target(path)
+        quiet = target.is_quiet
+        before = None if quiet or method == "POST" else await self._stored(path, target)
         if method == "DELETE" and body:
             # The options in a body count, not those of the query.
             body = json.dumps({**json.loads(body), "dryRun": ["All"]}).encode()
@@ -75,7 +102,7 @@ class DryRunTransport(TransportWrapper):
             params = {**(params or {}), "dryRun": "All"}
         answer = await super().request(method, path, params=params, body=body, content_type=content_type, accept=accept)
         if not quiet:
-            self._show(method, path, before, answer)
+            self._show(method, target, before, answer)
         return answer
 
     async def answer(
@@ -113,17 +140,19 @@ class DryRunTransport(TransportWrapper):
             TerminalError: In any case: a command cannot be run dry.
         """
         words = [value for name, value in params if name == "command"]
-        raise TerminalError(f"{_named(path)}: not run in a dry run: {' '.join(words)}")
+        raise TerminalError(f"{_target(path)}: not run in a dry run: {' '.join(words)}")
 
-    async def _stored(self, path: str) -> dict[str, Any] | None:
+    async def _stored(self, path: str, target: _Target) -> dict[str, Any] | None:
         """Return the object that a write is about, or None when there is none."""
         try:
-            found = json.loads(await super().request("GET", path.removesuffix("/status")))
+            found = json.loads(
+                await super().request("GET", path.removesuffix("/status") if target.subresource == "status" else path)
+            )
         except (APIError, ValueError, RecursionError):
             return None
         return found if isinstance(found, dict) else None
 
-    def _show(self, method: str, path: str, before: dict[str, Any] | None, answer: bytes) -> None:
+    def _show(self, method: str, target: _Target, before: dict[str, Any] | None, answer: bytes) -> None:
         try:
             after = json.loads(answer)
         except (ValueError, RecursionError):
@@ -131,11 +160,11 @@ class DryRunTransport(TransportWrapper):
         if not isinstance(after, dict):
             return
         if method == "DELETE":
-            self._print(f"delete {_title(before, path)}\n")
+            self._print(f"delete {_title(before, target)}\n")
             return
         old, new = _comparable(before), _comparable(after)
         _hide(old, new)
-        title = _title(after, path)
+        title = _title(after, target)
         lines = list(difflib.unified_diff(_yaml(old), _yaml(new), f"{title} (live)", f"{title} (dry run)", lineterm=""))
         if lines:
             self._print("\n".join(lines) + "\n")
@@ -195,19 +224,24 @@ def _yaml(obj: dict[str, Any]) -> list[str]:
     return text.splitlines()
 
 
-def _title(obj: dict[str, Any] | None, path: str) -> str:
+def _title(obj: dict[str, Any] | None, target: _Target) -> str:
     metadata = (obj or {}).get("metadata")
     if obj is None or not isinstance(metadata, dict) or not metadata.get("name"):
-        return _named(path)
+        return str(target)
     key = "/".join(str(part) for part in (metadata.get("namespace"), metadata["name"]) if part)
-    suffix = next((name for name in ("status", "scale") if path.endswith(f"/{name}")), "")
-    return f"{obj.get('kind') or _named(path)} {key}{f' {suffix}' if suffix else ''}"
+    suffix = target.subresource if target.subresource in {"status", "scale"} else ""
+    return f"{obj.get('kind') or target} {key} {suffix}".rstrip()
 
 
-def _named(path: str) -> str:
-    """Return what a path names, for a message."""
+def _target(path: str) -> _Target:
+    """Return what a path names.
+
+    See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-uris
+    """
     parts = path.strip("/").split("/")
-    parts = parts[2:] if parts[0] == "api" else parts[3:]
-    if parts[:1] == ["namespaces"] and len(parts) > 2:
-        return f"{parts[2]} {'/'.join([parts[1], *parts[3:]])}"
-    return " ".join([parts[0], "/".join(parts[1:])]).strip() if parts else path
+    group, rest = ("", parts[2:]) if parts[0] == "api" else (parts[1] if len(parts) > 1 else "", parts[3:])
+    namespace = ""
+    if rest[:1] == ["namespaces"] and len(rest) > 2 and rest[2] not in {"status", "finalize"}:  # of the namespace
+        namespace, rest = rest[1], rest[2:]
+    plural, name, subresource = (*rest, "", "", "")[:3]
+    return _Target(group, namespace, plural or path, name, subresource)
