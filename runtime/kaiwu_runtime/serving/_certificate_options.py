@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -92,8 +93,11 @@ class WebhookCertificateOptions:
                 )
         for name in self.extra_names:
             _check_name(name)
-        if self.interval <= 0 or self.overlap < timedelta(0):
-            raise ConfigurationError("webhook certificates: interval must be above 0, and overlap not below it")
+        overlap = self.overlap.total_seconds()
+        if not 0 < self.interval < math.inf:  # which also rejects nan
+            raise ConfigurationError(f"webhook certificates: interval: invalid value {self.interval:g} s: use 30")
+        if overlap < 0:
+            raise ConfigurationError(f"webhook certificates: overlap: invalid value {overlap:g} s: use 0 or more")
 
 
 def _check_name(name: str) -> None:

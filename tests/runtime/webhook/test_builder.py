@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 from lightkube.resources.apps_v1 import Deployment
@@ -86,7 +87,10 @@ def test_certificates_from_files_need_no_cryptography() -> None:
     ("values", "message"),
     [
         ({"service_name": ""}, "service_name is empty"),
-        ({"interval": 0.0}, "interval must be above 0"),
+        ({"interval": 0.0}, "interval: invalid value 0 s: use 30"),
+        ({"interval": float("nan")}, "interval: invalid value nan"),
+        ({"interval": float("inf")}, "interval: invalid value inf"),
+        ({"overlap": timedelta(seconds=-1)}, "overlap: invalid value -1 s: use 0 or more"),
         ({"lifetime": WebhookCertificateOptions(service_name="s").ca_lifetime * 2}, "at most ca_lifetime"),
         ({"validating": "my-configuration"}, "validating: invalid value 'my-configuration': use a tuple of names"),
         ({"mutating": "my-configuration"}, "mutating: invalid value 'my-configuration': use a tuple of names"),
