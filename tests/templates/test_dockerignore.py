@@ -67,7 +67,13 @@ def test_context_is_the_sources_the_wheel_and_the_requirements(golden: Path) -> 
     wheels = ["vendor/kaiwu_runtime-0.1.0-py3-none-any.whl", "wheels/pydantic-2.10.0-py3-none-any.whl"]
     # Written by init and not committed with the golden trees.
     names.append("requirements-runtime.txt")
-    expected = ["main.py", "hack/install.sh", *(name for name in names if re.fullmatch(r"requirements[^/]*", name)), *sources, *wheels]
+    expected = [
+        "main.py",
+        "hack/install.sh",
+        *(name for name in names if re.fullmatch(r"requirements[^/]*", name)),
+        *sources,
+        *wheels,
+    ]
     ignore_file = (golden / ".dockerignore").read_text(encoding="utf-8")
     assert sorted(sent(ignore_file, {*names, *sources, *wheels, *LEFT_OUT})) == sorted(expected)
 

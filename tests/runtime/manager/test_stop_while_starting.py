@@ -12,7 +12,7 @@ from lightkube.resources.core_v1 import ConfigMap
 from kaiwu_runtime import Client, Manager, ManagerOptions
 from kaiwu_runtime.serving import WebhookCertificateOptions
 from kaiwu_runtime.testing import FakeTransport
-from kaiwu_runtime.webhook import webhook_managed_by
+from kaiwu_runtime.webhook import AdmissionRequest, Defaulter, webhook_managed_by
 
 from .in_memory import until
 
@@ -62,8 +62,8 @@ async def test_asking_the_api_server_for_the_certificate_of_the_webhooks() -> No
     )
     manager = Manager(options, client=Client(transport))
 
-    class Nothing:
-        async def default(self, _: ConfigMap) -> None: ...
+    class Nothing(Defaulter[ConfigMap]):
+        async def default(self, obj: ConfigMap, request: AdmissionRequest) -> None: ...
 
     webhook_managed_by(manager).for_(ConfigMap).with_defaulter(Nothing()).complete()
     await stopped_after(manager, lambda: transport.asked)
