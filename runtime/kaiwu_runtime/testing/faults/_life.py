@@ -17,6 +17,7 @@ from kaiwu_runtime.testing._injection import answered
 from kaiwu_runtime.testing._kinds import parse_path
 from kaiwu_runtime.testing._refusals import refusal
 from kaiwu_runtime.testing._transport import FakeTransport
+from kaiwu_runtime.testing.faults._changes import Changes
 from kaiwu_runtime.testing.faults._end_state import SKIPPED
 from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._outside import shortened
@@ -43,7 +44,7 @@ class OperatorLife:
         history: Counts what happens, over all lives of a run.
         on_killed: Called when the plan ends this life.
         seen_at: The version that its cache sees at first; 0 for the newest.
-        outside: Returns the state of what lives outside Kubernetes: a command in a pod that changes it is an effect.
+        changes: Runs the commands in pods: one that changes something outside Kubernetes is an effect.
     """
 
     def __init__(
@@ -53,10 +54,10 @@ class OperatorLife:
         on_killed: Callable[[], None],
         *,
         seen_at: int = 0,
-        outside: Callable[[], object] = lambda: None,
+        changes: Changes,
     ) -> None:
         self._server = server
-        self.outside = outside
+        self.changes = changes
         self._history = history
         self._on_killed = on_killed
         self._seen_at = seen_at
@@ -257,23 +258,16 @@ class _CountedSocket:
         life = self._life
         if life.dead:
             await life.end()
-        before = life.outside()
-        message, failure = None, None
-        try:
-            message = await self._inner.receive()
-        except Exception as error:  # noqa: BLE001 - of the function that runs it, which may have changed something before
-            failure = error
+        ended = await life.changes.wait(self._inner.receive())
         if life.dead:  # killed by another effect meanwhile
             await life.end()
-        changed = life.outside() != before
-        if changed:
+        if ended.changed:
             life.effect(self._text, command=True)
         if life.dead:
             await life.end()
-        if changed and life.loses_answer():
+        if ended.changed and life.loses_answer():
             raise APIConnectionError("the fault kit lost the answer")
-        if failure is not None:
-            raise failure
+        message: bytes | None = ended.result()
         return message
 
     async def close(self) -> None:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from kaiwu_runtime.testing.faults._values import Values
+from kaiwu_runtime.testing.faults._changes import Changes
 
 
 class Life(Protocol):
@@ -32,31 +32,26 @@ class Counted:
     """Passes calls on to an object; a call that changes one of its attributes is an effect of the operator.
 
     Args:
-        inner: The object.
-        name: Its name for people.
+        kind: The type of the object.
+        changes: Runs the calls.
         life: Whose calls they are.
     """
 
-    def __init__(self, inner: object, name: str, life: Life) -> None:
-        self._kaiwu_inner = inner
-        self._kaiwu_name = name
+    def __init__(self, kind: type[Any], changes: Changes, life: Life) -> None:
+        self._kaiwu_inner = changes.world[kind]
+        self._kaiwu_kind = kind
+        self._kaiwu_changes = changes
         self._kaiwu_life = life
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the object has it
         found = getattr(self._kaiwu_inner, name)
         if name.startswith("_") or not callable(found) or inspect.isclass(found):
             return found
-        text = f"{self._kaiwu_name}.{name}"
         wrap = _asynchronous if is_async(found) else _plain
-        return wrap(self._kaiwu_inner, found, text, self._kaiwu_life)
+        return wrap(self._kaiwu_kind, self._kaiwu_changes, found, name, self._kaiwu_life)
 
     def __repr__(self) -> str:
         return repr(self._kaiwu_inner)
-
-
-def whole(inner: object) -> str:
-    """Return all attributes of an object as text: another text after a call means that it changed something."""
-    return repr(Values(private=True).attributes(inner))
 
 
 def is_async(function: Callable[..., Any]) -> bool:
@@ -64,46 +59,36 @@ def is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
-def _asynchronous(inner: object, function: Callable[..., Any], text: str, life: Life) -> Callable[..., Any]:
+def _asynchronous(
+    kind: type[Any], changes: Changes, function: Callable[..., Any], name: str, life: Life
+) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if life.dead:
             await life.end()
-        before = whole(inner)
-        result, failure = None, None
-        try:
-            result = await function(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - of the stand-in, which may have changed something before
-            failure = error
+        ended = await changes.wait(function(*args, **kwargs))
         if life.dead:  # killed by another effect meanwhile
             await life.end()
-        if whole(inner) != before:
-            life.effect(described_call(text, args, kwargs))
+        if kind in ended.changed:
+            life.effect(described_call(f"{kind.__name__}.{name}", args, kwargs))
         if life.dead:
             await life.end()
-        if failure is not None:
-            raise failure
-        return result
+        return ended.result()
 
     return call
 
 
-def _plain(inner: object, function: Callable[..., Any], text: str, life: Life) -> Callable[..., Any]:
+def _plain(
+    kind: type[Any], changes: Changes, function: Callable[..., Any], name: str, life: Life
+) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if life.dead:
             _end_here()
-        before = whole(inner)
-        result, failure = None, None
-        try:
-            result = function(*args, **kwargs)
-        except Exception as error:  # noqa: BLE001 - of the stand-in, which may have changed something before
-            failure = error
-        if whole(inner) != before:
-            life.effect(described_call(text, args, kwargs))
+        ended = changes.run(lambda: function(*args, **kwargs))
+        if kind in ended.changed:
+            life.effect(described_call(f"{kind.__name__}.{name}", args, kwargs))
         if life.dead:
             _end_here()
-        if failure is not None:
-            raise failure
-        return result
+        return ended.result()
 
     return call
 

@@ -21,13 +21,14 @@ from kaiwu_runtime.testing._storage import Change
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
 from kaiwu_runtime.testing.faults._blocked import Blocked
+from kaiwu_runtime.testing.faults._changes import Changes
 from kaiwu_runtime.testing.faults._errors import note_errors
 from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._leftovers import Leftovers
 from kaiwu_runtime.testing.faults._life import OperatorLife, current
 from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
-from kaiwu_runtime.testing.faults._outside import Counted, whole
+from kaiwu_runtime.testing.faults._outside import Counted
 from kaiwu_runtime.testing.faults._overwritten import Overwritten
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
@@ -75,6 +76,7 @@ class _Run:
         world = dict(scenario.outside())
         client = Client(self._server, field_manager="user")
         self._cluster = Cluster(client, scenario.namespace, world, set(scenario.kinds), server=self._server)
+        self._changes = Changes(world)
         scenario.prepare(self._cluster)
         self._history = History(plan, reference.effects if reference else [], self._check)
         if scenario.simulate:
@@ -133,15 +135,15 @@ class _Run:
         """Begin a life of the operator."""
         seen_at, self._history.behind = self._history.behind, 0
         self._life = life = OperatorLife(
-            self._server, self._history, self._on_killed, seen_at=seen_at, outside=self._outside
+            self._server, self._history, self._on_killed, seen_at=seen_at, changes=self._changes
         )
         self._errors = {}
         token = current.set(life)
         try:
             client = Client(life, namespace=self._scenario.namespace)
             manager = Manager(ManagerOptions(health_probe_bind_address="0", metrics_bind_address="0"), client=client)
-            for kind, inner in self._cluster.world.items():
-                manager.provide(kind, Counted(inner, kind.__name__, life))
+            for kind in self._cluster.world:
+                manager.provide(kind, Counted(kind, self._changes, life))
             self._serve(manager)
             self._scenario.operator(manager)
             has_webhooks, manager.webhooks = manager.webhooks is not None, None
@@ -272,9 +274,6 @@ class _Run:
 
     def _activity(self) -> tuple[int, int]:
         return len(self._history.effects), self._tally.changes
-
-    def _outside(self) -> list[str]:
-        return [whole(inner) for inner in self._cluster.world.values()]
 
     async def _check(self) -> None:
         token = current.set(None)  # the requests of a check do not belong to a life

@@ -25,6 +25,12 @@ class Coroutine(Worker):
         return Result()
 
 
+class Reading(Worker):
+    async def reconcile(self, request: Request) -> Result:
+        await asyncio.gather(self.log.note_later("written"), self.log.read_later())
+        return Result()
+
+
 class InThread(Worker):
     def reconcile(self, request: Request) -> Result:
         self.log.note(f"{self.life} began")
@@ -49,6 +55,11 @@ def test_nothing_happens_after_the_kill(worker: type[Worker], number: int, done:
     assert found.failure == ""
     assert found.reached
     assert log == done
+
+
+def test_call_that_reads_while_another_one_writes_is_not_an_effect() -> None:
+    found, _ = outcome(Reading, "none")
+    assert [effect.text for effect in found.effects] == ["Log.note_later('written')"]
 
 
 def test_of_two_calls_at_the_same_time_one_is_the_last() -> None:

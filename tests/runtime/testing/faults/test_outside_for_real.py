@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kaiwu_runtime.testing import eventually
+from kaiwu_runtime.testing.faults._changes import Changes
 from kaiwu_runtime.testing.faults._real._launcher import WEBHOOKS_ONLY
 from kaiwu_runtime.testing.faults._real._outside_messages import VARIABLE, ModuleNames
 from kaiwu_runtime.testing.faults._real._outside_server import OutsideServer
@@ -92,7 +93,7 @@ class Running:
         self.happened: list[tuple[str, str]] = []
         self.killed = killed
         self.server = OutsideServer(
-            {Machine: self.machine}, folder, main="main", version=self._version, happened=self._note_effect
+            Changes({Machine: self.machine}), folder, main="main", version=self._version, happened=self._note_effect
         )
 
     async def _version(self) -> str:
@@ -222,7 +223,7 @@ async def test_only_this_user_reaches_the_socket(name: str, tmp_path: Path) -> N
 
 
 async def test_without_an_outside_nothing_is_served() -> None:
-    async with OutsideServer({}, TEMPORARY, main="main", version=_never, happened=_never) as server:
+    async with OutsideServer(Changes({}), TEMPORARY, main="main", version=_never, happened=_never) as server:
         assert server.environment() == {}
         server.drop()
 
@@ -294,7 +295,7 @@ async def test_the_program_of_an_operator_gets_the_objects(
         return False
 
     try:
-        async with OutsideServer(world, tmp_path, main="main_of_it", version=version, happened=note) as server:
+        async with OutsideServer(Changes(world), tmp_path, main="main_of_it", version=version, happened=note) as server:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-m", "kaiwu_runtime.testing.faults._real._launcher", *command, "--flag"),

@@ -22,8 +22,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kaiwu_runtime.testing.faults._changes import whole
 from kaiwu_runtime.testing.faults._end_state import differences, outside_state
-from kaiwu_runtime.testing.faults._outside import whole
 
 
 class Level(Enum):

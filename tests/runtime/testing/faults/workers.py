@@ -32,6 +32,10 @@ class Log:
     def read(self) -> int:
         return len(self.done)
 
+    async def read_later(self) -> int:
+        await asyncio.sleep(0.2)
+        return len(self.done)
+
 
 class Worker(Reconciler):
     lives: ClassVar[int] = 0

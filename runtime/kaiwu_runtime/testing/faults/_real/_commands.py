@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -19,7 +19,8 @@ from kaiwu_runtime.rest._raw_transport import Socket
 from kaiwu_runtime.testing._fault_proxy._answers import PassOn
 from kaiwu_runtime.testing._kinds import Target, parse_path
 from kaiwu_runtime.testing._transport import FakeTransport
-from kaiwu_runtime.testing.faults._outside import shortened, whole
+from kaiwu_runtime.testing.faults._changes import Changes, Ended
+from kaiwu_runtime.testing.faults._outside import shortened
 from kaiwu_runtime.testing.faults._real._resources import json_object
 
 _ANSWERED = frozenset({"exec", "log"})
@@ -33,7 +34,7 @@ class Commands:
 
     Args:
         server: The API server in memory that `prepare` has set it on.
-        world: What lives outside Kubernetes, by type.
+        changes: Runs the commands.
         version: Returns the version of the last change of any object.
         happened: Counts an effect, given its text and the version before it; returns whether the answer is not sent.
 
@@ -44,13 +45,13 @@ class Commands:
     def __init__(
         self,
         server: FakeTransport,
-        world: Mapping[type[Any], object],
+        changes: Changes,
         *,
         version: Callable[[], Awaitable[str]],
         happened: Callable[[str, str], Awaitable[bool]],
     ) -> None:
         self._server = server
-        self._world = world
+        self._changes = changes
         self._version = version
         self._happened = happened
         self.changed: set[type[Any]] = set()
@@ -99,10 +100,11 @@ class Commands:
         await socket.prepare(request)
         reading = asyncio.create_task(_read(socket, command))
         try:
-            version, before = await self._version(), self._state()
-            message, failed = await _first(command)
-            if changed := {kind for kind, state in self._state().items() if state != before[kind]}:
-                self.changed |= changed
+            version = await self._version()
+            ended = await self._changes.wait(command.receive())
+            message, failed = _message(ended), ended.failure is not None
+            if ended.changed:
+                self.changed |= ended.changed
                 words = " ".join(request.query.getall("command", []))
                 text = shortened(f"exec in Pod {target.namespace}/{target.name}: {words}")
                 if await self._happened(text, version):
@@ -120,18 +122,13 @@ class Commands:
             await asyncio.gather(reading, return_exceptions=True)
         return socket
 
-    def _state(self) -> dict[type[Any], str]:
-        return {kind: whole(inner) for kind, inner in self._world.items()}
 
-
-async def _first(command: Socket) -> tuple[bytes | None, bool]:
-    """Run a command, and return its first message, or None for no answer; and whether it has failed."""
-    try:
-        return await command.receive(), False
-    except Exception as error:  # noqa: BLE001 - the user's own function
-        if isinstance(error, APIConnectionError):
-            return None, True
-        return _RESULT + json.dumps(_status(error)).encode(), True
+def _message(ended: Ended) -> bytes | None:
+    """Return the first message of a command, or None for no answer."""
+    if ended.failure is not None and not isinstance(ended.failure, APIConnectionError):
+        return _RESULT + json.dumps(_status(ended.failure)).encode()
+    message: bytes | None = None if ended.failure is not None else ended.result()
+    return message
 
 
 def _status(error: Exception) -> dict[str, Any]:

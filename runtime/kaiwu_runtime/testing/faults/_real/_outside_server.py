@@ -13,13 +13,14 @@ import pickle
 import shutil
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kaiwu_runtime._error_text import describe
-from kaiwu_runtime.testing.faults._outside import described_call, is_async, whole
+from kaiwu_runtime.testing.faults._changes import Changes
+from kaiwu_runtime.testing.faults._outside import described_call, is_async
 from kaiwu_runtime.testing.faults._real._outside_messages import (
     LENGTH_BYTES,
     SCENARIOS,
@@ -40,7 +41,7 @@ class OutsideServer:
     """Passes calls of the operator on to the objects of a scenario; an async context manager.
 
     Args:
-        world: What `Scenario.outside` returned.
+        changes: Runs the calls to what `Scenario.outside` returned.
         folder: Where a folder with the socket is made, if the path is not too long for one.
         main: Name under which this process imports the module that the operator runs as ``__main__``.
         version: Returns the version of the API server before a call.
@@ -53,15 +54,15 @@ class OutsideServer:
 
     def __init__(
         self,
-        world: Mapping[type[Any], object],
+        changes: Changes,
         folder: Path,
         *,
         main: str,
         version: Callable[[], Awaitable[str]],
         happened: Happened,
     ) -> None:
-        self._world = world
-        self._kinds = list(world)
+        self._changes = changes
+        self._kinds = list(changes.world)
         self._names = ModuleNames(to_main="", from_main=main)
         self._main = main
         self._version = version
@@ -143,7 +144,7 @@ class OutsideServer:
             return dump(Answer("failed", f"its arguments cannot be copied to the fault kit: {describe(error)}"))
         assert isinstance(call, Call)  # noqa: S101 - sent by our own code
         kind = self._kinds[call.kind]
-        inner = self._world[kind]
+        inner = self._changes.world[kind]
         try:
             found = getattr(inner, call.name)
         except AttributeError as error:
@@ -153,19 +154,17 @@ class OutsideServer:
                 return dump(Answer("async" if is_async(found) else "plain", None))
             return _copied(Answer("value", found))
         self.asked.add(kind)
-        version, before = await self._version(), whole(inner)
-        result, failure = None, None
-        try:
-            result = found(*call.args, **call.kwargs)
-            if inspect.isawaitable(result):
-                result = await result
-        except Exception as error:  # noqa: BLE001 - of the stand-in, for the operator; it may have changed something before
-            failure = error
-        if whole(inner) != before and await self._happened(
-            described_call(f"{kind.__name__}.{call.name}", call.args, call.kwargs), version
-        ):
+        version = await self._version()
+        ended = await self._changes.wait(_result(found, call))
+        text = described_call(f"{kind.__name__}.{call.name}", call.args, call.kwargs)
+        if kind in ended.changed and await self._happened(text, version):
             return None
-        return _copied(Answer("value", result)) if failure is None else _copied_error(failure)
+        return _copied(Answer("value", ended.result())) if ended.failure is None else _copied_error(ended.failure)
+
+
+async def _result(function: Callable[..., Any], call: Call) -> Any:  # noqa: ANN401 - as the function has it
+    result = function(*call.args, **call.kwargs)
+    return await result if inspect.isawaitable(result) else result
 
 
 def _private_folder(parent: Path) -> Path:

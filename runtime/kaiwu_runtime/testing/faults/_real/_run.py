@@ -10,6 +10,7 @@ from functools import partial
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing._simulator import Simulator
 from kaiwu_runtime.testing.faults._blocked import Blocked
+from kaiwu_runtime.testing.faults._changes import Changes
 from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._leftovers import Leftovers
 from kaiwu_runtime.testing.faults._outcome import RunFailed
@@ -74,14 +75,15 @@ class RealRun:
         self._transport = UserTransport(laboratory.plane.kubeconfig, laboratory.make_namespace)
         client = administrator(self._transport, "user", kind.namespace)
         world = dict(self._scenario.outside())
+        changes = Changes(world)
         self._cluster = Cluster(client, kind.namespace, world, set())
         if kind.prepare is not Scenario.prepare:
             self._scenario.prepare(self._cluster)
             self._gate.commands = Commands(
-                self._cluster.server, world, version=self._gate.version, happened=self._gate.ran
+                self._cluster.server, changes, version=self._gate.version, happened=self._gate.ran
             )
         self._outside = OutsideServer(
-            world,
+            changes,
             laboratory.plane.directory,
             main=module_of(self._scenario),
             version=self._gate.version,
