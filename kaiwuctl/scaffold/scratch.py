@@ -1,13 +1,18 @@
-"""The temporary folder in which a command makes what it then plans: no fault of it changes the project."""
+"""The temporary folder in which a command makes what it then plans: no fault of it changes the project.
+
+The folder is locked while it is used. A process that was killed leaves it unlocked, and the next command removes it.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import stat
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kaiwuctl.console import warn
 from kaiwuctl.errors import WriteError
@@ -15,6 +20,8 @@ from kaiwuctl.scaffold.interruption import deferred
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_PREFIX: Final = "kaiwuctl-scratch-"
 
 
 @contextmanager
@@ -27,16 +34,19 @@ def scratch_folder() -> Iterator[Path]:
     """
     parent = _parent()
     folder: Path | None = None
+    lock = -1
     try:
         try:
             # Deferred: an exception between the making and the next line would leave the folder.
             with deferred():
-                folder = Path(tempfile.mkdtemp(prefix="kaiwuctl-", dir=parent))
+                _remove_abandoned(parent)
+                folder, lock = _make(parent)
             yield folder
         finally:
             if folder is not None:
                 with deferred():
                     _remove(folder)
+                    os.close(lock)
     except OSError as error:
         # A failed write names no file; another one may be of what is read.
         if error.filename is not None and not Path(str(error.filename)).is_relative_to(parent):
@@ -49,6 +59,43 @@ def scratch_folder() -> Iterator[Path]:
         if error.message.startswith(f"{parent}: "):
             raise
         raise WriteError(f"{parent}: {error.message}") from None
+
+
+def _make(parent: str) -> tuple[Path, int]:
+    """Make a folder and return it with the descriptor that locks it until it is closed."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+        try:
+            lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue  # another command took it for an abandoned one, before it was locked
+        with suppress(OSError):  # a file system without locks: then no command removes it either
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if folder.exists():
+            return folder, lock
+        os.close(lock)
+
+
+def _remove_abandoned(parent: str) -> None:
+    """Remove the folders of this user's commands that were killed."""
+    with suppress(OSError), os.scandir(parent) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PREFIX):
+                with suppress(OSError):
+                    _remove_unlocked(entry.path)
+
+
+def _remove_unlocked(folder: str) -> None:
+    found = os.lstat(folder)
+    # mkdtemp closes it to other users: a folder that is open to them is not a command's.
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) != 0o700:
+        return
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(folder, ignore_errors=True)
+    finally:
+        os.close(lock)
 
 
 def _remove(folder: Path) -> None:

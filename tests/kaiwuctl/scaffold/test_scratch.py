@@ -67,6 +67,31 @@ def test_a_signal_at_any_moment(repeated: str, tmp_path: Path) -> None:
     assert set(statuses[:-1]) == {128 + signal.SIGTERM}
 
 
+LEAVE = """
+import os, signal
+from kaiwuctl.scaffold.scratch import scratch_folder
+
+with scratch_folder() as folder:
+    (folder / "file").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_command_left_goes(parent: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(parent)}
+    subprocess.run([sys.executable, "-c", LEAVE], env=environment, capture_output=True, check=False)
+    (left,) = parent.iterdir()
+    others = {parent / f"{left.name}-{name}" for name in ("open", "link", "file")}
+    (parent / f"{left.name}-open").mkdir(mode=0o755)
+    (parent / f"{left.name}-link").symlink_to(parent / "elsewhere")
+    (parent / f"{left.name}-file").touch(mode=0o700)
+    with scratch_folder() as first:
+        assert set(parent.iterdir()) == {first, *others}
+        with scratch_folder() as second:
+            assert set(parent.iterdir()) == {first, second, *others}, "the first one is in use"
+    assert set(parent.iterdir()) == others
+
+
 def test_what_cannot_be_removed_is_told(parent: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with scratch_folder() as folder:
         (folder / "file").touch()
