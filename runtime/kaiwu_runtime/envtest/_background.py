@@ -152,6 +152,7 @@ def _start(directory: Path, binaries: Binaries, *, controller_manager: bool) -> 
             "config": read_kubeconfig(plane.kubeconfig),
         }
         _write_state(directory, state)
+        plane.empty_deleted_namespaces()
         pid = plane.detach()
         stack.pop_all()
     return Background(

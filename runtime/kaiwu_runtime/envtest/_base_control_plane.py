@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+NAMESPACES = "namespaces"
 _PORT_ATTEMPTS = 5
 
 
@@ -91,6 +92,12 @@ class BaseControlPlane:
             processes.end()
         elif directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
+
+    def empty_deleted_namespaces(self) -> None:
+        """Start the process that empties deleted namespaces; with kube-controller-manager there is no need for it."""
+        if not self._with_manager:
+            argv = flags.namespaces(self.directory, self._port)
+            self._running().start(NAMESPACES, argv, self.log(NAMESPACES))
 
     def detach(self) -> int:
         """Let the control plane outlive this process, and return the id of the process to stop with SIGTERM."""

@@ -1,4 +1,4 @@
-"""Command lines of the three programs.
+"""Command lines of the programs of a control plane.
 
 See https://etcd.io/docs/latest/op-guide/configuration/ and
 https://kubernetes.io/docs/reference/command-line-tools-reference/
@@ -6,7 +6,10 @@ https://kubernetes.io/docs/reference/command-line-tools-reference/
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+
+from kaiwu_runtime.envtest import _namespaces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,3 +123,8 @@ def controller_manager(binaries: Binaries, directory: Path, kubeconfig: Path) ->
         f"--cluster-signing-cert-file={pki / 'ca.crt'}",
         f"--cluster-signing-key-file={pki / 'ca.key'}",
     ]
+
+
+def namespaces(directory: Path, port: int) -> list[str]:
+    """Return the command line of what empties deleted namespaces: Python without installed packages."""
+    return [sys.executable, "-I", "-S", _namespaces.__file__, str(port), str(directory / "pki")]
