@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+_CLASS = re.compile(r"schema for <class '(?:\w+\.)*(\w+)'>")
 _LOCATED = re.compile(r"\w[\w.<>]*\.\w+: ")
 """The beginning of an error that names model and field."""
 
@@ -139,6 +140,8 @@ def _unsupported(model: type[BaseModel], error: PydanticSchemaGenerationError) -
                 f"write Kube[{naked.__name__}] instead of {naked.__name__}"
             )
     first = str(error).splitlines()[0].split(". Set `arbitrary_types_allowed")[0]
+    if found := _CLASS.search(first):
+        first = f"{found[1]} is not a type of JSON: derive it from APIModel, or use another type"
     _, name = place(error)
     return DefinitionError(f"{model.__qualname__}.{name}: {first}" if name else f"{model.__qualname__}: {first}")
 

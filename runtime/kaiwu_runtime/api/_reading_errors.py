@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
+import inspect
+import re
 import sys
 from typing import Any
 
 from kaiwu_runtime._error_text import invalid_fields
 
+UNKNOWN_ARGUMENTS = "Using extra keyword arguments on `Field`"
+"""How pydantic's warning of arguments that `Field` does not have begins."""
 _MOST = 3
 _MODEL_CLASS = "pydantic._internal._model_construction"
 _PYDANTIC = "pydantic._internal."
@@ -33,6 +38,8 @@ def explain(error: BaseException) -> str:
     if lines and type(error).__name__ == "SchemaError":
         return _schema_error(lines, model)
     text = " ".join(line.strip() for line in lines)
+    if text.startswith(UNKNOWN_ARGUMENTS):
+        return _unknown_arguments(text)
     if pydantic is None or not isinstance(
         error, pydantic.errors.PydanticErrorMixin | pydantic.errors.PydanticUserError
     ):
@@ -69,6 +76,16 @@ def _lines(error: BaseException) -> list[str]:
         if line.strip():
             lines.append(line)
     return lines
+
+
+def _unknown_arguments(text: str) -> str:
+    from pydantic import Field  # noqa: PLC0415 - it is imported: it has warned
+
+    names = re.findall(r"'(\w+)'", text.partition("Extra keys:")[2])
+    known = [name for name in inspect.signature(Field).parameters if name != "extra"]
+    hints = [f"; did you mean {close[0]}?" for name in names if (close := difflib.get_close_matches(name, known, 1))]
+    word = "argument" if len(names) == 1 else "arguments"
+    return f"Field() has no {word} {', '.join(names)}{hints[0] if hints else ': remove it, or use a marker'}"
 
 
 def _schema_error(lines: list[str], model: str) -> str:

@@ -6,7 +6,9 @@ A file that lacks the expected definition, or that cannot be imported, causes an
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +18,7 @@ from lightkube.core.resource import Resource
 from kaiwu_runtime._project_modules import import_module, shown
 from kaiwu_runtime.api._model import CustomResource
 from kaiwu_runtime.api._rbac import RBACRule, rbac_rules
+from kaiwu_runtime.api._reading_errors import UNKNOWN_ARGUMENTS
 from kaiwu_runtime.api._resource import resource_definition
 from kaiwu_runtime.errors import ConfigurationError, DefinitionError
 from kaiwu_runtime.generator._webhooks import FoundWebhooks
@@ -115,7 +118,11 @@ def _import(file: Path, root: Path) -> ModuleType:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     _check_not_hidden(parts[0], file, root)
-    return import_module(name, file, root)
+    with warnings.catch_warnings():
+        # pydantic only warns of Field(max_lenght=3), and then drops the limit. Packages that are installed may do that.
+        own = rf"{re.escape(parts[0])}(\.|\Z)"
+        warnings.filterwarnings("error", UNKNOWN_ARGUMENTS, module=own)
+        return import_module(name, file, root)
 
 
 def _check_not_hidden(package: str, file: Path, root: Path) -> None:

@@ -50,6 +50,11 @@ MISTAKES = {
     "default in itself": ("x: dict[str, Any] = LOOP", "Spec.x: its default is not valid: it contains itself"),
     "type variable": ("x: Pair", "Pair.first: ~T has no schema"),
     "recursion": ("x: 'list[Spec]'", "Spec.x[]: Spec contains itself"),
+    "misspelled argument": ("x: Annotated[str, Field(max_lenght=3)]", "Field() has no argument max_lenght; did you mean max_length?"),
+    "misspelled arguments": ("x: str = Field('', max_lenght=3, zzz=1)", "Field() has no arguments max_lenght, zzz; did you mean max_length?"),
+    "unknown argument": ("x: str = Field('', zzz=1)", "Field() has no argument zzz: remove it, or use a marker"),
+    "not a model": ("x: Plain", "Spec.x: Plain is not a type of JSON: derive it from APIModel, or use another type"),
+    "not a model in a list": ("x: list[Plain]", "Spec.x: Plain is not a type of JSON: derive it from APIModel"),
     "computed": ("@computed_field\n    def x(self): return 1", "Spec: Computed field is missing return type annotation"),
 }  # fmt: skip
 
@@ -62,7 +67,7 @@ def test_a_mistake_is_one_line(name: str, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.syspath_prepend(str(tmp_path))
     file = tmp_path / package / "thing_types.py"
     file.parent.mkdir()
-    extra = "T = TypeVar('T')\nclass Pair(APIModel, Generic[T]):\n    first: T\nLOOP = {}\nLOOP['a'] = LOOP\n"
+    extra = "class Plain: pass\nT = TypeVar('T')\nclass Pair(APIModel, Generic[T]):\n    first: T\nLOOP = {}\nLOOP['a'] = LOOP\n"
     file.write_text(f"{HEAD}{extra}class Spec(APIModel):\n    {body}\n{KIND}")
     with pytest.raises((ConfigurationError, DefinitionError)) as caught:
         build_crds(find_resources(file.parent, tmp_path), source=lambda model: f"{package}/thing_types.py")
