@@ -177,9 +177,22 @@ def check_class(reconciler: type[ObjectReconciler[Any]]) -> None:
             raise ConfigurationError(
                 f"{name}.{method}: write async def, and call what blocks with await asyncio.to_thread(function)"
             )
+        _check_takes_an_object(reconciler, method)
     finalizes = reconciler.finalize is not ObjectReconciler.finalize
     if reconciler.finalizer and not finalizes:
         raise ConfigurationError(f"{name}: finalizer {reconciler.finalizer!r} needs a method finalize")
     if finalizes and not reconciler.finalizer:
         example = f"{identify(kind).group or 'example.com'}/cleanup"
         raise ConfigurationError(f"{name}: finalize needs a finalizer: write finalizer = {example!r} in the class")
+
+
+def _check_takes_an_object(reconciler: type[ObjectReconciler[Any]], method: str) -> None:
+    try:
+        inspect.signature(getattr(reconciler, method)).bind(None, None)
+    except TypeError:
+        raise ConfigurationError(
+            f"{reconciler.__name__}.{method}: is called with one object: write async def {method}(self, obj: "
+            f"{identify(reconciler.kind).kind})"
+        ) from None
+    except ValueError:  # it tells no signature
+        return

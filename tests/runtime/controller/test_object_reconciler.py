@@ -354,6 +354,18 @@ class Blocking(ObjectReconciler[Lamp]):
     def reconcile(self, obj: Lamp) -> None: ...  # type: ignore[override]
 
 
+class TakesNothing(ObjectReconciler[Lamp]):
+    async def reconcile(self) -> None: ...  # type: ignore[override]
+
+
+class TakesTwo(ObjectReconciler[Lamp]):
+    finalizer = FINALIZER
+
+    async def reconcile(self, obj: Lamp) -> None: ...
+
+    async def finalize(self, obj: Lamp, key: str) -> None: ...  # type: ignore[override]
+
+
 class OnlyName(ObjectReconciler[Lamp]):
     finalizer = FINALIZER
 
@@ -372,6 +384,8 @@ class OnlyMethod(ObjectReconciler[Lamp]):
         (NoKind, r"NoKind has no kind: write class NoKind\(ObjectReconciler\[Kind\]\)"),
         (NotAResource, r"NotAResource: .*LampSpec is not a Kubernetes resource"),
         (Blocking, r"Blocking.reconcile: write async def"),
+        (TakesNothing, r"TakesNothing.reconcile: .*: write async def reconcile\(self, obj: Lamp\)"),
+        (TakesTwo, r"TakesTwo.finalize: .*: write async def finalize\(self, obj: Lamp\)"),
         (OnlyName, r"OnlyName: finalizer .* needs a method finalize"),
         (OnlyMethod, r"OnlyMethod: finalize needs a finalizer: write finalizer = 'lamps.example.com/cleanup'"),
     ],
