@@ -50,9 +50,14 @@ def key_of(name: str | ObjectKey, namespace: str = "") -> ObjectKey:
     """Return the key of an object that a caller names by its name and namespace, or by its key.
 
     Raises:
+        TypeError: The name is neither a text nor a key.
         ValueError: A key is given together with another namespace than its own.
     """
     if not isinstance(name, ObjectKey):
+        if not isinstance(name, str):
+            # The type only of an object, whose text may hold what is secret.
+            instead = "pass its key, ObjectKey.of(obj)" if hasattr(name, "metadata") else "pass a text or an ObjectKey"
+            raise TypeError(f"an object of type {type(name).__name__} is not a valid name: {instead}")
         return ObjectKey(namespace, name)
     if namespace and namespace != name.namespace:
         raise ValueError(f"object {name}: namespace={namespace!r} contradicts the key: leave it out")
@@ -142,14 +147,18 @@ def _of_class(function: Callable[[type[Any]], R]) -> Callable[[type[Any]], R]:
         except (AttributeError, TypeError):
             if isinstance(kind, type):
                 raise
-            # The type only of an object, whose text may hold what is secret.
-            what = repr(kind) if kind is None or isinstance(kind, str) else f"an object of type {type(kind).__name__}"
-            raise TypeError(
-                f"{what} is not a Kubernetes resource: pass the class, one with @resource(...) or one of "
-                "lightkube.resources"
-            ) from None
+            raise not_a_class(kind) from None
 
     return said
+
+
+def not_a_class(kind: object) -> TypeError:
+    """Return the error for what was passed in the place of a kind's class."""
+    # The type only of an object, whose text may hold what is secret.
+    what = repr(kind) if kind is None or isinstance(kind, str) else f"an object of type {type(kind).__name__}"
+    return TypeError(
+        f"{what} is not a Kubernetes resource: pass the class, one with @resource(...) or one of lightkube.resources"
+    )
 
 
 @_of_class

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from kaiwu_runtime._lazy_pattern import lazy_pattern
-from kaiwu_runtime.api._identity import ObjectKey, identify
+from kaiwu_runtime.api._identity import ObjectKey, identify, not_a_class
 from kaiwu_runtime.cache._index import IndexFunction
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._kind_informers import KindInformers
@@ -142,6 +142,8 @@ class Informers:
         Raises:
             TypeError: The type is not a Kubernetes resource.
         """
+        if not isinstance(kind, type):
+            raise not_a_class(kind)
         informer = self._informers.get((kind, metadata_only))
         if informer is None:
             watched, transform = self._configured.get(kind, _AS_THE_CACHE)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 import msgspec
 from lightkube.core.resource import Resource
 
-from kaiwu_runtime.api._identity import ResourceIdentity, identify, subresource_of
+from kaiwu_runtime.api._identity import ResourceIdentity, identify, not_a_class, subresource_of
 from kaiwu_runtime.client._codec import decode
 from kaiwu_runtime.rest._deep_json import UNREADABLE
 
@@ -57,7 +57,12 @@ def target(kind: type[Any], verb: str, subresource: str = "") -> Target:
         TypeError: The type is not a resource, or a subresource that does not offer the verb.
         ValueError: The type is one subresource, and another one is named.
     """
-    return _target(kind, verb, subresource)  # type: ignore[arg-type]  # a class is hashable
+    try:
+        return _target(kind, verb, subresource)  # type: ignore[arg-type]  # a class is hashable
+    except TypeError:
+        if isinstance(kind, type):
+            raise
+        raise not_a_class(kind) from None
 
 
 @lru_cache(maxsize=1024)  # the same few for every request

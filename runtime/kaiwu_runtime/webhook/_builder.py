@@ -83,7 +83,9 @@ class KindWebhooks(Generic[T]):
 
         Raises:
             ConfigurationError: Functions are not given, and the type has no such methods.
+            TypeError: The type is not a Kubernetes resource.
         """
+        identify(kind)
         to_hub = to_hub or getattr(kind, "convert_to", None)
         from_hub = from_hub or getattr(kind, "convert_from", None)
         if to_hub is None or from_hub is None:
