@@ -148,3 +148,19 @@ def test_runtime_is_installed_from_its_file_with_its_hash_first(plain: Path) -> 
         lines = (plain / name).read_text(encoding="utf-8").splitlines()
         for line in (line for line in lines if not line.startswith("#")):
             assert "kaiwu" not in line or line.startswith("./vendor/kaiwu_runtime-"), line
+
+
+@pytest.mark.parametrize("unfinished", [True, False])
+def test_what_an_interrupted_installer_left_is_made_anew(unfinished: bool, plain: Path) -> None:
+    """Neither pip nor uv repairs a package without metadata, which is what Ctrl-C leaves."""
+    arguments = ["PYTHON=python3", "MAKE_VENV=mkdir -p .venv/bin", "LOCK=true", ".venv/.installed"]
+    damaged = plain / ".venv/lib/damaged.dist-info"
+    damaged.mkdir(parents=True)
+    if unfinished:
+        command = ["make", f"SHELL={POSIX_SHELL}", "INSTALL=false", *arguments]
+        result = subprocess.run(command, cwd=plain, env=environment(), capture_output=True, check=False)
+        assert result.returncode == 2
+        assert not (plain / ".venv/.installed").exists()
+    assert make(plain, "INSTALL=true", *arguments) == "Setting up .venv\n"
+    assert damaged.exists() is not unfinished
+    assert sorted(path.name for path in (plain / ".venv").glob(".*")) == [".installed"]
