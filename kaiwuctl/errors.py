@@ -75,7 +75,7 @@ class CollisionError(KaiwuctlError):
 def in_the_way(obstacles: Sequence[str]) -> CollisionError:
     """Return the error for what stands where a file or folder goes: ``PROJECT is a symbolic link``."""
     return CollisionError(
-        "nothing was written, because something other than a file or directory is in the way; replace:",
+        "nothing was written, because something else is where a file or directory goes; move it aside or remove it:",
         details=sorted(set(obstacles)),
     )
 

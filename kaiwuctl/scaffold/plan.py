@@ -276,7 +276,8 @@ class Plan:
                 self._obstacles.append(f"{partial} is not a directory")
                 return False
             if length == len(parts) and not stat.S_ISREG(mode):
-                self._obstacles.append(f"{partial} is not a file")
+                what = "is a directory, not a file" if stat.S_ISDIR(mode) else "is not a file"
+                self._obstacles.append(f"{partial} {what}")
                 return False
         return True
 

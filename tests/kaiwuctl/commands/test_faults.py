@@ -67,7 +67,7 @@ def test_a_link_where_a_file_goes(project: CommandLine, tmp_path: Path, name: st
     path.symlink_to(elsewhere)
     before, outside = snapshot(project.folder), snapshot(elsewhere)
     error = project.refused(*CREATE_ONLY, "--force", status=1)
-    assert error.splitlines()[0].startswith("error: nothing was written, because something other than a file")
+    assert error.splitlines()[0].startswith("error: nothing was written, because something else is where a file")
     assert error.splitlines()[1:] == [f"  {name} is a symbolic link"]
     assert snapshot(project.folder) == before
     assert snapshot(elsewhere) == outside

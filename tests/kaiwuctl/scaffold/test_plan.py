@@ -75,7 +75,7 @@ def test_a_shared_file_is_written_once(tmp_path: Path, force: bool) -> None:
         (lambda root: (root / "api").symlink_to(root), "api is a symbolic link"),
         (lambda root: (root / "api").symlink_to("nowhere"), "api is a symbolic link"),
         (lambda root: put(root, "api", b""), "api is not a directory"),
-        (lambda root: (root / NEW.path).mkdir(parents=True), "api/v1/kaiwu_types.py is not a file"),
+        (lambda root: (root / NEW.path).mkdir(parents=True), "api/v1/kaiwu_types.py is a directory, not a file"),
     ],
     ids=["linked-folder", "dangling-link", "file-for-folder", "folder-for-file"],
 )
@@ -200,7 +200,7 @@ def test_only_a_regular_file_is_deleted_or_moved(tmp_path: Path, path: str) -> N
         else:
             plan.move(path, "new")
         assert plan.files == []
-        with pytest.raises(CollisionError, match="something other than a file or directory is in the way"):
+        with pytest.raises(CollisionError, match="something else is where a file or directory goes"):
             plan.check()
 
 
