@@ -67,11 +67,13 @@ class WriteAttempt:
         observer: Is told then; None for a write that no cache waits for.
         kind: The type of the object.
         key: Its namespace, empty for a cluster-scoped kind, and its name.
+        begun: Something has been stored already, by an earlier request of the same write.
     """
 
-    __slots__ = ("_key", "_kind", "_observer")
+    __slots__ = ("_begun", "_key", "_kind", "_observer")
 
-    def __init__(self, observer: WriteObserver | None, kind: type[Any], key: ObjectKey) -> None:
+    def __init__(self, observer: WriteObserver | None, kind: type[Any], key: ObjectKey, *, begun: bool = False) -> None:
+        self._begun = begun
         self._observer = observer
         self._kind = kind
         self._key = key
@@ -82,11 +84,15 @@ class WriteAttempt:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None and self._observer is not None and _may_be_stored(error):
+        if error is not None and self._observer is not None and (self._begun or _may_be_stored(error)):
             self._observer.in_doubt(self._kind, self._key)
 
 
 def _may_be_stored(error: BaseException) -> bool:
     if isinstance(error, APIError):
         return error.in_doubt
-    return not isinstance(error, KaiwuError)  # cancelled, for instance
+    if isinstance(error, KaiwuError):
+        return False
+    return bool(
+        getattr(error, "in_doubt", True)
+    )  # cancelled, for instance: the transport may know that it was not sent

@@ -116,33 +116,38 @@ class HTTPTransport(RawRequests):
         refusals = reconnects = 0
         waited = 0.0
         renewed = in_doubt = False
-        while True:
-            try:
-                response, answer, sent = await self._send(request)
-            except APIConnectionError as error:
-                reconnects += 1
-                in_doubt = error.in_doubt = error.in_doubt or in_doubt
-                if not idempotent or reconnects > RECONNECTS or not is_broken(error.__cause__):
-                    raise
-                pause = random.uniform(0.0, 0.05 * 2**reconnects)  # noqa: S311
-            else:
-                if response.status < 300:
-                    return Created(answer) if response.status == 201 else answer
-                refused = refusal(method, path, response, answer)
-                if refused.code == 401 and not renewed and await self._credentials.after_rejection(sent):
-                    renewed = True
-                    continue
-                in_doubt = in_doubt or refused.in_doubt
-                wanted = pause_before_retry(refused)
-                refusals += 1
-                if wanted is None or refusals > RETRIES or waited + wanted > RETRY_BUDGET_SECONDS:
-                    # Not the variable: an exception that its own frame holds waits for the garbage collector.
-                    del refused
-                    raise self._refused(method, path, response, answer, in_doubt=in_doubt)
-                pause = wanted
-            logger.debug("Retrying a request", extra={"method": method, "path": path, "seconds": pause})
-            waited += pause
-            await asyncio.sleep(pause)
+        try:
+            while True:
+                try:
+                    response, answer, sent = await self._send(request)
+                except APIConnectionError as error:
+                    reconnects += 1
+                    in_doubt = error.in_doubt = error.in_doubt or in_doubt
+                    if not idempotent or reconnects > RECONNECTS or not is_broken(error.__cause__):
+                        raise
+                    pause = random.uniform(0.0, 0.05 * 2**reconnects)  # noqa: S311
+                else:
+                    if response.status < 300:
+                        return Created(answer) if response.status == 201 else answer
+                    refused = refusal(method, path, response, answer)
+                    if refused.code == 401 and not renewed and await self._credentials.after_rejection(sent):
+                        renewed = True
+                        continue
+                    in_doubt = in_doubt or refused.in_doubt
+                    wanted = pause_before_retry(refused)
+                    refusals += 1
+                    if wanted is None or refusals > RETRIES or waited + wanted > RETRY_BUDGET_SECONDS:
+                        # Not the variable: an exception that its own frame holds waits for the garbage collector.
+                        del refused
+                        raise self._refused(method, path, response, answer, in_doubt=in_doubt)
+                    pause = wanted
+                logger.debug("Retrying a request", extra={"method": method, "path": path, "seconds": pause})
+                waited += pause
+                await asyncio.sleep(pause)
+        except asyncio.CancelledError as error:
+            # For the writer: nothing is in doubt if it was cancelled while it waited to be sent.
+            error.in_doubt = in_doubt or getattr(error, "in_doubt", False)  # type: ignore[attr-defined]
+            raise
 
     async def stream(
         self, path: str, *, params: Mapping[str, str], idle_timeout: float, accept: str = JSON
@@ -202,6 +207,9 @@ class HTTPTransport(RawRequests):
         except CONNECTION_ERRORS as error:
             path = request.target.partition("?")[0]
             raise _unanswered(f"{request.method} {self.server}{path}: {reason(error)}", sent=sending) from error
+        except asyncio.CancelledError as error:
+            error.in_doubt = sending  # type: ignore[attr-defined]
+            raise
         finally:
             self._slots.release()
         self._hear(request.method, response)
