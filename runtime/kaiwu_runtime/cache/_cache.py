@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from kaiwu_runtime._clock import monotonic
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, key_of
-from kaiwu_runtime.cache._doubtful_writes import settle
+from kaiwu_runtime.cache._doubtful_writes import DoubtfulWrites
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._informers import Informers
 from kaiwu_runtime.cache._kind_informers import KindInformers
@@ -66,6 +66,7 @@ class Cache(Informers):
             kind_informers=kind_informers,
         )
         self._sync_timeout = sync_timeout
+        self._doubtful_writes = DoubtfulWrites(transport)
         self.on_wait: Callable[[ResourceIdentity, float], None] | None = None
 
     async def wait_for_writes(self, informer: Informer[Any], keys: Sequence[ObjectKey]) -> None:
@@ -80,10 +81,13 @@ class Cache(Informers):
             APIError: The answer to a write was lost, and the API server could not be asked what is stored.
         """
         began = monotonic()
-        for key in keys:
-            if informer.own_writes.in_doubt(key) is not None:
-                await settle(informer, self._transport, key)
-        late = await informer.own_writes.wait(keys, WAIT_SECONDS)
+        while True:
+            doubtful = [key for key in keys if informer.own_writes.in_doubt(key) is not None]
+            if doubtful:
+                await self._doubtful_writes.settle(informer, doubtful, WAIT_SECONDS)
+            late = await informer.own_writes.wait(keys, WAIT_SECONDS)
+            if late is not None or not any(informer.own_writes.in_doubt(key) for key in keys):
+                break
         if self.on_wait is not None:
             self.on_wait(informer.identity, monotonic() - began)
         if late is not None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from kaiwu_runtime.api._identity import identify
+from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.api._resource import resource_definition
 
 Object = Mapping[str, Any]
@@ -83,6 +83,18 @@ def field_matcher(kind: type[Any], selector: str) -> MatchesObject | None:
         None where only the API server can tell: it may have a field that is not known here.
     """
     return _matcher(kind, selector)  # type: ignore[arg-type]  # a class is hashable
+
+
+def may_select(selector: str, key: ObjectKey) -> bool:
+    """Return whether a field selector may select an object, as far as its key tells."""
+    known = {"metadata.name": key.name, "metadata.namespace": key.namespace}
+    for term in _TERMS.findall(selector):
+        match = _TERM.fullmatch(term)
+        if match is None or match["field"] not in known:
+            continue
+        if (known[match["field"]] == _ESCAPED.sub(r"\1", match["value"])) is (match["sign"] == "!="):
+            return False
+    return True
 
 
 @lru_cache(maxsize=256)

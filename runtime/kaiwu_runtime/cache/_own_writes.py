@@ -11,6 +11,7 @@ See https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-versio
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Collection, Iterable
 
 from kaiwu_runtime._clock import monotonic
@@ -29,6 +30,9 @@ _MOST_EARLY = 4096
 
 _MOST_DELETED = 1024
 """Maximum number of deletions that are remembered: an answer is late by seconds, not by thousands of deletions."""
+
+_MOST_IN_DOUBT = 4096
+"""Maximum number of objects that are kept in doubt: those that are never read stay so."""
 
 _DELETED = -1
 """Instead of a version: the object is to go."""
@@ -85,23 +89,22 @@ class OwnWrites:
     def doubt(self, key: ObjectKey) -> None:
         """Let a read of an object find out first what is stored: a write to it was sent, and its answer was lost.
 
-        Nothing that is seen or answered meanwhile ends the doubt: it may be older than that write.
+        Nothing that is seen or answered meanwhile ends the doubt: it may be older than that write. Time does not end it
+        either: after a long outage the first read may come before the watch does.
         """
-        self.pending.pop(key, None)
-        self._keep(key, _IN_DOUBT, "")
+        self._arrived(key)  # a read that waits has to ask as well
+        if len(self.pending) >= _MOST_IN_DOUBT:
+            oldest = next((each for each in self.pending if self._is_in_doubt(each)), None)
+            if oldest is not None:
+                self._arrived(oldest)
+        self.pending[key] = _IN_DOUBT, "", math.inf
 
     def in_doubt(self, key: ObjectKey) -> Pending | None:
         """Return the latest doubt about an object, to be given to `settle`; None if there is none any more."""
-        pending = self.pending.get(key)
-        if pending is None or pending[0] != _IN_DOUBT:
-            return None
-        if pending[2] < monotonic():
-            self._arrived(key)
-            return None
-        return pending
+        return self.pending.get(key) if self._is_in_doubt(key) else None
 
     def settle(self, key: ObjectKey, doubt: Pending) -> bool:
-        """End a doubt after the API server was asked; False if there is another one since."""
+        """End a doubt after the API server was asked; False if it has ended, or there is another one since."""
         if self.pending.get(key) is not doubt:
             return False
         self._arrived(key)
@@ -136,6 +139,17 @@ class OwnWrites:
             self._keep(key, _DELETED, uid)
         elif not self._is_in_doubt(key):  # not there, or created again before the answer to the deletion came
             self._arrived(key)
+
+    def expect_absent(self, key: ObjectKey, version: str) -> None:
+        """Wait for an object to go from now on, if it is there.
+
+        Args:
+            key: The object.
+            version: The resourceVersion of a list that lacks it: what is newer was created since.
+        """
+        present = self._store.get(key)
+        if present is not None and (_number(present.resource_version) or 0) <= (_number(version) or math.inf):
+            self.expect_gone(key, present.uid)
 
     def seen(self, obj: CachedObject) -> None:
         """Take note of a state that is in the store now."""
@@ -204,6 +218,8 @@ class OwnWrites:
     async def wait(self, keys: Iterable[ObjectKey], seconds: float) -> ObjectKey | None:
         """Return when the writes to some objects have been seen: None, or an object that was not seen in time.
 
+        An object in doubt is not waited for: see `in_doubt`.
+
         Args:
             keys: The objects.
             seconds: How long to wait.
@@ -211,7 +227,7 @@ class OwnWrites:
         try:
             async with asyncio.timeout(seconds):
                 for key in keys:
-                    while (pending := self.pending.get(key)) is not None:
+                    while (pending := self.pending.get(key)) is not None and pending[0] != _IN_DOUBT:
                         if pending[2] < monotonic():
                             self._arrived(key)
                             break

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from kaiwu_runtime.api._identity import ObjectKey
-from kaiwu_runtime.cache._field_matcher import field_matcher
+from kaiwu_runtime.cache._field_matcher import field_matcher, may_select
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._kind_informers import KindInformers
 from kaiwu_runtime.cache._selector import label_selector
@@ -58,7 +58,9 @@ class WritesToInformers:
     def in_doubt(self, kind: type[Any], key: ObjectKey) -> None:
         """Let a read from the informers of a kind ask the API server first."""
         for informer in self.informers.of(kind):
-            if informer.scopes.selectors_in(key.namespace) is not None:
+            selectors = informer.scopes.selectors_in(key.namespace)
+            # An operator that watches one object by its name need not have the permission to list others.
+            if selectors is not None and may_select(selectors[1], key):
                 informer.own_writes.doubt(key)
 
     def deleted(self, kind: type[Any], key: ObjectKey, answer: bytes) -> None:

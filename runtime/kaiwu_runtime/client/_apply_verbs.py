@@ -210,7 +210,7 @@ class ApplyVerbs(BaseClient):
         return decode_answer(type(obj), "status", answer)
 
     async def _applied(
-        self, kind: type[Any], names: tuple[str, str], path: str, params: Mapping[str, str], body: bytes
+        self, kind: type[Any], key: ObjectKey, path: str, params: Mapping[str, str], body: bytes
     ) -> bytes:
         """Send an apply, and once more after taking out fields that no manager owns and that contradict it."""
         manager = params["fieldManager"]
@@ -219,15 +219,20 @@ class ApplyVerbs(BaseClient):
         except InvalidError as error:
             found = forbidden_fields(error)
             left = unowned(found, await self.transport.request("GET", path)) if found else []
-            if not left or not await self._claim(kind, names, left, manager):
+            if not left or not await self._claim(kind, key, left, manager):
                 raise
             created = False
         else:
             created = isinstance(answer, Created)
             left = aliases(identify(kind), body, answer)
-            if not left or not await self._claim(kind, names, left, manager):
+            if not left:
                 return answer
-        again = await self._patch(path, params, body, _APPLY)
+            with self._attempt(kind, key, begun=True):
+                claimed = await self._claim(kind, key, left, manager)
+            if not claimed:
+                return answer
+        with self._attempt(kind, key, begun=True):
+            again = await self._patch(path, params, body, _APPLY)
         return Created(again) if created else again
 
     def _patch(self, path: str, params: Mapping[str, str], body: bytes, media_type: str) -> Awaitable[bytes]:
@@ -236,12 +241,14 @@ class ApplyVerbs(BaseClient):
     async def _claim(self, kind: type[Any], names: tuple[str, str], fields: Sequence[str], manager: str) -> bool:
         """Make a manager the owner of fields, so that its next apply takes them out; False when there are none."""
         identity, (namespace, name) = identify(kind), names
-        path = object_path(identity, self.namespace_for(identity, namespace), name)
+        key = ObjectKey(self.namespace_for(identity, namespace), name)
+        path = object_path(identity, key.namespace, name)
         try:
             stored = await self.transport.request("GET", path)
         except NotFoundError:
             return False
         patch = claim(stored, fields, manager=manager, api_version=identity.api_version)
         if patch:
-            await self._patch(path, {"fieldManager": manager}, _json.encode(patch), PatchType.JSON.value)
+            with self._attempt(kind, key):
+                await self._patch(path, {"fieldManager": manager}, _json.encode(patch), PatchType.JSON.value)
         return bool(patch)

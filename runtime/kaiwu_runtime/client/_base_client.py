@@ -92,15 +92,16 @@ class BaseClient:
         if self._observer is not None and not dry_run:
             self._observer.stored(kind, key, answer)
 
-    def _attempt(self, kind: type[Any], key: ObjectKey, *, dry_run: bool = False) -> WriteAttempt:
+    def _attempt(self, kind: type[Any], key: ObjectKey, *, dry_run: bool = False, begun: bool = False) -> WriteAttempt:
         """Return the context of a write, which tells the observer if there is no answer.
 
         Args:
             kind: The type of the object, or of a subresource.
             key: The object's; without a name where that is the server's.
             dry_run: Nothing is stored.
+            begun: Something has been stored already, by an earlier request of the same write.
         """
-        return WriteAttempt(None if dry_run or not key.name else self._observer, kind, key)
+        return WriteAttempt(None if dry_run or not key.name else self._observer, kind, key, begun=begun)
 
     def _write_params(
         self, field_manager: str, field_validation: FieldValidation | None, *, dry_run: bool

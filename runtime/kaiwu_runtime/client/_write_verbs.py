@@ -70,9 +70,10 @@ class WriteVerbs(BaseClient):
         )
         with self._attempt(type(obj), ObjectKey(namespace, name), dry_run=dry_run or bool(subresource)):
             answer = await self.transport.request("POST", path, params=params, body=encode(obj))
+        if name and not subresource:  # before it is decoded, which may fail
+            self._heard(type(obj), ObjectKey(namespace, name), answer, dry_run=dry_run)
         created = decode_created(obj, answer)
-        if not subresource:
-            # The name may be the server's, for one with generateName.
+        if not name and not subresource:  # the name is the server's
             self._heard(type(obj), ObjectKey(namespace, object_names(created)[1]), answer, dry_run=dry_run)
         return created
 

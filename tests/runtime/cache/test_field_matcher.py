@@ -10,8 +10,8 @@ from lightkube.resources.batch_v1 import Job
 from lightkube.resources.core_v1 import ConfigMap, Event, Namespace, Node, Pod, Secret
 from lightkube.resources.events_v1 import Event as NewEvent
 
-from kaiwu_runtime.api import APIModel, CustomResource, identify, resource
-from kaiwu_runtime.cache._field_matcher import field_matcher
+from kaiwu_runtime.api import APIModel, CustomResource, ObjectKey, identify, resource
+from kaiwu_runtime.cache._field_matcher import field_matcher, may_select
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.rest._paths import collection_path
 
@@ -210,3 +210,27 @@ def test_an_empty_selector_selects_all() -> None:
     matches = field_matcher(Pod, "")
     assert matches is not None
     assert matches({})
+
+
+@pytest.mark.parametrize(
+    ("selector", "may"),
+    [
+        ("", True),
+        ("metadata.name=a", True),
+        ("metadata.name==a", True),
+        ("metadata.name=b", False),
+        ("metadata.name!=a", False),
+        ("metadata.name!=b", True),
+        ("metadata.namespace=x,metadata.name=a", True),
+        ("metadata.namespace=y,metadata.name=a", False),
+        ("metadata.namespace!=x", False),
+        ("status.phase=Running", True),
+        ("status.phase=Running,metadata.name=b", False),
+    ],
+)
+def test_what_a_key_tells_of_a_selector(selector: str, may: bool) -> None:
+    assert may_select(selector, ObjectKey("x", "a")) is may
+
+
+def test_a_name_that_a_selector_must_escape() -> None:
+    assert may_select("metadata.name=a\\,b", ObjectKey("", "a,b"))

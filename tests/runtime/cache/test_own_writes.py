@@ -285,3 +285,36 @@ def test_not_every_deletion_is_remembered(monkeypatch: pytest.MonkeyPatch) -> No
     for name in ("a", "b", "c"):
         seen.writes.expect(ObjectKey("x", name), "7")
     assert list(seen.writes.pending) == [KEY]
+
+
+async def test_objects_in_doubt_that_nobody_reads_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own_writes, "_MOST_IN_DOUBT", 3)
+    seen = Seen()
+    keys = [ObjectKey("x", str(number)) for number in range(5)]
+    seen.writes.expect(KEY, "7")
+    for key in keys:
+        seen.writes.doubt(key)
+    assert [key for key in keys if seen.writes.in_doubt(key)] == keys[-2:]
+    assert seen.writes.missing(KEY), "it is not in doubt"
+
+
+@pytest.mark.parametrize(
+    ("present", "listed", "waits"),
+    [("", "7", False), ("6", "7", True), ("7", "7", True), ("8", "7", False), ("6", "", True), ("x", "y", True)],
+)
+async def test_what_a_list_lacks_goes_unless_it_is_newer(present: str, listed: str, waits: bool) -> None:
+    seen = Seen()
+    if present:
+        seen.put(state(present))
+    seen.writes.expect_absent(KEY, listed)
+    assert bool(seen.writes.missing(KEY)) is waits
+
+
+async def test_a_doubt_ends_the_wait_for_what_was_written_before() -> None:
+    seen = Seen()
+    seen.writes.expect(KEY, "7")
+    waiting = asyncio.create_task(seen.writes.wait([KEY], 5))
+    await asyncio.sleep(0)
+    seen.writes.doubt(KEY)
+    assert await waiting is None
+    assert seen.writes.in_doubt(KEY)
