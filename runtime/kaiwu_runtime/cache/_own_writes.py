@@ -90,7 +90,8 @@ class OwnWrites:
         """Let a read of an object find out first what is stored: a write to it was sent, and its answer was lost.
 
         Nothing that is seen or answered meanwhile ends the doubt: it may be older than that write. Time does not end it
-        either: after a long outage the first read may come before the watch does.
+        either: after a long outage the first read may come before the watch does. An answer to another write makes it
+        a new doubt: the API server may have been asked before that write.
         """
         self._arrived(key)  # a read that waits has to ask as well
         if len(self.pending) >= _MOST_IN_DOUBT:
@@ -133,11 +134,13 @@ class OwnWrites:
             uid: Its uid; empty if it is not known.
         """
         present = self._store.get(key)
-        if present is not None and uid in {"", present.uid}:
+        if self._is_in_doubt(key):
+            self.doubt(key)
+        elif present is not None and uid in {"", present.uid}:
             self._keep(key, _DELETED, present.uid)
-        elif present is None and uid and not self.complete:
+        elif present is None and uid and (not self.complete or self._is_to_come(key)):
             self._keep(key, _DELETED, uid)
-        elif not self._is_in_doubt(key):  # not there, or created again before the answer to the deletion came
+        else:  # not there, or created again before the answer to the deletion came
             self._arrived(key)
 
     def expect_absent(self, key: ObjectKey, version: str) -> None:
@@ -253,12 +256,18 @@ class OwnWrites:
         deleted = _number(self._deletions.get(key, "")) or 0
         return max(deleted, self._lists.get(key.namespace, self._lists.get("", 0)))
 
+    def _is_to_come(self, key: ObjectKey) -> bool:
+        """Return whether an object that is not there has been written: its events come, and that of its end last."""
+        pending = self.pending.get(key)
+        return pending is not None and pending[0] >= 0 and pending[1] != _LEAVES
+
     def _is_in_doubt(self, key: ObjectKey) -> bool:
         pending = self.pending.get(key)
         return pending is not None and pending[0] == _IN_DOUBT
 
     def _keep(self, key: ObjectKey, number: int, uid: str) -> None:
         if self._is_in_doubt(key):
+            self.doubt(key)
             return
         if not self.complete and len(self.pending) >= _MOST_EARLY:
             self._arrived(next(iter(self.pending)))

@@ -318,3 +318,33 @@ async def test_a_doubt_ends_the_wait_for_what_was_written_before() -> None:
     seen.writes.doubt(KEY)
     assert await waiting is None
     assert seen.writes.in_doubt(KEY)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda writes: writes.expect(KEY, "9"),
+        lambda writes: writes.expect_leave(KEY, "9"),
+        lambda writes: writes.expect_gone(KEY, "u"),
+        lambda writes: writes.doubt(KEY),
+    ],
+)
+async def test_another_write_makes_it_a_new_doubt(answer: Callable[[OwnWrites], None]) -> None:
+    seen = Seen()
+    seen.put(state("5"))
+    seen.writes.doubt(KEY)
+    doubt = seen.writes.in_doubt(KEY)
+    assert doubt is not None
+    answer(seen.writes)
+    assert not seen.writes.settle(KEY, doubt)
+    assert seen.writes.in_doubt(KEY)
+
+
+async def test_what_is_deleted_before_it_came_is_waited_for_until_it_has_gone() -> None:
+    seen = Seen()
+    seen.writes.expect(KEY, "7")
+    seen.writes.expect_gone(KEY, "u")
+    seen.put(state("7"))
+    assert seen.writes.missing(KEY)
+    seen.remove(state("8"))
+    assert not seen.writes.missing(KEY)

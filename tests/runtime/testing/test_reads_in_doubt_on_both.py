@@ -103,6 +103,32 @@ async def test_what_is_made_anew_while_it_is_asked_for(client: Client) -> None:
             assert await state(reader) == await state(client) != ()
 
 
+@pytest.mark.parametrize("deletes", [False, True])
+async def test_a_write_that_is_answered_while_it_is_asked_for(client: Client, deletes: bool) -> None:
+    """What the question brings is older than that write."""
+    async with asking(client) as (reader, lossy, asked, transport):
+        await reader.create(gadget(client, size=1))
+        await state(reader)
+        transport.flows.clear()
+        lossy.loses = broken
+        await lost(reader.apply(gadget(client, size=2)))
+        lossy.loses = None
+
+        async def write() -> None:
+            asked.meanwhile = None
+            if deletes:
+                await reader.delete(Gadget, "a", namespace=client.namespace)
+            else:
+                await reader.apply(gadget(client, size=3))
+
+        asked.meanwhile = write
+        reading = asyncio.create_task(state(reader))
+        await asyncio.sleep(0.1)
+        transport.flows.set()
+        async with asyncio.timeout(5):
+            assert await reading == await state(client)
+
+
 async def test_many_objects_are_asked_about_once_and_some_at_a_time(client: Client) -> None:
     async with asking(client) as (reader, lossy, asked, _):
         lossy.loses = broken
