@@ -76,7 +76,7 @@ def test_a_plain_operator_loads_nothing_that_it_does_not_use() -> None:
         "import os, sys; from kaiwu_runtime import Manager, ManagerOptions, ObjectReconciler;"
         "Manager(ManagerOptions.from_args([]));"
         "unwanted = ('argparse', 'email', 'importlib.metadata._meta', 'shutil', 'zipfile', 'aiohttp', 'yaml', 'httpx2',"
-        "'cryptography', 'prometheus_client', 'lightkube.models.autoscaling_v1');"
+        "'cryptography', 'prometheus_client', 'lightkube.models.autoscaling_v1', 'difflib', 'tempfile');"
         "print([name for name in unwanted if name in sys.modules])"
     )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
 import re
 import sys
 from typing import Any
@@ -79,7 +77,11 @@ def _lines(error: BaseException) -> list[str]:
 
 
 def _unknown_arguments(text: str) -> str:
-    from pydantic import Field  # noqa: PLC0415 - it is imported: it has warned
+    # Not for every operator: they cost milliseconds of its start.
+    import difflib  # noqa: PLC0415
+    import inspect  # noqa: PLC0415
+
+    from pydantic import Field  # noqa: PLC0415
 
     names = re.findall(r"'(\w+)'", text.partition("Extra keys:")[2])
     known = [name for name in inspect.signature(Field).parameters if name != "extra"]
