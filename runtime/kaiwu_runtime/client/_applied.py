@@ -93,6 +93,5 @@ def _may_be_stored(error: BaseException) -> bool:
         return error.in_doubt
     if isinstance(error, KaiwuError):
         return False
-    return bool(
-        getattr(error, "in_doubt", True)
-    )  # cancelled, for instance: the transport may know that it was not sent
+    # Cancelled, for instance: the transport may know that it was not sent.
+    return bool(getattr(error, "in_doubt", True))
