@@ -12,6 +12,8 @@ Object = Mapping[str, Any]
 Path = tuple[str, ...]
 """Members of managed fields, from the outermost: ``("f:metadata", "f:labels", "f:team")``."""
 
+_SHOWN = 5
+
 
 class Overwritten:
     """Follows who has set which field of the objects that the operator made.
@@ -33,8 +35,9 @@ class Overwritten:
         self._ignored = ignored
         self._outcome = outcome
         self.written: set[str] = set()
+        self._made: dict[str, str] = {}
         self._held: dict[str, set[Path]] = {}
-        self._lost: dict[str, str] = {}
+        self._lost: dict[str, tuple[str, str]] = {}
 
     def note(self, before: Object | None, after: Object | None) -> None:
         """Note a change of an object by any writer."""
@@ -43,16 +46,19 @@ class Overwritten:
         uid = after["metadata"]["uid"]
         own, others = self._fields(after)
         if before is None:
-            if own:
-                self._held[uid] = set(own)
+            self._made[uid], self._held[uid] = str(after["metadata"]["resourceVersion"]), set(own)
             return
         if (held := self._held.get(uid)) is None:
             return
         had = self._fields(before)[1]
         taken = {path: manager for path, manager in had.items() if path not in held and path not in others}
+        if taken:
+            # A manager that has lost each member of a map still has the map, which looks like a field.
+            maps = {path[:end] for path in (*had, *held) for end in range(1, len(path))}
+            taken = {path: manager for path, manager in taken.items() if path not in maps}
         held.update(own)
         if text := self._described(after, taken):
-            self._lost[str(after["metadata"]["resourceVersion"])] = text
+            self._lost[str(after["metadata"]["resourceVersion"])] = (self._made[uid], text)
 
     def look(self, step: str) -> None:
         """Keep what the operator took first; called when a step has settled.
@@ -60,7 +66,8 @@ class Overwritten:
         Args:
             step: Its name.
         """
-        taken = next((text for version, text in self._lost.items() if version in self.written), "")
+        by_operator = (text for version, (made, text) in self._lost.items() if {made, version} <= self.written)
+        taken = next(by_operator, "")
         if taken and not self._outcome.overwritten:
             self._outcome.overwritten = f"after step {step}: {taken}"
 
@@ -84,16 +91,18 @@ class Overwritten:
             return ""
         metadata = obj["metadata"]
         where = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+        what = ", ".join([*fields][:_SHOWN]) + (f" (and {len(fields) - _SHOWN} more)" if len(fields) > _SHOWN else "")
         who = ", ".join(dict.fromkeys(fields.values()))
-        return f"the operator overwrote {', '.join(fields)} of {obj['kind']} {where}, which {who} had set"
+        return f"the operator overwrote {what} of {obj['kind']} {where}, which {who} had set"
 
 
 def _leaves(fields: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:
-    """Yield the paths of fields without fields in them; that a map or an item is there at all does not count."""
+    """Yield the paths of fields without fields in them; that a map or an item is there at all does not count.
+
+    An item that has one owner as a whole has nothing in it, as owner references; others have a dot.
+    """
     for name, inner in fields.items():
-        if name == ".":
-            continue
-        if inner.keys() - {"."}:
+        if inner:
             yield from _leaves(inner, (*path, name))
-        elif name.startswith(("f:", "v:")):
+        elif name != ".":
             yield (*path, name)

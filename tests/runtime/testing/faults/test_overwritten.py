@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import pytest
-from lightkube.models.meta_v1 import ObjectMeta
+from lightkube.models.meta_v1 import ObjectMeta, OwnerReference
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime import Client, PatchType
@@ -16,7 +17,11 @@ from kaiwu_runtime.testing.faults._overwritten import Overwritten
 
 Act = Callable[[Client], Awaitable[Any]]
 
+OWNER = OwnerReference(apiVersion="v1", kind="Node", name="a", uid="1")
 THEIRS: dict[str, Any] = {"labels": {"team": "blue"}, "annotations": {"note": "x"}, "finalizers": ["example.com/keep"]}
+
+
+MADE = ConfigMap(metadata=ObjectMeta(labels={"app": "a"}), data={"own": "1", "more": "1"})
 
 
 def merge(patch: dict[str, Any]) -> Act:
@@ -31,7 +36,9 @@ def apply(data: dict[str, str] | None = None, **metadata: Any) -> Act:
     return lambda client: client.apply(ConfigMap(metadata=ObjectMeta(name="a", namespace="x", **metadata), data=data))
 
 
-async def taken(*acts: tuple[str, Act], ignored: Sequence[str] = (), first: str = "operator") -> str:
+async def taken(
+    *acts: tuple[str, Act], ignored: Sequence[str] = (), first: str = "operator", made: ConfigMap = MADE
+) -> str:
     """Return what is found when a ConfigMap was created, and managers act in turn."""
     server, outcome = FakeTransport(), Outcome()
     overwritten = Overwritten({"operator", "operator-status"}, ignored, outcome)
@@ -43,9 +50,10 @@ async def taken(*acts: tuple[str, Act], ignored: Sequence[str] = (), first: str 
         overwritten.note(before, after)
 
     server.listen(lambda change: note(change.before, change.after))
-    await Client(server, field_manager=first).create(
-        ConfigMap(metadata=ObjectMeta(name="a", namespace="x", labels={"app": "a"}), data={"own": "1", "more": "1"})
-    )
+    created = deepcopy(made)
+    created.metadata = created.metadata or ObjectMeta()
+    created.metadata.name, created.metadata.namespace = "a", "x"
+    await Client(server, field_manager=first).create(created)
     for writer, act in acts:
         await act(Client(server, field_manager=writer))
     overwritten.look("change")
@@ -65,6 +73,11 @@ async def taken(*acts: tuple[str, Act], ignored: Sequence[str] = (), first: str 
         ),
         (apply(annotations={"note": "x"}), merge({"metadata": {"annotations": None}}), "metadata.annotations.note"),
         (apply(finalizers=["example.com/keep"]), merge({"metadata": {"finalizers": []}}), "metadata.finalizers"),
+        (
+            apply(ownerReferences=[OWNER]),
+            merge({"metadata": {"ownerReferences": None}}),
+            "metadata.ownerReferences",
+        ),
         (merge({"data": {"theirs": "1"}}), merge({"data": {"theirs": "2"}}), "data.theirs"),
         (apply({"theirs": "1"}), json_patch({"op": "replace", "path": "/data", "value": {"own": "1"}}), "data.theirs"),
         (
@@ -96,8 +109,38 @@ async def test_a_field_of_another_manager_is_found(theirs: Act, act: Act, fields
         [("helm", apply(**THEIRS)), ("operator", apply({"own": "2"}, labels={"app": "b"}))],
         [("helm", apply(**THEIRS)), ("helm", apply()), ("operator", merge({"data": {"own": "2"}}))],
         [("helm", apply({"theirs": "1"})), ("operator", apply({"theirs": "1"}))],
+        [
+            ("helm", merge({"metadata": {"annotations": {"note": "x"}}})),
+            ("operator", merge({"metadata": {"annotations": {"own": "1"}}})),
+            ("argo", merge({"metadata": {"annotations": {"note": "y"}}})),
+            ("argo", merge({"metadata": {"annotations": {"note": None}}})),
+            ("operator", merge({"metadata": {"annotations": None}})),
+        ],
     ],
-    ids=["restored", "no longer wanted", "two managers of the operator", "its own", "given up", "the same value"],
+    ids=[
+        "restored",
+        "no longer wanted",
+        "two managers of the operator",
+        "its own",
+        "given up",
+        "the same value",
+        "a map whose members another has taken",
+    ],
 )
 async def test_what_the_operator_may_do(acts: list[tuple[str, Act]]) -> None:
     assert await taken(*acts) == ""
+
+
+@pytest.mark.parametrize("made", [ConfigMap(), ConfigMap(metadata=ObjectMeta(ownerReferences=[OWNER]))])
+async def test_an_object_without_fields_of_its_own_counts_as_made(made: ConfigMap) -> None:
+    found = await taken(
+        ("helm", apply(labels={"team": "blue"})), ("operator", merge({"metadata": {"labels": None}})), made=made
+    )
+    assert found.startswith("after step change: the operator overwrote metadata.labels.team of ConfigMap x/a")
+
+
+async def test_only_some_of_many_fields_are_named() -> None:
+    many = {f"theirs-{number}": "1" for number in range(9)}
+    found = await taken(("helm", apply(many)), ("operator", merge({"data": None})))
+    assert "data.theirs-4 (and 4 more) of ConfigMap x/a, which helm had set" in found
+    assert "theirs-5" not in found
