@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 _SECONDS = 1.0
 _TIMES = 2
@@ -14,10 +15,12 @@ class Blocked:
 
     Attributes:
         text: Which reconcile does so again and again, as a sentence; empty if none.
+        first: The first reconcile of each controller that did so, as a sentence.
     """
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+        self.first: dict[str, str] = {}
         self.text = ""
 
     def note(self, controller: str, key: object, seconds: float) -> None:
@@ -30,9 +33,21 @@ class Blocked:
         """
         if seconds < _SECONDS:
             return
+        text = (
+            f"reconcile of {controller} {key} blocks the event loop, for {seconds:.1f} s: "
+            "await what takes time, or call it with asyncio.to_thread"
+        )
+        self.first.setdefault(controller, text)
         self._counts[controller] += 1
         if self._counts[controller] >= _TIMES and not self.text:
-            self.text = (
-                f"reconcile of {controller} {key} blocks the event loop, for {seconds:.1f} s: "
-                "await what takes time, or call it with asyncio.to_thread"
-            )
+            self.text = text
+
+
+def blocked_again(once: Mapping[str, str], again: Mapping[str, str]) -> str:
+    """Return which reconcile blocked the event loop in each of two runs, as a sentence; empty if none did.
+
+    Args:
+        once: `Blocked.first` of a run.
+        again: That of another run in the same process, which has imported everything.
+    """
+    return next((text for controller, text in again.items() if controller in once), "")

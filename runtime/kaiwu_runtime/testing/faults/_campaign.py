@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from kaiwu_runtime.testing.faults._blocked import blocked_again
 from kaiwu_runtime.testing.faults._end_state import count_differences, differences, differing_fields
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
@@ -93,6 +94,8 @@ def check(
     none = Plan("none")
     report.reference = reference = run(scenario, none, None, seed)
     wrong = reference.failure or reference.broken
+    if reference.blocked and not wrong:  # by an import, perhaps: not a second time in this process
+        wrong = blocked_again(reference.blocked, run(scenario, none, None, seed).blocked)
     plans: Sequence[Plan] = []
     if not wrong:
         every = plans_for(reference.effects, reference.events, list(reference.states))

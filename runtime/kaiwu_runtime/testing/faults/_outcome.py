@@ -25,6 +25,7 @@ class Outcome:
         created: Number of creations, by kind.
         deleted: Number of deletions, by kind.
         left: The objects that the operator has made and nothing removes, when all it was made for is gone.
+        blocked: The first reconcile of each controller that blocked the event loop, as a sentence.
         overwritten: What the operator took from another manager first, as a sentence.
         broken: The first invariant that did not hold, as a sentence.
         failure: Why the run did not come to its end; empty if it did.
@@ -39,6 +40,7 @@ class Outcome:
     created: Counter[str] = field(default_factory=Counter)
     deleted: Counter[str] = field(default_factory=Counter)
     left: list[str] = field(default_factory=list)
+    blocked: dict[str, str] = field(default_factory=dict)
     overwritten: str = ""
     broken: str = ""
     failure: str = ""

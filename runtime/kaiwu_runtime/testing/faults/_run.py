@@ -124,6 +124,7 @@ class _Run:
             self.outcome.failure = str(failed)
         finally:
             self.outcome.reached = self._history.reached
+            self.outcome.blocked = self._blocked.first
             if self._life is not None:
                 await self._life.kill()
             helpers = [task for task in (self._player, self._replica) if task is not None]

@@ -332,6 +332,26 @@ class BlocksTheLoop(DatabaseReconciler):
         await super().scale(database)
 
 
+class BlocksTheLoopOnce(DatabaseReconciler):
+    """Waits so when an object goes, once in a run."""
+
+    async def delete(self, database: Database) -> Result:
+        time.sleep(1.1)  # noqa: ASYNC251 - the mistake
+        return await super().delete(database)
+
+
+class ImportsSlowly(DatabaseReconciler):
+    """Imports a module when it is first needed."""
+
+    is_imported = False
+
+    async def scale(self, database: Database) -> None:
+        if not ImportsSlowly.is_imported:
+            ImportsSlowly.is_imported = True  # as sys.modules does
+            time.sleep(1.1)  # noqa: ASYNC251 - as a large package
+        await super().scale(database)
+
+
 class DatabaseScenario(Scenario):
     """A database is created, gets another member, and goes."""
 

@@ -45,6 +45,7 @@ def test_the_correct_operator_passes_every_plan() -> None:
         ),
         ("FightsAnotherManager", "none", "does not come to rest"),
         ("BlocksTheLoop", "none", "reconcile of database default/a blocks the event loop, for 1."),
+        ("BlocksTheLoopOnce", "none", "reconcile of database default/a blocks the event loop, for 1."),
     ],
 )
 def test_a_mistake_is_found(mistake: str, plan: str, text: str) -> None:
@@ -53,6 +54,11 @@ def test_a_mistake_is_found(mistake: str, plan: str, text: str) -> None:
     assert found, "\n".join(map(str, report.findings)) or "nothing was found"
     again = campaign(getattr(database, mistake), plan=str(found[0].plan))
     assert [str(finding) for finding in again.findings] == [str(found[0])], "the plan alone finds the same"
+
+
+def test_a_slow_import_is_no_finding() -> None:
+    assert campaign(database.ImportsSlowly, plan="none").findings == []
+    assert database.ImportsSlowly.is_imported
 
 
 TAKEN = (
