@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what requirements.lock and requirements-dev.lock pin, each file with its hash checked. The virtual
-# environment is made with it; `make` calls it.
+# Installs what requirements.lock and requirements-dev.lock pin, each file with its hash checked. `make` calls it for
+# the virtual environment, and the Dockerfile for the image, which has no requirements-dev.lock.
 #
 #   usage: hack/install.sh INSTALL...    INSTALL is the command of uv or pip up to its requirements
 #
@@ -16,8 +16,11 @@ case $1 in
   *) refresh=--no-cache-dir ;;
 esac
 
+development=
+[ ! -f requirements-dev.lock ] || development="-r requirements-dev.lock"
+
 install() {
-  "$@" --require-hashes -r requirements.lock -r requirements-dev.lock
+  "$@" --require-hashes -r requirements.lock $development
 }
 
 # Without a terminal, because a question of pip would be caught here and wait for an answer unseen.
@@ -40,16 +43,15 @@ has_no_versions() {
 }
 
 hint="if a version is gone, run 'make lock LOCK_ARGS=--upgrade'"
-if has_no_versions "$1"; then
-  hint="the package index names no version of a package at all: it may ask for a login; open its URL in a browser"
-  pauses=
-fi
 for pause in $pauses; do
   case $errors in
-    *"(from versions: none)"*) break ;;
     *"there is no version of"* | *"No matching distribution found"*) ;;
     *) break ;;
   esac
+  if has_no_versions "$1"; then
+    hint="the package index names no version of a package at all: it may ask for a login; open its URL in a browser"
+    break
+  fi
   echo "warning: the package index does not know every version of the locks; asking again in $pause s" >&2
   sleep "$pause"
   errors=$(install "$@" "$refresh" 2>&1 </dev/null) && exit 0
