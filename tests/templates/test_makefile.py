@@ -139,7 +139,8 @@ def test_runtime_is_installed_from_its_file_with_its_hash_first(plain: Path) -> 
     # By the script that has the locks and their hashes checked.
     assert re.search(rf"sh hack/install\.sh \S+ {re.escape(installs[1])}", recipe)
     script = (plain / "hack" / "install.sh").read_text(encoding="utf-8")
-    assert '"$@" --require-hashes -r requirements.lock -r requirements-dev.lock' in script
+    assert '"$@" --require-hashes -r requirements.lock $development' in script
+    assert 'development="-r requirements-dev.lock"' in script
     # Where there is neither a lock nor a package index.
     assert installs[2].startswith("pip install") or "-m pip install" in installs[2]
     assert installs[2].rstrip("; \\").endswith("-r requirements.txt -r requirements-dev.txt")
