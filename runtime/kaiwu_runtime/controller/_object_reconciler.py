@@ -6,6 +6,7 @@ import inspect
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
+from kaiwu_runtime._optional_methods import misspelled
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.api._rbac import RBACRule
 from kaiwu_runtime.client._client import Client
@@ -178,6 +179,8 @@ def check_class(reconciler: type[ObjectReconciler[Any]]) -> None:
                 f"{name}.{method}: write async def, and call what blocks with await asyncio.to_thread(function)"
             )
         _check_takes_an_object(reconciler, method)
+    if found := misspelled(reconciler, ObjectReconciler, ("build", "finalize")):
+        raise ConfigurationError(f"{name}.{found[0]} is never called: did you mean {found[1]}?")
     finalizes = reconciler.finalize is not ObjectReconciler.finalize
     if reconciler.finalizer and not finalizes:
         raise ConfigurationError(f"{name}: finalizer {reconciler.finalizer!r} needs a method finalize")

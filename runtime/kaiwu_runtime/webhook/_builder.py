@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from urllib.parse import urlsplit
 
+from kaiwu_runtime._optional_methods import misspelled
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.webhook._admission import Defaulter, Validator
@@ -55,9 +56,13 @@ class KindWebhooks(Generic[T]):
         """Let a validator decide which writes are allowed.
 
         Raises:
-            ConfigurationError: It is a class, and not an object of one.
+            ConfigurationError: It is a class, and not an object of one, or a method of it is misspelled, so that it
+                would never be called.
         """
         self._validator = _made("with_validator", validator)
+        kind = type(validator)
+        if found := misspelled(kind, Validator, ("validate_create", "validate_update", "validate_delete")):
+            raise ConfigurationError(f"{kind.__name__}.{found[0]} is never called: did you mean {found[1]}?")
         return self
 
     @overload

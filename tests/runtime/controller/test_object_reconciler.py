@@ -378,9 +378,17 @@ class OnlyMethod(ObjectReconciler[Lamp]):
     async def finalize(self, obj: Lamp) -> None: ...
 
 
+class Biulder(ObjectReconciler[Lamp]):
+    def biuld(self, controller: ControllerBuilder) -> ControllerBuilder:
+        return controller.owns(ConfigMap)
+
+    async def reconcile(self, obj: Lamp) -> None: ...
+
+
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
+        (Biulder, r"Biulder.biuld is never called: did you mean build\?"),
         (NoKind, r"NoKind has no kind: write class NoKind\(ObjectReconciler\[Kind\]\)"),
         (NotAResource, r"NotAResource: .*LampSpec is not a Kubernetes resource"),
         (Blocking, r"Blocking.reconcile: write async def"),

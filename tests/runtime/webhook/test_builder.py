@@ -108,6 +108,41 @@ def test_a_port_that_cannot_work() -> None:
         ManagerOptions(webhook_port=70000)
 
 
+class Misspelled(Validator[Widget]):
+    def validate_creat(self, obj: Widget, request: AdmissionRequest) -> None:
+        """Misspelled."""
+
+
+class Inherited(Misspelled):
+    pass
+
+
+class Helped(Validator[Widget]):
+    def validate_create(self, obj: Widget, request: AdmissionRequest) -> None:
+        self.validate_created(obj)
+
+    def validate_created(self, obj: Widget) -> None:
+        """A part of what is overridden."""
+
+    def validate_updated(self, obj: Widget) -> None:
+        """A word of its own."""
+
+    def validate_size(self, obj: Widget) -> None:
+        """Not like a method of the base."""
+
+
+@pytest.mark.parametrize("kind", [Misspelled, Inherited])
+def test_a_method_that_would_never_be_called(kind: type[Validator[Widget]]) -> None:
+    message = rf"^{kind.__name__}\.validate_creat is never called: did you mean validate_create\?$"
+    with pytest.raises(ConfigurationError, match=message):
+        webhook_managed_by(Manager()).for_(Widget).with_validator(kind())
+
+
+@pytest.mark.parametrize("kind", [Helped, Validator])
+def test_other_methods_are_its_own(kind: type[Validator[Widget]]) -> None:
+    webhook_managed_by(Manager()).for_(Widget).with_validator(kind())
+
+
 def test_a_class_in_place_of_its_object_is_a_mistake() -> None:
     """Every request would fail, and not the start."""
     webhooks = webhook_managed_by(Manager()).for_(Widget)

@@ -1,0 +1,35 @@
+"""Methods that a class may override, and that are never called where their name is misspelled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+_LIKENESS = 0.8
+
+
+def misspelled(kind: type, base: type, methods: Sequence[str]) -> tuple[str, str] | None:
+    """Return a method whose name is nearly that of one that the class does not override, and that name; else None.
+
+    A name that begins with the whole other one, for instance ``builds``, is taken for meant.
+
+    Args:
+        kind: A class of a project.
+        base: The class of the runtime that it inherits from.
+        methods: Names of methods of the base that may be overridden.
+    """
+    classes = [each for each in kind.__mro__ if not issubclass(base, each)]
+    own = [
+        name for each in classes for name, value in vars(each).items() if callable(value) and not hasattr(base, name)
+    ]
+    for method in methods:
+        if getattr(kind, method) is not getattr(base, method):
+            continue
+        alike = [name for name in own if name[0] == method[0] and not name.startswith(method)]
+        alike = [name for name in alike if abs(len(name) - len(method)) <= 2]
+        if not alike:
+            continue
+        import difflib  # noqa: PLC0415 - few classes have such a method
+
+        if found := difflib.get_close_matches(method, alike, 1, _LIKENESS):
+            return found[0], method
+    return None
