@@ -172,6 +172,8 @@ def identify(kind: type[Any]) -> ResourceIdentity:
     if isinstance(identity, ResourceIdentity):
         return identity
     if not _is_lightkube(kind):
+        if issubclass(kind, type):
+            raise TypeError("a class is not an object: make one of it, as in ConfigMap(metadata=...)")
         name = f"{kind.__module__}.{kind.__qualname__}"
         resource = _resource_of_model(kind)
         instead = f"use {resource}" if resource else "decorate it with @resource(...) or use one of lightkube.resources"

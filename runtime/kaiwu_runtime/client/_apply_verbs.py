@@ -204,6 +204,7 @@ class ApplyVerbs(BaseClient):
                 faster than its status can be written.
             APIError: Any other failure.
         """
+        identify(type(obj))  # or the status of something else is looked for
         answer = await write_status(
             self, obj, encode_status(obj), force=force, field_manager=field_manager, dry_run=dry_run
         )

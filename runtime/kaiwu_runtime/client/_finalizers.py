@@ -25,7 +25,7 @@ from kaiwu_runtime.rest._paths import object_names
 
 def has_finalizer(obj: Any, finalizer: str) -> bool:  # noqa: ANN401 - a pydantic model or a lightkube kind
     """Return whether an object has a finalizer."""
-    return obj.metadata is not None and finalizer in (obj.metadata.finalizers or ())
+    return finalizer in (metadata_of(obj).finalizers or ())
 
 
 async def add_finalizer(client: Client, obj: Any, finalizer: str) -> bool:  # noqa: ANN401

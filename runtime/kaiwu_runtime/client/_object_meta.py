@@ -13,8 +13,16 @@ def metadata_of(obj: Any) -> ObjectMeta:  # noqa: ANN401 - a pydantic model or a
     Args:
         obj: An instance of a project's type or of a lightkube kind. lightkube's generic kinds are mappings that make
             their ``metadata`` anew at each access, so that a change of it would be lost: it is put into the mapping.
+
+    Raises:
+        TypeError: It is a class, or something without metadata.
     """
-    found: ObjectMeta | None = obj.metadata
+    if isinstance(obj, type):
+        raise TypeError(f"{obj.__name__} is a class: pass an object of it")
+    try:
+        found: ObjectMeta | None = obj.metadata
+    except AttributeError:
+        raise TypeError(f"an object of type {type(obj).__name__} has no metadata: pass an object of a kind") from None
     if found is not None and not isinstance(obj, dict):
         return found
     metadata = ObjectMeta() if found is None else found
