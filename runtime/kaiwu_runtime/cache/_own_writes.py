@@ -90,8 +90,9 @@ class OwnWrites:
         """Let a read of an object find out first what is stored: a write to it was sent, and its answer was lost.
 
         Nothing that is seen or answered meanwhile ends the doubt: it may be older than that write. Time does not end it
-        either: after a long outage the first read may come before the watch does. An answer to another write makes it
-        a new doubt: the API server may have been asked before that write.
+        either: after a long outage the first read may come before the watch does. What ends it is an answer to a
+        question, or to another write, that began after it: see `settle`. An answer to one that began before makes it a
+        new doubt: the API server may have been asked before that write.
         """
         self._arrived(key)  # a read that waits has to ask as well
         if len(self.pending) >= _MOST_IN_DOUBT:
@@ -105,7 +106,7 @@ class OwnWrites:
         return self.pending.get(key) if self._is_in_doubt(key) else None
 
     def settle(self, key: ObjectKey, doubt: Pending) -> bool:
-        """End a doubt after the API server was asked; False if it has ended, or there is another one since."""
+        """End a doubt after the API server has told what is stored; False if it ended, or there is another since."""
         if self.pending.get(key) is not doubt:
             return False
         self._arrived(key)
@@ -279,6 +280,11 @@ class OwnWrites:
             for waiter in self._waiters.pop(key, ()):
                 if not waiter.done():
                     waiter.set_result(None)
+
+
+def is_comparable(version: str) -> bool:
+    """Return whether a resourceVersion can be waited for."""
+    return _number(version) is not None
 
 
 def _number(version: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.cache._field_matcher import field_matcher, may_select
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._kind_informers import KindInformers
+from kaiwu_runtime.cache._own_writes import Pending, is_comparable
 from kaiwu_runtime.cache._selector import label_selector
 from kaiwu_runtime.client._apply_body import kept_version
 from kaiwu_runtime.rest._deep_json import UNREADABLE
@@ -49,11 +51,27 @@ class WritesToInformers:
     def __init__(self, informers: KindInformers) -> None:
         self.informers = informers
 
-    def stored(self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "") -> None:
-        """Let the informers of a kind expect a state of an object."""
+    def doubts(self, kind: type[Any], key: ObjectKey) -> dict[Informer[Any], Pending]:
+        """Return the doubts of the informers of a kind about an object."""
+        informers = (each for each in self.informers.of(kind) if each.own_writes.pending)
+        return {each: doubt for each in informers if (doubt := each.own_writes.in_doubt(key)) is not None}
+
+    def stored(
+        self,
+        kind: type[Any],
+        key: ObjectKey,
+        answer: bytes,
+        version: str = "",
+        doubts: Mapping[Informer[Any], Pending] | None = None,
+    ) -> None:
+        """Let the informers of a kind expect a state of an object.
+
+        The answer ends the doubts that were there when the write began, as one to the question what is stored does. An
+        object that is never read is never asked about: without this, every further apply to it would be sent.
+        """
         for informer in self.informers.of(kind):
             version = version or kept_version(answer)
-            expect_state(informer, key, answer, version)
+            expect_state(informer, key, answer, version, doubts.get(informer) if doubts else None)
 
     def in_doubt(self, kind: type[Any], key: ObjectKey) -> None:
         """Let a read from the informers of a kind ask the API server first."""
@@ -74,7 +92,9 @@ class WritesToInformers:
                 informer.own_writes.expect_gone(key, _deleted_uid(answer))
 
 
-def expect_state(informer: Informer[Any], key: ObjectKey, answer: bytes, version: str) -> None:
+def expect_state(
+    informer: Informer[Any], key: ObjectKey, answer: bytes, version: str, doubt: Pending | None = None
+) -> None:
     """Let an informer expect a state of an object, or the object's leaving.
 
     Args:
@@ -82,14 +102,19 @@ def expect_state(informer: Informer[Any], key: ObjectKey, answer: bytes, version
         key: The object's key.
         answer: The object, or another one with its metadata.
         version: Its resourceVersion.
+        doubt: One about the object that the answer ends, unless there is another one since.
     """
     if informer.selects_all(key.namespace):
+        if doubt is not None and is_comparable(version):
+            informer.own_writes.settle(key, doubt)
         informer.own_writes.expect(key, version)
     else:
-        _expect_selected(informer, key, answer, version)
+        _expect_selected(informer, key, answer, version, doubt)
 
 
-def _expect_selected(informer: Informer[Any], key: ObjectKey, answer: bytes, version: str) -> None:
+def _expect_selected(
+    informer: Informer[Any], key: ObjectKey, answer: bytes, version: str, doubt: Pending | None
+) -> None:
     """Let an informer that gets a selection expect an object, or its leaving, where it can be told which."""
     selectors = informer.scopes.selectors_in(key.namespace)
     if selectors is None:
@@ -107,6 +132,8 @@ def _expect_selected(informer: Informer[Any], key: ObjectKey, answer: bytes, ver
             selected = by_fields
     except UNREADABLE:
         return
+    if doubt is not None and known and is_comparable(version):
+        informer.own_writes.settle(key, doubt)
     if selected:
         informer.own_writes.expect(key, version)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -35,10 +36,24 @@ class AppliedRecords(Protocol):
         """
 
 
+Doubts = Mapping[Any, Any]
+"""Earlier writes to an object of which it is not known what they have stored, in the form of the observer's own."""
+
+
 class WriteObserver(Protocol):
     """Hears of every write."""
 
-    def stored(self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "") -> None:
+    def doubts(self, kind: type[Any], key: ObjectKey) -> Doubts:
+        """Return what is in doubt of an object, when a write to it begins; to be given to `stored`.
+
+        Args:
+            kind: The type of the object.
+            key: Its namespace, empty for a cluster-scoped kind, and its name.
+        """
+
+    def stored(
+        self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "", doubts: Doubts | None = None
+    ) -> None:
         """Take note of a write.
 
         Args:
@@ -46,6 +61,7 @@ class WriteObserver(Protocol):
             key: Its namespace, empty for a cluster-scoped kind, and its name.
             answer: The object after the write, or another one with its metadata.
             version: Its resourceVersion, where that is known already.
+            doubts: What was in doubt when the write began: the answer tells what came of it.
         """
 
     def in_doubt(self, kind: type[Any], key: ObjectKey) -> None:
@@ -78,8 +94,8 @@ class WriteAttempt:
         self._kind = kind
         self._key = key
 
-    def __enter__(self) -> None:
-        return None
+    def __enter__(self) -> Doubts | None:
+        return None if self._observer is None else self._observer.doubts(self._kind, self._key)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -150,9 +150,9 @@ class ApplyVerbs(BaseClient):
                 # The API server cannot apply the scale of a custom resource: it answers 500.
                 self._forget_apply(object_path(identity, key.namespace, name))
                 merge = self._write_params(field_manager, field_validation, dry_run=dry_run)
-                with self._attempt(kind, key, dry_run=dry_run):
+                with self._attempt(kind, key, dry_run=dry_run) as doubts:
                     answer = await self._patch(path, merge, body, PatchType.MERGE.value)
-                self._heard(kind, key, answer, dry_run=dry_run)
+                self._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)
                 return answer, subresource
         else:
             with_status = bool(subresource) or not has_status_subresource(kind)  # type: ignore[arg-type]
@@ -165,9 +165,9 @@ class ApplyVerbs(BaseClient):
             return await self._patch(path, params, body, _APPLY), subresource
         if subresource:
             self._forget_apply(object_path(identity, key.namespace, name))
-            with self._attempt(kind, key):
+            with self._attempt(kind, key) as doubts:
                 answer = await self._patch(path, params, body, _APPLY)
-            self._heard(kind, key, answer)
+            self._heard(kind, key, answer, doubts=doubts)
             return answer, subresource
         applies = self._own_applies
         if applies is None:
@@ -177,11 +177,11 @@ class ApplyVerbs(BaseClient):
             if stored is not None:
                 return stored, ""
         applies.forget(path, manager)  # until it is known what came of it
-        with self._attempt(kind, key):
+        with self._attempt(kind, key) as doubts:
             answer = await self._applied(kind, key, path, params, body)
         version = applies.sent(kind, path, manager, body, answer)
         if self._observer is not None:
-            self._observer.stored(kind, key, answer, version)
+            self._observer.stored(kind, key, answer, version, doubts)
         return answer, ""
 
     async def apply_status(self, obj: T, *, force: bool = True, field_manager: str = "", dry_run: bool = False) -> T:

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, key_of
-from kaiwu_runtime.client._applied import AppliedRecords, WriteAttempt, WriteObserver
+from kaiwu_runtime.client._applied import AppliedRecords, Doubts, WriteAttempt, WriteObserver
 from kaiwu_runtime.client._request_options import FieldValidation, write_params
 from kaiwu_runtime.rest._paths import object_path
 from kaiwu_runtime.rest._transport import Transport
@@ -80,7 +80,9 @@ class BaseClient:
         if self._own_applies is not None:
             self._own_applies.forget(path)
 
-    def _heard(self, kind: type[Any], key: ObjectKey, answer: bytes, *, dry_run: bool = False) -> None:
+    def _heard(
+        self, kind: type[Any], key: ObjectKey, answer: bytes, *, dry_run: bool = False, doubts: Doubts | None = None
+    ) -> None:
         """Tell the observer, if there is one, what the API server answered to a write.
 
         Args:
@@ -88,9 +90,10 @@ class BaseClient:
             key: The object's.
             answer: The object after the write, or another one with its metadata.
             dry_run: Nothing was stored.
+            doubts: From the write's `_attempt`.
         """
         if self._observer is not None and not dry_run:
-            self._observer.stored(kind, key, answer)
+            self._observer.stored(kind, key, answer, doubts=doubts)
 
     def _attempt(self, kind: type[Any], key: ObjectKey, *, dry_run: bool = False, begun: bool = False) -> WriteAttempt:
         """Return the context of a write, which tells the observer if there is no answer.

@@ -98,7 +98,7 @@ class MetadataClient:
         identity = identify(kind)
         path, key = self._client._path_of(identity, name, namespace)  # noqa: SLF001 - of this package
         self._client._forget_apply(path)  # noqa: SLF001 - of this package
-        with self._client._attempt(kind, key, dry_run=dry_run):  # noqa: SLF001 - of this package
+        with self._client._attempt(kind, key, dry_run=dry_run) as doubts:  # noqa: SLF001 - of this package
             answer = await self._client.transport.request(
                 "PATCH",
                 path,
@@ -111,7 +111,7 @@ class MetadataClient:
                 content_type=patch_type.value,
                 accept=METADATA,
             )
-        self._client._heard(kind, key, answer, dry_run=dry_run)  # noqa: SLF001 - of this package
+        self._client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
         return decode_metadata(identity, answer)
 
     async def delete(

@@ -61,7 +61,7 @@ async def write_status(
     guarded = "resourceVersion" in body["metadata"]
     for attempt in range(1, STATUS_ATTEMPTS + 1):
         try:
-            with client._attempt(kind, key, dry_run=dry_run):  # noqa: SLF001 - of this package
+            with client._attempt(kind, key, dry_run=dry_run) as doubts:  # noqa: SLF001 - of this package
                 answer = await client.transport.request(
                     "PATCH", path, params=params, body=_json.encode(body), content_type=_APPLY
                 )
@@ -69,7 +69,7 @@ async def write_status(
             if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                 raise
         else:
-            client._heard(kind, key, answer, dry_run=dry_run)  # noqa: SLF001 - of this package
+            client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
             return answer
         body["metadata"]["resourceVersion"] = await newest_version(client.transport, identity, namespace, obj.metadata)
     raise AssertionError("unreachable")

@@ -68,10 +68,10 @@ class WriteVerbs(BaseClient):
         path = (
             object_path(identity, namespace, name, subresource) if subresource else collection_path(identity, namespace)
         )
-        with self._attempt(type(obj), ObjectKey(namespace, name), dry_run=dry_run or bool(subresource)):
+        with self._attempt(type(obj), ObjectKey(namespace, name), dry_run=dry_run or bool(subresource)) as doubts:
             answer = await self.transport.request("POST", path, params=params, body=encode(obj))
         if name and not subresource:  # before it is decoded, which may fail
-            self._heard(type(obj), ObjectKey(namespace, name), answer, dry_run=dry_run)
+            self._heard(type(obj), ObjectKey(namespace, name), answer, dry_run=dry_run, doubts=doubts)
         created = decode_created(obj, answer)
         if not name and not subresource:  # the name is the server's
             self._heard(type(obj), ObjectKey(namespace, object_names(created)[1]), answer, dry_run=dry_run)
@@ -143,7 +143,7 @@ class WriteVerbs(BaseClient):
         identity, subresource = target(kind, "patch", subresource)
         path, key = self._path_of(identity, name, namespace)
         self._forget_apply(path)
-        with self._attempt(kind, key, dry_run=dry_run):
+        with self._attempt(kind, key, dry_run=dry_run) as doubts:
             answer = await self.transport.request(
                 "PATCH",
                 object_path(identity, key.namespace, key.name, subresource),
@@ -151,7 +151,7 @@ class WriteVerbs(BaseClient):
                 body=_json.encode(patch),
                 content_type=patch_type.value,
             )
-        self._heard(kind, key, answer, dry_run=dry_run)
+        self._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)
         return decode_answer(kind, subresource, answer)
 
     async def patch_status(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -22,7 +23,12 @@ class Doubts:
     def __init__(self) -> None:
         self.found: list[ObjectKey] = []
 
-    def stored(self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "") -> None:
+    def doubts(self, kind: type[Any], key: ObjectKey) -> dict[Any, Any]:
+        return {}
+
+    def stored(
+        self, kind: type[Any], key: ObjectKey, answer: bytes, version: str = "", doubts: Mapping[Any, Any] | None = None
+    ) -> None:
         return None
 
     def in_doubt(self, kind: type[Any], key: ObjectKey) -> None:
