@@ -11,7 +11,7 @@ import pytest
 
 from kaiwu_runtime.api import ObjectKey
 from kaiwu_runtime.client._applied import WriteAttempt
-from kaiwu_runtime.errors import APIConnectionError, ConflictError, CredentialsError, DecodeError, ServerError
+from kaiwu_runtime.errors import APIConnectionError, APIError, ConflictError, CredentialsError, DecodeError, ServerError
 from kaiwu_runtime.testing import FakeTransport
 
 KEY = ObjectKey("x", "a")
@@ -52,6 +52,7 @@ def unsent(error: BaseException) -> BaseException:
         (ConflictError("changed", code=409), False, False),
         (ConflictError("changed", code=409), True, True),
         (CredentialsError("none"), False, False),
+        (APIError("not sent: this process has given up its leadership"), False, False),
         (DecodeError("unfit"), False, False),
         (asyncio.CancelledError(), False, True),
         (unsent(asyncio.CancelledError()), False, False),

@@ -22,9 +22,9 @@ from kaiwu_runtime.client import Client
 from kaiwu_runtime.rest import Transport
 from kaiwu_runtime.testing import FakeTransport, eventually, run_manager, virtual_time
 
-from .api import Gadget
+from .api import Gadget, GadgetSpec
 from .test_client_on_both import gadget
-from .test_doubtful_writes_on_both import Lossy, broken, hanging
+from .test_doubtful_writes_on_both import Lossy, broken, hanging, lost
 from .test_read_your_writes_on_both import Late
 
 
@@ -152,3 +152,26 @@ async def test_a_manager_stops_while_a_question_is_under_way(
         await running
     assert asyncio.all_tasks() == tasks
     assert kind.commands == ["a"]
+
+
+def test_two_caches_of_a_manager_wait_each_for_itself() -> None:
+    async def run() -> None:
+        fake = FakeTransport(Gadget)
+        lossy = Lossy(fake)
+        transport = Late(lossy, lambda: 1.0)
+        manager = managed(transport)
+        other = manager.add_cache("other")
+        readers = manager.client, manager.client_for(other)
+        plain = Client(fake, namespace="x")
+        async with run_manager(manager):
+            for reader in readers:
+                assert await reader.list(Gadget, namespace="x") == []
+            for size, writer in enumerate((*readers, *readers)):
+                lossy.loses = broken
+                await lost(writer.apply(gadget(plain, size=size)))
+                lossy.loses = None
+                found = await asyncio.gather(*(each.get(Gadget, "a", namespace="x") for each in readers))
+                assert [each.spec for each in found] == [GadgetSpec(size=size)] * 2
+
+    with virtual_time() as clock:
+        clock.run(run())
