@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import msgspec
 
-from kaiwu_runtime.api._identity import ObjectKey, identify
+from kaiwu_runtime.api._identity import ObjectKey, identify, subresource_of
 from kaiwu_runtime.client._apply_body import apply_body, check_removed, scale_body
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import encode_status
@@ -204,7 +204,8 @@ class ApplyVerbs(BaseClient):
                 faster than its status can be written.
             APIError: Any other failure.
         """
-        identify(type(obj))  # or the status of something else is looked for
+        if subresource_of(type(obj)) is None:
+            identify(type(obj))  # or the status of something else is looked for
         answer = await write_status(
             self, obj, encode_status(obj), force=force, field_manager=field_manager, dry_run=dry_run
         )
