@@ -14,15 +14,14 @@ from typing import Any
 
 from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.api._resource import resource_definition
+from kaiwu_runtime.cache._selector import field_terms, unescaped
 
 Object = Mapping[str, Any]
 MatchesObject = Callable[[Object], bool]
 Value = Callable[[Object], str]
 
 _TERM = re.compile(r"(?P<field>.*?)(?P<sign>!=|==|=)(?P<value>.*)", re.DOTALL)
-_TERMS = re.compile(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL)
 _VALUE = re.compile(r"(?:[^\\,=]|\\[\\,=])*", re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 
 
 def _at(path: str, absent: str = "") -> Value:
@@ -88,11 +87,11 @@ def field_matcher(kind: type[Any], selector: str) -> MatchesObject | None:
 def may_select(selector: str, key: ObjectKey) -> bool:
     """Return whether a field selector may select an object, as far as its key tells."""
     known = {"metadata.name": key.name, "metadata.namespace": key.namespace}
-    for term in _TERMS.findall(selector):
+    for term in field_terms(selector):
         match = _TERM.fullmatch(term)
         if match is None or match["field"] not in known:
             continue
-        if (known[match["field"]] == _ESCAPED.sub(r"\1", match["value"])) is (match["sign"] == "!="):
+        if (known[match["field"]] == unescaped(match["value"])) is (match["sign"] == "!="):
             return False
     return True
 
@@ -101,11 +100,11 @@ def may_select(selector: str, key: ObjectKey) -> bool:
 def _matcher(kind: type[Any], selector: str) -> MatchesObject | None:
     fields = _fields_of(kind)
     requirements: list[tuple[Value, bool, str]] = []
-    for term in _TERMS.findall(selector):
+    for term in field_terms(selector):
         match = _TERM.fullmatch(term)
         if match is None or match["field"] not in fields or not _VALUE.fullmatch(match["value"]):
             return None
-        wanted = _ESCAPED.sub(r"\1", match["value"])
+        wanted = unescaped(match["value"])
         requirements.append((fields[match["field"]], match["sign"] != "!=", wanted))
     return lambda obj: all((value(obj) == wanted) is equal for value, equal, wanted in requirements)
 

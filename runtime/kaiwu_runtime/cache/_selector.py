@@ -22,7 +22,7 @@ _INTEGER = lazy_pattern(r"[-+]?[0-9]{1,63}", re.ASCII)
 _REQUIREMENTS = lazy_pattern(r",(?![^()]*\))")
 _FIELDS = lazy_pattern(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL)
 _FIELD = lazy_pattern(r"(?P<field>[^\s=!\\]+)==?(?P<value>(?:[^\\=]|\\[\\,=])*)")
-_ESCAPED = lazy_pattern(r"\\(.)")
+_ESCAPED = lazy_pattern(r"\\(.)", re.DOTALL)
 
 
 @lru_cache(maxsize=256)
@@ -110,7 +110,17 @@ def field_selector(text: str) -> list[tuple[str, str]]:
     Raises:
         ValueError: A requirement is none, or says that a field must not have a value.
     """
-    return [_field(part, text) for part in _FIELDS().findall(text)]
+    return [_field(part, text) for part in field_terms(text)]
+
+
+def field_terms(text: str) -> list[str]:
+    """Return the requirements of a field selector: what commas separate that have no backslash before them."""
+    return _FIELDS().findall(text)
+
+
+def unescaped(value: str) -> str:
+    """Return the value of a requirement without the backslashes that `field_equals` adds."""
+    return _ESCAPED().sub(r"\1", value)
 
 
 def _field(part: str, text: str) -> tuple[str, str]:
@@ -120,7 +130,7 @@ def _field(part: str, text: str) -> tuple[str, str]:
             f"invalid field selector {text!r}: {part!r}: a cache answers field=value only, without spaces before the "
             "field or '='"
         )
-    return match["field"], _ESCAPED().sub(r"\1", match["value"])
+    return match["field"], unescaped(match["value"])
 
 
 def field_equals(field: str, value: str) -> str:

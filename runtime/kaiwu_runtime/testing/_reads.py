@@ -12,15 +12,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kaiwu_runtime.cache._selector import label_selector
+from kaiwu_runtime.cache._selector import field_terms, label_selector, unescaped
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._refusals import refusal
 from kaiwu_runtime.testing._storage import Storage
 from kaiwu_runtime.testing._watch_lines import Selects
 
-_TERM = re.compile(r"(?:[^\\,]|\\.|\\$)+", re.DOTALL)
 _FIELD = re.compile(r"(?P<field>[^=!]+?)(?P<sign>==|=|!=)(?P<value>(?:[^\\,=!]|\\[\\,=])*)", re.DOTALL)
-_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _KNOWN = {"metadata.name": "name", "metadata.namespace": "namespace"}
 
 
@@ -114,11 +112,11 @@ def _parse_token(token: str) -> tuple[int, int]:
 
 def _fields(selector: str) -> list[tuple[str, bool, str]]:
     found = []
-    for part in _TERM.findall(selector):
+    for part in field_terms(selector):
         match = _FIELD.fullmatch(part)
         if match is None:
             raise refusal(400, f"invalid field selector {part!r}: use metadata.name=a or metadata.namespace!=b")
         if match["field"] not in _KNOWN:
             raise refusal(400, f"field label not supported: {match['field']}")
-        found.append((_KNOWN[match["field"]], match["sign"] != "!=", _ESCAPED.sub(r"\1", match["value"])))
+        found.append((_KNOWN[match["field"]], match["sign"] != "!=", unescaped(match["value"])))
     return found
