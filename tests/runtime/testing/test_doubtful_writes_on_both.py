@@ -19,7 +19,7 @@ from kaiwu_runtime.rest import Transport, TransportWrapper
 from .api import Gadget, GadgetStatus
 from .test_client_on_both import client as client  # noqa: PLC0414 - a fixture
 from .test_client_on_both import gadget
-from .test_read_your_writes_on_both import WRITES, late
+from .test_read_your_writes_on_both import WRITES, Late, late
 
 
 class Lossy(TransportWrapper):
@@ -101,6 +101,16 @@ async def lost(write: Awaitable[object]) -> None:
             await write
 
 
+async def lose_a_change(own: CachedClient, lossy: Lossy, transport: Late) -> None:
+    """Make an object that the cache has, block the watch, and change the object without an answer."""
+    await own.create(gadget(own, size=1))
+    await state(own)
+    transport.flows.clear()
+    lossy.loses = broken
+    await lost(own.apply(gadget(own, size=2)))
+    lossy.loses = None
+
+
 async def state(client: Client) -> tuple[object, ...]:
     found = await client.find(Gadget, "a", namespace=client.namespace)
     return () if found is None else (found.spec, found.status, found.metadata.labels)
@@ -171,11 +181,7 @@ async def test_what_was_refused_or_never_sent_needs_no_question(
 async def test_while_the_server_is_away_a_read_fails_and_is_not_old(client: Client) -> None:
     lossy = Lossy(client.transport)
     async with late(Client(lossy, namespace=client.namespace)) as (reader, transport, _):
-        await reader.create(gadget(client, size=1))
-        await state(reader)
-        transport.flows.clear()
-        lossy.loses = broken
-        await lost(reader.apply(gadget(client, size=2)))
+        await lose_a_change(reader, lossy, transport)
 
         async def refuse(method: str, path: str, **arguments: Any) -> bytes:
             raise APIConnectionError("the server is away")
@@ -186,19 +192,13 @@ async def test_while_the_server_is_away_a_read_fails_and_is_not_old(client: Clie
         assert await reader.get(Gadget, "a", namespace=client.namespace, wait_for_writes=False)
         del lossy.request
         transport.flows.set()
-        lossy.loses = None
         assert await state(reader) == await state(client)
 
 
 async def test_a_second_loss_while_the_first_is_asked_about(client: Client) -> None:
     lossy = Lossy(client.transport)
     async with late(Client(lossy, namespace=client.namespace)) as (reader, transport, _):
-        await reader.create(gadget(client, size=1))
-        await state(reader)
-        transport.flows.clear()
-        lossy.loses = broken
-        await lost(reader.apply(gadget(client, size=2)))
-        lossy.loses = None
+        await lose_a_change(reader, lossy, transport)
         request = lossy.request
         asked: list[str] = []
 

@@ -19,7 +19,7 @@ from kaiwu_runtime.envtest import ControlPlane
 from .api import Gadget, GadgetSpec
 from .test_client_on_both import client as client  # noqa: PLC0414 - a fixture
 from .test_client_on_both import gadget
-from .test_doubtful_writes_on_both import Lossy, broken, lost, state
+from .test_doubtful_writes_on_both import Lossy, broken, lose_a_change, lost, state
 from .test_read_your_writes_on_both import late
 
 
@@ -86,12 +86,7 @@ async def settled(own: CachedClient, writes: Writes) -> None:
 async def test_a_read_after_an_answer_needs_no_question_and_waits(client: Client) -> None:
     writes = Writes(client.transport)
     async with late(Client(writes, namespace=client.namespace)) as (own, transport, _):
-        await own.create(gadget(client, size=1))
-        await state(own)
-        transport.flows.clear()
-        writes.loses = broken
-        await lost(own.apply(gadget(client, size=2)))
-        writes.loses = None
+        await lose_a_change(own, writes, transport)
         await own.patch(Gadget, "a", {"metadata": {"labels": {"x": "y"}}}, namespace=client.namespace)
         reading = asyncio.create_task(state(own))
         await asyncio.sleep(0.05)

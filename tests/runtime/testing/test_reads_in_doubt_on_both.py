@@ -27,7 +27,7 @@ from kaiwu_runtime.testing import FakeTransport, virtual_time
 from .api import Gadget
 from .test_client_on_both import client as client  # noqa: PLC0414 - a fixture
 from .test_client_on_both import gadget
-from .test_doubtful_writes_on_both import Lossy, broken, hanging, lost, state
+from .test_doubtful_writes_on_both import Lossy, broken, hanging, lose_a_change, lost, state
 from .test_read_your_writes_on_both import late
 
 
@@ -107,12 +107,7 @@ async def test_what_is_made_anew_while_it_is_asked_for(client: Client) -> None:
 async def test_a_write_that_is_answered_while_it_is_asked_for(client: Client, deletes: bool) -> None:
     """What the question brings is older than that write."""
     async with asking(client) as (reader, lossy, asked, transport):
-        await reader.create(gadget(client, size=1))
-        await state(reader)
-        transport.flows.clear()
-        lossy.loses = broken
-        await lost(reader.apply(gadget(client, size=2)))
-        lossy.loses = None
+        await lose_a_change(reader, lossy, transport)
 
         async def write() -> None:
             asked.meanwhile = None
@@ -194,11 +189,7 @@ def test_a_long_outage_does_not_end_the_doubt() -> None:
     async def run() -> None:
         client = Client(FakeTransport(Gadget), namespace="x")
         async with asking(client) as (reader, lossy, _, transport):
-            await reader.create(gadget(client, size=1))
-            await state(reader)
-            transport.flows.clear()
-            lossy.loses = broken
-            await lost(reader.apply(gadget(client, size=2)))
+            await lose_a_change(reader, lossy, transport)
             await asyncio.sleep(3600)
             reading = asyncio.create_task(state(reader))
             await asyncio.sleep(1)
