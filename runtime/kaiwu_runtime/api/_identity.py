@@ -161,6 +161,13 @@ def not_a_class(kind: object) -> TypeError:
     )
 
 
+def not_an_object(obj: object) -> TypeError:
+    """Return the error for what was passed in the place of an object of a kind."""
+    if isinstance(obj, type):
+        return TypeError(f"{obj.__name__} is a class: pass an object of it")
+    return TypeError(f"an object of type {type(obj).__name__} has no metadata: pass an object of a kind")
+
+
 @_of_class
 def identify(kind: type[Any]) -> ResourceIdentity:
     """Return the identity of a lightkube kind or of a type decorated with ``resource``.

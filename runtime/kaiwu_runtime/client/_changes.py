@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from kaiwu_runtime._json_equality import json_equal
-from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import encode
 from kaiwu_runtime.client._operation_result import OperationResult
@@ -138,7 +137,6 @@ async def create_or_update(
         AlreadyExistsError: Another client created it in the meantime; reconcile again.
         APIError: Any other failure.
     """
-    identify(type(obj))  # a mistake is named
     namespace, name = object_names(obj)
     try:
         found = await client.get(type(obj), name, namespace=namespace)

@@ -6,6 +6,8 @@ from typing import Any
 
 from lightkube.models.meta_v1 import ObjectMeta
 
+from kaiwu_runtime.api._identity import not_an_object
+
 
 def metadata_of(obj: Any) -> ObjectMeta:  # noqa: ANN401 - a pydantic model or a lightkube kind
     """Return the metadata that is part of an object; one without metadata gets it.
@@ -18,11 +20,11 @@ def metadata_of(obj: Any) -> ObjectMeta:  # noqa: ANN401 - a pydantic model or a
         TypeError: It is a class, or something without metadata.
     """
     if isinstance(obj, type):
-        raise TypeError(f"{obj.__name__} is a class: pass an object of it")
+        raise not_an_object(obj)
     try:
         found: ObjectMeta | None = obj.metadata
     except AttributeError:
-        raise TypeError(f"an object of type {type(obj).__name__} has no metadata: pass an object of a kind") from None
+        raise not_an_object(obj) from None
     if found is not None and not isinstance(obj, dict):
         return found
     metadata = ObjectMeta() if found is None else found

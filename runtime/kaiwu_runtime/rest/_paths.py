@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from kaiwu_runtime.api._identity import ResourceIdentity
+from kaiwu_runtime.api._identity import ResourceIdentity, not_an_object
 
 _DOTS = frozenset({".", ".."})
 _PLAIN = re.compile(r"[A-Za-z0-9_~.-]*").fullmatch
@@ -52,6 +52,13 @@ def object_path(identity: ResourceIdentity, namespace: str, name: str, subresour
 
 
 def object_names(obj: Any) -> tuple[str, str]:  # noqa: ANN401 - a pydantic model or a lightkube kind
-    """Return an object's namespace and name, empty where they are not set."""
-    metadata = obj.metadata
-    return (metadata.namespace or "", metadata.name or "") if metadata is not None else ("", "")
+    """Return an object's namespace and name, empty where they are not set.
+
+    Raises:
+        TypeError: It is a class, or something without metadata.
+    """
+    try:
+        metadata = obj.metadata
+        return (metadata.namespace or "", metadata.name or "") if metadata is not None else ("", "")
+    except AttributeError:
+        raise not_an_object(obj) from None
