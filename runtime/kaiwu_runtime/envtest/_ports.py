@@ -46,13 +46,24 @@ def free_port() -> int:
 
 def _reserve(port: int) -> socket.socket | None:
     """Hold the UDP port of this number: unlike a file, the system gives it back however the process ends."""
-    reservation = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    reservation = _socket(socket.SOCK_DGRAM)
     try:
         reservation.bind(("127.0.0.1", port))
     except OSError:
         reservation.close()
         return None
     return reservation
+
+
+def _socket(kind: socket.SocketKind) -> socket.socket:
+    """Return a new socket; where too many files are open, in the place of an earlier reservation."""
+    while True:
+        try:
+            return socket.socket(socket.AF_INET, kind)
+        except OSError as error:
+            if not _reservations:
+                raise ControlPlaneError(f"no free port on 127.0.0.1: {error.strerror}") from error
+            os.close(_reservations.popleft())
 
 
 def _keep(reservation: socket.socket) -> None:
@@ -62,7 +73,7 @@ def _keep(reservation: socket.socket) -> None:
 
 
 def _is_free(port: int) -> bool:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    with _socket(socket.SOCK_STREAM) as probe:
         # Ports in TIME_WAIT are fine for a server; SO_REUSEADDR is what Go's listener sets, too.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

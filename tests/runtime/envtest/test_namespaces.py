@@ -92,3 +92,28 @@ def test_a_deleted_namespace_is_emptied_and_goes(rest: RestClient) -> None:
     patch = {"metadata": {"finalizers": None}}
     rest.object("PATCH", held, patch, content_type="application/merge-patch+json")
     wait_for(lambda: not is_there(rest, "/api/v1/namespaces/shop"), "the namespace goes", seconds=20)
+
+
+def test_a_webhook_that_is_gone_keeps_its_own_namespace_only(rest: RestClient) -> None:
+    for name in ("aa", "zz"):
+        rest.object("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    refused = create(rest, "configmaps", "aa")
+    others = [create(rest, plural, "aa") for plural in ("leases", "pods")]
+    webhook = {
+        "name": "gone.example.com",
+        "clientConfig": {"url": "https://127.0.0.1:1/"},
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["DELETE"], "resources": ["configmaps"]}],
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "aa"}},
+        "sideEffects": "None",
+        "admissionReviewVersions": ["v1"],
+    }
+    hooks = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+    rest.object("POST", hooks, {"metadata": {"name": "gone"}, "webhooks": [webhook]})
+    wait_for(lambda: rest.request("DELETE", f"{refused}?dryRun=All")[0] >= 400, "the webhook is called")
+    for name in ("aa", "zz"):
+        rest.object("DELETE", f"/api/v1/namespaces/{name}")
+    wait_for(lambda: not is_there(rest, "/api/v1/namespaces/zz"), "the other namespace goes", seconds=20)
+    wait_for(lambda: not any(is_there(rest, path) for path in others), "the other objects go", seconds=20)
+    assert is_there(rest, refused)
+    rest.object("DELETE", f"{hooks}/gone")
+    wait_for(lambda: not is_there(rest, "/api/v1/namespaces/aa"), "the namespace goes", seconds=20)

@@ -61,3 +61,14 @@ def test_a_port_in_use_is_not_given(kind: socket.SocketKind, monkeypatch: pytest
         with pytest.raises(ControlPlaneError, match=f"no free port on 127.0.0.1 between {port} and {port}"):
             free_port()
     assert free_port() == port
+
+
+def test_few_files_may_be_open() -> None:
+    program = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+from kaiwu_runtime.envtest._ports import free_port
+print(len({free_port() for _ in range(200)}))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 150
