@@ -88,7 +88,7 @@ def _remove_abandoned(parent: str) -> None:
 def _remove_unlocked(folder: str) -> None:
     found = os.lstat(folder)
     # mkdtemp closes it to other users: a folder that is open to them is not a command's.
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) != 0o700:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o777 != 0o700:
         return
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
