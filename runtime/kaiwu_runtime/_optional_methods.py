@@ -17,14 +17,15 @@ def misspelled(kind: type, base: type, methods: Sequence[str]) -> tuple[str, str
         base: The class of the runtime that it inherits from.
         methods: Names of methods of the base that may be overridden.
     """
-    classes = [each for each in kind.__mro__ if not issubclass(base, each)]
+    # Not issubclass, which a Protocol among them may refuse.
+    classes = [each for each in kind.__mro__ if each not in base.__mro__]
     own = [
-        name for each in classes for name, value in vars(each).items() if callable(value) and not hasattr(base, name)
+        name for each in classes for name, value in vars(each).items() if _is_method(value) and not hasattr(base, name)
     ]
     for method in methods:
         if getattr(kind, method) is not getattr(base, method):
             continue
-        alike = [name for name in own if name[0] == method[0] and not name.startswith(method)]
+        alike = [name for name in own if name[:1] == method[:1] and not name.startswith(method)]
         alike = [name for name in alike if abs(len(name) - len(method)) <= 2]
         if not alike:
             continue
@@ -33,3 +34,7 @@ def misspelled(kind: type, base: type, methods: Sequence[str]) -> tuple[str, str
         if found := difflib.get_close_matches(method, alike, 1, _LIKENESS):
             return found[0], method
     return None
+
+
+def _is_method(value: object) -> bool:
+    return isinstance(value, classmethod) or (callable(value) and not isinstance(value, type))

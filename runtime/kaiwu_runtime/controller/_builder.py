@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self, TypeVar
 
@@ -235,6 +236,7 @@ class ControllerBuilder:
         Raises:
             ConfigurationError: It watches nothing, `owns` has no `for_`, or its name is taken.
         """
+        self.abandon()  # if it fails, that is the reason to tell
         owned = [self._owned_source(*entry) for entry in self._owned]
         sources = [*self._sources, *owned]
         name = self._name or (identify(self._for).kind.lower() if self._for is not None else "")
@@ -256,8 +258,12 @@ class ControllerBuilder:
         )
         self._manager.add_controller(controller)
         self._completed = True
-        self._manager.incomplete.remove(self)
         return controller
+
+    def abandon(self) -> None:
+        """Do not expect `complete` to be called."""
+        with suppress(ValueError):
+            self._manager.incomplete.remove(self)
 
     def _check_kind(self, method: str, kind: type[Any]) -> None:
         try:

@@ -138,7 +138,9 @@ class ObjectReconciler(ABC, Generic[K]):
         """
         check_class(type(self))
         kind = self.kind
-        builder = self.build(ControllerBuilder(manager))
+        begun = ControllerBuilder(manager)
+        begun.abandon()  # this method completes it, or raises the reason
+        builder = self.build(begun)
         if not isinstance(builder, ControllerBuilder):
             raise ConfigurationError(f"{type(self).__name__}.build returned {builder!r}: return the builder")
         if builder.kind is None:

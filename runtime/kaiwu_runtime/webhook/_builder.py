@@ -10,6 +10,7 @@ The paths are controller-runtime's, or those that the classes declare with ``@mu
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from urllib.parse import urlsplit
 
@@ -108,6 +109,8 @@ class KindWebhooks(Generic[T]):
             ConfigurationError: There is nothing to serve, the kind has such a webhook already, or the manager has
                 started.
         """
+        with suppress(ValueError):
+            self._manager.incomplete.remove(self)  # if it fails, that is the reason to tell
         if self._manager.started:
             raise ConfigurationError(f"{self!r}: the manager has started; complete webhooks before that")
         if self._defaulter is None and self._validator is None and not self._spokes:
@@ -129,7 +132,6 @@ class KindWebhooks(Generic[T]):
                 server.register(path, ValidatingHandler(self._kind, self._validator))
         if self._spokes:
             server.conversions.add(self._kind, *self._spokes)
-        self._manager.incomplete.remove(self)
 
 
 def _made(method: str, webhook: T) -> T:

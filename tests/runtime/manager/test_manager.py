@@ -114,6 +114,18 @@ async def test_a_builder_without_complete_is_named_at_the_start(
     assert message in capfd.readouterr().err
 
 
+async def test_a_builder_that_was_refused_is_not_waited_for() -> None:
+    """Its own error is the reason, and the caller may go on without it."""
+    manager = managed()
+    Working(manager.client).setup_with_manager(manager)
+    with pytest.raises(ConfigurationError):
+        Working(manager.client).setup_with_manager(manager)  # its name is taken
+    with pytest.raises(ConfigurationError):
+        webhook_managed_by(manager).for_(ConfigMap).complete()
+    async with running(manager):
+        assert manager.is_ready
+
+
 @pytest.mark.parametrize("threads", [1, 8])
 @pytest.mark.parametrize("after", [0.0, 0.01, 0.3])
 def test_any_thread_may_stop_it(threads: int, after: float) -> None:

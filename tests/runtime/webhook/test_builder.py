@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from datetime import timedelta
+from typing import Protocol
 
 import pytest
 from lightkube.resources.apps_v1 import Deployment
@@ -117,6 +118,14 @@ class Inherited(Misspelled):
     pass
 
 
+class Sized(Protocol):
+    def size(self) -> int: ...
+
+
+class WithProtocol(Misspelled, Sized):
+    """A protocol that is not made for checks of classes."""
+
+
 class Helped(Validator[Widget]):
     def validate_create(self, obj: Widget, request: AdmissionRequest) -> None:
         self.validate_created(obj)
@@ -131,7 +140,7 @@ class Helped(Validator[Widget]):
         """Not like a method of the base."""
 
 
-@pytest.mark.parametrize("kind", [Misspelled, Inherited])
+@pytest.mark.parametrize("kind", [Misspelled, Inherited, WithProtocol])
 def test_a_method_that_would_never_be_called(kind: type[Validator[Widget]]) -> None:
     message = rf"^{kind.__name__}\.validate_creat is never called: did you mean validate_create\?$"
     with pytest.raises(ConfigurationError, match=message):
