@@ -17,7 +17,7 @@ def misspelled(kind: type, base: type, methods: Sequence[str]) -> tuple[str, str
         base: The class of the runtime that it inherits from.
         methods: Names of methods of the base that may be overridden.
     """
-    # Not issubclass, which a Protocol among them may refuse.
+    # Not issubclass, which fails for some Protocols.
     classes = [each for each in kind.__mro__ if each not in base.__mro__]
     own = [
         name for each in classes for name, value in vars(each).items() if _is_method(value) and not hasattr(base, name)

@@ -105,7 +105,7 @@ def empty(server: Server, namespace: dict[str, Any]) -> None:
             left = True
             # Without grace: no node would stop a Pod.
             server.request("DELETE", f"{path}?gracePeriodSeconds=0&propagationPolicy=Background")
-        except OSError:  # a policy or a webhook refuses it: for the others it is not a reason to stay
+        except OSError:  # a policy or a webhook rejects it; the others go
             left = True
     if not left:
         kept = [each for each in namespace["spec"].get("finalizers") or () if each != _FINALIZER]
