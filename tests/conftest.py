@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
+import threading
+import time
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,15 @@ settings.load_profile("kaiwu")
 # A background job of a shell script ignores Ctrl-C, and so would every process that a test sends it to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# As would those of nohup a hangup.
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+THREADS_END_WITHIN = 10.0
+"""Seconds for threads that have been told to end, as the one of a leader election that was given up."""
+
+WAITING = re.compile(r"(reconciler|webhook|webhook patch) \d+$|exit$")
+"""Names of threads that do nothing but wait: for further work, or for the end of the process."""
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 # The benchmarks are not an installed package. Last: kaiwuctl and kaiwu_runtime come before the source trees beside it.
@@ -79,6 +91,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if counts:
         terminalreporter.section("tests per kind")
         terminalreporter.line(", ".join(f"{kind}: {counts[kind]}" for kind in ("unit", "golden", "envtest")))
+
+
+@pytest.fixture(autouse=True)
+def _threads_end() -> Iterator[None]:
+    """Let no thread outlive its test: what it logs or holds would be the failure of another one."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + THREADS_END_WITHIN
+    started = [thread for thread in threading.enumerate() if thread not in before and not WAITING.search(thread.name)]
+    for thread in started:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    left = sorted(thread.name for thread in started if thread.is_alive())
+    assert not left, f"threads that run {THREADS_END_WITHIN:g} s after the test: {', '.join(left)}"
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ async def test_what_a_selector_of_a_custom_field_has(here: Client, control_plane
         await reader.patch(Ring, "a", {"spec": {"team": "z"}}, namespace=here.namespace)
         assert await held(reader) == {"b": 0}
         transport.flows.clear()  # the watch is blocked: what it does not show must not be waited for
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(9):
             for size in (3, 4):
                 await reader.apply(ring(here, "a", "z", size), force=True)
                 await reader.create(ring(here, f"c{size}", "z"))
@@ -116,7 +116,7 @@ async def test_pods_that_run(here: Client) -> None:
         await reader.patch_status(Pod, "a", {"phase": "Failed"}, namespace=here.namespace)
         assert list(await reader.list(Pod)) == []
         transport.flows.clear()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(9):
             await reader.patch(Pod, "a", {"metadata": {"labels": {"n": "1"}}}, namespace=here.namespace)
             assert list(await reader.list(Pod)) == []
 

@@ -139,7 +139,7 @@ async def test_a_command_that_hangs(server: Server, pods: Client) -> None:
         await pods.exec(Pod, KEY, ["sleep", "100"], timeout=0.3, stdin=b"x")
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.stdout == b"begun\n"
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
 
 
 async def test_a_pod_that_dies(server: Server, pods: Client) -> None:

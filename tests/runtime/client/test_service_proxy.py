@@ -87,7 +87,7 @@ async def test_every_status_is_an_answer(server: Server, pods: Client, status: i
     server.answers = [answer(status, "" if status == 204 else "own words", Retry_After="100", X_Own="ü")]
     began = time.monotonic()
     found = await pods.proxy(Service, KEY, "/x", params=[("a", "1"), ("a", "2 &")])
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
     assert (found.status, found.text, found.header("Retry-After")) == (
         status,
         "" if status == 204 else "own words",

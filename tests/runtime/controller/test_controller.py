@@ -141,7 +141,7 @@ async def test_stopping_does_not_wait_for_a_thread_that_hangs() -> None:
         controller.queue.add(KEY)
         await until(lambda: metrics.active)
         began = loop.time()
-    assert loop.time() - began < 5
+    assert loop.time() - began < 20
     hang.set()
 
 

@@ -21,7 +21,7 @@ async def test_a_call_into_the_event_loop_ends_a_pause() -> None:
 
 async def test_the_end_of_a_function_ends_a_pause() -> None:
     polling._called_in.clear()
-    outcome = await WorkerThreads("test").submit(lambda: "done")
+    outcome = await WorkerThreads("test", idle=0.05).submit(lambda: "done")
     assert outcome.get() == "done"
     assert polling._called_in.is_set()
 

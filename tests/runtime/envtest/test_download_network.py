@@ -140,7 +140,7 @@ def test_a_head_that_comes_byte_by_byte(server: ArchiveServer, tmp_path: Path, m
     begin = time.monotonic()
     with pytest.raises(ControlPlaneError, match=r"index\.yaml cannot be reached: timed out"):
         download(server.index, None, tmp_path, silent)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
 
 
 def test_a_connection_that_breaks_once_is_tried_again(server: ArchiveServer, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_server_that_is_too_slow_is_given_up(
     begin = time.monotonic()
     with pytest.raises(ControlPlaneError, match=r"timed out|too slow"):
         download(server.index, None, tmp_path, silent)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 20
 
 
 def test_a_name_that_the_resolver_takes_long_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_a_name_that_the_resolver_takes_long_over(tmp_path: Path, monkeypatch: p
             download("https://nowhere.example/index.yaml", None, tmp_path, silent)
     finally:
         released.set()
-    assert time.monotonic() - begin < 3
+    assert time.monotonic() - begin < 20
 
 
 def test_a_name_without_an_address_and_a_closed_port(tmp_path: Path) -> None:

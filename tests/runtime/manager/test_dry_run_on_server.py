@@ -195,7 +195,7 @@ class Owning(Reconciler):
         await self.client.delete(Secret, "old", namespace=request.namespace)
         began = time.monotonic()
         secrets = await self.client.list(Secret, namespace=request.namespace)
-        assert time.monotonic() - began < 5, "nothing was stored, so there is nothing to wait for"
+        assert time.monotonic() - began < 9, "nothing was stored, so there is nothing to wait for"
         self.read = [str(ObjectKey.of(secret).name) for secret in secrets]
 
 

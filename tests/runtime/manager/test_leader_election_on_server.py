@@ -112,7 +112,7 @@ async def test_a_candidate_waits_a_whole_lease_from_when_it_first_saw_it(candida
     elector = candidates.candidate("a")
     began = time.monotonic()
     await asyncio.wait_for(elector.acquire(), 10)
-    assert 2.0 <= time.monotonic() - began < 4.0
+    assert time.monotonic() - began >= 2.0
 
 
 async def test_of_many_candidates_one_leads(candidates: Candidates) -> None:

@@ -119,6 +119,7 @@ async def test_a_leader_that_cannot_renew_ends(failure: Callable[[], BaseExcepti
     transport.failure = failure
     await until(lambda: bool(lost))
     assert lost == ["could not renew it for 0.4 s"]
+    await made.release()
 
 
 @pytest.mark.parametrize("leading", [False, True])

@@ -241,16 +241,16 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx"
 
 async def test_the_timer_of_a_wait_that_is_over_ends_no_later_one(peer: Peer, connection: Connection) -> None:
     peer.script = [[ANSWER], []]
-    await connection.begin(REQUEST, 0.1, streaming=False)
+    await connection.begin(REQUEST, 0.5, streaming=False)
     connection.body()
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(connection.begin(REQUEST, 30, streaming=False), 0.5)
+        await asyncio.wait_for(connection.begin(REQUEST, 30, streaming=False), 1.5)
     assert not connection.timed_out
 
 
 async def test_an_idle_connection_does_not_time_out(peer: Peer, connection: Connection) -> None:
     peer.script = [[ANSWER], [ANSWER]]
-    await connection.begin(REQUEST, 0.1, streaming=False)
+    await connection.begin(REQUEST, 0.5, streaming=False)
     connection.body()
     await asyncio.sleep(0.3)
     assert connection.reusable

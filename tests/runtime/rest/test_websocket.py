@@ -207,7 +207,7 @@ async def test_closing_the_transport_ends_them(server: Server) -> None:
     await transport.close()
     with pytest.raises(APIConnectionError):
         await reading
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 20
 
 
 async def test_a_leader_without_its_lease_opens_none(server: Server, transport: HTTPTransport) -> None:
