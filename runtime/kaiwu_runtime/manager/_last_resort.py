@@ -56,37 +56,45 @@ class Deadline:
 _exit_status: int | None = None
 """The exit status of the manager that ended last, or None while none has ended."""
 
+_ending = threading.Event()
+"""Set when the main thread has returned."""
+
+_watching: threading.Thread | None = None
+"""Waits for that; a forked process has no such thread."""
+
 
 def exit_with(status: int) -> None:
     """End the process with this status when it does not end by itself after the main thread has returned.
 
     The last call decides. Nothing happens as long as the main thread runs, whatever it does.
     """
-    global _exit_status  # noqa: PLW0603 - a fact about the process
+    global _exit_status, _watching  # noqa: PLW0603 - facts about the process
     _exit_status = status
     # The interpreter collects garbage twice while it ends, which takes longer than stopping the operator, and frees
     # what the kernel is about to free: let it find nothing.
     atexit.unregister(gc.freeze)
     atexit.register(gc.freeze)
-    ending = threading.Event()
     # The workers of concurrent.futures are joined while the main thread still counts as running. What is registered
-    # last is called first.
+    # last is called first, so that each call has to register it.
     register = getattr(threading, "_register_atexit", None)
     if register is not None:
         with suppress(RuntimeError):  # the interpreter is ending
-            register(ending.set)
-    else:
-        threading.Thread(target=_tell, args=(ending,), daemon=True).start()
-    threading.Thread(target=_end_after, args=(ending,), name="exit", daemon=True).start()
+            register(_ending.set)
+    if _watching is not None and _watching.is_alive():
+        return
+    if register is None:
+        threading.Thread(target=_tell, daemon=True).start()
+    _watching = threading.Thread(target=_end_after, name="exit", daemon=True)
+    _watching.start()
 
 
-def _tell(ending: threading.Event) -> None:
+def _tell() -> None:
     threading.main_thread().join()
-    ending.set()
+    _ending.set()
 
 
-def _end_after(ending: threading.Event) -> None:
-    ending.wait()
+def _end_after() -> None:
+    _ending.wait()
     threading.Event().wait(EXIT_SECONDS)
     main = threading.main_thread()
     left = [thread for thread in threading.enumerate() if not thread.daemon and thread is not main]

@@ -110,6 +110,29 @@ def test_several_things_that_are_left_behind_do_not_keep_the_process() -> None:
         _ends(tuple(chosen.sample(list(LEFT_BEHIND), 2 + number)), fails=number == 1)
 
 
+def test_managers_that_run_one_after_the_other_leave_one_thread() -> None:
+    """And what is imported after the first one, a pool of processes for instance, does not keep the process."""
+    program = """
+import sys, threading, time
+from kaiwu_runtime.manager import _last_resort as last_resort, _process as process
+
+last_resort.EXIT_SECONDS = process._LEFT_SECONDS = 0.3
+
+async def main():
+    pass
+
+assert process.run_to_the_end(main) == 0
+assert "concurrent.futures.process" not in sys.modules
+from concurrent.futures import ProcessPoolExecutor
+ProcessPoolExecutor(1).submit(time.sleep, 600)
+for _ in range(5):
+    process.run_to_the_end(main)
+print([thread.name for thread in threading.enumerate()].count("exit"))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+
+
 def test_what_ends_in_time_is_waited_for() -> None:
     program = PROGRAM.replace("0.3", "10").format(
         left="threading.Thread(target=lambda: (time.sleep(1.5), print('written'))).start()", fails=False
