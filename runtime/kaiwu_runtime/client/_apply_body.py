@@ -174,8 +174,10 @@ def kept_version(answer: bytes) -> str:
         return ""
 
 
-async def newest_version(transport: Transport, identity: ResourceIdentity, namespace: str, read: ObjectMeta) -> str:
-    """Return the resourceVersion that an object has now, if it is the same object still.
+async def read_again(
+    transport: Transport, identity: ResourceIdentity, namespace: str, read: ObjectMeta
+) -> tuple[bytes, str]:
+    """Return an object as it is stored now, and its resourceVersion, if it is the same object still.
 
     Args:
         transport: Reads it.
@@ -197,4 +199,4 @@ async def newest_version(transport: Transport, identity: ResourceIdentity, names
             code=409,
             reason="Conflict",
         )
-    return present.resource_version
+    return answer, present.resource_version

@@ -5,16 +5,22 @@ See https://kubernetes.io/docs/concepts/overview/working-with-objects/#object-sp
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from kaiwu_runtime.api._identity import ObjectKey
-from kaiwu_runtime.client._apply_body import newest_version, status_body
+from kaiwu_runtime.client._apply_body import read_again, status_body
 from kaiwu_runtime.client._base_client import BaseClient
+from kaiwu_runtime.client._codec import decode, encode_status
 from kaiwu_runtime.client._request_options import PatchType, apply_params
+from kaiwu_runtime.client._status_merge import merged_status
 from kaiwu_runtime.client._subresources import has_status_subresource, target
-from kaiwu_runtime.errors import ConflictError
+from kaiwu_runtime.errors import ConflictError, DecodeError
 from kaiwu_runtime.rest._paths import object_names, object_path
 
 STATUS_ATTEMPTS = 5
@@ -22,6 +28,38 @@ STATUS_ATTEMPTS = 5
 
 _APPLY = PatchType.APPLY.value
 _json = msgspec.json.Encoder()
+
+
+@dataclass(slots=True)
+class StatusBase:
+    """From what the status of an object is made, for those that write it.
+
+    Attributes:
+        obj: The object.
+        status: Its status as it was read, or as it was written since, encoded by `encode_status`.
+    """
+
+    obj: object
+    status: bytes
+
+
+_base: ContextVar[StatusBase | None] = ContextVar("kaiwu_status_base", default=None)
+
+
+@contextmanager
+def status_base(obj: object, status: bytes) -> Iterator[StatusBase]:
+    """Keep what other writers make of an object's status: what is written in this context are the changes to a base.
+
+    Args:
+        obj: The object; a copy of it is another.
+        status: Its status as it was read.
+    """
+    base = StatusBase(obj, status)
+    token = _base.set(base)
+    try:
+        yield base
+    finally:
+        _base.reset(token)
 
 
 async def write_status(
@@ -34,6 +72,9 @@ async def write_status(
     dry_run: bool = False,
 ) -> bytes:
     """Write an object's status and return the answer; see :meth:`~kaiwu_runtime.client.Client.apply_status`.
+
+    When the object has changed since it was read, what other writers have made of its status is overwritten, unless a
+    `status_base` tells which part of it is a change.
 
     Args:
         client: Sends the requests.
@@ -59,6 +100,9 @@ async def write_status(
     key = ObjectKey(namespace, name)
     body = status_body(obj, status)
     guarded = "resourceVersion" in body["metadata"]
+    base = _base.get()
+    if base is not None and (base.obj is not obj or dry_run):
+        base = None
     for attempt in range(1, STATUS_ATTEMPTS + 1):
         try:
             with client._attempt(kind, key, dry_run=dry_run) as doubts:  # noqa: SLF001 - of this package
@@ -68,8 +112,18 @@ async def write_status(
         except ConflictError as error:
             if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                 raise
+            conflict = error
         else:
             client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
+            if base is not None:
+                base.status = bytes(status)
             return answer
-        body["metadata"]["resourceVersion"] = await newest_version(client.transport, identity, namespace, obj.metadata)
+        newest, version = await read_again(client.transport, identity, namespace, obj.metadata)
+        body["metadata"]["resourceVersion"] = version
+        if base is not None:
+            try:
+                stored = encode_status(decode(kind, newest))
+            except DecodeError:
+                raise conflict from None  # it does not fit the type any longer, which the next reconcile reports
+            body["status"] = merged_status(base.status, status, stored)
     raise AssertionError("unreachable")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 from typing import Any, Protocol
 
+import msgspec
+
 from kaiwu_runtime.api._conditions import Conditions
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.api._resource import resource_definition
@@ -17,13 +19,20 @@ from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import encode_status
 from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
-from kaiwu_runtime.client._status import write_status
+from kaiwu_runtime.client._status import status_base, write_status
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request, Result
 from kaiwu_runtime.errors import ConfigurationError, ConflictError, DecodeError, NotFoundError
 
 logger = logging.getLogger("kaiwu_runtime.controller.object_path")
+
+
+class _Status(msgspec.Struct):
+    conditions: list[msgspec.Raw] | None = None
+
+
+_read = msgspec.json.Decoder(_Status)
 
 
 class ObjectWork(Protocol):
@@ -137,18 +146,19 @@ class ObjectPath(Reconciler):
         conditions = getattr(obj.status, "conditions", None)
         if isinstance(conditions, Conditions):
             conditions.generation = generation
-        try:
-            result = await self._run(obj, cached)
-        except Exception:
-            # What the reconciler has found out is worth telling, but it observed nothing if it changed nothing.
-            await self._try_to_write(obj, before, generation)
-            raise
-        if cached.deletion_timestamp is None:
+        with status_base(obj, before) as base:
             try:
-                await self._write(obj, before, generation)
-            except NotFoundError as error:
-                if not error.details.get("name"):
-                    raise  # not the object, but its status subresource
+                result = await self._run(obj, cached)
+            except Exception:
+                # What the reconciler has found out is worth telling, but it observed nothing if it changed nothing.
+                await self._try_to_write(obj, base.status, generation)
+                raise
+            if cached.deletion_timestamp is None:
+                try:
+                    await self._write(obj, base.status, generation)
+                except NotFoundError as error:
+                    if not error.details.get("name"):
+                        raise  # not the object, but its status subresource
         return result
 
     async def _write(self, obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 - of the kind
@@ -157,9 +167,7 @@ class ObjectPath(Reconciler):
         if status is not None and generation:
             if self._observes and status.observed_generation != generation:
                 status.observed_generation = generation
-            for condition in getattr(status, "conditions", None) or ():
-                if condition.observedGeneration is None:
-                    condition.observedGeneration = generation
+            _observe(obj, before, generation)
         encoded = encode_status(obj)
         if encoded != before:
             # Not `apply_status`: the answer is not used, and decoding it costs as much as decoding the object.
@@ -173,6 +181,23 @@ class ObjectPath(Reconciler):
             logger.debug("Cannot write the status", extra={"error": str(failure)})
         except Exception as failure:  # noqa: BLE001 - the reconciler's own exception says more
             logger.warning("Cannot write the status", extra={"error": str(failure)})
+
+
+def _observe(obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 - of a project's kind
+    """Set the generation in conditions that were set without one; one that was read so is another writer's, and stays.
+
+    Args:
+        obj: The object, with its status as it will be written.
+        before: The status that was read, or written since.
+        generation: Of the object that was read.
+    """
+    conditions = getattr(obj.status, "conditions", None) or ()
+    if all(getattr(each, "observedGeneration", generation) is not None for each in conditions):
+        return
+    read = _read.decode(before).conditions or ()
+    for condition, raw in zip(conditions, _read.decode(encode_status(obj)).conditions or (), strict=True):
+        if raw not in read and getattr(condition, "observedGeneration", generation) is None:
+            condition.observedGeneration = generation
 
 
 def _status_model(kind: type[Any]) -> type[Any] | None:

@@ -1,0 +1,68 @@
+"""What a status becomes that two writers changed at the same time: the changes of both.
+
+Lists are values, except ``conditions``, whose items are named by their type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from kaiwu_runtime._json_equality import json_equal
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+_MISSING: Any = object()
+
+
+def merged_status(base: bytes, wanted: bytes, stored: bytes) -> msgspec.Raw:
+    """Return the stored status with the changes that lead from a base to what is wanted.
+
+    What both changed becomes as it is wanted.
+
+    Args:
+        base: The JSON of the status that was read.
+        wanted: What the reader has made of it.
+        stored: What other writers have made of it meanwhile.
+    """
+    return msgspec.Raw(_encode(_merged("status", _decode(base), _decode(wanted), _decode(stored))))
+
+
+def _merged(name: str, base: Any, wanted: Any, stored: Any) -> Any:  # noqa: ANN401 - any JSON
+    if wanted is base or (wanted is not _MISSING and base is not _MISSING and json_equal(wanted, base)):
+        return stored
+    if isinstance(wanted, Mapping) and isinstance(stored, Mapping):
+        return _members(base if isinstance(base, Mapping) else {}, wanted, stored)
+    if name == "conditions":
+        lists = [[] if each is _MISSING else each for each in (base, wanted, stored)]
+        if all(_has_types(each) for each in lists):
+            return _conditions(*lists) or (_MISSING if wanted is _MISSING else [])
+    return wanted
+
+
+def _members(base: Mapping[str, Any], wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    found = {
+        name: _merged(name, base.get(name, _MISSING), wanted.get(name, _MISSING), stored.get(name, _MISSING))
+        for name in {**stored, **wanted}
+    }
+    return {name: value for name, value in found.items() if value is not _MISSING}
+
+
+def _conditions(base: list[Any], wanted: list[Any], stored: list[Any]) -> list[Any]:
+    """Merge conditions by their types; each is a whole, as its status and its reason belong together."""
+    before, ours, theirs = ({each["type"]: each for each in items} for items in (base, wanted, stored))
+    found = []
+    for type_ in {**theirs, **ours}:
+        mine, was = ours.get(type_), before.get(type_)
+        kept = theirs.get(type_) if json_equal(mine, was) else mine
+        if kept is not None:
+            found.append(kept)
+    return found
+
+
+def _has_types(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    return isinstance(value, list) and all(
+        isinstance(each, dict) and isinstance(each.get("type"), str) for each in value
+    )

@@ -1,0 +1,142 @@
+"""A status that several controllers write, on an API server in memory and on a real one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from lightkube.models.meta_v1 import ObjectMeta
+
+from kaiwu_runtime import Client, ControllerBuilder, Manager, ManagerOptions, ObjectReconciler
+from kaiwu_runtime.api import APIModel, Condition, Conditions, CustomResource, resource
+from kaiwu_runtime.controller import GenerationChanged
+from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.testing import FakeTransport, run_manager
+
+from ..crds import install
+
+
+class DoorStatus(APIModel):
+    observed_generation: int | None = None
+    phase: str = ""
+    conditions: Conditions = Conditions()
+
+
+@resource(group="doors.example.com", version="v1")
+class Door(CustomResource):
+    status: DoorStatus = DoorStatus()
+
+
+class DoorReconciler(ObjectReconciler[Door]):
+    """Is woken by changes of the spec alone, as nothing in the status concerns it."""
+
+    name: ClassVar[str]
+
+    def build(self, controller: ControllerBuilder) -> ControllerBuilder:
+        return controller.named(self.name).for_(Door, GenerationChanged())
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.envtest)])
+async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Client]:
+    if request.param == "fake":
+        yield Client(FakeTransport(Door), namespace="fake")
+        return
+    control_plane: ControlPlane = request.getfixturevalue("control_plane")
+    install(control_plane, [Door], tmp_path)
+    async with Client.connect(control_plane.kubeconfig) as client:
+        client.namespace = request.getfixturevalue("namespace")
+        yield client
+
+
+async def run(client: Client, *kinds: type[DoorReconciler], done: asyncio.Event) -> DoorStatus:
+    """Run reconcilers until the event is set and all has been written, and return the status of the door."""
+    options = ManagerOptions(health_probe_bind_address="0", namespaces=(client.namespace,))
+    manager = Manager(options, client=client.reconnect() or Client(client.transport))
+    manager.setup(*kinds)
+    async with asyncio.timeout(20), run_manager(manager):
+        await done.wait()
+    return (await client.get(Door, "a", namespace=client.namespace)).status
+
+
+def door(client: Client) -> Door:
+    return Door(metadata=ObjectMeta(name="a", namespace=client.namespace))
+
+
+async def test_controllers_keep_the_conditions_of_each_other(client: Client) -> None:
+    quick, done = asyncio.Event(), asyncio.Event()
+
+    class Quick(DoorReconciler):
+        name = "quick"
+
+        async def reconcile(self, obj: Door) -> None:
+            obj.status.conditions.set("Painted", True, reason="Dry")
+            obj.status.phase = "Painted"
+
+    class Slow(DoorReconciler):
+        name = "slow"
+
+        async def reconcile(self, obj: Door) -> None:
+            assert not obj.status.conditions
+            quick.set()
+            while not (await client.get(Door, "a", namespace=client.namespace)).status.conditions:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            obj.status.conditions.set("Hung", True, reason="Fits")
+            asyncio.get_running_loop().call_later(0.5, done.set)
+
+    class Waiting(Quick):
+        async def reconcile(self, obj: Door) -> None:
+            await quick.wait()
+            await super().reconcile(obj)
+
+    await client.create(door(client))
+    status = await run(client, Waiting, Slow, done=done)
+    assert [(each.type, each.observedGeneration) for each in status.conditions] == [("Painted", 1), ("Hung", 1)]
+    assert (status.phase, status.observed_generation) == ("Painted", 1)
+
+
+async def test_a_condition_of_another_program_stays_as_it_is(client: Client) -> None:
+    done = asyncio.Event()
+
+    class Hinges(DoorReconciler):
+        name = "hinges"
+
+        async def reconcile(self, obj: Door) -> None:
+            obj.status.conditions.set("Hung", True, reason="Fits")
+            obj.status.conditions.append(
+                Condition(type="Own", status="True", reason="Added", message="", lastTransitionTime=datetime.now(UTC))
+            )
+            asyncio.get_running_loop().call_later(0.5, done.set)
+
+    created = await client.create(door(client))
+    created.status.conditions.set("Locked", True, reason="Key")
+    await client.apply_status(created, field_manager="locksmith")
+    status = await run(client, Hinges, done=done)
+    assert [(each.type, each.observedGeneration) for each in status.conditions] == [
+        ("Locked", None),
+        ("Hung", 1),
+        ("Own", 1),
+    ]
+
+
+async def test_a_status_written_meanwhile_is_no_change_of_another(client: Client) -> None:
+    done = asyncio.Event()
+
+    class Painter(DoorReconciler):
+        name = "painter"
+
+        async def reconcile(self, obj: Door) -> None:
+            for phase in ("Painting", "Idle"):
+                obj.status.phase = phase
+                if phase == "Painting":
+                    await self.client.apply_status(obj)
+            asyncio.get_running_loop().call_later(0.5, done.set)
+
+    created = await client.create(door(client))
+    created.status.phase = "Idle"
+    await client.apply_status(created)
+    status = await run(client, Painter, done=done)
+    assert (status.phase, status.observed_generation) == ("Idle", 1)
