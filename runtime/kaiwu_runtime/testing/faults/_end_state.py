@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kaiwu_runtime.testing._fields import item_elements, member
 from kaiwu_runtime.testing.faults._secrets import KIND as SECRET
 from kaiwu_runtime.testing.faults._secrets import covered
 from kaiwu_runtime.testing.faults._values import Values, numbered
@@ -21,6 +23,11 @@ _REVISIONS = frozenset({"deployment.kubernetes.io/revision", "deployment.kuberne
 
 _PLACEMENT = frozenset({"nominatedNodeName"})
 _SHOWN = 3
+_LONGEST = 80
+"""Characters of a value that are shown."""
+
+_BEFORE = 30
+"""Of what is the same in two long values, the characters shown before the difference."""
 
 
 def normalised(
@@ -185,11 +192,51 @@ def _differences(
                 yield f"{inner} {what}", way
             else:
                 yield from _differences(expected[name], found[name], inner, way)
+    elif (items := _by_key(names, expected, found)) is not None:
+        yield from _item_differences(items, path, names)
     elif _are_lists_of_objects(expected, found):
         for number, (one, other) in enumerate(zip(expected, found, strict=True)):
             yield from _differences(one, other, f"{path}[{number}]", names)
     elif expected != found or type(expected) is not type(found):
-        yield f"{path} is {_short(found, names)}, not {_short(expected, names)}", names
+        is_, not_ = _short_pair(found, expected, names)
+        yield f"{path} is {is_}, not {not_}", names
+
+
+def _item_differences(
+    items: Mapping[str, tuple[Any, Any]], path: str, names: tuple[str, ...]
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield what differs between the items of two lists, as `_by_key` returns them."""
+    for key, (one, other) in items.items():
+        inner = f"{path}[{key}]"
+        if other is None:
+            yield f"{inner} is missing", names
+        elif one is None:
+            yield f"{inner} is {_short(other, names)}, not unset", names
+        else:
+            yield from _differences(one, other, inner, names)
+
+
+def _by_key(names: tuple[str, ...], expected: Any, found: Any) -> dict[str, tuple[Any, Any]] | None:  # noqa: ANN401 - any JSON
+    """Return the items of two lists by what names them, with None where one has none; None where that tells nothing.
+
+    Items are compared by their place where there are as many of them, except conditions, whose place means nothing.
+    """
+    if not isinstance(expected, list) or not isinstance(found, list) or not names:
+        return None
+    if len(expected) == len(found) and names[-1] != "conditions":
+        return None
+    one, other = (_keyed(names[-1], items) for items in (expected, found))
+    if one is None or other is None or (one.keys() == other.keys() and [*one] != [*other]):
+        return None
+    return {key: (one.get(key), other.get(key)) for key in {**one, **other}}
+
+
+def _keyed(name: str, items: list[Any]) -> dict[str, Any] | None:
+    elements = item_elements((member(name),), items)
+    if elements is None or len({*elements}) < len(items):
+        return None
+    keys = (json.loads(element.removeprefix("k:")) for element in elements)
+    return {",".join(str(value) for value in key.values()): item for key, item in zip(keys, items, strict=True)}
 
 
 def _are_lists_of_objects(expected: Any, found: Any) -> bool:  # noqa: ANN401 - any JSON
@@ -203,9 +250,25 @@ def _are_lists_of_objects(expected: Any, found: Any) -> bool:  # noqa: ANN401 - 
 
 
 def _short(value: object, way: tuple[str, ...]) -> str:
+    return _cut(_text(value, way), 0)
+
+
+def _short_pair(one: object, other: object, way: tuple[str, ...]) -> tuple[str, str]:
+    """Return two values that differ, each from where the difference can be seen."""
+    texts = _text(one, way), _text(other, way)
+    same = next((place for place, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
+    begin = same - _BEFORE if same > _LONGEST - _BEFORE and max(map(len, texts)) > _LONGEST else 0
+    return _cut(texts[0], begin), _cut(texts[1], begin)
+
+
+def _cut(text: str, begin: int) -> str:
+    text = f"...{text[begin + 3 :]}" if begin else text
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+
+
+def _text(value: object, way: tuple[str, ...]) -> str:
     kind = way[0].partition(" ")[0] if way else ""
-    text = repr(covered(value, way[1:]) if kind == SECRET else value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return repr(covered(value, way[1:]) if kind == SECRET else value)
 
 
 def count_differences(expected: Mapping[str, int], found: Mapping[str, int], what: str) -> str:

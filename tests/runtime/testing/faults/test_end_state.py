@@ -6,6 +6,7 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=8,
 )
+
+
+READY, DNS = {"type": "Ready", "status": "True"}, {"type": "DNS", "status": "True"}
 
 
 def obj(kind: str = "ConfigMap", name: str = "a", uid: str = "1", **more: Any) -> dict[str, Any]:
@@ -200,6 +204,52 @@ def test_a_difference_is_one_line() -> None:
     assert differences(many, {}).endswith("A 2 is missing (and 6 more)")
     assert differences({"A a": {"n": 1}}, {"A a": {"n": True}}) == "A a.n is True, not 1"
     assert len(differences({"A a": {"n": "x" * 999}}, {"A a": {"n": "y" * 999}})) < 250
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "found", "text"),
+    [
+        ("conditions", [READY, DNS], [READY], "conditions[DNS] is missing"),
+        ("conditions", [READY], [READY, DNS], "conditions[DNS] is {'type': 'DNS', 'status': 'True'}, not unset"),
+        (
+            "conditions",
+            [READY],
+            [DNS],
+            "conditions[Ready] is missing; A a.conditions[DNS] is {'type': 'DNS', 'status': 'True'}, not unset",
+        ),
+        ("conditions", [READY], [{**READY, "status": "False"}], "conditions[Ready].status is 'False', not 'True'"),
+        ("env", [{"name": "A"}, {"name": "B"}], [{"name": "B"}], "env[A] is missing"),
+        ("ports", [{"port": 80}, {"port": 81}], [{"port": 81}], "ports[80,TCP] is missing"),
+        ("ports", [{"port": 80}], [{"port": 81}], "ports[0].port is 81, not 80"),
+        ("text", "x" * 99 + "a" + "z" * 99, "x" * 99 + "b", "text is ..." + "x" * 27 + "b', not ..." + "x" * 27 + "a"),
+        ("text", "x" * 99, "x" * 98, "text is ..." + "x" * 27 + "', not ..." + "x" * 27 + "x'"),
+        ("args", ["x"] * 30 + ["a"], ["x"] * 30 + ["b"], "'x', 'b'], not ... "),
+    ],
+)
+def test_a_difference_can_be_seen(name: str, expected: Any, found: Any, text: str) -> None:
+    difference = differences({"A a": {name: expected}}, {"A a": {name: found}})
+    assert text in difference
+    assert difference.startswith(f"A a.{name}")
+    assert len(difference) < 250
+    assert differing_fields({"A a": {name: expected}}, {"A a": {name: found}})[0].startswith(f"A.{name}")
+
+
+LISTS = st.lists(st.fixed_dictionaries({"type": st.sampled_from("AB")}, optional={"status": st.text(max_size=1)}))
+
+
+@given(st.sampled_from(["conditions", "other"]), LISTS, LISTS)
+def test_lists_that_differ_have_a_difference_that_can_be_ignored(name: str, one: Any, other: Any) -> None:
+    states = {"A a": {name: one}}, {"A a": {name: other}}
+    assert bool(differences(*states)) == (one != other)
+    fields = differing_fields(*states)
+    assert all(field in {f"A.{name}", f"A.{name}.type", f"A.{name}.status"} for field in fields)
+
+
+@given(st.text("ab", max_size=200), st.text("ab", max_size=200))
+def test_long_values_differ_where_they_are_cut(one: str, other: str) -> None:
+    shown = differences({"A a": {"n": one}}, {"A a": {"n": other}}).removeprefix("A a.n is ").split(", not ")
+    assert (one == other) == (len({*shown}) < 2)
+    assert all(len(each) <= 80 for each in shown)
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON, max_size=3), JSON)
