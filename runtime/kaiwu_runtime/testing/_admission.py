@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from kaiwu_runtime.api._identity import ObjectKey, ResourceIdentity, identify
-from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.errors import APIStatusError, ConfigurationError
 from kaiwu_runtime.manager._manager import Manager
 from kaiwu_runtime.testing._dispatch import Dispatcher
 from kaiwu_runtime.testing._injection import FakeRequest
@@ -80,6 +80,20 @@ class _Call(NamedTuple):
         return self.dispatcher.answer(self.kind, self.request, self.params, self.content_type)
 
 
+class Unstable(NamedTuple):
+    """A defaulter that changes its own result.
+
+    Attributes:
+        defaulter: The name of its class.
+        once: The object as it made it.
+        twice: What it made of that.
+    """
+
+    defaulter: str
+    once: Mapping[str, Any]
+    twice: Mapping[str, Any]
+
+
 class Admission:
     """Calls the webhooks of a manager, which need not run.
 
@@ -89,18 +103,27 @@ class Admission:
         dispatcher: Answers requests.
         storage: Has the objects.
         writer: Carries out what the webhooks change.
+        on_unstable: Told of each defaulter that changes its own result, for which it is called twice.
 
     Raises:
         ConfigurationError: The manager has no webhooks.
     """
 
     def __init__(
-        self, manager: Manager, user: Callable[[], UserInfo], dispatcher: Dispatcher, storage: Storage, writer: Writer
+        self,
+        manager: Manager,
+        user: Callable[[], UserInfo],
+        dispatcher: Dispatcher,
+        storage: Storage,
+        writer: Writer,
+        *,
+        on_unstable: Callable[[Unstable], None] | None = None,
     ) -> None:
         server = manager.webhooks
         if not isinstance(server, WebhookServer):
             raise ConfigurationError("call_webhooks: the manager has no webhooks: set them up before")
         self._user = user
+        self._on_unstable = on_unstable
         self._dispatcher, self._storage, self._writer = dispatcher, storage, writer
         found = [_webhook(path, handler) for path, handler in server.admission_handlers.items()]
         self._mutating = [each for each in found if isinstance(each.handler, DefaultingHandler)]
@@ -150,7 +173,28 @@ class Admission:
             if patch := await self._review(webhook, call, operation, obj, before):
                 obj = json_patch(obj, patch)
                 patches += patch
+                await self._repeat(webhook, call, operation, obj, before)
         return patches
+
+    async def _repeat(
+        self,
+        webhook: _Webhook,
+        call: _Call,
+        operation: Operation,
+        obj: Mapping[str, Any],
+        before: Mapping[str, Any] | None,
+    ) -> None:
+        """Call a defaulter with its own result, as a dry run, and tell if it changes something."""
+        if self._on_unstable is None or not isinstance(webhook.handler, DefaultingHandler):
+            return
+        try:
+            dry = call._replace(params={**call.params, "dryRun": "All"})
+            patch = await self._review(webhook, dry, operation, obj, before)
+        except APIStatusError:
+            return  # what it rejects is told by the next write
+        if patch:
+            name = type(webhook.handler.defaulter).__name__
+            self._on_unstable(Unstable(name, obj, json_patch(obj, patch)))
 
     async def _review(
         self,

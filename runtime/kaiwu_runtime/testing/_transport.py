@@ -54,7 +54,7 @@ from kaiwu_runtime.testing._writes import Writer
 
 if TYPE_CHECKING:
     from kaiwu_runtime.manager._manager import Manager
-    from kaiwu_runtime.testing._admission import Admission
+    from kaiwu_runtime.testing._admission import Admission, Unstable
     from kaiwu_runtime.webhook._admission import UserInfo
 
 _VERBS = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
@@ -113,7 +113,13 @@ class FakeTransport(RequestHooks, FakeNode):
         for kind in kinds:
             self._kinds.add(kind)
 
-    def call_webhooks(self, manager: Manager, user: Callable[[], UserInfo] | None = None) -> None:
+    def call_webhooks(
+        self,
+        manager: Manager,
+        user: Callable[[], UserInfo] | None = None,
+        *,
+        on_unstable: Callable[[Unstable], None] | None = None,
+    ) -> None:
         """Call the defaulters and validators of a manager for each write, as the API server calls its webhooks.
 
         The manager need not run. The rules of ``@mutating`` and ``@validating`` count, selectors and conditions do not;
@@ -122,6 +128,7 @@ class FakeTransport(RequestHooks, FakeNode):
         Args:
             manager: Has its webhooks already.
             user: Returns who sends the present request; default is an administrator.
+            on_unstable: Told of each defaulter that changes its own result, for which it is called twice.
 
         Raises:
             ConfigurationError: The manager has no webhooks.
@@ -129,7 +136,12 @@ class FakeTransport(RequestHooks, FakeNode):
         from kaiwu_runtime.testing._admission import ADMINISTRATOR, Admission  # noqa: PLC0415 - most tests need none
 
         self._admission = Admission(
-            manager, user or (lambda: ADMINISTRATOR), self._dispatcher, self._storage, self._writer
+            manager,
+            user or (lambda: ADMINISTRATOR),
+            self._dispatcher,
+            self._storage,
+            self._writer,
+            on_unstable=on_unstable,
         )
 
     @property

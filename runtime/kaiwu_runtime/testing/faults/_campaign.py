@@ -145,7 +145,8 @@ def finding_of(reference: Outcome, plan: Plan, text: str) -> Finding:
 def flaws(reference: Outcome) -> list[str]:
     """Return what is wrong with a run though it came to its end, each in one line.
 
-    The operator leaves objects that nothing owns, or takes fields that another manager has set.
+    The operator leaves objects that nothing owns, or takes fields that another manager has set, or a defaulter changes
+    what it made.
 
     Args:
         reference: The run without faults.
@@ -158,6 +159,9 @@ def flaws(reference: Outcome) -> list[str]:
     if reference.overwritten:
         cure = "send only what the operator sets, as client.apply does, or name the field in `ignored` of the scenario"
         found.append(f"{reference.overwritten}: {cure}")
+    if reference.unstable:
+        cure = "it is called at each write of the object, so let it change only what is not yet as it should be"
+        found.append(f"{reference.unstable}: {cure}")
     return found
 
 

@@ -27,6 +27,7 @@ class Outcome:
         left: The objects that the operator has made and nothing removes, when all it was made for is gone.
         blocked: The first reconcile of each controller that blocked the event loop, as a sentence.
         overwritten: What the operator took from another manager first, as a sentence.
+        unstable: The first defaulter that changed its own result, as a sentence.
         broken: The first invariant that did not hold, as a sentence.
         failure: Why the run did not come to its end; empty if it did.
         reached: Whether the fault took place.
@@ -42,6 +43,7 @@ class Outcome:
     left: list[str] = field(default_factory=list)
     blocked: dict[str, str] = field(default_factory=dict)
     overwritten: str = ""
+    unstable: str = ""
     broken: str = ""
     failure: str = ""
     reached: bool = False

@@ -34,6 +34,7 @@ from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
 from kaiwu_runtime.testing.faults._steps import check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR, Tally
+from kaiwu_runtime.testing.faults._unstable import note_unstable
 from kaiwu_runtime.webhook._admission import UserInfo
 
 DOWN_SECONDS = 10.0
@@ -165,7 +166,8 @@ class _Run:
                 manager.provide(kind, inner)
             manager.add_controller = _left_out  # type: ignore[method-assign]
             self._scenario.operator(manager)
-            self._server.call_webhooks(manager, self._user)
+            on_unstable = note_unstable(self.outcome, self._scenario.ignored)
+            self._server.call_webhooks(manager, self._user, on_unstable=on_unstable)
             manager.webhooks = None
         except Exception as error:
             raise RunFailed(f"the webhooks cannot be set up: {describe(error)}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import ClassVar
 
 import pytest
@@ -136,3 +137,59 @@ def test_an_operator_whose_own_write_is_rejected_does_not_settle() -> None:
     (finding,) = report.findings
     assert "not settled after 120 s" in finding.text
     assert "objects have no finalizers here" in finding.text
+
+
+class Suffix(Defaulter[Gadget]):
+    """Adds to the name at each write."""
+
+    def default(self, obj: Gadget, request: AdmissionRequest) -> None:
+        obj.metadata.labels = {"name": f"{(obj.metadata.labels or {}).get('name', '')}x"}
+
+
+class Stamp(Defaulter[Gadget]):
+    """Notes when the object was written, which is another time at each call."""
+
+    def default(self, obj: Gadget, request: AdmissionRequest) -> None:
+        obj.metadata.annotations = {"at": datetime.now(UTC).isoformat()}
+
+
+class FillsIn(Defaulter[Gadget]):
+    """Draws a name where there is none."""
+
+    def default(self, obj: Gadget, request: AdmissionRequest) -> None:
+        obj.metadata.labels = obj.metadata.labels or {"name": f"x{request.uid.count('a')}"}
+
+
+@pytest.mark.parametrize(
+    ("defaulter", "ignored", "text"),
+    [
+        (
+            Suffix,
+            (),
+            "Suffix changes its own result: Gadget default/a.metadata.labels.name is 'xx', not 'x'",
+        ),
+        (Suffix, ("metadata.labels.name",), ""),
+        (Stamp, (), ""),
+        (FillsIn, ("metadata.labels.name",), ""),
+        (Defaults, (), ""),
+    ],
+)
+def test_a_defaulter_that_changes_its_own_result_is_found(
+    defaulter: type[Defaulter[Gadget]], ignored: tuple[str, ...], text: str
+) -> None:
+    class Defaulting(Webhook):
+        def setup_with_manager(self, manager: Manager) -> None:
+            webhook_managed_by(manager).for_(Gadget).with_defaulter(defaulter()).complete()
+
+    class Scene(SizeScenario):
+        def operator(self, manager: Manager) -> None:
+            manager.setup(Sizes)
+            manager.setup(Defaulting)
+
+        @step
+        async def too_many(self, cluster: Cluster) -> None:
+            """Leave it at two."""
+
+    Scene.ignored = ignored
+    cure = ": it is called at each write of the object, so let it change only what is not yet as it should be"
+    assert [finding.text for finding in checked(Scene, "none").findings] == ([text + cure] if text else [])
