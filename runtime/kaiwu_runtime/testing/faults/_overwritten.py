@@ -1,8 +1,8 @@
-"""What an operator takes from others: fields that another manager had set in an object that the operator made."""
+"""What an operator takes from others: fields that another manager had set in an object of the operator's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from kaiwu_runtime.testing.faults._end_state import SKIPPED, is_ignored
@@ -13,6 +13,7 @@ Path = tuple[str, ...]
 """Members of managed fields, from the outermost: ``("f:metadata", "f:labels", "f:team")``."""
 
 _SHOWN = 5
+_OWNERS = ("f:metadata", "f:ownerReferences")
 
 
 class Overwritten:
@@ -20,6 +21,9 @@ class Overwritten:
 
     A write that removes or changes a field which the operator has never set itself is a mistake: the operator sends
     fields that are not its own. What it has set once, it may set again when another writer has changed it.
+
+    An object that another writer made is the operator's once it has set an owner of it. It adopts such an object to set
+    fields that others have set, so only what it removes counts.
 
     Args:
         managers: Field managers of the operator, as they become known.
@@ -36,8 +40,9 @@ class Overwritten:
         self._outcome = outcome
         self.written: set[str] = set()
         self._made: dict[str, str] = {}
+        self._adopted: dict[str, str] = {}
         self._held: dict[str, set[Path]] = {}
-        self._lost: dict[str, tuple[str, str]] = {}
+        self._lost: dict[str, list[tuple[str, str]]] = {}
 
     def note(self, before: Object | None, after: Object | None) -> None:
         """Note a change of an object by any writer."""
@@ -48,17 +53,23 @@ class Overwritten:
         if before is None:
             self._made[uid], self._held[uid] = str(after["metadata"]["resourceVersion"]), set(own)
             return
+        owned_before, had = self._fields(before)
         if (held := self._held.get(uid)) is None:
             return
-        had = self._fields(before)[1]
+        version = str(after["metadata"]["resourceVersion"])
+        if _sets_owner(own) and not _sets_owner(owned_before):
+            self._adopted.setdefault(uid, version)
         taken = {path: manager for path, manager in had.items() if path not in held and path not in others}
         if taken:
             # A manager that has lost each member of a map still has the map, which looks like a field.
             maps = {path[:end] for path in (*had, *held) for end in range(1, len(path))}
             taken = {path: manager for path, manager in taken.items() if path not in maps}
         held.update(own)
-        if text := self._described(after, taken):
-            self._lost[str(after["metadata"]["resourceVersion"])] = (self._made[uid], text)
+        removed = {path: manager for path, manager in taken.items() if path not in own}
+        origins = ((self._made[uid], taken), (self._adopted.get(uid, ""), removed))
+        texts = [(origin, self._described(after, fields)) for origin, fields in origins]
+        if found := [(origin, text) for origin, text in texts if origin and text]:
+            self._lost[version] = found
 
     def look(self, step: str) -> None:
         """Keep what the operator took first; called when a step has settled.
@@ -66,7 +77,9 @@ class Overwritten:
         Args:
             step: Its name.
         """
-        by_operator = (text for version, (made, text) in self._lost.items() if {made, version} <= self.written)
+        by_operator = (
+            text for version, found in self._lost.items() for origin, text in found if {origin, version} <= self.written
+        )
         taken = next(by_operator, "")
         if taken and not self._outcome.overwritten:
             self._outcome.overwritten = f"after step {step}: {taken}"
@@ -94,6 +107,10 @@ class Overwritten:
         what = ", ".join([*fields][:_SHOWN]) + (f" (and {len(fields) - _SHOWN} more)" if len(fields) > _SHOWN else "")
         who = ", ".join(dict.fromkeys(fields.values()))
         return f"the operator overwrote {what} of {obj['kind']} {where}, which {who} had set"
+
+
+def _sets_owner(fields: Iterable[Path]) -> bool:
+    return any(path[:2] == _OWNERS for path in fields)
 
 
 def _leaves(fields: Mapping[str, Any], path: Path = ()) -> Iterator[Path]:

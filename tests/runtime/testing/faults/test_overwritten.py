@@ -144,3 +144,33 @@ async def test_only_some_of_many_fields_are_named() -> None:
     found = await taken(("helm", apply(many)), ("operator", merge({"data": None})))
     assert "data.theirs-4 (and 4 more) of ConfigMap x/a, which helm had set" in found
     assert "theirs-5" not in found
+
+
+ADOPTED = apply({"own": "2"}, ownerReferences=[OWNER])
+
+
+@pytest.mark.parametrize(
+    ("acts", "fields"),
+    [
+        ([ADOPTED], ""),
+        ([ADOPTED, merge({"data": {"more": "2"}})], ""),
+        ([ADOPTED, apply({"own": "3"}, ownerReferences=[OWNER])], ""),
+        ([ADOPTED, merge({"data": {"own": None}})], ""),
+        ([merge({"data": {"more": None}})], ""),
+        ([ADOPTED, merge({"data": {"more": None}})], "data.more"),
+        ([ADOPTED, json_patch({"op": "replace", "path": "/data", "value": {"own": "1"}})], "data.more"),
+        (
+            [merge({"metadata": {"ownerReferences": [OWNER.to_dict()], "labels": None}, "data": {"more": "2"}})],
+            "metadata.labels.app",
+        ),
+    ],
+    ids=["adopts", "sets more", "changes its own", "gives up", "not adopted", "removes", "replaces", "at once"],
+)
+async def test_an_adopted_object_keeps_what_others_have_set(acts: list[Act], fields: str) -> None:
+    found = await taken(*(("operator", act) for act in acts), first="kubectl-create")
+    what = f"after step change: the operator overwrote {fields} of ConfigMap x/a, which kubectl-create had set"
+    assert found == (what if fields else "")
+    assert await taken(*(("argo", act) for act in acts), first="kubectl-create") == "", "not by the operator"
+    if fields:
+        other = [("operator", acts[0]), ("helm", apply(labels={"team": "blue"})), ("operator", acts[-1])]
+        assert fields in await taken(*other, first="kubectl-create")
