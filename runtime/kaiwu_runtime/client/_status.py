@@ -14,20 +14,29 @@ from typing import Any
 import msgspec
 
 from kaiwu_runtime.api._identity import ObjectKey
-from kaiwu_runtime.client._apply_body import read_again, status_body
+from kaiwu_runtime.client._apply_body import read_again, status_body, version_in
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import decode, encode_status
 from kaiwu_runtime.client._request_options import PatchType, apply_params
-from kaiwu_runtime.client._status_merge import merged_status
+from kaiwu_runtime.client._status_merge import merged_status, removal_patch, removes
 from kaiwu_runtime.client._subresources import has_status_subresource, target
 from kaiwu_runtime.errors import ConflictError, DecodeError
+from kaiwu_runtime.rest._answers import read_answer
 from kaiwu_runtime.rest._paths import object_names, object_path
 
 STATUS_ATTEMPTS = 5
 """How often a status is sent when the object changes meanwhile."""
 
 _APPLY = PatchType.APPLY.value
+_MERGE = PatchType.MERGE.value
 _json = msgspec.json.Encoder()
+
+
+class _Answer(msgspec.Struct):
+    status: Any = None
+
+
+_answers = msgspec.json.Decoder(_Answer)
 
 
 @dataclass(slots=True)
@@ -74,7 +83,7 @@ async def write_status(
     """Write an object's status and return the answer; see :meth:`~kaiwu_runtime.client.Client.apply_status`.
 
     When the object has changed since it was read, what other writers have made of its status is overwritten, unless a
-    `status_base` tells which part of it is a change.
+    `status_base` tells which part of it is a change. With one, what was removed is removed, whatever its owner.
 
     Args:
         client: Sends the requests.
@@ -116,7 +125,12 @@ async def write_status(
         else:
             client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
             if base is not None:
-                base.status = bytes(status)
+                before, base.status = base.status, bytes(status)
+                if removes(before, body["status"]):
+                    left = removal_patch(before, body["status"], read_answer(_answers, answer, str(identity)).status)
+                    if left:
+                        manager = params["fieldManager"]
+                        answer = await _remove(client, obj, path, left, version=version_in(answer), manager=manager)
             return answer
         newest, version = await read_again(client.transport, identity, namespace, obj.metadata)
         body["metadata"]["resourceVersion"] = version
@@ -127,3 +141,30 @@ async def write_status(
                 raise conflict from None  # it does not fit the type any longer, which the next reconcile reports
             body["status"] = merged_status(base.status, status, stored)
     raise AssertionError("unreachable")
+
+
+async def _remove(
+    client: BaseClient,
+    obj: Any,  # noqa: ANN401 - a pydantic model or a lightkube kind
+    path: str,
+    status: dict[str, Any],
+    *,
+    version: str,
+    manager: str,
+) -> bytes:
+    """Remove from a status what others own too, which an apply cannot, and return the answer.
+
+    Raises:
+        ConflictError: The object has changed meanwhile.
+        APIError: Any other failure.
+    """
+    kind: type[Any] = type(obj)
+    namespace, name = object_names(obj)
+    key = ObjectKey(client.namespace_for(target(kind, "patch", "status")[0], namespace), name)
+    body = {"metadata": {"resourceVersion": version}, "status": status}
+    with client._attempt(kind, key) as doubts:  # noqa: SLF001 - of this package
+        answer = await client.transport.request(
+            "PATCH", path, params={"fieldManager": manager}, body=_json.encode(body), content_type=_MERGE
+        )
+    client._heard(kind, key, answer, dry_run=False, doubts=doubts)  # noqa: SLF001 - of this package
+    return answer

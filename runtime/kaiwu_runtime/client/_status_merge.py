@@ -1,4 +1,4 @@
-"""What a status becomes that two writers changed at the same time: the changes of both.
+"""The status of an object with several writers: the changes of all are made, and what one removes is removed.
 
 Lists are values, except ``conditions``, whose items are named by their type.
 """
@@ -28,6 +28,45 @@ def merged_status(base: bytes, wanted: bytes, stored: bytes) -> msgspec.Raw:
         stored: What other writers have made of it meanwhile.
     """
     return msgspec.Raw(_encode(_merged("status", _decode(base), _decode(wanted), _decode(stored))))
+
+
+def removes(base: bytes, wanted: bytes) -> bool:
+    """Return whether something of a base is not wanted any more."""
+    before = _decode(base)
+    return bool(_left(before, _decode(wanted), before))
+
+
+def removal_patch(base: bytes, wanted: bytes, stored: object) -> dict[str, Any]:
+    """Return the JSON merge patch that takes out what an apply has left, because other managers have set it too.
+
+    Args:
+        base: The JSON of the status that was read.
+        wanted: What was made of it, and applied.
+        stored: The status after that.
+
+    Returns:
+        The members of the status to patch; empty if what was removed is gone.
+    """
+    return _left(_decode(base), _decode(wanted), stored)
+
+
+def _left(base: Any, wanted: Any, stored: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    patch: dict[str, Any] = {}
+    if not (isinstance(base, Mapping) and isinstance(wanted, Mapping) and isinstance(stored, Mapping)):
+        return patch
+    for name, was in base.items():
+        if name not in stored:
+            continue
+        if name == "conditions" and all(_has_types(each) for each in (was, wanted.get(name, []), stored[name])):
+            gone = {each["type"] for each in was} - {each["type"] for each in wanted.get(name, [])}
+            kept = [each for each in stored[name] if each["type"] not in gone]
+            if len(kept) < len(stored[name]):
+                patch[name] = kept
+        elif name not in wanted:
+            patch[name] = None
+        elif inner := _left(was, wanted[name], stored[name]):
+            patch[name] = inner
+    return patch
 
 
 def _merged(name: str, base: Any, wanted: Any, stored: Any) -> Any:  # noqa: ANN401 - any JSON

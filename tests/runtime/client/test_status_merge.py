@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.client._status_merge import merged_status
+from kaiwu_runtime.client._status_merge import merged_status, removal_patch, removes
 
 SCALARS = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a"])
 CONDITIONS = st.dictionaries(
@@ -81,3 +81,25 @@ def test_conditions_are_merged_by_type(base: Any, wanted: Any, stored: Any, righ
 
     assert merged(status(base), status(wanted), status(stored)) == {"conditions": right}
     assert merged(status(base or None), status(wanted), status(stored)) == {"conditions": right}
+
+
+def patched(status: Any, patch: dict[str, Any]) -> Any:
+    """Return a status after a JSON merge patch, as https://www.rfc-editor.org/rfc/rfc7386 has it."""
+    found = dict(status)
+    for name, value in patch.items():
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = patched(found[name], value) if isinstance(value, dict) else value
+    return found
+
+
+@given(STATUSES, STATUSES)
+def test_what_an_apply_leaves_is_taken_out(base: Any, wanted: Any) -> None:
+    """Everything in the base belongs to other managers too, as far as it is not set anew."""
+    left = merged({}, wanted, base)
+    encoded = (json.dumps(base).encode(), json.dumps(wanted).encode())
+    patch = removal_patch(*encoded, left)
+    assert text(flat(patched(left, patch))) == text(flat(wanted))
+    assert bool(patch) == removes(*encoded)
+    assert removal_patch(*encoded, wanted) == {}

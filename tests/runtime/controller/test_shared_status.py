@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
+from pydantic import Field
 
-from kaiwu_runtime import Client, ControllerBuilder, Manager, ManagerOptions, ObjectReconciler
-from kaiwu_runtime.api import APIModel, Condition, Conditions, CustomResource, resource
+from kaiwu_runtime import Client, ControllerBuilder, Manager, ManagerOptions, ObjectReconciler, PatchType
+from kaiwu_runtime.api import APIModel, Condition, Conditions, CustomResource, remove_condition, resource
 from kaiwu_runtime.controller import GenerationChanged
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.testing import FakeTransport, run_manager
@@ -23,6 +24,9 @@ from ..crds import install
 class DoorStatus(APIModel):
     observed_generation: int | None = None
     phase: str = ""
+    note: str | None = None
+    lock: dict[str, str] | None = None
+    keys: dict[str, str] = Field(default_factory=dict)
     conditions: Conditions = Conditions()
 
 
@@ -140,3 +144,44 @@ async def test_a_status_written_meanwhile_is_no_change_of_another(client: Client
     await client.apply_status(created)
     status = await run(client, Painter, done=done)
     assert (status.phase, status.observed_generation) == ("Idle", 1)
+
+
+@pytest.mark.parametrize("patch_type", [PatchType.MERGE, PatchType.APPLY])
+async def test_what_another_program_has_set_can_be_removed(client: Client, patch_type: PatchType) -> None:
+    """As the operator in Go that this one replaces."""
+    done = asyncio.Event()
+
+    class Heir(DoorReconciler):
+        name = "heir"
+
+        async def reconcile(self, obj: Door) -> None:
+            obj.status.note = obj.status.lock = None
+            obj.status.keys = {name: value for name, value in obj.status.keys.items() if name != "spare"}
+            remove_condition(obj.status.conditions, "Locked")
+            obj.status.conditions.set("Hung", True, reason="Fits")
+            asyncio.get_running_loop().call_later(0.5, done.set)
+
+    created = await client.create(door(client))
+    at = "2026-01-01T00:00:00Z"
+    conditions = [
+        {"type": name, "status": "True", "reason": "Set", "message": "", "lastTransitionTime": at}
+        for name in ("Locked", "Painted")
+    ]
+    status = {"note": "old", "lock": {"pin": "1"}, "keys": {"spare": "1", "main": "2"}, "conditions": conditions}
+    body: dict[str, Any] = {"status": status}
+    if patch_type is PatchType.APPLY:
+        metadata = {"name": "a", "namespace": created.metadata.namespace}
+        body |= {"apiVersion": "doors.example.com/v1", "kind": "Door", "metadata": metadata}
+    for manager in ("manager", "another"):
+        await client.patch(
+            Door,
+            "a",
+            body,
+            namespace=client.namespace,
+            patch_type=patch_type,
+            field_manager=manager,
+            subresource="status",
+        )
+    found = await run(client, Heir, done=done)
+    assert (found.note, found.lock, found.keys) == (None, None, {"main": "2"})
+    assert [each.type for each in found.conditions] == ["Painted", "Hung"]
