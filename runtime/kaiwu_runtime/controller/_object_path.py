@@ -191,12 +191,15 @@ def _observe(obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 
         before: The status that was read, or written since.
         generation: Of the object that was read.
     """
-    conditions = getattr(obj.status, "conditions", None) or ()
+    conditions = list(getattr(obj.status, "conditions", None) or ())
     if all(getattr(each, "observedGeneration", generation) is not None for each in conditions):
         return
     read = _read.decode(before).conditions or ()
-    for condition, raw in zip(conditions, _read.decode(encode_status(obj)).conditions or (), strict=True):
-        if raw not in read and getattr(condition, "observedGeneration", generation) is None:
+    texts: list[msgspec.Raw | None] = [*(_read.decode(encode_status(obj)).conditions or ())]
+    if len(texts) != len(conditions):
+        texts = [None] * len(conditions)  # they have another name in JSON
+    for condition, text in zip(conditions, texts, strict=True):
+        if text not in read and getattr(condition, "observedGeneration", generation) is None:
             condition.observedGeneration = generation
 
 
