@@ -32,8 +32,13 @@ _MERGE = PatchType.MERGE.value
 _json = msgspec.json.Encoder()
 
 
+class _Metadata(msgspec.Struct):
+    managed: list[dict[str, Any]] | None = msgspec.field(default=None, name="managedFields")
+
+
 class _Answer(msgspec.Struct):
     status: Any = None
+    metadata: _Metadata = msgspec.field(default_factory=_Metadata)
 
 
 _answers = msgspec.json.Decoder(_Answer)
@@ -127,7 +132,8 @@ async def write_status(
             if base is not None:
                 before, base.status = base.status, bytes(status)
                 if removes(before, body["status"]):
-                    left = removal_patch(before, body["status"], read_answer(_answers, answer, str(identity)).status)
+                    found = read_answer(_answers, answer, str(identity))
+                    left = removal_patch(before, body["status"], found.status, found.metadata.managed or ())
                     if left:
                         manager = params["fieldManager"]
                         answer = await _remove(client, obj, path, left, version=version_in(answer), manager=manager)

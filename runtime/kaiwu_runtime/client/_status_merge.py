@@ -1,11 +1,14 @@
 """The status of an object with several writers: the changes of all are made, and what one removes is removed.
 
-Lists are values, except ``conditions``, whose items are named by their type.
+Lists are values, except ``conditions``, whose items are named by their type. What is removed from a list is named as
+the API server names it: by the keys of its items, or by their values in a set.
+
+See https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -15,6 +18,9 @@ from kaiwu_runtime._json_equality import json_equal
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _MISSING: Any = object()
+
+_Trees = Sequence[Mapping[str, Any]]
+"""What managed fields have at one place, a tree for each manager."""
 
 
 def merged_status(base: bytes, wanted: bytes, stored: bytes) -> msgspec.Raw:
@@ -35,18 +41,22 @@ def removes(base: bytes, wanted: bytes) -> bool:
     return _lacks(_decode(wanted), _decode(base))
 
 
-def removal_patch(base: bytes, wanted: bytes, stored: object) -> dict[str, Any]:
+def removal_patch(
+    base: bytes, wanted: bytes, stored: object, managed: Sequence[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Return the JSON merge patch that takes out what an apply has left, because other managers have set it too.
 
     Args:
         base: The JSON of the status that was read.
         wanted: What was made of it, and applied.
         stored: The status after that.
+        managed: The object's managed fields after that, which tell what kind of list a list is.
 
     Returns:
         The members of the status to patch; empty if what was removed is gone.
     """
-    return _left(_decode(base), _decode(wanted), stored)
+    trees = [each.get("fieldsV1") or {} for each in managed]
+    return _left(_decode(base), _decode(wanted), stored, _inner(trees, "f:status"))
 
 
 def _lacks(wanted: Any, base: Any) -> bool:  # noqa: ANN401 - any JSON
@@ -54,34 +64,84 @@ def _lacks(wanted: Any, base: Any) -> bool:  # noqa: ANN401 - any JSON
         return False
     for name, was in base.items():
         now = wanted.get(name, _MISSING)
-        if name == "conditions" and now != was:
-            items = [] if now is _MISSING else now
-            if _has_types(was) and _has_types(items):
-                if {each["type"] for each in was} - {each["type"] for each in items}:
-                    return True
-                continue
-        if now is _MISSING or (type(was) is dict and _lacks(now, was)):
+        if name == "conditions" and now is not _MISSING and _has_types(was) and _has_types(now):
+            if {each["type"] for each in was} - {each["type"] for each in now}:
+                return True
+            continue
+        if now is _MISSING or (type(was) is dict and _lacks(now, was)) or (type(was) is list and now != was):
             return True
     return False
 
 
-def _left(base: Any, wanted: Any, stored: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+def _left(base: Any, wanted: Any, stored: Any, fields: _Trees) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     patch: dict[str, Any] = {}
     if not (isinstance(base, Mapping) and isinstance(wanted, Mapping) and isinstance(stored, Mapping)):
         return patch
     for name, was in base.items():
         if name not in stored:
             continue
-        if name == "conditions" and all(_has_types(each) for each in (was, wanted.get(name, []), stored[name])):
-            gone = {each["type"] for each in was} - {each["type"] for each in wanted.get(name, [])}
-            kept = [each for each in stored[name] if each["type"] not in gone]
-            if len(kept) < len(stored[name]):
-                patch[name] = kept
+        there, inner = stored[name], _inner(fields, f"f:{name}")
+        kept = _items(was, wanted.get(name, []), there, inner)
+        if kept is not None:
+            if kept != there:
+                patch[name] = kept or (None if name not in wanted else [])
         elif name not in wanted:
             patch[name] = None
-        elif inner := _left(was, wanted[name], stored[name]):
-            patch[name] = inner
+        elif found := _left(was, wanted[name], there, inner):
+            patch[name] = found
     return patch
+
+
+def _items(base: Any, wanted: Any, stored: Any, fields: _Trees) -> list[Any] | None:  # noqa: ANN401 - any JSON
+    """Return the items of a stored list without what was removed; None where items have no names."""
+    lists = (base, wanted, stored)
+    if not all(isinstance(each, list) for each in lists):
+        return None
+    elements = [element for tree in fields for element in tree]
+    keys = next((tuple(_decode(each[2:])) for each in elements if each.startswith("k:")), None)
+    if keys is None and not any(each.startswith("v:") for each in elements):
+        return None
+    before, ours, theirs = (_named(each, keys) for each in lists)
+    if before is None or ours is None or theirs is None:
+        return None
+    found = []
+    for name, item in theirs.items():
+        if name not in before:
+            found.append(item)
+        elif name in ours:
+            found.append(_patched(item, _left(before[name], ours[name], item, _inner(fields, name))))
+    return found
+
+
+def _named(items: list[Any], keys: tuple[str, ...] | None) -> dict[str, Any] | None:
+    """Return items by what managed fields call them; None if two have one name, or one none.
+
+    A key that is left to its default is none.
+    """
+    try:
+        parts = items if keys is None else [{key: item[key] for key in keys} for item in items]
+    except (KeyError, TypeError):
+        return None
+    prefix = "v:" if keys is None else "k:"
+    found = {prefix + _encode(part).decode(): item for part, item in zip(parts, items, strict=True)}
+    return found if len(found) == len(items) else None
+
+
+def _patched(value: Any, patch: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
+    """Return a value after a merge patch that only removes."""
+    if not patch:
+        return value
+    found = dict(value)
+    for name, part in patch.items():
+        if part is None:
+            del found[name]
+        else:
+            found[name] = _patched(found[name], part) if isinstance(part, dict) else part
+    return found
+
+
+def _inner(fields: _Trees, name: str) -> _Trees:
+    return [tree[name] for tree in fields if name in tree]
 
 
 def _merged(name: str, base: Any, wanted: Any, stored: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -117,6 +177,9 @@ def _conditions(base: list[Any], wanted: list[Any], stored: list[Any]) -> list[A
 
 
 def _has_types(value: Any) -> bool:  # noqa: ANN401 - any JSON
-    return isinstance(value, list) and all(
-        isinstance(each, dict) and isinstance(each.get("type"), str) for each in value
+    """Return whether each item is named by its type; there are lists with several items of a type."""
+    return (
+        isinstance(value, list)
+        and all(isinstance(each, dict) and isinstance(each.get("type"), str) for each in value)
+        and len({each["type"] for each in value}) == len(value)
     )

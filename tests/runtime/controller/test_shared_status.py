@@ -6,19 +6,33 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
 from lightkube.models.meta_v1 import ObjectMeta
 from pydantic import Field
 
 from kaiwu_runtime import Client, ControllerBuilder, Manager, ManagerOptions, ObjectReconciler, PatchType
-from kaiwu_runtime.api import APIModel, Condition, Conditions, CustomResource, remove_condition, resource
+from kaiwu_runtime.api import (
+    APIModel,
+    Condition,
+    Conditions,
+    CustomResource,
+    ListMapKeys,
+    ListType,
+    remove_condition,
+    resource,
+)
 from kaiwu_runtime.controller import GenerationChanged
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.testing import FakeTransport, run_manager
 
 from ..crds import install
+
+
+class Hinge(APIModel):
+    name: str
+    note: str | None = None
 
 
 class DoorStatus(APIModel):
@@ -27,6 +41,8 @@ class DoorStatus(APIModel):
     note: str | None = None
     lock: dict[str, str] | None = None
     keys: dict[str, str] = Field(default_factory=dict)
+    hinges: Annotated[list[Hinge], ListMapKeys("name")] = Field(default_factory=list)
+    tags: Annotated[list[str], ListType("set")] = Field(default_factory=list)
     conditions: Conditions = Conditions()
 
 
@@ -157,6 +173,8 @@ async def test_what_another_program_has_set_can_be_removed(client: Client, patch
         async def reconcile(self, obj: Door) -> None:
             obj.status.note = obj.status.lock = None
             obj.status.keys = {name: value for name, value in obj.status.keys.items() if name != "spare"}
+            obj.status.hinges = [Hinge(name=each.name) for each in obj.status.hinges if each.name != "lower"]
+            obj.status.tags = [each for each in obj.status.tags if each != "red"]
             remove_condition(obj.status.conditions, "Locked")
             obj.status.conditions.set("Hung", True, reason="Fits")
             asyncio.get_running_loop().call_later(0.5, done.set)
@@ -167,7 +185,12 @@ async def test_what_another_program_has_set_can_be_removed(client: Client, patch
         {"type": name, "status": "True", "reason": "Set", "message": "", "lastTransitionTime": at}
         for name in ("Locked", "Painted")
     ]
-    status = {"note": "old", "lock": {"pin": "1"}, "keys": {"spare": "1", "main": "2"}, "conditions": conditions}
+    status: dict[str, Any] = {"note": "old", "lock": {"pin": "1"}, "keys": {"spare": "1", "main": "2"}}
+    status |= {
+        "conditions": conditions,
+        "hinges": [{"name": "upper", "note": "old"}, {"name": "lower"}],
+        "tags": ["red", "big"],
+    }
     body: dict[str, Any] = {"status": status}
     if patch_type is PatchType.APPLY:
         metadata = {"name": "a", "namespace": created.metadata.namespace}
@@ -184,6 +207,7 @@ async def test_what_another_program_has_set_can_be_removed(client: Client, patch
         )
     found = await run(client, Heir, done=done)
     assert (found.note, found.lock, found.keys) == (None, None, {"main": "2"})
+    assert (found.hinges, found.tags) == ([Hinge(name="upper")], ["big"])
     assert [each.type for each in found.conditions] == ["Painted", "Hung"]
 
 
