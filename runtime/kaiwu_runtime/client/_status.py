@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -51,10 +51,27 @@ class StatusBase:
     Attributes:
         obj: The object.
         status: Its status as it was read, or as it was written since, encoded by `encode_status`.
+        unsure: What may have been written since, wholly or in part, as its write failed.
     """
 
     obj: object
     status: bytes
+    unsure: list[bytes] = field(default_factory=list)
+
+    def differs_from(self, status: bytes) -> bool:
+        """Return whether a status is still to be written."""
+        return status != self.status or bool(self.unsure)
+
+    def merged(self, wanted: bytes, stored: bytes) -> msgspec.Raw:
+        """Return the stored status with the changes that lead to what is wanted."""
+        for base in (self.status, *self.unsure):
+            stored = merged_status(base, wanted, stored)
+        return msgspec.Raw(stored)
+
+    def written(self, status: bytes) -> None:
+        """Take note of a write that is complete."""
+        self.status = bytes(status)
+        self.unsure.clear()
 
 
 _base: ContextVar[StatusBase | None] = ContextVar("kaiwu_status_base", default=None)
@@ -117,27 +134,25 @@ async def write_status(
     base = _base.get()
     if base is not None and (base.obj is not obj or dry_run):
         base = None
+    before = len(base.unsure) if base is not None else 0
     for attempt in range(1, STATUS_ATTEMPTS + 1):
         try:
+            if base is not None:
+                base.unsure[before:] = [bytes(status)]
             with client._attempt(kind, key, dry_run=dry_run) as doubts:  # noqa: SLF001 - of this package
                 answer = await client.transport.request(
                     "PATCH", path, params=params, body=_json.encode(body), content_type=_APPLY
                 )
+            client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
+            if base is not None:
+                if left := _left(base.status, body["status"], answer, str(identity)):
+                    answer = await _remove(client, obj, path, answer, left, manager=params["fieldManager"])
+                base.written(status)
+            return answer
         except ConflictError as error:
             if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                 raise
             conflict = error
-        else:
-            client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
-            if base is not None:
-                before, base.status = base.status, bytes(status)
-                if removes(before, body["status"]):
-                    found = read_answer(_answers, answer, str(identity))
-                    left = removal_patch(before, body["status"], found.status, found.metadata.managed or ())
-                    if left:
-                        manager = params["fieldManager"]
-                        answer = await _remove(client, obj, path, left, version=version_in(answer), manager=manager)
-            return answer
         newest, version = await read_again(client.transport, identity, namespace, obj.metadata)
         body["metadata"]["resourceVersion"] = version
         if base is not None:
@@ -145,7 +160,7 @@ async def write_status(
                 stored = encode_status(decode(kind, newest))
             except DecodeError:
                 raise conflict from None  # it does not fit the type any longer, which the next reconcile reports
-            body["status"] = merged_status(base.status, status, stored)
+            body["status"] = base.merged(status, stored)
     raise AssertionError("unreachable")
 
 
@@ -153,9 +168,9 @@ async def _remove(
     client: BaseClient,
     obj: Any,  # noqa: ANN401 - a pydantic model or a lightkube kind
     path: str,
+    applied: bytes,
     status: dict[str, Any],
     *,
-    version: str,
     manager: str,
 ) -> bytes:
     """Remove from a status what others own too, which an apply cannot, and return the answer.
@@ -167,10 +182,18 @@ async def _remove(
     kind: type[Any] = type(obj)
     namespace, name = object_names(obj)
     key = ObjectKey(client.namespace_for(target(kind, "patch", "status")[0], namespace), name)
-    body = {"metadata": {"resourceVersion": version}, "status": status}
+    body = {"metadata": {"resourceVersion": version_in(applied)}, "status": status}
     with client._attempt(kind, key) as doubts:  # noqa: SLF001 - of this package
         answer = await client.transport.request(
             "PATCH", path, params={"fieldManager": manager}, body=_json.encode(body), content_type=_MERGE
         )
     client._heard(kind, key, answer, dry_run=False, doubts=doubts)  # noqa: SLF001 - of this package
     return answer
+
+
+def _left(base: bytes, status: bytes, answer: bytes, what: str) -> dict[str, Any]:
+    """Return the members of a status to patch after an apply of it."""
+    if not removes(base, status):
+        return {}
+    found = read_answer(_answers, answer, what)
+    return removal_patch(base, status, found.status, found.metadata.managed or ())

@@ -19,7 +19,7 @@ from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import encode_status
 from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
-from kaiwu_runtime.client._status import status_base, write_status
+from kaiwu_runtime.client._status import StatusBase, status_base, write_status
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request, Result
@@ -151,32 +151,32 @@ class ObjectPath(Reconciler):
                 result = await self._run(obj, cached)
             except Exception:
                 # What the reconciler has found out is worth telling, but it observed nothing if it changed nothing.
-                await self._try_to_write(obj, base.status, generation)
+                await self._try_to_write(obj, base, generation)
                 raise
             if cached.deletion_timestamp is None:
                 try:
-                    await self._write(obj, base.status, generation)
+                    await self._write(obj, base, generation)
                 except NotFoundError as error:
                     if not error.details.get("name"):
                         raise  # not the object, but its status subresource
         return result
 
-    async def _write(self, obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 - of the kind
+    async def _write(self, obj: Any, base: StatusBase, generation: int) -> None:  # noqa: ANN401 - of the kind
         """Write the status where it differs from what was read."""
         status = obj.status
         if status is not None and generation:
             if self._observes and status.observed_generation != generation:
                 status.observed_generation = generation
-            _observe(obj, before, generation)
+            _observe(obj, base.status, generation)
         encoded = encode_status(obj)
-        if encoded != before:
+        if base.differs_from(encoded):
             # Not `apply_status`: the answer is not used, and decoding it costs as much as decoding the object.
             await write_status(self.client, obj, encoded)
 
-    async def _try_to_write(self, obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 - of the kind
+    async def _try_to_write(self, obj: Any, base: StatusBase, generation: int) -> None:  # noqa: ANN401 - of the kind
         try:
-            if encode_status(obj) != before:
-                await self._write(obj, before, generation)
+            if base.differs_from(encode_status(obj)):
+                await self._write(obj, base, generation)
         except (ConflictError, NotFoundError) as failure:
             logger.debug("Cannot write the status", extra={"error": str(failure)})
         except Exception as failure:  # noqa: BLE001 - the reconciler's own exception says more
