@@ -86,7 +86,7 @@ class Unstable(NamedTuple):
     Attributes:
         defaulter: The name of its class.
         once: The object as it made it.
-        twice: What it made of that.
+        twice: What it makes of that when it is called again.
     """
 
     defaulter: str
@@ -182,14 +182,21 @@ class Admission:
         call: _Call,
         operation: Operation,
         obj: Mapping[str, Any],
-        before: Mapping[str, Any] | None,
+        old: Mapping[str, Any] | None,
     ) -> None:
-        """Call a defaulter with its own result, as a dry run, and tell if it changes something."""
+        """Call a defaulter with its own result, as a dry run, and tell if it changes something.
+
+        It is called as for the next write, which changes nothing; within the same write only if it asks for that.
+        """
         if self._on_unstable is None or not isinstance(webhook.handler, DefaultingHandler):
+            return
+        if all(rule.reinvocation_policy != "IfNeeded" for rule in webhook.rules):
+            operation, old = "UPDATE", obj
+        if not webhook.matches(call.kind.identity, call.request.subresource, operation):
             return
         try:
             dry = call._replace(params={**call.params, "dryRun": "All"})
-            patch = await self._review(webhook, dry, operation, obj, before)
+            patch = await self._review(webhook, dry, operation, obj, old)
         except APIStatusError:
             return  # what it rejects is told by the next write
         if patch:
@@ -211,11 +218,12 @@ class Admission:
         """
         kind, request = call.kind, call.request
         identity = kind.identity
+        has_name = operation == "UPDATE" or _is_named(request)
         review = AdmissionRequest(
             uid=str(uuid.uuid4()),
             operation=operation,
             namespace=request.namespace,
-            name=request.name or (str(obj["metadata"]["name"]) if obj is not None and _is_named(request) else ""),
+            name=request.name or (str(obj["metadata"]["name"]) if obj is not None and has_name else ""),
             kind=GroupVersionKind(identity.group, identity.version, identity.kind),
             resource=GroupVersionResource(identity.group, identity.version, identity.plural),
             sub_resource=request.subresource,

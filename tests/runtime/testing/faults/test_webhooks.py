@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -160,6 +161,26 @@ class FillsIn(Defaulter[Gadget]):
         obj.metadata.labels = obj.metadata.labels or {"name": f"x{request.uid.count('a')}"}
 
 
+class Counts(Defaulter[Gadget]):
+    """Counts the changes of the spec, which the next write is not."""
+
+    def default(self, obj: Gadget, request: AdmissionRequest) -> None:
+        old = json.loads(request.old_object or b"{}")
+        if old.get("spec") != json.loads(request.object).get("spec"):
+            count = int((obj.metadata.labels or {}).get("count", "0"))
+            obj.metadata.labels = {"count": str(count + 1)}
+
+
+@mutating(operations=["CREATE"])
+class AtFirst(Suffix):
+    """Is not called again."""
+
+
+@mutating(reinvocation_policy="IfNeeded")
+class CountsAgain(Counts):
+    """Is called again for the same change."""
+
+
 @pytest.mark.parametrize(
     ("defaulter", "ignored", "text"),
     [
@@ -172,6 +193,13 @@ class FillsIn(Defaulter[Gadget]):
         (Stamp, (), ""),
         (FillsIn, ("metadata.labels.name",), ""),
         (Defaults, (), ""),
+        (Counts, (), ""),
+        (AtFirst, (), ""),
+        (
+            CountsAgain,
+            (),
+            "CountsAgain changes its own result: Gadget default/a.metadata.labels.count is '2', not '1'",
+        ),
     ],
 )
 def test_a_defaulter_that_changes_its_own_result_is_found(
@@ -188,7 +216,8 @@ def test_a_defaulter_that_changes_its_own_result_is_found(
 
         @step
         async def too_many(self, cluster: Cluster) -> None:
-            """Leave it at two."""
+            """Change one instead."""
+            await cluster.client.patch(Gadget, "a", {"spec": {"size": 8}}, namespace="default")
 
     Scene.ignored = ignored
     cure = ": it is called at each write of the object, so let it change only what is not yet as it should be"
