@@ -28,11 +28,8 @@ from kaiwu_runtime.errors import ConfigurationError, ConflictError, DecodeError,
 logger = logging.getLogger("kaiwu_runtime.controller.object_path")
 
 
-class _Status(msgspec.Struct):
-    conditions: list[msgspec.Raw] | None = None
-
-
-_read = msgspec.json.Decoder(_Status)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_items = msgspec.json.Decoder(list[msgspec.Raw] | None)
 
 
 class ObjectWork(Protocol):
@@ -191,16 +188,23 @@ def _observe(obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 
         before: The status that was read, or written since.
         generation: Of the object that was read.
     """
-    conditions = list(getattr(obj.status, "conditions", None) or ())
+    conditions = getattr(obj.status, "conditions", None) or ()
     if all(getattr(each, "observedGeneration", generation) is not None for each in conditions):
         return
-    read = _read.decode(before).conditions or ()
-    texts: list[msgspec.Raw | None] = [*(_read.decode(encode_status(obj)).conditions or ())]
-    if len(texts) != len(conditions):
-        texts = [None] * len(conditions)  # they have another name in JSON
-    for condition, text in zip(conditions, texts, strict=True):
-        if text not in read and getattr(condition, "observedGeneration", generation) is None:
+    written = _conditions_in(encode_status(obj), type(obj.status))
+    if len(written) != len(conditions):
+        return  # as they are the type's default, which is not written
+    read = _conditions_in(before, type(obj.status))
+    for condition, raw in zip(conditions, written, strict=True):
+        if raw not in read and getattr(condition, "observedGeneration", generation) is None:
             condition.observedGeneration = generation
+
+
+def _conditions_in(status: bytes, model: type[Any]) -> list[msgspec.Raw]:
+    field = model.model_fields.get("conditions")
+    name = (field.serialization_alias or field.alias) if field is not None else None
+    found = _members.decode(status).get(name or "conditions")
+    return (_items.decode(found) or []) if found is not None else []
 
 
 def _status_model(kind: type[Any]) -> type[Any] | None:
