@@ -65,7 +65,8 @@ def _lacks(wanted: Any, base: Any) -> bool:  # noqa: ANN401 - any JSON
     for name, was in base.items():
         now = wanted.get(name, _MISSING)
         if name == "conditions" and now is not _MISSING and _has_types(was) and _has_types(now):
-            if {each["type"] for each in was} - {each["type"] for each in now}:
+            ours = {each["type"]: each for each in now}
+            if any(each["type"] not in ours or _lacks(ours[each["type"]], each) for each in was):
                 return True
             continue
         if now is _MISSING or (type(was) is dict and _lacks(now, was)) or (type(was) is list and now != was):

@@ -13,7 +13,8 @@ from kaiwu_runtime.client._status_merge import merged_status, removal_patch, rem
 
 SCALARS = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a"])
 CONDITIONS = st.dictionaries(
-    st.sampled_from("ABC"), st.fixed_dictionaries({"status": st.sampled_from(["True", "False"])})
+    st.sampled_from("ABC"),
+    st.fixed_dictionaries({"status": st.sampled_from(["True", "False"])}, optional={"note": st.just("a")}),
 ).map(lambda found: [{"type": name, **item} for name, item in sorted(found.items())])
 STATUSES = st.fixed_dictionaries(
     {},
@@ -132,7 +133,11 @@ def applied(base: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
         items = {element(name, each): each for each in base.get(name, ())}
         for each in wanted.get(name, ()):
             was: Any = items.get(key := element(name, each))
-            items[key] = {**was, **each, "at": {**was["at"], **each.get("at", {})}} if has_at(was) else each
+            items[key] = each
+            if isinstance(was, dict):
+                items[key] = {**was, **each}
+                if has_at(was):
+                    items[key]["at"] = {**was["at"], **each.get("at", {})}
         if name in found or name in wanted:
             found[name] = [*items.values()]
     return found
