@@ -209,34 +209,3 @@ async def test_what_another_program_has_set_can_be_removed(client: Client, patch
     assert (found.note, found.lock, found.keys) == (None, None, {"main": "2"})
     assert (found.hinges, found.tags) == ([Hinge(name="upper")], ["big"])
     assert [each.type for each in found.conditions] == ["Painted", "Hung"]
-
-
-class GateStatus(APIModel):
-    conditions: list[Condition] = Field(default_factory=list, alias="states")
-
-
-@resource(group="doors.example.com", version="v1")
-class Gate(CustomResource):
-    status: GateStatus = GateStatus()
-
-
-async def test_conditions_of_another_name_in_json_get_the_generation() -> None:
-    done = asyncio.Event()
-
-    class Painter(ObjectReconciler[Gate]):
-        async def reconcile(self, obj: Gate) -> None:
-            now = datetime.now(UTC)
-            if not obj.status.conditions:
-                obj.status.conditions.append(
-                    Condition(type="Painted", status="True", reason="Dry", message="", lastTransitionTime=now)
-                )
-            done.set()
-
-    client = Client(FakeTransport(Gate), namespace="x")
-    await client.create(Gate(metadata=ObjectMeta(name="a", namespace="x")))
-    manager = Manager(ManagerOptions(health_probe_bind_address="0"), client=client)
-    manager.setup(Painter)
-    async with asyncio.timeout(20), run_manager(manager):
-        await done.wait()
-    found = await client.get(Gate, "a", namespace="x")
-    assert [(each.type, each.observedGeneration) for each in found.status.conditions] == [("Painted", 1)]
