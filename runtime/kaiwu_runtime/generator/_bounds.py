@@ -17,6 +17,7 @@ from kaiwu_runtime.api._json_limits import INT64_MAX, INT64_MIN
 from kaiwu_runtime.api._markers import Format
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._annotations import Facts
+from kaiwu_runtime.generator._limit_rules import bound_rule
 from kaiwu_runtime.generator._schema import Schema
 
 _INT32 = (-(2**31), 2**31 - 1)
@@ -68,9 +69,8 @@ def _bound_integer(schema: Schema, word: str, limit: tuple[float, bool], range_:
         _write(schema, word, bound, exclusive=exclusive)
         return
     operator = ">=" if lower else "<="
-    test = f"self {operator} {inclusive}"
-    guard = "type(self) == string || " if schema.get("x-kubernetes-int-or-string") else ""
-    _add_rule(schema, guard + test, f"must be {_WORDS[operator]} {inclusive}")
+    rule = bound_rule(operator, inclusive, strings=bool(schema.get("x-kubernetes-int-or-string")))
+    _add_rule(schema, rule, f"must be {_WORDS[operator]} {inclusive}")
 
 
 def _bound_number(schema: Schema, word: str, bound: float, exclusive: bool) -> None:
@@ -82,7 +82,7 @@ def _bound_number(schema: Schema, word: str, bound: float, exclusive: bool) -> N
         # When the server compares a whole number, this bound accepts at least the values that the rule accepts.
         _write(schema, word, nearest, exclusive=False)
     operator = (">" if word == "minimum" else "<") + ("" if exclusive else "=")
-    _add_rule(schema, f"self {operator} {nearest!r}", f"must be {_WORDS[operator]} {nearest!r}")
+    _add_rule(schema, bound_rule(operator, nearest), f"must be {_WORDS[operator]} {nearest!r}")
 
 
 def _step(step: float, where: str) -> int:

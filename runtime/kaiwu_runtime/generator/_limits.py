@@ -17,6 +17,7 @@ from kaiwu_runtime.api._quantity import QuantityType
 from kaiwu_runtime.api._scalars import BytesType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._annotations import Facts
+from kaiwu_runtime.generator._limit_rules import least_bytes_rule, most_bytes_rule
 from kaiwu_runtime.generator._schema import Schema
 
 _NUMERIC, _LENGTH, _PATTERN = "ge, gt, le, lt and multiple_of", "min_length and max_length", "pattern"
@@ -121,13 +122,13 @@ def apply_byte_lengths(schema: Schema, facts: Facts) -> None:
         schema["minLength"] = characters = -(-least // 3) * 4
         if least % 3 != 1:
             padding = "==" if least % 3 == 2 else "="
-            rule = f"size(self) > {characters} || !self.endsWith('{padding}')"
+            rule = least_bytes_rule(characters, padding)
             rules.append({"rule": rule, "message": f"must have at least {least} bytes"})
     if most is not None:
         schema["maxLength"] = characters = -(-most // 3) * 4
         if most % 3:
             padding = "==" if most % 3 == 1 else "="
-            rule = f"size(self) < {characters} || self.endsWith('{padding}')"
+            rule = most_bytes_rule(characters, padding)
             rules.append({"rule": rule, "message": f"must have at most {most} bytes"})
     if rules:
         schema["x-kubernetes-validations"] = rules

@@ -11,6 +11,7 @@ from typing import Any
 
 from kaiwu_runtime.generator._cel_checks import expression_error, is_typed
 from kaiwu_runtime.generator._cel_cost import budget_error, holds
+from kaiwu_runtime.generator._limit_rules import keeps_limit
 from kaiwu_runtime.generator._paths import PathError, resolve
 from kaiwu_runtime.generator._schema import Schema, schema_error
 
@@ -123,7 +124,7 @@ def _check_rule(schema: Schema, rule: dict[str, Any]) -> None:
 def broken_rule(value: object, schema: Schema) -> str:
     """Return the first rule that a default violates, as far as it can be known; the API server evaluates all rules."""
     for rule in schema.get("x-kubernetes-validations", ()):
-        if holds(rule["rule"], value) is False:
+        if holds(rule["rule"], value) is False or keeps_limit(rule["rule"].strip(), value) is False:
             return str(rule.get("message") or f"it violates the rule {rule['rule']!r}")
     parts: list[tuple[object, Schema | None]] = []
     if isinstance(value, dict):

@@ -35,6 +35,7 @@ from kaiwu_runtime.api import (
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator import resource_schema
 from kaiwu_runtime.generator._json_validation import violations
+from kaiwu_runtime.generator._limit_rules import bound_rule, keeps_limit
 
 from ...identifiers import readable
 
@@ -160,8 +161,23 @@ def test_the_rules_of_bytes_count_bytes(content: bytes, least: int | None, most:
     fits = (least is None or len(content) >= least) and (most is None or len(content) <= most)
     lengths = not list(violations(text, schema))
     rules = all(cel(rule["rule"], text) for rule in schema.get("x-kubernetes-validations", ()))
+    assert rules == all(keeps_limit(rule["rule"], text) for rule in schema.get("x-kubernetes-validations", ()))
     if least is None or most is None or least <= most:
         assert fits == (lengths and rules)
+
+
+@given(
+    st.sampled_from(["<", "<=", ">", ">="]),
+    st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    st.booleans(),
+)
+def test_what_a_rule_of_a_bound_says_of_a_number(sign: str, bound: float, value: float, strings: bool) -> None:
+    rule = bound_rule(sign, bound, strings=strings)
+    assert keeps_limit(rule, value) is eval(f"{value!r} {sign} {bound!r}")
+    assert keeps_limit(rule, "a") is (True if strings else None)
+    assert keeps_limit(f"{rule} && true", value) is None
+    assert keeps_limit(rule, True) is None
 
 
 def cel(rule: str, text: str) -> bool:
