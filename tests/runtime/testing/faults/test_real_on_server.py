@@ -97,6 +97,8 @@ async def test_planted_bugs_are_found_for_real(laboratories: asyncio.Queue[Labor
     wrong = {name: each.failure or each.broken for name, each in references.items() if name not in restless}
     assert wrong == dict.fromkeys(wrong, "")
 
+    effects = {}
+
     async def look(mistake: str, pattern: str, text: str) -> str:
         reference = references[mistake]
         if pattern == "none":
@@ -104,11 +106,12 @@ async def test_planted_bugs_are_found_for_real(laboratories: asyncio.Queue[Labor
         plan = plan_of(reference, pattern, text)
         outcome = await run(laboratories, mistake, plan, reference)
         assert outcome.reached, (mistake, plan)
+        effects[mistake, pattern] = [[effect.text for effect in each.effects] for each in (reference, outcome)]
         return compared(reference, outcome)
 
     found = await asyncio.gather(*(look(mistake, pattern, text) for mistake, pattern, text, _ in CASES))
     missed = [
-        (case, text)
+        (case, text, effects.get(case[:2]))
         for case, text in zip(CASES, found, strict=True)
         if (case[3] not in text) or bool(case[3]) != bool(text)
     ]
