@@ -55,9 +55,7 @@ def queueing() -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
 
 async def distant(request: web.Request) -> web.StreamResponse:
     """Answer each request as late as any other."""
-    await asyncio.sleep(
-        0.25 * random.uniform(0.8, 1.2)
-    )  # on a slow machine none is three times as late
+    await asyncio.sleep(0.25 * random.uniform(0.8, 1.2))  # on a slow machine none is three times as late
     return web.json_response({"path": request.path})
 
 
