@@ -146,7 +146,7 @@ async def write_status(
             client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
             if base is not None:
                 if left := _left(base.status, body["status"], answer, str(identity)):
-                    answer = await _remove(client, obj, path, answer, left, manager=params["fieldManager"])
+                    answer = await _remove(client, kind, key, path, answer, status=left, manager=params["fieldManager"])
                 base.written(status)
             return answer
         except ConflictError as error:
@@ -166,11 +166,12 @@ async def write_status(
 
 async def _remove(
     client: BaseClient,
-    obj: Any,  # noqa: ANN401 - a pydantic model or a lightkube kind
+    kind: type[Any],
+    key: ObjectKey,
     path: str,
     applied: bytes,
-    status: dict[str, Any],
     *,
+    status: dict[str, Any],
     manager: str,
 ) -> bytes:
     """Remove from a status what others own too, which an apply cannot, and return the answer.
@@ -179,9 +180,6 @@ async def _remove(
         ConflictError: The object has changed meanwhile.
         APIError: Any other failure.
     """
-    kind: type[Any] = type(obj)
-    namespace, name = object_names(obj)
-    key = ObjectKey(client.namespace_for(target(kind, "patch", "status")[0], namespace), name)
     body = {"metadata": {"resourceVersion": version_in(applied)}, "status": status}
     with client._attempt(kind, key) as doubts:  # noqa: SLF001 - of this package
         answer = await client.transport.request(
