@@ -13,6 +13,9 @@ import msgspec
 
 from .api import API
 
+MOST_WATCHES = 20
+"""Watches of one run, of which all but the last are ended by the server."""
+
 
 class _Metadata(msgspec.Struct):
     name: str = ""
@@ -104,14 +107,17 @@ class Observer:
 
     async def _watch(self, version: str) -> None:
         decoder = msgspec.json.Decoder(_Event)
-        async for line in self._api.watch(self._path, version):
-            now = time.monotonic()
-            event = decoder.decode(line)
-            if event.type == "MODIFIED":
-                self._note(event.object.metadata.name, event.object.status.observedGeneration, now)
-            elif event.type == "ERROR":
-                raise WatchEndedError(f"the driver's watch broke: {line[:300].decode(errors='replace')}")
-        raise WatchEndedError("the API server ended the driver's watch")
+        # A server ends watches, those of a CRD that it has just installed for instance; they go on where they ended.
+        for _ in range(MOST_WATCHES):
+            async for line in self._api.watch(self._path, version):
+                now = time.monotonic()
+                event = decoder.decode(line)
+                if event.type == "ERROR":
+                    raise WatchEndedError(f"the driver's watch broke: {line[:300].decode(errors='replace')}")
+                version = event.object.metadata.resourceVersion
+                if event.type == "MODIFIED":
+                    self._note(event.object.metadata.name, event.object.status.observedGeneration, now)
+        raise WatchEndedError("the API server ended the driver's watch again and again")
 
     def _note(self, name: str, generation: int, now: float) -> None:
         expectation = self._expectation

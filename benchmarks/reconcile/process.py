@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import os
 import signal
@@ -10,6 +9,8 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from .quiet import until_quiet
 
 _libc = ctypes.CDLL(None, use_errno=True)
 QUIET_SHARE = 0.02
@@ -56,15 +57,9 @@ class OperatorProcess:
         peak, present = (int(fields[name].split()[0]) / 1024 for name in ("VmHWM", "VmRSS"))
         return peak, present
 
-    async def quiet(self, timeout: float = 20.0) -> None:  # noqa: ASYNC109 - of the process
-        """Wait until the process has nothing left to do: trailing work belongs to what caused it."""
-        interval, calm, deadline = 0.1, 0, time.monotonic() + timeout
-        before = self.cpu_seconds()
-        while calm < 3 and time.monotonic() < deadline and self.exit_status is None:
-            await asyncio.sleep(interval)
-            now = self.cpu_seconds()
-            calm = calm + 1 if now - before < QUIET_SHARE * interval else 0
-            before = now
+    async def quiet(self) -> None:
+        """Wait until the process has nothing left to do."""
+        await until_quiet(self.cpu_seconds, QUIET_SHARE, 20.0)
 
     def stop(self, timeout: float = 20.0) -> tuple[int, float]:
         """End it with SIGTERM, by force when that takes too long; exit status and seconds taken."""
