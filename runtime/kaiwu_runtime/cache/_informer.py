@@ -6,8 +6,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Generic, TypeVar, cast
+
+import msgspec
 
 from kaiwu_runtime._callback import contained
 from kaiwu_runtime._collector import collector_paused
@@ -92,7 +93,7 @@ class Informer(Generic[T]):
         self._served: bool | None = None
         self._availability: list[Callable[[bool], None]] = []
         if options is not None and options.on_served is not None:
-            options = replace(options, on_served=self._set_served)
+            options = msgspec.structs.replace(options, on_served=self._set_served)
         self._reflectors = {
             scope: Reflector(transport, self.identity, self, scope, options, cache=cache) for scope in scopes
         }

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from kaiwu_runtime.api._identity import ResourceIdentity
 from kaiwu_runtime.errors import ForbiddenError, KaiwuError, NotFoundError
@@ -13,8 +14,7 @@ Transform = Callable[[dict[str, Any]], dict[str, Any]]
 """From an object's JSON to what is kept of it; may change what it is given. ``metadata`` has to stay."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selectors:
+class Selectors(msgspec.Struct, frozen=True):
     """Which objects of a namespace are watched; see `Cache.configure`.
 
     Attributes:
@@ -26,8 +26,7 @@ class Selectors:
     field_selector: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListScope:
+class ListScope(msgspec.Struct, frozen=True):
     """Which objects of a kind are wanted.
 
     Attributes:
@@ -74,8 +73,7 @@ class ListScope:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class CacheOptions:
+class CacheOptions(msgspec.Struct, frozen=True):
     """What an informer keeps of each object.
 
     Attributes:

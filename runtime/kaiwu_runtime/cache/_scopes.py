@@ -6,8 +6,9 @@ See https://pkg.go.dev/sigs.k8s.io/controller-runtime/pkg/cache#ByObject for the
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from kaiwu_runtime._names import is_dns_label
 from kaiwu_runtime.api._identity import ResourceIdentity, identify
@@ -19,8 +20,7 @@ Namespaces = Sequence[str] | Mapping[str, Selectors]
 """Namespaces to watch; a mapping has selectors for each of them, and an empty name stands for all others."""
 
 
-@dataclass(frozen=True, slots=True)
-class KindScopes:
+class KindScopes(msgspec.Struct, frozen=True):
     """What `Cache.configure` said of the objects of a kind.
 
     Attributes:
@@ -28,7 +28,7 @@ class KindScopes:
         namespaces: The namespaces with their own selectors; empty for all, None for those of the cache.
     """
 
-    selectors: Selectors = field(default_factory=Selectors)
+    selectors: Selectors = Selectors()
     namespaces: Mapping[str, Selectors] | None = None
 
     @classmethod

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -44,8 +43,7 @@ class _Answer(msgspec.Struct):
 _answers = msgspec.json.Decoder(_Answer)
 
 
-@dataclass(slots=True)
-class StatusBase:
+class StatusBase(msgspec.Struct):
     """From what the status of an object is made, for those that write it.
 
     Attributes:
@@ -56,7 +54,7 @@ class StatusBase:
 
     obj: object
     status: bytes
-    unsure: list[bytes] = field(default_factory=list)
+    unsure: list[bytes] = msgspec.field(default_factory=list)
 
     def differs_from(self, status: bytes) -> bool:
         """Return whether a status is still to be written."""

@@ -194,6 +194,11 @@ def add_flags(parser: argparse.ArgumentParser, base: Defaults) -> None:
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
+    def __init__(self, **how: Any) -> None:  # noqa: ANN401 - as argparse's own
+        super().__init__(add_help=False, **how)
+        # In a group: a flag of the parser itself makes argparse import what packs and unpacks archives.
+        self.add_argument_group("options").add_argument("-h", "--help", action="help", help="show this help and exit")
+
     def error(self, message: str) -> NoReturn:
         """Print the error in one line and exit with status 2."""
         sys.stderr.write(f"error: {message}; --help lists the flags\n")
