@@ -98,7 +98,7 @@ def check(
         wrong = blocked_again(reference.blocked, run(scenario, none, None, seed).blocked)
     plans: Sequence[Plan] = []
     if not wrong:
-        every = plans_for(reference.effects, reference.events, list(reference.states))
+        every = plans_for(reference.effects, reference.events, list(reference.states), reference.queries)
         report.plans = len(every)
         plans = shuffled(every, seed)
         if plan is not None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
-from kaiwu_runtime.testing.faults._plans import Effect, Observed, Plan
+from kaiwu_runtime.testing.faults._outcome import Outcome
+from kaiwu_runtime.testing.faults._plans import CALL_FAILURES, REFUSALS, Effect, Observed, Plan, Query
 
 _MOST_EFFECTS = 1000
 _MOST_REQUESTS = 200_000
@@ -16,28 +17,29 @@ class History:
 
     Args:
         plan: The fault.
-        effects: Those of the run without faults; empty in that run itself.
+        reference: The run without faults; None in that run itself.
         check: Looks at the invariants.
     """
 
-    def __init__(self, plan: Plan, effects: list[Effect], check: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, plan: Plan, reference: Outcome | None, check: Callable[[], Awaitable[None]]) -> None:
         self._plan = plan
-        self._refused_request = (
-            effects[plan.number - 1].request if plan.pattern == "refuse" and plan.number <= len(effects) else 0
-        )
+        self._refused_request, self._refused_call = _refused(plan, reference)
         self.check = check
         self.effects: list[Effect] = []
         self.events: list[Observed] = []
+        self.queries: list[Query] = []
         self.reached = plan.pattern == "none"
         self.managers: set[str] = set()
         """Field managers of the operator's writes."""
         self.restless = ""
         """Why the operator was killed for good: it does so much that virtual time stands still."""
-        self._most = max(_MOST_EFFECTS, 10 * len(effects))
+        self._most = max(_MOST_EFFECTS, 10 * len(reference.effects) if reference is not None else 0)
         self._asked = 0
         self.behind: int = 0
         """The version that the next life's cache sees; 0 for the newest."""
         self._requests = 0
+        self._calls = 0
+        self._asked_since: set[str] = set()
         self._versions: list[int] = []
         self._version = 0
         self._counts: Counter[tuple[str, str]] = Counter()
@@ -58,13 +60,28 @@ class History:
             return self._requests, self._plan.detail
         return self._requests, ""
 
+    def call(self) -> tuple[int, str]:
+        """Count a call to the outside, and return its number and how it fails, or an empty text."""
+        self._calls += 1
+        if self._calls == self._refused_call:
+            self.reached = True
+            return self._calls, self._plan.detail or "unsent"
+        return self._calls, ""
+
+    def query(self, text: str, call: int) -> None:
+        """Note a call that changed nothing; the same one again is another only after an effect."""
+        if text not in self._asked_since:
+            self._asked_since.add(text)
+            self.queries.append(Query(text, call))
+
     def written_at(self, version: int) -> None:
         """Note the version that the server had before the write that is counted next."""
         self._version = version
 
-    def effect(self, text: str, request: int, *, command: bool = False) -> bool:
+    def effect(self, text: str, request: int, call: int = 0) -> bool:
         """Count an effect, and return whether the operator is killed after it."""
-        self.effects.append(Effect(text, request, command))
+        self.effects.append(Effect(text, request, call))
+        self._asked_since.clear()
         self._versions.append(self._version)
         if len(self.effects) > self._most:
             self.restless = f"{len(self.effects)} effects"
@@ -76,13 +93,6 @@ class History:
         if plan.pattern == "stale":
             self.behind = self._versions[max(0, number - int(plan.detail))]
         return True
-
-    def loses_answer(self) -> bool:
-        """Return whether the answer of the last effect, a command in a pod, is lost."""
-        plan = self._plan
-        found = (plan.pattern, plan.number, plan.detail) == ("refuse", len(self.effects), "lost")
-        self.reached |= found
-        return found
 
     def is_down(self, step: int) -> bool:
         """Return whether the operator does not run during a step."""
@@ -102,3 +112,15 @@ class History:
             return False
         self.reached = True
         return True
+
+
+def _refused(plan: Plan, reference: Outcome | None) -> tuple[int, int]:
+    """Return which write request is refused, and which call to the outside fails; 0 for none."""
+    if reference is None:
+        return 0, 0
+    if plan.pattern == "unanswered" and plan.number <= len(reference.queries):
+        return 0, reference.queries[plan.number - 1].call
+    if plan.pattern == "refuse" and plan.number <= len(reference.effects):
+        _, request, call = reference.effects[plan.number - 1]
+        return request if plan.detail in REFUSALS else 0, call if plan.detail in CALL_FAILURES else 0
+    return 0, 0

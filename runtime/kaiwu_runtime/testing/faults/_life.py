@@ -18,9 +18,9 @@ from kaiwu_runtime.testing._kinds import parse_path
 from kaiwu_runtime.testing._refusals import refusal
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing.faults._changes import Changes
+from kaiwu_runtime.testing.faults._commands import CountedSocket, call_through_server
 from kaiwu_runtime.testing.faults._end_state import SKIPPED
 from kaiwu_runtime.testing.faults._history import History
-from kaiwu_runtime.testing.faults._outside import shortened
 from kaiwu_runtime.testing.faults._plans import Observed
 
 CATCH_UP_SECONDS = 10.0
@@ -45,6 +45,7 @@ class OperatorLife:
         on_killed: Called when the plan ends this life.
         seen_at: The version that its cache sees at first; 0 for the newest.
         changes: Runs the commands in pods: one that changes something outside Kubernetes is an effect.
+        failure: Returns the error of a call to what is outside, given its type and the call.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class OperatorLife:
         *,
         seen_at: int = 0,
         changes: Changes,
+        failure: Callable[[type[Any], str], Exception],
     ) -> None:
         self._server = server
+        self.failure = failure
         self.changes = changes
         self._history = history
         self._on_killed = on_killed
@@ -69,17 +72,21 @@ class OperatorLife:
         else:
             self._caught_up.set()
 
-    def effect(self, text: str, request: int = 0, *, command: bool = False) -> None:
+    def call(self) -> tuple[int, str]:
+        """Count a call to the outside, and return its number and how it fails, or an empty text."""
+        return self._history.call()
+
+    def query(self, text: str, call: int) -> None:
+        """Note a call to the outside that changed nothing."""
+        self._history.query(text, call)
+
+    def effect(self, text: str, request: int = 0, *, call: int = 0) -> None:
         """Count an effect; after the one that the plan names, this life is over."""
         if not request:
             self._history.written_at(self._server.version)
-        if self._history.effect(text, request, command=command):
+        if self._history.effect(text, request, call):
             self.dead = True
             self._on_killed()
-
-    def loses_answer(self) -> bool:
-        """Return whether the answer of the command that was counted last is lost."""
-        return self._history.loses_answer()
 
     async def end(self) -> None:
         """Wait for the end of the task: a process that was killed does nothing any longer."""
@@ -176,11 +183,13 @@ class OperatorLife:
     ) -> Answer:
         """Pass a request on to a pod or a Service."""
         await self._begin()
+        call = call_through_server(f"{method.lower()} {path}", self)
         found = await self._server.answer(
             method, path, params=params, body=body, content_type=content_type, seconds=seconds, limit=limit
         )
         if self.dead:
             await self.end()
+        call.count(changed=False)
         return found
 
     async def chunks(
@@ -188,22 +197,23 @@ class OperatorLife:
     ) -> AsyncGenerator[bytes, None]:
         """Yield a log."""
         await self._begin()
+        call = call_through_server(f"logs of {_pod(path)}", self)
         async with aclosing(self._server.chunks(path, params=params, idle_timeout=idle_timeout)) as found:
             async for chunk in found:
                 if self.dead:
                     await self.end()
                 yield chunk
+        call.count(changed=False)
 
     async def websocket(
         self, path: str, *, params: Sequence[tuple[str, str]] = (), subprotocols: Sequence[str] = ()
     ) -> Socket:
         """Run a command in a pod."""
         await self._begin()
-        socket = await self._server.websocket(path, params=params, subprotocols=subprotocols)
-        target = parse_path(path)
-        pod = f"{target.namespace}/{target.name}" if target is not None else path
         words = " ".join(value for name, value in params if name == "command")
-        return _CountedSocket(socket, self, f"exec in Pod {pod}: {words}")
+        command = call_through_server(f"exec in {_pod(path)}: {words}", self)
+        socket = await self._server.websocket(path, params=params, subprotocols=subprotocols)
+        return CountedSocket(socket, self, self.changes, command)
 
     async def close(self) -> None:
         """Leave the server as it is, for the next life."""
@@ -240,41 +250,6 @@ class OperatorLife:
         return Observed(f"{event['type']} {kind} {key}", stream, key, self._history.next_event(stream, key))
 
 
-class _CountedSocket:
-    """A WebSocket to a command: an effect if the command changes what lives outside Kubernetes."""
-
-    def __init__(self, inner: Socket, life: OperatorLife, text: str) -> None:
-        self._inner = inner
-        self._life = life
-        self._text = shortened(text)
-        self.subprotocol = inner.subprotocol
-
-    async def send(self, message: bytes) -> None:
-        """Send standard input."""
-        await self._inner.send(message)
-
-    async def receive(self) -> bytes | None:
-        """Return what comes; the first time, after the command has run."""
-        life = self._life
-        if life.dead:
-            await life.end()
-        ended = await life.changes.wait(self._inner.receive())
-        if life.dead:  # killed by another effect meanwhile
-            await life.end()
-        if ended.changed:
-            life.effect(self._text, command=True)
-        if life.dead:
-            await life.end()
-        if ended.changed and life.loses_answer():
-            raise APIConnectionError("the fault kit lost the answer")
-        message: bytes | None = ended.result()
-        return message
-
-    async def close(self) -> None:
-        """Close it."""
-        await self._inner.close()
-
-
 async def _next(lines: AsyncGenerator[bytes, None]) -> bytes | None:
     return await anext(lines, None)
 
@@ -283,6 +258,11 @@ def _informs() -> bool:
     """Return whether an informer asks: what a reconciler reads past the cache is the newest state."""
     task = asyncio.current_task()
     return task is not None and task.get_name().startswith("reflector ")
+
+
+def _pod(path: str) -> str:
+    target = parse_path(path)
+    return f"Pod {target.namespace}/{target.name}" if target is not None else path
 
 
 def _described(request: Any) -> str:  # noqa: ANN401 - FakeRequest

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from kaiwu_runtime.testing.faults._end_state import State
-from kaiwu_runtime.testing.faults._plans import Effect, Observed
+from kaiwu_runtime.testing.faults._plans import Effect, Observed, Query
 from kaiwu_runtime.testing.faults._secrets import Secrets
 
 
@@ -21,6 +21,7 @@ class Outcome:
     Attributes:
         effects: What the operator did.
         events: What it was told.
+        queries: What it asked of the outside: the same question once between two effects.
         states: The state after each step, by the step's name.
         created: Number of creations, by kind.
         deleted: Number of deletions, by kind.
@@ -37,6 +38,7 @@ class Outcome:
 
     effects: list[Effect] = field(default_factory=list)
     events: list[Observed] = field(default_factory=list)
+    queries: list[Query] = field(default_factory=list)
     states: dict[str, State] = field(default_factory=dict)
     created: Counter[str] = field(default_factory=Counter)
     deleted: Counter[str] = field(default_factory=Counter)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Protocol
 
 from kaiwu_runtime.testing.faults._changes import Changes
@@ -17,8 +18,17 @@ class Life(Protocol):
     def dead(self) -> bool:
         """Whether it was killed."""
 
-    def effect(self, text: str, request: int = 0) -> None:
-        """Count an effect, which may be the end of this life."""
+    def call(self) -> tuple[int, str]:
+        """Count a call, and return its number and how it fails, or an empty text."""
+
+    def effect(self, text: str, *, call: int) -> None:
+        """Count a call that has changed something, which may be the end of this life."""
+
+    def query(self, text: str, call: int) -> None:
+        """Note a call that has changed nothing."""
+
+    def failure(self, kind: type[Any], call: str) -> Exception:
+        """Return the error of a call that the plan lets fail."""
 
     async def end(self) -> None:
         """Never return; called by what a killed operator goes on to do."""
@@ -54,6 +64,41 @@ class Counted:
         return repr(self._kaiwu_inner)
 
 
+class Call:
+    """A call, which the plan may let fail.
+
+    Args:
+        text: For people.
+        life: Whose call it is.
+        failure: Returns the error, given the text.
+
+    Raises:
+        Exception: The plan lets it fail before it takes effect.
+    """
+
+    def __init__(self, text: str, life: Life, failure: Callable[[str], Exception]) -> None:
+        self._text = text
+        self._life = life
+        self._failure = failure
+        self._is_counted = False
+        self._number, self._fails = life.call()
+        if self._fails == "unsent":
+            raise failure(text)
+
+    def count(self, *, changed: bool) -> None:
+        """Count that it has changed something, or the first time that it has not."""
+        if changed:
+            self._life.effect(self._text, call=self._number)
+        elif not self._is_counted:
+            self._life.query(self._text, self._number)
+        self._is_counted = True
+
+    def check_answer(self) -> None:
+        """Raise the error of a call whose answer is lost, if this is one."""
+        if self._fails:
+            raise self._failure(self._text)
+
+
 def is_async(function: Callable[..., Any]) -> bool:
     """Return whether a function has to be awaited."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
@@ -65,13 +110,14 @@ def _asynchronous(
     async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if life.dead:
             await life.end()
+        one = Call(described_call(f"{kind.__name__}.{name}", args, kwargs), life, partial(life.failure, kind))
         ended = await changes.wait(function(*args, **kwargs))
         if life.dead:  # killed by another effect meanwhile
             await life.end()
-        if kind in ended.changed:
-            life.effect(described_call(f"{kind.__name__}.{name}", args, kwargs))
+        one.count(changed=kind in ended.changed)
         if life.dead:
             await life.end()
+        one.check_answer()
         return ended.result()
 
     return call
@@ -83,11 +129,12 @@ def _plain(
     def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if life.dead:
             _end_here()
+        one = Call(described_call(f"{kind.__name__}.{name}", args, kwargs), life, partial(life.failure, kind))
         ended = changes.run(lambda: function(*args, **kwargs))
-        if kind in ended.changed:
-            life.effect(described_call(f"{kind.__name__}.{name}", args, kwargs))
+        one.count(changed=kind in ended.changed)
         if life.dead:
             _end_here()
+        one.check_answer()
         return ended.result()
 
     return call

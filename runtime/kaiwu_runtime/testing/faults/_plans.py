@@ -1,7 +1,7 @@
 """Plans: which fault is injected where, and how a plan is written on a command line.
 
-An effect is a write of the operator that changed something, or a call to the outside; effects are numbered as in the
-run without faults.
+An effect is a write of the operator that changed something, or a call to the outside that did; one that changed nothing
+is a query. Both are numbered as in the run without faults.
 """
 
 from __future__ import annotations
@@ -14,15 +14,18 @@ from typing import Literal, NamedTuple, get_args
 
 from kaiwu_runtime.errors import ConfigurationError
 
-Pattern = Literal["none", "kill-after", "stale", "unobserved", "refuse", "down"]
+Pattern = Literal["none", "kill-after", "stale", "unobserved", "refuse", "unanswered", "down"]
 
 REFUSALS = ("409", "429", "500", "lost")
-"""How a write is refused; `lost`: it is stored, and the answer does not arrive. A command in a pod can be lost too."""
+"""How a write is refused; `lost`: it is stored, and the answer does not arrive."""
+
+CALL_FAILURES = ("unsent", "lost")
+"""How a call to the outside fails: before it takes effect, or after."""
 
 BEHIND = (1, 3)
 """How many effects a stale cache is behind."""
 
-_FORMS = "kill-after:N, stale:N:K, unobserved:N, refuse:N:409|429|500|lost or down:N"
+_FORMS = "kill-after:N, stale:N:K, unobserved:N, refuse:N:409|429|500|lost|unsent, unanswered:N or down:N"
 
 
 class Effect(NamedTuple):
@@ -31,12 +34,24 @@ class Effect(NamedTuple):
     Attributes:
         text: For people: ``apply ConfigMap x/a``.
         request: Which write request of the operator it was, from 1; 0 for a call to the outside.
-        command: Whether it was a command in a pod, whose answer can be lost.
+        call: Which call to the outside it was, from 1; 0 for a write, and with a real API server.
     """
 
     text: str
     request: int
-    command: bool = False
+    call: int = 0
+
+
+class Query(NamedTuple):
+    """A call to the outside that changed nothing there.
+
+    Attributes:
+        text: For people: ``Engine.is_initialised('a')``.
+        call: Which call to the outside it was, from 1.
+    """
+
+    text: str
+    call: int
 
 
 class Observed(NamedTuple):
@@ -61,7 +76,8 @@ class Plan:
 
     Attributes:
         pattern: Its kind.
-        number: The effect, from 1; for `unobserved` the event, and for `down` the step in which no operator runs.
+        number: The effect, from 1; for `unobserved` the event, for `unanswered` the query, and for `down` the step in
+            which no operator runs.
         detail: For `stale` how many effects the cache is behind, for `refuse` how.
         about: What happens at this place, for people.
     """
@@ -83,7 +99,7 @@ class Plan:
         """
         pattern, _, rest = text.partition(":")
         number, _, detail = rest.partition(":")
-        fitting = {"stale": {detail or "1"}, "refuse": {*REFUSALS}}
+        fitting = {"stale": {detail or "1"}, "refuse": {*REFUSALS, *CALL_FAILURES}}
         if pattern == "none" and not rest:
             return cls("none")
         if pattern not in get_args(Pattern) or not number.isdecimal() or int(number) < 1:
@@ -94,13 +110,16 @@ class Plan:
         return cls(pattern, int(number), detail)  # type: ignore[arg-type]
 
 
-def plans_for(effects: Sequence[Effect], events: Sequence[Observed], steps: Sequence[str]) -> list[Plan]:
+def plans_for(
+    effects: Sequence[Effect], events: Sequence[Observed], steps: Sequence[str], queries: Sequence[Query] = ()
+) -> list[Plan]:
     """Return every plan for what a run without faults did.
 
     Args:
         effects: What the operator did.
         events: What it was told.
         steps: What the user did, by name.
+        queries: What it asked of the outside.
     """
     numbered = list(enumerate(effects, start=1))
     found = [Plan("kill-after", number, about=effect.text) for number, effect in numbered]
@@ -119,8 +138,9 @@ def plans_for(effects: Sequence[Effect], events: Sequence[Observed], steps: Sequ
     found += [
         Plan("refuse", number, how, effect.text)
         for number, effect in numbered
-        for how in (REFUSALS if effect.request else ("lost",) if effect.command else ())
+        for how in (REFUSALS if effect.request else CALL_FAILURES)
     ]
+    found += [Plan("unanswered", number, about=query.text) for number, query in enumerate(queries, start=1)]
     return found + [Plan("down", number, about=f"step {name}") for number, name in enumerate(steps, start=1)]
 
 

@@ -31,7 +31,7 @@ from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
 from kaiwu_runtime.testing.faults._outside import Counted
 from kaiwu_runtime.testing.faults._overwritten import Overwritten
 from kaiwu_runtime.testing.faults._plans import Plan
-from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
+from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, outside_of, steps_of
 from kaiwu_runtime.testing.faults._steps import check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR, Tally
 from kaiwu_runtime.testing.faults._unstable import note_unstable
@@ -74,12 +74,12 @@ class _Run:
         self._clock = clock
         self._server = FakeTransport(*scenario.kinds, collect_garbage=True)
 
-        world = dict(scenario.outside())
+        world = outside_of(scenario)
         client = Client(self._server, field_manager="user")
         self._cluster = Cluster(client, scenario.namespace, world, set(scenario.kinds), server=self._server)
         self._changes = Changes(world)
         scenario.prepare(self._cluster)
-        self._history = History(plan, reference.effects if reference else [], self._check)
+        self._history = History(plan, reference, self._check)
         if scenario.simulate:
             self._cluster.simulator = Simulator(Client(self._server, field_manager=SIMULATOR))
         self._life: OperatorLife | None = None
@@ -90,7 +90,9 @@ class _Run:
         self._restarts = 0
         self._errors: dict[str, str] = {}
         self._active_at = 0.0
-        self.outcome = Outcome(effects=self._history.effects, events=self._history.events)
+        self.outcome = Outcome(
+            effects=self._history.effects, events=self._history.events, queries=self._history.queries
+        )
         self._tally = Tally(self.outcome, scenario.ignored)
         self._server.listen(self._tally.note)
         self._leftovers = Leftovers(self._history.managers)
@@ -137,7 +139,12 @@ class _Run:
         """Begin a life of the operator."""
         seen_at, self._history.behind = self._history.behind, 0
         self._life = life = OperatorLife(
-            self._server, self._history, self._on_killed, seen_at=seen_at, changes=self._changes
+            self._server,
+            self._history,
+            self._on_killed,
+            seen_at=seen_at,
+            changes=self._changes,
+            failure=self._scenario.failure,
         )
         self._errors = {}
         token = current.set(life)

@@ -164,16 +164,28 @@ class Scenario:
         """Return what the operator uses outside Kubernetes, by the type that its constructors name; once per run.
 
         The operator gets each through ``manager.provide``, with every call counted: after each the operator is killed
-        in one of the plans. Public attributes are part of the end state, compared by their content. Use stand-ins that
-        remember what was done.
+        in one of the plans, and in others it fails. Public attributes are part of the end state, compared by their
+        content. Use stand-ins that remember what was done.
         """
         return {}
+
+    def failure(self, kind: type[Any], call: str) -> Exception:  # noqa: ARG002 - for those that override it
+        """Return the error that the operator gets when a plan lets one of its calls to the outside fail.
+
+        It is what the client library raises when the external system cannot be reached, or does not answer. Commands
+        in Pods fail as the client lets them.
+
+        Args:
+            kind: The type under which `outside` has the object.
+            call: For people: ``DNS.set('home', '192.0.2.1')``.
+        """
+        return ConnectionError(f"the fault kit lets {call} fail")
 
     def prepare(self, cluster: Cluster) -> None:
         """Set what commands in Pods, logs and Services answer; called once per run, before the operator starts.
 
         A command that changes something of `outside` is an effect, after which the operator is killed in one of the
-        plans: ``cluster.server.on_exec(cluster.outside(Database).run)``.
+        plans, and which fails in others: ``cluster.server.on_exec(cluster.outside(Database).run)``.
 
         Args:
             cluster: Has the API server in memory, and what `outside` returned.
@@ -258,6 +270,21 @@ def steps_of(scenario: Scenario | type[Scenario]) -> list[Callable[[Cluster], Aw
 def invariants_of(scenario: Scenario) -> list[Callable[[Cluster], Awaitable[object]]]:
     """Return what has to hold always."""
     return list(_methods(scenario, "invariant"))
+
+
+def outside_of(scenario: Scenario) -> dict[type[Any], object]:
+    """Return what a run uses outside Kubernetes, by type.
+
+    Raises:
+        ConfigurationError: `Scenario.failure` does not return an error for one of the types.
+    """
+    world = dict(scenario.outside())
+    for kind in world:
+        found: object = scenario.failure(kind, f"{kind.__name__}.call()")
+        if not isinstance(found, Exception):
+            where = f"{type(scenario).__name__}.failure"
+            raise ConfigurationError(f"{where}: {found!r} is not an exception: return one, such as ConnectionError()")
+    return world
 
 
 def _methods(scenario: Scenario | type[Scenario], role: str) -> Iterator[Callable[[Cluster], Awaitable[object]]]:

@@ -11,16 +11,23 @@ from typing import ClassVar
 
 from kaiwu_runtime import Manager, ManagerOptions
 
-from . import database
-from .database import DatabaseReconciler, DatabaseScenario, Engine
+from . import database, failed_calls
+from .database import DatabaseReconciler, Engine
+from .failed_calls import Unavailable
 
 ROOT = Path(__file__).resolve().parents[4]
 
 
-class RealDatabaseScenario(DatabaseScenario):
+class RealDatabaseScenario(Unavailable):
     """The steps of the database, with less patience."""
 
     real_quiet: ClassVar[float] = 1.0
+
+
+def operator(name: str) -> type[DatabaseReconciler]:
+    """Return an operator, correct or with a mistake."""
+    found: type[DatabaseReconciler] = getattr(failed_calls, name, None) or getattr(database, name)
+    return found
 
 
 def scenario_of(
@@ -41,7 +48,7 @@ class UnreachableEngine(Engine):
 
 def main() -> int:
     """Run until SIGTERM and return the exit status."""
-    reconciler = getattr(database, sys.argv.pop(1))
+    reconciler = operator(sys.argv.pop(1))
     manager = Manager(ManagerOptions.from_args(field_manager="databases"))
     manager.provide(Engine, UnreachableEngine())
     manager.setup(reconciler)

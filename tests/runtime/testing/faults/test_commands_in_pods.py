@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import Pod
 
 from kaiwu_runtime import Manager, ObjectReconciler
 from kaiwu_runtime.client import ExecResult, ProxyResponse
-from kaiwu_runtime.errors import ExecInterruptedError
+from kaiwu_runtime.errors import APIConnectionError, ExecInterruptedError
 from kaiwu_runtime.testing import FakeCommand
 from kaiwu_runtime.testing.faults import Cluster, Plan, check, step
 from kaiwu_runtime.testing.faults._plans import plans_for
@@ -83,11 +83,43 @@ def test_a_command_in_a_pod_that_changes_the_outside_is_an_effect() -> None:
     assert killed.states["delete"]["outside: Database"]["purged"] == ["a", "a"], "the next life runs it again"
 
     plans = {str(plan) for plan in plans_for(reference.effects, (), ())}
-    assert f"refuse:{number}:lost" in plans
+    assert {f"refuse:{number}:lost", f"refuse:{number}:unsent"} <= plans
     assert not plans & {f"refuse:{number}:{code}" for code in (409, 429, 500)}, "no API server writes there"
     lost = run(Purged, Plan.parse(f"refuse:{number}:lost"), reference, 0)
     assert (lost.failure, lost.reached) == ("", True)
     assert lost.states["delete"]["outside: Database"]["purged"] == ["a", "a"], "the same life runs it again"
+    unsent = run(Purged, Plan.parse(f"refuse:{number}:unsent"), reference, 0)
+    assert (unsent.failure, unsent.reached) == ("", True)
+    assert unsent.states["delete"]["outside: Database"]["purged"] == ["a"], "it was not run the first time"
+
+
+class AsksOnce(Purger):
+    """Remembers which of its questions are not answered."""
+
+    failed: ClassVar[list[str]] = []
+
+    async def reconcile(self, obj: Gadget) -> None:
+        try:
+            await super().reconcile(obj)
+        except APIConnectionError as error:
+            self.failed.append(str(error))
+            raise
+
+
+def test_questions_to_pods_and_services_are_not_answered() -> None:
+    class Scene(Purged):
+        def operator(self, manager: Manager) -> None:
+            manager.setup(AsksOnce)
+
+    reference = run(Scene, Plan("none"), None, 0)
+    asked = ["exec in Pod default/db: status", "logs of Pod default/db"]
+    asked += ["get /api/v1/namespaces/default/pods/db/proxy/ready"]
+    assert list(dict.fromkeys(query.text for query in reference.queries)) == asked
+    for number, text in enumerate(asked, start=1):
+        AsksOnce.failed.clear()
+        outcome = run(Scene, Plan("unanswered", number), reference, 0)
+        assert (outcome.failure, outcome.reached) == ("", True)
+        assert AsksOnce.failed == [f"the fault kit lets {text} fail"]
 
 
 class PurgesOnce(Purger):

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from kaiwu_runtime.testing import eventually
 from kaiwu_runtime.testing.faults._changes import Changes
+from kaiwu_runtime.testing.faults._real._calls import Fate
 from kaiwu_runtime.testing.faults._real._launcher import WEBHOOKS_ONLY
 from kaiwu_runtime.testing.faults._real._outside_messages import VARIABLE, ModuleNames
 from kaiwu_runtime.testing.faults._real._outside_server import OutsideServer
@@ -88,20 +89,24 @@ class Machine:
 class Running:
     """A served Machine, as the kit and as the operator see it."""
 
-    def __init__(self, folder: Path = TEMPORARY, *, killed: bool = False) -> None:
+    def __init__(self, folder: Path = TEMPORARY, *, fate: Fate = "", unsent: str = "") -> None:
         self.machine = Machine()
         self.happened: list[tuple[str, str]] = []
-        self.killed = killed
+        self.fate = fate
+        self.unsent = unsent
         self.server = OutsideServer(
-            Changes({Machine: self.machine}), folder, main="main", version=self._version, happened=self._note_effect
+            Changes({Machine: self.machine}), folder, main="main", calls=self, failure=_worn_out
         )
 
-    async def _version(self) -> str:
+    async def version(self) -> str:
         return "7"
 
-    async def _note_effect(self, text: str, version: str) -> bool:
+    def is_unsent(self, text: str) -> bool:
+        return text == self.unsent
+
+    async def call(self, text: str, version: str) -> Fate:
         self.happened.append((text, version))
-        return self.killed
+        return self.fate
 
     async def __aenter__(self) -> Running:
         await self.server.__aenter__()
@@ -118,6 +123,10 @@ class Running:
         if inspect.iscoroutinefunction(function):
             return await function(*args, **kwargs)
         return await asyncio.to_thread(function, *args, **kwargs)
+
+
+def _worn_out(kind: type[Any], call: str) -> Exception:
+    return BlockingIOError(f"{kind.__name__}: {call}")
 
 
 def _told(server: OutsideServer) -> Mapping[str, Any]:
@@ -181,10 +190,26 @@ async def test_a_large_result() -> None:
 
 
 async def test_an_operator_that_was_killed_gets_no_answer() -> None:
-    async with Running(killed=True) as running:
+    async with Running(fate="killed") as running:
         with pytest.raises(ConnectionError, match=r"Machine.add: the fault kit has ended the call"):
             await running.ask("add", "wheel")
         assert running.machine.parts == ["wheel"], "it took effect"
+
+
+async def test_an_answer_that_is_lost() -> None:
+    async with Running(fate="lost") as running:
+        with pytest.raises(BlockingIOError, match=r"^Machine: Machine.add\('wheel'\)$"):
+            await running.ask("add", "wheel")
+        assert running.machine.parts == ["wheel"], "it took effect"
+        assert await running.ask("echo", 1) == ((1,), {})
+
+
+async def test_a_call_that_is_not_sent() -> None:
+    async with Running(unsent="Machine.add('wheel')") as running:
+        with pytest.raises(BlockingIOError, match=r"^Machine: Machine.add\('wheel'\)$"):
+            await running.ask("add", "wheel")
+        assert (running.machine.parts, running.happened) == ([], [])
+        assert await running.ask("add", "horn") == 1
 
 
 @pytest.mark.parametrize("end", ["cancelled", "dropped", "closed"])
@@ -223,13 +248,9 @@ async def test_only_this_user_reaches_the_socket(name: str, tmp_path: Path) -> N
 
 
 async def test_without_an_outside_nothing_is_served() -> None:
-    async with OutsideServer(Changes({}), TEMPORARY, main="main", version=_never, happened=_never) as server:
+    async with OutsideServer(Changes({}), TEMPORARY, main="main", calls=Running(), failure=_worn_out) as server:
         assert server.environment() == {}
         server.drop()
-
-
-async def _never(*_: object) -> Any:
-    raise AssertionError("not called")
 
 
 TYPES = """
@@ -285,17 +306,10 @@ async def test_the_program_of_an_operator_gets_the_objects(
     monkeypatch.syspath_prepend(str(tmp_path))
     program, types = __import__("main_of_it"), __import__("outside_types")
     world = {types.Registry: types.Registry(), program.Shelf: types.Registry()}
-    happened: list[str] = []
-
-    async def version() -> str:
-        return ""
-
-    async def note(text: str, _: str) -> bool:
-        happened.append(text.partition("(")[0])
-        return False
-
+    counts = Running()
+    served = OutsideServer(Changes(world), tmp_path, main="main_of_it", calls=counts, failure=_worn_out)
     try:
-        async with OutsideServer(Changes(world), tmp_path, main="main_of_it", version=version, happened=note) as server:
+        async with served as server:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 *("-m", "kaiwu_runtime.testing.faults._real._launcher", *command, "--flag"),
@@ -309,5 +323,5 @@ async def test_the_program_of_an_operator_gets_the_objects(
         for name in ("main_of_it", "outside_types"):
             sys.modules.pop(name, None)
     assert (process.returncode, output.decode()) == (3, "kept ['--flag'] []\n"), errors.decode()
-    assert happened == ["Registry.put", "Shelf.put"]
+    assert [text.partition("(")[0] for text, _ in counts.happened] == ["Registry.put", "Shelf.put"]
     assert [each.names for each in world.values()] == [["Item"], ["Item"]]

@@ -11,20 +11,25 @@ from hypothesis import strategies as st
 
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.testing.faults import Plan
-from kaiwu_runtime.testing.faults._plans import Effect, Observed, plans_for, shuffled
+from kaiwu_runtime.testing.faults._plans import Effect, Observed, Query, plans_for, shuffled
 
-EFFECTS = [Effect("apply ConfigMap x/a", 1), Effect("Engine.init('a')", 0), Effect("apply Site/status x/a", 3)]
+EFFECTS = [Effect("apply ConfigMap x/a", 1), Effect("Engine.init('a')", 0, 2), Effect("apply Site/status x/a", 3)]
 EVENTS = [Observed("ADDED Site x/a", "s", "x/a", 1), Observed("ADDED Site x/b", "s", "x/b", 1)]
 EVENTS += [Observed("MODIFIED Site x/a", "s", "x/a", 2), Observed("MODIFIED Site x/a", "t", "x/a", 2)]
 
+QUERIES = [Query("Engine.is_initialised('a')", 1), Query("Engine.is_initialised('a')", 3)]
+
 
 def test_there_is_a_plan_for_each_place() -> None:
-    plans = [str(plan) for plan in plans_for(EFFECTS, EVENTS, ["create", "delete"])]
+    plans = [str(plan) for plan in plans_for(EFFECTS, EVENTS, ["create", "delete"], QUERIES)]
     assert [plan for plan in plans if plan.startswith("kill")] == ["kill-after:1", "kill-after:2", "kill-after:3"]
     assert [plan for plan in plans if plan.startswith("stale")] == ["stale:1:1", "stale:2:1", "stale:3:1", "stale:3:3"]
     assert [plan for plan in plans if plan.startswith("unobserved")] == ["unobserved:1"], "only the first of a pair"
     refused = [plan for plan in plans if plan.startswith("refuse")]
-    assert refused == [f"refuse:{number}:{how}" for number in (1, 3) for how in ("409", "429", "500", "lost")]
+    writes, calls = ("409", "429", "500", "lost"), ("unsent", "lost")
+    places = [(1, writes), (2, calls), (3, writes)]
+    assert refused == [f"refuse:{number}:{how}" for number, ways in places for how in ways]
+    assert [plan for plan in plans if plan.startswith("unanswered")] == ["unanswered:1", "unanswered:2"]
     assert [plan for plan in plans if plan.startswith("down")] == ["down:1", "down:2"]
     assert len(set(plans)) == len(plans)
 
@@ -32,7 +37,7 @@ def test_there_is_a_plan_for_each_place() -> None:
 @given(st.integers(0, 1000))
 def test_every_beginning_of_the_order_is_a_fair_sample(seed: int) -> None:
     effects = [Effect(f"apply ConfigMap x/{number}", number + 1) for number in range(9)]
-    plans = plans_for(effects, EVENTS, ["create"])
+    plans = plans_for(effects, EVENTS, ["create"], QUERIES)
     mixed = shuffled(plans, seed)
     assert sorted(map(str, mixed)) == sorted(map(str, plans))
     assert mixed == shuffled(plans, seed)
@@ -40,18 +45,23 @@ def test_every_beginning_of_the_order_is_a_fair_sample(seed: int) -> None:
     assert max(first.values()) == 1, "each pattern has its turn"
 
 
-@given(st.sampled_from(["kill-after", "unobserved", "down"]), st.integers(1, 10**9))
+@given(st.sampled_from(["kill-after", "unobserved", "unanswered", "down"]), st.integers(1, 10**9))
 def test_what_is_printed_can_be_read(pattern: str, number: int) -> None:
     text = f"{pattern}:{number}"
     assert str(Plan.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["none", "stale:3:1", "stale:3:12", "refuse:1:409", "refuse:1:lost"])
+@pytest.mark.parametrize(
+    "text", ["none", "stale:3:1", "stale:3:12", "refuse:1:409", "refuse:1:lost", "refuse:1:unsent"]
+)
 def test_what_is_printed_with_a_detail_can_be_read(text: str) -> None:
     assert str(Plan.parse(text)) == text
 
 
-@given(st.text(max_size=20) | st.from_regex(r"(kill-after|stale|refuse|none|down)(:\w{0,3}){0,3}", fullmatch=True))
+@given(
+    st.text(max_size=20)
+    | st.from_regex(r"(kill-after|stale|refuse|unanswered|none|down)(:\w{0,3}){0,3}", fullmatch=True)
+)
 def test_anything_else_is_refused_in_one_line(text: str) -> None:
     try:
         plan = Plan.parse(text)

@@ -21,7 +21,7 @@ from kaiwu_runtime.testing.faults._real._run import RealRun
 
 from . import database
 from .database import Database
-from .real_database import ROOT, RealDatabaseScenario, scenario_of
+from .real_database import ROOT, RealDatabaseScenario, operator, scenario_of
 
 pytestmark = pytest.mark.envtest
 
@@ -37,6 +37,11 @@ CASES = [
     ("MissesDeletion", "down:3", "", "Engine.backups is [], not"),
     ("ReadsStatusAsTruth", "kill-after", "apply Database/status default/a", "Engine.members.a is missing"),
     ("NamesFromCounter", "kill-after", "apply ConfigMap default/a-2", "ConfigMap default/a-1.data.members is '3', not"),
+    (CORRECT, "refuse:unsent", "Engine.backup('a')", ""),
+    ("LooksAgain", "refuse:lost", "Engine.init('a', '1')", ""),
+    ("RepeatsWithoutLooking", "refuse:lost", "Engine.init('a', '1')", "initialised 2 times"),
+    ("TakesFailureForDone", "refuse:unsent", "Engine.set_members('a', 3)", "Engine.members.a is 1, not 3"),
+    ("NotesItFirst", "refuse:unsent", "Engine.init('a', '1')", "Engine.initialised.a is missing"),
     ("BlocksTheLoop", "none", "", "reconcile of database default/a blocks the event loop, for 1."),
     ("FightsAnotherManager", "none", "", "does not come to rest: apply ConfigMap default/a changed something"),
 ]
@@ -65,7 +70,7 @@ async def run(
 ) -> RealOutcome:
     laboratory = await free.get()
     try:
-        kind = scenario_of(getattr(database, mistake), base)
+        kind = scenario_of(operator(mistake), base)
         found = await RealRun(laboratory, kind, plan, reference, echo=False).main()
         await laboratory.clean()
         return found

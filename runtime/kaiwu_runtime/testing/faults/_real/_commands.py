@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -21,6 +20,7 @@ from kaiwu_runtime.testing._kinds import Target, parse_path
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing.faults._changes import Changes, Ended
 from kaiwu_runtime.testing.faults._outside import shortened
+from kaiwu_runtime.testing.faults._real._calls import Calls
 from kaiwu_runtime.testing.faults._real._resources import json_object
 
 _ANSWERED = frozenset({"exec", "log"})
@@ -35,8 +35,7 @@ class Commands:
     Args:
         server: The API server in memory that `prepare` has set it on.
         changes: Runs the commands.
-        version: Returns the version of the last change of any object.
-        happened: Counts an effect, given its text and the version before it; returns whether the answer is not sent.
+        calls: Counts them.
 
     Attributes:
         changed: The types of what commands have changed outside.
@@ -46,14 +45,11 @@ class Commands:
         self,
         server: FakeTransport,
         changes: Changes,
-        *,
-        version: Callable[[], Awaitable[str]],
-        happened: Callable[[str, str], Awaitable[bool]],
+        calls: Calls,
     ) -> None:
         self._server = server
         self._changes = changes
-        self._version = version
-        self._happened = happened
+        self._calls = calls
         self.changed: set[type[Any]] = set()
 
     @staticmethod
@@ -72,6 +68,9 @@ class Commands:
             pass_on: Asks the API server.
         """
         runs = target.subresource == "exec"
+        if runs and self._calls.is_unsent(_text(request, target)):
+            _abort(request)
+            return web.Response()
         asked = await pass_on(request.clone(method="POST") if runs else request)
         if asked.status in _REFUSED or _lacks_container(asked):
             return asked
@@ -100,18 +99,15 @@ class Commands:
         await socket.prepare(request)
         reading = asyncio.create_task(_read(socket, command))
         try:
-            version = await self._version()
+            version = await self._calls.version()
             ended = await self._changes.wait(command.receive())
             message, failed = _message(ended), ended.failure is not None
             if ended.changed:
                 self.changed |= ended.changed
-                words = " ".join(request.query.getall("command", []))
-                text = shortened(f"exec in Pod {target.namespace}/{target.name}: {words}")
-                if await self._happened(text, version):
+                if await self._calls.call(_text(request, target), version):
                     message = None
             if message is None:  # the answer is lost
-                if request.transport is not None:
-                    request.transport.abort()
+                _abort(request)
                 return socket
             while message is not None:
                 await socket.send_bytes(message)
@@ -121,6 +117,16 @@ class Commands:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
         return socket
+
+
+def _text(request: web.BaseRequest, target: Target) -> str:
+    words = " ".join(request.query.getall("command", []))
+    return shortened(f"exec in Pod {target.namespace}/{target.name}: {words}")
+
+
+def _abort(request: web.BaseRequest) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _message(ended: Ended) -> bytes | None:

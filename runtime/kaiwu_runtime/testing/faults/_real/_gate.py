@@ -17,7 +17,8 @@ from aiohttp import web
 
 from kaiwu_runtime.testing._fault_proxy._answers import PassOn, Refuse
 from kaiwu_runtime.testing._fault_proxy._server import Server
-from kaiwu_runtime.testing.faults._plans import Effect, Plan
+from kaiwu_runtime.testing.faults._plans import REFUSALS, Effect, Plan
+from kaiwu_runtime.testing.faults._real._calls import Fate
 from kaiwu_runtime.testing.faults._real._commands import Commands
 from kaiwu_runtime.testing.faults._real._permissions import forbidden
 from kaiwu_runtime.testing.faults._real._resources import Resources, Write, json_object
@@ -170,7 +171,7 @@ class Gate:
         self.managers.update(request.query.getall("fieldManager", []))
         text = write.text(await request.read())
         refused = ""
-        if self._plan.pattern == "refuse" and not self.reached and self._is_next(text):
+        if self._plan.detail in REFUSALS and not self.reached and self._is_next(text):
             refused = self._plan.detail
         if refused and refused != "lost":
             self.reached = True
@@ -192,27 +193,25 @@ class Gate:
                 request.transport.abort()
         return response
 
-    async def call(self, text: str, version: str) -> bool:
-        """Count a call to the outside that changed something there, and return whether the operator was killed.
+    def is_unsent(self, text: str) -> bool:
+        """Return whether a call to the outside fails before it takes effect; see `Calls`."""
+        if self._plan.detail != "unsent" or self.reached or not self._is_next(text):
+            return False
+        self.reached = True
+        self.busy_until = time.monotonic() + _RETRY_SECONDS
+        return True
 
-        Args:
-            text: For people: ``DNS.set('home')``.
-            version: The `version` before the call.
-        """
-        return await self._happened(Effect(text, 0), version) and self._plan.pattern in _KILLING
-
-    async def ran(self, text: str, version: str) -> bool:
-        """Count a command in a Pod that changed something outside, and return whether its answer is lost.
-
-        Args:
-            text: For people: ``exec in Pod default/a: dbctl init``.
-            version: The `version` before the command.
-        """
-        hit = await self._happened(Effect(text, 0, command=True), version)
-        if hit and self._plan.pattern == "refuse":
-            self.reached = True
-            self.busy_until = time.monotonic() + _RETRY_SECONDS
-        return hit
+    async def call(self, text: str, version: str) -> Fate:
+        """Count a call to the outside that changed something there, and return what becomes of it; see `Calls`."""
+        if not await self._happened(Effect(text, 0), version):
+            return ""
+        if self._plan.pattern in _KILLING:
+            return "killed"
+        if self._plan.detail != "lost":
+            return ""
+        self.reached = True
+        self.busy_until = time.monotonic() + _RETRY_SECONDS
+        return "lost"
 
     async def _happened(self, effect: Effect, version: str) -> bool:
         """Count an effect, and return whether it is the plan's, which has killed the operator if it is to."""

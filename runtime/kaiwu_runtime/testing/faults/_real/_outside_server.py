@@ -13,7 +13,7 @@ import pickle
 import shutil
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing.faults._changes import Changes
 from kaiwu_runtime.testing.faults._outside import described_call, is_async
+from kaiwu_runtime.testing.faults._real._calls import Calls
 from kaiwu_runtime.testing.faults._real._outside_messages import (
     LENGTH_BYTES,
     SCENARIOS,
@@ -34,8 +35,6 @@ from kaiwu_runtime.testing.faults._real._outside_messages import (
 
 _LONGEST_PATH = 90  # of the 104 bytes that an address of a Unix socket has at least
 
-Happened = Callable[[str, str], Awaitable[bool]]
-
 
 class OutsideServer:
     """Passes calls of the operator on to the objects of a scenario; an async context manager.
@@ -44,9 +43,8 @@ class OutsideServer:
         changes: Runs the calls to what `Scenario.outside` returned.
         folder: Where a folder with the socket is made, if the path is not too long for one.
         main: Name under which this process imports the module that the operator runs as ``__main__``.
-        version: Returns the version of the API server before a call.
-        happened: Called after a call that changed an object, with its description and that version; returns whether
-            the operator was killed for it.
+        calls: Counts the calls.
+        failure: Returns the error of a call that the plan lets fail, given the type of its object and the call.
 
     Attributes:
         asked: Types whose objects were called.
@@ -58,16 +56,16 @@ class OutsideServer:
         folder: Path,
         *,
         main: str,
-        version: Callable[[], Awaitable[str]],
-        happened: Happened,
+        calls: Calls,
+        failure: Callable[[type[Any], str], Exception],
     ) -> None:
         self._changes = changes
         self._kinds = list(changes.world)
         self._names = ModuleNames(to_main="", from_main=main)
         self._main = main
-        self._version = version
-        self._happened = happened
-        self._calls: set[asyncio.Task[None]] = set()
+        self._calls = calls
+        self._failure = failure
+        self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self._parent = folder
         self._folder: Path | None = None
@@ -84,7 +82,7 @@ class OutsideServer:
         if self._server is not None:
             self._server.close()
         self.drop()
-        await asyncio.gather(*self._calls, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._folder is not None:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
@@ -104,7 +102,7 @@ class OutsideServer:
     def drop(self) -> None:
         """End every call that is under way: who called is dead."""
         here = asyncio.current_task()
-        for task in self._calls:
+        for task in self._tasks:
             if task is not here:
                 task.cancel()
         for writer in list(self._writers):
@@ -113,7 +111,7 @@ class OutsideServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - for mypy
-        self._calls.add(task)
+        self._tasks.add(task)
         self._writers.add(writer)
         try:
             request = await reader.readexactly(int.from_bytes(await reader.readexactly(LENGTH_BYTES), "big"))
@@ -131,7 +129,7 @@ class OutsideServer:
         except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the operator is gone; Python 3.12 would log the end of a task that was cancelled
         finally:
-            self._calls.discard(task)
+            self._tasks.discard(task)
             self._writers.discard(writer)
             with suppress(OSError):
                 writer.close()
@@ -154,11 +152,14 @@ class OutsideServer:
                 return dump(Answer("async" if is_async(found) else "plain", None))
             return _copied(Answer("value", found))
         self.asked.add(kind)
-        version = await self._version()
-        ended = await self._changes.wait(_result(found, call))
         text = described_call(f"{kind.__name__}.{call.name}", call.args, call.kwargs)
-        if kind in ended.changed and await self._happened(text, version):
-            return None
+        if self._calls.is_unsent(text):
+            return _copied_error(self._failure(kind, text))
+        version = await self._calls.version()
+        ended = await self._changes.wait(_result(found, call))
+        fate = await self._calls.call(text, version) if kind in ended.changed else ""
+        if fate:
+            return _copied_error(self._failure(kind, text)) if fate == "lost" else None
         return _copied(Answer("value", ended.result())) if ended.failure is None else _copied_error(ended.failure)
 
 

@@ -27,7 +27,7 @@ from kaiwu_runtime.testing.faults._real._outside_server import OutsideServer
 from kaiwu_runtime.testing.faults._real._tally import Tally
 from kaiwu_runtime.testing.faults._real._user import UserTransport, administrator
 from kaiwu_runtime.testing.faults._real._watched_kinds import watched_kinds
-from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
+from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, outside_of, steps_of
 from kaiwu_runtime.testing.faults._steps import check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR
 
@@ -74,20 +74,18 @@ class RealRun:
         self._player: asyncio.Task[None] | None = None
         self._transport = UserTransport(laboratory.plane.kubeconfig, laboratory.make_namespace)
         client = administrator(self._transport, "user", kind.namespace)
-        world = dict(self._scenario.outside())
+        world = outside_of(self._scenario)
         changes = Changes(world)
         self._cluster = Cluster(client, kind.namespace, world, set())
         if kind.prepare is not Scenario.prepare:
             self._scenario.prepare(self._cluster)
-            self._gate.commands = Commands(
-                self._cluster.server, changes, version=self._gate.version, happened=self._gate.ran
-            )
+            self._gate.commands = Commands(self._cluster.server, changes, self._gate)
         self._outside = OutsideServer(
             changes,
             laboratory.plane.directory,
             main=module_of(self._scenario),
-            version=self._gate.version,
-            happened=self._gate.call,
+            calls=self._gate,
+            failure=self._scenario.failure,
         )
         self._killed = False
         self._restarts = 0

@@ -1,0 +1,167 @@
+"""Calls to the outside fail before or after they take effect, and questions are not answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kaiwu_runtime import Request, Result
+from kaiwu_runtime.errors import ConfigurationError
+from kaiwu_runtime.testing.faults import Plan, Scenario, check
+from kaiwu_runtime.testing.faults._run import run
+
+from . import failed_calls
+from .database import DatabaseReconciler
+from .failed_calls import Unavailable, UnavailableError, campaign
+from .test_cli import GOOD, faults, write
+from .workers import Once, Worker, outcome
+
+
+@pytest.mark.parametrize("reconciler", [DatabaseReconciler, failed_calls.LooksAgain])
+def test_an_operator_that_tries_again_passes_every_plan(reconciler: type[DatabaseReconciler]) -> None:
+    report = campaign(reconciler)
+    assert [str(finding) for finding in report.findings] == []
+    assert (report.ran, report.unreached) == (report.plans, 0)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "plan", "text"),
+    [
+        ("TakesFailureForDone", r"refuse:\d+:unsent", "Engine.members.a is 1, not 3"),
+        ("NotesItFirst", r"(refuse:\d+:unsent|unanswered:\d+)", "Engine.initialised.a is missing"),
+        ("RepeatsWithoutLooking", r"refuse:\d+:lost", "initialised 2 times"),
+        ("TakesFailureForAbsence", r"unanswered:\d+", "initialised 2 times"),
+    ],
+)
+def test_a_mistake_is_found_by_these_plans_only(mistake: str, plan: str, text: str) -> None:
+    report = campaign(getattr(failed_calls, mistake))
+    assert report.findings
+    assert [each for each in map(str, report.findings) if not re.match(rf"{plan} \(Engine\.", each)] == []
+    found = [finding for finding in report.findings if text in finding.text]
+    assert found, report.findings
+    again = campaign(getattr(failed_calls, mistake), plan=str(found[0].plan))
+    assert [str(finding) for finding in again.findings] == [str(found[0])], "the plan alone finds the same"
+
+
+class Awaits(Worker):
+    """Asks and then notes, and notes what goes wrong."""
+
+    async def reconcile(self, request: Request) -> Result:
+        try:
+            if not await self.log.read_later():
+                await self.log.note_later("done")
+        except ConnectionError as error:
+            await self.log.note_later(str(error))
+        return Result()
+
+
+class Calls(Awaits):
+    """The same with plain functions."""
+
+    async def reconcile(self, request: Request) -> Result:
+        try:
+            if not self.log.read():
+                self.log.note("done")
+        except ConnectionError as error:
+            self.log.note(str(error))
+        return Result()
+
+
+class CallsInAThread(Calls):
+    """The same in a thread."""
+
+    def reconcile(self, request: Request) -> Result:  # type: ignore[override]
+        try:
+            if not self.log.read():
+                self.log.note("done")
+        except ConnectionError as error:
+            self.log.note(str(error))
+        return Result()
+
+
+@pytest.mark.parametrize("worker", [Awaits, Calls, CallsInAThread])
+@pytest.mark.parametrize(
+    ("plan", "done"),
+    [
+        ("refuse:1:unsent", ["the fault kit lets Log.{note}('done') fail"]),
+        ("refuse:1:lost", ["done", "the fault kit lets Log.{note}('done') fail"]),
+        ("unanswered:1", ["the fault kit lets Log.{read}() fail"]),
+        ("refuse:1:409", ["done"]),
+        ("refuse:2:lost", ["done"]),
+        ("unanswered:9", ["done"]),
+    ],
+)
+def test_one_call_fails_and_the_others_do_not(worker: type[Worker], plan: str, done: list[str]) -> None:
+    names = {"note": "note_later", "read": "read_later"} if worker is Awaits else {"note": "note", "read": "read"}
+    found, log = outcome(worker, plan)
+    assert log == [line.format_map(names) for line in done]
+    assert found.failure == ""
+    assert found.reached == (len(done[-1]) > len("done")), "there is no such call, or it is not a write"
+
+
+def test_the_same_question_is_one_until_something_was_done() -> None:
+    class Asks(Worker):
+        async def reconcile(self, request: Request) -> Result:
+            for _ in range(3):
+                self.log.read()
+            if not self.log.done:
+                self.log.note("done")
+            for _ in range(3):
+                self.log.read()
+            return Result(requeue_after=5)
+
+    found, _ = outcome(Asks, "none")
+    assert [query.call for query in found.queries] == [1, 5]
+
+
+def test_the_error_is_what_the_scenario_says() -> None:
+    seen: list[Exception] = []
+
+    class Sees(DatabaseReconciler):
+        async def initialise(self, database: Any) -> None:
+            try:
+                await super().initialise(database)
+            except UnavailableError as error:
+                seen.append(error)
+                raise
+
+    kind: type[Scenario] = type("Sees", (Unavailable,), {"reconciler": Sees})
+    reference = run(kind, Plan("none"), None, 0)
+    number = 1 + [effect.text for effect in reference.effects].index("Engine.init('a', '1')")
+    assert run(kind, Plan("refuse", number, "unsent"), reference, 0).failure == ""
+    assert list(map(str, seen)) == ["Engine.init('a', '1'): no answer"]
+
+
+NO_ERROR = "WithoutError.failure: None is not an exception: return one, such as ConnectionError()"
+
+
+def test_a_scenario_that_says_no_error() -> None:
+    class WithoutError(Once):
+        def failure(self, kind: type[Any], call: str) -> Exception:
+            return None  # type: ignore[return-value]
+
+    with pytest.raises(ConfigurationError, match=re.escape(NO_ERROR)):
+        check(WithoutError)
+
+    class NothingOutsideError(WithoutError):
+        def outside(self) -> Mapping[type[Any], object]:
+            return {}
+
+    run(NothingOutsideError, Plan("down", 1), None, 0)  # it is not asked
+
+
+def test_a_scenario_that_says_no_error_on_the_command_line(folder: Path) -> None:
+    more = "\n    def outside(self):\n        return {dict: {}}\n\n    def failure(self, kind, call):\n        pass\n"
+    write(folder, GOOD.replace("CopierScenario", "WithoutError") + more)
+    done = faults(folder)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {NO_ERROR}\n")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "tests/faults").mkdir(parents=True)
+    return tmp_path
