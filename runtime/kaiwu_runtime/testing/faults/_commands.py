@@ -62,5 +62,5 @@ class CountedSocket:
         await self._inner.close()
 
 
-def _failure(call: str) -> Exception:
+def _failure(call: str, _lost: bool) -> Exception:
     return APIConnectionError(f"the fault kit lets {call} fail")

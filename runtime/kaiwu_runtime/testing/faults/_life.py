@@ -45,7 +45,7 @@ class OperatorLife:
         on_killed: Called when the plan ends this life.
         seen_at: The version that its cache sees at first; 0 for the newest.
         changes: Runs the commands in pods: one that changes something outside Kubernetes is an effect.
-        failure: Returns the error of a call to what is outside, given its type and the call.
+        failure: Returns the error of a call to what is outside, given its type, the call, and whether it took effect.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class OperatorLife:
         *,
         seen_at: int = 0,
         changes: Changes,
-        failure: Callable[[type[Any], str], Exception],
+        failure: Callable[[type[Any], str, bool], Exception],
     ) -> None:
         self._server = server
         self.failure = failure

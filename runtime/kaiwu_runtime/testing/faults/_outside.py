@@ -27,7 +27,7 @@ class Life(Protocol):
     def query(self, text: str, call: int) -> None:
         """Note a call that has changed nothing."""
 
-    def failure(self, kind: type[Any], call: str) -> Exception:
+    def failure(self, kind: type[Any], call: str, lost: bool) -> Exception:
         """Return the error of a call that the plan lets fail."""
 
     async def end(self) -> None:
@@ -70,20 +70,20 @@ class Call:
     Args:
         text: For people.
         life: Whose call it is.
-        failure: Returns the error, given the text.
+        failure: Returns the error, given the text and whether it took effect.
 
     Raises:
         Exception: The plan lets it fail before it takes effect.
     """
 
-    def __init__(self, text: str, life: Life, failure: Callable[[str], Exception]) -> None:
+    def __init__(self, text: str, life: Life, failure: Callable[[str, bool], Exception]) -> None:
         self._text = text
         self._life = life
         self._failure = failure
         self._is_counted = False
         self._number, self._fails = life.call()
         if self._fails == "unsent":
-            raise failure(text)
+            raise failure(text, False)
 
     def count(self, *, changed: bool) -> None:
         """Count that it has changed something, or the first time that it has not."""
@@ -96,7 +96,7 @@ class Call:
     def check_answer(self) -> None:
         """Raise the error of a call whose answer is lost, if this is one."""
         if self._fails:
-            raise self._failure(self._text)
+            raise self._failure(self._text, True)
 
 
 def is_async(function: Callable[..., Any]) -> bool:

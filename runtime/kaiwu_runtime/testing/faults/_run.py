@@ -22,6 +22,7 @@ from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
 from kaiwu_runtime.testing.faults._blocked import Blocked
 from kaiwu_runtime.testing.faults._changes import Changes
+from kaiwu_runtime.testing.faults._declared import outside_of, prepare
 from kaiwu_runtime.testing.faults._errors import note_errors
 from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._invariants import Invariants
@@ -31,7 +32,7 @@ from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
 from kaiwu_runtime.testing.faults._outside import Counted
 from kaiwu_runtime.testing.faults._overwritten import Overwritten
 from kaiwu_runtime.testing.faults._plans import Plan
-from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, outside_of, steps_of
+from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
 from kaiwu_runtime.testing.faults._steps import check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR, Tally
 from kaiwu_runtime.testing.faults._unstable import note_unstable
@@ -78,7 +79,7 @@ class _Run:
         client = Client(self._server, field_manager="user")
         self._cluster = Cluster(client, scenario.namespace, world, set(scenario.kinds), server=self._server)
         self._changes = Changes(world)
-        scenario.prepare(self._cluster)
+        prepare(scenario, self._cluster)
         self._history = History(plan, reference, self._check)
         if scenario.simulate:
             self._cluster.simulator = Simulator(Client(self._server, field_manager=SIMULATOR))

@@ -169,7 +169,7 @@ class Scenario:
         """
         return {}
 
-    def failure(self, kind: type[Any], call: str) -> Exception:  # noqa: ARG002 - for those that override it
+    def failure(self, kind: type[Any], call: str, lost: bool) -> Exception:  # noqa: ARG002 - for those that override it
         """Return the error that the operator gets when a plan lets one of its calls to the outside fail.
 
         It is what the client library raises when the external system cannot be reached, or does not answer. Commands
@@ -178,6 +178,7 @@ class Scenario:
         Args:
             kind: The type under which `outside` has the object.
             call: For people: ``DNS.set('home', '192.0.2.1')``.
+            lost: Whether the call has taken effect, as after a timeout; otherwise there was no connection.
         """
         return ConnectionError(f"the fault kit lets {call} fail")
 
@@ -270,21 +271,6 @@ def steps_of(scenario: Scenario | type[Scenario]) -> list[Callable[[Cluster], Aw
 def invariants_of(scenario: Scenario) -> list[Callable[[Cluster], Awaitable[object]]]:
     """Return what has to hold always."""
     return list(_methods(scenario, "invariant"))
-
-
-def outside_of(scenario: Scenario) -> dict[type[Any], object]:
-    """Return what a run uses outside Kubernetes, by type.
-
-    Raises:
-        ConfigurationError: `Scenario.failure` does not return an error for one of the types.
-    """
-    world = dict(scenario.outside())
-    for kind in world:
-        found: object = scenario.failure(kind, f"{kind.__name__}.call()")
-        if not isinstance(found, Exception):
-            where = f"{type(scenario).__name__}.failure"
-            raise ConfigurationError(f"{where}: {found!r} is not an exception: return one, such as ConnectionError()")
-    return world
 
 
 def _methods(scenario: Scenario | type[Scenario], role: str) -> Iterator[Callable[[Cluster], Awaitable[object]]]:

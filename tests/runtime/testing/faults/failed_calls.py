@@ -14,12 +14,16 @@ class UnavailableError(Exception):
     """What a client library raises."""
 
 
+class UnreachableError(UnavailableError):
+    """What it raises without a connection: the command was not run."""
+
+
 class Unavailable(DatabaseScenario):
     """Its engine fails as the client library lets it."""
 
-    def failure(self, kind: type[object], call: str) -> Exception:
+    def failure(self, kind: type[object], call: str, lost: bool) -> Exception:
         assert kind is Engine
-        return UnavailableError(f"{call}: no answer")
+        return UnavailableError(f"{call}: no answer") if lost else UnreachableError(f"{call}: no connection")
 
 
 class LooksAgain(DatabaseReconciler):
@@ -34,6 +38,16 @@ class LooksAgain(DatabaseReconciler):
         except UnavailableError:
             if not await self.engine.is_initialised(name):
                 raise
+
+
+class RepeatsWithoutConnection(DatabaseReconciler):
+    """Is correct: it sends at once what was not sent."""
+
+    async def initialise(self, database: Database) -> None:
+        try:
+            await super().initialise(database)
+        except UnreachableError:
+            await super().initialise(database)
 
 
 class TakesFailureForDone(DatabaseReconciler):

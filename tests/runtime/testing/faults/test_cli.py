@@ -37,6 +37,7 @@ class CopierScenario(Scenario):
         await cluster.client.create(ConfigMap(metadata=ObjectMeta(name="a", namespace="x"), data={{"a": "b"}}))
 """
 GOOD = SCENARIO.format(verb="apply", name="name=request.name")
+OUTSIDE = f"{GOOD}\n    def outside(self):\n        return {{dict: {{}}}}\n"
 BAD = SCENARIO.format(verb="create", name='generateName="a-"')
 
 
@@ -108,6 +109,26 @@ def test_a_budget_leaves_plans_out_and_says_so(folder: Path) -> None:
         ("x = (\n", {}, "tests/faults/scenario.py: SyntaxError: "),
         ("import sys; sys.exit(3)\n", {}, "tests/faults/scenario.py: SystemExit: 3"),
         ("", {}, "tests/faults/scenario.py: no scenario: define a subclass"),
+        (
+            f"{GOOD}\n    def outside(self):\n        return missing\n",
+            {},
+            "CopierScenario.outside: NameError: name 'missing'",
+        ),
+        (
+            f"{GOOD}\n    def prepare(self):\n        pass\n",
+            {},
+            "CopierScenario.prepare: TypeError: CopierScenario.prepare()",
+        ),
+        (
+            f"{OUTSIDE}\n    def failure(self, kind):\n        pass\n",
+            {},
+            "CopierScenario.failure: TypeError: CopierScenario.f",
+        ),
+        (
+            f"{OUTSIDE}\n    def failure(self, *_):\n        pass\n",
+            {},
+            "CopierScenario.failure: None is not an exception: return one",
+        ),
         (GOOD.replace("    @step\n", ""), {}, "CopierScenario: no steps: decorate its methods with @step"),
     ],
 )

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from kaiwu_runtime import Request, Result
-from kaiwu_runtime.errors import ConfigurationError
-from kaiwu_runtime.testing.faults import Plan, Scenario, check
+from kaiwu_runtime.testing.faults import Plan, Scenario
 from kaiwu_runtime.testing.faults._run import run
 
 from . import failed_calls
-from .database import DatabaseReconciler
+from .database import Database, DatabaseReconciler
 from .failed_calls import Unavailable, UnavailableError, campaign
-from .test_cli import GOOD, faults, write
-from .workers import Once, Worker, outcome
+from .workers import Worker, outcome
 
 
-@pytest.mark.parametrize("reconciler", [DatabaseReconciler, failed_calls.LooksAgain])
+@pytest.mark.parametrize(
+    "reconciler", [DatabaseReconciler, failed_calls.LooksAgain, failed_calls.RepeatsWithoutConnection]
+)
 def test_an_operator_that_tries_again_passes_every_plan(reconciler: type[DatabaseReconciler]) -> None:
     report = campaign(reconciler)
     assert [str(finding) for finding in report.findings] == []
@@ -118,50 +115,20 @@ def test_the_same_question_is_one_until_something_was_done() -> None:
     assert [query.call for query in found.queries] == [1, 5]
 
 
-def test_the_error_is_what_the_scenario_says() -> None:
-    seen: list[Exception] = []
+@pytest.mark.parametrize(("how", "text"), [("unsent", "no connection"), ("lost", "no answer")])
+def test_the_error_is_what_the_scenario_says(how: str, text: str) -> None:
+    seen: list[str] = []
 
     class Sees(DatabaseReconciler):
-        async def initialise(self, database: Any) -> None:
+        async def initialise(self, database: Database) -> None:
             try:
                 await super().initialise(database)
             except UnavailableError as error:
-                seen.append(error)
+                seen.append(str(error))
                 raise
 
     kind: type[Scenario] = type("Sees", (Unavailable,), {"reconciler": Sees})
     reference = run(kind, Plan("none"), None, 0)
     number = 1 + [effect.text for effect in reference.effects].index("Engine.init('a', '1')")
-    assert run(kind, Plan("refuse", number, "unsent"), reference, 0).failure == ""
-    assert list(map(str, seen)) == ["Engine.init('a', '1'): no answer"]
-
-
-NO_ERROR = "WithoutError.failure: None is not an exception: return one, such as ConnectionError()"
-
-
-def test_a_scenario_that_says_no_error() -> None:
-    class WithoutError(Once):
-        def failure(self, kind: type[Any], call: str) -> Exception:
-            return None  # type: ignore[return-value]
-
-    with pytest.raises(ConfigurationError, match=re.escape(NO_ERROR)):
-        check(WithoutError)
-
-    class NothingOutsideError(WithoutError):
-        def outside(self) -> Mapping[type[Any], object]:
-            return {}
-
-    run(NothingOutsideError, Plan("down", 1), None, 0)  # it is not asked
-
-
-def test_a_scenario_that_says_no_error_on_the_command_line(folder: Path) -> None:
-    more = "\n    def outside(self):\n        return {dict: {}}\n\n    def failure(self, kind, call):\n        pass\n"
-    write(folder, GOOD.replace("CopierScenario", "WithoutError") + more)
-    done = faults(folder)
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"error: {NO_ERROR}\n")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "tests/faults").mkdir(parents=True)
-    return tmp_path
+    assert run(kind, Plan("refuse", number, how), reference, 0).failure == ""
+    assert seen == [f"Engine.init('a', '1'): {text}"]

@@ -125,8 +125,8 @@ class Running:
         return await asyncio.to_thread(function, *args, **kwargs)
 
 
-def _worn_out(kind: type[Any], call: str) -> Exception:
-    return BlockingIOError(f"{kind.__name__}: {call}")
+def _worn_out(kind: type[Any], call: str, lost: bool) -> Exception:
+    return BlockingIOError(f"{kind.__name__}: {call} is {'lost' if lost else 'unsent'}")
 
 
 def _told(server: OutsideServer) -> Mapping[str, Any]:
@@ -198,7 +198,7 @@ async def test_an_operator_that_was_killed_gets_no_answer() -> None:
 
 async def test_an_answer_that_is_lost() -> None:
     async with Running(fate="lost") as running:
-        with pytest.raises(BlockingIOError, match=r"^Machine: Machine.add\('wheel'\)$"):
+        with pytest.raises(BlockingIOError, match=r"^Machine: Machine.add\('wheel'\) is lost$"):
             await running.ask("add", "wheel")
         assert running.machine.parts == ["wheel"], "it took effect"
         assert await running.ask("echo", 1) == ((1,), {})
@@ -206,7 +206,7 @@ async def test_an_answer_that_is_lost() -> None:
 
 async def test_a_call_that_is_not_sent() -> None:
     async with Running(unsent="Machine.add('wheel')") as running:
-        with pytest.raises(BlockingIOError, match=r"^Machine: Machine.add\('wheel'\)$"):
+        with pytest.raises(BlockingIOError, match=r"^Machine: Machine.add\('wheel'\) is unsent$"):
             await running.ask("add", "wheel")
         assert (running.machine.parts, running.happened) == ([], [])
         assert await running.ask("add", "horn") == 1

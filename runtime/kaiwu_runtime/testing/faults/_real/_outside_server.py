@@ -44,7 +44,8 @@ class OutsideServer:
         folder: Where a folder with the socket is made, if the path is not too long for one.
         main: Name under which this process imports the module that the operator runs as ``__main__``.
         calls: Counts the calls.
-        failure: Returns the error of a call that the plan lets fail, given the type of its object and the call.
+        failure: Returns the error of a call that the plan lets fail, given the type of its object, the call, and
+            whether it took effect.
 
     Attributes:
         asked: Types whose objects were called.
@@ -57,7 +58,7 @@ class OutsideServer:
         *,
         main: str,
         calls: Calls,
-        failure: Callable[[type[Any], str], Exception],
+        failure: Callable[[type[Any], str, bool], Exception],
     ) -> None:
         self._changes = changes
         self._kinds = list(changes.world)
@@ -154,12 +155,12 @@ class OutsideServer:
         self.asked.add(kind)
         text = described_call(f"{kind.__name__}.{call.name}", call.args, call.kwargs)
         if self._calls.is_unsent(text):
-            return _copied_error(self._failure(kind, text))
+            return _copied_error(self._failure(kind, text, False))
         version = await self._calls.version()
         ended = await self._changes.wait(_result(found, call))
         fate = await self._calls.call(text, version) if kind in ended.changed else ""
         if fate:
-            return _copied_error(self._failure(kind, text)) if fate == "lost" else None
+            return _copied_error(self._failure(kind, text, True)) if fate == "lost" else None
         return _copied(Answer("value", ended.result())) if ended.failure is None else _copied_error(ended.failure)
 
 

@@ -11,6 +11,7 @@ from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing._simulator import Simulator
 from kaiwu_runtime.testing.faults._blocked import Blocked
 from kaiwu_runtime.testing.faults._changes import Changes
+from kaiwu_runtime.testing.faults._declared import outside_of, prepare
 from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._leftovers import Leftovers
 from kaiwu_runtime.testing.faults._outcome import RunFailed
@@ -27,7 +28,7 @@ from kaiwu_runtime.testing.faults._real._outside_server import OutsideServer
 from kaiwu_runtime.testing.faults._real._tally import Tally
 from kaiwu_runtime.testing.faults._real._user import UserTransport, administrator
 from kaiwu_runtime.testing.faults._real._watched_kinds import watched_kinds
-from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, outside_of, steps_of
+from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
 from kaiwu_runtime.testing.faults._steps import check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR
 
@@ -78,7 +79,7 @@ class RealRun:
         changes = Changes(world)
         self._cluster = Cluster(client, kind.namespace, world, set())
         if kind.prepare is not Scenario.prepare:
-            self._scenario.prepare(self._cluster)
+            prepare(self._scenario, self._cluster)
             self._gate.commands = Commands(self._cluster.server, changes, self._gate)
         self._outside = OutsideServer(
             changes,
