@@ -1,8 +1,8 @@
-"""Methods that a class may override, and that are never called where their name is misspelled."""
+"""Methods that a class may or must override, and that are never called where their name is misspelled."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _LIKENESS = 0.8
 
@@ -34,6 +34,22 @@ def misspelled(kind: type, base: type, methods: Sequence[str]) -> tuple[str, str
         if found := difflib.get_close_matches(method, alike, 1, _LIKENESS):
             return found[0], method
     return None
+
+
+def uncalled(kinds: Iterable[type]) -> str:
+    """Return which method of an abstract class is never called, as its name is misspelled; empty without one.
+
+    A class that is abstract because of it would be taken for a base class of others.
+
+    Args:
+        kinds: Classes of a project.
+    """
+    for kind in kinds:
+        for method in sorted(getattr(kind, "__abstractmethods__", ())):
+            base = next(each for each in kind.__mro__ if method in vars(each))
+            if found := misspelled(kind, base, [method]):
+                return f"{kind.__name__}.{found[0]} is never called: did you mean {method}?"
+    return ""
 
 
 def _is_method(value: object) -> bool:

@@ -15,6 +15,7 @@ from types import ModuleType
 
 from lightkube.core.resource import Resource
 
+from kaiwu_runtime._optional_methods import uncalled
 from kaiwu_runtime._project_modules import import_module, shown
 from kaiwu_runtime.api._model import CustomResource
 from kaiwu_runtime.api._rbac import RBACRule, rbac_rules
@@ -61,7 +62,7 @@ def find_rules(folder: Path, root: Path) -> list[RBACRule]:
 
     Raises:
         ConfigurationError: A file cannot be imported; the message names file and line.
-        DefinitionError: A ``*_controller.py`` file defines no reconciler.
+        DefinitionError: A ``*_controller.py`` file defines no reconciler, or a method of one is misspelled.
     """
     rules: list[RBACRule] = []
     for file in sorted(folder.rglob("*.py")):
@@ -71,6 +72,8 @@ def find_rules(folder: Path, root: Path) -> list[RBACRule]:
         classes = list(_classes(module))
         if file.name.endswith("_controller.py") and not any(callable(getattr(c, "reconcile", None)) for c in classes):
             raise DefinitionError(f"{shown(file, root)} has no Reconciler: define a class with a reconcile method")
+        if problem := uncalled(each for each in classes if hasattr(each, "module_suffix")):
+            raise DefinitionError(f"{shown(file, root)}: {problem}")
         for each in classes:
             rules += rbac_rules(each)
     return rules

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from kaiwu_runtime._optional_methods import uncalled
 from kaiwu_runtime._project_modules import import_module
 from kaiwu_runtime.errors import ConfigurationError
 
@@ -60,6 +61,8 @@ def find(package: ModuleType) -> list[type[Component]]:
     found: list[type[Component]] = []
     for name, file, part in _modules(package):
         members = [member for member in vars(import_module(name, file)).values() if _is_own(member, part, name)]
+        if problem := uncalled(members):
+            raise ConfigurationError(f"{file}: {problem}")
         own = [member for member in members if not inspect.isabstract(member)]
         if not own:
             if members:

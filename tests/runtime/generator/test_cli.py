@@ -51,6 +51,21 @@ from kaiwu_runtime import ObjectReconciler, Result
 class Bad(ObjectReconciler):
     async def reconcile(self, obj: object) -> Result | None: ...
 """
+MISSPELLED = """
+from kaiwu_runtime import Reconciler
+
+
+class Good(Reconciler):
+    def setup_with_manager(self, manager: object) -> None: ...
+
+    async def reconcile(self, request: object) -> None: ...
+
+
+class Bad(Good if {inherits} else Reconciler):
+    def setup_with_manager(self, manager: object) -> None: ...
+
+    async def {method}(self, request: object) -> None: ...
+"""
 
 
 @pytest.fixture
@@ -184,8 +199,9 @@ def test_versions_and_groups_in_folders(project: Path) -> None:
         ("controllers/bad_controller.py", CONTROLLER.replace('"get", ', '"Get", '), "error: controllers/bad_controller.py:5: ThingReconciler: @rbac verb 'Get' is not a valid verb"),
         ("controllers/bad_controller.py", NO_KIND, "error: Bad has no kind: write class Bad(ObjectReconciler[Kind])\n"),
         ("controllers/bad_controller.py", NO_KIND.replace("(ObjectReconciler)", "(ObjectReconciler[Result])"), "error: Bad: kaiwu_runtime.controller._request.Result is not a Kubernetes resource"),
+        ("controllers/bad_controller.py", MISSPELLED.format(method="reconcil", inherits=False), "error: controllers/bad_controller.py: Bad.reconcil is never called: did you mean reconcile?\n"),
     ],
-    ids=["missing module", "syntax", "no kind", "missing helper", "exception", "exit", "folder name", "decorator", "type", "twice", "no reconciler", "helper module", "rbac", "no kind in brackets", "not a kind in brackets"],
+    ids=["missing module", "syntax", "no kind", "missing helper", "exception", "exit", "folder name", "decorator", "type", "twice", "no reconciler", "helper module", "rbac", "no kind in brackets", "not a kind in brackets", "misspelled"],
 )  # fmt: skip
 def test_one_line_that_names_the_file(project: Path, file: str, text: str, message: str) -> None:
     run(project, "manifests")
@@ -197,6 +213,14 @@ def test_one_line_that_names_the_file(project: Path, file: str, text: str, messa
     assert result.stderr.count("\n") == 1
     assert "Traceback" not in result.stderr
     assert files(project) == before, "a failure leaves the tree as it was"
+
+
+@pytest.mark.parametrize(("method", "inherits"), [("reconcil", True), ("reconcile_one", False), ("measure", False)])
+def test_a_base_class_of_reconcilers_is_no_mistake(project: Path, method: str, inherits: bool) -> None:
+    """A complete class may have any method, and a class that lacks one may be completed elsewhere."""
+    write(project / "controllers/good_controller.py", MISSPELLED.format(method=method, inherits=inherits))
+    result = run(project, "manifests")
+    assert (result.returncode, result.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,19 @@ def test_an_empty_package_has_none(make: Make) -> None:
             r"a_controller\.py: A lacks reconcile, setup_with_manager",
             id="unfinished",
         ),
+        pytest.param(
+            {"a_controller.py": RECONCILER.format(name="A").replace("reconcile(", "reconcil(")},
+            r"a_controller\.py: A.reconcil is never called: did you mean reconcile\?",
+            id="misspelled",
+        ),
+        pytest.param(
+            {
+                "a_controller.py": RECONCILER.format(name="A")
+                + RECONCILER.format(name="B").replace("with_manager", "with_manger")
+            },
+            r"a_controller\.py: B.setup_with_manger is never called: did you mean setup_with_manager\?",
+            id="misspelled beside a complete one",
+        ),
         pytest.param({"a_webhook.py": "x = 1"}, r"a_webhook\.py: no Webhook in it", id="no webhook in it"),
         pytest.param(
             {"a_webhook.py": "from kaiwu_runtime.webhook import Webhook\nclass A(Webhook): pass\n"},
