@@ -30,6 +30,11 @@ from kaiwu_runtime.queue import RateLimiter
 T = TypeVar("T")
 
 
+def default_name(kind: type[Any]) -> str:
+    """Return the name of a controller that `named` does not give one."""
+    return identify(kind).kind.lower()
+
+
 class ControllerBuilder:
     """Collects what a controller watches; made by :func:`controller_managed_by`."""
 
@@ -239,7 +244,7 @@ class ControllerBuilder:
         self.abandon()  # if it fails, that is the reason to tell
         owned = [self._owned_source(*entry) for entry in self._owned]
         sources = [*self._sources, *owned]
-        name = self._name or (identify(self._for).kind.lower() if self._for is not None else "")
+        name = self._name or (default_name(self._for) if self._for is not None else "")
         if not (sources or self._channels) or not name:
             raise ConfigurationError(
                 f"{type(reconciler).__name__}: say what the controller is for: "

@@ -1,4 +1,4 @@
-"""The permissions that an ObjectReconciler needs for what the runtime does on its behalf.
+"""The permissions that an ObjectReconciler needs for what the runtime does on its behalf, and its controller's name.
 
 They are found without a manager: `build` is called with a builder that records, on an instance whose constructor was
 not run.
@@ -13,13 +13,15 @@ from typing import Any, ClassVar, Protocol, Self, cast
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.api._rbac import READ, RBACRule
 from kaiwu_runtime.api._resource import resource_definition
-from kaiwu_runtime.controller._builder import ControllerBuilder
+from kaiwu_runtime.controller._builder import ControllerBuilder, default_name
 from kaiwu_runtime.errors import ConfigurationError, DefinitionError
 
 _HOW = (
     "build is called without the constructor, to find the permissions of what it watches: let it name kinds and only "
     "call methods of the builder"
 )
+_UNKNOWN = "\0"
+"""Stands in texts for what only a constructor or a manager can provide."""
 
 
 class Buildable(Protocol):
@@ -43,12 +45,20 @@ class _Anything:
     def __call__(self, *_: object, **__: object) -> _Anything:
         return self
 
+    def __str__(self) -> str:
+        return _UNKNOWN
+
 
 class _Recorder(ControllerBuilder):
     """Records kinds only: the options of a controller may come from what is not there."""
 
     def with_options(self, **_: Any) -> Self:  # noqa: ANN401
         return self
+
+    def name_or(self, default: str) -> str:
+        """Return the name that `named` gave, or a default without one; empty if it is not known here."""
+        name: object = self._name or default
+        return name if isinstance(name, str) and _UNKNOWN not in name else ""
 
     def _check_kind(self, method: str, kind: type[Any]) -> None:
         if isinstance(kind, _Anything):
@@ -67,7 +77,8 @@ def required_rules(reconciler: type[Buildable]) -> tuple[RBACRule, ...]:
     """
     name, kind = reconciler.__qualname__, reconciler.kind
     identity, definition = identify(kind), resource_definition(kind)
-    owned, watched = _watched(reconciler)
+    builder = _recorded(reconciler)
+    owned, watched = builder.owned_kinds, builder.watched_kinds
 
     def rule(group: str, resource: str, *verbs: str) -> RBACRule:
         return RBACRule(groups=(group,), resources=(resource,), verbs=verbs, declared_on=name)
@@ -85,8 +96,20 @@ def required_rules(reconciler: type[Buildable]) -> tuple[RBACRule, ...]:
     return tuple(rules)
 
 
-def _watched(reconciler: type[Buildable]) -> tuple[list[type[Any]], list[type[Any]]]:
-    """Return the kinds that a reconciler owns, and those that it watches."""
+def controller_name(reconciler: type[Buildable]) -> str:
+    """Return the name of a reconciler's controller; empty if it comes from the constructor or the manager.
+
+    Args:
+        reconciler: The class.
+
+    Raises:
+        DefinitionError: `build` failed; the message names the class.
+    """
+    return _recorded(reconciler).name_or(default_name(reconciler.kind))
+
+
+def _recorded(reconciler: type[Buildable]) -> _Recorder:
+    """Return what `build` of a reconciler has recorded."""
     stand_in = type(reconciler.__name__, (reconciler,), {"__getattr__": lambda _, name: getattr(_Anything(), name)})
     builder = _Recorder(cast("Any", _Anything()))
     try:
@@ -95,4 +118,4 @@ def _watched(reconciler: type[Buildable]) -> tuple[list[type[Any]], list[type[An
         raise DefinitionError(f"{reconciler.__qualname__}.build: {error}") from error
     except Exception as error:
         raise DefinitionError(f"{reconciler.__qualname__}.build: {type(error).__name__}: {error}; {_HOW}") from error
-    return builder.owned_kinds, builder.watched_kinds
+    return builder

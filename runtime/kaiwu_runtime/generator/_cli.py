@@ -13,7 +13,7 @@ from kaiwu_runtime.generator import _json_schema as json_schema
 from kaiwu_runtime.generator import _reference as reference
 from kaiwu_runtime.generator import _yaml_output as yaml_output
 from kaiwu_runtime.generator._crd import CustomResourceDefinition, build_crds
-from kaiwu_runtime.generator._discovery import find_resources, find_rules, find_webhooks
+from kaiwu_runtime.generator._discovery import find_name_clashes, find_resources, find_rules, find_webhooks
 from kaiwu_runtime.generator._json_schema import editor_schema
 from kaiwu_runtime.generator._output import Written, remove_stale, write_files
 from kaiwu_runtime.generator._rbac import build_bindings, build_roles, namespace_transformers
@@ -114,7 +114,8 @@ def write_manifests(options: argparse.Namespace) -> list[Written]:
         _warn_of_missing_transformers(options.role_namespaces_file)
     files |= _webhook_files(options, found)
     written = write_files(files)
-    for problem in (*verb_warnings(rules), *sample_problems(options.samples, crds)):
+    clashes = find_name_clashes(controllers, Path.cwd()) if controllers else []
+    for problem in (*clashes, *verb_warnings(rules), *sample_problems(options.samples, crds)):
         _warn(problem)
     mark = yaml_output.GENERATED.strip()
     return written + remove_stale(options.crd_dir, "*.yaml", files, mark)

@@ -6,6 +6,7 @@ A file that lacks the expected definition, or that cannot be imported, causes an
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 import sys
 import warnings
@@ -77,6 +78,40 @@ def find_rules(folder: Path, root: Path) -> list[RBACRule]:
         for each in classes:
             rules += rbac_rules(each)
     return rules
+
+
+def find_name_clashes(folder: Path, root: Path) -> list[str]:
+    """Return which controllers below a folder have the same name, in one line each: no manager takes two.
+
+    Only those of an ObjectReconciler are known before they run.
+
+    Args:
+        folder: For example ``controllers``.
+        root: The project's root, from which the modules are imported.
+
+    Raises:
+        ConfigurationError: A file cannot be imported; the message names file and line.
+    """
+    from kaiwu_runtime.controller._object_reconciler import ObjectReconciler  # noqa: PLC0415 - loads what controllers do
+    from kaiwu_runtime.controller._permissions import controller_name  # noqa: PLC0415
+
+    found: dict[str, str] = {}
+    problems: list[str] = []
+    for file in sorted(folder.rglob("*_controller.py")):
+        for each in _classes(_import(file, root)):
+            if not issubclass(each, ObjectReconciler) or inspect.isabstract(each) or not hasattr(each, "kind"):
+                continue
+            if each.setup_with_manager is not ObjectReconciler.setup_with_manager or not (
+                name := controller_name(each)
+            ):
+                continue
+            where = f"{each.__name__} of {shown(file, root)}"
+            if (other := found.setdefault(name, where)) != where:
+                problems.append(
+                    f"{other} and {where} are controllers of the name {name!r}, and a manager takes only one: "
+                    "give one another name with named() in its build"
+                )
+    return problems
 
 
 def find_webhooks(folder: Path, root: Path) -> FoundWebhooks:

@@ -215,6 +215,18 @@ def test_one_line_that_names_the_file(project: Path, file: str, text: str, messa
     assert files(project) == before, "a failure leaves the tree as it was"
 
 
+def test_two_controllers_of_one_name_are_a_warning(project: Path) -> None:
+    """One may be chosen in main.py."""
+    for name in ("first", "second"):
+        text = NO_KIND.replace("(ObjectReconciler)", "(ObjectReconciler[Thing])") + "\n    region = 'eu'\n"
+        write(project / f"controllers/{name}_controller.py", f"from api.v1.thing_types import Thing\n{text}")
+    result = run(project, "manifests")
+    where = "Bad of controllers/first_controller.py and Bad of controllers/second_controller.py"
+    assert result.returncode == 0
+    assert result.stderr.startswith(f"warning: {where} are controllers of the name 'thing', and a manager takes only")
+    assert result.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(("method", "inherits"), [("reconcil", True), ("reconcile_one", False), ("measure", False)])
 def test_a_base_class_of_reconcilers_is_no_mistake(project: Path, method: str, inherits: bool) -> None:
     """A complete class may have any method, and a class that lacks one may be completed elsewhere."""
