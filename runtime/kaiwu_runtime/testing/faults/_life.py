@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from typing import Any
@@ -248,6 +248,20 @@ class OperatorLife:
         key = str(ObjectKey(metadata.get("namespace", ""), metadata["name"]))
         kind = stream.partition(" ")[0].rpartition("/")[2] if obj["kind"] == "PartialObjectMetadata" else obj["kind"]
         return Observed(f"{event['type']} {kind} {key}", stream, key, self._history.next_event(stream, key))
+
+
+def tracked(
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Coroutine[Any, Any, Any],
+    **options: Any,  # noqa: ANN401 - of a task
+) -> asyncio.Task[Any]:
+    """Make a task that belongs to the life of its creator."""
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    life = current.get()
+    if life is not None:
+        life.tasks.add(task)
+        task.add_done_callback(life.tasks.discard)
+    return task
 
 
 async def _next(lines: AsyncGenerator[bytes, None]) -> bytes | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,6 +17,10 @@ class Life(Protocol):
     @property
     def dead(self) -> bool:
         """Whether it was killed."""
+
+    @property
+    def tasks(self) -> Collection[asyncio.Task[Any]]:
+        """Its tasks."""
 
     def call(self) -> tuple[int, str]:
         """Count a call, and return its number and how it fails, or an empty text."""
@@ -35,7 +39,7 @@ class Life(Protocol):
 
 
 class Killed(BaseException):
-    """Ends a function of a killed operator that runs in a thread."""
+    """Ends a function of a killed operator that runs in a thread, and its set-up."""
 
 
 class Counted:
@@ -128,26 +132,27 @@ def _plain(
 ) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if life.dead:
-            _end_here()
+            _end_here(life)
         one = Call(described_call(f"{kind.__name__}.{name}", args, kwargs), life, partial(life.failure, kind))
         ended = changes.run(lambda: function(*args, **kwargs))
         one.count(changed=kind in ended.changed)
         if life.dead:
-            _end_here()
+            _end_here(life)
         one.check_answer()
         return ended.result()
 
     return call
 
 
-def _end_here() -> None:
-    """End what runs: the task, or the function in a thread."""
+def _end_here(life: Life) -> None:
+    """End what runs: the task, the function in a thread, or the set-up of the operator."""
     try:
         task = asyncio.current_task()
     except RuntimeError:
         raise Killed from None
-    if task is not None:
-        task.cancel()  # otherwise the worker would take it for a failure of something that was awaited
+    if task is None or task not in life.tasks:  # the run's own, which sets the operator up
+        raise Killed
+    task.cancel()  # otherwise the worker would take it for a failure of something that was awaited
     raise asyncio.CancelledError
 
 

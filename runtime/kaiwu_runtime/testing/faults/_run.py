@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Coroutine
-from typing import Any
+from collections.abc import Awaitable
 
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.client._client import Client
@@ -27,9 +26,9 @@ from kaiwu_runtime.testing.faults._errors import note_errors
 from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._leftovers import Leftovers
-from kaiwu_runtime.testing.faults._life import OperatorLife, current
+from kaiwu_runtime.testing.faults._life import OperatorLife, current, tracked
 from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
-from kaiwu_runtime.testing.faults._outside import Counted
+from kaiwu_runtime.testing.faults._outside import Counted, Killed
 from kaiwu_runtime.testing.faults._overwritten import Overwritten
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
@@ -108,7 +107,7 @@ class _Run:
     async def main(self) -> None:
         """Run every step."""
         loop = asyncio.get_running_loop()
-        loop.set_task_factory(_tracked)  # type: ignore[arg-type]  # a task factory in every supported version
+        loop.set_task_factory(tracked)  # type: ignore[arg-type]  # a task factory in every supported version
         playing = self._cluster.simulator
         self._player = asyncio.create_task(playing.run(), name="simulator") if playing is not None else None
         try:
@@ -148,6 +147,7 @@ class _Run:
             failure=self._scenario.failure,
         )
         self._errors = {}
+        has_webhooks, had_fault = False, self._history.reached
         token = current.set(life)
         try:
             client = Client(life, namespace=self._scenario.namespace)
@@ -158,7 +158,12 @@ class _Run:
             self._scenario.operator(manager)
             has_webhooks, manager.webhooks = manager.webhooks is not None, None
             self._manager = asyncio.create_task(manager.start(), name="operator")
+        except Killed:
+            self._manager = asyncio.create_task(_end_with(None))
         except Exception as error:
+            if self._history.reached and not had_fault:  # the process ends, and the kubelet starts it again
+                self._manager = asyncio.create_task(_end_with(error))
+                return
             raise RunFailed(f"the operator cannot be set up: {describe(error)}") from error
         finally:
             current.reset(token)
@@ -294,19 +299,11 @@ class _Run:
             current.reset(token)
 
 
+async def _end_with(error: Exception | None) -> None:
+    """End as a process does whose set-up failed."""
+    if error is not None:
+        raise error
+
+
 def _left_out(controller: ManagedRunnable) -> None:
     """Add no controller: this manager has webhooks only."""
-
-
-def _tracked(
-    loop: asyncio.AbstractEventLoop,
-    coroutine: Coroutine[Any, Any, Any],
-    **options: Any,  # noqa: ANN401 - of a task
-) -> asyncio.Task[Any]:
-    """Make a task that belongs to the life of its creator."""
-    task = asyncio.Task(coroutine, loop=loop, **options)
-    life = current.get()
-    if life is not None:
-        life.tasks.add(task)
-        task.add_done_callback(life.tasks.discard)
-    return task

@@ -6,14 +6,14 @@ import re
 
 import pytest
 
-from kaiwu_runtime import Request, Result
-from kaiwu_runtime.testing.faults import Plan, Scenario
+from kaiwu_runtime import Manager, Request, Result
+from kaiwu_runtime.testing.faults import Plan, Scenario, check
 from kaiwu_runtime.testing.faults._run import run
 
 from . import failed_calls
 from .database import Database, DatabaseReconciler
 from .failed_calls import Unavailable, UnavailableError, campaign
-from .workers import Worker, outcome
+from .workers import Once, Worker, outcome
 
 
 @pytest.mark.parametrize(
@@ -98,6 +98,46 @@ def test_one_call_fails_and_the_others_do_not(worker: type[Worker], plan: str, d
     assert log == [line.format_map(names) for line in done]
     assert found.failure == ""
     assert found.reached == (len(done[-1]) > len("done")), "there is no such call, or it is not a write"
+
+
+class SetsUp(Worker):
+    """Calls the outside before the operator runs."""
+
+    def setup_with_manager(self, manager: Manager) -> None:
+        if not self.log.read():
+            self.log.note(f"{self.life}")
+        super().setup_with_manager(manager)
+
+    async def reconcile(self, request: Request) -> Result:
+        return Result()
+
+
+@pytest.mark.parametrize(
+    ("plan", "lives", "noted"),
+    [
+        ("none", 1, "1"),
+        ("unanswered:1", 2, "2"),
+        ("refuse:1:unsent", 2, "2"),
+        ("refuse:1:lost", 2, "1"),
+        ("kill-after:1", 2, "1"),
+        ("stale:1:1", 2, "1"),
+    ],
+)
+def test_an_operator_that_fails_while_it_is_set_up_is_started_again(plan: str, lives: int, noted: str) -> None:
+    found, log = outcome(SetsUp, plan)
+    assert (found.failure, found.reached, SetsUp.lives, log) == ("", True, lives, [noted])
+
+
+def test_a_set_up_that_fails_without_a_fault_is_a_finding() -> None:
+    class Fails(Worker):
+        def setup_with_manager(self, manager: Manager) -> None:
+            raise OSError("no such file")
+
+        async def reconcile(self, request: Request) -> Result:
+            return Result()
+
+    report = check(type("Scene", (Once,), {"worker": Fails}), budget=None)
+    assert [str(each) for each in report.findings] == ["none: the operator cannot be set up: OSError: no such file"]
 
 
 def test_the_same_question_is_one_until_something_was_done() -> None:
