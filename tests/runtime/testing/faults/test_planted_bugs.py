@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 
 import pytest
@@ -14,6 +15,9 @@ from kaiwu_runtime.testing.faults import Cluster, Plan, Report, check, invariant
 
 from . import database
 from .database import Database, DatabaseReconciler, DatabaseScenario
+
+SECONDS = re.compile(r"for \d\.\d s")
+"""How long a reconcile blocked: a busy machine takes longer."""
 
 
 def campaign(reconciler: type[DatabaseReconciler], *, plan: str = "") -> Report:
@@ -53,7 +57,8 @@ def test_a_mistake_is_found(mistake: str, plan: str, text: str) -> None:
     found = [finding for finding in report.findings if str(finding.plan).startswith(plan) and text in finding.text]
     assert found, "\n".join(map(str, report.findings)) or "nothing was found"
     again = campaign(getattr(database, mistake), plan=str(found[0].plan))
-    assert [str(finding) for finding in again.findings] == [str(found[0])], "the plan alone finds the same"
+    same = [SECONDS.sub("", str(finding)) for finding in again.findings]
+    assert same == [SECONDS.sub("", str(found[0]))], "the plan alone finds the same"
 
 
 def test_a_slow_import_is_no_finding() -> None:
