@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from kaiwu_runtime.api._identity import ObjectKey
-from kaiwu_runtime.cache._ownership import ownership
+from kaiwu_runtime.cache._ownership import owners
 from kaiwu_runtime.client._codec import decode
 from kaiwu_runtime.rest._deep_json import assembled, members
 
@@ -72,7 +72,8 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
         annotations: Not to be changed.
         owner_references: Its owners.
         deletion_timestamp: When deletion was asked for; None while it was not.
-        ownership: Hash of the fields that each apply owns; see :func:`~kaiwu_runtime.cache._ownership.ownership`.
+        ownership: Hash of the fields that each apply owns; see :func:`~kaiwu_runtime.cache._ownership.owners`.
+        status_appliers: The field managers that have applied its status, a line each.
     """
 
     raw: bytes
@@ -85,6 +86,7 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
     owner_references: tuple[OwnerReference, ...]
     deletion_timestamp: str | None
     ownership: int
+    status_appliers: str
 
     @classmethod
     def parse(cls, raw: bytes, *, strict: bool = False) -> CachedObject:
@@ -120,7 +122,7 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
             metadata.annotations or _EMPTY,
             tuple(metadata.owner_references) if metadata.owner_references else (),
             metadata.deletion_timestamp,
-            ownership(managed_fields),
+            *owners(managed_fields),
         )
 
     def is_state_of(self, other: CachedObject) -> bool:

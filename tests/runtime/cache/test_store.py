@@ -150,3 +150,18 @@ def test_managed_fields_are_dropped_from_the_bytes_and_nothing_else() -> None:
     assert kept["metadata"] == {"name": "x", "resourceVersion": "1", "labels": {"a": "b"}}
     assert kept["data"] == {"managedFields": "stays"}
     assert obj.labels == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("entries", "appliers"),
+    [
+        ([], ""),
+        ([("a", "Apply", ""), ("b", "Update", "status"), ("c", "Apply", "scale")], ""),
+        ([("a", "Apply", "status"), ("b", "Update", "status")], "a"),
+        ([("b", "Apply", "status"), ("a", "Apply", "status"), ("b", "Apply", "status")], "a\nb"),
+    ],
+)
+def test_who_applies_the_status_is_kept(entries: list[tuple[str, str, str]], appliers: str) -> None:
+    managed = [{"manager": name, "operation": verb, "subresource": of, "fieldsV1": {}} for name, verb, of in entries]
+    raw = json.dumps({"metadata": {"name": "a", "managedFields": managed}}).encode()
+    assert CachedObject.parse(raw).status_appliers == appliers
