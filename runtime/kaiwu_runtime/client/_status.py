@@ -17,7 +17,7 @@ from kaiwu_runtime.client._apply_body import read_again, status_body, version_in
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import decode, encode_status
 from kaiwu_runtime.client._request_options import PatchType, apply_params
-from kaiwu_runtime.client._status_merge import merged_status, removal_patch, removes
+from kaiwu_runtime.client._status_merge import merged_status, own_part, removal_patch, removes
 from kaiwu_runtime.client._subresources import has_status_subresource, target
 from kaiwu_runtime.errors import ConflictError, DecodeError
 from kaiwu_runtime.rest._answers import read_answer
@@ -49,11 +49,13 @@ class StatusBase(msgspec.Struct):
     Attributes:
         obj: The object.
         status: Its status as it was read, or as it was written since, encoded by `encode_status`.
+        is_shared: Whether other field managers have applied to it.
         unsure: What may have been written since, wholly or in part, as its write failed.
     """
 
     obj: object
     status: bytes
+    is_shared: bool = False
     unsure: list[bytes] = msgspec.field(default_factory=list)
 
     def differs_from(self, status: bytes) -> bool:
@@ -76,19 +78,26 @@ _base: ContextVar[StatusBase | None] = ContextVar("kaiwu_status_base", default=N
 
 
 @contextmanager
-def status_base(obj: object, status: bytes) -> Iterator[StatusBase]:
+def status_base(obj: object, status: bytes, *, is_shared: bool = False) -> Iterator[StatusBase]:
     """Keep what other writers make of an object's status: what is written in this context are the changes to a base.
 
     Args:
         obj: The object; a copy of it is another.
         status: Its status as it was read.
+        is_shared: Whether other field managers have applied to it: then each write costs a read, which tells what is
+            theirs. What they alone apply, and what stays as it is, is not sent.
     """
-    base = StatusBase(obj, status)
+    base = StatusBase(obj, status, is_shared)
     token = _base.set(base)
     try:
         yield base
     finally:
         _base.reset(token)
+
+
+def status_manager(client: BaseClient) -> str:
+    """Return the field manager by which a client writes a status."""
+    return f"{client.field_manager}-status"
 
 
 async def write_status(
@@ -121,7 +130,7 @@ async def write_status(
     namespace = client.namespace_for(identity, namespace)
     path = object_path(identity, namespace, name, subresource)
     params = apply_params(
-        field_manager=field_manager or f"{client.field_manager}-status",
+        field_manager=field_manager or status_manager(client),
         field_validation=client.field_validation,
         dry_run=dry_run,
         force=force,
@@ -133,7 +142,21 @@ async def write_status(
     if base is not None and (base.obj is not obj or dry_run):
         base = None
     before = len(base.unsure) if base is not None else 0
+    wanted, conflict = status, None
     for attempt in range(1, STATUS_ATTEMPTS + 1):
+        if conflict is not None or (guarded and base is not None and base.is_shared):
+            newest, version = await read_again(client.transport, identity, namespace, obj.metadata)
+            body["metadata"]["resourceVersion"] = version
+            if base is not None:
+                try:
+                    stored = encode_status(decode(kind, newest))
+                except DecodeError:  # it does not fit the type any longer, which the next reconcile reports
+                    raise conflict or ConflictError(
+                        f"{identity.kind} {name}: the object has changed since it was read", code=409, reason="Conflict"
+                    ) from None
+                wanted = base.merged(status, stored)
+                managed = read_answer(_answers, newest, str(identity)).metadata.managed or ()
+                body["status"] = own_part(wanted, stored, managed, params["fieldManager"])
         try:
             if base is not None:
                 base.unsure[before:] = [bytes(status)]
@@ -143,7 +166,7 @@ async def write_status(
                 )
             client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
             if base is not None:
-                if left := _left(base.status, body["status"], answer, str(identity)):
+                if left := _left(base.status, wanted, answer, str(identity)):
                     answer = await _remove(client, kind, key, path, answer, status=left, manager=params["fieldManager"])
                 base.written(status)
             return answer
@@ -151,14 +174,6 @@ async def write_status(
             if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                 raise
             conflict = error
-        newest, version = await read_again(client.transport, identity, namespace, obj.metadata)
-        body["metadata"]["resourceVersion"] = version
-        if base is not None:
-            try:
-                stored = encode_status(decode(kind, newest))
-            except DecodeError:
-                raise conflict from None  # it does not fit the type any longer, which the next reconcile reports
-            body["status"] = base.merged(status, stored)
     raise AssertionError("unreachable")
 
 

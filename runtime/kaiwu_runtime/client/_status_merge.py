@@ -59,6 +59,50 @@ def removal_patch(
     return _left(_decode(base), _decode(wanted), stored, _inner(trees, "f:status"))
 
 
+def own_part(wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]], manager: str) -> msgspec.Raw:
+    """Return what a field manager applies of a status, so that it does not become an owner of what others apply.
+
+    That is what the manager owns already, and what the apply changes. An apply leaves the rest as it is: only what its
+    manager owned before and does not send any more is removed.
+
+    Args:
+        wanted: The JSON of the whole status that is wanted.
+        stored: The status as it is stored.
+        managed: The object's managed fields.
+        manager: The field manager.
+
+    Returns:
+        All that is wanted, if no other manager applies the status.
+    """
+    applies = [each for each in managed if (each.get("operation"), each.get("subresource")) == ("Apply", "status")]
+    if all(each.get("manager") == manager for each in applies):
+        return msgspec.Raw(wanted)
+    ours = _inner([each.get("fieldsV1") or {} for each in applies if each.get("manager") == manager], "f:status")
+    fields = _inner([each.get("fieldsV1") or {} for each in managed], "f:status")
+    there = _decode(stored)
+    found = {
+        name: _own(value, there.get(name, _MISSING), _inner(ours, f"f:{name}"), _inner(fields, f"f:{name}"))
+        for name, value in _decode(wanted).items()
+    }
+    return msgspec.Raw(_encode({name: value for name, value in found.items() if value is not _MISSING}))
+
+
+def _own(wanted: Any, stored: Any, ours: _Trees, fields: _Trees) -> Any:  # noqa: ANN401 - any JSON
+    """Return a member of a status as it is applied: of a list whose items have names, some of the items."""
+    if not ours and json_equal(wanted, stored):
+        return _MISSING
+    named = _named_lists((wanted, stored), fields)
+    if named is None:
+        return wanted
+    now, there = named
+    found = [
+        item
+        for name, item in now.items()
+        if _inner(ours, name) or name not in there or not json_equal(item, there[name])
+    ]
+    return found if found or not wanted else _MISSING
+
+
 def _lacks(wanted: Any, base: Any) -> bool:  # noqa: ANN401 - any JSON
     if type(base) is not dict or type(wanted) is not dict:
         return False
@@ -95,16 +139,10 @@ def _left(base: Any, wanted: Any, stored: Any, fields: _Trees) -> dict[str, Any]
 
 def _items(base: Any, wanted: Any, stored: Any, fields: _Trees) -> list[Any] | None:  # noqa: ANN401 - any JSON
     """Return the items of a stored list without what was removed; None where items have no names."""
-    lists = (base, wanted, stored)
-    if not all(isinstance(each, list) for each in lists):
+    named = _named_lists((base, wanted, stored), fields)
+    if named is None:
         return None
-    elements = [element for tree in fields for element in tree]
-    keys = next((tuple(_decode(each[2:])) for each in elements if each.startswith("k:")), None)
-    if keys is None and not any(each.startswith("v:") for each in elements):
-        return None
-    before, ours, theirs = (_named(each, keys) for each in lists)
-    if before is None or ours is None or theirs is None:
-        return None
+    before, ours, theirs = named
     found = []
     for name, item in theirs.items():
         if name not in before:
@@ -112,6 +150,18 @@ def _items(base: Any, wanted: Any, stored: Any, fields: _Trees) -> list[Any] | N
         elif name in ours:
             found.append(_patched(item, _left(before[name], ours[name], item, _inner(fields, name))))
     return found
+
+
+def _named_lists(lists: Sequence[Any], fields: _Trees) -> list[dict[str, Any]] | None:
+    """Return the items of lists by what managed fields call them; None if there is a list with items without names."""
+    if not all(isinstance(each, list) for each in lists):
+        return None
+    elements = [element for tree in fields for element in tree]
+    keys = next((tuple(_decode(each[2:])) for each in elements if each.startswith("k:")), None)
+    if keys is None and not any(each.startswith("v:") for each in elements):
+        return None
+    found = [named for each in lists if (named := _named(each, keys)) is not None]
+    return found if len(found) == len(lists) else None
 
 
 def _named(items: list[Any], keys: tuple[str, ...] | None) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import encode_status
 from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
-from kaiwu_runtime.client._status import StatusBase, status_base, write_status
+from kaiwu_runtime.client._status import StatusBase, status_base, status_manager, write_status
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request, Result
@@ -80,6 +80,7 @@ class ObjectPath(Reconciler):
         self._cache = cache
         self._decode_failures = decode_failures
         self._status = _status_model(self._kind)
+        self._own_appliers = ("", status_manager(client))
         self._observes = self._status is not None and "observed_generation" in self._status.model_fields
 
     @property
@@ -143,7 +144,8 @@ class ObjectPath(Reconciler):
         conditions = getattr(obj.status, "conditions", None)
         if isinstance(conditions, Conditions):
             conditions.generation = generation
-        with status_base(obj, before) as base:
+        is_shared = cached.status_appliers not in self._own_appliers
+        with status_base(obj, before, is_shared=is_shared) as base:
             try:
                 result = await self._run(obj, cached)
             except Exception:

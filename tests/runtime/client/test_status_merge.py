@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.client._status_merge import merged_status, removal_patch, removes
+from kaiwu_runtime.client._status_merge import merged_status, own_part, removal_patch, removes
 
 SCALARS = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a"])
 CONDITIONS = st.dictionaries(
@@ -206,3 +206,49 @@ def test_what_an_apply_leaves_is_taken_out(base: Any, wanted: Any) -> None:
     assert text(flat(patched(left, patch))) == text(flat(wanted))
     assert not patch or removes(*encoded)
     assert removal_patch(*encoded, wanted) == {}
+
+
+def entry(manager: str, fields: Any, **others: str) -> dict[str, Any]:
+    return {"manager": manager, "operation": "Apply", "subresource": "status", "fieldsV1": fields, **others}
+
+
+def names(status: dict[str, Any]) -> dict[tuple[str, str], Any]:
+    """Return what has an owner of its own."""
+    found: dict[tuple[str, str], Any] = {}
+    for name, value in status.items():
+        if name in LISTS:
+            found |= {(name, element(name, each)): each for each in value}
+        else:
+            found[name, ""] = value
+    return found
+
+
+def tree(owned: set[tuple[str, str]]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, item in owned:
+        fields.setdefault(f"f:{name}", {}).update({item: {".": {}}} if item else {})
+    return {"f:status": fields}
+
+
+@given(LISTED, LISTED, st.data())
+def test_what_others_apply_is_not_applied_too(stored: Any, wanted: Any, data: st.DataObject) -> None:
+    there, now = names(stored), names(wanted)
+    ours = data.draw(st.sets(st.sampled_from(sorted(there))) if there else st.just(set()))
+    managed = [entry("ours", tree(ours)), entry("theirs", tree(set(there))), {"fieldsV1": {"f:metadata": {}}}]
+    encoded = (json.dumps(wanted).encode(), json.dumps(stored).encode())
+    found = names(json.loads(bytes(own_part(*encoded, managed, "ours"))))
+    changed = {name for name, value in now.items() if name not in there or text(there[name]) != text(value)}
+    assert found == {name: value for name, value in now.items() if name in ours | changed}
+
+
+@given(LISTED, LISTED)
+def test_all_is_applied_where_no_other_applies(stored: Any, wanted: Any) -> None:
+    everything = tree(set(names(stored)))
+    managed = [
+        entry("ours", everything),
+        entry("theirs", everything, operation="Update"),
+        entry("theirs", everything, subresource=""),
+    ]
+    encoded = (json.dumps(wanted).encode(), json.dumps(stored).encode())
+    for each in (managed, []):
+        assert bytes(own_part(*encoded, each, "ours")) == encoded[0]
