@@ -14,6 +14,7 @@ from kaiwu_runtime.api._identity import ObjectKey, identify, subresource_of
 from kaiwu_runtime.client._apply_body import apply_body, check_removed, scale_body
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import encode_status
+from kaiwu_runtime.client._emptied import RejectedApply, remove_emptied
 from kaiwu_runtime.client._leftovers import aliases, claim, forbidden_fields, unowned
 from kaiwu_runtime.client._request_options import FieldValidation, PatchType, apply_params
 from kaiwu_runtime.client._status import write_status
@@ -221,7 +222,11 @@ class ApplyVerbs(BaseClient):
         except InvalidError as error:
             found = forbidden_fields(error)
             left = unowned(found, await self.transport.request("GET", path)) if found else []
-            if not left or not await self._claim(kind, key, left, manager):
+            if not (
+                await self._claim(kind, key, left, manager)
+                if left
+                else await remove_emptied(self, kind, key, RejectedApply((path, path), body, manager), error)
+            ):
                 raise
             created = False
         else:

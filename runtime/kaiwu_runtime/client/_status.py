@@ -16,10 +16,11 @@ from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.client._apply_body import read_again, status_body, version_in
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import decode, encode_status
+from kaiwu_runtime.client._emptied import RejectedApply, remove_emptied
 from kaiwu_runtime.client._request_options import PatchType, apply_params
 from kaiwu_runtime.client._status_merge import merged_status, own_part, removal_patch, removes
 from kaiwu_runtime.client._subresources import has_status_subresource, target
-from kaiwu_runtime.errors import ConflictError, DecodeError
+from kaiwu_runtime.errors import ConflictError, DecodeError, InvalidError
 from kaiwu_runtime.rest._answers import read_answer
 from kaiwu_runtime.rest._paths import object_names, object_path
 
@@ -143,20 +144,15 @@ async def write_status(
         base = None
     before = len(base.unsure) if base is not None else 0
     wanted, conflict = status, None
+    reads = guarded and base is not None and base.is_shared
     for attempt in range(1, STATUS_ATTEMPTS + 1):
-        if conflict is not None or (guarded and base is not None and base.is_shared):
+        if reads:
             newest, version = await read_again(client.transport, identity, namespace, obj.metadata)
             body["metadata"]["resourceVersion"] = version
             if base is not None:
-                try:
-                    stored = encode_status(decode(kind, newest))
-                except DecodeError:  # it does not fit the type any longer, which the next reconcile reports
-                    raise conflict or ConflictError(
-                        f"{identity.kind} {name}: the object has changed since it was read", code=409, reason="Conflict"
-                    ) from None
-                wanted = base.merged(status, stored)
-                managed = read_answer(_answers, newest, str(identity)).metadata.managed or ()
-                body["status"] = own_part(wanted, stored, managed, params["fieldManager"])
+                wanted, body["status"] = _rebased(
+                    base, kind, newest, status, manager=params["fieldManager"], conflict=conflict
+                )
         try:
             if base is not None:
                 base.unsure[before:] = [bytes(status)]
@@ -173,8 +169,34 @@ async def write_status(
         except ConflictError as error:
             if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
                 raise
-            conflict = error
+            conflict, reads = error, True
+        except InvalidError as error:
+            rejected = RejectedApply(
+                (object_path(identity, namespace, name), path), _json.encode(body), params["fieldManager"]
+            )
+            if dry_run or attempt == STATUS_ATTEMPTS or not await remove_emptied(client, kind, key, rejected, error):
+                raise
+            reads = guarded
     raise AssertionError("unreachable")
+
+
+def _rebased(
+    base: StatusBase,
+    kind: type[Any],
+    newest: bytes,
+    status: msgspec.Raw,
+    *,
+    manager: str,
+    conflict: ConflictError | None,
+) -> tuple[msgspec.Raw, msgspec.Raw]:
+    """Return a status as it is wanted on top of what is stored now, and what is applied of it."""
+    try:
+        stored = encode_status(decode(kind, newest))
+    except DecodeError as error:  # it does not fit the type any longer, which the next reconcile reports
+        raise conflict or ConflictError(str(error), code=409, reason="Conflict") from None
+    wanted = base.merged(status, stored)
+    managed = read_answer(_answers, newest, kind.__name__).metadata.managed or ()
+    return wanted, own_part(wanted, stored, managed, manager)
 
 
 async def _remove(

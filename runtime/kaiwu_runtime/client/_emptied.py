@@ -1,0 +1,149 @@
+"""Maps that an apply would leave without members: the API server makes them null, which the schema rejects.
+
+That is so for custom resources, when the last members of a map are removed and the map itself is still owned, by the
+apply that has it empty or by another manager. Each further apply would be rejected as well.
+
+See https://github.com/kubernetes-sigs/structured-merge-diff
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from kaiwu_runtime._status_response import causes_in
+from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.client._base_client import BaseClient
+from kaiwu_runtime.client._request_options import PatchType
+from kaiwu_runtime.errors import InvalidError
+from kaiwu_runtime.rest._answers import read_answer
+
+_MERGE = PatchType.MERGE.value
+_NULLS = ('Invalid value: "null"', "Invalid value: null")
+_MISSING: Any = object()
+_json = msgspec.json.Encoder()
+
+
+class _Entry(msgspec.Struct, rename="camel"):
+    manager: str = ""
+    operation: str = ""
+    subresource: str = ""
+    fields_v1: dict[str, Any] = {}
+
+    @property
+    def owner(self) -> tuple[str, str, str]:
+        return (self.manager, self.operation, self.subresource)
+
+
+class _Metadata(msgspec.Struct, rename="camel"):
+    resource_version: str
+    managed_fields: list[_Entry] | None = None
+
+
+class _Owned(msgspec.Struct):
+    metadata: _Metadata
+
+
+_owned = msgspec.json.Decoder(_Owned)
+_document = msgspec.json.Decoder(dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedApply:
+    """An apply that the API server has rejected.
+
+    Attributes:
+        paths: Request paths of the object and of what was applied, which may be its status.
+        body: What was sent.
+        manager: The field manager.
+    """
+
+    paths: tuple[str, str]
+    body: bytes
+    manager: str
+
+    @property
+    def owner(self) -> tuple[str, str, str]:
+        """What its entry in managed fields is called."""
+        return (self.manager, "Apply", "" if self.paths[0] == self.paths[1] else "status")
+
+
+async def remove_emptied(
+    client: BaseClient, kind: type[Any], key: ObjectKey, rejected: RejectedApply, error: InvalidError
+) -> bool:
+    """Remove the maps that an apply would leave without members, so that it can be sent again.
+
+    Args:
+        client: Sends the requests.
+        kind: What was applied.
+        key: The object's.
+        rejected: The apply.
+        error: Why it was rejected.
+
+    Returns:
+        Whether there were any; False if the apply was rejected for another reason.
+
+    Raises:
+        ConflictError: The object has changed meanwhile.
+        APIError: Any other failure.
+    """
+    fields = null_fields(error)
+    if not fields:
+        return False
+    path, sent_to = rejected.paths
+    patch = emptied_maps(fields, rejected, await client.transport.request("GET", path))
+    if patch:
+        body, params = _json.encode(patch), {"fieldManager": rejected.manager}
+        with client._attempt(kind, key):  # noqa: SLF001 - of this package
+            await client.transport.request("PATCH", sent_to, params=params, body=body, content_type=_MERGE)
+    return bool(patch)
+
+
+def null_fields(error: InvalidError) -> list[list[str]]:
+    """Return the names of the fields that a rejection says are null; those inside lists are left out."""
+    fields = [
+        str(cause.get("field") or "")
+        for cause in causes_in(error.details)
+        if str(cause.get("message") or "").startswith(_NULLS)
+    ]
+    return [field.split(".") for field in dict.fromkeys(fields) if field and "[" not in field]
+
+
+def emptied_maps(fields: Sequence[Sequence[str]], rejected: RejectedApply, stored: bytes) -> dict[str, Any]:
+    """Return the merge patch that removes those of the fields that are maps of which an apply keeps no member.
+
+    Args:
+        fields: Their names, from the object on.
+        rejected: The apply.
+        stored: The object, with its managedFields.
+    """
+    applied, content = read_answer(_document, rejected.body, "apply"), read_answer(_document, stored, "object")
+    metadata = read_answer(_owned, stored, "object").metadata
+    others = [each.fields_v1 for each in metadata.managed_fields or () if each.owner != rejected.owner]
+    patch: dict[str, Any] = {}
+    for names in fields:
+        value, wanted = _at(content, names), _at(applied, names)
+        if not isinstance(value, Mapping) or (wanted is not _MISSING and wanted != {}):
+            continue
+        if any(_has_members(_at(tree, [f"f:{name}" for name in names])) for tree in others):
+            continue  # they stay, so that it is not empty any more
+        inner = patch
+        for name in names[:-1]:
+            inner = inner.setdefault(name, {})
+        inner[names[-1]] = None
+    return {**patch, "metadata": {"resourceVersion": metadata.resource_version}} if patch else {}
+
+
+def _at(content: object, names: Sequence[str]) -> Any:  # noqa: ANN401 - any JSON
+    for name in names:
+        if not isinstance(content, Mapping) or name not in content:
+            return _MISSING
+        content = content[name]
+    return content
+
+
+def _has_members(tree: object) -> bool:
+    return isinstance(tree, Mapping) and any(name.startswith("f:") for name in tree)

@@ -1,0 +1,150 @@
+"""Maps of a custom resource that an apply empties, on an API server in memory and on a real one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import Field
+
+from kaiwu_runtime import Client, PatchType
+from kaiwu_runtime.api import APIModel, CustomResource, resource
+from kaiwu_runtime.client._emptied import RejectedApply, emptied_maps, null_fields
+from kaiwu_runtime.envtest import ControlPlane
+from kaiwu_runtime.errors import InvalidError
+from kaiwu_runtime.testing import FakeTransport
+
+from ..crds import install
+
+
+class Drawer(APIModel):
+    slots: dict[str, str] = Field(default_factory=dict)
+
+
+class Shelf(APIModel):
+    boards: dict[str, str] | None = None
+    drawer: Drawer | None = None
+
+
+@resource(group="shelves.example.com", version="v1")
+class Cupboard(CustomResource):
+    spec: Shelf = Shelf()
+    status: Shelf = Shelf()
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.envtest)])
+async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Client]:
+    if request.param == "fake":
+        yield Client(FakeTransport(Cupboard), namespace="fake")
+        return
+    control_plane: ControlPlane = request.getfixturevalue("control_plane")
+    install(control_plane, [Cupboard], tmp_path)
+    async with Client.connect(control_plane.kubeconfig) as client:
+        client.namespace = request.getfixturevalue("namespace")
+        yield client
+
+
+def cupboard(client: Client, name: str = "a", **parts: Any) -> Cupboard:
+    return Cupboard.model_validate({"metadata": {"name": name, "namespace": client.namespace}, **parts})
+
+
+async def applied(client: Client, part: str, content: dict[str, Any], name: str = "a") -> dict[str, Any]:
+    """Apply the spec or the status, and return what is stored of it."""
+    obj = cupboard(client, name, **{part: content})
+    await (client.apply(obj) if part == "spec" else client.apply_status(obj))
+    return await stored(client, part, name)
+
+
+async def stored(client: Client, part: str, name: str = "a") -> dict[str, Any]:
+    path = f"/apis/shelves.example.com/v1/namespaces/{client.namespace}/cupboards/{name}"
+    found: dict[str, Any] = json.loads(await client.transport.request("GET", path)).get(part, {})
+    return found
+
+
+MAPS = st.dictionaries(st.sampled_from("ab"), st.just("x"))
+SHELVES = st.fixed_dictionaries(
+    {}, optional={"boards": MAPS, "drawer": st.fixed_dictionaries({}, optional={"slots": MAPS})}
+)
+
+
+@pytest.mark.parametrize("part", ["spec", "status"])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(contents=st.lists(SHELVES, min_size=2, max_size=5), number=st.integers(0, 10**12))
+async def test_applies_one_after_the_other(
+    client: Client, part: str, contents: list[dict[str, Any]], number: int
+) -> None:
+    name = f"n{number}"
+    await client.apply(cupboard(client, name), field_manager="other")
+    for content in contents:
+        assert await applied(client, part, content, name) == content
+    await client.delete(Cupboard, name, namespace=client.namespace)
+
+
+@pytest.mark.parametrize("part", ["spec", "status"])
+@pytest.mark.parametrize("wanted", [{}, {"boards": {}}])
+async def test_a_map_of_which_another_manager_owns_no_member(client: Client, part: str, wanted: dict[str, Any]) -> None:
+    await client.create(cupboard(client))
+    subresource = "status" if part == "status" else ""
+    for value in ({"b": "x"}, {"b": None}):
+        await client.patch(
+            Cupboard,
+            "a",
+            {part: {"boards": value}},
+            namespace=client.namespace,
+            patch_type=PatchType.MERGE,
+            field_manager="other",
+            subresource=subresource,
+        )
+    await applied(client, part, {"boards": {"a": "x"}})
+    assert await applied(client, part, wanted) in (wanted, {"boards": {}})
+    assert await applied(client, part, {"boards": {"a": "y"}}) == {"boards": {"a": "y"}}
+
+
+async def test_members_of_others_stay(client: Client) -> None:
+    await client.create(cupboard(client))
+    await client.apply_status(cupboard(client, status={"boards": {"b": "x"}}), field_manager="other")
+    await applied(client, "status", {"boards": {"a": "x"}})
+    assert await applied(client, "status", {"boards": {}}) == {"boards": {"b": "x"}}
+
+
+def rejection(*causes: tuple[str, str]) -> InvalidError:
+    found = [{"field": field, "message": message} for field, message in causes]
+    return InvalidError("invalid", code=422, reason="Invalid", details={"causes": found})
+
+
+def test_which_rejections_are_about_nulls() -> None:
+    null, typed = "Invalid value: null", 'Invalid value: "null": boards in body must be of type object: "null"'
+    causes = [("spec.a", null), ("status.b.c", typed), ("spec.a", typed), ("spec.d[0].e", null), ("spec.f", "Required")]
+    assert null_fields(rejection(*causes)) == [["spec", "a"], ["status", "b", "c"]]
+    assert null_fields(rejection()) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "content", "owners", "patch"),
+    [
+        ({"a": {}}, {"a": {"b": "1"}}, [], {"a": None}),
+        ({}, {"a": {"b": "1"}}, [{"f:a": {}}, {"f:a": {".": {}}}, {"f:c": {}}], {"a": None}),
+        ({"a": {}}, {"a": {"b": "1"}}, [{"f:a": {"f:c": {}}}], None),
+        ({"a": None}, {"a": {"b": "1"}}, [], None),
+        ({"a": {"b": None}}, {"a": {"b": "1"}}, [], None),
+        ({"a": {}}, {"a": "1"}, [], None),
+        ({"a": {}}, {}, [], None),
+    ],
+)
+def test_only_maps_that_the_apply_empties_are_removed(
+    body: dict[str, Any], content: dict[str, Any], owners: list[dict[str, Any]], patch: dict[str, Any] | None
+) -> None:
+    fields = [{"f:status": {"f:a": {"f:b": {}}}}, *({"f:status": each} for each in owners)]
+    managed = [
+        {"manager": "m" if number == 0 else "o", "operation": "Apply", "subresource": "status", "fieldsV1": tree}
+        for number, tree in enumerate(fields)
+    ]
+    obj = {"metadata": {"resourceVersion": "7", "managedFields": managed}, "status": content}
+    rejected = RejectedApply(("/a", "/a/status"), json.dumps({"status": body}).encode(), "m")
+    found = emptied_maps([["status", "a"]], rejected, json.dumps(obj).encode())
+    assert found == ({"status": patch, "metadata": {"resourceVersion": "7"}} if patch else {})
