@@ -1,7 +1,8 @@
-"""Maps that an apply would leave without members: the API server makes them null, which the schema rejects.
+"""Maps and lists that an apply would leave empty: the API server makes them null, which the schema rejects.
 
 That is so for custom resources, when the last members of a map are removed and the map itself is still owned, by the
-apply that has it empty or by another manager. Each further apply would be rejected as well.
+apply that has it empty or by another manager, such as one that has once updated it to be empty. The same holds for a
+list whose items have names. Each further apply would be rejected as well.
 
 See https://github.com/kubernetes-sigs/structured-merge-diff
 """
@@ -23,6 +24,7 @@ from kaiwu_runtime.rest._answers import read_answer
 
 _MERGE = PatchType.MERGE.value
 _NULLS = ('Invalid value: "null"', "Invalid value: null")
+_MEMBERS = ("f:", "k:", "v:")
 _MISSING: Any = object()
 _json = msgspec.json.Encoder()
 
@@ -74,7 +76,7 @@ class RejectedApply:
 async def remove_emptied(
     client: BaseClient, kind: type[Any], key: ObjectKey, rejected: RejectedApply, error: InvalidError
 ) -> bool:
-    """Remove the maps that an apply would leave without members, so that it can be sent again.
+    """Remove the maps and lists that an apply would leave empty, so that it can be sent again.
 
     Args:
         client: Sends the requests.
@@ -113,7 +115,7 @@ def null_fields(error: InvalidError) -> list[list[str]]:
 
 
 def emptied_maps(fields: Sequence[Sequence[str]], rejected: RejectedApply, stored: bytes) -> dict[str, Any]:
-    """Return the merge patch that removes those of the fields that are maps of which an apply keeps no member.
+    """Return the merge patch that removes those of the fields that are maps or lists of which an apply keeps nothing.
 
     Args:
         fields: Their names, from the object on.
@@ -126,7 +128,7 @@ def emptied_maps(fields: Sequence[Sequence[str]], rejected: RejectedApply, store
     patch: dict[str, Any] = {}
     for names in fields:
         value, wanted = _at(content, names), _at(applied, names)
-        if not isinstance(value, Mapping) or (wanted is not _MISSING and wanted != {}):
+        if not isinstance(value, Mapping | list) or (wanted is not _MISSING and wanted not in ({}, [])):
             continue
         if any(_has_members(_at(tree, [f"f:{name}" for name in names])) for tree in others):
             continue  # they stay, so that it is not empty any more
@@ -146,4 +148,4 @@ def _at(content: object, names: Sequence[str]) -> Any:  # noqa: ANN401 - any JSO
 
 
 def _has_members(tree: object) -> bool:
-    return isinstance(tree, Mapping) and any(name.startswith("f:") for name in tree)
+    return isinstance(tree, Mapping) and any(name.startswith(_MEMBERS) for name in tree)

@@ -144,7 +144,7 @@ async def write_status(
         base = None
     before = len(base.unsure) if base is not None else 0
     wanted, conflict = status, None
-    reads = guarded and base is not None and base.is_shared
+    reads, emptied = guarded and base is not None and base.is_shared, False
     for attempt in range(1, STATUS_ATTEMPTS + 1):
         if reads:
             newest, version = await read_again(client.transport, identity, namespace, obj.metadata)
@@ -174,9 +174,10 @@ async def write_status(
             rejected = RejectedApply(
                 (object_path(identity, namespace, name), path), _json.encode(body), params["fieldManager"]
             )
-            if dry_run or attempt == STATUS_ATTEMPTS or not await remove_emptied(client, kind, key, rejected, error):
+            last = dry_run or emptied or attempt == STATUS_ATTEMPTS
+            if last or not await remove_emptied(client, kind, key, rejected, error):
                 raise
-            reads = guarded
+            reads, emptied = guarded, True
     raise AssertionError("unreachable")
 
 

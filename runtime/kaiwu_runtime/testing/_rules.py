@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from kaiwu_runtime.testing._fields import Path, children, flat, item_elements
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._ownership import dotted
-from kaiwu_runtime.testing._refusals import invalid, modified, refusal
+from kaiwu_runtime.testing._refusals import invalid, invalid_fields, modified, refusal
 from kaiwu_runtime.testing._validation import check_metadata, immutable
 
 Object = dict[str, Any]
@@ -107,7 +107,8 @@ def check_nulls(kind: FakeKind, old: Object, new: Object) -> None:
         nulls = [path for path, value in flat(new).items() if value is None and path[0] != "f:metadata"]
         added = [path for path in nulls if flat(old).get(path, path) is not None]
         if added:
-            raise invalid(kind, old["metadata"]["name"], dotted(added[0]).lstrip("."), "Invalid value: null")
+            problems = [(dotted(path).lstrip("."), "Invalid value: null") for path in added]
+            raise invalid_fields(kind, old["metadata"]["name"], problems)
 
 
 def constrained(kind: FakeKind, old: Object, wanted: Object, options: WriteOptions) -> Object:

@@ -1,11 +1,11 @@
-"""Maps of a custom resource that an apply empties, on an API server in memory and on a real one."""
+"""Maps and lists of a custom resource that an apply empties, on an API server in memory and on a real one."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from kaiwu_runtime import Client, PatchType
-from kaiwu_runtime.api import APIModel, CustomResource, resource
+from kaiwu_runtime.api import APIModel, CustomResource, ListMapKeys, resource
 from kaiwu_runtime.client._emptied import RejectedApply, emptied_maps, null_fields
 from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import InvalidError
@@ -26,8 +26,13 @@ class Drawer(APIModel):
     slots: dict[str, str] = Field(default_factory=dict)
 
 
+class Variable(APIModel):
+    name: str
+
+
 class Shelf(APIModel):
     boards: dict[str, str] | None = None
+    env: Annotated[list[Variable], ListMapKeys("name")] | None = None  # of which the one in memory knows the key
     drawer: Drawer | None = None
 
 
@@ -68,8 +73,18 @@ async def stored(client: Client, part: str, name: str = "a") -> dict[str, Any]:
 
 MAPS = st.dictionaries(st.sampled_from("ab"), st.just("x"))
 SHELVES = st.fixed_dictionaries(
-    {}, optional={"boards": MAPS, "drawer": st.fixed_dictionaries({}, optional={"slots": MAPS})}
+    {},
+    optional={
+        "boards": MAPS,
+        "env": MAPS.map(lambda found: [{"name": name} for name in found]),
+        "drawer": st.fixed_dictionaries({}, optional={"slots": MAPS}),
+    },
 )
+
+
+def without_empty_lists(content: dict[str, Any]) -> dict[str, Any]:
+    """Return content without what the API server takes for the same as nothing."""
+    return {name: value for name, value in content.items() if value != []}
 
 
 @pytest.mark.parametrize("part", ["spec", "status"])
@@ -81,28 +96,34 @@ async def test_applies_one_after_the_other(
     name = f"n{number}"
     await client.apply(cupboard(client, name), field_manager="other")
     for content in contents:
-        assert await applied(client, part, content, name) == content
+        found = await applied(client, part, content, name)
+        assert without_empty_lists(found) == without_empty_lists(content)
     await client.delete(Cupboard, name, namespace=client.namespace)
 
 
+FULL, EMPTIED = {"boards": {"b": "x"}, "env": [{"name": "b"}]}, {"boards": {"b": None}, "env": []}
+OWN, LATER = {"boards": {"a": "x"}, "env": [{"name": "a"}]}, {"boards": {"a": "y"}, "env": [{"name": "c"}]}
+
+
 @pytest.mark.parametrize("part", ["spec", "status"])
-@pytest.mark.parametrize("wanted", [{}, {"boards": {}}])
-async def test_a_map_of_which_another_manager_owns_no_member(client: Client, part: str, wanted: dict[str, Any]) -> None:
+@pytest.mark.parametrize("wanted", [{}, {"boards": {}, "env": []}])
+async def test_what_another_manager_has_left_empty(client: Client, part: str, wanted: dict[str, Any]) -> None:
     await client.create(cupboard(client))
     subresource = "status" if part == "status" else ""
-    for value in ({"b": "x"}, {"b": None}):
+    for value in (FULL, EMPTIED):
         await client.patch(
             Cupboard,
             "a",
-            {part: {"boards": value}},
+            {part: value},
             namespace=client.namespace,
             patch_type=PatchType.MERGE,
             field_manager="other",
             subresource=subresource,
         )
-    await applied(client, part, {"boards": {"a": "x"}})
-    assert await applied(client, part, wanted) in (wanted, {"boards": {}})
-    assert await applied(client, part, {"boards": {"a": "y"}}) == {"boards": {"a": "y"}}
+    assert await applied(client, part, OWN) == OWN
+    found = await applied(client, part, wanted)
+    assert not any(found.values()), found
+    assert await applied(client, part, LATER) == LATER
 
 
 async def test_members_of_others_stay(client: Client) -> None:
@@ -134,9 +155,12 @@ def test_which_rejections_are_about_nulls() -> None:
         ({"a": {"b": None}}, {"a": {"b": "1"}}, [], None),
         ({"a": {}}, {"a": "1"}, [], None),
         ({"a": {}}, {}, [], None),
+        ({"a": []}, {"a": ["b"]}, [{"f:a": {}}], {"a": None}),
+        ({"a": []}, {"a": ["b"]}, [{"f:a": {'v:"c"': {}}}], None),
+        ({"a": []}, {"a": ["b"]}, [{"f:a": {'k:{"name":"c"}': {}}}], None),
     ],
 )
-def test_only_maps_that_the_apply_empties_are_removed(
+def test_only_what_the_apply_empties_is_removed(
     body: dict[str, Any], content: dict[str, Any], owners: list[dict[str, Any]], patch: dict[str, Any] | None
 ) -> None:
     fields = [{"f:status": {"f:a": {"f:b": {}}}}, *({"f:status": each} for each in owners)]
