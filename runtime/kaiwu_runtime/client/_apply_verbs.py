@@ -14,7 +14,7 @@ from kaiwu_runtime.api._identity import ObjectKey, identify, subresource_of
 from kaiwu_runtime.client._apply_body import apply_body, check_removed, scale_body
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import encode_status
-from kaiwu_runtime.client._emptied import RejectedApply, remove_emptied
+from kaiwu_runtime.client._emptied import EMPTIED_ATTEMPTS, RejectedApply, remove_emptied
 from kaiwu_runtime.client._leftovers import aliases, claim, forbidden_fields, unowned
 from kaiwu_runtime.client._request_options import FieldValidation, PatchType, apply_params
 from kaiwu_runtime.client._status import write_status
@@ -213,7 +213,14 @@ class ApplyVerbs(BaseClient):
         return decode_answer(type(obj), "status", answer)
 
     async def _applied(
-        self, kind: type[Any], key: ObjectKey, path: str, params: Mapping[str, str], body: bytes
+        self,
+        kind: type[Any],
+        key: ObjectKey,
+        path: str,
+        params: Mapping[str, str],
+        body: bytes,
+        *,
+        attempt: int = 1,
     ) -> bytes:
         """Send an apply, and once more after taking out fields that no manager owns and that contradict it."""
         manager = params["fieldManager"]
@@ -222,11 +229,12 @@ class ApplyVerbs(BaseClient):
         except InvalidError as error:
             found = forbidden_fields(error)
             left = unowned(found, await self.transport.request("GET", path)) if found else []
-            if not (
-                await self._claim(kind, key, left, manager)
-                if left
-                else await remove_emptied(self, kind, key, RejectedApply((path, path), body, manager), error)
-            ):
+            if not left and attempt < EMPTIED_ATTEMPTS:
+                rejected = RejectedApply((path, path), body, params)
+                if await remove_emptied(self, kind, key, rejected, error):
+                    with self._attempt(kind, key, begun=True):
+                        return await self._applied(kind, key, path, params, body, attempt=attempt + 1)
+            if not left or not await self._claim(kind, key, left, manager):
                 raise
             created = False
         else:

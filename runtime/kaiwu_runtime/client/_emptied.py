@@ -17,12 +17,16 @@ import msgspec
 
 from kaiwu_runtime._status_response import causes_in
 from kaiwu_runtime.api._identity import ObjectKey
+from kaiwu_runtime.client._apply_body import version_in
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._request_options import PatchType
 from kaiwu_runtime.errors import InvalidError
 from kaiwu_runtime.rest._answers import read_answer
 
-_MERGE = PatchType.MERGE.value
+EMPTIED_ATTEMPTS = 5
+"""How often an apply is sent: when a map is removed, the one that it was in may be empty."""
+
+_APPLY, _MERGE = PatchType.APPLY.value, PatchType.MERGE.value
 _NULLS = ('Invalid value: "null"', "Invalid value: null")
 _MEMBERS = ("f:", "k:", "v:")
 _MISSING: Any = object()
@@ -60,23 +64,25 @@ class RejectedApply:
     Attributes:
         paths: Request paths of the object and of what was applied, which may be its status.
         body: What was sent.
-        manager: The field manager.
+        params: Its query.
     """
 
     paths: tuple[str, str]
     body: bytes
-    manager: str
+    params: Mapping[str, str]
 
     @property
     def owner(self) -> tuple[str, str, str]:
         """What its entry in managed fields is called."""
-        return (self.manager, "Apply", "" if self.paths[0] == self.paths[1] else "status")
+        return (self.params["fieldManager"], "Apply", "" if self.paths[0] == self.paths[1] else "status")
 
 
 async def remove_emptied(
     client: BaseClient, kind: type[Any], key: ObjectKey, rejected: RejectedApply, error: InvalidError
 ) -> bool:
     """Remove the maps and lists that an apply would leave empty, so that it can be sent again.
+
+    In the items of lists, that is done by an apply without them.
 
     Args:
         client: Sends the requests.
@@ -93,25 +99,37 @@ async def remove_emptied(
         APIError: Any other failure.
     """
     fields = null_fields(error)
-    if not fields:
-        return False
+    outside = [names for names in fields if not any("[" in name for name in names)]
     path, sent_to = rejected.paths
-    patch = emptied_maps(fields, rejected, await client.transport.request("GET", path))
-    if patch:
-        body, params = _json.encode(patch), {"fieldManager": rejected.manager}
+    manager = rejected.params["fieldManager"]
+    applied = read_answer(_document, rejected.body, "apply")
+    sent = False
+    if outside and (patch := emptied_maps(outside, rejected, await client.transport.request("GET", path))):
         with client._attempt(kind, key):  # noqa: SLF001 - of this package
-            await client.transport.request("PATCH", sent_to, params=params, body=body, content_type=_MERGE)
-    return bool(patch)
+            answer = await client.transport.request(
+                "PATCH", sent_to, params={"fieldManager": manager}, body=_json.encode(patch), content_type=_MERGE
+            )
+        if "resourceVersion" in applied["metadata"]:
+            applied["metadata"]["resourceVersion"] = version_in(answer)
+        sent = True
+    # A merge patch does not reach into lists; but what is sent empty there is rarely owned by others too.
+    if len(outside) < len(fields) and (less := _without_empty(applied)) != applied:
+        with client._attempt(kind, key, begun=sent):  # noqa: SLF001 - of this package
+            await client.transport.request(
+                "PATCH", sent_to, params=rejected.params, body=_json.encode(less), content_type=_APPLY
+            )
+        sent = True
+    return sent
 
 
 def null_fields(error: InvalidError) -> list[list[str]]:
-    """Return the names of the fields that a rejection says are null; those inside lists are left out."""
+    """Return the names of the fields that a rejection says are null."""
     fields = [
         str(cause.get("field") or "")
         for cause in causes_in(error.details)
         if str(cause.get("message") or "").startswith(_NULLS)
     ]
-    return [field.split(".") for field in dict.fromkeys(fields) if field and "[" not in field]
+    return [field.split(".") for field in dict.fromkeys(fields) if field]
 
 
 def emptied_maps(fields: Sequence[Sequence[str]], rejected: RejectedApply, stored: bytes) -> dict[str, Any]:
@@ -137,6 +155,19 @@ def emptied_maps(fields: Sequence[Sequence[str]], rejected: RejectedApply, store
             inner = inner.setdefault(name, {})
         inner[names[-1]] = None
     return {**patch, "metadata": {"resourceVersion": metadata.resource_version}} if patch else {}
+
+
+def _without_empty(value: Any, *, in_list: bool = False) -> Any:  # noqa: ANN401 - any JSON
+    """Return JSON without the empty maps and lists in the items of its lists."""
+    if isinstance(value, list):
+        return [_without_empty(each, in_list=True) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: _without_empty(part, in_list=in_list)
+        for name, part in value.items()
+        if not (in_list and part in ({}, []))
+    }
 
 
 def _at(content: object, names: Sequence[str]) -> Any:  # noqa: ANN401 - any JSON

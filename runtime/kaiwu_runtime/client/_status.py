@@ -144,7 +144,7 @@ async def write_status(
         base = None
     before = len(base.unsure) if base is not None else 0
     wanted, conflict = status, None
-    reads, emptied = guarded and base is not None and base.is_shared, False
+    reads = guarded and base is not None and base.is_shared
     for attempt in range(1, STATUS_ATTEMPTS + 1):
         if reads:
             newest, version = await read_again(client.transport, identity, namespace, obj.metadata)
@@ -171,13 +171,11 @@ async def write_status(
                 raise
             conflict, reads = error, True
         except InvalidError as error:
-            rejected = RejectedApply(
-                (object_path(identity, namespace, name), path), _json.encode(body), params["fieldManager"]
-            )
-            last = dry_run or emptied or attempt == STATUS_ATTEMPTS
+            rejected = RejectedApply((object_path(identity, namespace, name), path), _json.encode(body), params)
+            last = dry_run or attempt == STATUS_ATTEMPTS
             if last or not await remove_emptied(client, kind, key, rejected, error):
                 raise
-            reads, emptied = guarded, True
+            reads = guarded
     raise AssertionError("unreachable")
 
 

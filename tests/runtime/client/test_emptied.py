@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 
@@ -28,6 +29,7 @@ class Drawer(APIModel):
 
 class Variable(APIModel):
     name: str
+    labels: dict[str, str] | None = None
 
 
 class Shelf(APIModel):
@@ -71,12 +73,17 @@ async def stored(client: Client, part: str, name: str = "a") -> dict[str, Any]:
     return found
 
 
+def variables(found: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"name": name, **({} if labels is None else {"labels": labels})} for name, labels in found.items()]
+
+
+NUMBERS = itertools.count()
 MAPS = st.dictionaries(st.sampled_from("ab"), st.just("x"))
 SHELVES = st.fixed_dictionaries(
     {},
     optional={
         "boards": MAPS,
-        "env": MAPS.map(lambda found: [{"name": name} for name in found]),
+        "env": st.dictionaries(st.sampled_from("ab"), st.none() | MAPS).map(variables),
         "drawer": st.fixed_dictionaries({}, optional={"slots": MAPS}),
     },
 )
@@ -89,11 +96,13 @@ def without_empty_lists(content: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("part", ["spec", "status"])
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(contents=st.lists(SHELVES, min_size=2, max_size=5), number=st.integers(0, 10**12))
-async def test_applies_one_after_the_other(
-    client: Client, part: str, contents: list[dict[str, Any]], number: int
-) -> None:
-    name = f"n{number}"
+@given(contents=st.lists(SHELVES, min_size=2, max_size=5))
+@example(contents=[{"env": []}, {"boards": {}, "drawer": {}, "env": [{"name": "a"}]}, {}])
+@example(
+    contents=[{"env": [{"name": "a", "labels": {"b": "x"}}]}, {"boards": {}, "env": [{"name": "a", "labels": {}}]}]
+)
+async def test_applies_one_after_the_other(client: Client, part: str, contents: list[dict[str, Any]]) -> None:
+    name = f"n{next(NUMBERS)}"
     await client.apply(cupboard(client, name), field_manager="other")
     for content in contents:
         found = await applied(client, part, content, name)
@@ -141,7 +150,7 @@ def rejection(*causes: tuple[str, str]) -> InvalidError:
 def test_which_rejections_are_about_nulls() -> None:
     null, typed = "Invalid value: null", 'Invalid value: "null": boards in body must be of type object: "null"'
     causes = [("spec.a", null), ("status.b.c", typed), ("spec.a", typed), ("spec.d[0].e", null), ("spec.f", "Required")]
-    assert null_fields(rejection(*causes)) == [["spec", "a"], ["status", "b", "c"]]
+    assert null_fields(rejection(*causes)) == [["spec", "a"], ["status", "b", "c"], ["spec", "d[0]", "e"]]
     assert null_fields(rejection()) == []
 
 
@@ -169,6 +178,6 @@ def test_only_what_the_apply_empties_is_removed(
         for number, tree in enumerate(fields)
     ]
     obj = {"metadata": {"resourceVersion": "7", "managedFields": managed}, "status": content}
-    rejected = RejectedApply(("/a", "/a/status"), json.dumps({"status": body}).encode(), "m")
+    rejected = RejectedApply(("/a", "/a/status"), json.dumps({"status": body}).encode(), {"fieldManager": "m"})
     found = emptied_maps([["status", "a"]], rejected, json.dumps(obj).encode())
     assert found == ({"status": patch, "metadata": {"resourceVersion": "7"}} if patch else {})
