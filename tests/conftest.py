@@ -93,6 +93,24 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(", ".join(f"{kind}: {counts[kind]}" for kind in ("unit", "golden", "envtest")))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cached_work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let the programs that tests start find compiled modules, and what mypy knows of the packages of every project."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        # Few of the modules that pip installs are imported.
+        patch.setenv("PIP_COMPILE", "0")
+        # mypy compares contents, so that projects can share it; not workers, which would write at the same time.
+        patch.setenv("MYPY_CACHE_DIR", str(tmp_path_factory.mktemp("mypy")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cache for projects whose own virtual environment may have other versions than that of the tests."""
+    return tmp_path_factory.mktemp("mypy-of-projects")
+
+
 @pytest.fixture(autouse=True)
 def _threads_end() -> Iterator[None]:
     """Let no thread outlive its test: what it logs or holds would be the failure of another one."""

@@ -28,12 +28,6 @@ def control_plane() -> Iterator[ControlPlane]:
         yield plane
 
 
-@pytest.fixture(scope="module")
-def mypy_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One for all pages: mypy compares contents, and most of what it reads is the same libraries in every project."""
-    return tmp_path_factory.mktemp("mypy")
-
-
 class Reader:
     """A reader who follows the page."""
 

@@ -38,12 +38,12 @@ def start_project(reader: Reader, folder: Path) -> None:
     reader.type("git init -q && git add -A && git commit -qm 'the project' && cd ..")
 
 
-def test_the_page_works_in_an_older_project(repository: Path, tmp_path: Path) -> None:
+def test_the_page_works_in_an_older_project(repository: Path, tmp_path: Path, mypy_cache: Path) -> None:
     folder = tmp_path / "shop-operator"
     with ControlPlane() as plane:
         variables = environment(
             KUBECONFIG=str(plane.kubeconfig),
-            MYPY_CACHE_DIR=str(tmp_path / "mypy"),
+            MYPY_CACHE_DIR=str(mypy_cache),
             PATH=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             **{f"GIT_{who}_{what}": "you@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
         )

@@ -82,8 +82,7 @@ def create(request: tuple[str, str, str, str | None, bool]) -> bool:
 
 
 def check(*command: str, folder: Path) -> None:
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "MYPY_CACHE_DIR": os.devnull}
-    environment.pop("MYPYPATH", None)
+    environment = {name: value for name, value in os.environ.items() if name != "MYPYPATH"}
     result = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

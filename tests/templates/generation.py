@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,11 @@ def index_variables(port: int) -> dict[str, str]:
     """Return the environment variables with which uv and pip know one package index only, at a port of this machine."""
     url = f"http://127.0.0.1:{port}/simple/"
     return {"UV_DEFAULT_INDEX": url, "PIP_INDEX_URL": url, "PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": ""}
+
+
+def find_uv() -> str | None:
+    """Return the path of uv, which is installed beside this interpreter."""
+    return shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 
 def run(command: list[str], folder: Path) -> None:

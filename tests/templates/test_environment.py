@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from .cases import EXAMPLE
-from .generation import environment, generate
+from .generation import environment, find_uv, generate
 
 # Of attrs-23.2.0-py3-none-any.whl.
 ATTRS = "99b87a485a5820b23b879f04c2305b44b951b502fd64be915879d77a7e8fc6f1"
@@ -37,7 +37,7 @@ def path_of_installer(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not (Path(folder) / "uv").exists()]
     if request.param == "pip":
         return os.pathsep.join(folders)
-    uv = shutil.which("uv", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    uv = find_uv()
     if uv is None:
         pytest.skip("uv is not installed")
     (tmp_path / "bin").mkdir()

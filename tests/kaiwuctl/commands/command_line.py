@@ -54,10 +54,7 @@ class CommandLine:
 
     def env(self) -> dict[str, str]:
         """Return the environment to start it in."""
-        environment = {**os.environ, **self.environment}
-        # Each of several hundred processes would compile everything it imports again.
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        return environment
+        return {**os.environ, **self.environment}
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run it without a terminal and return what it said."""
