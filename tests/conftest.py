@@ -59,8 +59,11 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if is_document(val) else None
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Note each test's kind; a golden test may use the control plane as well.
+    """Note each test's kind, and keep tests that share a fixture of their module on one worker, which makes it once.
+
+    A golden test may use the control plane as well.
 
     Raises:
         pytest.UsageError: A test's name is another one in each process, so that it cannot be run in parallel.
@@ -71,6 +74,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         kind = next((kind for kind in ("golden", "envtest") if item.get_closest_marker(kind)), "unit")
         item.user_properties.append(("kind", kind))
+        if isinstance(item, pytest.Function) and uses_fixture_of_its_module(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+
+
+def uses_fixture_of_its_module(item: pytest.Function) -> bool:
+    """Whether a test that is in no group has a fixture that its module defines for all its tests."""
+    if item.get_closest_marker("xdist_group") is not None or item.parent is None:
+        return False
+    used = (definitions[-1] for definitions in item._fixtureinfo.name2fixturedefs.values())
+    return any(each.scope == "module" and each.baseid.endswith(item.path.name) for each in used)
 
 
 @pytest.hookimpl(wrapper=True)

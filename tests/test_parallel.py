@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from kaiwu_runtime.certificates import CertificateAuthority
 
 from .identifiers import is_document
@@ -30,6 +32,20 @@ def test_a_group_is_run_by_one_worker(tmp_path: Path) -> None:
     workers = re.findall(r"^\[(gw\d)\] .* PASSED", done.stdout, re.MULTILINE)
     assert len(workers) == 8, done.stdout + done.stderr
     assert len(set(workers)) == 1, done.stdout
+
+
+@pytest.fixture(scope="module")
+def of_this_module() -> None:
+    """Could take long."""
+
+
+@pytest.mark.usefixtures("of_this_module")
+def test_tests_that_share_a_fixture_of_their_module_are_a_group(request: pytest.FixtureRequest) -> None:
+    assert [mark.args for mark in request.node.iter_markers("xdist_group")] == [("test_parallel",)]
+
+
+def test_other_tests_are_in_no_group(request: pytest.FixtureRequest, repository: Path) -> None:
+    assert not list(request.node.iter_markers("xdist_group"))
 
 
 def test_a_key_in_an_argument_does_not_name_a_test() -> None:

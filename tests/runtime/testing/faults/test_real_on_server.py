@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from kaiwu_runtime import ObjectKey
 from kaiwu_runtime.generator import build_crds
@@ -23,7 +23,12 @@ from . import database
 from .database import Database
 from .real_database import ROOT, RealDatabaseScenario, operator, scenario_of
 
-pytestmark = pytest.mark.envtest
+# On one worker: a control plane takes more of it than a test.
+pytestmark = [
+    pytest.mark.envtest,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("laboratories"),
+]
 
 CORRECT = "DatabaseReconciler"
 # Mistake, pattern, the effect it is done to (or the whole plan), and what is found.
@@ -48,14 +53,19 @@ CASES = [
 JOBS = 4
 
 
-@pytest.fixture
-async def laboratories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Queue[Laboratory]]:
+@pytest.fixture(autouse=True)
+def _at_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)  # from where the operator's module is found
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def laboratories(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[asyncio.Queue[Laboratory]]:
+    crds = tmp_path_factory.mktemp("crds")
     for crd in build_crds([Database]):
-        (tmp_path / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
+        (crds / crd.file_name).write_text(to_yaml([crd.manifest]), encoding="utf-8")
     free: asyncio.Queue[Laboratory] = asyncio.Queue()
     async with AsyncExitStack() as stack:
-        started = [stack.enter_async_context(Laboratory([tmp_path], [])) for _ in range(JOBS)]
+        started = [stack.enter_async_context(Laboratory([crds], [])) for _ in range(JOBS)]
         for laboratory in await asyncio.gather(*started):
             free.put_nowait(laboratory)
         yield free
