@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from kaiwuctl.errors import UsageError
@@ -69,7 +70,8 @@ def _modules() -> list[Path]:
     return sorted((Path(spec.submodule_search_locations[0]) / "resources").glob("*_v*.py"))
 
 
-def _kinds(path: Path) -> list[BuiltinKind]:
+@cache
+def _kinds(path: Path) -> tuple[BuiltinKind, ...]:
     kinds = []
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if not isinstance(node, ast.ClassDef) or not node.bases:
@@ -85,4 +87,4 @@ def _kinds(path: Path) -> list[BuiltinKind]:
             namespaced = isinstance(base, ast.Attribute) and base.attr.startswith("Namespaced")
             module = f"lightkube.resources.{path.stem}"
             kinds.append(BuiltinKind(str(group), str(version), str(kind), str(plural.value), namespaced, module))
-    return kinds
+    return tuple(kinds)
