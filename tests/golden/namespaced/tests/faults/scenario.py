@@ -15,7 +15,8 @@
 """What happens to the operator in `make test-faults`, with one fault after another.
 
 The operator is killed after each write and each call to the outside, started on a cache that is behind, not told of an
-event, refused a write, and stopped during each step; each time it must come to the same end.
+event, refused a write, and stopped during each step, and its calls to the outside fail; each time it must come to the
+same end.
 """
 
 from pathlib import Path
@@ -32,8 +33,9 @@ SAMPLES = Path(__file__).resolve().parent.parent.parent / "config/samples"
 class SampleScenario(Scenario):
     """The samples are created, changed and deleted."""
 
-    # TODO(user): override `outside` with a stand-in of each system beside Kubernetes that the operator uses, `settled`
-    # with what has to be true after each step, and add methods with @invariant for what has to be true always.
+    # TODO(user): override `outside` with a stand-in of each system beside Kubernetes that the operator uses, `failure`
+    # with the error of its client, `settled` with what has to be true after each step, and add methods with @invariant
+    # for what has to be true always.
 
     kinds = kinds_of(api)
 
