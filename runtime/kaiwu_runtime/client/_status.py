@@ -5,9 +5,7 @@ See https://kubernetes.io/docs/concepts/overview/working-with-objects/#object-sp
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -18,7 +16,8 @@ from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import decode, encode_status
 from kaiwu_runtime.client._emptied import RejectedApply, remove_emptied
 from kaiwu_runtime.client._request_options import PatchType, apply_params
-from kaiwu_runtime.client._status_merge import merged_status, own_part, removal_patch, removes
+from kaiwu_runtime.client._status_base import base_of
+from kaiwu_runtime.client._status_merge import own_part, removal_patch, removes
 from kaiwu_runtime.client._subresources import has_status_subresource, target
 from kaiwu_runtime.errors import ConflictError, DecodeError, InvalidError
 from kaiwu_runtime.rest._answers import read_answer
@@ -42,58 +41,6 @@ class _Answer(msgspec.Struct):
 
 
 _answers = msgspec.json.Decoder(_Answer)
-
-
-class StatusBase(msgspec.Struct):
-    """From what the status of an object is made, for those that write it.
-
-    Attributes:
-        obj: The object.
-        status: Its status as it was read, or as it was written since, encoded by `encode_status`.
-        is_shared: Whether other field managers have applied to it.
-        unsure: What may have been written since, wholly or in part, as its write failed.
-    """
-
-    obj: object
-    status: bytes
-    is_shared: bool = False
-    unsure: list[bytes] = msgspec.field(default_factory=list)
-
-    def differs_from(self, status: bytes) -> bool:
-        """Return whether a status is still to be written."""
-        return status != self.status or bool(self.unsure)
-
-    def merged(self, wanted: bytes, stored: bytes) -> msgspec.Raw:
-        """Return the stored status with the changes that lead to what is wanted."""
-        for base in (self.status, *self.unsure):
-            stored = merged_status(base, wanted, stored)
-        return msgspec.Raw(stored)
-
-    def written(self, status: bytes) -> None:
-        """Take note of a write that is complete."""
-        self.status = bytes(status)
-        self.unsure.clear()
-
-
-_base: ContextVar[StatusBase | None] = ContextVar("kaiwu_status_base", default=None)
-
-
-@contextmanager
-def status_base(obj: object, status: bytes, *, is_shared: bool = False) -> Iterator[StatusBase]:
-    """Keep what other writers make of an object's status: what is written in this context are the changes to a base.
-
-    Args:
-        obj: The object; a copy of it is another.
-        status: Its status as it was read.
-        is_shared: Whether other field managers have applied to it: then each write costs a read, which tells what is
-            theirs. What they alone apply, and what stays as it is, is not sent.
-    """
-    base = StatusBase(obj, status, is_shared)
-    token = _base.set(base)
-    try:
-        yield base
-    finally:
-        _base.reset(token)
 
 
 def status_manager(client: BaseClient) -> str:
@@ -126,106 +73,112 @@ async def write_status(
     kind: type[Any] = type(obj)
     if has_status_subresource(kind) is False:  # type: ignore[arg-type]  # a class is hashable
         raise ValueError(f"{kind.__name__} has no status subresource: write its status with apply")
-    identity, subresource = target(kind, "patch", "status")
-    namespace, name = object_names(obj)
-    namespace = client.namespace_for(identity, namespace)
-    path = object_path(identity, namespace, name, subresource)
     params = apply_params(
         field_manager=field_manager or status_manager(client),
         field_validation=client.field_validation,
         dry_run=dry_run,
         force=force,
     )
-    key = ObjectKey(namespace, name)
-    body = status_body(obj, status)
-    guarded = "resourceVersion" in body["metadata"]
-    base = _base.get()
-    if base is not None and (base.obj is not obj or dry_run):
-        base = None
-    before = len(base.unsure) if base is not None else 0
-    wanted, conflict = status, None
-    reads = guarded and base is not None and base.is_shared
-    for attempt in range(1, STATUS_ATTEMPTS + 1):
-        if reads:
-            newest, version = await read_again(client.transport, identity, namespace, obj.metadata)
-            body["metadata"]["resourceVersion"] = version
-            if base is not None:
-                wanted, body["status"] = _rebased(
-                    base, kind, newest, status, manager=params["fieldManager"], conflict=conflict
-                )
-        try:
-            if base is not None:
-                base.unsure[before:] = [bytes(status)]
-            with client._attempt(kind, key, dry_run=dry_run) as doubts:  # noqa: SLF001 - of this package
-                answer = await client.transport.request(
-                    "PATCH", path, params=params, body=_json.encode(body), content_type=_APPLY
-                )
-            client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
-            if base is not None:
-                if left := _left(base.status, wanted, answer, str(identity)):
-                    answer = await _remove(client, kind, key, path, answer, status=left, manager=params["fieldManager"])
-                base.written(status)
-            return answer
-        except ConflictError as error:
-            if not guarded or error.is_ownership or attempt == STATUS_ATTEMPTS:
-                raise
-            conflict, reads = error, True
-        except InvalidError as error:
-            rejected = RejectedApply((object_path(identity, namespace, name), path), _json.encode(body), params)
-            last = dry_run or attempt == STATUS_ATTEMPTS
-            if last or not await remove_emptied(client, kind, key, rejected, error):
-                raise
-            reads = guarded
-    raise AssertionError("unreachable")
+    return await _StatusWrite(client, obj, status, params, dry_run=dry_run).run()
 
 
-def _rebased(
-    base: StatusBase,
-    kind: type[Any],
-    newest: bytes,
-    status: msgspec.Raw,
-    *,
-    manager: str,
-    conflict: ConflictError | None,
-) -> tuple[msgspec.Raw, msgspec.Raw]:
-    """Return a status as it is wanted on top of what is stored now, and what is applied of it."""
-    try:
-        stored = encode_status(decode(kind, newest))
-    except DecodeError as error:  # it does not fit the type any longer, which the next reconcile reports
-        raise conflict or ConflictError(str(error), code=409, reason="Conflict") from None
-    wanted = base.merged(status, stored)
-    managed = read_answer(_answers, newest, kind.__name__).metadata.managed or ()
-    return wanted, own_part(wanted, stored, managed, manager)
+class _StatusWrite:
+    """One write of a status, repeated until it is stored.
 
-
-async def _remove(
-    client: BaseClient,
-    kind: type[Any],
-    key: ObjectKey,
-    path: str,
-    applied: bytes,
-    *,
-    status: dict[str, Any],
-    manager: str,
-) -> bytes:
-    """Remove from a status what others own too, which an apply cannot, and return the answer.
-
-    Raises:
-        ConflictError: The object has changed meanwhile.
-        APIError: Any other failure.
+    Args:
+        client: Sends the requests.
+        obj: The object.
+        status: What is wanted, as `encode_status` returns it.
+        params: The query of the apply.
+        dry_run: Whether nothing is stored.
     """
-    body = {"metadata": {"resourceVersion": version_in(applied)}, "status": status}
-    with client._attempt(kind, key) as doubts:  # noqa: SLF001 - of this package
-        answer = await client.transport.request(
-            "PATCH", path, params={"fieldManager": manager}, body=_json.encode(body), content_type=_MERGE
-        )
-    client._heard(kind, key, answer, dry_run=False, doubts=doubts)  # noqa: SLF001 - of this package
-    return answer
 
+    def __init__(
+        self,
+        client: BaseClient,
+        obj: Any,  # noqa: ANN401 - a pydantic model or a lightkube kind
+        status: msgspec.Raw,
+        params: Mapping[str, str],
+        *,
+        dry_run: bool,
+    ) -> None:
+        self._client = client
+        self._kind: type[Any] = type(obj)
+        self._identity, subresource = target(self._kind, "patch", "status")
+        namespace, name = object_names(obj)
+        self._key = ObjectKey(client.namespace_for(self._identity, namespace), name)
+        self._path = object_path(self._identity, *self._key, subresource)
+        self._metadata = obj.metadata
+        self._params, self._dry_run = params, dry_run
+        self._status = self._wanted = status
+        self._body = status_body(obj, status)
+        self._is_guarded = "resourceVersion" in self._body["metadata"]
+        self._base = None if dry_run else base_of(obj)
+        self._unsure = len(self._base.unsure) if self._base is not None else 0
 
-def _left(base: bytes, status: bytes, answer: bytes, what: str) -> dict[str, Any]:
-    """Return the members of a status to patch after an apply of it."""
-    if not removes(base, status):
-        return {}
-    found = read_answer(_answers, answer, what)
-    return removal_patch(base, status, found.status, found.metadata.managed or ())
+    async def run(self) -> bytes:
+        """Write, and return the answer."""
+        reads = self._base is not None and self._base.is_shared
+        for attempt in range(1, STATUS_ATTEMPTS + 1):
+            is_last = attempt == STATUS_ATTEMPTS
+            if reads and self._is_guarded:
+                await self._rebase()
+            try:
+                return await self._send()
+            except ConflictError as error:
+                if not self._is_guarded or error.is_ownership or is_last:
+                    raise
+            except InvalidError as error:
+                if self._dry_run or is_last or not await self._remove_emptied(error):
+                    raise
+            reads = True
+        raise AssertionError("unreachable")
+
+    async def _send(self) -> bytes:
+        """Apply the status once, and remove what an apply cannot."""
+        base = self._base
+        if base is not None:
+            base.unsure[self._unsure :] = [bytes(self._status)]
+        answer = await self._patch(_APPLY, self._params, self._body, dry_run=self._dry_run)
+        if base is None:
+            return answer
+        if removes(base.status, self._wanted):
+            found = read_answer(_answers, answer, str(self._identity))
+            left = removal_patch(base.status, self._wanted, found.status, found.metadata.managed or ())
+            if left:
+                manager = {"fieldManager": self._params["fieldManager"]}
+                body = {"metadata": {"resourceVersion": version_in(answer)}, "status": left}
+                answer = await self._patch(_MERGE, manager, body)
+        base.written(self._status)
+        return answer
+
+    async def _rebase(self) -> None:
+        """Read the object, and change its newest status instead of the one that was read before."""
+        newest, version = await read_again(self._client.transport, self._identity, self._key.namespace, self._metadata)
+        self._body["metadata"]["resourceVersion"] = version
+        if self._base is None:
+            return
+        try:
+            stored = encode_status(decode(self._kind, newest))
+        except DecodeError as error:  # it does not fit the type any longer, which the next reconcile reports
+            raise ConflictError(f"the object has changed: {error}", code=409, reason="Conflict") from None
+        self._wanted = wanted = self._base.merged(self._status, stored)
+        managed = read_answer(_answers, newest, str(self._identity)).metadata.managed or ()
+        self._body["status"] = own_part(wanted, stored, managed, self._params["fieldManager"])
+
+    async def _remove_emptied(self, error: InvalidError) -> bool:
+        """Remove the maps that the apply would leave empty; return whether it was rejected because of any."""
+        paths = (object_path(self._identity, *self._key), self._path)
+        rejected = RejectedApply(paths, _json.encode(self._body), self._params)
+        return await remove_emptied(self._client, self._kind, self._key, rejected, error)
+
+    async def _patch(
+        self, content_type: str, params: Mapping[str, str], body: dict[str, Any], *, dry_run: bool = False
+    ) -> bytes:
+        client = self._client
+        with client._attempt(self._kind, self._key, dry_run=dry_run) as doubts:  # noqa: SLF001 - of this package
+            answer = await client.transport.request(
+                "PATCH", self._path, params=params, body=_json.encode(body), content_type=content_type
+            )
+        client._heard(self._kind, self._key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
+        return answer

@@ -19,7 +19,8 @@ from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import encode_status
 from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
-from kaiwu_runtime.client._status import StatusBase, status_base, status_manager, write_status
+from kaiwu_runtime.client._status import status_manager, write_status
+from kaiwu_runtime.client._status_base import StatusBase, status_base
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request, Result
