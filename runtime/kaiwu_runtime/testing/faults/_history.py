@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import CALL_FAILURES, REFUSALS, Effect, Observed, Plan, Query
@@ -23,11 +23,13 @@ class History:
 
     def __init__(self, plan: Plan, reference: Outcome | None, check: Callable[[], Awaitable[None]]) -> None:
         self._plan = plan
-        self._refused_request, self._refused_call = _refused(plan, reference)
+        self._refused_request, number = _refused(plan, reference)
+        self._refused_call = _FailingCall(number, reference.calls if number and reference is not None else ())
         self.check = check
         self.effects: list[Effect] = []
         self.events: list[Observed] = []
         self.queries: list[Query] = []
+        self.calls: list[str] = []
         self.reached = plan.pattern == "none"
         self.managers: set[str] = set()
         """Field managers of the operator's writes."""
@@ -38,7 +40,6 @@ class History:
         self.behind: int = 0
         """The version that the next life's cache sees; 0 for the newest."""
         self._requests = 0
-        self._calls = 0
         self._asked_since: set[str] = set()
         self._versions: list[int] = []
         self._version = 0
@@ -60,13 +61,14 @@ class History:
             return self._requests, self._plan.detail
         return self._requests, ""
 
-    def call(self) -> tuple[int, str]:
+    def call(self, text: str) -> tuple[int, str]:
         """Count a call to the outside, and return its number and how it fails, or an empty text."""
-        self._calls += 1
-        if self._calls == self._refused_call:
+        self.calls.append(text)
+        number = len(self.calls)
+        if self._refused_call.is_it(number, text):
             self.reached = True
-            return self._calls, self._plan.detail or "unsent"
-        return self._calls, ""
+            return number, self._plan.detail or "unsent"
+        return number, ""
 
     def query(self, text: str, call: int) -> None:
         """Note a call that changed nothing; the same one again is another only after an effect."""
@@ -112,6 +114,38 @@ class History:
             return False
         self.reached = True
         return True
+
+
+class _FailingCall:
+    """The call that the plan lets fail: the same as in the run without faults, also if threads or tasks change places.
+
+    Args:
+        number: Which call it was there, from 1; 0 for none.
+        calls: The calls there.
+    """
+
+    def __init__(self, number: int, calls: Sequence[str]) -> None:
+        self._number = number
+        self._known = frozenset(calls)
+        self._text = calls[number - 1] if number else ""
+        self._to_pass = calls[: number - 1].count(self._text) if number else 0
+        self._is_over = not number
+
+    def is_it(self, number: int, text: str) -> bool:
+        """Return whether a call is the one.
+
+        Args:
+            number: Which call it is, from 1.
+            text: For people. One that differs from run to run, as by a time, is known by its number.
+        """
+        if self._is_over:
+            return False
+        if text == self._text:
+            self._to_pass -= 1
+        self._is_over = (text == self._text and self._to_pass < 0) or (
+            number == self._number and text not in self._known
+        )
+        return self._is_over
 
 
 def _refused(plan: Plan, reference: Outcome | None) -> tuple[int, int]:

@@ -72,9 +72,9 @@ class OperatorLife:
         else:
             self._caught_up.set()
 
-    def call(self) -> tuple[int, str]:
+    def call(self, text: str) -> tuple[int, str]:
         """Count a call to the outside, and return its number and how it fails, or an empty text."""
-        return self._history.call()
+        return self._history.call(text)
 
     def query(self, text: str, call: int) -> None:
         """Note a call to the outside that changed nothing."""

@@ -22,6 +22,7 @@ class Outcome:
         effects: What the operator did.
         events: What it was told.
         queries: What it asked of the outside: the same question once between two effects.
+        calls: Every call to the outside, in the order in which they began.
         states: The state after each step, by the step's name.
         created: Number of creations, by kind.
         deleted: Number of deletions, by kind.
@@ -39,6 +40,7 @@ class Outcome:
     effects: list[Effect] = field(default_factory=list)
     events: list[Observed] = field(default_factory=list)
     queries: list[Query] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
     states: dict[str, State] = field(default_factory=dict)
     created: Counter[str] = field(default_factory=Counter)
     deleted: Counter[str] = field(default_factory=Counter)

@@ -22,7 +22,7 @@ class Life(Protocol):
     def tasks(self) -> Collection[asyncio.Task[Any]]:
         """Its tasks."""
 
-    def call(self) -> tuple[int, str]:
+    def call(self, text: str) -> tuple[int, str]:
         """Count a call, and return its number and how it fails, or an empty text."""
 
     def effect(self, text: str, *, call: int) -> None:
@@ -85,7 +85,7 @@ class Call:
         self._life = life
         self._failure = failure
         self._is_counted = False
-        self._number, self._fails = life.call()
+        self._number, self._fails = life.call(text)
         if self._fails == "unsent":
             raise failure(text, False)
 

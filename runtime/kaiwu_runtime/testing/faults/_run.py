@@ -91,7 +91,10 @@ class _Run:
         self._errors: dict[str, str] = {}
         self._active_at = 0.0
         self.outcome = Outcome(
-            effects=self._history.effects, events=self._history.events, queries=self._history.queries
+            effects=self._history.effects,
+            events=self._history.events,
+            queries=self._history.queries,
+            calls=self._history.calls,
         )
         self._tally = Tally(self.outcome, scenario.ignored)
         self._server.listen(self._tally.note)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from typing import ClassVar
 
 import pytest
 
@@ -172,3 +174,43 @@ def test_the_error_is_what_the_scenario_says(how: str, text: str) -> None:
     number = 1 + [effect.text for effect in reference.effects].index("Engine.init('a', '1')")
     assert run(kind, Plan("refuse", number, how), reference, 0).failure == ""
     assert seen == [f"Engine.init('a', '1'): {text}"]
+
+
+class Crosses(Worker):
+    """Notes three things in tasks, in an order that differs from life to life."""
+
+    names: ClassVar[list[str]] = ["x", "y", "z"]
+
+    async def reconcile(self, request: Request) -> Result:
+        await asyncio.gather(*(self.once(name) for name in self.names))
+        return Result()
+
+    async def once(self, name: str) -> None:
+        if name in self.log.done:
+            return
+        try:
+            await self.log.note_later(name)
+        except ConnectionError as error:
+            await self.log.note_later(str(error))
+
+
+@pytest.mark.parametrize("order", [["y", "x", "z"], ["z", "y", "x"], ["x", "z", "y"]])
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_the_call_that_fails_is_the_one_the_plan_tells_of_in_any_order(order: list[str], number: int) -> None:
+    kind: type[Scenario] = type("Crosses", (Once,), {"worker": Crosses})
+    reference = run(kind, Plan("none"), None, 0)
+    other: type[Scenario] = type("Crosses", (Once,), {"worker": type("Other", (Crosses,), {"names": order})})
+    found = run(other, Plan("refuse", number, "unsent"), reference, 0)
+    text = reference.effects[number - 1].text
+    assert f"the fault kit lets {text} fail" in found.states["create"]["outside: Log"]["done"]
+
+
+def test_a_call_that_is_described_anew_in_each_run_is_known_by_its_number() -> None:
+    first, second = (
+        type("Timed", (Once,), {"worker": type("Timed", (Crosses,), {"names": names})})
+        for names in (["x", "at 1", "z"], ["x", "at 2", "z"])
+    )
+    reference = run(first, Plan("none"), None, 0)
+    number = 1 + [effect.text for effect in reference.effects].index("Log.note_later('at 1')")
+    found = run(second, Plan("refuse", number, "unsent"), reference, 0)
+    assert "the fault kit lets Log.note_later('at 2') fail" in found.states["create"]["outside: Log"]["done"]
