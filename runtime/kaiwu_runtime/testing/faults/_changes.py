@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from functools import partial
 from typing import Any
@@ -25,11 +26,15 @@ class Ended:
 
     def __init__(self, result: Any, failure: Exception | None, changed: set[type[Any]]) -> None:  # noqa: ANN401
         self._result = result
+        self.cancellation: CancelledError | None = None
+        """Set if who called did not wait for its end."""
         self.failure = failure
         self.changed = changed
 
     def result(self) -> Any:  # noqa: ANN401 - as the function returned it
         """Return what the call returned, or raise what it raised."""
+        if self.cancellation is not None:
+            raise self.cancellation
         if self.failure is not None:
             raise self.failure
         return self._result
@@ -75,11 +80,22 @@ class Changes:
         finally:
             self._under_way.remove(call)
 
-    async def wait(self, work: Awaitable[Any]) -> Ended:
-        """Await what a function has returned."""
+    async def wait(self, work: Awaitable[Any], *, keep_cancellation: bool = False) -> Ended:
+        """Await what a function has returned.
+
+        Args:
+            work: What is awaited.
+            keep_cancellation: Return what a call that is cancelled has changed until then.
+        """
         call = self._begin()
         try:
             return self._end(call, await _Stepwise(work, partial(self._step, call)), None)
+        except CancelledError as error:
+            if not keep_cancellation:
+                raise
+            ended = self._end(call, None, None)
+            ended.cancellation = error
+            return ended
         except Exception as error:  # noqa: BLE001 - of the stand-in, which may have changed something before
             return self._end(call, None, error)
         finally:

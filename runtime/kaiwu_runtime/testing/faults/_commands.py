@@ -47,13 +47,16 @@ class CountedSocket:
         life = self._life
         if life.dead:
             await life.end()
-        ended = await self._changes.wait(self._inner.receive())
+        ended = await self._changes.wait(self._inner.receive(), keep_cancellation=True)
+        if life.dead and ended.cancellation is not None:
+            ended.result()
         if life.dead:  # killed by another effect meanwhile
             await life.end()
         self._command.count(changed=bool(ended.changed))
         if life.dead:
             await life.end()
-        self._command.check_answer()
+        if ended.cancellation is None:
+            self._command.check_answer()
         message: bytes | None = ended.result()
         return message
 

@@ -1,14 +1,11 @@
-"""What lives outside Kubernetes: a stand-in whose calls by the operator are counted, and end when it is killed."""
+"""A call of the operator to what lives outside Kubernetes: it is counted, may fail, and ends when it is killed."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from functools import partial
 from typing import Any, Protocol
-
-from kaiwu_runtime.testing.faults._changes import Changes
 
 
 class Life(Protocol):
@@ -40,32 +37,6 @@ class Life(Protocol):
 
 class Killed(BaseException):
     """Ends a function of a killed operator that runs in a thread, and its set-up."""
-
-
-class Counted:
-    """Passes calls on to an object; a call that changes one of its attributes is an effect of the operator.
-
-    Args:
-        kind: The type of the object.
-        changes: Runs the calls.
-        life: Whose calls they are.
-    """
-
-    def __init__(self, kind: type[Any], changes: Changes, life: Life) -> None:
-        self._kaiwu_inner = changes.world[kind]
-        self._kaiwu_kind = kind
-        self._kaiwu_changes = changes
-        self._kaiwu_life = life
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the object has it
-        found = getattr(self._kaiwu_inner, name)
-        if name.startswith("_") or not callable(found) or inspect.isclass(found):
-            return found
-        wrap = _asynchronous if is_async(found) else _plain
-        return wrap(self._kaiwu_kind, self._kaiwu_changes, found, name, self._kaiwu_life)
-
-    def __repr__(self) -> str:
-        return repr(self._kaiwu_inner)
 
 
 class Call:
@@ -106,54 +77,6 @@ class Call:
 def is_async(function: Callable[..., Any]) -> bool:
     """Return whether a function has to be awaited."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
-
-
-def _asynchronous(
-    kind: type[Any], changes: Changes, function: Callable[..., Any], name: str, life: Life
-) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        if life.dead:
-            await life.end()
-        one = Call(described_call(f"{kind.__name__}.{name}", args, kwargs), life, partial(life.failure, kind))
-        ended = await changes.wait(function(*args, **kwargs))
-        if life.dead:  # killed by another effect meanwhile
-            await life.end()
-        one.count(changed=kind in ended.changed)
-        if life.dead:
-            await life.end()
-        one.check_answer()
-        return ended.result()
-
-    return call
-
-
-def _plain(
-    kind: type[Any], changes: Changes, function: Callable[..., Any], name: str, life: Life
-) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        if life.dead:
-            _end_here(life)
-        one = Call(described_call(f"{kind.__name__}.{name}", args, kwargs), life, partial(life.failure, kind))
-        ended = changes.run(lambda: function(*args, **kwargs))
-        one.count(changed=kind in ended.changed)
-        if life.dead:
-            _end_here(life)
-        one.check_answer()
-        return ended.result()
-
-    return call
-
-
-def _end_here(life: Life) -> None:
-    """End what runs: the task, the function in a thread, or the set-up of the operator."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        raise Killed from None
-    if task is None or task not in life.tasks:  # the run's own, which sets the operator up
-        raise Killed
-    task.cancel()  # otherwise the worker would take it for a failure of something that was awaited
-    raise asyncio.CancelledError
 
 
 def described_call(text: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:

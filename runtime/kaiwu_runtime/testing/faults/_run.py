@@ -21,6 +21,7 @@ from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
 from kaiwu_runtime.testing.faults._blocked import Blocked
 from kaiwu_runtime.testing.faults._changes import Changes
+from kaiwu_runtime.testing.faults._counted import counted
 from kaiwu_runtime.testing.faults._declared import outside_of, prepare
 from kaiwu_runtime.testing.faults._errors import note_errors
 from kaiwu_runtime.testing.faults._history import History
@@ -28,7 +29,7 @@ from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._leftovers import Leftovers
 from kaiwu_runtime.testing.faults._life import OperatorLife, current, tracked
 from kaiwu_runtime.testing.faults._outcome import Outcome, RunFailed
-from kaiwu_runtime.testing.faults._outside import Counted, Killed
+from kaiwu_runtime.testing.faults._outside import Killed
 from kaiwu_runtime.testing.faults._overwritten import Overwritten
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
@@ -156,7 +157,7 @@ class _Run:
             client = Client(life, namespace=self._scenario.namespace)
             manager = Manager(ManagerOptions(health_probe_bind_address="0", metrics_bind_address="0"), client=client)
             for kind in self._cluster.world:
-                manager.provide(kind, Counted(kind, self._changes, life))
+                manager.provide(kind, counted(self._cluster.world[kind], kind.__name__, kind, self._changes, life))
             self._serve(manager)
             self._scenario.operator(manager)
             has_webhooks, manager.webhooks = manager.webhooks is not None, None

@@ -48,6 +48,11 @@ class OddError(Exception):
         super().__init__(f"{code}: {reason}")
 
 
+class Tool:
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+
+
 class Machine:
     """A stand-in with functions of every kind."""
 
@@ -84,6 +89,13 @@ class Machine:
 
     def borrow(self) -> object:
         return self.lock
+
+    def tool(self) -> Tool:
+        return Tool(self)
+
+    @property
+    def tools(self) -> Tool:
+        return Tool(self)
 
 
 class Running:
@@ -170,6 +182,8 @@ async def test_a_call_that_fails_after_it_has_changed_something_is_an_effect() -
         ("borrow", (), TypeError, "Machine.borrow: its result cannot be copied to the operator's process: TypeError: "),
         ("echo", (threading.Lock(),), TypeError, "Machine.echo: its arguments cannot be copied to the fault kit: "),
         ("lock", (), TypeError, "Machine.lock: its result cannot be copied to the operator's process: "),
+        ("tool", (), TypeError, "Machine.tool: the object outside is used through the Tool that it returns: "),
+        ("tools", (), TypeError, "Machine.tools: the object outside is used through the Tool that it returns: "),
         ("missing", (), AttributeError, "'Machine' object has no attribute 'missing'"),
         ("__deepcopy__", (), AttributeError, "__deepcopy__"),
         ("add", (), TypeError, "missing 1 required positional argument: 'part'"),

@@ -20,6 +20,7 @@ from typing import Any
 
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing.faults._changes import Changes
+from kaiwu_runtime.testing.faults._handles import is_handle
 from kaiwu_runtime.testing.faults._outside import described_call, is_async
 from kaiwu_runtime.testing.faults._real._calls import Calls
 from kaiwu_runtime.testing.faults._real._outside_messages import (
@@ -151,7 +152,7 @@ class OutsideServer:
         if not call.is_call:
             if callable(found) and not inspect.isclass(found):
                 return dump(Answer("async" if is_async(found) else "plain", None))
-            return _copied(Answer("value", found))
+            return _copied(Answer("value", found), inner)
         self.asked.add(kind)
         text = described_call(f"{kind.__name__}.{call.name}", call.args, call.kwargs)
         if self._calls.is_unsent(text):
@@ -161,7 +162,9 @@ class OutsideServer:
         fate = await self._calls.call(text, version) if kind in ended.changed else ""
         if fate:
             return _copied_error(self._failure(kind, text, True)) if fate == "lost" else None
-        return _copied(Answer("value", ended.result())) if ended.failure is None else _copied_error(ended.failure)
+        if ended.failure is not None:
+            return _copied_error(ended.failure)
+        return _copied(Answer("value", ended.result()), inner)
 
 
 async def _result(function: Callable[..., Any], call: Call) -> Any:  # noqa: ANN401 - as the function has it
@@ -177,7 +180,11 @@ def _private_folder(parent: Path) -> Path:
     return folder
 
 
-def _copied(answer: Answer) -> bytes:
+def _copied(answer: Answer, inner: object) -> bytes:
+    if is_handle(answer.content, inner):
+        reason = f"is used through the {type(answer.content).__name__} that it returns"
+        advice = "let functions of the object itself do that, as calls of a copy reach nothing"
+        return dump(Answer("failed", f"the object outside {reason}: with a real API server {advice}"))
     try:
         return dump(answer)
     except Exception as error:  # noqa: BLE001 - whatever pickle meets
