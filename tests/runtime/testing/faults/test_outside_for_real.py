@@ -42,10 +42,12 @@ VALUES = st.recursive(
 
 
 class OddError(Exception):
-    """Cannot be made anew by pickle."""
+    """Cannot be made anew by pickle from what it has in `args`."""
 
     def __init__(self, code: int, *, reason: str) -> None:
         super().__init__(f"{code}: {reason}")
+        self.code = code
+        self.connection = threading.Lock()
 
 
 class Tool:
@@ -86,6 +88,28 @@ class Machine:
 
     def refuse_oddly(self) -> None:
         raise OddError(7, reason="worn out")
+
+    async def __aenter__(self) -> Machine:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> bool:
+        self.parts.append("closed")
+        return kind is ValueError
+
+    def __enter__(self) -> int:
+        return 7
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    async def __call__(self, part: object) -> None:
+        self.parts.append(part)
+
+    def refuse_locally(self) -> None:
+        class LocalError(Exception):
+            pass
+
+        raise LocalError("no such class")
 
     def borrow(self) -> object:
         return self.lock
@@ -178,7 +202,8 @@ async def test_a_call_that_fails_after_it_has_changed_something_is_an_effect() -
     ("name", "args", "kind", "text"),
     [
         ("refuse", (), KeyError, "'no such part'"),
-        ("refuse_oddly", (), RuntimeError, "7: worn out"),
+        ("refuse_oddly", (), OddError, "7: worn out"),
+        ("refuse_locally", (), RuntimeError, "LocalError: no such class"),
         ("borrow", (), TypeError, "Machine.borrow: its result cannot be copied to the operator's process: TypeError: "),
         ("echo", (threading.Lock(),), TypeError, "Machine.echo: its arguments cannot be copied to the fault kit: "),
         ("lock", (), TypeError, "Machine.lock: its result cannot be copied to the operator's process: "),
@@ -196,6 +221,32 @@ async def test_what_goes_wrong(name: str, args: tuple[object, ...], kind: type[E
         assert text in str(raised.value)
         assert running.happened == []
         assert await running.ask("add", "wheel") == 1, "the next call is not disturbed"
+
+
+async def test_blocks_and_calls_of_the_object_itself() -> None:
+    async with Running() as running:
+        for name in ("__aenter__", "__aexit__", "__call__"):  # as it asks in the event loop, which is the kit's here
+            await asyncio.to_thread(running.remote._kaiwu_attribute, name)
+        async with running.remote as machine:
+            assert machine is running.remote
+            await machine("wheel")
+            raise ValueError("is passed on, and suppressed by the object")
+    async with Running() as other:
+
+        def block() -> int:
+            with other.remote as found:
+                return int(found)
+
+        assert await asyncio.to_thread(block) == 7
+    assert running.machine.parts == ["wheel", "closed"]
+    assert [text.partition("(")[0] for text, _ in running.happened] == ["Machine.__call__", "Machine.__aexit__"]
+
+
+async def test_an_error_has_its_attributes_but_those_that_cannot_be_copied() -> None:
+    async with Running() as running:
+        with pytest.raises(OddError) as raised:
+            await running.ask("refuse_oddly")
+    assert vars(raised.value) == {"code": 7}
 
 
 async def test_a_large_result() -> None:

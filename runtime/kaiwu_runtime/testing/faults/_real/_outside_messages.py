@@ -42,13 +42,44 @@ class Answer:
     """What came of it.
 
     Attributes:
-        what: ``value``; ``async`` and ``plain`` of a function that was asked for; ``missing`` without such an
-            attribute; ``raised`` by the function; ``failed`` on the way there or back.
+        what: ``value``; ``itself`` if it is the object that was called; ``async`` and ``plain`` of a function that was
+            asked for; ``missing`` without such an attribute; ``raised`` by the function; ``failed`` on the way there or
+            back.
         content: The value, the exception, or the message.
     """
 
-    what: Literal["value", "async", "plain", "missing", "raised", "failed"]
+    what: Literal["value", "itself", "async", "plain", "missing", "raised", "failed"]
     content: Any
+
+
+class Rebuilt:
+    """Arrives as an exception whose constructor does not take what its `args` are, and which pickle cannot make anew.
+
+    Args:
+        error: The exception; attributes that cannot be copied are left out.
+    """
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {name: value for name, value in vars(self._error).items() if _is_copied(value)}
+        return _rebuilt, (type(self._error), self._error.args, state)
+
+
+def _rebuilt(kind: type[Exception], args: tuple[Any, ...], state: Mapping[str, Any]) -> Exception:
+    error = Exception.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+def _is_copied(value: object) -> bool:
+    try:
+        pickle.loads(pickle.dumps(value))  # noqa: S301 - our own
+    except Exception:  # noqa: BLE001 - whatever pickle meets
+        return False
+    return True
 
 
 class ModuleNames(NamedTuple):

@@ -30,6 +30,7 @@ from kaiwu_runtime.testing.faults._real._outside_messages import (
     Answer,
     Call,
     ModuleNames,
+    Rebuilt,
     dump,
     load,
 )
@@ -181,6 +182,8 @@ def _private_folder(parent: Path) -> Path:
 
 
 def _copied(answer: Answer, inner: object) -> bytes:
+    if answer.content is inner:
+        return dump(Answer("itself", None))
     if is_handle(answer.content, inner):
         reason = f"is used through the {type(answer.content).__name__} that it returns"
         advice = "let functions of the object itself do that, as calls of a copy reach nothing"
@@ -193,9 +196,11 @@ def _copied(answer: Answer, inner: object) -> bytes:
 
 def _copied_error(error: Exception) -> bytes:
     """Return an exception, or what it says where it cannot be made anew."""
-    try:
-        answer = dump(Answer("raised", error))
-        pickle.loads(answer)  # noqa: S301 - our own
-    except Exception:  # noqa: BLE001 - whatever pickle meets
-        return dump(Answer("raised", RuntimeError(describe(error))))
-    return answer
+    for content in (error, Rebuilt(error)):
+        try:
+            answer = dump(Answer("raised", content))
+            pickle.loads(answer)  # noqa: S301 - our own
+        except Exception:  # noqa: BLE001, S112 - whatever pickle meets
+            continue
+        return answer
+    return dump(Answer("raised", RuntimeError(describe(error))))

@@ -34,6 +34,9 @@ class Remote:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - as the object has it
         if name.startswith("__"):  # what Python looks for by itself, for instance to copy an object
             raise AttributeError(name)
+        return self._kaiwu_attribute(name)
+
+    def _kaiwu_attribute(self, name: str) -> Any:  # noqa: ANN401 - as the object has it
         if name in self._kaiwu_functions:
             return self._kaiwu_functions[name]
         asked = Call(self._kaiwu_number, name)
@@ -42,6 +45,21 @@ class Remote:
             function = self._kaiwu_function(name, is_async=answer.what == "async")
             return self._kaiwu_functions.setdefault(name, function)
         return self._kaiwu_result(name, answer)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        return self._kaiwu_attribute("__call__")(*args, **kwargs)
+
+    async def __aenter__(self) -> Any:  # noqa: ANN401
+        return await self._kaiwu_attribute("__aenter__")()
+
+    async def __aexit__(self, kind: type[Any] | None, error: BaseException | None, _: object) -> Any:  # noqa: ANN401
+        return await self._kaiwu_attribute("__aexit__")(kind, error, None)  # a traceback cannot be copied
+
+    def __enter__(self) -> Any:  # noqa: ANN401
+        return self._kaiwu_attribute("__enter__")()
+
+    def __exit__(self, kind: type[Any] | None, error: BaseException | None, _: object) -> Any:  # noqa: ANN401
+        return self._kaiwu_attribute("__exit__")(kind, error, None)
 
     def __repr__(self) -> str:
         return f"<{self._kaiwu_name} of the fault kit>"
@@ -92,6 +110,8 @@ class Remote:
         return answer
 
     def _kaiwu_result(self, name: str, answer: Answer) -> Any:  # noqa: ANN401 - as the object has it
+        if answer.what == "itself":
+            return self
         if answer.what == "missing":
             raise AttributeError(answer.content)
         if answer.what == "raised":
