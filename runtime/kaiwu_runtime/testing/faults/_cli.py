@@ -186,7 +186,8 @@ def _begin(scenario: type[Scenario], options: _Options, outcome: Outcome, plans:
 
 
 def _tell(options: _Options, finding: Finding) -> None:
-    again = f"{'FAULTS=real ' if options.real else ''}PLAN={finding.plan}"
+    # In memory the operator's random numbers decide which write is the one with that number.
+    again = f"FAULTS=real PLAN={finding.plan}" if options.real else f"PLAN={finding.plan} SEED={options.seed}"
     _say(f"FAILED {finding}\n       again: make test-faults {again}")
 
 

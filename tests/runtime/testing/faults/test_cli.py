@@ -80,7 +80,7 @@ def test_findings_name_the_plan_that_repeats_them(folder: Path) -> None:
     assert (
         "FAILED kill-after:1 (create Secret x): after step create: Secret x/a-* (2) should not be there" in done.stdout
     )
-    assert "       again: make test-faults PLAN=kill-after:1\n" in done.stdout
+    assert "       again: make test-faults PLAN=kill-after:1 SEED=7\n" in done.stdout
     again = faults(folder, PLAN="kill-after:1", SEED="7")
     assert again.returncode == 1
     assert again.stdout.count("FAILED") == 1
