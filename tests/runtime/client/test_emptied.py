@@ -16,11 +16,9 @@ from pydantic import Field
 from kaiwu_runtime import Client, PatchType
 from kaiwu_runtime.api import APIModel, CustomResource, ListMapKeys, resource
 from kaiwu_runtime.client._emptied import RejectedApply, emptied_maps, null_fields
-from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.errors import InvalidError
-from kaiwu_runtime.testing import FakeTransport
 
-from ..crds import install
+from ..on_both import SERVERS, connected
 
 
 class Drawer(APIModel):
@@ -44,15 +42,9 @@ class Cupboard(CustomResource):
     status: Shelf = Shelf()
 
 
-@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.envtest)])
+@pytest.fixture(params=SERVERS)
 async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Client]:
-    if request.param == "fake":
-        yield Client(FakeTransport(Cupboard), namespace="fake")
-        return
-    control_plane: ControlPlane = request.getfixturevalue("control_plane")
-    install(control_plane, [Cupboard], tmp_path)
-    async with Client.connect(control_plane.kubeconfig) as client:
-        client.namespace = request.getfixturevalue("namespace")
+    async with connected(request, tmp_path, Cupboard) as client:
         yield client
 
 

@@ -29,11 +29,10 @@ from kaiwu_runtime import (
 )
 from kaiwu_runtime.api import APIModel, Conditions, CustomResource, resource
 from kaiwu_runtime.controller import GenerationChanged
-from kaiwu_runtime.envtest import ControlPlane
 from kaiwu_runtime.queue import ExponentialBackoff
 from kaiwu_runtime.testing import FakeTransport, run_manager
 
-from ..crds import install
+from ..on_both import SERVERS, connected
 from .rig import until
 
 FINALIZER = "lamps.example.com/grid"
@@ -146,15 +145,9 @@ class Rig:
         return (await self.lamp(name)).status
 
 
-@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.envtest)])
+@pytest.fixture(params=SERVERS)
 async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
-    if request.param == "fake":
-        yield Rig(Client(FakeTransport(Lamp, Bulb), namespace="fake"))
-        return
-    control_plane: ControlPlane = request.getfixturevalue("control_plane")
-    install(control_plane, [Lamp, Bulb], tmp_path)
-    async with Client.connect(control_plane.kubeconfig) as client:
-        client.namespace = request.getfixturevalue("namespace")
+    async with connected(request, tmp_path, Lamp, Bulb) as client:
         yield Rig(client)
 
 

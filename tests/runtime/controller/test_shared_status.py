@@ -24,10 +24,9 @@ from kaiwu_runtime.api import (
     resource,
 )
 from kaiwu_runtime.controller import GenerationChanged
-from kaiwu_runtime.envtest import ControlPlane
-from kaiwu_runtime.testing import FakeTransport, run_manager
+from kaiwu_runtime.testing import run_manager
 
-from ..crds import install
+from ..on_both import SERVERS, connected
 
 
 class Hinge(APIModel):
@@ -60,15 +59,9 @@ class DoorReconciler(ObjectReconciler[Door]):
         return controller.named(self.name).for_(Door, GenerationChanged())
 
 
-@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.envtest)])
+@pytest.fixture(params=SERVERS)
 async def client(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Client]:
-    if request.param == "fake":
-        yield Client(FakeTransport(Door), namespace="fake")
-        return
-    control_plane: ControlPlane = request.getfixturevalue("control_plane")
-    install(control_plane, [Door], tmp_path)
-    async with Client.connect(control_plane.kubeconfig) as client:
-        client.namespace = request.getfixturevalue("namespace")
+    async with connected(request, tmp_path, Door) as client:
         yield client
 
 
