@@ -101,7 +101,7 @@ def _claim(value: Any) -> bool:  # noqa: ANN401 - whatever a field holds
 
 
 def _claim_fields(model: BaseModel, fields: _Fields) -> bool:
-    held, chosen = model.__dict__, model.model_fields_set
+    held, chosen = model.__dict__, model.__pydantic_fields_set__
     for name, default in fields.mutable_defaults:
         if name in chosen:
             continue
@@ -136,7 +136,7 @@ def _json(model: BaseModel, fields: _Fields) -> bytes:
 def dump_status(model: BaseModel | type[BaseModel]) -> bytes:
     """Return the JSON of a model's status: ``{}`` when none was set."""
     # Not of the whole model with its status alone: spec and metadata would be walked at each write of a status.
-    instance = cast("BaseModel", model)
+    instance: BaseModel = model  # type: ignore[assignment]  # not by `cast`, which is a call
     for name in _fields(type(instance)).status:
         status: Any = instance.__dict__.get(name)
         fields = _fields_of(type(status))  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import decode, encode_status
 from kaiwu_runtime.client._emptied import RejectedApply, remove_emptied
 from kaiwu_runtime.client._request_options import PatchType, apply_params
-from kaiwu_runtime.client._status_base import base_of
+from kaiwu_runtime.client._status_base import StatusBase, base_of
 from kaiwu_runtime.client._status_merge import own_part, removal_patch, removes
 from kaiwu_runtime.client._subresources import has_status_subresource, target
 from kaiwu_runtime.errors import ConflictError, DecodeError, InvalidError
@@ -60,7 +60,7 @@ async def write_status(
     """Write an object's status and return the answer; see :meth:`~kaiwu_runtime.client.Client.apply_status`.
 
     When the object has changed since it was read, what other writers have made of its status is overwritten, unless a
-    `status_base` tells which part of it is a change. With one, what was removed is removed, whatever its owner.
+    `StatusBase` tells which part of it is a change. With one, what was removed is removed, whatever its owner.
 
     Args:
         client: Sends the requests.
@@ -118,39 +118,44 @@ class _StatusWrite:
 
     async def run(self) -> bytes:
         """Write, and return the answer."""
-        reads = self._base is not None and self._base.is_shared
+        base = self._base
+        reads = base is not None and base.is_shared
+        is_sole = base is not None and self._is_guarded and base.sole_owner == self._params["fieldManager"]
         for attempt in range(1, STATUS_ATTEMPTS + 1):
             is_last = attempt == STATUS_ATTEMPTS
             if reads and self._is_guarded:
                 await self._rebase()
             try:
-                return await self._send()
+                if base is None:
+                    return await self._patch(_APPLY, self._params, self._body)
+                base.unsure[self._unsure :] = [bytes(self._status)]
+                answer = await self._patch(_APPLY, self._params, self._body)
+                may_leave = not is_sole or (base.status != b"{}" and self._is_unchanged_by(answer))
+                if may_leave and removes(base.status, self._wanted):
+                    answer = await self._remove(base, answer)
+                base.written(self._status)
+                return answer
             except ConflictError as error:
                 if not self._is_guarded or error.is_ownership or is_last:
                     raise
             except InvalidError as error:
                 if self._dry_run or is_last or not await self._remove_emptied(error):
                     raise
-            reads = True
+            reads, is_sole = True, False
         raise AssertionError("unreachable")
 
-    async def _send(self) -> bytes:
-        """Apply the status once, and remove what an apply cannot."""
-        base = self._base
-        if base is not None:
-            base.unsure[self._unsure :] = [bytes(self._status)]
-        answer = await self._patch(_APPLY, self._params, self._body, dry_run=self._dry_run)
-        if base is None:
+    def _is_unchanged_by(self, answer: bytes) -> bool:
+        """Return whether an apply has changed nothing: no field manager owns what was to be removed, so it stays."""
+        return f'"resourceVersion":"{self._body["metadata"]["resourceVersion"]}"'.encode() in answer
+
+    async def _remove(self, base: StatusBase, answer: bytes) -> bytes:
+        """Remove what the apply has left because other managers own it too; return the answer."""
+        found = read_answer(_answers, answer, str(self._identity))
+        left = removal_patch(base.status, self._wanted, found.status, found.metadata.managed or ())
+        if not left:
             return answer
-        if removes(base.status, self._wanted):
-            found = read_answer(_answers, answer, str(self._identity))
-            left = removal_patch(base.status, self._wanted, found.status, found.metadata.managed or ())
-            if left:
-                manager = {"fieldManager": self._params["fieldManager"]}
-                body = {"metadata": {"resourceVersion": version_in(answer)}, "status": left}
-                answer = await self._patch(_MERGE, manager, body)
-        base.written(self._status)
-        return answer
+        body = {"metadata": {"resourceVersion": version_in(answer)}, "status": left}
+        return await self._patch(_MERGE, {"fieldManager": self._params["fieldManager"]}, body)
 
     async def _rebase(self) -> None:
         """Read the object, and change its newest status instead of the one that was read before."""
@@ -172,13 +177,11 @@ class _StatusWrite:
         rejected = RejectedApply(paths, _json.encode(self._body), self._params)
         return await remove_emptied(self._client, self._kind, self._key, rejected, error)
 
-    async def _patch(
-        self, content_type: str, params: Mapping[str, str], body: dict[str, Any], *, dry_run: bool = False
-    ) -> bytes:
-        client = self._client
-        with client._attempt(self._kind, self._key, dry_run=dry_run) as doubts:  # noqa: SLF001 - of this package
+    async def _patch(self, content_type: str, params: Mapping[str, str], body: dict[str, Any]) -> bytes:
+        client, kind, key, dry_run = self._client, self._kind, self._key, self._dry_run
+        with client._attempt(kind, key, dry_run=dry_run) as doubts:  # noqa: SLF001 - of this package
             answer = await client.transport.request(
                 "PATCH", self._path, params=params, body=_json.encode(body), content_type=content_type
             )
-        client._heard(self._kind, self._key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
+        client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
         return answer

@@ -38,7 +38,7 @@ def merged_status(base: bytes, wanted: bytes, stored: bytes) -> msgspec.Raw:
 
 def removes(base: bytes, wanted: bytes) -> bool:
     """Return whether something of a base is not wanted any more; quick, as every write of a status asks it."""
-    return _lacks(_decode(wanted), _decode(base))
+    return base != b"{}" and _lacks(_decode(wanted), _decode(base))
 
 
 def removal_patch(
@@ -106,16 +106,34 @@ def _own(wanted: Any, stored: Any, ours: _Trees, fields: _Trees) -> Any:  # noqa
 def _lacks(wanted: Any, base: Any) -> bool:  # noqa: ANN401 - any JSON
     if type(base) is not dict or type(wanted) is not dict:
         return False
+    if not base.keys() <= wanted.keys():
+        return True
     for name, was in base.items():
-        now = wanted.get(name, _MISSING)
-        if name == "conditions" and now is not _MISSING and _has_types(was) and _has_types(now):
-            ours = {each["type"]: each for each in now}
-            if any(each["type"] not in ours or _lacks(ours[each["type"]], each) for each in was):
-                return True
-            continue
-        if now is _MISSING or (type(was) is dict and _lacks(now, was)) or (type(was) is list and now != was):
+        kind = type(was)
+        if (kind is dict and _lacks(wanted[name], was)) or (kind is list and _loses(name, wanted[name], was)):
             return True
     return False
+
+
+def _loses(name: str, wanted: Any, base: list[Any]) -> bool:  # noqa: ANN401 - any JSON
+    """Return whether a list may lose an item, or a condition a member."""
+    if wanted == base:
+        return False
+    if name != "conditions" or type(wanted) is not list:
+        return True
+    if len(wanted) == len(base) and all(map(_keeps, wanted, base)):
+        return False
+    if not (_has_types(base) and _has_types(wanted)):
+        return True
+    ours = {each["type"]: each for each in wanted}
+    return any(each["type"] not in ours or _lacks(ours[each["type"]], each) for each in base)
+
+
+def _keeps(wanted: Any, base: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Return whether a condition of a base is at its place still, with all its members."""
+    if type(wanted) is not dict or type(base) is not dict:
+        return False
+    return wanted.get("type") == base.get("type") and not _lacks(wanted, base)
 
 
 def _left(base: Any, wanted: Any, stored: Any, fields: _Trees) -> dict[str, Any]:  # noqa: ANN401 - any JSON

@@ -20,7 +20,7 @@ from kaiwu_runtime.client._client import Client
 from kaiwu_runtime.client._codec import encode_status
 from kaiwu_runtime.client._finalizers import add_finalizer, has_finalizer, remove_finalizer
 from kaiwu_runtime.client._status import status_manager, write_status
-from kaiwu_runtime.client._status_base import StatusBase, status_base
+from kaiwu_runtime.client._status_base import StatusBase
 from kaiwu_runtime.controller._decode_failures import DecodeFailureReporter
 from kaiwu_runtime.controller._reconciler import Reconciler
 from kaiwu_runtime.controller._request import Request, Result
@@ -146,7 +146,8 @@ class ObjectPath(Reconciler):
         if isinstance(conditions, Conditions):
             conditions.generation = generation
         is_shared = cached.status_appliers not in self._own_appliers
-        with status_base(obj, before, is_shared=is_shared) as base:
+        sole_owner = "" if is_shared or cached.status_updated else self._own_appliers[1]
+        with StatusBase(obj, before, is_shared=is_shared, sole_owner=sole_owner) as base:
             try:
                 result = await self._run(obj, cached)
             except Exception:
@@ -192,7 +193,10 @@ def _observe(obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 
         generation: Of the object that was read.
     """
     conditions = getattr(obj.status, "conditions", None) or ()
-    if all(getattr(each, "observedGeneration", generation) is not None for each in conditions):
+    for condition in conditions:
+        if getattr(condition, "observedGeneration", generation) is None:
+            break
+    else:
         return
     written = _conditions_in(encode_status(obj), type(obj.status))
     if len(written) != len(conditions):

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from kaiwu_runtime import Client
+from kaiwu_runtime import Client, PatchType
 from kaiwu_runtime.api import remove_condition
 from kaiwu_runtime.errors import ConflictError
+from kaiwu_runtime.testing import FakeTransport
 
 from .test_shared_status import Door, DoorReconciler, DoorStatus, Hinge, client, door, run
 
@@ -156,3 +157,47 @@ async def test_what_is_removed_while_nothing_is_owned(client: Client) -> None:
     assert await owned(client) == NOBODY
     await apply_as(client, "locksmith", observedGeneration=1)
     assert not (await client.get(Door, "a", namespace=client.namespace)).status.conditions
+
+
+@pytest.mark.parametrize("client", [pytest.param("real", marks=pytest.mark.envtest)], indirect=True)
+async def test_what_no_manager_owns_is_removed_too(client: Client) -> None:
+    await client.create(door(client))
+    await apply_as(client, "kaiwu-runtime-status", note="old", observedGeneration=1)
+    managed = [
+        {
+            "manager": "kaiwu-runtime-status",
+            "operation": "Apply",
+            "subresource": "status",
+            "apiVersion": "doors.example.com/v1",
+            "fieldsType": "FieldsV1",
+            "fieldsV1": {"f:status": {"f:observedGeneration": {}}},
+        }
+    ]
+    forgotten = [{"op": "replace", "path": "/metadata/managedFields", "value": managed}]
+    await client.patch(Door, "a", forgotten, namespace=client.namespace, patch_type=PatchType.JSON)
+    assert await owned(client) == ["f:observedGeneration"]
+
+    def reconcile(obj: Door) -> None:
+        obj.status.note = None
+
+    await reconciled(client, reconcile)
+    assert (await reconciled(client, reconcile)).note is None, "the apply of the second pass changes nothing"
+
+
+@pytest.mark.parametrize("client", ["fake"], indirect=True)
+async def test_a_status_that_a_reconciler_has_written_is_not_written_again(client: Client) -> None:
+    await client.create(door(client))
+    done = asyncio.Event()
+
+    class Writer(DoorReconciler):
+        name = "writer"
+
+        async def reconcile(self, obj: Door) -> None:
+            obj.status.phase, obj.status.observed_generation = "Open", obj.metadata.generation
+            await self.client.apply_status(obj)
+            asyncio.get_running_loop().call_later(0.5, done.set)
+
+    assert (await run(client, Writer, done=done)).phase == "Open"
+    assert isinstance(client.transport, FakeTransport)
+    writes = [each for each in client.transport.requests if each.verb == "apply" and each.subresource == "status"]
+    assert len(writes) == 1
