@@ -126,10 +126,11 @@ class _StatusWrite:
             if reads and self._is_guarded:
                 await self._rebase()
             try:
-                if base is None:
-                    return await self._patch(_APPLY, self._params, self._body)
-                base.unsure[self._unsure :] = [bytes(self._status)]
+                if base is not None:
+                    base.unsure[self._unsure :] = [bytes(self._status)]
                 answer = await self._patch(_APPLY, self._params, self._body)
+                if base is None:
+                    return answer
                 may_leave = not is_sole or (base.status != b"{}" and self._is_unchanged_by(answer))
                 if may_leave and removes(base.status, self._wanted):
                     answer = await self._remove(base, answer)

@@ -37,8 +37,8 @@ def merged_status(base: bytes, wanted: bytes, stored: bytes) -> msgspec.Raw:
 
 
 def removes(base: bytes, wanted: bytes) -> bool:
-    """Return whether something of a base is not wanted any more; quick, as every write of a status asks it."""
-    return base != b"{}" and _lacks(_decode(wanted), _decode(base))
+    """Return whether something of a base is not wanted any more."""
+    return _lacks(_decode(wanted), _decode(base))
 
 
 def removal_patch(
@@ -117,23 +117,10 @@ def _lacks(wanted: Any, base: Any) -> bool:  # noqa: ANN401 - any JSON
 
 def _loses(name: str, wanted: Any, base: list[Any]) -> bool:  # noqa: ANN401 - any JSON
     """Return whether a list may lose an item, or a condition a member."""
-    if wanted == base:
-        return False
-    if name != "conditions" or type(wanted) is not list:
-        return True
-    if len(wanted) == len(base) and all(map(_keeps, wanted, base)):
-        return False
-    if not (_has_types(base) and _has_types(wanted)):
-        return True
-    ours = {each["type"]: each for each in wanted}
-    return any(each["type"] not in ours or _lacks(ours[each["type"]], each) for each in base)
-
-
-def _keeps(wanted: Any, base: Any) -> bool:  # noqa: ANN401 - any JSON
-    """Return whether a condition of a base is at its place still, with all its members."""
-    if type(wanted) is not dict or type(base) is not dict:
-        return False
-    return wanted.get("type") == base.get("type") and not _lacks(wanted, base)
+    if name == "conditions" and _has_types(base) and _has_types(wanted):
+        ours = {each["type"]: each for each in wanted}
+        return any(each["type"] not in ours or _lacks(ours[each["type"]], each) for each in base)
+    return bool(wanted != base)
 
 
 def _left(base: Any, wanted: Any, stored: Any, fields: _Trees) -> dict[str, Any]:  # noqa: ANN401 - any JSON

@@ -81,7 +81,7 @@ class ObjectPath(Reconciler):
         self._cache = cache
         self._decode_failures = decode_failures
         self._status = _status_model(self._kind)
-        self._own_appliers = ("", status_manager(client))
+        self._status_manager = status_manager(client)
         self._observes = self._status is not None and "observed_generation" in self._status.model_fields
 
     @property
@@ -145,8 +145,8 @@ class ObjectPath(Reconciler):
         conditions = getattr(obj.status, "conditions", None)
         if isinstance(conditions, Conditions):
             conditions.generation = generation
-        is_shared = cached.status_appliers not in self._own_appliers
-        sole_owner = "" if is_shared or cached.status_updated else self._own_appliers[1]
+        is_shared = cached.status_appliers not in {"", self._status_manager}
+        sole_owner = "" if is_shared or cached.status_updated else self._status_manager
         with StatusBase(obj, before, is_shared=is_shared, sole_owner=sole_owner) as base:
             try:
                 result = await self._run(obj, cached)
