@@ -74,7 +74,6 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
         deletion_timestamp: When deletion was asked for; None while it was not.
         ownership: Hash of the fields that each apply owns; see :func:`~kaiwu_runtime.cache._ownership.owners`.
         status_appliers: The field managers that have applied its status, a line each.
-        status_updated: Whether others than those may own a part of its status.
     """
 
     raw: bytes
@@ -88,7 +87,6 @@ class CachedObject(msgspec.Struct, eq=False, gc=False):
     deletion_timestamp: str | None
     ownership: int
     status_appliers: str
-    status_updated: bool
 
     @classmethod
     def parse(cls, raw: bytes, *, strict: bool = False) -> CachedObject:

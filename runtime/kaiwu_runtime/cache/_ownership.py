@@ -20,9 +20,7 @@ class _Entry(msgspec.Struct, rename="camel", gc=False):
     fields_v1: msgspec.Raw = msgspec.Raw()
 
 
-_NONE = (0, "", False)
-_UNKNOWN = (0, "", True)
-_STATUS = b'"f:status"'
+_NONE = (0, "")
 _decode = msgspec.json.Decoder(list[_Entry]).decode
 
 
@@ -31,8 +29,8 @@ def ownership(managed_fields: bytes) -> int:
     return owners(managed_fields)[0]
 
 
-def owners(managed_fields: bytes) -> tuple[int, str, bool]:
-    """Return what applies own in an object, and who owns its status.
+def owners(managed_fields: bytes) -> tuple[int, str]:
+    """Return what applies own in an object, and who applies its status.
 
     Args:
         managed_fields: The JSON of metadata.managedFields; may be empty.
@@ -40,24 +38,22 @@ def owners(managed_fields: bytes) -> tuple[int, str, bool]:
     Returns:
         A number that is equal for states of an object in which every apply owns the same fields, 0 if none owns any.
         What clients own that update the object does not count, nor what belongs to the status: both change all the
-        time. Then the field managers of applies of the status, a line each, and whether others may own a part of it.
-        For what cannot be read, 0, no line, and True: nothing is known.
+        time. Then the field managers of applies of the status, a line each. For what cannot be read, 0 and no line.
     """
     if b'"Apply"' not in managed_fields:
-        return _NONE if b'"Update"' in managed_fields and _STATUS not in managed_fields else _UNKNOWN
+        return _NONE
     try:
         entries = _decode(managed_fields)
     except UNREADABLE:
-        return _UNKNOWN
-    applies, appliers, updated = [], [], False
+        return _NONE
+    applies, appliers = [], []
     for entry in entries:
-        if entry.operation == "Apply" and entry.subresource == "status":
-            appliers.append(entry.manager)
+        if entry.operation != "Apply":
             continue
-        fields = bytes(entry.fields_v1)
-        updated = updated or _STATUS in fields
-        if entry.operation == "Apply" and not entry.subresource:
-            applies.append((entry.manager, entry.api_version, fields))
+        if not entry.subresource:
+            applies.append((entry.manager, entry.api_version, bytes(entry.fields_v1)))
+        elif entry.subresource == "status":
+            appliers.append(entry.manager)
     # Their order depends on their times.
     found = "\n".join(sorted(set(appliers))) if len(appliers) > 1 else "".join(appliers)
-    return hash(frozenset(applies)) if applies else 0, sys.intern(found), updated
+    return hash(frozenset(applies)) if applies else 0, sys.intern(found)

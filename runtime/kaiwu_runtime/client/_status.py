@@ -120,7 +120,6 @@ class _StatusWrite:
         """Write, and return the answer."""
         base = self._base
         reads = base is not None and base.is_shared
-        is_sole = base is not None and self._is_guarded and base.sole_owner == self._params["fieldManager"]
         for attempt in range(1, STATUS_ATTEMPTS + 1):
             is_last = attempt == STATUS_ATTEMPTS
             if reads and self._is_guarded:
@@ -131,8 +130,7 @@ class _StatusWrite:
                 answer = await self._patch(_APPLY, self._params, self._body)
                 if base is None:
                     return answer
-                may_leave = not is_sole or (base.status != b"{}" and self._is_unchanged_by(answer))
-                if may_leave and removes(base.status, self._wanted):
+                if removes(base.status, self._wanted):
                     answer = await self._remove(base, answer)
                 base.written(self._status)
                 return answer
@@ -142,12 +140,8 @@ class _StatusWrite:
             except InvalidError as error:
                 if self._dry_run or is_last or not await self._remove_emptied(error):
                     raise
-            reads, is_sole = True, False
+            reads = True
         raise AssertionError("unreachable")
-
-    def _is_unchanged_by(self, answer: bytes) -> bool:
-        """Return whether an apply has changed nothing: no field manager owns what was to be removed, so it stays."""
-        return f'"resourceVersion":"{self._body["metadata"]["resourceVersion"]}"'.encode() in answer
 
     async def _remove(self, base: StatusBase, answer: bytes) -> bytes:
         """Remove what the apply has left because other managers own it too; return the answer."""

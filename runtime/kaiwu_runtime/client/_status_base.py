@@ -23,22 +23,19 @@ class StatusBase:
         status: Its status as it was read, encoded by `encode_status`.
         is_shared: Whether other field managers have applied to it: then each write costs a read, which tells what is
             theirs. What they alone apply, and what stays as it is, is not sent.
-        sole_owner: The only field manager that owns any of it, so that its apply removes what is to be removed; empty
-            where that is not known.
 
     Attributes:
         status: The status as it was read, or as it was written since.
         unsure: What may have been written since, wholly or in part, as its write failed.
     """
 
-    __slots__ = ("_token", "is_shared", "obj", "sole_owner", "status", "unsure")
+    __slots__ = ("_token", "is_shared", "obj", "status", "unsure")
 
     # A class and not a context made from a generator: every pass of an ObjectReconciler enters one.
-    def __init__(self, obj: object, status: bytes, *, is_shared: bool = False, sole_owner: str = "") -> None:
+    def __init__(self, obj: object, status: bytes, *, is_shared: bool = False) -> None:
         self.obj = obj
         self.status = bytes(status)  # a msgspec.Raw equals no bytes
         self.is_shared = is_shared
-        self.sole_owner = sole_owner
         self.unsure: list[bytes] = []
 
     def __enter__(self) -> Self:

@@ -37,7 +37,11 @@ def merged_status(base: bytes, wanted: bytes, stored: bytes) -> msgspec.Raw:
 
 
 def removes(base: bytes, wanted: bytes) -> bool:
-    """Return whether something of a base is not wanted any more."""
+    """Return whether something of a base is not wanted any more.
+
+    Every write of a status asks it. That its field manager alone owns the status does not answer it: a part may belong
+    to none, as a default of the CRD does.
+    """
     return _lacks(_decode(wanted), _decode(base))
 
 

@@ -146,8 +146,7 @@ class ObjectPath(Reconciler):
         if isinstance(conditions, Conditions):
             conditions.generation = generation
         is_shared = cached.status_appliers not in {"", self._status_manager}
-        sole_owner = "" if is_shared or cached.status_updated else self._status_manager
-        with StatusBase(obj, before, is_shared=is_shared, sole_owner=sole_owner) as base:
+        with StatusBase(obj, before, is_shared=is_shared) as base:
             try:
                 result = await self._run(obj, cached)
             except Exception:

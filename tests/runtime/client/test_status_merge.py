@@ -194,6 +194,11 @@ def test_items_of_one_type_are_not_merged() -> None:
     assert merged({"conditions": two[:1]}, {"conditions": two}, {"conditions": [DNS]}) == {"conditions": two}
 
 
+def test_items_of_one_type_are_not_told_apart_by_it() -> None:
+    base, wanted = ([{**READY, "scope": scope} for scope in scopes] for scopes in ("ab", "ac"))
+    assert removes(*(json.dumps({"conditions": each}).encode() for each in (base, wanted)))
+
+
 STATUS_LEFT = STATUSES.filter(lambda found: not found.get("conditions"))
 
 

@@ -180,8 +180,28 @@ async def test_what_no_manager_owns_is_removed_too(client: Client) -> None:
     def reconcile(obj: Door) -> None:
         obj.status.note = None
 
-    await reconciled(client, reconcile)
-    assert (await reconciled(client, reconcile)).note is None, "the apply of the second pass changes nothing"
+        obj.status.phase = "New"
+
+    assert (await reconciled(client, reconcile)).note is None
+
+
+async def test_what_was_written_under_another_name_in_the_same_pass_is_removed(client: Client) -> None:
+    await client.create(door(client))
+    await apply_as(client, "kaiwu-runtime-status", note="old")
+    done = asyncio.Event()
+
+    class Keeper(DoorReconciler):
+        name = "keeper"
+
+        async def reconcile(self, obj: Door) -> None:
+            if obj.status.phase == "New":
+                return
+            obj.metadata = (await self.client.apply_status(obj, field_manager="locksmith")).metadata
+            obj.status.note, obj.status.phase = None, "New"
+            asyncio.get_running_loop().call_later(0.5, done.set)
+
+    status = await run(client, Keeper, done=done)
+    assert (status.note, status.phase) == (None, "New")
 
 
 @pytest.mark.parametrize("client", ["fake"], indirect=True)
