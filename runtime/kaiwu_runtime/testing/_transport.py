@@ -237,13 +237,15 @@ class FakeTransport(RequestHooks, FakeNode):
         bookmarks = params.get("allowWatchBookmarks", "") in {"1", "true"}
         seconds = float(params.get("timeoutSeconds") or "inf")
         try:
-            deadline = asyncio.get_running_loop().time() + min(seconds, idle_timeout)
+            now = asyncio.get_running_loop().time
+            end = now() + seconds
+            deadline = min(end, now() + idle_timeout)
             while True:
                 try:
                     async with asyncio.timeout_at(deadline):
                         change = await watcher.changes.get()
                 except TimeoutError:
-                    if idle_timeout < seconds:
+                    if deadline < end:
                         raise WatchInterruptedError(f"watch of {path}: timed out") from None
                     if bookmarks:
                         yield bookmark_line(kind, self._storage.version)
@@ -258,6 +260,7 @@ class FakeTransport(RequestHooks, FakeNode):
                     line = watch_event(change, selects)
                 if line is not None:
                     yield line if accept == JSON else partial_line(line)
+                    deadline = min(end, now() + idle_timeout)
         finally:
             self._storage.watchers.remove(watcher)
 

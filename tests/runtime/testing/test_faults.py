@@ -25,7 +25,7 @@ from kaiwu_runtime.errors import (
     TooManyRequestsError,
 )
 from kaiwu_runtime.rest._page import decode_page
-from kaiwu_runtime.testing import FakeKind, FakeRequest, FakeTransport
+from kaiwu_runtime.testing import FakeKind, FakeRequest, FakeTransport, virtual_time
 
 from .api import Gadget
 
@@ -250,6 +250,24 @@ async def test_a_bookmark_moves_a_watch_on(fake: FakeTransport, client: Client) 
 async def test_a_silent_watch_is_a_dead_connection(fake: FakeTransport) -> None:
     with pytest.raises(APIConnectionError, match="timed out"):
         _ = [line async for line in fake.stream("/api/v1/configmaps", params={"watch": "1"}, idle_timeout=0.05)]
+
+
+async def test_a_watch_that_brings_lines_is_not_silent() -> None:
+    fake = FakeTransport(Gadget)
+    params = {"watch": "1", "allowWatchBookmarks": "true", "timeoutSeconds": "10"}
+    lines: list[bytes] = []
+
+    async def read() -> None:
+        async for line in fake.stream("/apis/testing.example.com/v1/gadgets", params=params, idle_timeout=4):
+            lines.append(line)  # noqa: PERF401 - also before an error
+
+    with virtual_time():
+        reading = asyncio.create_task(read())
+        for _ in range(3):
+            await asyncio.sleep(3)
+            fake.bookmark(Gadget)
+        await reading
+    assert len(lines) == 4, "the last one when its time is over"
 
 
 async def test_a_kind_that_was_not_given_is_not_served() -> None:

@@ -152,10 +152,13 @@ class OperatorLife:
                             yield held[1]
                         held = None
                         continue
-                    line, pending = pending.result(), None
+                    finished, pending = pending, None
+                    # The next watch begins after what this one delivered, so it would not bring what is held back.
+                    if held is not None and (finished.exception() is not None or finished.result() is None):
+                        yield held[1]
+                        held = None
+                    line = finished.result()
                     if line is None:
-                        if held is not None:
-                            yield held[1]
                         return
                     about = self._observed(stream, line)
                     if about is not None and held is not None and held[0] == about.object:
