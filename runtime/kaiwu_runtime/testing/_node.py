@@ -214,7 +214,7 @@ class _FakeSocket:
         await self._complete.wait()
         if self._messages is None:
             result = await self._run(None if self._stdin is None else b"".join(self._stdin))
-            self._messages = [b"\1" + result.stdout, b"\2" + result.stderr, _result(result.exit_code)]
+            self._messages = [b"\1" + result.stdout, b"\2" + result.stderr, command_result(result.exit_code)]
         return self._messages.pop(0) if self._messages else None
 
     async def close(self) -> None:
@@ -252,7 +252,8 @@ def _status(error: APIStatusError) -> dict[str, object]:
     }
 
 
-def _result(exit_code: int) -> bytes:
+def command_result(exit_code: int) -> bytes:
+    """Return the message that ends a command."""
     if exit_code == 0:
         return b'\3{"metadata":{},"status":"Success"}'
     causes = [{"reason": "ExitCode", "message": str(exit_code)}]

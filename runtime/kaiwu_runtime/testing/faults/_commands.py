@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from kaiwu_runtime.errors import APIConnectionError
 from kaiwu_runtime.rest._raw_transport import Socket
+from kaiwu_runtime.testing._node import command_result
 from kaiwu_runtime.testing.faults._changes import Changes
+from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._outside import Call, Life, shortened
+from kaiwu_runtime.testing.faults._plans import KILLED, TIMEOUT
+
+_HANGING_SECONDS = 600.0
+"""How long a command does not answer if the operator does not give up; then the connection ends."""
 
 
 def call_through_server(text: str, life: Life) -> Call:
@@ -29,13 +37,16 @@ class CountedSocket:
         life: Whose command it is.
         changes: Runs it.
         command: The call.
+        history: Is told while the command does not answer.
     """
 
-    def __init__(self, inner: Socket, life: Life, changes: Changes, command: Call) -> None:
+    def __init__(self, inner: Socket, life: Life, changes: Changes, command: Call, history: History) -> None:
         self._inner = inner
         self._life = life
         self._changes = changes
         self._command = command
+        self._history = history
+        self._is_killed = command.fails == KILLED
         self.subprotocol = inner.subprotocol
 
     async def send(self, message: bytes) -> None:
@@ -47,6 +58,8 @@ class CountedSocket:
         life = self._life
         if life.dead:
             await life.end()
+        if self._command.fails == KILLED:
+            return self._killed()
         ended = await self._changes.wait(self._inner.receive(), keep_cancellation=True)
         if life.dead and ended.cancellation is not None:
             ended.result()
@@ -56,9 +69,23 @@ class CountedSocket:
         if life.dead:
             await life.end()
         if ended.cancellation is None:
+            if self._command.fails == TIMEOUT:
+                await self._hang()
             self._command.check_answer()
         message: bytes | None = ended.result()
         return message
+
+    def _killed(self) -> bytes | None:
+        """Return the result of a command that was killed, once."""
+        found, self._is_killed = self._is_killed, False
+        return command_result(int(KILLED)) if found else None
+
+    async def _hang(self) -> None:
+        self._history.hanging += 1
+        try:
+            await asyncio.sleep(_HANGING_SECONDS)
+        finally:
+            self._history.hanging -= 1
 
     async def close(self) -> None:
         """Close it."""

@@ -6,7 +6,17 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
 from kaiwu_runtime.testing.faults._outcome import Outcome
-from kaiwu_runtime.testing.faults._plans import CALL_FAILURES, REFUSALS, Effect, Observed, Plan, Query
+from kaiwu_runtime.testing.faults._plans import (
+    CALL_FAILURES,
+    COMMAND,
+    KILLED,
+    REFUSALS,
+    TIMEOUT,
+    Effect,
+    Observed,
+    Plan,
+    Query,
+)
 
 _MOST_EFFECTS = 1000
 _MOST_REQUESTS = 200_000
@@ -31,6 +41,8 @@ class History:
         self.queries: list[Query] = []
         self.calls: list[str] = []
         self.reached = plan.pattern == "none"
+        self.hanging = 0
+        """How many commands do not answer: the operator waits for them."""
         self.managers: set[str] = set()
         """Field managers of the operator's writes."""
         self.restless = ""
@@ -153,8 +165,15 @@ def _refused(plan: Plan, reference: Outcome | None) -> tuple[int, int]:
     if reference is None:
         return 0, 0
     if plan.pattern == "unanswered" and plan.number <= len(reference.queries):
-        return 0, reference.queries[plan.number - 1].call
+        asked = reference.queries[plan.number - 1]
+        return 0, asked.call if _fits(plan, asked.text) else 0
     if plan.pattern == "refuse" and plan.number <= len(reference.effects):
-        _, request, call = reference.effects[plan.number - 1]
-        return request if plan.detail in REFUSALS else 0, call if plan.detail in CALL_FAILURES else 0
+        text, request, call = reference.effects[plan.number - 1]
+        is_of_call = plan.detail in {*CALL_FAILURES, KILLED, TIMEOUT} and _fits(plan, text)
+        return request if plan.detail in REFUSALS else 0, call if is_of_call else 0
     return 0, 0
+
+
+def _fits(plan: Plan, text: str) -> bool:
+    """Return whether what fails can fail like that."""
+    return plan.detail not in {KILLED, TIMEOUT} or text.startswith(COMMAND)

@@ -21,7 +21,7 @@ from kaiwu_runtime.testing.faults._changes import Changes
 from kaiwu_runtime.testing.faults._commands import CountedSocket, call_through_server
 from kaiwu_runtime.testing.faults._end_state import SKIPPED
 from kaiwu_runtime.testing.faults._history import History
-from kaiwu_runtime.testing.faults._plans import Observed
+from kaiwu_runtime.testing.faults._plans import COMMAND, Observed
 
 CATCH_UP_SECONDS = 10.0
 """How long a cache that is behind stays so."""
@@ -214,9 +214,9 @@ class OperatorLife:
         """Run a command in a pod."""
         await self._begin()
         words = " ".join(value for name, value in params if name == "command")
-        command = call_through_server(f"exec in {_pod(path)}: {words}", self)
+        command = call_through_server(f"{COMMAND}{_pod(path)}: {words}", self)
         socket = await self._server.websocket(path, params=params, subprotocols=subprotocols)
-        return CountedSocket(socket, self, self.changes, command)
+        return CountedSocket(socket, self, self.changes, command, self._history)
 
     async def close(self) -> None:
         """Leave the server as it is, for the next life."""

@@ -49,6 +49,9 @@ class Call:
 
     Raises:
         Exception: The plan lets it fail before it takes effect.
+
+    Attributes:
+        fails: How the plan lets it fail; empty if it does not.
     """
 
     def __init__(self, text: str, life: Life, failure: Callable[[str, bool], Exception]) -> None:
@@ -56,8 +59,8 @@ class Call:
         self._life = life
         self._failure = failure
         self._is_counted = False
-        self._number, self._fails = life.call(text)
-        if self._fails == "unsent":
+        self._number, self.fails = life.call(text)
+        if self.fails == "unsent":
             raise failure(text, False)
 
     def count(self, *, changed: bool) -> None:
@@ -70,7 +73,7 @@ class Call:
 
     def check_answer(self) -> None:
         """Raise the error of a call whose answer is lost, if this is one."""
-        if self._fails:
+        if self.fails:
             raise self._failure(self._text, True)
 
 

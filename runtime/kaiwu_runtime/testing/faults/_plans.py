@@ -22,10 +22,22 @@ REFUSALS = ("409", "429", "500", "lost")
 CALL_FAILURES = ("unsent", "lost")
 """How a call to the outside fails: before it takes effect, or after."""
 
+KILLED = "137"
+"""The command of a call is killed before it takes effect: its exit code."""
+
+TIMEOUT = "timeout"
+"""The answer of a command that takes effect does not arrive before the operator gives up."""
+
+COMMAND = "exec in "
+"""How the text of a call begins that runs a command in a Pod."""
+
 BEHIND = (1, 3)
 """How many effects a stale cache is behind."""
 
-_FORMS = "kill-after:N, stale:N:K, unobserved:N, refuse:N:409|429|500|lost|unsent, unanswered:N or down:N"
+_FORMS = (
+    "kill-after:N, stale:N:K, unobserved:N, refuse:N:409|429|500|lost|unsent|137|timeout, unanswered:N, "
+    "unanswered:N:137 or down:N"
+)
 
 
 class Effect(NamedTuple):
@@ -78,7 +90,8 @@ class Plan:
         pattern: Its kind.
         number: The effect, from 1; for `unobserved` the event, for `unanswered` the query, and for `down` the step in
             which no operator runs.
-        detail: For `stale` how many effects the cache is behind, for `refuse` how.
+        detail: For `stale` how many effects the cache is behind, for `refuse` how, for `unanswered` the exit code of a
+            command if it is that which fails.
         about: What happens at this place, for people.
     """
 
@@ -99,7 +112,8 @@ class Plan:
         """
         pattern, _, rest = text.partition(":")
         number, _, detail = rest.partition(":")
-        fitting = {"stale": {detail or "1"}, "refuse": {*REFUSALS, *CALL_FAILURES}}
+        fitting = {"stale": {detail or "1"}, "refuse": {*REFUSALS, *CALL_FAILURES, KILLED, TIMEOUT}}
+        fitting["unanswered"] = {"", KILLED}
         if pattern == "none" and not rest:
             return cls("none")
         if pattern not in get_args(Pattern) or not number.isdecimal() or int(number) < 1:
@@ -138,10 +152,19 @@ def plans_for(
     found += [
         Plan("refuse", number, how, effect.text)
         for number, effect in numbered
-        for how in (REFUSALS if effect.request else CALL_FAILURES)
+        for how in (REFUSALS if effect.request else _call_failures(effect.text))
     ]
     found += [Plan("unanswered", number, about=query.text) for number, query in enumerate(queries, start=1)]
+    found += [
+        Plan("unanswered", number, KILLED, query.text)
+        for number, query in enumerate(queries, start=1)
+        if query.text.startswith(COMMAND)
+    ]
     return found + [Plan("down", number, about=f"step {name}") for number, name in enumerate(steps, start=1)]
+
+
+def _call_failures(text: str) -> tuple[str, ...]:
+    return (*CALL_FAILURES, KILLED, TIMEOUT) if text.startswith(COMMAND) else CALL_FAILURES
 
 
 def shuffled(plans: Sequence[Plan], seed: int) -> list[Plan]:

@@ -238,7 +238,7 @@ class _Run:
             await asyncio.sleep(_POLL_SECONDS)
             await self._keep_alive()
             now, active = self._clock.elapsed, self._activity()
-            if active != seen:
+            if active != seen or self._history.hanging:
                 seen, self._active_at = active, now
             if now - self._active_at >= self._scenario.quiet:
                 reason = await self._unsettled()

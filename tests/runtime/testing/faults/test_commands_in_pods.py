@@ -29,6 +29,8 @@ class Database:
     def run(self, command: FakeCommand) -> ExecResult:
         if command.command[0] == "purge":
             self.purged.append(command.command[1])
+        if command.command[0] == "purged":
+            return ExecResult(0, " ".join(self.purged).encode(), b"")
         return ExecResult(0, b"done", b"")
 
 

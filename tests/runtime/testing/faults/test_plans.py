@@ -14,6 +14,7 @@ from kaiwu_runtime.testing.faults import Plan
 from kaiwu_runtime.testing.faults._plans import Effect, Observed, Query, plans_for, shuffled
 
 EFFECTS = [Effect("apply ConfigMap x/a", 1), Effect("Engine.init('a')", 0, 2), Effect("apply Site/status x/a", 3)]
+COMMAND = Effect("exec in Pod x/a-0: dbctl init", 0, 3)
 EVENTS = [Observed("ADDED Site x/a", "s", "x/a", 1), Observed("ADDED Site x/b", "s", "x/b", 1)]
 EVENTS += [Observed("MODIFIED Site x/a", "s", "x/a", 2), Observed("MODIFIED Site x/a", "t", "x/a", 2)]
 
@@ -32,6 +33,15 @@ def test_there_is_a_plan_for_each_place() -> None:
     assert [plan for plan in plans if plan.startswith("unanswered")] == ["unanswered:1", "unanswered:2"]
     assert [plan for plan in plans if plan.startswith("down")] == ["down:1", "down:2"]
     assert len(set(plans)) == len(plans)
+
+
+def test_a_command_in_a_pod_fails_in_ways_of_its_own() -> None:
+    queries = [*QUERIES, Query("exec in Pod x/a-0: dbctl status", 4), Query("logs of Pod x/a-0", 5)]
+    plans = [str(plan) for plan in plans_for([*EFFECTS, COMMAND], (), (), queries)]
+    ways = ("unsent", "lost", "137", "timeout")
+    assert [plan for plan in plans if plan.startswith("refuse:4")] == [f"refuse:4:{how}" for how in ways]
+    assert [plan for plan in plans if plan.endswith("137")] == ["refuse:4:137", "unanswered:3:137"]
+    assert all(str(Plan.parse(plan)) == plan for plan in plans)
 
 
 @given(st.integers(0, 1000))

@@ -14,8 +14,8 @@ class Calls(Protocol):
     async def version(self) -> str:
         """Return the version of the last change of any object."""
 
-    def is_unsent(self, text: str) -> bool:
-        """Return whether a call fails before it takes effect.
+    def failure(self, text: str) -> str:
+        """Return how a call fails before it takes effect: ``unsent`` or ``137``; empty if it does not.
 
         Args:
             text: For people: ``DNS.set('home')``.

@@ -18,7 +18,7 @@ from kaiwu_runtime.errors import ConfigurationError, ControlPlaneError
 from kaiwu_runtime.testing._fault_proxy._server import RefusedError
 from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared, finding_of, flaws, unsteady
 from kaiwu_runtime.testing.faults._outcome import Outcome
-from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
+from kaiwu_runtime.testing.faults._plans import TIMEOUT, Plan, plans_for, shuffled
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
 from kaiwu_runtime.testing.faults._real._outcome import RealOutcome
 from kaiwu_runtime.testing.faults._real._run import RealRun
@@ -64,7 +64,7 @@ def check_real(
     program = scenario.real_command[0] if scenario.real_command else ""
     if program != "-m" and not Path(program).is_file():
         raise ConfigurationError(f"{program or 'real_command'}: no such file: FAULTS=real runs it with Python")
-    if plan is not None and plan.pattern not in PATTERNS:
+    if plan is not None and not _is_possible(plan):
         raise ConfigurationError(f"PLAN: '{plan}' is only possible in memory: leave out FAULTS=real")
     if on_note is not None:
         for note in notes_on(scenario):
@@ -161,9 +161,7 @@ class _Campaign:
         wrong = reference.failure or reference.broken
         plans: list[Plan] = []
         if not wrong:
-            every = [
-                plan for plan in plans_for(reference.effects, (), list(reference.states)) if plan.pattern in PATTERNS
-            ]
+            every = [plan for plan in plans_for(reference.effects, (), list(reference.states)) if _is_possible(plan)]
             self._report.plans = len(every)
             plans = shuffled(every, self._report.seed)
             if self._plan is not None:
@@ -227,3 +225,8 @@ class _Campaign:
         self._report.findings.append(finding)
         if self._on_finding is not None:
             self._on_finding(finding)
+
+
+def _is_possible(plan: Plan) -> bool:
+    """Return whether a plan makes sense in real time, too."""
+    return plan.pattern in PATTERNS and plan.detail != TIMEOUT

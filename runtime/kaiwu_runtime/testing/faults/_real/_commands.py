@@ -17,9 +17,11 @@ from kaiwu_runtime.errors import APIConnectionError, APIStatusError
 from kaiwu_runtime.rest._raw_transport import Socket
 from kaiwu_runtime.testing._fault_proxy._answers import PassOn
 from kaiwu_runtime.testing._kinds import Target, parse_path
+from kaiwu_runtime.testing._node import command_result
 from kaiwu_runtime.testing._transport import FakeTransport
 from kaiwu_runtime.testing.faults._changes import Changes, Ended
 from kaiwu_runtime.testing.faults._outside import shortened
+from kaiwu_runtime.testing.faults._plans import COMMAND, KILLED
 from kaiwu_runtime.testing.faults._real._calls import Calls
 from kaiwu_runtime.testing.faults._real._resources import json_object
 
@@ -68,7 +70,8 @@ class Commands:
             pass_on: Asks the API server.
         """
         runs = target.subresource == "exec"
-        if runs and self._calls.is_unsent(_text(request, target)):
+        failure = self._calls.failure(_text(request, target)) if runs else ""
+        if failure == "unsent":
             _abort(request)
             return web.Response()
         asked = await pass_on(request.clone(method="POST") if runs else request)
@@ -76,6 +79,8 @@ class Commands:
             return asked
         path = request.raw_path.partition("?")[0]
         params = list(request.query.items())
+        if failure:
+            return await _killed(request)
         self._know(target)
         try:
             if runs:
@@ -119,9 +124,18 @@ class Commands:
         return socket
 
 
+async def _killed(request: web.BaseRequest) -> web.StreamResponse:
+    """Answer as for a command that was killed before it did anything."""
+    socket = web.WebSocketResponse(protocols=(_PROTOCOL,))
+    await socket.prepare(request)
+    await socket.send_bytes(command_result(int(KILLED)))
+    await socket.close()
+    return socket
+
+
 def _text(request: web.BaseRequest, target: Target) -> str:
     words = " ".join(request.query.getall("command", []))
-    return shortened(f"exec in Pod {target.namespace}/{target.name}: {words}")
+    return shortened(f"{COMMAND}Pod {target.namespace}/{target.name}: {words}")
 
 
 def _abort(request: web.BaseRequest) -> None:

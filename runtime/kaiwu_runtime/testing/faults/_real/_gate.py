@@ -17,7 +17,7 @@ from aiohttp import web
 
 from kaiwu_runtime.testing._fault_proxy._answers import PassOn, Refuse
 from kaiwu_runtime.testing._fault_proxy._server import Server
-from kaiwu_runtime.testing.faults._plans import REFUSALS, Effect, Plan
+from kaiwu_runtime.testing.faults._plans import KILLED, REFUSALS, Effect, Plan
 from kaiwu_runtime.testing.faults._real._calls import Fate
 from kaiwu_runtime.testing.faults._real._commands import Commands
 from kaiwu_runtime.testing.faults._real._permissions import forbidden
@@ -193,13 +193,13 @@ class Gate:
                 request.transport.abort()
         return response
 
-    def is_unsent(self, text: str) -> bool:
-        """Return whether a call to the outside fails before it takes effect; see `Calls`."""
-        if self._plan.detail != "unsent" or self.reached or not self._is_next(text):
-            return False
+    def failure(self, text: str) -> str:
+        """Return how a call to the outside fails before it takes effect; see `Calls`."""
+        if self._plan.detail not in {"unsent", KILLED} or self.reached or not self._is_next(text):
+            return ""
         self.reached = True
         self.busy_until = time.monotonic() + _RETRY_SECONDS
-        return True
+        return self._plan.detail
 
     async def call(self, text: str, version: str) -> Fate:
         """Count a call to the outside that changed something there, and return what becomes of it; see `Calls`."""

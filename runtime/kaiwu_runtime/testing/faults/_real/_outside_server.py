@@ -156,7 +156,7 @@ class OutsideServer:
             return _copied(Answer("value", found), inner)
         self.asked.add(kind)
         text = described_call(f"{kind.__name__}.{call.name}", call.args, call.kwargs)
-        if self._calls.is_unsent(text):
+        if self._calls.failure(text):
             return _copied_error(self._failure(kind, text, False))
         version = await self._calls.version()
         ended = await self._changes.wait(_result(found, call))
