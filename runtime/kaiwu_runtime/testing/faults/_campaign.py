@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from kaiwu_runtime.testing.faults._blocked import blocked_again
@@ -91,8 +93,13 @@ def check(
         if on_finding is not None:
             on_finding(finding)
 
+    def again() -> Outcome:
+        with _unlogged(plan is not None):
+            return run(scenario, none, None, seed)
+
     none = Plan("none")
-    report.reference = reference = run(scenario, none, None, seed)
+    with _unlogged(plan not in {None, none}):
+        report.reference = reference = run(scenario, none, None, seed)
     wrong = reference.failure or reference.broken
     if reference.blocked and not wrong:  # by an import, perhaps: not a second time in this process
         wrong = blocked_again(reference.blocked, run(scenario, none, None, seed).blocked)
@@ -107,7 +114,7 @@ def check(
         on_reference(reference, report.plans)
     for text in [wrong] if wrong else flaws(reference):
         found(none, text)
-    if plan == none and not wrong and (unlike := unsteady(reference, run(scenario, none, None, seed))):
+    if plan == none and not wrong and (unlike := unsteady(reference, again())):
         report.unsteady = True
         found(none, unlike)
     steady = False
@@ -119,7 +126,7 @@ def check(
         report.unreached += not outcome.reached
         text = compared(reference, outcome)
         if text and not steady:
-            if unlike := unsteady(reference, run(scenario, none, None, seed)):
+            if unlike := unsteady(reference, again()):
                 report.unsteady = True
                 found(none, unlike)
                 break
@@ -203,3 +210,15 @@ def _compared(reference: Outcome, outcome: Outcome) -> str:
     return count_differences(reference.created, outcome.created, "created") or count_differences(
         reference.deleted, outcome.deleted, "deleted"
     )
+
+
+@contextmanager
+def _unlogged(silent: bool) -> Iterator[None]:
+    """Log nothing: of several runs only that with the plan's fault is shown."""
+    before = logging.root.manager.disable
+    if silent:
+        logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -17,6 +18,8 @@ from kaiwu_runtime.testing.faults._plans import (
     Plan,
     Query,
 )
+
+logger = logging.getLogger("kaiwu_runtime.testing.faults")
 
 _MOST_EFFECTS = 1000
 _MOST_REQUESTS = 200_000
@@ -69,7 +72,7 @@ class History:
         """Count a write request, and return its number and how it is refused, or an empty text."""
         self._requests += 1
         if self._refused_request and self._requests == self._refused_request:
-            self.reached = True
+            self._reach()
             return self._requests, self._plan.detail
         return self._requests, ""
 
@@ -78,7 +81,7 @@ class History:
         self.calls.append(text)
         number = len(self.calls)
         if self._refused_call.is_it(number, text):
-            self.reached = True
+            self._reach()
             return number, self._plan.detail or "unsent"
         return number, ""
 
@@ -103,7 +106,7 @@ class History:
         plan, number = self._plan, len(self.effects)
         if plan.pattern not in {"kill-after", "stale"} or number != plan.number:
             return False
-        self.reached = True
+        self._reach()
         if plan.pattern == "stale":
             self.behind = self._versions[max(0, number - int(plan.detail))]
         return True
@@ -111,8 +114,13 @@ class History:
     def is_down(self, step: int) -> bool:
         """Return whether the operator does not run during a step."""
         found = self._plan.pattern == "down" and self._plan.number == step
-        self.reached |= found
+        if found:
+            self._reach()
         return found
+
+    def _reach(self) -> None:
+        self.reached = True
+        logger.info("Fault of the plan", extra={"plan": str(self._plan), "at": self._plan.about})
 
     def next_event(self, stream: str, key: str) -> int:
         """Return which event of an object on a watch this is, from 1."""
@@ -124,7 +132,7 @@ class History:
         self.events.append(event)
         if self._plan.pattern != "unobserved" or len(self.events) != self._plan.number:
             return False
-        self.reached = True
+        self._reach()
         return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable
@@ -35,8 +36,11 @@ from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
 from kaiwu_runtime.testing.faults._steps import check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR, Tally
+from kaiwu_runtime.testing.faults._unsettled import false_value
 from kaiwu_runtime.testing.faults._unstable import note_unstable
 from kaiwu_runtime.webhook._admission import UserInfo
+
+logger = logging.getLogger("kaiwu_runtime.testing.faults")
 
 DOWN_SECONDS = 10.0
 """How long no operator runs in the plan `down` at most: a step may wait for it."""
@@ -90,6 +94,7 @@ class _Run:
         self._killed = False
         self._restarts = 0
         self._errors: dict[str, str] = {}
+        self._meant: dict[str, str] = {}
         self._active_at = 0.0
         self.outcome = Outcome(
             effects=self._history.effects,
@@ -151,6 +156,7 @@ class _Run:
             failure=self._scenario.failure,
         )
         self._errors = {}
+        self._meant = {}
         has_webhooks, had_fault = False, self._history.reached
         token = current.set(life)
         try:
@@ -204,7 +210,7 @@ class _Run:
         def add_controller(controller: ManagedRunnable) -> None:
             add(controller)
             if isinstance(controller, Controller):
-                note_errors(controller, self._errors, self._blocked)
+                note_errors(controller, self._errors, self._meant, self._blocked)
             for source in getattr(controller, "sources", ()):
                 self._server.serve(source.kind)
                 self._cluster.kinds.add(source.kind)
@@ -215,6 +221,7 @@ class _Run:
         self._killed = True
 
     async def _take(self, step: Awaitable[object], name: str, *, down: bool = False) -> None:
+        logger.info("Step of the scenario", extra={"step": name, "virtual_time": f"{self._clock.elapsed:.1f}s"})
         await take(
             step,
             name,
@@ -259,7 +266,8 @@ class _Run:
             return f"settled: {describe(error)}"
         failing = next((f"reconcile of {key} fails: {error}" for key, error in self._errors.items()), "")
         if not found and found is not None:
-            return f"settled() returned a false value{failing and f'; {failing}'}"
+            meant = (f"reconcile of {key}: {error}" for key, error in self._meant.items())
+            return false_value(self._server.stored(), [failing, *meant])
         return failing
 
     async def _keep_alive(self) -> None:

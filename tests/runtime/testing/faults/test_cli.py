@@ -84,9 +84,14 @@ def test_findings_name_the_plan_that_repeats_them(folder: Path) -> None:
     again = faults(folder, PLAN="kill-after:1", SEED="7")
     assert again.returncode == 1
     assert again.stdout.count("FAILED") == 1
-    assert "Starting Controller" in again.stderr + again.stdout, "the operator's log is shown"
+    log = again.stderr + again.stdout
+    assert log.count("Step of the scenario") == 2, "of one run: the start, and one step"
+    assert log.count("Fault of the plan") == 1
+    assert 'plan=kill-after:1 at="create Secret x"' in log
+    assert log.count("Starting Controller") == 2, "the operator's log is shown, of both lives"
     passing = faults(folder, PLAN="none", SEED="7")
     assert (passing.returncode, passing.stdout.count("FAILED")) == (0, 0)
+    assert (passing.stderr + passing.stdout).count("Starting Controller") == 1
 
 
 def test_a_budget_leaves_plans_out_and_says_so(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import pytest
 from lightkube.resources.core_v1 import ConfigMap
@@ -11,6 +12,7 @@ from lightkube.resources.core_v1 import ConfigMap
 from kaiwu_runtime import Manager, ObjectKey, Request, Result, RetryAfter, TerminalError
 from kaiwu_runtime.testing import wait_for
 from kaiwu_runtime.testing.faults import Cluster, check, step
+from kaiwu_runtime.testing.faults._unsettled import false_value
 
 from ..api import Gadget
 from ..test_unplayable import UNPLAYABLE
@@ -80,6 +82,42 @@ def test_a_false_settled_is_reported_with_the_reconcile_that_fails() -> None:
     report = check(Unsettled, budget=None)
     reason = "settled() returned a false value; reconcile of gadget default/a fails: ValueError: no such plan"
     assert [str(finding) for finding in report.findings] == [f"none: step create: not settled after 3600 s: {reason}"]
+
+
+@pytest.mark.parametrize("error", [RetryAfter("two members are missing", seconds=5), TerminalError("no such plan")])
+def test_a_false_settled_is_reported_with_what_the_reconciler_means(error: Exception) -> None:
+    class Waits(Worker):
+        async def reconcile(self, request: Request) -> Result:
+            raise error
+
+    class Unsettled(Once):
+        worker = Waits
+
+        async def settled(self, cluster: Cluster) -> object:
+            return await cluster.client.find(Gadget, "a", namespace="default") is None
+
+    report = check(Unsettled, budget=None)
+    reason = f"settled() returned a false value; reconcile of gadget default/a: {error}"
+    assert [str(finding) for finding in report.findings] == [f"none: step create: not settled after 3600 s: {reason}"]
+
+
+def test_a_false_settled_is_reported_with_the_conditions() -> None:
+    condition = {"type": "Ready", "status": "False", "reason": "Scaling", "message": "1 of 3 members"}
+    site: dict[str, Any] = {
+        "apiVersion": "web.example.com/v1",
+        "kind": "Site",
+        "metadata": {"name": "a", "namespace": "x"},
+        "status": {"conditions": [{"type": "Known", "status": "True"}, condition]},
+    }
+    said = "settled() returned a false value; Site x/a: Ready is False: Scaling: 1 of 3 members"
+    assert false_value([site], [""]) == said
+    assert (
+        false_value([{**site, "apiVersion": "apps/v1"}], ["late", "later"]) == "settled() returned a false value; late"
+    )
+    unlike: list[Any] = [None, [], {"conditions": None}, {"conditions": ["Ready"]}, {"conditions": [{"type": "Ready"}]}]
+    assert false_value([{**site, "status": each} for each in unlike], []) == "settled() returned a false value"
+    bare = {**site, "metadata": {"name": "a"}, "status": {"conditions": [{"type": "Ready", "status": "False"}]}}
+    assert false_value([bare] * 9, []).count("; Site a: Ready is False") == 3
 
 
 def test_a_reconcile_that_fails_at_first_settles() -> None:

@@ -31,6 +31,7 @@ from kaiwu_runtime.testing.faults._real._watched_kinds import watched_kinds
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
 from kaiwu_runtime.testing.faults._steps import check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR
+from kaiwu_runtime.testing.faults._unsettled import false_value
 
 DOWN_SECONDS = 5.0
 """How long no operator runs in the plan `down` at most: a step may wait for it."""
@@ -291,7 +292,7 @@ class RealRun:
             return f"settled: {describe(error)}"
         failing = self._operator.failing() if self._operator is not None else ""
         if not found and found is not None:
-            return f"settled() returned a false value{failing and f'; {failing}'}"
+            return false_value(self._laboratory.observer.present(), [failing])
         return failing
 
     def _activity(self) -> tuple[int, ...]:

@@ -1,0 +1,37 @@
+"""Why a step has not settled, as far as the objects and the reconciler say it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_MOST_CONDITIONS = 3
+
+
+def false_value(objects: Iterable[Mapping[str, Any]], reasons: Iterable[str]) -> str:
+    """Return what is said when `settled` of the scenario returned a false value.
+
+    Args:
+        objects: Every object there is.
+        reasons: What the reconciler says: the errors of its reconciles.
+    """
+    reason = next(filter(None, reasons), "")
+    return "; ".join(filter(None, ("settled() returned a false value", reason, *_false_conditions(objects))))
+
+
+def _false_conditions(objects: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return what the conditions of custom resources say that are false, for people."""
+    found = []
+    for obj in objects:
+        group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+        if "." not in group or group.endswith(".k8s.io"):
+            continue
+        status = obj.get("status")
+        conditions = status.get("conditions") if isinstance(status, dict) else None
+        metadata = obj["metadata"]
+        name = "/".join(filter(None, (metadata.get("namespace"), metadata["name"])))
+        for each in conditions if isinstance(conditions, list) else ():
+            if isinstance(each, dict) and each.get("status") == "False":
+                why = filter(None, (str(each.get("reason") or ""), str(each.get("message") or "")))
+                found.append(": ".join((f"{obj['kind']} {name}", f"{each.get('type')} is False", *why)))
+    return found[:_MOST_CONDITIONS]
