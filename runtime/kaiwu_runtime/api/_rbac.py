@@ -60,9 +60,7 @@ class RBACRule(msgspec.Struct, frozen=True):
 
 
 def rbac(
-    kind: type[Any] | None = None,
-    /,
-    *,
+    *kinds: type[Any],
     verbs: str | Sequence[str],
     subresource: str = "",
     groups: str | Sequence[str] = (),
@@ -76,7 +74,7 @@ def rbac(
 
     ::
 
-        @rbac(ConfigMap, verbs=WRITE)
+        @rbac(ConfigMap, Service, verbs=WRITE)
         @rbac(Pod, subresource="exec", verbs=["create", "get"])
         @rbac(groups="apps", resources=["deployments"], verbs=["get"])
 
@@ -87,8 +85,8 @@ def rbac(
     class itself.
 
     Args:
-        kind: A project's type or a lightkube kind, instead of ``groups`` and ``resources``.
-        subresource: Of the kind, for example ``log``.
+        kinds: A project's types or lightkube kinds, instead of ``groups`` and ``resources``.
+        subresource: Of the kinds, for example ``log``.
         verbs: For example ``["get", "list", "watch"]``.
         groups: API groups of the resources; ``""`` is the core group.
         resources: Plural names, subresources as ``"deployments/status"``.
@@ -105,27 +103,30 @@ def rbac(
 
     def declare(reconciler: type[_T]) -> type[_T]:
         name = reconciler.__qualname__
-        api_groups, plurals = groups, resources
-        if kind is not None:
-            if groups or resources or urls:
-                raise DefinitionError(f"{name}: @rbac has a kind and groups, resources or urls: use one of both")
-            api_groups, plurals = _resource_of(name, kind, subresource)
-        elif subresource:
+        if kinds and (groups or resources or urls):
+            raise DefinitionError(f"{name}: @rbac has a kind and groups, resources or urls: use one of both")
+        if subresource and not kinds:
             raise DefinitionError(f"{name}: @rbac subresource={subresource!r} needs a kind, as in @rbac(Pod, ...)")
-        rule = RBACRule(
-            groups=_words(name, "groups", api_groups),
-            resources=_words(name, "resources", plurals),
-            verbs=_words(name, "verbs", verbs),
-            resource_names=_words(name, "resource_names", resource_names),
-            urls=_words(name, "urls", urls),
-            namespace=namespace,
-            role_name=role_name,
-            declared_on=name,
-        )
-        _check(rule)
+        declared: list[RBACRule] = []
+        named: list[tuple[str | Sequence[str], str | Sequence[str]]] = [(groups, resources)]
+        if kinds:
+            named = [_resource_of(name, kind, subresource) for kind in kinds]
+        for api_groups, plurals in named:
+            rule = RBACRule(
+                groups=_words(name, "groups", api_groups),
+                resources=_words(name, "resources", plurals),
+                verbs=_words(name, "verbs", verbs),
+                resource_names=_words(name, "resource_names", resource_names),
+                urls=_words(name, "urls", urls),
+                namespace=namespace,
+                role_name=role_name,
+                declared_on=name,
+            )
+            _check(rule)
+            declared += [rule, *_counterpart(rule)]
         own: tuple[RBACRule, ...] = reconciler.__dict__.get(RBAC_ATTRIBUTE, ())
         # Decorators apply bottom-up; the rules stay in the order they are read.
-        setattr(reconciler, RBAC_ATTRIBUTE, (rule, *_counterpart(rule), *own))
+        setattr(reconciler, RBAC_ATTRIBUTE, (*declared, *own))
         return reconciler
 
     return declare

@@ -26,6 +26,9 @@ class Reader(Protocol):
             APIError: The API server rejected the request or gave no response.
         """
 
+    async def find(self, kind: type[T], name: str | ObjectKey, *, namespace: str = "") -> T | None:
+        """Return one object, or None if there is none; the arguments and other errors are those of :meth:`get`."""
+
     async def list(
         self, kind: type[T], *, namespace: str = "", label_selector: str = "", field_selector: str = ""
     ) -> list[T]:

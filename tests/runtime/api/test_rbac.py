@@ -6,6 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from lightkube.resources.core_v1 import ConfigMap, Pod, Service
 
 from kaiwu_runtime.api import rbac, rbac_rules
 from kaiwu_runtime.errors import DefinitionError
@@ -74,6 +75,25 @@ def test_mistakes_name_the_class(arguments: dict[str, Any], message: str) -> Non
         rbac(**arguments)(Broken)
     assert message in str(caught.value)
     assert "Broken: @rbac" in str(caught.value)
+
+
+def test_a_rule_of_several_kinds_is_one_for_each() -> None:
+    @rbac(ConfigMap, Pod, verbs=["get", "patch"])
+    @rbac(Pod, Service, subresource="proxy", verbs="get")
+    class Several:
+        pass
+
+    @rbac(ConfigMap, verbs=["get", "patch"])
+    @rbac(Pod, verbs=["get", "patch"])
+    @rbac(Pod, subresource="proxy", verbs="get")
+    @rbac(Service, subresource="proxy", verbs="get")
+    class Each:
+        pass
+
+    several, each = ([(rule.resources, rule.verbs) for rule in rbac_rules(kind)] for kind in (Several, Each))
+    assert several == each
+    with pytest.raises(DefinitionError, match="a kind and groups"):
+        rbac(ConfigMap, Pod, groups="apps", verbs="get")(Each)
 
 
 @pytest.mark.parametrize(
