@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 _MOST_CONDITIONS = 3
@@ -19,13 +19,31 @@ def false_value(objects: Iterable[Mapping[str, Any]], reasons: Iterable[str]) ->
     return "; ".join(filter(None, ("settled() returned a false value", reason, *_false_conditions(objects))))
 
 
+def is_behind(objects: Iterable[Mapping[str, Any]]) -> bool:
+    """Return whether a custom resource is being deleted, or its status is about an older generation.
+
+    Args:
+        objects: Every object there is.
+    """
+    for obj in _custom_resources(objects):
+        metadata, status = obj["metadata"], obj.get("status")
+        observed = status.get("observedGeneration") if isinstance(status, dict) else None
+        if metadata.get("deletionTimestamp") or (observed is not None and observed != metadata.get("generation")):
+            return True
+    return False
+
+
+def _custom_resources(objects: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    for obj in objects:
+        group = str(obj.get("apiVersion", "")).rpartition("/")[0]
+        if "." in group and not group.endswith(".k8s.io"):
+            yield obj
+
+
 def _false_conditions(objects: Iterable[Mapping[str, Any]]) -> list[str]:
     """Return what the conditions of custom resources say that are false, for people."""
     found = []
-    for obj in objects:
-        group = str(obj.get("apiVersion", "")).rpartition("/")[0]
-        if "." not in group or group.endswith(".k8s.io"):
-            continue
+    for obj in _custom_resources(objects):
         status = obj.get("status")
         conditions = status.get("conditions") if isinstance(status, dict) else None
         metadata = obj["metadata"]

@@ -12,7 +12,7 @@ from lightkube.resources.core_v1 import ConfigMap
 from kaiwu_runtime import Manager, ObjectKey, Request, Result, RetryAfter, TerminalError
 from kaiwu_runtime.testing import wait_for
 from kaiwu_runtime.testing.faults import Cluster, check, step
-from kaiwu_runtime.testing.faults._unsettled import false_value
+from kaiwu_runtime.testing.faults._unsettled import false_value, is_behind
 
 from ..api import Gadget
 from ..test_unplayable import UNPLAYABLE
@@ -82,6 +82,23 @@ def test_a_false_settled_is_reported_with_the_reconcile_that_fails() -> None:
     report = check(Unsettled, budget=None)
     reason = "settled() returned a false value; reconcile of gadget default/a fails: ValueError: no such plan"
     assert [str(finding) for finding in report.findings] == [f"none: step create: not settled after 3600 s: {reason}"]
+
+
+@pytest.mark.parametrize(
+    ("change", "behind"),
+    [
+        ({}, False),
+        ({"status": None}, False),
+        ({"status": {"observedGeneration": 2}}, False),
+        ({"status": {"observedGeneration": 1}}, True),
+        ({"metadata": {"name": "a", "deletionTimestamp": "2026-01-01T00:00:00Z"}}, True),
+        ({"apiVersion": "apps/v1", "status": {"observedGeneration": 1}}, False),
+        ({"apiVersion": "batch.k8s.io/v1", "status": {"observedGeneration": 1}}, False),
+    ],
+)
+def test_an_operator_may_come_late_to_what_changed(change: dict[str, Any], behind: bool) -> None:
+    site = {"apiVersion": "web.example.com/v1", "kind": "Site", "metadata": {"name": "a", "generation": 2}}
+    assert is_behind([{**site, **change}]) == behind
 
 
 @pytest.mark.parametrize("error", [RetryAfter("two members are missing", seconds=5), TerminalError("no such plan")])

@@ -31,7 +31,7 @@ from kaiwu_runtime.testing.faults._real._watched_kinds import watched_kinds
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
 from kaiwu_runtime.testing.faults._steps import check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR
-from kaiwu_runtime.testing.faults._unsettled import false_value
+from kaiwu_runtime.testing.faults._unsettled import false_value, is_behind
 
 DOWN_SECONDS = 5.0
 """How long no operator runs in the plan `down` at most: a step may wait for it."""
@@ -41,6 +41,9 @@ _RESTARTS = 5
 _STARTS = 1
 _RESTART_SECONDS = 1.0
 _LAST_EFFECTS = 3
+_PATIENCE = 6
+"""How many times as long it has to be quiet while a custom resource is being deleted, or its status is older than its
+spec: on a busy machine the operator comes late."""
 _MOST_CHANGES = 100
 """How often the operator may change one object in the same way before a step has settled."""
 
@@ -254,7 +257,8 @@ class RealRun:
                 raise RunFailed(f"step {name}: it does not come to rest: {restless}; the last ones: {self._last()}")
             if activity != seen or self._is_busy(now):
                 seen, active_at = activity, now
-            if now - active_at >= scenario.real_quiet:
+            behind = is_behind(self._laboratory.observer.present())
+            if now - active_at >= scenario.real_quiet * (_PATIENCE if behind else 1):
                 reason = await self._unsettled()
                 if not reason:
                     break
