@@ -24,6 +24,9 @@ INT64_MAX = 2**63 - 1
 INTEGER_OR_TEXT = "kaiwu_runtime.integer_or_text"
 """Key in the metadata of a core schema: a function that converts an integer, which limits of strings do not count."""
 
+_ADAPTED = "kaiwu_runtime.adapted"
+"""Key in the metadata of a core schema that was adapted: pydantic reuses the schema of a model in every other model."""
+
 _NUMERIC = frozenset({"ge", "gt", "le", "lt", "multiple_of"})
 _LENGTHS = frozenset({"min_length", "max_length"})
 _INNER = (
@@ -66,6 +69,8 @@ def _walk(schema: Any, resolve: Callable[[Any], Any], where: str, seen: set[int]
             _walk(item, resolve, where, seen, inside=inside)
         return
     if not isinstance(schema, dict) or id(schema) in seen or (inside and schema.get("type") == "model"):
+        return
+    if _ADAPTED in schema.get("metadata", ()):
         return
     seen.add(id(schema))
     if schema.get("type") == "definition-ref":
@@ -153,6 +158,7 @@ def _refuse_zones(schema: dict[str, Any]) -> None:
     with_zones = dict(schema)
     schema.clear()
     schema.update(core_schema.no_info_after_validator_function(_without_zone, with_zones))
+    schema["metadata"] = {_ADAPTED: True}
 
 
 def _without_zone(address: Any) -> Any:  # noqa: ANN401 - an IPv6Address
@@ -184,7 +190,7 @@ def _skip_integers(schema: dict[str, Any], convert: Callable[[Any], Any]) -> Non
     limited = dict(schema)
     schema.clear()
     schema.update(core_schema.with_info_wrap_validator_function(check, limited))
-    schema["metadata"] = {INTEGER_OR_TEXT: convert}
+    schema["metadata"] = {INTEGER_OR_TEXT: convert, _ADAPTED: True}
 
 
 def _is_pattern(step: dict[str, Any]) -> bool:

@@ -4,13 +4,30 @@
 from __future__ import annotations
 
 import ipaddress
+import uuid
 from typing import Annotated, Any, Literal
 
 import pytest
+from lightkube.models.core_v1 import Toleration
 from pydantic import Field, ValidationError, create_model
 
-from kaiwu_runtime.api import APIModel, Int32, IntOrString, Quantity
+from kaiwu_runtime.api import (
+    APIModel,
+    Base64Bytes,
+    Conditions,
+    Duration,
+    EmbeddedResource,
+    Float,
+    Int32,
+    IntOrString,
+    Kube,
+    PreserveUnknownFields,
+    Quantity,
+    Time,
+)
 from kaiwu_runtime.errors import DefinitionError
+
+from ...identifiers import readable
 
 PERCENT = r"^[0-9]+%$"
 
@@ -76,3 +93,30 @@ def test_a_limit_that_no_value_can_have_names_model_and_field(annotation: Any, m
         model_of(annotation)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def nodes(schema: Any) -> int:
+    """Return of how many parts a core schema is made."""
+    if isinstance(schema, dict):
+        return 1 + sum(nodes(part) for key, part in schema.items() if key != "metadata")
+    return sum(map(nodes, schema)) if isinstance(schema, list | tuple) else 0
+
+
+TYPES: list[Any] = [
+    int, str, Float, Any, IntOrString, int | str, int | Literal["auto"], Quantity, Duration, Time, Base64Bytes, Conditions,
+    ipaddress.IPv4Address, ipaddress.IPv6Address, uuid.UUID, list[Quantity], dict[str, Any], Kube[Toleration],
+    Annotated[dict[str, Any], EmbeddedResource(), PreserveUnknownFields()],
+]  # fmt: skip
+LIMITS: list[dict[str, Any]] = [{}, {"ge": 1}, {"max_length": 3}, {"max_length": 3, "min_length": 1}, {"pattern": "a"}]
+
+
+@pytest.mark.parametrize("limits", LIMITS, ids=str)
+@pytest.mark.parametrize("annotation", TYPES, ids=readable)
+def test_a_model_in_many_models_is_adapted_once(annotation: Any, limits: dict[str, Any]) -> None:
+    """pydantic reuses the schema of a model in every other model that has it."""
+    try:
+        part = model_of(Annotated[annotation, Field(**limits)])
+    except (DefinitionError, TypeError):
+        return
+    first, *_, last = [nodes(model_of(part).__pydantic_core_schema__) for _ in range(4)]
+    assert first == last
