@@ -48,13 +48,19 @@ def parse_duration(duration: object) -> timedelta:
     Raises:
         ValueError: It is not a valid duration, or is longer than the 292 years an int64 of nanoseconds holds.
     """
+    nanoseconds = parse_nanoseconds(duration)
+    microseconds = abs(nanoseconds) // 1000
+    return timedelta(microseconds=-microseconds if nanoseconds < 0 else microseconds)
+
+
+def parse_nanoseconds(duration: object) -> int:
+    """Return the nanoseconds of a duration, as :func:`parse_duration` reads it."""
     if not isinstance(duration, str) or not _DURATION().fullmatch(duration):
         raise ValueError(_explanation(duration))
     total = sum(_decimal(part["number"]) * _NANOSECONDS[part["unit"]] for part in _PART().finditer(duration))
     if total > _LARGEST:
         raise ValueError(f"{_shown(duration)} is longer than 2562047h, the longest duration Kubernetes can hold")
-    microseconds = int(total / 1000)
-    return timedelta(microseconds=-microseconds if duration.startswith("-") else microseconds)
+    return -int(total) if duration.startswith("-") else int(total)
 
 
 def format_duration(span: timedelta) -> str:

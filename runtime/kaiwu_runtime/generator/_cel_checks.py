@@ -28,17 +28,15 @@ def expression_error(text: str, schema: Schema, *, optional_old: bool = False) -
         schema: The schema of the value ``self``.
         optional_old: Whether ``oldSelf`` is an optional.
     """
-    try:
-        tree = parse_cel(text)
-    except CelSyntaxError as error:
-        return f"does not parse: {error}"
-    except (TooDeepError, RecursionError):
-        return ""
     scope: dict[str, Schema | None] = {"self": schema, "oldSelf": None if optional_old else schema}
     try:
-        _type_of(tree, scope)
+        _type_of(parse_cel(text), scope)
+    except CelSyntaxError as error:
+        return f"does not parse: {error}"
     except _UnknownFieldError as error:
         return str(error)
+    except (TooDeepError, RecursionError):
+        return ""
     return ""
 
 

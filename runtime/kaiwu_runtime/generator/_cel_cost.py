@@ -6,10 +6,8 @@ See https://kubernetes.io/docs/reference/using-api/cel/#resource-constraints
 from __future__ import annotations
 
 from math import ceil
-from typing import Any
 
 from kaiwu_runtime.generator._cel_checks import is_typed
-from kaiwu_runtime.generator._cel_names import cel_name
 from kaiwu_runtime.generator._cel_syntax import CelSyntaxError, Node, TooDeepError, parse_cel
 from kaiwu_runtime.generator._schema import Schema
 
@@ -132,34 +130,3 @@ def budget_error(text: str, schema: Schema, cardinality: int | None, within: str
         f"costs up to {cost * times / RULE_BUDGET:.1f} times what the API server allows, since it is evaluated for "
         f"each of {times} parts of {within}: give that a max_length, or the rule less to look at"
     )
-
-
-def holds(text: str, value: object) -> bool | None:
-    """Return whether a rule about which fields are set holds for a value; None where that is not known."""
-    try:
-        found = _evaluate(parse_cel(text), value)
-    except (CelSyntaxError, TooDeepError, RecursionError):
-        return None
-    return found if isinstance(found, bool) else None
-
-
-def _evaluate(node: Node, value: object) -> Any:  # noqa: ANN401 - a value of CEL, None where it is not known
-    if node.kind == "has" and node.parts[0].name == "self" and node.parts[0].kind == "ident":
-        fields = value if isinstance(value, dict) else {}
-        return any(cel_name(key) == node.name and part is not None for key, part in fields.items())
-    if node.kind == "const" and node.name == "bool":
-        return node.variable == "true"
-    if node.kind != "call":
-        return None
-    parts = [_evaluate(part, value) for part in node.parts]
-    match node.name, parts:
-        case "||", _:
-            return True if True in parts else None if None in parts else False
-        case "&&", _:
-            return False if False in parts else None if None in parts else True
-        case "!", [bool() as operand]:
-            return not operand
-        case "?:", [bool() as condition, then, otherwise]:
-            return then if condition else otherwise
-        case _:
-            return None

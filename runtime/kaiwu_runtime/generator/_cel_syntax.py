@@ -44,7 +44,7 @@ class Node:
         name: Of what is selected, called or meant; of a constant the kind: ``string``, ``number``, ``bool``, ``null``.
         parts: Operands and arguments; the first of a select, has, index, macro or method is what it is taken of.
         method: Whether a call has a target.
-        variable: Of a macro; of a constant of kind ``bool`` its value.
+        variable: Of a macro; of a constant its text, as it is written.
         optional: Whether a selection is one of ``.?`` or ``[?``.
     """
 
@@ -174,12 +174,14 @@ class _Parser:
         if not sign:
             return self._member()
         if sign == "-" and self._next.kind == "number":
+            token = self._next
+            self._tokens[self._at] = _Token("number", f"-{token.text}", token.at)
             return self._member()
         count = 1
         while self._take(sign):
             count += 1
         operand = self._member()
-        return Node("call", sign, (operand,)) if count % 2 or sign == "-" else operand
+        return Node("call", sign, (operand,)) if count % 2 else operand
 
     def _member(self) -> Node:
         found = self._primary()
@@ -256,7 +258,7 @@ class _Parser:
             return Node("map", "", self._fields())
         if token.kind in {"string", "number"}:
             self._at += 1
-            return Node("const", token.kind)
+            return Node("const", token.kind, variable=token.text)
         absolute = bool(self._take("."))
         name = self._expect_kind("name")
         if name in {"true", "false"}:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kaiwu_runtime.generator._cel_checks import expression_error, is_typed
-from kaiwu_runtime.generator._cel_cost import budget_error, holds
-from kaiwu_runtime.generator._limit_rules import keeps_limit
+from kaiwu_runtime.generator._cel_cost import budget_error
+from kaiwu_runtime.generator._cel_evaluation import broken
 from kaiwu_runtime.generator._paths import PathError, resolve
 from kaiwu_runtime.generator._schema import Schema, schema_error
 
@@ -124,8 +124,10 @@ def _check_rule(schema: Schema, rule: dict[str, Any]) -> None:
 def broken_rule(value: object, schema: Schema) -> str:
     """Return the first rule that a default violates, as far as it can be known; the API server evaluates all rules."""
     for rule in schema.get("x-kubernetes-validations", ()):
-        if holds(rule["rule"], value) is False or keeps_limit(rule["rule"].strip(), value) is False:
-            return str(rule.get("message") or f"it violates the rule {rule['rule']!r}")
+        reason = broken(rule["rule"], value, schema, optional_old=bool(rule.get("optionalOldSelf")))
+        if reason is not None:
+            said = str(rule.get("message") or f"it violates the rule {rule['rule']!r}")
+            return f"{said}: {reason}" if reason else said
     parts: list[tuple[object, Schema | None]] = []
     if isinstance(value, dict):
         parts = [(part, schema.properties.get(name) or schema.values_schema) for name, part in value.items()]
