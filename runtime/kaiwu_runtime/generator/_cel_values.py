@@ -129,7 +129,10 @@ def _text(value: str, format_: str) -> Any:  # noqa: ANN401 - a value of CEL
         case "date":
             return moment(f"{value}T00:00:00Z")
         case "duration":
-            return span(value)
+            try:
+                return span(value)
+            except EvaluationError:  # the API server reads more as a value than it does in duration('...')
+                raise UnknownValueError from None
         case "byte":
             raise UnknownValueError
         case _:

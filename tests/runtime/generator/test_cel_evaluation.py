@@ -66,7 +66,7 @@ NOT_VIOLATED: list[tuple[str, Any, Schema]] = [
     # What is not known is not reported.
     ("self == [2, 1]", [1, 2], SET), ("isURL(self)", "x", STRING), ("self.?a.hasValue()", {}, OBJECT), ("self.any == 1", {"any": 2}, OBJECT),
     ("self == b'a'", "b", STRING), ("self > 5u", 1, INTEGER), ("string(self) == '1'", 2.5, FLOAT), ("self", 1, INTEGER), ("(self", 1, INTEGER),
-    ("optional.of(self).hasValue() == false", 1, INTEGER), ("self.matches('(')", "a", STRING), ("timestamp(self) > timestamp('x')", "y", STRING), ("size(self) == 9", {"a": 1}, OBJECT),
+    ("optional.of(self).hasValue() == false", 1, INTEGER), ("self.matches('(')", "a", STRING), ("timestamp(self) > timestamp('x')", "y", STRING), ("size(self) == 9", {"a": 1}, OBJECT), ("self < duration('1s')", "300000000h", SPAN),
 ]  # fmt: skip
 
 
