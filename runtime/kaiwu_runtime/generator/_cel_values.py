@@ -15,7 +15,7 @@ from kaiwu_runtime.api._duration import parse_nanoseconds
 from kaiwu_runtime.api._json_limits import INT64_MAX, INT64_MIN
 from kaiwu_runtime.api._quantity import parse_quantity
 from kaiwu_runtime.generator._cel_names import cel_name
-from kaiwu_runtime.generator._schema import Schema
+from kaiwu_runtime.generator._schema import Schema, shown
 
 _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:Z|([+-])([01]\d|2[0-3]):([0-5]\d))",
@@ -194,7 +194,7 @@ def integer(text: str) -> int:
         EvaluationError: It is not one.
     """
     if not _DIGITS.fullmatch(text):
-        raise EvaluationError(f"{text!r} is not an integer")
+        raise EvaluationError(f"{shown(text)} is not an integer")
     return bounded(int(text))
 
 

@@ -32,7 +32,7 @@ from kaiwu_runtime.generator._bounds import apply_bounds
 from kaiwu_runtime.generator._cel_names import cel_name
 from kaiwu_runtime.generator._limits import apply_byte_lengths
 from kaiwu_runtime.generator._marker_checks import check_markers
-from kaiwu_runtime.generator._schema import Schema
+from kaiwu_runtime.generator._schema import Schema, shown
 from kaiwu_runtime.regexp import PatternError, go_source
 
 _PAIRWISE = 12
@@ -203,7 +203,7 @@ def _check_not_always_set(key: str, words: str, schema: Schema) -> None:
     child = schema.properties.get(key, Schema())
     reason = ""
     if child.get("default") is not None:
-        reason = f"which always has a value, by default {child['default']!r}"
+        reason = f"which always has a value, by default {shown(child['default'])}"
     elif key in schema.get("required", ()) and not child.get("nullable"):
         reason = "which is required and so always has a value"
     if reason:

@@ -14,7 +14,7 @@ from kaiwu_runtime.api._reading_errors import explain
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._annotations import Facts
 from kaiwu_runtime.generator._json_values import json_value
-from kaiwu_runtime.generator._schema import Schema
+from kaiwu_runtime.generator._schema import Schema, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def check_none(field: FieldInfo, where: str) -> None:
     value = "computed from other fields" if made_from_others else _call(field, where)
     if value is not None:
         raise DefinitionError(
-            f"{where}: None is left out of the object, and reads back as the default {value!r}: "
+            f"{where}: None is left out of the object, and reads back as the default {shown(value)}: "
             "drop '| None', make the default None, or mark it Nullable()"
         )
 

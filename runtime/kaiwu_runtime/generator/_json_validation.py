@@ -6,6 +6,7 @@ rules.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.api._json_limits import INT64_MAX, INT64_MIN
 from kaiwu_runtime.generator._formats import fits
-from kaiwu_runtime.generator._schema import Schema, enumerated, is_base64
+from kaiwu_runtime.generator._schema import Schema, enumerated, is_base64, shortened, shown
 from kaiwu_runtime.regexp import PatternError, matches
 
 _TYPES: dict[str, tuple[type, ...]] = {
@@ -27,6 +28,8 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _INT32_MIN, _INT32_MAX = -(2**31), 2**31 - 1
 _FLOAT_MAX = 3.4028234663852886e38
 """The largest number of 32 bits."""
+
+_LARGEST_QUOTIENT = 2**53 - 1
 
 
 def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON
@@ -45,7 +48,7 @@ def violations(value: Any, schema: Schema, path: str = "") -> Iterator[str]:  # 
         return
     allowed = enumerated(schema)
     if allowed is not None and not any(json_equal(value, one) for one in allowed):
-        yield f"{at}it is not one of {', '.join(repr(one) for one in allowed)}"
+        yield f"{at}it is not one of {shortened(', '.join(repr(one) for one in allowed))}"
     if isinstance(value, str):
         yield from _string(value, schema, at)
     elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -71,7 +74,7 @@ def _string(value: str, schema: Schema, at: str) -> Iterator[str]:
         yield f"{at}it is longer than {schema['maxLength']}"
     name = schema.get("format", "byte" if value and is_base64(schema) else "")
     if not fits(name, value):
-        yield f"{at}{value!r} is not a valid {name}"
+        yield f"{at}{shown(value)} is not a valid {name}"
     patterns = [schema["pattern"]] if "pattern" in schema else []
     patterns += [part["pattern"] for part in schema.get("allOf", ()) if "pattern" in part]
     for pattern in patterns:
@@ -105,8 +108,20 @@ def _number(value: float, schema: Schema, at: str) -> Iterator[str]:
             yield f"{at}it is not below {schema['maximum']}"
         elif value > schema["maximum"]:
             yield f"{at}it is above {schema['maximum']}"
-    if "multipleOf" in schema and _exact(value) % _exact(schema["multipleOf"]) != 0:
+    if "multipleOf" in schema and not _is_multiple(
+        value, schema["multipleOf"], floating=schema.get("type") == "number"
+    ):
         yield f"{at}it is not a multiple of {schema['multipleOf']}"
+
+
+def _is_multiple(value: float, step: float, *, floating: bool) -> bool:
+    integer = isinstance(value, int) and INT64_MIN <= value <= INT64_MAX
+    if integer or not floating or not float(step).is_integer():
+        return _exact(value) % _exact(step) == 0
+    # The API server divides floats, takes a quotient for whole that exceeds it by a billionth, and has a largest one.
+    quotient = abs(float(value)) / step
+    whole = math.trunc(quotient)
+    return quotient <= _LARGEST_QUOTIENT and (quotient == whole or quotient - whole < (quotient + whole) * 1e-9)
 
 
 def _exact(value: float) -> Fraction:

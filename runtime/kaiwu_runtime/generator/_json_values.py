@@ -16,6 +16,7 @@ from kaiwu_runtime.api._model import APIModel
 from kaiwu_runtime.api._whole_numbers import whole_numbers
 from kaiwu_runtime.client._pydantic_models import dump_model
 from kaiwu_runtime.errors import DefinitionError
+from kaiwu_runtime.generator._schema import shown
 
 _SCALARS = (str, int, float, bool, type(None))
 
@@ -33,11 +34,11 @@ def json_value(value: object, annotation: Any, what: str) -> Any:  # noqa: ANN40
     """
     try:
         if not _finite(value):
-            raise DefinitionError(f"{what} {value!r} is not valid JSON, which has no NaN and no infinity")
+            raise DefinitionError(f"{what} {shown(value)} is not valid JSON, which has no NaN and no infinity")
         content = whole_numbers(value) if _is_json(value) else _written(value, annotation, what)
         json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise DefinitionError(f"{what} {value!r} is not valid: it has half of a surrogate pair") from None
+        raise DefinitionError(f"{what} {shown(value)} is not valid: it has half of a surrogate pair") from None
     except RecursionError:
         raise DefinitionError(f"{what} is not valid: it contains itself, or is nested too deep") from None
     return copy.deepcopy(content)
@@ -51,7 +52,7 @@ def _written(value: object, annotation: Any, what: str) -> Any:  # noqa: ANN401 
             return json.loads(dump_model(holder.model_construct(value=copy.deepcopy(value))))["value"]
     except (PydanticSerializationError, UserWarning, TypeError, ValueError, AttributeError, KeyError) as error:
         reason = " ".join(line.strip() for line in str(error).splitlines()) or type(error).__name__
-        raise DefinitionError(f"{what} {value!r} cannot be written as its type: {reason}") from None
+        raise DefinitionError(f"{what} {shown(value)} cannot be written as its type: {reason}") from None
 
 
 def _is_json(value: object) -> bool:

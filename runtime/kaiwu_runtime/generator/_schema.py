@@ -12,6 +12,9 @@ from typing import Any
 
 from kaiwu_runtime.errors import DefinitionError
 
+_LONGEST = 200
+"""Characters of a value in a message."""
+
 
 class Schema(dict[str, Any]):
     """One JSONSchemaProps.
@@ -109,6 +112,16 @@ def walk(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
         yield from walk(schema.items_schema, f"{path}[]")
     if schema.values_schema is not None:
         yield from walk(schema.values_schema, f"{path}.*")
+
+
+def shown(value: object) -> str:
+    """Return a value for a message, which a long value would hide."""
+    return shortened(repr(value))
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a long text."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def schema_error(schema: Schema, what: str) -> DefinitionError:

@@ -15,7 +15,7 @@ from kaiwu_runtime.generator._rule_checks import (
     check_metadata_rules,
     check_rules,
 )
-from kaiwu_runtime.generator._schema import Schema, schema_error, walk
+from kaiwu_runtime.generator._schema import Schema, schema_error, shown, walk
 from kaiwu_runtime.regexp import PatternError, parse
 
 _BOUNDS = {
@@ -198,7 +198,7 @@ def _check_default(schema: Schema) -> None:
         return
     found = next(iter(violations(schema["default"], schema)), "") or broken_rule(schema["default"], schema)
     if found:
-        raise schema_error(schema, f"default {schema['default']!r}: {found}")
+        raise schema_error(schema, f"default {shown(schema['default'])}: {found}")
 
 
 _CHECKS: tuple[Callable[[Schema], None], ...] = (

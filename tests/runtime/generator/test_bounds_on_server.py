@@ -9,10 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import pytest
 from pydantic import Field, create_model
 
-from kaiwu_runtime.api import APIModel, CustomResource, Float, Format, Int32, IntOrString, resource
+from kaiwu_runtime.api import (
+    APIModel,
+    CustomResource,
+    Default,
+    Float,
+    Format,
+    Int32,
+    IntOrString,
+    SchemaExtra,
+    resource,
+)
 from kaiwu_runtime.client._codec import decode
 from kaiwu_runtime.errors import DecodeError, DefinitionError
 from kaiwu_runtime.generator import build_crds
+
+from .rig import CRDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,6 +127,48 @@ def test_the_model_and_the_server_take_the_same_numbers(server: Server, tmp_path
 def test_a_step_that_the_server_would_round_is_refused(base: Any, step: float) -> None:
     with pytest.raises(DefinitionError, match=r"Spec\.value: multiple_of=.* is not valid"):
         _kind(base, {"multiple_of": step}, "Stepped")
+
+
+STEPS = [1, 2, 3, 5, 10**9, 2**53]
+STEPPED = [
+    0,
+    1,
+    6,
+    -10,
+    2**53 + 1,
+    0.5,
+    -0.5,
+    2.5,
+    1e18,
+    1e19,
+    -1e19,
+    3e19,
+    1e22,
+    1e300,
+    123456789.123,
+    -123456789.123,
+    1e15 + 0.5,
+]
+
+
+def test_a_default_is_a_multiple_where_the_server_says_so(server: Server) -> None:
+    wrong: list[str] = []
+    for step, default in itertools.product(STEPS, STEPPED):
+        field: Any = (Annotated[Float | None, SchemaExtra({"multipleOf": step}), Default(default)], None)
+        spec = create_model("Spec", __base__=APIModel, value=field)
+        made = create_model("Stepped", __base__=CustomResource, spec=(spec | None, None))
+        kind = resource(group="bounds.example.com", version="v1", kind="Stepped")(made)
+        refusal = ""
+        try:
+            build_crds([kind])
+        except DefinitionError as error:
+            refusal = str(error)
+        manifest = build_crds([kind], check=False)[0].manifest
+        manifest["spec"]["versions"][0]["storage"] = True
+        code, _ = server.send("POST", f"{CRDS}?dryRun=All", manifest)
+        if (code == 201) != (refusal == ""):
+            wrong.append(f"{default!r} of {step}: {code} {refusal}")
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("limit", ["min_length", "max_length"])

@@ -135,8 +135,9 @@ class Clock(CustomResource):
         ("word: 12:30:45", ""),
         ("mode: 0o644", ""),
         ("rate: 1e3", ""),
-        ("rate: 1.0e+300", ""),
-        ("rate: 1.0e+300\n  step: 7", "spec.step: it is not a multiple of 5"),
+        ("rate: 1.0e+15", ""),
+        ("rate: 1.0e+300", "spec.rate: it is not a multiple of 2"),  # to the API server, which divides floats
+        ("rate: 1.0e+15\n  step: 7", "spec.step: it is not a multiple of 5"),
         ("step: 10000000000000000000000000000000000000000", "spec.step: it is not an integer of 64 bits"),
         ("word: on", "spec.word: it is not of type string"),
     ],
