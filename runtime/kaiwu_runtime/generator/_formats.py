@@ -84,7 +84,7 @@ def _is_mac(text: str) -> bool:
 
 def _may_be_duration(text: str) -> bool:
     """Return whether a text has a number and a unit, or is zero; the API server knows more units than Go."""
-    return re.search(r"[0-9]\s*[A-Za-zµμ]|^[-+]?0$", text) is not None
+    return re.search(r"[0-9]\.?\s*[A-Za-zµμ]|^[-+]?0$", text) is not None
 
 
 def _pattern(pattern: str) -> Callable[[str], bool]:
