@@ -99,12 +99,14 @@ async def remove_emptied(
         APIError: Any other failure.
     """
     fields = null_fields(error)
-    outside = [names for names in fields if not any("[" in name for name in names)]
     path, sent_to = rejected.paths
+    stored = await client.transport.request("GET", path) if fields else b"{}"
+    content = read_answer(_document, stored, "object")
+    outside = [found for names in fields if (found := _keys(content, names))]
     manager = rejected.params["fieldManager"]
     applied = read_answer(_document, rejected.body, "apply")
     sent = False
-    if outside and (patch := emptied_maps(outside, rejected, await client.transport.request("GET", path))):
+    if outside and (patch := emptied_maps(outside, rejected, stored)):
         with client._attempt(kind, key):  # noqa: SLF001 - of this package
             answer = await client.transport.request(
                 "PATCH", sent_to, params={"fieldManager": manager}, body=_json.encode(patch), content_type=_MERGE
@@ -155,6 +157,18 @@ def emptied_maps(fields: Sequence[Sequence[str]], rejected: RejectedApply, store
             inner = inner.setdefault(name, {})
         inner[names[-1]] = None
     return {**patch, "metadata": {"resourceVersion": metadata.resource_version}} if patch else {}
+
+
+def _keys(content: object, names: Sequence[str]) -> list[str]:
+    """Return the names of a field as its object has them, none of one in a list: the key of a map may have dots."""
+    if not isinstance(content, Mapping):
+        return []
+    for count in range(1, len(names)):
+        key = ".".join(names[:count])
+        if key in content and (found := _keys(content[key], names[count:])):
+            return [key, *found]
+    key = ".".join(names)
+    return [key] if key in content else []
 
 
 def _without_empty(value: Any, *, in_list: bool = False) -> Any:  # noqa: ANN401 - any JSON

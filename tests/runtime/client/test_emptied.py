@@ -34,6 +34,7 @@ class Shelf(APIModel):
     boards: dict[str, str] | None = None
     env: Annotated[list[Variable], ListMapKeys("name")] | None = None  # of which the one in memory knows the key
     drawer: Drawer | None = None
+    chests: dict[str, dict[str, str]] | None = None
 
 
 @resource(group="shelves.example.com", version="v1")
@@ -77,6 +78,7 @@ SHELVES = st.fixed_dictionaries(
         "boards": MAPS,
         "env": st.dictionaries(st.sampled_from("ab"), st.none() | MAPS).map(variables),
         "drawer": st.fixed_dictionaries({}, optional={"slots": MAPS}),
+        "chests": st.dictionaries(st.sampled_from(["a", "b.c", "b.c/d", "[0]"]), MAPS),
     },
 )
 
@@ -90,6 +92,7 @@ def without_empty_lists(content: dict[str, Any]) -> dict[str, Any]:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(contents=st.lists(SHELVES, min_size=2, max_size=5))
 @example(contents=[{"env": []}, {"boards": {}, "drawer": {}, "env": [{"name": "a"}]}, {}])
+@example(contents=[{"chests": {"b.c/d": {"a": "x"}, "[0]": {"a": "x"}}}, {"chests": {"b.c/d": {}, "[0]": {}}}])
 @example(
     contents=[{"env": [{"name": "a", "labels": {"b": "x"}}]}, {"boards": {}, "env": [{"name": "a", "labels": {}}]}]
 )
