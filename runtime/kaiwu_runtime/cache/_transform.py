@@ -42,4 +42,6 @@ def transformed(raw: bytes, transform: Transform, fields: Mapping[str, str]) -> 
             exc_info=contained(error),
         )
         return whole
+    # A transform that drops managedFields, as many do, is not to hide whose fields they are.
+    found.ownership, found.status_appliers = whole.ownership, whole.status_appliers
     return found
