@@ -17,7 +17,7 @@ from kaiwu_runtime.client._codec import decode, encode_status
 from kaiwu_runtime.client._emptied import RejectedApply, remove_emptied
 from kaiwu_runtime.client._request_options import PatchType, apply_params
 from kaiwu_runtime.client._status_base import StatusBase, base_of
-from kaiwu_runtime.client._status_merge import own_part, removal_patch, removes
+from kaiwu_runtime.client._status_merge import own_part, removal_patch
 from kaiwu_runtime.client._subresources import has_status_subresource, target
 from kaiwu_runtime.errors import ConflictError, DecodeError, InvalidError
 from kaiwu_runtime.rest._answers import read_answer
@@ -110,10 +110,10 @@ class _StatusWrite:
         self._path = object_path(self._identity, *self._key, subresource)
         self._metadata = obj.metadata
         self._params, self._dry_run = params, dry_run
-        self._status = self._wanted = status
-        self._body = status_body(obj, status)
-        self._is_guarded = "resourceVersion" in self._body["metadata"]
         self._base = None if dry_run else base_of(obj)
+        self._status = self._wanted = status if self._base is None else self._base.wanted(status)
+        self._body = status_body(obj, self._status)
+        self._is_guarded = "resourceVersion" in self._body["metadata"]
         self._unsure = len(self._base.unsure) if self._base is not None else 0
 
     async def run(self) -> bytes:
@@ -130,7 +130,7 @@ class _StatusWrite:
                 answer = await self._patch(_APPLY, self._params, self._body)
                 if base is None:
                     return answer
-                if removes(base.status, self._wanted):
+                if base.removes(self._wanted):
                     answer = await self._remove(base, answer)
                 base.written(self._status)
                 return answer
@@ -162,8 +162,8 @@ class _StatusWrite:
             stored = encode_status(decode(self._kind, newest))
         except DecodeError as error:  # it does not fit the type any longer, which the next reconcile reports
             raise ConflictError(f"the object has changed: {error}", code=409, reason="Conflict") from None
-        self._wanted = wanted = self._base.merged(self._status, stored)
         managed = read_answer(_answers, newest, str(self._identity)).metadata.managed or ()
+        self._wanted = wanted = self._base.merged(self._status, stored, managed)
         self._body["status"] = own_part(wanted, stored, managed, self._params["fieldManager"])
 
     async def _remove_emptied(self, error: InvalidError) -> bool:

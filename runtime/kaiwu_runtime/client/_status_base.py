@@ -5,12 +5,14 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-stra
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
-from kaiwu_runtime.client._status_merge import merged_status
+from kaiwu_runtime.client._status_merge import Difference, difference, merged_status
+from kaiwu_runtime.client._status_model import named_items, with_read_defaults
 
 
 class StatusBase:
@@ -29,7 +31,7 @@ class StatusBase:
         unsure: What may have been written since, wholly or in part, as its write failed.
     """
 
-    __slots__ = ("_token", "is_shared", "obj", "status", "unsure")
+    __slots__ = ("_compared", "_difference", "_token", "is_shared", "obj", "status", "unsure")
 
     # A class and not a context made from a generator: every pass of an ObjectReconciler enters one.
     def __init__(self, obj: object, status: bytes, *, is_shared: bool = False) -> None:
@@ -37,6 +39,7 @@ class StatusBase:
         self.status = bytes(status)  # a msgspec.Raw equals no bytes
         self.is_shared = is_shared
         self.unsure: list[bytes] = []
+        self._compared: bytes | None = None
 
     def __enter__(self) -> Self:
         self._token = _base.set(self)
@@ -45,20 +48,41 @@ class StatusBase:
     def __exit__(self, *_: object) -> None:
         _base.reset(self._token)
 
+    def wanted(self, status: msgspec.Raw) -> msgspec.Raw:
+        """Return the status that its object has now, without what looks removed and is only left to its default.
+
+        Args:
+            status: As `encode_status` returns it.
+        """
+        if not self.removes(status):
+            return status
+        return msgspec.Raw(with_read_defaults(getattr(self.obj, "status", None), status, self.status))
+
     def differs_from(self, status: bytes) -> bool:
         """Return whether a status is still to be written."""
-        return bytes(status) != self.status or bool(self.unsure)
+        return bool(self.unsure) or self._compare(status).changes
 
-    def merged(self, wanted: bytes, stored: bytes) -> msgspec.Raw:
-        """Return the stored status with the changes that lead to what is wanted."""
+    def removes(self, status: bytes) -> bool:
+        """Return whether a status lacks something of the base."""
+        return self._compare(status).removes
+
+    def merged(self, wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]]) -> msgspec.Raw:
+        """Return the stored status with the changes that lead to what is wanted; see `merged_status`."""
+        managed = [*managed, named_items(getattr(self.obj, "status", None), wanted)]
         for base in (self.status, *self.unsure):
-            stored = merged_status(base, wanted, stored)
+            stored = merged_status(base, wanted, stored, managed)
         return msgspec.Raw(stored)
 
     def written(self, status: bytes) -> None:
         """Take note of a write that is complete."""
         self.status = bytes(status)
         self.unsure.clear()
+        self._compared = None
+
+    def _compare(self, status: bytes) -> Difference:
+        if status is not self._compared:  # asked several times for each write
+            self._compared, self._difference = status, difference(self.status, bytes(status))
+        return self._difference
 
 
 _base: ContextVar[StatusBase | None] = ContextVar("kaiwu_status_base", default=None)

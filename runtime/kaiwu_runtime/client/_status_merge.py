@@ -1,7 +1,7 @@
 """The status of an object with several writers: the changes of all are made, and what one removes is removed.
 
-Lists are values, except ``conditions``, whose items are named by their type. What is removed from a list is named as
-the API server names it: by the keys of its items, or by their values in a set.
+The items of a list are named as the API server names them, by their keys, or by their values in a set; ``conditions``
+by their type in any case. Other lists are values.
 
 See https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy
 """
@@ -9,21 +9,19 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-stra
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from kaiwu_runtime._json_equality import json_equal
+from kaiwu_runtime.client._managed_items import Trees, by_item, has_members, inner, is_map, items_by_name, keys_of
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _MISSING: Any = object()
 
-_Trees = Sequence[Mapping[str, Any]]
-"""What managed fields have at one place, a tree for each manager."""
 
-
-def merged_status(base: bytes, wanted: bytes, stored: bytes) -> msgspec.Raw:
+def merged_status(base: bytes, wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]] = ()) -> msgspec.Raw:
     """Return the stored status with the changes that lead from a base to what is wanted.
 
     What both changed becomes as it is wanted.
@@ -32,17 +30,41 @@ def merged_status(base: bytes, wanted: bytes, stored: bytes) -> msgspec.Raw:
         base: The JSON of the status that was read.
         wanted: What the reader has made of it.
         stored: What other writers have made of it meanwhile.
+        managed: The object's managed fields, which tell what kind of list a list is.
     """
-    return msgspec.Raw(_encode(_merged("status", _decode(base), _decode(wanted), _decode(stored))))
+    fields = _status_fields(managed)
+    return msgspec.Raw(_encode(_merged("status", _decode(base), _decode(wanted), _decode(stored), fields)))
 
 
-def removes(base: bytes, wanted: bytes) -> bool:
-    """Return whether something of a base is not wanted any more.
+class Difference(NamedTuple):
+    """What a status makes of another one.
 
-    Every write of a status asks it. That its field manager alone owns the status does not answer it: a part may belong
-    to none, as a default of the CRD does.
+    Attributes:
+        changes: Whether they are two; the API server has its own order of the keys of a map, which makes no difference.
+        removes: Whether something of the other one is not wanted any more.
     """
-    return _lacks(_decode(wanted), _decode(base))
+
+    changes: bool
+    removes: bool
+
+
+def difference(base: bytes, wanted: bytes) -> Difference:
+    """Return what a wanted status makes of a base.
+
+    Every write of a status asks it. That its field manager alone owns the status does not answer whether it removes
+    something: a part may belong to none, as a default of the CRD does.
+    """
+    # By their bytes at first: most are the same, or the first status of an object.
+    if wanted == base:
+        return _SAME
+    if base == b"{}":
+        return _ADDED
+    was, now = _decode(base), _decode(wanted)
+    return Difference(changes=was != now or not json_equal(was, now), removes=_lacks(now, was))
+
+
+_SAME = Difference(changes=False, removes=False)
+_ADDED = Difference(changes=True, removes=False)
 
 
 def removal_patch(
@@ -59,8 +81,7 @@ def removal_patch(
     Returns:
         The members of the status to patch; empty if what was removed is gone.
     """
-    trees = [each.get("fieldsV1") or {} for each in managed]
-    return _left(_decode(base), _decode(wanted), stored, _inner(trees, "f:status"))
+    return _left(_decode(base), _decode(wanted), stored, _status_fields(managed))
 
 
 def own_part(wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]], manager: str) -> msgspec.Raw:
@@ -81,30 +102,49 @@ def own_part(wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]],
     applies = [each for each in managed if (each.get("operation"), each.get("subresource")) == ("Apply", "status")]
     if all(each.get("manager") == manager for each in applies):
         return msgspec.Raw(wanted)
-    ours = _inner([each.get("fieldsV1") or {} for each in applies if each.get("manager") == manager], "f:status")
-    fields = _inner([each.get("fieldsV1") or {} for each in managed], "f:status")
-    there = _decode(stored)
-    found = {
-        name: _own(value, there.get(name, _MISSING), _inner(ours, f"f:{name}"), _inner(fields, f"f:{name}"))
-        for name, value in _decode(wanted).items()
-    }
-    return msgspec.Raw(_encode({name: value for name, value in found.items() if value is not _MISSING}))
+    ours = _status_fields([each for each in applies if each.get("manager") == manager])
+    found = _own("status", _decode(wanted), _decode(stored), ours, _status_fields(managed))
+    return msgspec.Raw(b"{}" if found is _MISSING else _encode(found))
 
 
-def _own(wanted: Any, stored: Any, ours: _Trees, fields: _Trees) -> Any:  # noqa: ANN401 - any JSON
-    """Return a member of a status as it is applied: of a list whose items have names, some of the items."""
+def _own(name: str, wanted: Any, stored: Any, ours: Trees, fields: Trees) -> Any:  # noqa: ANN401 - any JSON
+    """Return what is applied of a part of a status; nothing if it is all theirs."""
     if not ours and json_equal(wanted, stored):
         return _MISSING
-    named = _named_lists((wanted, stored), fields)
-    if named is None:
-        return wanted
-    now, there = named
-    found = [
-        item
-        for name, item in now.items()
-        if _inner(ours, name) or name not in there or not json_equal(item, there[name])
-    ]
-    return found if found or not wanted else _MISSING
+    found: dict[str, Any] | list[Any]
+    if isinstance(wanted, Mapping) and isinstance(stored, Mapping) and has_members(fields):
+        found = _own_members(wanted, stored, ours, fields)
+    else:
+        named = items_by_name((wanted, stored), fields)
+        if named is None:
+            return wanted
+        found = _own_items(name, named, by_item(ours), by_item(fields))
+    # What is owned as a whole too is removed as a whole by an apply without it, with all that others have set in it.
+    return found if found or not wanted or any("." in tree for tree in ours) else _MISSING
+
+
+def _own_members(wanted: Mapping[str, Any], stored: Mapping[str, Any], ours: Trees, fields: Trees) -> dict[str, Any]:
+    found = {
+        name: _own(name, value, stored.get(name, _MISSING), inner(ours, f"f:{name}"), inner(fields, f"f:{name}"))
+        for name, value in wanted.items()
+    }
+    return {name: value for name, value in found.items() if value is not _MISSING}
+
+
+def _own_items(list_name: str, named: Sequence[Mapping[str, Any]], ours: Trees, fields: Trees) -> list[Any]:
+    wanted, stored = named
+    found = []
+    for name, item in wanted.items():
+        mine, there = inner(ours, name), stored.get(name, _MISSING)
+        if list_name == "conditions" and mine:
+            part = item  # a condition is a whole, as its status and its reason belong together
+        elif list_name == "conditions":
+            part = item if there is _MISSING or not json_equal(item, there) else _MISSING
+        else:
+            part = _own("", item, there, mine, inner(fields, name))
+        if part is not _MISSING:
+            found.append({**part, **keys_of(name)} if isinstance(part, dict) else part)
+    return found
 
 
 def _lacks(wanted: Any, base: Any) -> bool:  # noqa: ANN401 - any JSON
@@ -127,64 +167,39 @@ def _loses(name: str, wanted: Any, base: list[Any]) -> bool:  # noqa: ANN401 - a
     return bool(wanted != base)
 
 
-def _left(base: Any, wanted: Any, stored: Any, fields: _Trees) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+def _left(base: Any, wanted: Any, stored: Any, fields: Trees) -> dict[str, Any]:  # noqa: ANN401 - any JSON
     patch: dict[str, Any] = {}
     if not (isinstance(base, Mapping) and isinstance(wanted, Mapping) and isinstance(stored, Mapping)):
         return patch
     for name, was in base.items():
         if name not in stored:
             continue
-        there, inner = stored[name], _inner(fields, f"f:{name}")
-        kept = _items(was, wanted.get(name, []), there, inner)
+        there, trees = stored[name], inner(fields, f"f:{name}")
+        kept = _items(was, wanted.get(name, []), there, trees)
         if kept is not None:
             if kept != there:
                 patch[name] = kept or (None if name not in wanted else [])
         elif name not in wanted:
             patch[name] = None
-        elif found := _left(was, wanted[name], there, inner):
+        elif found := _left(was, wanted[name], there, trees):
             patch[name] = found
     return patch
 
 
-def _items(base: Any, wanted: Any, stored: Any, fields: _Trees) -> list[Any] | None:  # noqa: ANN401 - any JSON
+def _items(base: Any, wanted: Any, stored: Any, fields: Trees) -> list[Any] | None:  # noqa: ANN401 - any JSON
     """Return the items of a stored list without what was removed; None where items have no names."""
-    named = _named_lists((base, wanted, stored), fields)
+    named = items_by_name((base, wanted, stored), fields)
     if named is None:
         return None
     before, ours, theirs = named
+    trees = by_item(fields)
     found = []
     for name, item in theirs.items():
         if name not in before:
             found.append(item)
         elif name in ours:
-            found.append(_patched(item, _left(before[name], ours[name], item, _inner(fields, name))))
+            found.append(_patched(item, _left(before[name], ours[name], item, inner(trees, name))))
     return found
-
-
-def _named_lists(lists: Sequence[Any], fields: _Trees) -> list[dict[str, Any]] | None:
-    """Return the items of lists by what managed fields call them; None if there is a list with items without names."""
-    if not all(isinstance(each, list) for each in lists):
-        return None
-    elements = [element for tree in fields for element in tree]
-    keys = next((tuple(_decode(each[2:])) for each in elements if each.startswith("k:")), None)
-    if keys is None and not any(each.startswith("v:") for each in elements):
-        return None
-    found = [named for each in lists if (named := _named(each, keys)) is not None]
-    return found if len(found) == len(lists) else None
-
-
-def _named(items: list[Any], keys: tuple[str, ...] | None) -> dict[str, Any] | None:
-    """Return items by what managed fields call them; None if two have one name, or one none.
-
-    A key that is left to its default is none.
-    """
-    try:
-        parts = items if keys is None else [{key: item[key] for key in keys} for item in items]
-    except (KeyError, TypeError):
-        return None
-    prefix = "v:" if keys is None else "k:"
-    found = {prefix + _encode(part).decode(): item for part, item in zip(parts, items, strict=True)}
-    return found if len(found) == len(items) else None
 
 
 def _patched(value: Any, patch: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON
@@ -200,40 +215,62 @@ def _patched(value: Any, patch: dict[str, Any]) -> Any:  # noqa: ANN401 - any JS
     return found
 
 
-def _inner(fields: _Trees, name: str) -> _Trees:
-    return [tree[name] for tree in fields if name in tree]
-
-
-def _merged(name: str, base: Any, wanted: Any, stored: Any) -> Any:  # noqa: ANN401 - any JSON
+def _merged(name: str, base: Any, wanted: Any, stored: Any, fields: Trees) -> Any:  # noqa: ANN401 - any JSON
     if wanted is base or (wanted is not _MISSING and base is not _MISSING and json_equal(wanted, base)):
         return stored
     if isinstance(wanted, Mapping) and isinstance(stored, Mapping):
-        return _members(base if isinstance(base, Mapping) else {}, wanted, stored)
-    if name == "conditions":
-        lists = [[] if each is _MISSING else each for each in (base, wanted, stored)]
-        if all(_has_types(each) for each in lists):
-            return _conditions(*lists) or (_MISSING if wanted is _MISSING else [])
-    return wanted
+        return _members(base if isinstance(base, Mapping) else {}, wanted, stored, fields)
+    if isinstance(base, Mapping) and is_map(fields):
+        ours, theirs = ({} if each is _MISSING else each for each in (wanted, stored))
+        if isinstance(ours, Mapping) and isinstance(theirs, Mapping):  # one has removed it, with what it knew of
+            return _members(base, ours, theirs, fields) or (wanted if wanted == {} else _MISSING)
+    lists = [[] if each is _MISSING else each for each in (base, wanted, stored)]
+    if name == "conditions" and all(_has_types(each) for each in lists):
+        found = _conditions(*({each["type"]: each for each in items} for items in lists))
+    else:
+        named = items_by_name(lists, fields)
+        if named is None:
+            return wanted
+        found = _merged_items(named, by_item(fields))
+    return found or (_MISSING if wanted is _MISSING else [])
 
 
-def _members(base: Mapping[str, Any], wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+def _members(
+    base: Mapping[str, Any], wanted: Mapping[str, Any], stored: Mapping[str, Any], fields: Trees
+) -> dict[str, Any]:
     found = {
-        name: _merged(name, base.get(name, _MISSING), wanted.get(name, _MISSING), stored.get(name, _MISSING))
+        name: _merged(
+            name,
+            base.get(name, _MISSING),
+            wanted.get(name, _MISSING),
+            stored.get(name, _MISSING),
+            inner(fields, f"f:{name}"),
+        )
         for name in {**stored, **wanted}
     }
     return {name: value for name, value in found.items() if value is not _MISSING}
 
 
-def _conditions(base: list[Any], wanted: list[Any], stored: list[Any]) -> list[Any]:
+def _conditions(base: Mapping[str, Any], wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> list[Any]:
     """Merge conditions by their types; each is a whole, as its status and its reason belong together."""
-    before, ours, theirs = ({each["type"]: each for each in items} for items in (base, wanted, stored))
     found = []
-    for type_ in {**theirs, **ours}:
-        mine, was = ours.get(type_), before.get(type_)
-        kept = theirs.get(type_) if json_equal(mine, was) else mine
+    for type_ in {**stored, **wanted}:
+        mine, was = wanted.get(type_), base.get(type_)
+        kept = stored.get(type_) if json_equal(mine, was) else mine
         if kept is not None:
             found.append(kept)
     return found
+
+
+def _merged_items(named: Sequence[Mapping[str, Any]], fields: Trees) -> list[Any]:
+    base, wanted, stored = named
+    found = [
+        _merged(
+            "", base.get(name, _MISSING), wanted.get(name, _MISSING), stored.get(name, _MISSING), inner(fields, name)
+        )
+        for name in {**wanted, **stored}  # in the order that is wanted
+    ]
+    return [item for item in found if item is not _MISSING]
 
 
 def _has_types(value: Any) -> bool:  # noqa: ANN401 - any JSON
@@ -243,3 +280,7 @@ def _has_types(value: Any) -> bool:  # noqa: ANN401 - any JSON
         and all(isinstance(each, dict) and isinstance(each.get("type"), str) for each in value)
         and len({each["type"] for each in value}) == len(value)
     )
+
+
+def _status_fields(managed: Sequence[Mapping[str, Any]]) -> Trees:
+    return inner([each.get("fieldsV1") or {} for each in managed], "f:status")

@@ -168,14 +168,14 @@ class ObjectPath(Reconciler):
             if self._observes and status.observed_generation != generation:
                 status.observed_generation = generation
             _observe(obj, base.status, generation)
-        encoded = encode_status(obj)
+        encoded = base.wanted(encode_status(obj))
         if base.differs_from(encoded):
             # Not `apply_status`: the answer is not used, and decoding it costs as much as decoding the object.
             await write_status(self.client, obj, encoded)
 
     async def _try_to_write(self, obj: Any, base: StatusBase, generation: int) -> None:  # noqa: ANN401 - of the kind
         try:
-            if base.differs_from(encode_status(obj)):
+            if base.differs_from(base.wanted(encode_status(obj))):
                 await self._write(obj, base, generation)
         except (ConflictError, NotFoundError) as failure:
             logger.debug("Cannot write the status", extra={"error": str(failure)})
@@ -200,9 +200,9 @@ def _observe(obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 
     written = _conditions_in(encode_status(obj), type(obj.status))
     if len(written) != len(conditions):
         return  # as they are the type's default, which is not written
-    read = _conditions_in(before, type(obj.status))
+    read = {bytes(raw) for raw in _conditions_in(before, type(obj.status))}
     for condition, raw in zip(conditions, written, strict=True):
-        if raw not in read and getattr(condition, "observedGeneration", generation) is None:
+        if bytes(raw) not in read and getattr(condition, "observedGeneration", generation) is None:
             condition.observedGeneration = generation
 
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kaiwu_runtime.client._status_merge import merged_status, own_part, removal_patch, removes
+from kaiwu_runtime.client._managed_items import MAP
+from kaiwu_runtime.client._status_merge import difference, merged_status, own_part, removal_patch
 
 SCALARS = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a"])
 CONDITIONS = st.dictionaries(
@@ -27,8 +28,16 @@ STATUSES = st.fixed_dictionaries(
 )
 
 
-def merged(base: Any, wanted: Any, stored: Any) -> Any:
-    return json.loads(bytes(merged_status(*(json.dumps(each).encode() for each in (base, wanted, stored)))))
+def merged(base: Any, wanted: Any, stored: Any, managed: Any = ()) -> Any:
+    before, ours, theirs = (json.dumps(each).encode() for each in (base, wanted, stored))
+    return json.loads(bytes(merged_status(before, ours, theirs, managed)))
+
+
+def merged_member(base: Any, wanted: Any, stored: Any, fields: dict[str, Any]) -> Any:
+    """Return what becomes of a member of the status, None where there is none."""
+    before, ours, theirs = ({} if each is None else {"a": each} for each in (base, wanted, stored))
+    found = merged(before, ours, theirs, [{"fieldsV1": {"f:status": {"f:a": fields}}}])
+    return found.get("a")
 
 
 def text(value: Any) -> str:
@@ -171,7 +180,7 @@ def test_what_an_apply_leaves_in_lists_is_taken_out(base: Any, wanted: Any) -> N
     encoded = (json.dumps(base).encode(), json.dumps(wanted).encode())
     patch = removal_patch(*encoded, left, managed(base))
     assert listed(patched(left, patch)) == listed(wanted)
-    assert not patch or removes(*encoded)
+    assert not patch or difference(*encoded).removes
     assert removal_patch(*encoded, wanted, managed(base)) == {}
 
 
@@ -196,7 +205,7 @@ def test_items_of_one_type_are_not_merged() -> None:
 
 def test_items_of_one_type_are_not_told_apart_by_it() -> None:
     base, wanted = ([{**READY, "scope": scope} for scope in scopes] for scopes in ("ab", "ac"))
-    assert removes(*(json.dumps({"conditions": each}).encode() for each in (base, wanted)))
+    assert difference(*(json.dumps({"conditions": each}).encode() for each in (base, wanted))).removes
 
 
 STATUS_LEFT = STATUSES.filter(lambda found: not found.get("conditions"))
@@ -209,7 +218,7 @@ def test_what_an_apply_leaves_is_taken_out(base: Any, wanted: Any) -> None:
     encoded = (json.dumps(base).encode(), json.dumps(wanted).encode())
     patch = removal_patch(*encoded, left)
     assert text(flat(patched(left, patch))) == text(flat(wanted))
-    assert not patch or removes(*encoded)
+    assert not patch or difference(*encoded).removes
     assert removal_patch(*encoded, wanted) == {}
 
 
@@ -257,3 +266,79 @@ def test_all_is_applied_where_no_other_applies(stored: Any, wanted: Any) -> None
     encoded = (json.dumps(wanted).encode(), json.dumps(stored).encode())
     for each in (managed, []):
         assert bytes(own_part(*encoded, each, "ours")) == encoded[0]
+
+
+def of_status(fields: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry("ours", {"f:status": fields}), entry("theirs", {"f:status": {"f:b": {}}})]
+
+
+def own(wanted: Any, stored: Any, fields: dict[str, Any]) -> Any:
+    encoded = (json.dumps(wanted).encode(), json.dumps(stored).encode())
+    return json.loads(bytes(own_part(*encoded, of_status(fields), "ours")))
+
+
+@pytest.mark.parametrize(
+    ("name", "item"),
+    [
+        ('k:{"name":"\\u003ca\\u0026b\\u003e\\u2028"}', {"name": "<a&b>\u2028"}),
+        ('k:{"a":1,"name":"é"}', {"name": "é", "a": 1}),
+        ('v:"\\u003c"', "<"),
+        ("v:100000000000000000000", 1e20),
+        ("v:1e-07", 1e-7),
+        ("v:1", 1.0),
+        ('v:{"b":"\\u0026","a":[2]}', {"a": [2.0], "b": "&"}),
+    ],
+)
+def test_items_are_found_however_their_names_are_written(name: str, item: Any) -> None:
+    """One that is not found would not be applied, and the API server would remove it."""
+    status = {"a": [item], "b": "1"}
+    assert own(status, status, {"f:a": {name: {".": {}}}}) == {"a": [item]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "right"),
+    [
+        ({"f:a": {}}, {"a": {"x": {"ours": 1, "theirs": 2}}}),  # as a whole: it is atomic
+        ({"f:a": {"f:x": {"f:ours": {}}}}, {"a": {"x": {"ours": 1}}}),
+        ({"f:a": {"f:x": {".": {}}, "f:y": {}}}, {"a": {"x": {}}}),
+        ({"f:a": {"f:y": {}}}, {}),
+    ],
+)
+def test_members_of_others_in_maps_are_not_applied(fields: dict[str, Any], right: Any) -> None:
+    status = {"a": {"x": {"ours": 1, "theirs": 2}}, "b": "1"}
+    managed = [*of_status(fields), entry("theirs", {"f:status": {"f:a": fields["f:a"] and {"f:x": {"f:theirs": {}}}}})]
+    encoded = json.dumps(status).encode()
+    assert json.loads(bytes(own_part(encoded, encoded, managed, "ours"))) == right
+
+
+ITEM = {"name": "x", "ours": 1, "theirs": 1}
+
+
+@pytest.mark.parametrize(
+    ("base", "wanted", "stored", "right"),
+    [
+        ([ITEM], [{**ITEM, "ours": 2}], [{**ITEM, "theirs": 2}], [{**ITEM, "ours": 2, "theirs": 2}]),
+        ([ITEM], [ITEM, {"name": "y"}], [], [{"name": "y"}]),
+        ([ITEM], [{"name": "y"}], [ITEM, {"name": "z"}], [{"name": "y"}, {"name": "z"}]),
+        ([ITEM], [{"name": "y"}, ITEM], [ITEM, {"name": "z"}], [{"name": "y"}, ITEM, {"name": "z"}]),
+        ([ITEM], None, [ITEM, {"name": "z"}], [{"name": "z"}]),
+        ([ITEM], None, [ITEM], None),
+    ],
+)
+def test_items_with_names_are_merged(base: Any, wanted: Any, stored: Any, right: Any) -> None:
+    assert merged_member(base, wanted, stored, {'k:{"name":"x"}': {".": {}}}) == right
+
+
+@pytest.mark.parametrize(
+    ("base", "wanted", "stored", "right"),
+    [
+        ({"x": 1}, {"x": 1, "y": 1}, None, {"y": 1}),
+        ({"x": 1}, None, {"x": 1, "y": 1}, {"y": 1}),
+        ({"x": 1}, {}, None, {}),
+        ({"x": 1, "y": 1}, {"x": 1}, None, None),
+        ({"x": 1}, None, {"x": 2}, None),
+    ],
+)
+def test_members_of_a_map_that_one_removes(base: Any, wanted: Any, stored: Any, right: Any) -> None:
+    """Go leaves out a map that is empty."""
+    assert merged_member(base, wanted, stored, {MAP: {}}) == right

@@ -1,0 +1,101 @@
+"""What managed fields say of the lists in an object: which have items with names, and what these names are.
+
+See https://github.com/kubernetes-sigs/structured-merge-diff
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+Trees = Sequence[Mapping[str, Any]]
+"""What managed fields have at one place, a tree for each manager."""
+
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder(order="sorted").encode
+_NAMED = ("k:", "v:")
+
+MAP = "map"
+"""Marks an object whose keys are data, which managed fields do not tell: each of its members may be missing."""
+
+
+def inner(fields: Trees, name: str) -> Trees:
+    """Return what managed fields have of a member, ``f:name``, or of an item of a list, as `items_by_name` names it."""
+    return [tree[name] for tree in fields if name in tree]
+
+
+def has_members(fields: Trees) -> bool:
+    """Return whether an object's members have owners of their own; an atomic one is a whole."""
+    return any(name.startswith("f:") for tree in fields for name in tree)
+
+
+def is_map(fields: Trees) -> bool:
+    """Return whether an object is known to be a map, see `MAP`."""
+    return any(MAP in tree for tree in fields)
+
+
+def by_item(fields: Trees) -> Trees:
+    r"""Return what managed fields have of a list, by the names that `items_by_name` gives to items.
+
+    An API server writes ``<`` as ``\u003c``, and 1e20 with all its digits.
+    """
+    return [
+        {_canonical(name) if name.startswith(_NAMED) else name: part for name, part in tree.items()} for tree in fields
+    ]
+
+
+def items_by_name(lists: Sequence[Any], fields: Trees) -> list[dict[str, Any]] | None:
+    """Return the items of lists by what managed fields call them; None if there is a list with items without names.
+
+    Args:
+        lists: What may be lists.
+        fields: What managed fields have of them.
+    """
+    if not all(isinstance(each, list) for each in lists):
+        return None
+    elements = [element for tree in fields for element in tree if element.startswith(_NAMED)]
+    if not elements:
+        return None
+    keys = next((tuple(_decode(each[2:])) for each in elements if each.startswith("k:")), None)
+    found = [named for each in lists if (named := _named(each, keys)) is not None]
+    return found if len(found) == len(lists) else None
+
+
+def keys_of(name: str) -> dict[str, Any]:
+    """Return the members by which an item is named, none for an item of a set."""
+    return _decode(name[2:]) if name.startswith("k:") else {}
+
+
+def _named(items: list[Any], keys: tuple[str, ...] | None) -> dict[str, Any] | None:
+    """Return items by what managed fields call them; None if two have one name, or one none.
+
+    A key that is left to its default is none.
+    """
+    try:
+        parts = items if keys is None else [{key: item[key] for key in keys} for item in items]
+    except (KeyError, TypeError):
+        return None
+    prefix = "v:" if keys is None else "k:"
+    found = {_name(prefix, part): item for part, item in zip(parts, items, strict=True)}
+    return found if len(found) == len(items) else None
+
+
+def _canonical(name: str) -> str:
+    return _name(name[:2], _decode(name[2:]))
+
+
+def _name(prefix: str, value: Any) -> str:  # noqa: ANN401 - any JSON
+    return prefix + _encode(_plain(value)).decode()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return JSON in which equal numbers are written in one way: 1 and 1.0 are the same item of a set."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value) if abs(value) < 2**63 else value
+    return float(value) if type(value) is int and abs(value) >= 2**63 else value

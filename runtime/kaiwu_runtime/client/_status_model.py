@@ -1,0 +1,148 @@
+"""What the model of a status tells of its JSON: defaults that the API server has filled in, and names of list items.
+
+See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#defaulting
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+import msgspec
+
+from kaiwu_runtime._json_equality import json_equal
+from kaiwu_runtime.api._markers import ListMapKeys, ListType
+from kaiwu_runtime.client._managed_items import MAP
+from kaiwu_runtime.client._pydantic_models import is_model
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+    from pydantic.fields import FieldInfo
+
+_MISSING: Any = object()
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
+
+
+def with_read_defaults(status: object, wanted: bytes, base: bytes) -> bytes:
+    """Return a status with the defaults that were read and that it still has: to leave them unset removes nothing.
+
+    Args:
+        status: The model of what is wanted; of anything else nothing is known.
+        wanted: Its JSON, without what is not set.
+        base: The JSON of what was read.
+    """
+    if not is_model(status):
+        return wanted
+    return _encode(_completed(status, _decode(wanted), _decode(base)))  # type: ignore[arg-type]
+
+
+def named_items(status: object, wanted: bytes) -> dict[str, Any]:
+    """Return the names of the items of a status, as managed fields have them: those of others may be gone by now.
+
+    Args:
+        status: The model of what is wanted; of anything else nothing is known.
+        wanted: Its JSON.
+    """
+    return {"fieldsV1": {"f:status": _names(status, _decode(wanted))}} if is_model(status) else {}  # type: ignore[arg-type]
+
+
+def _completed(model: BaseModel, wanted: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
+    found = dict(wanted)
+    for name, alias, field in _fields(model):
+        was = base.get(alias, _MISSING)
+        if was is _MISSING:
+            continue
+        if alias in wanted:
+            found[alias] = _completed_value(getattr(model, name), wanted[alias], was, field)
+        elif json_equal(_dumped(model, [name]).get(alias, _MISSING), was):
+            found[alias] = was
+    return found
+
+
+def _completed_value(value: Any, wanted: Any, base: Any, field: FieldInfo) -> Any:  # noqa: ANN401 - any JSON
+    if isinstance(wanted, dict) and isinstance(base, dict):
+        if is_model(value):
+            return _completed(cast("BaseModel", value), wanted, base)
+        if isinstance(value, dict) and any(is_model(each) for each in value.values()):
+            return {
+                key: _completed_value(value.get(key), part, base.get(key, _MISSING), field)
+                for key, part in wanted.items()
+            }
+    elif isinstance(wanted, list) and isinstance(base, list) and isinstance(value, list):
+        keys = _keys(field)
+        names: list[Any] = [_key(each, keys) for each in value] if keys else [*range(len(value))]
+        there: dict[Any, Any] = {_raw_key(each, keys): each for each in base} if keys else dict(enumerate(base))
+        return [
+            _completed_value(model, part, there.get(name), field)
+            for name, model, part in zip(names, value, wanted, strict=True)
+        ]
+    return wanted
+
+
+def _names(model: BaseModel, content: Mapping[str, Any]) -> dict[str, Any]:
+    found = {
+        f"f:{alias}": _value_names(getattr(model, name), content[alias], field)
+        for name, alias, field in _fields(model)
+        if alias in content
+    }
+    return {name: part for name, part in found.items() if part}
+
+
+def _value_names(value: Any, content: Any, field: FieldInfo) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    if isinstance(content, dict):
+        if is_model(value):
+            return _names(cast("BaseModel", value), content)
+        if isinstance(value, dict):
+            found = {f"f:{key}": _value_names(value.get(key), part, field) for key, part in content.items()}
+            return {MAP: {}, **{name: part for name, part in found.items() if part}}
+    elif isinstance(content, list) and isinstance(value, list) and (keys := _keys(field)) is not None:
+        if not keys:
+            return {f"v:{_encode(item).decode()}": {} for item in content}
+        return {
+            f"k:{_encode({key: item[key] for key in keys}).decode()}": _value_names(model, item, field)
+            for model, item in zip(value, content, strict=True)
+            if isinstance(item, dict) and all(key in item for key in keys)
+        }
+    return {}
+
+
+def _key(item: object, keys: Iterable[str]) -> bytes:
+    """Return what names an item, where a key may be left to its default."""
+    if not is_model(item):
+        return b""
+    names = [name for name, alias, _ in _fields(item) if alias in keys]  # type: ignore[arg-type]
+    return _raw_key(_dumped(item, names), keys)  # type: ignore[arg-type]
+
+
+def _raw_key(item: Any, keys: Iterable[str]) -> bytes:  # noqa: ANN401 - any JSON
+    return _encode([item.get(key) for key in keys]) if isinstance(item, Mapping) else b""
+
+
+def _dumped(model: BaseModel, names: Iterable[str]) -> dict[str, Any]:
+    """Return fields as they are written, unset ones too."""
+    found: dict[str, Any] = _decode(
+        model.model_dump_json(by_alias=True, exclude_none=True, include=set(names)),
+    )
+    return found
+
+
+def _fields(model: BaseModel) -> Iterator[tuple[str, str, FieldInfo]]:
+    """Return each field's name, its name in JSON, and what is known of it."""
+    for name, field in type(model).model_fields.items():
+        yield name, field.serialization_alias or field.alias or name, field
+
+
+def _keys(field: FieldInfo) -> tuple[str, ...] | None:
+    """Return the keys by which the items of a list are merged, none for a set; None for other lists."""
+    pending: list[Any] = [*field.metadata, field.annotation]
+    while pending:
+        each = pending.pop()
+        if isinstance(each, ListMapKeys):
+            return each.keys
+        if isinstance(each, ListType) and each.type == "set":
+            return ()
+        pending += getattr(each, "__metadata__", ())
+        pending += get_args(getattr(each, "__kaiwu_annotation__", each))
+        pending += getattr(getattr(each, "__kaiwu_annotation__", None), "__metadata__", ())
+    return None
