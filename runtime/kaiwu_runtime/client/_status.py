@@ -5,7 +5,7 @@ See https://kubernetes.io/docs/concepts/overview/working-with-objects/#object-sp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import msgspec
@@ -48,7 +48,7 @@ def status_manager(client: BaseClient) -> str:
     return f"{client.field_manager}-status"
 
 
-async def write_status(
+def write_status(
     client: BaseClient,
     obj: Any,  # noqa: ANN401 - a pydantic model or a lightkube kind
     status: msgspec.Raw,
@@ -56,8 +56,8 @@ async def write_status(
     force: bool = True,
     field_manager: str = "",
     dry_run: bool = False,
-) -> bytes:
-    """Write an object's status and return the answer; see :meth:`~kaiwu_runtime.client.Client.apply_status`.
+) -> Coroutine[Any, Any, bytes]:
+    """Write an object's status, and return the answer; see :meth:`~kaiwu_runtime.client.Client.apply_status`.
 
     When the object has changed since it was read, what other writers have made of its status is overwritten, unless a
     `StatusBase` tells which part of it is a change. With one, what was removed is removed, whatever its owner.
@@ -79,7 +79,7 @@ async def write_status(
         dry_run=dry_run,
         force=force,
     )
-    return await _StatusWrite(client, obj, status, params, dry_run=dry_run).run()
+    return _StatusWrite(client, obj, status, params, dry_run=dry_run).run()
 
 
 class _StatusWrite:
@@ -130,7 +130,7 @@ class _StatusWrite:
                 answer = await self._patch(_APPLY, self._params, self._body)
                 if base is None:
                     return answer
-                if base.removes(self._wanted):
+                if base.difference(self._wanted).removes:
                     answer = await self._remove(base, answer)
                 base.written(self._status)
                 return answer

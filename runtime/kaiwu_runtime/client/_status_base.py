@@ -54,17 +54,19 @@ class StatusBase:
         Args:
             status: As `encode_status` returns it.
         """
-        if not self.removes(status):
+        if not self.difference(status).removes:
             return status
         return msgspec.Raw(with_read_defaults(getattr(self.obj, "status", None), status, self.status))
 
+    def difference(self, status: bytes) -> Difference:
+        """Return what a status that its object has now makes of the base."""
+        if status is not self._compared:  # asked several times for each write
+            self._compared, self._difference = status, difference(self.status, bytes(status))
+        return self._difference
+
     def differs_from(self, status: bytes) -> bool:
         """Return whether a status is still to be written."""
-        return bool(self.unsure) or self._compare(status).changes
-
-    def removes(self, status: bytes) -> bool:
-        """Return whether a status lacks something of the base."""
-        return self._compare(status).removes
+        return bool(self.unsure) or self.difference(status).changes
 
     def merged(self, wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]]) -> msgspec.Raw:
         """Return the stored status with the changes that lead to what is wanted; see `merged_status`."""
@@ -78,11 +80,6 @@ class StatusBase:
         self.status = bytes(status)
         self.unsure.clear()
         self._compared = None
-
-    def _compare(self, status: bytes) -> Difference:
-        if status is not self._compared:  # asked several times for each write
-            self._compared, self._difference = status, difference(self.status, bytes(status))
-        return self._difference
 
 
 _base: ContextVar[StatusBase | None] = ContextVar("kaiwu_status_base", default=None)

@@ -154,17 +154,24 @@ def _lacks(wanted: Any, base: Any) -> bool:  # noqa: ANN401 - any JSON
         return True
     for name, was in base.items():
         kind = type(was)
-        if (kind is dict and _lacks(wanted[name], was)) or (kind is list and _loses(name, wanted[name], was)):
+        if kind is dict:
+            if _lacks(wanted[name], was):
+                return True
+        elif kind is list and (now := wanted[name]) != was and (name != "conditions" or _lacks_condition(now, was)):
             return True
     return False
 
 
-def _loses(name: str, wanted: Any, base: list[Any]) -> bool:  # noqa: ANN401 - any JSON
-    """Return whether a list may lose an item, or a condition a member."""
-    if name == "conditions" and _has_types(base) and _has_types(wanted):
-        ours = {each["type"]: each for each in wanted}
-        return any(each["type"] not in ours or _lacks(ours[each["type"]], each) for each in base)
-    return bool(wanted != base)
+def _lacks_condition(wanted: Any, base: list[Any]) -> bool:  # noqa: ANN401 - any JSON
+    """Return whether conditions may have lost one, or one of them a member."""
+    ours = _by_type(wanted)
+    if ours is None or _by_type(base) is None:
+        return True
+    for was in base:
+        now = ours.get(was["type"])
+        if now is None or _lacks(now, was):
+            return True
+    return False
 
 
 def _left(base: Any, wanted: Any, stored: Any, fields: Trees) -> dict[str, Any]:  # noqa: ANN401 - any JSON
@@ -225,8 +232,9 @@ def _merged(name: str, base: Any, wanted: Any, stored: Any, fields: Trees) -> An
         if isinstance(ours, Mapping) and isinstance(theirs, Mapping):  # one has removed it, with what it knew of
             return _members(base, ours, theirs, fields) or (wanted if wanted == {} else _MISSING)
     lists = [[] if each is _MISSING else each for each in (base, wanted, stored)]
-    if name == "conditions" and all(_has_types(each) for each in lists):
-        found = _conditions(*({each["type"]: each for each in items} for items in lists))
+    conditions = [each for each in map(_by_type, lists) if each is not None] if name == "conditions" else []
+    if len(conditions) == len(lists):
+        found = _conditions(*conditions)
     else:
         named = items_by_name(lists, fields)
         if named is None:
@@ -273,13 +281,17 @@ def _merged_items(named: Sequence[Mapping[str, Any]], fields: Trees) -> list[Any
     return [item for item in found if item is not _MISSING]
 
 
-def _has_types(value: Any) -> bool:  # noqa: ANN401 - any JSON
-    """Return whether each item is named by its type; there are lists with several items of a type."""
-    return (
-        isinstance(value, list)
-        and all(isinstance(each, dict) and isinstance(each.get("type"), str) for each in value)
-        and len({each["type"] for each in value}) == len(value)
-    )
+def _by_type(conditions: Any) -> dict[str, dict[str, Any]] | None:  # noqa: ANN401 - any JSON
+    """Return conditions by their types; None where an item has none, or two have the same."""
+    found = {}
+    if type(conditions) is not list:
+        return None
+    for each in conditions:
+        name = each.get("type") if type(each) is dict else None
+        if type(name) is not str:
+            return None
+        found[name] = each
+    return found if len(found) == len(conditions) else None
 
 
 def _status_fields(managed: Sequence[Mapping[str, Any]]) -> Trees:

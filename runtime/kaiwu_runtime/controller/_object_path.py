@@ -171,7 +171,7 @@ class ObjectPath(Reconciler):
         encoded = base.wanted(encode_status(obj))
         if base.differs_from(encoded):
             # Not `apply_status`: the answer is not used, and decoding it costs as much as decoding the object.
-            await write_status(self.client, obj, encoded)
+            await write_status(self.client, obj, encoded, field_manager=self._status_manager)
 
     async def _try_to_write(self, obj: Any, base: StatusBase, generation: int) -> None:  # noqa: ANN401 - of the kind
         try:
