@@ -9,7 +9,7 @@ See https://github.com/kubernetes-sigs/structured-merge-diff
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,7 +102,8 @@ async def remove_emptied(
     path, sent_to = rejected.paths
     stored = await client.transport.request("GET", path) if fields else b"{}"
     content = read_answer(_document, stored, "object")
-    outside = [found for names in fields if (found := _keys(content, names))]
+    readings = [[*_readings(content, names)] for names in fields]
+    outside = [found for each in readings for found in each]
     manager = rejected.params["fieldManager"]
     applied = read_answer(_document, rejected.body, "apply")
     sent = False
@@ -115,7 +116,7 @@ async def remove_emptied(
             applied["metadata"]["resourceVersion"] = version_in(answer)
         sent = True
     # A merge patch does not reach into lists; but what is sent empty there is rarely owned by others too.
-    if len(outside) < len(fields) and (less := _without_empty(applied)) != applied:
+    if not all(readings) and (less := _without_empty(applied)) != applied:
         with client._attempt(kind, key, begun=sent):  # noqa: SLF001 - of this package
             await client.transport.request(
                 "PATCH", sent_to, params=rejected.params, body=_json.encode(less), content_type=_APPLY
@@ -159,16 +160,19 @@ def emptied_maps(fields: Sequence[Sequence[str]], rejected: RejectedApply, store
     return {**patch, "metadata": {"resourceVersion": metadata.resource_version}} if patch else {}
 
 
-def _keys(content: object, names: Sequence[str]) -> list[str]:
-    """Return the names of a field as its object has them, none of one in a list: the key of a map may have dots."""
+def _readings(content: object, names: Sequence[str]) -> Iterator[list[str]]:
+    """Yield each way to read the names of a field as those of its object, none of one in a list: a key may have dots.
+
+    With the keys ``a`` and ``a.b`` in one map there may be several.
+    """
     if not isinstance(content, Mapping):
-        return []
+        return
     for count in range(1, len(names)):
         key = ".".join(names[:count])
-        if key in content and (found := _keys(content[key], names[count:])):
-            return [key, *found]
-    key = ".".join(names)
-    return [key] if key in content else []
+        if key in content:
+            yield from ([key, *found] for found in _readings(content[key], names[count:]))
+    if (key := ".".join(names)) in content:
+        yield [key]
 
 
 def _without_empty(value: Any, *, in_list: bool = False) -> Any:  # noqa: ANN401 - any JSON

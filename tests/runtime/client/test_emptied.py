@@ -78,7 +78,7 @@ SHELVES = st.fixed_dictionaries(
         "boards": MAPS,
         "env": st.dictionaries(st.sampled_from("ab"), st.none() | MAPS).map(variables),
         "drawer": st.fixed_dictionaries({}, optional={"slots": MAPS}),
-        "chests": st.dictionaries(st.sampled_from(["a", "b.c", "b.c/d", "[0]"]), MAPS),
+        "chests": st.dictionaries(st.sampled_from(["a", "a.b", "b.c", "b.c/d", "[0]"]), MAPS),
     },
 )
 
@@ -93,6 +93,7 @@ def without_empty_lists(content: dict[str, Any]) -> dict[str, Any]:
 @given(contents=st.lists(SHELVES, min_size=2, max_size=5))
 @example(contents=[{"env": []}, {"boards": {}, "drawer": {}, "env": [{"name": "a"}]}, {}])
 @example(contents=[{"chests": {"b.c/d": {"a": "x"}, "[0]": {"a": "x"}}}, {"chests": {"b.c/d": {}, "[0]": {}}}])
+@example(contents=[{"chests": {"a": {"b": "x"}, "a.b": {"a": "x"}}}, {"chests": {"a": {"b": "x"}, "a.b": {}}}])
 @example(
     contents=[{"env": [{"name": "a", "labels": {"b": "x"}}]}, {"boards": {}, "env": [{"name": "a", "labels": {}}]}]
 )
