@@ -21,6 +21,11 @@ MAP = "map"
 """Marks an object whose keys are data, which managed fields do not tell: each of its members may be missing."""
 
 
+def status_fields(managed: Sequence[Mapping[str, Any]]) -> Trees:
+    """Return what an object's managed fields have of its status."""
+    return inner([each.get("fieldsV1") or {} for each in managed], "f:status")
+
+
 def inner(fields: Trees, name: str) -> Trees:
     """Return what managed fields have of a member, ``f:name``, or of an item of a list, as `items_by_name` names it."""
     return [tree[name] for tree in fields if name in tree]

@@ -17,7 +17,7 @@ from kaiwu_runtime.client._codec import decode, encode_status
 from kaiwu_runtime.client._emptied import RejectedApply, remove_emptied
 from kaiwu_runtime.client._request_options import PatchType, apply_params
 from kaiwu_runtime.client._status_base import StatusBase, base_of
-from kaiwu_runtime.client._status_merge import own_part, removal_patch
+from kaiwu_runtime.client._status_part import changes_nothing, own_part
 from kaiwu_runtime.client._subresources import has_status_subresource, target
 from kaiwu_runtime.errors import ConflictError, DecodeError, InvalidError
 from kaiwu_runtime.rest._answers import read_answer
@@ -122,8 +122,9 @@ class _StatusWrite:
         reads = base is not None and base.is_shared
         for attempt in range(1, STATUS_ATTEMPTS + 1):
             is_last = attempt == STATUS_ATTEMPTS
-            if reads and self._is_guarded:
-                await self._rebase()
+            if reads and self._is_guarded and (kept := await self._rebase()) is not None and base is not None:
+                base.written(self._status)
+                return kept
             try:
                 if base is not None:
                     base.unsure[self._unsure :] = [bytes(self._status)]
@@ -146,25 +147,31 @@ class _StatusWrite:
     async def _remove(self, base: StatusBase, answer: bytes) -> bytes:
         """Remove what the apply has left because other managers own it too; return the answer."""
         found = read_answer(_answers, answer, str(self._identity))
-        left = removal_patch(base.status, self._wanted, found.status, found.metadata.managed or ())
+        left = base.removal(self._wanted, found.status, found.metadata.managed or ())
         if not left:
             return answer
         body = {"metadata": {"resourceVersion": version_in(answer)}, "status": left}
         return await self._patch(_MERGE, {"fieldManager": self._params["fieldManager"]}, body)
 
-    async def _rebase(self) -> None:
-        """Read the object, and change its newest status instead of the one that was read before."""
+    async def _rebase(self) -> bytes | None:
+        """Read the object, and change its newest status instead of the one that was read before.
+
+        Returns:
+            The object, if there is nothing to change in it.
+        """
         newest, version = await read_again(self._client.transport, self._identity, self._key.namespace, self._metadata)
         self._body["metadata"]["resourceVersion"] = version
         if self._base is None:
-            return
+            return None
         try:
             stored = encode_status(decode(self._kind, newest))
         except DecodeError as error:  # it does not fit the type any longer, which the next reconcile reports
             raise ConflictError(f"the object has changed: {error}", code=409, reason="Conflict") from None
         managed = read_answer(_answers, newest, str(self._identity)).metadata.managed or ()
         self._wanted = wanted = self._base.merged(self._status, stored, managed)
-        self._body["status"] = own_part(wanted, stored, managed, self._params["fieldManager"])
+        manager = self._params["fieldManager"]
+        self._body["status"] = part = own_part(wanted, stored, managed, manager)
+        return newest if changes_nothing(part, wanted, stored, managed, manager) else None
 
     async def _remove_emptied(self, error: InvalidError) -> bool:
         """Remove the maps that the apply would leave empty; return whether it was rejected because of any."""

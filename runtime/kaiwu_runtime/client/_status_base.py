@@ -11,8 +11,9 @@ from typing import Any, Self
 
 import msgspec
 
-from kaiwu_runtime.client._status_merge import Difference, difference, merged_status
-from kaiwu_runtime.client._status_model import named_items, with_read_defaults
+from kaiwu_runtime.client._status_merge import Difference, difference, merged_status, removal_patch
+from kaiwu_runtime.client._status_model import with_read_defaults
+from kaiwu_runtime.client._status_type import described_status
 
 
 class StatusBase:
@@ -31,11 +32,12 @@ class StatusBase:
         unsure: What may have been written since, wholly or in part, as its write failed.
     """
 
-    __slots__ = ("_compared", "_difference", "_token", "is_shared", "obj", "status", "unsure")
+    __slots__ = ("_compared", "_difference", "_kind", "_token", "is_shared", "obj", "status", "unsure")
 
     # A class and not a context made from a generator: every pass of an ObjectReconciler enters one.
     def __init__(self, obj: object, status: bytes, *, is_shared: bool = False) -> None:
         self.obj = obj
+        self._kind = type(getattr(obj, "status", None))  # which a reconciler may make None
         self.status = bytes(status)  # a msgspec.Raw equals no bytes
         self.is_shared = is_shared
         self.unsure: list[bytes] = []
@@ -56,7 +58,8 @@ class StatusBase:
         """
         if not self.difference(status).removes:
             return status
-        return msgspec.Raw(with_read_defaults(getattr(self.obj, "status", None), status, self.status))
+        found = getattr(self.obj, "status", None)
+        return msgspec.Raw(with_read_defaults(self._kind if found is None else found, status, self.status))
 
     def difference(self, status: bytes) -> Difference:
         """Return what a status that its object has now makes of the base."""
@@ -70,10 +73,16 @@ class StatusBase:
 
     def merged(self, wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]]) -> msgspec.Raw:
         """Return the stored status with the changes that lead to what is wanted; see `merged_status`."""
-        managed = [*managed, named_items(getattr(self.obj, "status", None), wanted)]
-        for base in (self.status, *self.unsure):
-            stored = merged_status(base, wanted, stored, managed)
+        wanted, named = described_status(self._kind, wanted)
+        for each in (self.status, *self.unsure):
+            base, removed = described_status(self._kind, each)
+            stored = merged_status(base, wanted, stored, [*managed, named, removed])
         return msgspec.Raw(stored)
+
+    def removal(self, wanted: bytes, stored: object, managed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the patch that takes out what an apply of what is wanted has left; see `removal_patch`."""
+        (base, _), (wanted, _) = (described_status(self._kind, each) for each in (self.status, wanted))
+        return removal_patch(base, wanted, stored, managed)
 
     def written(self, status: bytes) -> None:
         """Take note of a write that is complete."""

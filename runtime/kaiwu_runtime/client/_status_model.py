@@ -1,4 +1,4 @@
-"""What the model of a status tells of its JSON: defaults that the API server has filled in, and names of list items.
+"""What the model of a status tells of its JSON: defaults that the API server has filled in.
 
 See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#defaulting
 """
@@ -12,7 +12,6 @@ import msgspec
 
 from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.api._markers import ListMapKeys, ListType
-from kaiwu_runtime.client._managed_items import MAP
 from kaiwu_runtime.client._pydantic_models import is_model
 
 if TYPE_CHECKING:
@@ -28,23 +27,15 @@ def with_read_defaults(status: object, wanted: bytes, base: bytes) -> bytes:
     """Return a status with the defaults that were read and that it still has: to leave them unset removes nothing.
 
     Args:
-        status: The model of what is wanted; of anything else nothing is known.
+        status: The model of what is wanted, or its class where there is none; of anything else nothing is known.
         wanted: Its JSON, without what is not set.
         base: The JSON of what was read.
     """
     if not is_model(status):
         return wanted
-    return _encode(_completed(status, _decode(wanted), _decode(base)))  # type: ignore[arg-type]
-
-
-def named_items(status: object, wanted: bytes) -> dict[str, Any]:
-    """Return the names of the items of a status, as managed fields have them: those of others may be gone by now.
-
-    Args:
-        status: The model of what is wanted; of anything else nothing is known.
-        wanted: Its JSON.
-    """
-    return {"fieldsV1": {"f:status": _names(status, _decode(wanted))}} if is_model(status) else {}  # type: ignore[arg-type]
+    if isinstance(status, type):
+        status = status.model_construct()
+    return _encode(_completed(status, _decode(wanted), _decode(base)))
 
 
 def _completed(model: BaseModel, wanted: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,33 +69,6 @@ def _completed_value(value: Any, wanted: Any, base: Any, field: FieldInfo) -> An
             for name, model, part in zip(names, value, wanted, strict=True)
         ]
     return wanted
-
-
-def _names(model: BaseModel, content: Mapping[str, Any]) -> dict[str, Any]:
-    found = {
-        f"f:{alias}": _value_names(getattr(model, name), content[alias], field)
-        for name, alias, field in _fields(model)
-        if alias in content
-    }
-    return {name: part for name, part in found.items() if part}
-
-
-def _value_names(value: Any, content: Any, field: FieldInfo) -> dict[str, Any]:  # noqa: ANN401 - any JSON
-    if isinstance(content, dict):
-        if is_model(value):
-            return _names(cast("BaseModel", value), content)
-        if isinstance(value, dict):
-            found = {f"f:{key}": _value_names(value.get(key), part, field) for key, part in content.items()}
-            return {MAP: {}, **{name: part for name, part in found.items() if part}}
-    elif isinstance(content, list) and isinstance(value, list) and (keys := _keys(field)) is not None:
-        if not keys:
-            return {f"v:{_encode(item).decode()}": {} for item in content}
-        return {
-            f"k:{_encode({key: item[key] for key in keys}).decode()}": _value_names(model, item, field)
-            for model, item in zip(value, content, strict=True)
-            if isinstance(item, dict) and all(key in item for key in keys)
-        }
-    return {}
 
 
 def _key(item: object, keys: Iterable[str]) -> bytes:

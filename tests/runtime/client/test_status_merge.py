@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kaiwu_runtime.client._managed_items import MAP
-from kaiwu_runtime.client._status_merge import difference, merged_status, own_part, removal_patch
+from kaiwu_runtime.client._status_merge import difference, merged_status, removal_patch
+from kaiwu_runtime.client._status_part import own_part
 
 SCALARS = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a"])
 CONDITIONS = st.dictionaries(

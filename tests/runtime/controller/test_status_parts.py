@@ -95,6 +95,10 @@ class Operator:
 
     async def reconcile(self, change: Callable[[CrateStatus], Any]) -> int:
         """Return the number of writes."""
+        return await self.run(Work(change))
+
+    async def run(self, work: Work) -> int:
+        """Return the number of writes."""
         version = (await read(self._client))["metadata"]["resourceVersion"]
         key = ObjectKey(self._client.namespace, "a")
 
@@ -104,7 +108,7 @@ class Operator:
 
         await eventually(is_newest)
         path = ObjectPath(
-            Work(change),
+            work,
             informer=self._informer,
             cache=self.manager.cache,
             client=self.manager.api_reader,
