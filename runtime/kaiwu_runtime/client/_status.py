@@ -5,6 +5,7 @@ See https://kubernetes.io/docs/concepts/overview/working-with-objects/#object-sp
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
@@ -26,6 +27,9 @@ from kaiwu_runtime.rest._paths import object_names, object_path
 STATUS_ATTEMPTS = 5
 """How often a status is sent when the object changes meanwhile."""
 
+MANAGER_BYTES = 128
+"""How long the name of a field manager may be."""
+
 _APPLY = PatchType.APPLY.value
 _MERGE = PatchType.MERGE.value
 _json = msgspec.json.Encoder()
@@ -44,8 +48,12 @@ _answers = msgspec.json.Decoder(_Answer)
 
 
 def status_manager(client: BaseClient) -> str:
-    """Return the field manager by which a client writes a status."""
-    return f"{client.field_manager}-status"
+    """Return the field manager by which a client writes a status; a shorter one where an API server rejects it."""
+    name = f"{client.field_manager}-status"
+    if len(encoded := name.encode()) <= MANAGER_BYTES:
+        return name
+    end = f"-{zlib.crc32(encoded):08x}-status"
+    return encoded[: MANAGER_BYTES - len(end)].decode(errors="ignore") + end
 
 
 def write_status(

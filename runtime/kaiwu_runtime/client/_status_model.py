@@ -6,17 +6,16 @@ See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from kaiwu_runtime._json_equality import json_equal
-from kaiwu_runtime.api._markers import ListMapKeys, ListType
 from kaiwu_runtime.client._pydantic_models import is_model
+from kaiwu_runtime.client._status_type import Shape, members_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
-    from pydantic.fields import FieldInfo
 
 _MISSING: Any = object()
 _decode = msgspec.json.Decoder().decode
@@ -39,33 +38,35 @@ def with_read_defaults(status: object, wanted: bytes, base: bytes) -> bytes:
 
 
 def _completed(model: BaseModel, wanted: dict[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    found = dict(wanted)
-    for name, alias, field in _fields(model):
+    found, shapes = dict(wanted), members_of(type(model))
+    for name, alias in _fields(model):
         was = base.get(alias, _MISSING)
         if was is _MISSING:
             continue
         if alias in wanted:
-            found[alias] = _completed_value(getattr(model, name), wanted[alias], was, field)
+            found[alias] = _completed_value(getattr(model, name), wanted[alias], was, shapes[alias])
         elif json_equal(_dumped(model, [name]).get(alias, _MISSING), was):
             found[alias] = was
     return found
 
 
-def _completed_value(value: Any, wanted: Any, base: Any, field: FieldInfo) -> Any:  # noqa: ANN401 - any JSON
+def _completed_value(value: Any, wanted: Any, base: Any, shape: Shape) -> Any:  # noqa: ANN401 - any JSON
     if isinstance(wanted, dict) and isinstance(base, dict):
         if is_model(value):
             return _completed(cast("BaseModel", value), wanted, base)
-        if isinstance(value, dict) and any(is_model(each) for each in value.values()):
+        if isinstance(value, dict):
+            models = {str(getattr(key, "value", key)): each for key, each in value.items()}  # a key may be an Enum
+            values = shape.values or Shape()
             return {
-                key: _completed_value(value.get(key), part, base.get(key, _MISSING), field)
+                key: _completed_value(models.get(key), part, base.get(key, _MISSING), values)
                 for key, part in wanted.items()
             }
-    elif isinstance(wanted, list) and isinstance(base, list) and isinstance(value, list):
-        keys = _keys(field)
+    elif isinstance(wanted, list) and isinstance(base, list) and isinstance(value, list) and len(wanted) == len(value):
+        keys, items = shape.keys, shape.items or Shape()
         names: list[Any] = [_key(each, keys) for each in value] if keys else [*range(len(value))]
         there: dict[Any, Any] = {_raw_key(each, keys): each for each in base} if keys else dict(enumerate(base))
         return [
-            _completed_value(model, part, there.get(name), field)
+            _completed_value(model, part, there.get(name), items)
             for name, model, part in zip(names, value, wanted, strict=True)
         ]
     return wanted
@@ -75,7 +76,7 @@ def _key(item: object, keys: Iterable[str]) -> bytes:
     """Return what names an item, where a key may be left to its default."""
     if not is_model(item):
         return b""
-    names = [name for name, alias, _ in _fields(item) if alias in keys]  # type: ignore[arg-type]
+    names = [name for name, alias in _fields(item) if alias in keys]  # type: ignore[arg-type]
     return _raw_key(_dumped(item, names), keys)  # type: ignore[arg-type]
 
 
@@ -91,22 +92,7 @@ def _dumped(model: BaseModel, names: Iterable[str]) -> dict[str, Any]:
     return found
 
 
-def _fields(model: BaseModel) -> Iterator[tuple[str, str, FieldInfo]]:
-    """Return each field's name, its name in JSON, and what is known of it."""
+def _fields(model: BaseModel) -> Iterator[tuple[str, str]]:
+    """Return each field's name, and its name in JSON."""
     for name, field in type(model).model_fields.items():
-        yield name, field.serialization_alias or field.alias or name, field
-
-
-def _keys(field: FieldInfo) -> tuple[str, ...] | None:
-    """Return the keys by which the items of a list are merged, none for a set; None for other lists."""
-    pending: list[Any] = [*field.metadata, field.annotation]
-    while pending:
-        each = pending.pop()
-        if isinstance(each, ListMapKeys):
-            return each.keys
-        if isinstance(each, ListType) and each.type == "set":
-            return ()
-        pending += getattr(each, "__metadata__", ())
-        pending += get_args(getattr(each, "__kaiwu_annotation__", each))
-        pending += getattr(getattr(each, "__kaiwu_annotation__", None), "__metadata__", ())
-    return None
+        yield name, field.serialization_alias or field.alias or name

@@ -60,16 +60,19 @@ def changes_nothing(
 
     Args:
         part: What would be applied, see `own_part`.
-        wanted: The JSON of the whole status that is wanted.
+        wanted: The JSON of the whole status that is wanted, as `merged_status` returns it.
         stored: The status as it is stored.
         managed: The object's managed fields.
         manager: The field manager.
     """
     if all(each.get("manager") == manager for each in _applies(managed)):
         return False
+    there = _decode(stored)
+    if len(_encode(there)) != len(wanted):  # as after most changes, and quickly compared
+        return False
     if not json_equal(_decode(part), _decode(own_part(stored, stored, managed, manager))):
         return False
-    return not removal_patch(stored, wanted, _decode(stored), managed)
+    return not removal_patch(stored, wanted, there, managed)
 
 
 def _applies(managed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

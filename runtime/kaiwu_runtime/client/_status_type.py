@@ -41,7 +41,7 @@ def described_status(kind: object, status: bytes) -> tuple[bytes, dict[str, Any]
     if not is_model(kind):
         return status, {}
     content, walk = _decode(status), _Walk()
-    tree = walk.members(_members(kind), content)
+    tree = walk.members(members_of(kind), content)
     return (_encode(content) if walk.completed else status), {"fieldsV1": {"f:status": tree}}
 
 
@@ -50,7 +50,7 @@ class _Walk:
 
     completed = False
 
-    def members(self, shapes: Mapping[str, _Shape], content: Mapping[str, Any]) -> dict[str, Any]:
+    def members(self, shapes: Mapping[str, Shape], content: Mapping[str, Any]) -> dict[str, Any]:
         found = {
             f"f:{name}": self._value(shapes[name], value)
             for name, value in content.items()
@@ -58,18 +58,18 @@ class _Walk:
         }
         return {name: part for name, part in found.items() if part}
 
-    def _value(self, shape: _Shape, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
+    def _value(self, shape: Shape, value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON
         if isinstance(value, list):
             return self._list(shape, value)
         if not isinstance(value, dict):
             return {}
         if shape.model is not None:
-            return self.members(_members(shape.model), value)
+            return self.members(members_of(shape.model), value)
         values = shape.values
         return {MAP: {}, **self.members(dict.fromkeys(value, values), value)} if values is not None else {}
 
-    def _list(self, shape: _Shape, items: list[Any]) -> dict[str, Any]:
-        keys, inner, found = shape.keys, shape.items or _Shape(), {}
+    def _list(self, shape: Shape, items: list[Any]) -> dict[str, Any]:
+        keys, inner, found = shape.keys, shape.items or Shape(), {}
         defaults = _key_defaults(inner.model, keys) if keys and inner.model is not None else {}
         for item in items:
             if defaults and isinstance(item, dict) and not defaults.keys() <= item.keys():
@@ -84,7 +84,7 @@ class _Walk:
 
 
 @dataclass(slots=True)
-class _Shape:
+class Shape:
     """What is known of the JSON of a type, which may be a union.
 
     Attributes:
@@ -95,8 +95,8 @@ class _Shape:
     """
 
     model: type[BaseModel] | None = None
-    values: _Shape | None = None
-    items: _Shape | None = None
+    values: Shape | None = None
+    items: Shape | None = None
     keys: tuple[str, ...] | None = None
 
     def add(self, annotation: Any, markers: Iterable[Any], seen: frozenset[Any]) -> Self:  # noqa: ANN401 - any type
@@ -133,9 +133,9 @@ class _Shape:
             self.model = self.model or kind
         elif issubclass(kind, dict):
             if not any(isinstance(each, MapType) and each.type == "atomic" for each in markers):
-                self.values = self.values or _Shape().add((*arguments, Any, Any)[1], (), seen)
+                self.values = self.values or Shape().add((*arguments, Any, Any)[1], (), seen)
         elif issubclass(kind, list) and self.items is None:
-            self.items = _Shape().add((*arguments, Any)[0], (), seen)
+            self.items = Shape().add((*arguments, Any)[0], (), seen)
             for each in markers:
                 if isinstance(each, ListMapKeys):
                     self.keys = each.keys
@@ -144,9 +144,10 @@ class _Shape:
 
 
 @cache
-def _members(model: type[BaseModel]) -> dict[str, _Shape]:
+def members_of(model: type[BaseModel]) -> dict[str, Shape]:
+    """Return what is known of the members of a model, by their names in JSON."""
     return {
-        field.serialization_alias or field.alias or name: _Shape().add(field.annotation, field.metadata, frozenset())
+        field.serialization_alias or field.alias or name: Shape().add(field.annotation, field.metadata, frozenset())
         for name, field in model.model_fields.items()
     }
 

@@ -151,3 +151,18 @@ async def test_the_model_is_changed_while_it_is_written(client: Client) -> None:
     async with run_manager(operator.manager):
         await operator.run(Busy(lambda _: None))
     assert {part["name"] for part in (await read(client))["status"]["parts"]} == {"o1", "o2", "o3", "x"}
+
+
+@real
+@pytest.mark.parametrize("name", ["m" * 121, "m" * 122, "é" * 64])
+async def test_a_long_field_manager(client: Client, name: str) -> None:
+    def change(status: CrateStatus) -> None:
+        status.phase = "P"
+
+    operator = Operator(client)
+    operator.manager.api_reader.field_manager = name
+    async with run_manager(operator.manager):
+        await operator.reconcile(change)
+    (entry,) = [each for each in (await read(client))["metadata"]["managedFields"] if "subresource" in each]
+    assert entry["manager"].startswith(name[:50])
+    assert entry["manager"].endswith("-status")
