@@ -154,7 +154,7 @@ async def test_the_model_is_changed_while_it_is_written(client: Client) -> None:
 
 
 @real
-@pytest.mark.parametrize("name", ["m" * 121, "m" * 122, "é" * 64])
+@pytest.mark.parametrize("name", ["m" * 121, "m" * 122, "é" * 64], ids=["fits", "too long", "unicode"])
 async def test_a_long_field_manager(client: Client, name: str) -> None:
     def change(status: CrateStatus) -> None:
         status.phase = "P"
