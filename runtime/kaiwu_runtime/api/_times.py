@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 _NAMED = re.compile(r"(?:(\w+)\.)?([A-Za-z]\w*)")
+_WORD = re.compile(r"\w+")
 _SECONDS = len("2026-01-02T03:04:05")
 
 
@@ -33,7 +34,7 @@ def micro_time(moment: datetime) -> str:
 
 def has_micro_time(model: type[Any]) -> bool:
     """Return whether a lightkube model has a MicroTime, itself or in a model inside it."""
-    return bool(_paths(model))  # type: ignore[arg-type]  # a class is hashable
+    return bool(time_paths(model, "MicroTime"))  # type: ignore[arg-type]  # a class is hashable
 
 
 def to_builtins(obj: msgspec.Struct) -> dict[str, Any]:
@@ -43,13 +44,36 @@ def to_builtins(obj: msgspec.Struct) -> dict[str, Any]:
     return content
 
 
-class _Path(NamedTuple):
+class TimePath(NamedTuple):
+    """A field that is a time or leads to one.
+
+    Attributes:
+        name: The field's name in the object.
+        model: What the field holds; None if the field itself is the time.
+    """
+
     name: str
-    model: type[Any] | None  # None: the field itself is a MicroTime
+    model: type[Any] | None
+
+
+@cache
+def time_paths(model: type[Any], time: str) -> tuple[TimePath, ...]:
+    """Return the fields of a lightkube model that are a time or lead to one.
+
+    Args:
+        model: The lightkube model.
+        time: ``Time`` or ``MicroTime``.
+    """
+    found: list[TimePath] = []
+    for name, annotation, inner in _annotated(model):  # type: ignore[arg-type]
+        if time in _WORD.findall(annotation):
+            found.append(TimePath(name, None))
+        found += [TimePath(name, other) for other in inner if _leads_to_one(other, time)]  # type: ignore[arg-type]
+    return tuple(found)
 
 
 def _complete(content: Any, model: type[Any]) -> None:  # noqa: ANN401 - what a field holds
-    for path in _paths(model):  # type: ignore[arg-type]
+    for path in time_paths(model, "MicroTime"):  # type: ignore[arg-type]
         value = content.get(path.name)
         if path.model is None:
             if isinstance(value, str) and value[_SECONDS : _SECONDS + 1] not in {"", "."}:
@@ -61,22 +85,11 @@ def _complete(content: Any, model: type[Any]) -> None:  # noqa: ANN401 - what a 
 
 
 @cache
-def _paths(model: type[Any]) -> tuple[_Path, ...]:
-    """Return the fields of a model that are a MicroTime or lead to one."""
-    found: list[_Path] = []
-    for name, annotation, inner in _annotated(model):  # type: ignore[arg-type]
-        if "MicroTime" in annotation:
-            found.append(_Path(name, None))
-        found += [_Path(name, other) for other in inner if _leads_to_one(other)]  # type: ignore[arg-type]
-    return tuple(found)
-
-
-@cache
-def _leads_to_one(model: type[Any]) -> bool:
+def _leads_to_one(model: type[Any], time: str) -> bool:
     seen, pending = {model}, [model]
     while pending:
         for _, annotation, inner in _annotated(pending.pop()):  # type: ignore[arg-type]
-            if "MicroTime" in annotation:
+            if time in _WORD.findall(annotation):
                 return True
             pending += [other for other in inner if other not in seen]
             seen.update(inner)

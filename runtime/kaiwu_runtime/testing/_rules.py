@@ -13,6 +13,7 @@ from kaiwu_runtime.testing._fields import Path, children, flat, item_elements
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._ownership import dotted
 from kaiwu_runtime.testing._refusals import invalid, invalid_fields, modified, refusal
+from kaiwu_runtime.testing._stored_times import with_stored_times
 from kaiwu_runtime.testing._validation import check_metadata, immutable
 
 Object = dict[str, Any]
@@ -41,7 +42,8 @@ class WriteOptions(NamedTuple):
 
 
 def folded(kind: FakeKind, obj: Object) -> Object:
-    """Return a Secret whose ``stringData`` is in its ``data``, as a server stores it; any other object as it is."""
+    """Return an object as a server stores it: a Secret's ``stringData`` in its ``data``, and times in their form."""
+    obj = with_stored_times(kind, obj)
     texts = obj.get("stringData")
     if (kind.identity.group, kind.identity.kind) != ("", "Secret") or not isinstance(texts, dict):
         return obj
