@@ -33,9 +33,9 @@ _NANOSECONDS = {
     "m": 60 * 10**9,
     "h": 3600 * 10**9,
 }
-_LARGEST = 2**63 - 1
+_LARGEST = 2**63
 _DIGITS = 20
-"""Digits before and after the point that count: of hours the twentieth is a millionth of a nanosecond."""
+"""Digits before the point that an int64 of nanoseconds cannot have."""
 
 
 def parse_duration(duration: object) -> timedelta:
@@ -57,10 +57,11 @@ def parse_nanoseconds(duration: object) -> int:
     """Return the nanoseconds of a duration, as :func:`parse_duration` reads it."""
     if not isinstance(duration, str) or not _DURATION().fullmatch(duration):
         raise ValueError(_explanation(duration))
-    total = sum(_decimal(part["number"]) * _NANOSECONDS[part["unit"]] for part in _PART().finditer(duration))
-    if total > _LARGEST:
+    negative = duration.startswith("-")
+    total = sum(_part(part["number"], _NANOSECONDS[part["unit"]]) for part in _PART().finditer(duration))
+    if total > _LARGEST - (not negative):
         raise ValueError(f"{_shown(duration)} is longer than 2562047h, the longest duration Kubernetes can hold")
-    return -int(total) if duration.startswith("-") else int(total)
+    return -total if negative else total
 
 
 def format_duration(span: timedelta) -> str:
@@ -80,13 +81,19 @@ def format_duration(span: timedelta) -> str:
     return f"{sign}{minutes}m{seconds}" if minutes else f"{sign}{seconds}"
 
 
-def _decimal(number: str) -> Fraction:
-    """Return a number, of any number of digits: Python converts 4300 at most, and those behind make no difference."""
+def _part(number: str, unit: int) -> int:
+    """Return the nanoseconds of a number and its unit, rounded as Go rounds them: each part, and in floats."""
     whole, _, fraction = number.partition(".")
-    whole, fraction = whole.lstrip("0"), fraction[:_DIGITS]
+    whole = whole.lstrip("0")
     if len(whole) > _DIGITS:
-        return Fraction(_LARGEST + 1)
-    return Fraction(int(whole or "0")) + Fraction(int(fraction or "0"), 10 ** len(fraction))
+        return _LARGEST + 1
+    # Go reads the digits of the fraction that fit into an int64.
+    digits, scale = 0, 1.0
+    for digit in fraction:
+        if digits > (_LARGEST - 1) // 10 or digits * 10 + int(digit) > _LARGEST:
+            break
+        digits, scale = digits * 10 + int(digit), scale * 10.0
+    return int(whole or "0") * unit + int(digits * (unit / scale))
 
 
 def _shortest(number: Fraction) -> str:

@@ -8,7 +8,8 @@ See https://github.com/google/cel-spec/blob/master/doc/langdef.md#evaluation
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from kaiwu_runtime.generator._cel_functions import FUNCTIONS, OPERATORS, contains, equal
@@ -23,9 +24,14 @@ from kaiwu_runtime.generator._cel_values import (
     constant,
     typed_value,
 )
-from kaiwu_runtime.generator._schema import Schema
+from kaiwu_runtime.generator._schema import Schema, shown
 
 _STEPS = 20_000
+_PARTS_OF_STEP = 10
+"""Items of lists and mappings that are compared in the time of a step."""
+
+_CHARACTERS_OF_PART = 100
+_CONSTANT_TIME = frozenset({"size", "type", "?:"})
 _TYPES = frozenset({"bool", "double", "int", "list", "map", "null_type", "string"})
 
 
@@ -41,7 +47,7 @@ def broken(text: str, value: object, schema: Schema, *, optional_old: bool = Fal
         optional_old: Whether ``oldSelf`` is an optional, which is not known here.
     """
     try:
-        tree = parse_cel(text)
+        tree = _parsed(text)
         typed = typed_value(value, schema)
         found = _Evaluator().value(tree, {"self": typed} if optional_old else {"self": typed, "oldSelf": typed})
     except EvaluationError as error:
@@ -49,6 +55,10 @@ def broken(text: str, value: object, schema: Schema, *, optional_old: bool = Fal
     except (CelSyntaxError, TooDeepError, UnknownValueError, RecursionError):
         return None
     return "" if found is False else None
+
+
+_parsed = lru_cache(maxsize=64)(parse_cel)
+"""A rule on the items of a list is evaluated for each of them."""
 
 
 class _Evaluator:
@@ -62,9 +72,7 @@ class _Evaluator:
             EvaluationError: The API server cannot evaluate it either.
             UnknownValueError: It is not known.
         """
-        self._steps += 1
-        if self._steps > _STEPS:
-            raise UnknownValueError  # a rule about a long list: the API server takes the time
+        self._spend(1)
         match node.kind:
             case "const":
                 return constant(node.name, node.variable)
@@ -85,6 +93,17 @@ class _Evaluator:
             case _:
                 raise UnknownValueError
 
+    def _spend(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps > _STEPS:
+            raise UnknownValueError  # a rule about a long list: the API server takes the time
+
+    def _operands(self, node: Node, scope: Mapping[str, Any]) -> list[Any]:
+        found = [self.value(part, scope) for part in node.parts]
+        if node.name not in _CONSTANT_TIME:
+            self._spend(sum(map(_weight, found)) // _PARTS_OF_STEP)
+        return found
+
     def _name(self, name: str, scope: Mapping[str, Any]) -> Any:  # noqa: ANN401
         if name in scope:
             return scope[name]
@@ -100,9 +119,9 @@ class _Evaluator:
                 condition = _truth(self.value(node.parts[0], scope))
                 return self.value(node.parts[1 if condition else 2], scope)
             case "==" | "!=":
-                left, right = (self.value(part, scope) for part in node.parts)
+                left, right = self._operands(node, scope)
                 return equal(left, right) is (node.name == "==")
-        parts = [self.value(part, scope) for part in node.parts]
+        parts = self._operands(node, scope)
         function = FUNCTIONS.get((node.name, len(parts), node.method)) or OPERATORS.get((node.name, len(parts)))
         if function is None or UNKNOWN in parts:
             raise UnknownValueError
@@ -112,11 +131,11 @@ class _Evaluator:
         target = self.value(node.parts[0], scope)
         if not isinstance(target, list | dict) or isinstance(target, Fields):
             raise UnknownValueError
-        inner = [{**scope, node.variable: item} for item in target]
+        inner = ({**scope, node.variable: item} for item in target)
         part = node.parts[1]
         match node.name, len(node.parts):
             case "all" | "exists", 2:
-                return self._decided([(part, each) for each in inner], by=node.name == "exists")
+                return self._decided(((part, each) for each in inner), by=node.name == "exists")
             case "exists_one" | "existsOne", 2:
                 return sum(_truth(self.value(part, each)) for each in inner) == 1
             case "filter", 2:
@@ -128,7 +147,7 @@ class _Evaluator:
             case _:
                 raise UnknownValueError
 
-    def _decided(self, parts: list[tuple[Node, Mapping[str, Any]]], *, by: bool) -> bool:
+    def _decided(self, parts: Iterable[tuple[Node, Mapping[str, Any]]], *, by: bool) -> bool:
         """Return what a chain of ``||`` (by True) or ``&&`` (by False) is: one part decides it, whatever others are."""
         problem: Exception | None = None
         for part, scope in parts:
@@ -142,6 +161,19 @@ class _Evaluator:
         if problem is not None:
             raise problem
         return not by
+
+
+def _weight(value: object) -> int:
+    """Return how many parts a function may have to read."""
+    match value:
+        case str():
+            return len(value) // _CHARACTERS_OF_PART
+        case list():
+            return len(value) + sum(map(_weight, value))
+        case dict():
+            return len(value) + sum(map(_weight, value.values()))
+        case _:
+            return 0
 
 
 def _truth(value: object) -> bool:
@@ -182,7 +214,7 @@ def _item(target: object, index: object) -> Any:  # noqa: ANN401
             return target[index]
         case dict(), str() if not isinstance(target, Fields):
             if not contains(index, target):
-                raise EvaluationError(f"{index!r} is not set")
+                raise EvaluationError(f"{shown(index)} is not set")
             return target[index]
         case _:
             raise UnknownValueError

@@ -43,6 +43,8 @@ def equal(left: object, right: object) -> bool:
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(equal(a, b) for a, b in zip(left, right, strict=True))
     if isinstance(left, dict) and isinstance(right, dict):
+        if any(isinstance(one, Fields) and not one.complete for one in (left, right)):
+            raise UnknownValueError
         return left.keys() == right.keys() and all(equal(item, right[key]) for key, item in left.items())
     return type(left) is type(right) and left == right
 
@@ -103,7 +105,8 @@ def _divide(left: object, right: object) -> int:
 
 
 def _remainder(left: object, right: object) -> int:
-    _, remainder = _divided(left, right)
+    quotient, remainder = _divided(left, right)
+    bounded(quotient)
     return remainder
 
 
@@ -196,7 +199,7 @@ def _compare_amounts(compared: Callable[[Amount, Amount], Any], left: object, ri
 
 
 def _is_sorted(items: object) -> bool:
-    if not isinstance(items, list):
+    if not isinstance(items, list) or (items and any(type(item) is not type(items[0]) for item in items)):
         raise UnknownValueError
     return all(_compare(operator.le, one, other) for one, other in pairwise(items))
 

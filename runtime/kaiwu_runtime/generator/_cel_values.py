@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 from kaiwu_runtime.api._duration import parse_nanoseconds
@@ -21,9 +21,11 @@ _INSTANT = re.compile(
     r"(\d{4}-\d\d-\d\d)T([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,9}))?(?:Z|([+-])([01]\d|2[0-3]):([0-5]\d))",
     re.ASCII,
 )
-_DIGITS = re.compile(r"[-+]?[0-9]{1,19}")
+_DIGITS = re.compile(r"([-+]?)0*([0-9]+)")
+_NO_AMOUNT = re.compile(r"$|[-+]?[0-9]|.*[^-+.0-9eEinumkKMGTP]", re.DOTALL)
 _NANOSECONDS = 10**9
 _NANO = Decimal("1e-9")
+_EXACT = Context(prec=40)
 _ESCAPE = re.compile(r"\\(?:[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|(.))")
 _ESCAPED = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 _QUOTES = re.compile(r"([rR]?)(\"\"\"|'''|\"|')(.*)\2", re.DOTALL)
@@ -74,7 +76,14 @@ class Merged(list[Any]):
 
 
 class Fields(dict[str, Any]):
-    """An object with declared fields, by their names in CEL."""
+    """An object with declared fields, by their names in CEL.
+
+    Attributes:
+        complete: Whether it is equal to another one exactly if these fields are. The API server compares what CEL
+            cannot see too, counts null as a field, and takes a name such as ``__in__`` for an escaped one.
+    """
+
+    complete = True
 
 
 def typed_value(value: Any, schema: Schema) -> Any:  # noqa: ANN401 - JSON, and a value of CEL
@@ -111,8 +120,11 @@ def typed_value(value: Any, schema: Schema) -> Any:  # noqa: ANN401 - JSON, and 
 
 def _fields(value: dict[str, Any], schema: Schema) -> Fields:
     found = Fields()
+    found.complete = all(key in schema.properties and child is not None for key, child in value.items())
     for key, child in schema.properties.items():
         name = cel_name(key)
+        if key in value and (name is None or "__" in key):
+            found.complete = False
         # A null is absent, and fields that CEL cannot name or has no type for are not visible to it.
         if value.get(key) is not None and name is not None:
             try:
@@ -124,7 +136,7 @@ def _fields(value: dict[str, Any], schema: Schema) -> Fields:
 
 def _text(value: str, format_: str) -> Any:  # noqa: ANN401 - a value of CEL
     match format_:
-        case "date-time" | "datetime":
+        case "date-time":  # not "datetime", which is a format of strings only
             return moment(value)
         case "date":
             return moment(f"{value}T00:00:00Z")
@@ -176,13 +188,17 @@ def amount(text: str) -> Amount:
 
     Raises:
         EvaluationError: It is not one.
-        UnknownValueError: The API server rounds it.
+        UnknownValueError: The API server rounds it, or may read it without digits, as ``Ki``.
     """
     try:
         number = parse_quantity(text)
     except ValueError as error:
-        raise EvaluationError(str(error)) from None
-    if abs(number) >= INT64_MAX or (number.adjusted() < -9 and number) or number != number.quantize(_NANO):
+        raise (EvaluationError(str(error)) if _NO_AMOUNT.match(text) else UnknownValueError) from None
+    if (
+        number.copy_abs() >= INT64_MAX
+        or (number.adjusted() < -9 and number)
+        or number != _EXACT.quantize(number, _NANO)
+    ):
         raise UnknownValueError
     return Amount(number)
 
@@ -193,9 +209,10 @@ def integer(text: str) -> int:
     Raises:
         EvaluationError: It is not one.
     """
-    if not _DIGITS.fullmatch(text):
+    found = _DIGITS.fullmatch(text)
+    if found is None:
         raise EvaluationError(f"{shown(text)} is not an integer")
-    return bounded(int(text))
+    return bounded(int(found[1] + found[2][:20]))  # 20 digits overflow, whatever follows
 
 
 def bounded(number: int) -> int:
@@ -232,7 +249,10 @@ def constant(kind: str, text: str) -> Any:  # noqa: ANN401 - a value of CEL
     elif set(text) & set(".eE"):
         return float(text)
     else:
-        number = int(text)
+        try:
+            number = integer(text)
+        except EvaluationError:
+            raise UnknownValueError from None  # it does not compile
     if not INT64_MIN <= number <= INT64_MAX:
         raise UnknownValueError  # it does not compile
     return number

@@ -17,7 +17,10 @@ from collections.abc import Callable
 from kaiwu_runtime._names import is_dns_label, is_dns_subdomain
 
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-_TIME = re.compile(r"[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[.,][0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")
+_TIME = re.compile(
+    r"[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:[^Tt\n][0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})(?:[Tt].*)?",
+    re.DOTALL,
+)
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}")
 _VERSIONED_UUID = r"[0-9a-f]{{8}}-?[0-9a-f]{{4}}-?{}[0-9a-f]{{3}}-?[{}][0-9a-f]{{3}}-?[0-9a-f]{{12}}"
 _MAC = re.compile(
@@ -106,7 +109,7 @@ _CHECKS: dict[str, Callable[[str], bool]] = {
     "k8slongname": is_dns_subdomain,
     "k8sshortname": is_dns_label,
     "mac": _is_mac,
-    "uri": lambda text: ":" in text or text.startswith("/"),
+    "uri": lambda text: ":" in text or text.startswith("/") or text == "*",
     "uuid": lambda text: _UUID.fullmatch(text) is not None,
     "uuid3": _pattern(_VERSIONED_UUID.format("3", "0-9a-f")),
     "uuid4": _pattern(_VERSIONED_UUID.format("4", "89ab")),

@@ -6,6 +6,7 @@ rules.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -13,6 +14,7 @@ from typing import Any
 
 from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.api._json_limits import INT64_MAX, INT64_MIN
+from kaiwu_runtime.api._whole_numbers import whole_numbers
 from kaiwu_runtime.generator._formats import fits
 from kaiwu_runtime.generator._schema import Schema, enumerated, is_base64, shortened, shown
 from kaiwu_runtime.regexp import PatternError, matches
@@ -137,13 +139,16 @@ def _array(value: list[Any], schema: Schema, path: str, at: str) -> Iterator[str
     if schema.items_schema is not None:
         for index, item in enumerate(value):
             yield from violations(item, schema.items_schema, f"{path}[{index}]")
-    if schema.get("x-kubernetes-list-type") == "set" and any(item in value[:index] for index, item in enumerate(value)):
+    if schema.get("x-kubernetes-list-type") == "set" and _repeats(value):
         yield f"{at}an item is duplicated"
     keys = schema.get("x-kubernetes-list-map-keys")
-    if keys:
-        identities = [[item.get(key) for key in keys] for item in value if isinstance(item, dict)]
-        if any(identity in identities[:index] for index, identity in enumerate(identities)):
-            yield f"{at}two items have the same {', '.join(keys)}"
+    if keys and _repeats([[item.get(key) for key in keys] for item in value if isinstance(item, dict)]):
+        yield f"{at}two items have the same {', '.join(keys)}"
+
+
+def _repeats(items: list[Any]) -> bool:
+    written = [json.dumps(item, sort_keys=True) for item in whole_numbers(items)]
+    return len(set(written)) < len(written)
 
 
 def _object(value: dict[str, Any], schema: Schema, path: str, at: str) -> Iterator[str]:

@@ -6,6 +6,7 @@ import copy
 import enum
 import json
 import math
+import sys
 import warnings
 from typing import Any
 
@@ -18,6 +19,7 @@ from kaiwu_runtime.client._pydantic_models import dump_model
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._schema import shown
 
+_LARGEST = int(sys.float_info.max)
 _SCALARS = (str, int, float, bool, type(None))
 
 
@@ -34,7 +36,10 @@ def json_value(value: object, annotation: Any, what: str) -> Any:  # noqa: ANN40
     """
     try:
         if not _finite(value):
-            raise DefinitionError(f"{what} {shown(value)} is not valid JSON, which has no NaN and no infinity")
+            raise DefinitionError(
+                f"{what} {shown(value)} is not valid JSON, which has no NaN and no infinity; the API server reads no "
+                "number above 1.8e308"
+            )
         content = whole_numbers(value) if _is_json(value) else _written(value, annotation, what)
         json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -69,6 +74,8 @@ def _finite(value: object) -> bool:
         return _finite(value.value)
     if isinstance(value, float):
         return math.isfinite(value)
+    if isinstance(value, int):
+        return abs(value) <= _LARGEST
     if isinstance(value, dict):
         return all(_finite(item) for item in value.values())
     if isinstance(value, list | tuple | set | frozenset):

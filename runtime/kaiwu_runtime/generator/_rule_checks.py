@@ -13,7 +13,7 @@ from kaiwu_runtime.generator._cel_checks import expression_error, is_typed
 from kaiwu_runtime.generator._cel_cost import budget_error
 from kaiwu_runtime.generator._cel_evaluation import broken
 from kaiwu_runtime.generator._paths import PathError, resolve
-from kaiwu_runtime.generator._schema import Schema, schema_error
+from kaiwu_runtime.generator._schema import Schema, schema_error, shown
 
 _REASONS = {"FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"}
 _ROOT_METADATA = re.compile(r"\bself\.metadata\.(?!name\b|generateName\b)(\w+)")
@@ -123,10 +123,12 @@ def _check_rule(schema: Schema, rule: dict[str, Any]) -> None:
 
 def broken_rule(value: object, schema: Schema) -> str:
     """Return the first rule that a default violates, as far as it can be known; the API server evaluates all rules."""
+    if value is None:
+        return ""  # the API server evaluates no rule on null
     for rule in schema.get("x-kubernetes-validations", ()):
         reason = broken(rule["rule"], value, schema, optional_old=bool(rule.get("optionalOldSelf")))
         if reason is not None:
-            said = str(rule.get("message") or f"it violates the rule {rule['rule']!r}")
+            said = rule.get("message", "").strip() or f"it violates the rule {shown(rule['rule'])}"
             return f"{said}: {reason}" if reason else said
     parts: list[tuple[object, Schema | None]] = []
     if isinstance(value, dict):

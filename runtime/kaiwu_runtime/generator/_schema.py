@@ -116,7 +116,10 @@ def walk(schema: Schema, path: str = "") -> Iterator[tuple[str, Schema]]:
 
 def shown(value: object) -> str:
     """Return a value for a message, which a long value would hide."""
-    return shortened(repr(value))
+    try:
+        return shortened(repr(value))
+    except ValueError:
+        return "with an integer of thousands of digits"  # Python does not write it
 
 
 def shortened(text: str) -> str:

@@ -57,6 +57,8 @@ ERRORS: list[tuple[str, Any, Schema, str]] = [
     ("10 / self > 1", 0, INTEGER, "it divides by zero"),
     ("self + 1 > 1", 2**63 - 1, INTEGER, "an integer overflows 64 bits"),
     ("int(self) > 1", "x", STRING, "'x' is not an integer"),
+    ("self % -1 == 0", -(2**63), INTEGER, "an integer overflows 64 bits"),
+    ("int(self) > 1", "9" * 5000, STRING, "an integer overflows 64 bits"),
     ("self > 1", "x", EITHER, "string and int cannot be compared"),
     ("duration(self) > duration('1s')", "x", STRING, "'x' is not a valid duration"),
 ]
@@ -67,6 +69,7 @@ NOT_VIOLATED: list[tuple[str, Any, Schema]] = [
     ("self == [2, 1]", [1, 2], SET), ("isURL(self)", "x", STRING), ("self.?a.hasValue()", {}, OBJECT), ("self.any == 1", {"any": 2}, OBJECT),
     ("self == b'a'", "b", STRING), ("self > 5u", 1, INTEGER), ("string(self) == '1'", 2.5, FLOAT), ("self", 1, INTEGER), ("(self", 1, INTEGER),
     ("optional.of(self).hasValue() == false", 1, INTEGER), ("self.matches('(')", "a", STRING), ("timestamp(self) > timestamp('x')", "y", STRING), ("size(self) == 9", {"a": 1}, OBJECT), ("self < duration('1s')", "300000000h", SPAN),
+    ("self < " + "9" * 5000, 1, INTEGER), ("quantity(self).isLessThan(quantity('1'))", "9" * 10**6, STRING), ("int(self) == 5", "0" * 5000 + "5", STRING),
 ]  # fmt: skip
 
 

@@ -161,6 +161,7 @@ FIELDS = [
     Row("default above a large maximum", Annotated[int, Field(le=2**53 + 1)], "Spec.value: default 9007199254740995: must be at most 9007199254740993", "must be at most 9007199254740993", default=2**53 + 3),
     Row("default against a rule of one's own", Annotated[int, CEL("self > 2")], "Spec.value: default 2: it violates the rule 'self > 2'", "failed rule: self > 2", default=2),
     Row("default against a rule about fields", Annotated[Item, CEL("self.port > 1024 || has(self.zone)", message="needs a zone")], "Spec.value: default {'name': 'a', 'port': 80}: needs a zone", "needs a zone", default=Item(name="a")),
+    Row("default against a rule whose message ends a line", Annotated[int, CEL("self > 2", message="too small\n")], "Spec.value: default 2: too small", "too small", default=2),
     Row("default against a rule about an amount", Annotated[Quantity, CEL("quantity(string(self)).compareTo(quantity('1Gi')) >= 0")], "Spec.value: default '5Mi': it violates the rule", "failed rule: quantity", default="5Mi"),
     Row("default against a rule about a span", Annotated[Duration, CEL("duration(self) >= duration('1s')")], "Spec.value: default '5ms': it violates the rule", "failed rule: duration", default="5ms"),
     Row("default that a rule cannot be evaluated for", Annotated[list[int], CEL("self[1] > 0"), Field(max_length=3)], "Spec.value: default [1]: it violates the rule 'self[1] > 0': there is no item 1", "index out of bounds", default=[1]),

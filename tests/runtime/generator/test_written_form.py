@@ -192,6 +192,7 @@ def spec_schema(annotation: Any, default: Any = ...) -> Any:
         (float, float("nan"), "Spec.value: a float may be rounded"),
         (list[Any], [float("nan")], "Spec.value: its default [nan] is not valid JSON, which has no NaN"),
         (dict[str, Any], Field(default_factory=lambda: {"a": float("inf")}), "Spec.value: its default {'a': inf} is not valid JSON"),
+        (Annotated[dict[str, Any], Default({"a": [10**309]})], ..., "Spec.value: its default {'a': [1000000"),
         (Annotated[Any, Default(float("-inf"))], None, "Spec.value: its default -inf is not valid JSON"),
         (int, Field(1, examples=[float("nan")]), "Spec.value: its example nan is not valid JSON"),
         (str, "\ud800", "Spec.value: its default '\\ud800' is not valid: it has half of a surrogate pair"),
@@ -206,6 +207,11 @@ def test_it_is_refused(annotation: Any, default: Any, message: str) -> None:
         spec_schema(annotation, default)
     assert str(caught.value).startswith(message)
     assert "\n" not in str(caught.value)
+
+
+def test_a_number_without_end_is_refused() -> None:
+    with pytest.raises(DefinitionError, match=r"its default with an integer of thousands of digits is not valid JSON"):
+        spec_schema(Annotated[Any, Default(10**5000)], None)
 
 
 class Validated(APIModel):
