@@ -21,6 +21,7 @@ from kaiwu_runtime.generator._cel_values import (
     Fields,
     Type,
     UnknownValueError,
+    Unordered,
     constant,
     typed_value,
 )
@@ -121,6 +122,8 @@ class _Evaluator:
             case "==" | "!=":
                 left, right = self._operands(node, scope)
                 return equal(left, right) is (node.name == "==")
+            case "in" if node.parts[1].kind == "list" and not node.parts[1].parts:
+                return False  # the API server does not evaluate what is searched for
         parts = self._operands(node, scope)
         function = FUNCTIONS.get((node.name, len(parts), node.method)) or OPERATORS.get((node.name, len(parts)))
         if function is None or UNKNOWN in parts:
@@ -131,6 +134,8 @@ class _Evaluator:
         target = self.value(node.parts[0], scope)
         if not isinstance(target, list | dict) or isinstance(target, Fields):
             raise UnknownValueError
+        ordered = isinstance(target, list) and not isinstance(target, Unordered)
+        kept = list if ordered or len(target) < 2 else Unordered
         inner = ({**scope, node.variable: item} for item in target)
         part = node.parts[1]
         match node.name, len(node.parts):
@@ -139,11 +144,11 @@ class _Evaluator:
             case "exists_one" | "existsOne", 2:
                 return sum(_truth(self.value(part, each)) for each in inner) == 1
             case "filter", 2:
-                return [each[node.variable] for each in inner if _truth(self.value(part, each))]
+                return kept(each[node.variable] for each in inner if _truth(self.value(part, each)))
             case "map", 2:
-                return [self.value(part, each) for each in inner]
+                return kept(self.value(part, each) for each in inner)
             case "map", 3:
-                return [self.value(node.parts[2], each) for each in inner if _truth(self.value(part, each))]
+                return kept(self.value(node.parts[2], each) for each in inner if _truth(self.value(part, each)))
             case _:
                 raise UnknownValueError
 
@@ -208,7 +213,7 @@ def _key(target: dict[str, Any], name: str) -> str:
 
 def _item(target: object, index: object) -> Any:  # noqa: ANN401
     match target, index:
-        case list(), int() if type(index) is int:
+        case list(), int() if type(index) is int and not isinstance(target, Unordered):
             if not 0 <= index < len(target):
                 raise EvaluationError(f"there is no item {index}")
             return target[index]

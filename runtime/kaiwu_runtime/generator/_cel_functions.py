@@ -22,6 +22,7 @@ from kaiwu_runtime.generator._cel_values import (
     Span,
     Type,
     UnknownValueError,
+    Unordered,
     amount,
     bounded,
     integer,
@@ -199,7 +200,11 @@ def _compare_amounts(compared: Callable[[Amount, Amount], Any], left: object, ri
 
 
 def _is_sorted(items: object) -> bool:
-    if not isinstance(items, list) or (items and any(type(item) is not type(items[0]) for item in items)):
+    if (
+        not isinstance(items, list)
+        or isinstance(items, Unordered)
+        or (items and any(type(item) is not type(items[0]) for item in items))
+    ):
         raise UnknownValueError
     return all(_compare(operator.le, one, other) for one, other in pairwise(items))
 

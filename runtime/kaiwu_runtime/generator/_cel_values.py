@@ -75,6 +75,10 @@ class Merged(list[Any]):
     """A list of type set or map: equal to another one in any order."""
 
 
+class Unordered(Merged):
+    """A list made of the keys of a mapping, which the API server reads in a random order."""
+
+
 class Fields(dict[str, Any]):
     """An object with declared fields, by their names in CEL.
 

@@ -46,6 +46,7 @@ FALSE: list[tuple[str, Any, Schema]] = [
     ("self >= duration('1s')", "999ms", SPAN), ("duration(self) > duration('1s')", "1s", SPAN), ("self >= timestamp('2024-01-01T00:00:00Z')", "2024-01-01T04:00:00+05:00", INSTANT),
     ("self.all(x, x > 1)", [2, 1], NUMBERS), ("self.exists(x, x > 2)", [2, 1], NUMBERS), ("self.exists_one(x, x > 1)", [2, 3], NUMBERS), ("self.isSorted()", [2, 1], NUMBERS),
     ("self.filter(x, x > 1).size() == 2", [2, 1], NUMBERS), ("self.map(x, x * 2) == [4, 3]", [2, 1], NUMBERS), ("self[0] == 1", [2], NUMBERS), ("self.all(i, self.exists_one(j, i == j))", [1, 1], NUMBERS),
+    ("self.map(k, k) == ['a']", {"b": 1}, MAP), ("self.map(k, self[k]).size() > 2", {"a": 1, "b": 2}, MAP), ("3 in self.map(k, self[k])", {"a": 1, "b": 2}, MAP),
     ("self.all(k, k.startsWith('a'))", {"b": 1}, MAP), ("'a' in self", {"b": 1}, MAP), ("has(self.a)", {"b": 1}, MAP), ("self['b'] > 1", {"b": 1}, MAP),
     ("self.a > 1 && !has(self.x__dash__y)", {"a": 1}, OBJECT), ("has(self.x__dash__y)", {"a": 1}, OBJECT), ("has(self.a)", {"a": None}, OBJECT), ("self.__in__ == 'x'", {"in": "y"}, OBJECT),
     ("self.a > 1", {"a": 1, "open": {"z": 1}, "any": 1}, OBJECT),
@@ -70,6 +71,9 @@ NOT_VIOLATED: list[tuple[str, Any, Schema]] = [
     ("self == b'a'", "b", STRING), ("self > 5u", 1, INTEGER), ("string(self) == '1'", 2.5, FLOAT), ("self", 1, INTEGER), ("(self", 1, INTEGER),
     ("optional.of(self).hasValue() == false", 1, INTEGER), ("self.matches('(')", "a", STRING), ("timestamp(self) > timestamp('x')", "y", STRING), ("size(self) == 9", {"a": 1}, OBJECT), ("self < duration('1s')", "300000000h", SPAN),
     ("self < " + "9" * 5000, 1, INTEGER), ("quantity(self).isLessThan(quantity('1'))", "9" * 10**6, STRING), ("int(self) == 5", "0" * 5000 + "5", STRING),
+    # The API server reads a mapping in a random order.
+    ("self.map(k, k) == ['a', 'b']", {"b": 1, "a": 1}, MAP), ("self.map(k, self[k]).isSorted()", {"a": 2, "b": 1}, MAP), ("self.filter(k, true)[0] == 'a'", {"b": 1, "a": 1}, MAP),
+    ("self.map(k, self[k]).filter(x, x > 0).map(x, x * 2)[0] == 4", {"a": 1, "b": 2}, MAP), ("self.map(k, k, self[k])[1] == 1", {"a": 1, "b": 2}, MAP),
 ]  # fmt: skip
 
 

@@ -119,6 +119,8 @@ ROWS: list[tuple[Any, Schema]] = [
     *((text, _ruled(f"quantity(self).{name}(quantity('1'))", TEXT)) for text in AMOUNTS for name in ("isLessThan", "isGreaterThan")),
     *((text, _ruled(f"duration(self) {sign} duration('{other}')", TEXT)) for text, other, sign in itertools.product(SPANS, ("0s", "1h", "17m24s", "922337203ns", "1ns"), ("==", ">="))),
     *((items, _ruled("self.isSorted()", _list(EITHER))) for items in ([1, "a"], [2, 1], ["a", "b"])),
+    # Nothing is in an empty list, not even what cannot be evaluated.
+    *(({}, _ruled(rule, _object(a=INTEGER))) for rule in ("!(self.a in [])", "self.a in []", "!(self.a in [1])", "[self.a] == []")),
     (-(2**63), _ruled("self % -1 == 0", INTEGER)), (-(2**63), _ruled("self / -1 < 0", INTEGER)),
 ]  # fmt: skip
 
