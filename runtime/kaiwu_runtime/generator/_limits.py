@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import math
+import sys
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import AwareDatetime
@@ -18,7 +19,7 @@ from kaiwu_runtime.api._scalars import BytesType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._annotations import Facts
 from kaiwu_runtime.generator._limit_rules import least_bytes_rule, most_bytes_rule
-from kaiwu_runtime.generator._schema import Schema
+from kaiwu_runtime.generator._schema import Schema, shown
 
 _NUMERIC, _LENGTH, _PATTERN = "ge, gt, le, lt and multiple_of", "min_length and max_length", "pattern"
 _TIMESTAMP = "CEL(\"self >= timestamp('2024-01-01T00:00:00Z')\")"
@@ -99,7 +100,7 @@ def _check_numbers(facts: Facts, where: str) -> None:
             raise DefinitionError(f"{where}: the {name} {bound!r} is not valid: use a finite number")
     step = facts.multiple_of
     if step is not None and not (_is_number(step) and step > 0):
-        raise DefinitionError(f"{where}: multiple_of={step!r} is not valid: use a number above 0")
+        raise DefinitionError(f"{where}: multiple_of={shown(step)} is not valid: use a number above 0")
     for name, length in (("min_length", facts.min_length), ("max_length", facts.max_length)):
         if length is not None and (type(length) is not int or not 0 <= length <= INT64_MAX):
             raise DefinitionError(f"{where}: {name}={length!r} is not valid: use an integer from 0 to 2**63 - 1")
@@ -111,7 +112,9 @@ def _bounds(facts: Facts) -> list[tuple[str, object]]:
 
 
 def _is_number(bound: object) -> bool:
-    return isinstance(bound, int | float) and math.isfinite(bound)
+    if isinstance(bound, int):
+        return abs(bound) <= sys.float_info.max
+    return isinstance(bound, float) and math.isfinite(bound)
 
 
 def apply_byte_lengths(schema: Schema, facts: Facts) -> None:

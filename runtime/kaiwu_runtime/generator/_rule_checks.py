@@ -13,7 +13,7 @@ from kaiwu_runtime.generator._cel_checks import expression_error, is_typed
 from kaiwu_runtime.generator._cel_cost import budget_error
 from kaiwu_runtime.generator._cel_evaluation import broken
 from kaiwu_runtime.generator._paths import PathError, resolve
-from kaiwu_runtime.generator._schema import Schema, schema_error, shown
+from kaiwu_runtime.generator._schema import Schema, is_text, schema_error, shown
 
 _REASONS = {"FieldValueInvalid", "FieldValueForbidden", "FieldValueRequired", "FieldValueDuplicate"}
 _ROOT_METADATA = re.compile(r"\bself\.metadata\.(?!name\b|generateName\b)(\w+)")
@@ -98,6 +98,9 @@ def _check_rule(schema: Schema, rule: dict[str, Any]) -> None:
     text, message = rule["rule"].strip(), rule.get("message", "")
     if not text:
         raise schema_error(schema, "CEL(...) has an empty rule")
+    for written in (text, message, rule.get("messageExpression", "")):
+        if not is_text(written):
+            raise schema_error(schema, f"{written!r} of a rule has half of a surrogate pair")
     if "message" in rule and not message.strip():
         raise schema_error(schema, f"rule {text!r} has an empty message")
     if "\n" in message.strip() or "\r" in message.strip():

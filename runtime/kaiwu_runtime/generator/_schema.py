@@ -119,7 +119,16 @@ def shown(value: object) -> str:
     try:
         return shortened(repr(value))
     except ValueError:
-        return "with an integer of thousands of digits"  # Python does not write it
+        return "<with an integer of thousands of digits>"  # Python does not write it
+
+
+def is_text(text: str) -> bool:
+    """Return whether a text can be written: half of a surrogate pair cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def shortened(text: str) -> str:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from pydantic import create_model
 
-from kaiwu_runtime.api import CustomResource, resource
+from kaiwu_runtime import api
+from kaiwu_runtime.api import CEL, CustomResource, resource
+from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator import build_crds
 from kaiwu_runtime.generator._json_validation import violations
 from kaiwu_runtime.generator._rule_checks import broken_rule
@@ -170,3 +172,14 @@ def test_a_long_default_takes_no_time(value: Any, schema: Schema) -> None:
     list(violations(value, Schema({**schema, "maxItems": len(value)})))
     assert broken_rule(value, schema) == ""
     assert time.perf_counter() - start < 3
+
+
+@pytest.mark.parametrize(
+    "rule", [CEL("self != '\ud800'"), CEL("true", message="\ud800"), CEL("true", message_expression="'\ud800'")]
+)
+def test_a_rule_that_cannot_be_written_is_rejected(rule: CEL) -> None:
+    kind = api.schema(rule)(
+        resource(group="odd.example.com", version="v1")(create_model("Odd", __base__=CustomResource))
+    )
+    with pytest.raises(DefinitionError, match=r"^Odd: .* of a rule has half of a surrogate pair$"):
+        build_crds([kind])

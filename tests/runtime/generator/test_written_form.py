@@ -194,6 +194,7 @@ def spec_schema(annotation: Any, default: Any = ...) -> Any:
         (dict[str, Any], Field(default_factory=lambda: {"a": float("inf")}), "Spec.value: its default {'a': inf} is not valid JSON"),
         (Annotated[dict[str, Any], Default({"a": [10**309]})], ..., "Spec.value: its default {'a': [1000000"),
         (Annotated[Any, Default(float("-inf"))], None, "Spec.value: its default -inf is not valid JSON"),
+        (Annotated[int, Field(multiple_of=10**400)], ..., "Spec.value: multiple_of=1000"),
         (int, Field(1, examples=[float("nan")]), "Spec.value: its example nan is not valid JSON"),
         (str, "\ud800", "Spec.value: its default '\\ud800' is not valid: it has half of a surrogate pair"),
         (str, Field("a", description="\ud800"), "Spec.value: its description has half of a surrogate pair"),
@@ -210,7 +211,9 @@ def test_it_is_refused(annotation: Any, default: Any, message: str) -> None:
 
 
 def test_a_number_without_end_is_refused() -> None:
-    with pytest.raises(DefinitionError, match=r"its default with an integer of thousands of digits is not valid JSON"):
+    with pytest.raises(
+        DefinitionError, match=r"its default <with an integer of thousands of digits> is not valid JSON"
+    ):
         spec_schema(Annotated[Any, Default(10**5000)], None)
 
 
