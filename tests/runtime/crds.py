@@ -12,6 +12,9 @@ from kaiwu_runtime.errors import NotFoundError
 from kaiwu_runtime.generator import build_crds
 from kaiwu_runtime.generator._yaml_output import to_yaml
 
+GONE_SECONDS = 120
+"""The API server repeats a removal that fails after ever longer pauses: on a busy machine one took over 30 seconds."""
+
 
 def install(control_plane: ControlPlane, kinds: Iterable[type[CustomResource]], folder: Path) -> None:
     """Install the kinds' CRDs as `make manifests` would write them.
@@ -61,7 +64,7 @@ def is_there(control_plane: ControlPlane, path: str) -> bool:
 
 
 def _wait_until_gone(control_plane: ControlPlane, path: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + GONE_SECONDS
     while is_there(control_plane, path):
         assert time.monotonic() < deadline, f"{path} is still there"
         time.sleep(0.05)
