@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 _WORD_START = re.compile(r"(?<=[^\W_])_([^\W_])")
 
@@ -16,3 +20,13 @@ def field_name(name: str) -> str:
     See https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md#naming-conventions
     """
     return _WORD_START.sub(lambda match: match[1].upper(), name.removesuffix("_"))
+
+
+def written_name(name: str, field: FieldInfo) -> str:
+    """Return the name under which a field of a model is written, which may be its own choice.
+
+    Args:
+        name: Its name in Python.
+        field: What pydantic knows of it.
+    """
+    return field.serialization_alias or field.alias or name

@@ -64,6 +64,11 @@ def key_of(name: str | ObjectKey, namespace: str = "") -> ObjectKey:
     return name
 
 
+def is_built_in_group(group: str) -> bool:
+    """Return whether an API group is the API server's own, as far as its name tells: not a custom resource's."""
+    return "." not in group or group.endswith(".k8s.io")
+
+
 class ResourceIdentity(msgspec.Struct, frozen=True):
     """Group, version, kind, plural and scope of a resource.
 
@@ -89,7 +94,7 @@ class ResourceIdentity(msgspec.Struct, frozen=True):
     @property
     def is_built_in(self) -> bool:
         """Whether the resource is the API server's own, as far as its group tells: not a custom resource's."""
-        return "." not in self.group or self.group.endswith(".k8s.io")
+        return is_built_in_group(self.group)
 
     def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
         """Return the request path of the collection, of one object, or of a subresource.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NewType, Union, get_args, get_
 
 import typing_extensions
 
+from kaiwu_runtime.api._field_names import written_name
 from kaiwu_runtime.api._markers import Nullable, Schemaless, SchemaType
 from kaiwu_runtime.api._whole_numbers import whole_numbers
 
@@ -40,11 +41,7 @@ def null_is_a_value(field: FieldInfo) -> bool:
 def nullable_fields(model: type[BaseModel]) -> dict[str, str]:
     """Return the names, in Python and in the object, of the fields of a model for which null is a value."""
     fields: dict[str, FieldInfo] = getattr(model, "__pydantic_fields__", {})
-    return {
-        name: field.serialization_alias or field.alias or name
-        for name, field in fields.items()
-        if null_is_a_value(field)
-    }
+    return {name: written_name(name, field) for name, field in fields.items() if null_is_a_value(field)}
 
 
 def write_null(nullable: dict[str, str]) -> Callable[[Any, Any, Any], dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from kaiwu_runtime._json_equality import json_equal
+from kaiwu_runtime.api._field_names import written_name
 from kaiwu_runtime.client._pydantic_models import is_model
 from kaiwu_runtime.client._status_type import Shape, members_of
 
@@ -95,4 +96,4 @@ def _dumped(model: BaseModel, names: Iterable[str]) -> dict[str, Any]:
 def _fields(model: BaseModel) -> Iterator[tuple[str, str]]:
     """Return each field's name, and its name in JSON."""
     for name, field in type(model).model_fields.items():
-        yield name, field.serialization_alias or field.alias or name
+        yield name, written_name(name, field)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NewType, Self, Union, get_args
 
 import msgspec
 
+from kaiwu_runtime.api._field_names import written_name
 from kaiwu_runtime.api._markers import ListMapKeys, ListType, MapType
 from kaiwu_runtime.api._null_values import ALIAS_TYPES
 from kaiwu_runtime.client._managed_items import MAP
@@ -147,7 +148,7 @@ class Shape:
 def members_of(model: type[BaseModel]) -> dict[str, Shape]:
     """Return what is known of the members of a model, by their names in JSON."""
     return {
-        field.serialization_alias or field.alias or name: Shape().add(field.annotation, field.metadata, frozenset())
+        written_name(name, field): Shape().add(field.annotation, field.metadata, frozenset())
         for name, field in model.model_fields.items()
     }
 
@@ -158,7 +159,7 @@ def _key_defaults(model: type[BaseModel], keys: tuple[str, ...]) -> dict[str, An
     names = {
         name
         for name, field in model.model_fields.items()
-        if (field.serialization_alias or field.alias or name) in keys and not field.is_required()
+        if written_name(name, field) in keys and not field.is_required()
     }
     unset = model.model_construct()
     return _decode(unset.model_dump_json(by_alias=True, exclude_none=True, include=names)) if names else {}

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import msgspec
 
 from kaiwu_runtime.api._conditions import Conditions
+from kaiwu_runtime.api._field_names import written_name
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.api._resource import resource_definition
 from kaiwu_runtime.cache._cache import Cache
@@ -208,8 +209,8 @@ def _observe(obj: Any, before: bytes, generation: int) -> None:  # noqa: ANN401 
 
 def _conditions_in(status: bytes, model: type[Any]) -> list[msgspec.Raw]:
     field = model.model_fields.get("conditions")
-    name = (field.serialization_alias or field.alias) if field is not None else None
-    found = _members.decode(status).get(name or "conditions")
+    name = written_name("conditions", field) if field is not None else "conditions"
+    found = _members.decode(status).get(name)
     return (_items.decode(found) or []) if found is not None else []
 
 

@@ -215,7 +215,7 @@ def _item(target: object, index: object) -> Any:  # noqa: ANN401
     match target, index:
         case list(), int() if type(index) is int and not isinstance(target, Unordered):
             if not 0 <= index < len(target):
-                raise EvaluationError(f"there is no item {index}")
+                raise EvaluationError(f"index {index} is out of range")
             return target[index]
         case dict(), str() if not isinstance(target, Fields):
             if not contains(index, target):

@@ -35,7 +35,7 @@ def json_value(value: object, annotation: Any, what: str) -> Any:  # noqa: ANN40
         DefinitionError: The value cannot be written as JSON.
     """
     try:
-        if not _finite(value):
+        if not is_finite(value):
             raise DefinitionError(
                 f"{what} {shown(value)} is not valid JSON, which has no NaN and no infinity; the API server reads no "
                 "number above 1.8e308"
@@ -69,17 +69,18 @@ def _is_json(value: object) -> bool:
     return type(value) in _SCALARS
 
 
-def _finite(value: object) -> bool:
+def is_finite(value: object) -> bool:
+    """Return whether the API server can read each number in a value, as a float."""
     if isinstance(value, enum.Enum):
-        return _finite(value.value)
+        return is_finite(value.value)
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, int):
         return abs(value) <= _LARGEST
     if isinstance(value, dict):
-        return all(_finite(item) for item in value.values())
+        return all(is_finite(item) for item in value.values())
     if isinstance(value, list | tuple | set | frozenset):
-        return all(_finite(item) for item in value)
+        return all(is_finite(item) for item in value)
     if isinstance(value, BaseModel):
-        return all(_finite(item) for item in value.__dict__.values())
+        return all(is_finite(item) for item in value.__dict__.values())
     return True

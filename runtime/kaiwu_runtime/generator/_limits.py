@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import math
-import sys
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import AwareDatetime
@@ -18,6 +17,7 @@ from kaiwu_runtime.api._quantity import QuantityType
 from kaiwu_runtime.api._scalars import BytesType
 from kaiwu_runtime.errors import DefinitionError
 from kaiwu_runtime.generator._annotations import Facts
+from kaiwu_runtime.generator._json_values import is_finite
 from kaiwu_runtime.generator._limit_rules import least_bytes_rule, most_bytes_rule
 from kaiwu_runtime.generator._schema import Schema, shown
 
@@ -112,9 +112,7 @@ def _bounds(facts: Facts) -> list[tuple[str, object]]:
 
 
 def _is_number(bound: object) -> bool:
-    if isinstance(bound, int):
-        return abs(bound) <= sys.float_info.max
-    return isinstance(bound, float) and math.isfinite(bound)
+    return isinstance(bound, int | float) and is_finite(bound)
 
 
 def apply_byte_lengths(schema: Schema, facts: Facts) -> None:

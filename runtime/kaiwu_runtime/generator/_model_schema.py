@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from kaiwu_runtime.api._field_names import written_name
 from kaiwu_runtime.api._kube import KubeModel, is_kube_model
 from kaiwu_runtime.api._markers import (
     Immutable,
@@ -55,7 +56,7 @@ def json_name(field_name: str, field: FieldInfo, where: str) -> str:
     Raises:
         DefinitionError: It is read under one name and written under another.
     """
-    name = field.serialization_alias or field.alias or field_name
+    name = written_name(field_name, field)
     read = field.validation_alias or field.alias or field_name
     if read != name:
         raise DefinitionError(f"{where}: it is written as {name!r} but read as {read!r}: use one Field(alias=...)")

@@ -13,7 +13,7 @@ from kaiwu_runtime.generator._annotations import unwrap_annotation
 from kaiwu_runtime.generator._extra import apply_extra
 from kaiwu_runtime.generator._field_docstrings import field_description
 from kaiwu_runtime.generator._model_schema import json_name, model_schema
-from kaiwu_runtime.generator._schema import Schema, walk
+from kaiwu_runtime.generator._schema import Schema, is_text, schema_error, walk
 
 
 def resource_schema(kind: type[CustomResource]) -> Schema:
@@ -42,10 +42,8 @@ def resource_schema(kind: type[CustomResource]) -> Schema:
 def _check_text(schema: Schema) -> None:
     for _, node in walk(schema):
         for word in ("title", "description"):
-            try:
-                node.get(word, "").encode()
-            except UnicodeEncodeError:
-                raise DefinitionError(f"{node.origin}: its {word} has half of a surrogate pair") from None
+            if not is_text(node.get(word, "")):
+                raise schema_error(node, f"its {word} has half of a surrogate pair")
 
 
 def _finish_status(kind: type[CustomResource], schema: Schema) -> None:

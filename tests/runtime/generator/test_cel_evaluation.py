@@ -54,7 +54,7 @@ FALSE: list[tuple[str, Any, Schema]] = [
 ERRORS: list[tuple[str, Any, Schema, str]] = [
     ("self.a > 1", {}, OBJECT, "'a' is not set"),
     ("self['a'] > 1", {}, MAP, "'a' is not set"),
-    ("self[1] > 1", [1], NUMBERS, "there is no item 1"),
+    ("self[1] > 1", [1], NUMBERS, "index 1 is out of range"),
     ("10 / self > 1", 0, INTEGER, "it divides by zero"),
     ("self + 1 > 1", 2**63 - 1, INTEGER, "an integer overflows 64 bits"),
     ("int(self) > 1", "x", STRING, "'x' is not an integer"),

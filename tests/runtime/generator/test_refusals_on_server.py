@@ -164,7 +164,7 @@ FIELDS = [
     Row("default against a rule whose message ends a line", Annotated[int, CEL("self > 2", message="too small\n")], "Spec.value: default 2: too small", "too small", default=2),
     Row("default against a rule about an amount", Annotated[Quantity, CEL("quantity(string(self)).compareTo(quantity('1Gi')) >= 0")], "Spec.value: default '5Mi': it violates the rule", "failed rule: quantity", default="5Mi"),
     Row("default against a rule about a span", Annotated[Duration, CEL("duration(self) >= duration('1s')")], "Spec.value: default '5ms': it violates the rule", "failed rule: duration", default="5ms"),
-    Row("default that a rule cannot be evaluated for", Annotated[list[int], CEL("self[1] > 0"), Field(max_length=3)], "Spec.value: default [1]: it violates the rule 'self[1] > 0': there is no item 1", "index out of bounds", default=[1]),
+    Row("default that a rule cannot be evaluated for", Annotated[list[int], CEL("self[1] > 0"), Field(max_length=3)], "Spec.value: default [1]: it violates the rule 'self[1] > 0': index 1 is out of range", "index out of bounds", default=[1]),
     Row("default as its own old value", Annotated[int, CEL("self > oldSelf")], "Spec.value: default 2: it violates the rule 'self > oldSelf'", "failed rule: self > oldSelf", default=2),
     Row("default beyond 32 bits", Annotated[int, Format("int32")], "default 2147483648: it is not an integer of 32 bits", "with format int32", default=2**31),
     Row("pattern with look ahead", LookAhead, "LookAhead.value: pattern 'a(?=b)': look-around does not exist in Go", "must be a valid regular expression"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from kaiwu_runtime.api._identity import is_built_in_group
+
 _MOST_CONDITIONS = 3
 
 
@@ -36,7 +38,7 @@ def is_behind(objects: Iterable[Mapping[str, Any]]) -> bool:
 def _custom_resources(objects: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
     for obj in objects:
         group = str(obj.get("apiVersion", "")).rpartition("/")[0]
-        if "." in group and not group.endswith(".k8s.io"):
+        if not is_built_in_group(group):
             yield obj
 
 
