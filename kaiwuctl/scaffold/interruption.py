@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_PAUSE = 0.01  # seconds; by then the callback that dropped an exception has ended
 
 
 class Interruption(KeyboardInterrupt):
@@ -34,6 +36,7 @@ _written: list[bool] = []
 
 def stop_cleanly() -> None:
     """Let SIGINT, SIGTERM and SIGHUP end the process through the code that cleans up."""
+    _send_dropped_again()
     _written.clear()
     _stopped_by.clear()  # of a command before, in the same process
 
@@ -45,6 +48,29 @@ def stop_cleanly() -> None:
         # nohup, or a shell's background job: the caller wants the command to continue.
         if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
+
+
+def _send_dropped_again() -> None:
+    """Send a signal once more, a little later, when its exception was raised where it has no caller.
+
+    That is in `__del__` and in callbacks of weak references. Python would print a traceback and continue. The runtime's
+    command lines do the same (`kaiwu_runtime/_dropped_signals.py`), whose import is too slow for `--help`.
+    """
+    previous = sys.unraisablehook
+    if getattr(previous, "sends_dropped_again", False):
+        return
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        error = unraisable.exc_value
+        if not isinstance(error, Interruption):
+            previous(unraisable)
+            return
+        number = error.signal
+        signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(number))
+        signal.setitimer(signal.ITIMER_REAL, _PAUSE)
+
+    hook.sends_dropped_again = True  # type: ignore[attr-defined]
+    sys.unraisablehook = hook
 
 
 def note_written() -> None:

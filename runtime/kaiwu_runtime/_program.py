@@ -19,6 +19,7 @@ def run(module: str, *, cleans_up: bool = False) -> int:
         cleans_up: SIGTERM ends it like Ctrl-C, through the code that removes half-written files.
     """
     try:
+        import_module("kaiwu_runtime._dropped_signals").send_dropped_signals_again()
         if cleans_up:
             signal = import_module("signal")
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))

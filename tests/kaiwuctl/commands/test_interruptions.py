@@ -233,6 +233,30 @@ def test_a_signal_that_a_library_drops(copies: Callable[[], CommandLine], number
     assert snapshot(project.folder) == before
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_python_drops(copies: Callable[[], CommandLine], number: signal.Signals) -> None:
+    """In the callback of a weak reference, as of the import system's locks, no exception has a caller."""
+    project = copies()
+    before = snapshot(project.folder)
+    code = (
+        "import os, sys, time\n"
+        "from ruamel.yaml.serializer import Serializer\n"
+        "from kaiwuctl.cli import main\n"
+        "class Finalized:\n"
+        "    def __del__(self):\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "def interrupted(*arguments):\n"
+        "    Finalized()\n"
+        "    time.sleep(30)\n"
+        "Serializer.serialize = interrupted\n"
+        f"sys.exit(main({list(CREATE_ONLY)!r}))\n"
+    )
+    command = [project.argv()[0], "-c", code]
+    result = subprocess.run(command, cwd=project.folder, env=project.env(), capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (128 + number, "error: interrupted; nothing was changed\n")
+    assert snapshot(project.folder) == before
+
+
 def test_the_end_of_the_process_in_the_middle(copies: Callable[[], CommandLine]) -> None:
     project = copies()
     length = duration(project, *CREATE_ONLY)

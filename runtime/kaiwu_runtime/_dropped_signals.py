@@ -1,0 +1,64 @@
+"""Signals whose exception Python dropped are sent again.
+
+The exception of a signal handler is raised in the line that runs. In a `__del__` method or in the callback of a weak
+reference, the import system has some, no caller can receive it: Python prints "Exception ignored in" with a traceback
+and continues as if no signal had come. See https://docs.python.org/3/library/sys.html#sys.unraisablehook
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+PAUSE = 0.01
+"""Seconds until a signal is sent again: by then the callback has ended."""
+
+_ENDED_BY_SIGNAL = 128
+
+
+def send_dropped_signals_again() -> None:
+    """From now on, send a signal again when its exception was dropped, and print nothing about it.
+
+    Concerns `KeyboardInterrupt`, with the number of the signal in its attribute `signal` or else SIGINT, and
+    `SystemExit` with 128 and the number of a signal as its code. To be called in the main thread.
+    """
+    previous = sys.unraisablehook
+    if getattr(previous, "sends_dropped_signals_again", False):
+        return
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        number = _signal_of(unraisable.exc_value)
+        if number:
+            _send_soon(number)
+        else:
+            previous(unraisable)
+
+    hook.sends_dropped_signals_again = True  # type: ignore[attr-defined]
+    sys.unraisablehook = hook
+
+
+def _signal_of(error: BaseException | None) -> int:
+    """Return the number of the signal that an exception stands for, or 0."""
+    if isinstance(error, KeyboardInterrupt):
+        return int(getattr(error, "signal", signal.SIGINT))
+    if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > _ENDED_BY_SIGNAL:
+        number = error.code - _ENDED_BY_SIGNAL
+        return number if number in signal.valid_signals() else 0
+    return 0
+
+
+def _send_soon(number: int) -> None:
+    # A timer rather than a thread: at the end of the interpreter no thread can be started.
+    before: Callable[[int, FrameType | None], object] | int | None = signal.getsignal(signal.SIGALRM)
+
+    def send(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL if before is None else before)
+        signal.raise_signal(number)
+
+    signal.signal(signal.SIGALRM, send)
+    signal.setitimer(signal.ITIMER_REAL, PAUSE)
