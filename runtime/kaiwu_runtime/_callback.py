@@ -19,6 +19,9 @@ from kaiwu_runtime import _fork as fork
 from kaiwu_runtime._error_text import one_line
 from kaiwu_runtime.errors import CallbackError
 
+_MOST_CAUSES = 64
+"""Maximum number of causes that are looked at; causes may be a cycle."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -36,6 +39,22 @@ def contained(error: BaseException) -> Exception:
     wrapped = CallbackError(f"{type(error).__name__}: {text}" if text else type(error).__name__)
     wrapped.__cause__ = error
     return wrapped
+
+
+def forget_stack(error: BaseException) -> None:
+    """Drop the stack of an exception that is handled and logged, and those of its causes.
+
+    Python adds to the stack of an exception each time that it is raised. A constant of a project's, or the exception of
+    a future that is awaited again and again, would keep the frames of all times, with everything in their variables.
+    """
+    pending, seen = [error], 0
+    while pending and seen < _MOST_CAUSES:
+        current = pending.pop()
+        seen += 1
+        current.with_traceback(None)  # unlike an assignment, also where the class is a frozen one
+        pending += [each for each in (current.__cause__, current.__context__) if each is not None]
+        if isinstance(current, BaseExceptionGroup):
+            pending += current.exceptions
 
 
 def is_delivered(error: BaseException) -> bool:

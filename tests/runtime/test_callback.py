@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -161,8 +162,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0.005)
 
 
-@RAISING
-@pytest.mark.parametrize(
+PLACES = pytest.mark.parametrize(
     "where",
     [
         "predicate",
@@ -176,9 +176,10 @@ async def until(condition: Callable[[], object]) -> None:
         "reconciler",
     ],
 )
-async def test_a_callback_that_raises_costs_its_own_event_and_nothing_else(
-    where: str, fail: Callable[[], None], caplog: pytest.LogCaptureFixture
-) -> None:
+
+
+async def play(where: str, fail: Callable[[], None]) -> None:
+    """Let a callback fail in a manager that runs, and see that the others of its kind are called."""
     client = Client(FakeTransport())
     options = ManagerOptions(health_probe_bind_address="127.0.0.1:0", grace_period=1.0)
     manager = Manager(options, client=client)
@@ -200,8 +201,68 @@ async def test_a_callback_that_raises_costs_its_own_event_and_nothing_else(
         async with aiohttp.ClientSession() as session, session.get(url) as answer:
             assert answer.status == (500 if where == "probe" else 200)
         assert not task.done()
+
+
+@RAISING
+@PLACES
+async def test_a_callback_that_raises_costs_its_own_event_and_nothing_else(
+    where: str, fail: Callable[[], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    await play(where, fail)
     if where != "probe":
         assert any(record.levelno == logging.ERROR for record in caplog.records), "it was said"
+
+
+@dataclass(frozen=True)
+class FrozenError(Exception):
+    text: str
+
+
+CONSTANTS = pytest.mark.parametrize(
+    "error", [ValueError("no"), FrozenError("no"), SystemExit(1), ExceptionGroup("two", [ValueError("a")])], ids=repr
+)
+
+
+@CONSTANTS
+@PLACES
+async def test_a_constant_that_is_raised_again_keeps_no_stack(where: str, error: BaseException) -> None:
+    calls = 0
+
+    def fail() -> None:
+        nonlocal calls
+        calls += 1
+        raise error
+
+    await play(where, fail)
+    assert calls
+    assert error.__traceback__ is None
+
+
+@CONSTANTS
+def test_the_causes_of_what_is_handled_keep_no_stack_either(error: BaseException) -> None:
+    def wrap() -> None:
+        try:
+            raise error
+        except BaseException as cause:
+            raise LookupError("wrapped") from cause
+
+    with pytest.raises(LookupError) as found:
+        wrap()
+    assert error.__traceback__ is not None
+    callback.forget_stack(found.value)
+    assert found.value.__traceback__ is None
+    assert error.__traceback__ is None
+
+
+def test_causes_may_be_a_cycle() -> None:
+    one, other = ValueError("one"), ValueError("other")
+    one.__cause__, other.__context__ = other, one
+    try:
+        raise other
+    except ValueError:
+        callback.forget_stack(one)
+    assert other.__traceback__ is None
+    one.__cause__ = None
 
 
 @RAISING

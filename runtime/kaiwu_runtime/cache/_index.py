@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 
-from kaiwu_runtime._callback import contained
+from kaiwu_runtime._callback import contained, forget_stack
 from kaiwu_runtime._error_text import one_line
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.cache._object import CachedObject
@@ -73,4 +73,5 @@ class Index:
                 extra={"index": self._name, "object": str(obj.key), "error": one_line(error)},
                 exc_info=None if isinstance(error, DecodeError) else error,
             )
+            forget_stack(error)
             return ()

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar, cast
 
 import msgspec
 
-from kaiwu_runtime._callback import contained
+from kaiwu_runtime._callback import contained, forget_stack
 from kaiwu_runtime._collector import collector_paused
 from kaiwu_runtime.api._identity import ObjectKey, identify
 from kaiwu_runtime.cache._index import IndexFunction
@@ -202,6 +202,7 @@ class Informer(Generic[T]):
                 handler(served)
             except BaseException as error:
                 logger.error("An availability handler failed", exc_info=contained(error))
+                forget_stack(error)
 
     def add_index(self, name: str, function: IndexFunction) -> None:
         """Index the objects by the values a function gives; see :meth:`Store.add_index`."""
@@ -290,6 +291,7 @@ class Informer(Generic[T]):
                         extra={"kind": self.identity.kind, "object": str(event.object.key), **self._fields()},
                         exc_info=contained(error),
                     )
+                    forget_stack(error)
 
     def _fields(self) -> dict[str, str]:
         return {"cache": self.cache} if self.cache else {}

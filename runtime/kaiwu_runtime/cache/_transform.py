@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from kaiwu_runtime._callback import contained
+from kaiwu_runtime._callback import contained, forget_stack
 from kaiwu_runtime.cache._list_scope import Transform
 from kaiwu_runtime.cache._object import CachedObject
 
@@ -41,6 +41,7 @@ def transformed(raw: bytes, transform: Transform, fields: Mapping[str, str]) -> 
             extra={**fields, "object": str(whole.key)},
             exc_info=contained(error),
         )
+        forget_stack(error)
         return whole
     # A transform that drops managedFields, as many do, is not to hide whose fields they are.
     found.ownership, found.status_appliers = whole.ownership, whole.status_appliers

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from kaiwu_runtime import _clock as clock
 from kaiwu_runtime import _fork as fork
 from kaiwu_runtime import _log as log
-from kaiwu_runtime._callback import is_delivered, take_back_cancellation
+from kaiwu_runtime._callback import forget_stack, is_delivered, take_back_cancellation
 from kaiwu_runtime.api._identity import identify
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._informer import Informer
@@ -309,6 +309,7 @@ class Controller:
                     await take_back_cancellation()  # a report of the failure has time limits
                 reported = await self._reported(request, error)
                 outcome = self._outcome.fail(request, error) if reported is None else reported
+                forget_stack(error)
             finally:
                 if self.metrics is not None:
                     self.metrics.finished(outcome, time.perf_counter() - began)

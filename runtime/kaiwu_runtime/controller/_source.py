@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from kaiwu_runtime._callback import contained
+from kaiwu_runtime._callback import contained, forget_stack
 from kaiwu_runtime.cache._cache import Cache
 from kaiwu_runtime.cache._informer import EventHandler, Informer
 from kaiwu_runtime.cache._store import ObjectEvent
@@ -96,6 +96,7 @@ class Source(msgspec.Struct, frozen=True):
                     },
                     exc_info=contained(error),
                 )
+                forget_stack(error)
 
         informer = self.informer(cache)
         fields = {"controller": controller, "source": str(informer.identity)}
@@ -222,6 +223,7 @@ class Subscription(Generic[T]):
             listener(item)
         except BaseException as error:
             logger.error("A channel's listener failed", exc_info=contained(error))
+            forget_stack(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,7 @@ class ChannelSource(Generic[T]):
                     enqueue(request, Priority.NORMAL)
             except BaseException as error:
                 logger.error("A channel's function failed", extra={"controller": controller}, exc_info=contained(error))
+                forget_stack(error)
 
         logger.info("Starting EventSource", extra={"controller": controller, "source": "channel"})
         self._subscription.listen(on_item)

@@ -147,9 +147,10 @@ def _of_the_process() -> bytes:
     """Return what is in prometheus_client's own registry: the process's metrics, and those a project defines."""
     try:
         return callback.call(generate_latest, REGISTRY)
-    except Exception:
+    except Exception as error:
         # A project's collector; the manager's metrics are needed all the more.
         logger.exception("A collector of metrics failed")
+        callback.forget_stack(error)
         return b""
 
 

@@ -22,7 +22,7 @@ from collections import OrderedDict, deque
 from collections.abc import Hashable
 from typing import Generic, TypeVar
 
-from kaiwu_runtime._callback import contained
+from kaiwu_runtime._callback import contained, forget_stack
 from kaiwu_runtime.queue._delayed_keys import DelayedKeys
 from kaiwu_runtime.queue._metrics import QueueMetrics
 from kaiwu_runtime.queue._priority import Priority
@@ -260,6 +260,7 @@ class WorkQueue(Generic[K]):
     @staticmethod
     def _complain(error: BaseException) -> None:
         logger.error("A rate limiter failed", exc_info=contained(error))
+        forget_stack(error)
 
     def _wake(self) -> None:
         while self._waiters:

@@ -131,6 +131,7 @@ async def _failure(check: Check) -> str:
         if outcome is not None:
             await callback.wait(outcome)
     except Exception as error:  # noqa: BLE001 - any exception of a check is its result
+        callback.forget_stack(error)
         return redact(summary(error))
     return ""
 

@@ -15,7 +15,7 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import msgspec
 
 from kaiwu_runtime import _log as log
-from kaiwu_runtime._callback import contained
+from kaiwu_runtime._callback import contained, forget_stack
 from kaiwu_runtime._error_text import describe as describe_error
 from kaiwu_runtime._error_text import encodable, one_line
 from kaiwu_runtime.api._identity import ResourceIdentity, identify
@@ -192,6 +192,7 @@ class Conversions:
                     began = time.perf_counter()
         except ConversionError as error:
             _log(error, request.uid)
+            forget_stack(error)
             failure = {"status": "Failure", "message": encodable(str(error))}
             return [_ANSWER, uid, b',"result":', _encoder.encode(failure), b"}}"]
         if pieces[-1] == b",":

@@ -10,7 +10,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import msgspec
 
 from kaiwu_runtime import _log as log
-from kaiwu_runtime._callback import contained, is_delivered
+from kaiwu_runtime._callback import contained, forget_stack, is_delivered
 from kaiwu_runtime._error_text import describe, encodable, one_line
 from kaiwu_runtime._redaction import redact
 from kaiwu_runtime.api._identity import ObjectKey, identify
@@ -171,6 +171,7 @@ async def answer(
             response = await handler(request)
         except AdmissionDenied as denied:
             response = _refusal(request, denied)
+            forget_stack(denied)
         except ThreadsBusyError:
             raise
         except BaseException as raised:
@@ -183,8 +184,10 @@ async def answer(
                     panicked()
                 text = describe(error)
                 logger.error("Webhook error", extra={"object": _subject(request), "error": text}, exc_info=error)
+                forget_stack(error)
                 return AdmissionResponse(allowed=False, code=500, message=text)
             response = _refusal(request, refusals[0])
+            forget_stack(error)
         logger.debug(
             "Answered an admission request",
             extra={"allowed": response.allowed, "code": response.code, "user": request.user_info.username},

@@ -241,8 +241,10 @@ def test_a_spoke_without_a_way_to_the_hub_is_explained() -> None:
 
 
 async def test_a_failure_arrives_whatever_its_text_holds() -> None:
+    error = ValueError("no file caf\udce9")
+
     def fails(old: Widget) -> WidgetV2:
-        raise ValueError("no file caf\udce9")
+        raise error
 
     made = Conversions()
     made.add(WidgetV2, Spoke(Widget, fails, from_v2))
@@ -255,3 +257,4 @@ async def test_a_failure_arrives_whatever_its_text_holds() -> None:
     )
     answer = json.loads(b"".join(await made.answer(body.encode())))
     assert answer["response"]["result"]["message"].endswith("ValueError: no file caf?")
+    assert error.__traceback__ is None, "one that is raised again and again would keep the stacks of all times"

@@ -73,6 +73,17 @@ async def test_a_refusal_is_a_status(denied: AdmissionDenied, status: dict[str, 
     assert response == {"allowed": False, "status": status}
 
 
+@pytest.mark.parametrize(
+    "error", [AdmissionDenied("no"), ValueError("no"), ExceptionGroup("two", [AdmissionDenied("no")])], ids=repr
+)
+async def test_a_constant_that_is_raised_for_each_review_keeps_no_stack(error: Exception) -> None:
+    handler = ValidatingHandler(Widget, Raising(error))
+    for _ in range(2):
+        response = await respond(handler, review(widget()))
+        assert not response["allowed"]
+    assert error.__traceback__ is None
+
+
 def test_a_refusal_with_the_code_of_a_success_is_a_mistake() -> None:
     with pytest.raises(ValueError, match="code 200 is not an error code"):
         AdmissionDenied("x", code=200)
