@@ -13,11 +13,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from types import TracebackType
 from typing import ParamSpec, TypeVar
 
 from kaiwu_runtime import _fork as fork
 from kaiwu_runtime._error_text import one_line
 from kaiwu_runtime.errors import CallbackError
+
+MOST_FRAMES = 100
+"""Maximum number of frames that an exception keeps after it was handled: its owner may still look at them."""
 
 _MOST_CAUSES = 64
 """Maximum number of causes that are looked at; causes may be a cycle."""
@@ -42,7 +46,7 @@ def contained(error: BaseException) -> Exception:
 
 
 def forget_stack(error: BaseException) -> None:
-    """Drop the stack of an exception that is handled and logged, and those of its causes.
+    """Drop the stack of an exception that is handled and logged if it has become long, and those of its causes.
 
     Python adds to the stack of an exception each time that it is raised. A constant of a project's, or the exception of
     a future that is awaited again and again, would keep the frames of all times, with everything in their variables.
@@ -51,10 +55,19 @@ def forget_stack(error: BaseException) -> None:
     while pending and seen < _MOST_CAUSES:
         current = pending.pop()
         seen += 1
-        current.with_traceback(None)  # unlike an assignment, also where the class is a frozen one
+        if _is_longer(current.__traceback__, MOST_FRAMES):
+            current.with_traceback(None)  # unlike an assignment, also where the class is a frozen one
         pending += [each for each in (current.__cause__, current.__context__) if each is not None]
         if isinstance(current, BaseExceptionGroup):
             pending += current.exceptions
+
+
+def _is_longer(stack: TracebackType | None, limit: int) -> bool:
+    for _ in range(limit):
+        if stack is None:
+            return False
+        stack = stack.tb_next
+    return stack is not None
 
 
 def is_delivered(error: BaseException) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import traceback
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -225,7 +226,10 @@ CONSTANTS = pytest.mark.parametrize(
 
 @CONSTANTS
 @PLACES
-async def test_a_constant_that_is_raised_again_keeps_no_stack(where: str, error: BaseException) -> None:
+async def test_a_constant_that_is_raised_again_keeps_no_long_stack(
+    where: str, error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callback, "MOST_FRAMES", 0)
     calls = 0
 
     def fail() -> None:
@@ -239,7 +243,9 @@ async def test_a_constant_that_is_raised_again_keeps_no_stack(where: str, error:
 
 
 @CONSTANTS
-def test_the_causes_of_what_is_handled_keep_no_stack_either(error: BaseException) -> None:
+def test_the_causes_of_what_is_handled_keep_no_long_stack_either(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def wrap() -> None:
         try:
             raise error
@@ -248,13 +254,28 @@ def test_the_causes_of_what_is_handled_keep_no_stack_either(error: BaseException
 
     with pytest.raises(LookupError) as found:
         wrap()
+    callback.forget_stack(found.value)
+    assert found.value.__traceback__ is not None, "its owner may still want to see a short one"
     assert error.__traceback__ is not None
+    monkeypatch.setattr(callback, "MOST_FRAMES", 0)
     callback.forget_stack(found.value)
     assert found.value.__traceback__ is None
     assert error.__traceback__ is None
 
 
-def test_causes_may_be_a_cycle() -> None:
+@CONSTANTS
+def test_a_stack_grows_up_to_a_limit(error: BaseException) -> None:
+    longest = 0
+    for _ in range(1000):
+        with suppress(BaseException):
+            raise error
+        callback.forget_stack(error)
+        longest = max(longest, len(list(traceback.walk_tb(error.__traceback__))))
+    assert longest == callback.MOST_FRAMES
+
+
+def test_causes_may_be_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callback, "MOST_FRAMES", 0)
     one, other = ValueError("one"), ValueError("other")
     one.__cause__, other.__context__ = other, one
     try:

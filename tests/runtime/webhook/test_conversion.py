@@ -8,6 +8,7 @@ from typing import Any, Self
 import pytest
 
 from kaiwu_runtime import Manager
+from kaiwu_runtime import _callback as callback
 from kaiwu_runtime.api import CustomResource, resource
 from kaiwu_runtime.errors import ConfigurationError, DecodeError
 from kaiwu_runtime.webhook import webhook_managed_by
@@ -240,7 +241,8 @@ def test_a_spoke_without_a_way_to_the_hub_is_explained() -> None:
         webhook_managed_by(Manager()).for_(WidgetV2).with_spoke(Widget)  # type: ignore[arg-type]
 
 
-async def test_a_failure_arrives_whatever_its_text_holds() -> None:
+async def test_a_failure_arrives_whatever_its_text_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callback, "MOST_FRAMES", 0)
     error = ValueError("no file caf\udce9")
 
     def fails(old: Widget) -> WidgetV2:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from kaiwu_runtime import _callback as callback
 from kaiwu_runtime._log import fields_of
 from kaiwu_runtime.webhook import AdmissionDenied, AdmissionRequest, Cause, Defaulter, Validator
 from kaiwu_runtime.webhook._handlers import DefaultingHandler, ValidatingHandler
@@ -76,7 +77,10 @@ async def test_a_refusal_is_a_status(denied: AdmissionDenied, status: dict[str, 
 @pytest.mark.parametrize(
     "error", [AdmissionDenied("no"), ValueError("no"), ExceptionGroup("two", [AdmissionDenied("no")])], ids=repr
 )
-async def test_a_constant_that_is_raised_for_each_review_keeps_no_stack(error: Exception) -> None:
+async def test_a_constant_that_is_raised_for_each_review_keeps_no_long_stack(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callback, "MOST_FRAMES", 0)
     handler = ValidatingHandler(Widget, Raising(error))
     for _ in range(2):
         response = await respond(handler, review(widget()))
