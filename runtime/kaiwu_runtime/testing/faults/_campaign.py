@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from kaiwu_runtime.testing.faults._blocked import blocked_again
 from kaiwu_runtime.testing.faults._end_state import count_differences, differences, differing_fields
 from kaiwu_runtime.testing.faults._outcome import Outcome
-from kaiwu_runtime.testing.faults._plans import Plan, plans_for, shuffled
+from kaiwu_runtime.testing.faults._plans import Plan, misplaced, plans_for, shuffled
 from kaiwu_runtime.testing.faults._run import run
 from kaiwu_runtime.testing.faults._scenario import Scenario
 from kaiwu_runtime.testing.faults._secrets import hidden
@@ -47,6 +47,7 @@ class Report:
         ran: How many of them ran.
         unreached: How many of these ended before their fault took place, as the operator did something else.
         findings: What is wrong.
+        misplaced: Why the only plan was not run: the run without faults has no such place; empty if it has.
         unsteady: Whether the runs without faults differ from each other, so that nothing can be compared with them.
         seconds: Real seconds that it took.
         reference: The run without faults.
@@ -57,6 +58,7 @@ class Report:
     ran: int = 0
     unreached: int = 0
     findings: list[Finding] = field(default_factory=list)
+    misplaced: str = ""
     unsteady: bool = False
     seconds: float = 0.0
     reference: Outcome = field(default_factory=Outcome)
@@ -105,11 +107,13 @@ def check(
         wrong = blocked_again(reference.blocked, run(scenario, none, None, seed).blocked)
     plans: Sequence[Plan] = []
     if not wrong:
-        every = plans_for(reference.effects, reference.events, list(reference.states), reference.queries)
+        places = (reference.effects, reference.events, list(reference.states), reference.queries)
+        every = plans_for(*places)
         report.plans = len(every)
         plans = shuffled(every, seed)
         if plan is not None:
-            plans = [next((each for each in plans if each == plan), plan)] if plan.pattern != "none" else []
+            report.misplaced = hidden(misplaced(plan, *places), reference.secrets)  # a command may have a password
+            plans = only(plan, plans) if not report.misplaced else []
     if on_reference is not None:
         on_reference(reference, report.plans)
     for text in [wrong] if wrong else flaws(reference):
@@ -135,6 +139,16 @@ def check(
             found(each, text)
     report.seconds = time.perf_counter() - began
     return report
+
+
+def only(plan: Plan, plans: Sequence[Plan]) -> list[Plan]:
+    """Return the plan that a user has named, with what is there if it is one of those that a campaign runs.
+
+    Args:
+        plan: The user's; for ``none`` there is nothing to run after the run without faults.
+        plans: Those of a campaign.
+    """
+    return [next((each for each in plans if each == plan), plan)] if plan.pattern != "none" else []
 
 
 def finding_of(reference: Outcome, plan: Plan, text: str) -> Finding:

@@ -71,9 +71,13 @@ def _run(path: Path, environment: Mapping[str, str]) -> int:
         logging.disable(logging.CRITICAL)
     else:
         log.configure(level=environment.get("LOG_LEVEL", "info"), format="console")
-    status = 0
+    status, misplaced = 0, []
     for scenario in scenarios:
         report = _checked(scenario, options)
+        if report.misplaced:
+            misplaced.append(f"{scenario.__name__}: {report.misplaced}")
+            if len(misplaced) == len(scenarios):
+                raise ConfigurationError(f"PLAN: {options.plan}: {'; '.join(misplaced)}")
         _end(report, options)
         status = status or int(bool(report.findings))
     return status

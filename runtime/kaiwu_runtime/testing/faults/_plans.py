@@ -7,7 +7,8 @@ is a query. Both are numbered as in the run without faults.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Literal, NamedTuple, get_args
@@ -34,6 +35,8 @@ COMMAND = "exec in "
 BEHIND = (1, 3)
 """How many effects a stale cache is behind."""
 
+_NUMBER = re.compile("0*[1-9][0-9]{0,9}")
+_PLACES = {"unobserved": "events", "unanswered": "questions to external systems", "down": "steps"}
 _FORMS = (
     "kill-after:N, stale:N:K, unobserved:N, refuse:N:409|429|500|lost|unsent|137|timeout, unanswered:N, "
     "unanswered:N:137 or down:N"
@@ -110,17 +113,19 @@ class Plan:
         Raises:
             ConfigurationError: There is no such plan.
         """
+        if text == "none":
+            return cls("none")
         pattern, _, rest = text.partition(":")
         number, _, detail = rest.partition(":")
-        fitting = {"stale": {detail or "1"}, "refuse": {*REFUSALS, *CALL_FAILURES, KILLED, TIMEOUT}}
-        fitting["unanswered"] = {"", KILLED}
-        if pattern == "none" and not rest:
-            return cls("none")
-        if pattern not in get_args(Pattern) or not number.isdecimal() or int(number) < 1:
-            raise ConfigurationError(f"PLAN: {text!r} is not a plan: use {_FORMS}")
         detail = detail or ("1" if pattern == "stale" else "")
-        if detail not in fitting.get(pattern, {""}) or (pattern == "stale" and not detail.isdecimal()):
-            raise ConfigurationError(f"PLAN: {text!r} is not a plan: use {_FORMS}")
+        fitting: dict[str, Collection[str]] = {
+            "stale": {detail} if _NUMBER.fullmatch(detail) else (),
+            "refuse": {*REFUSALS, *CALL_FAILURES, KILLED, TIMEOUT},
+            "unanswered": {"", KILLED},
+        }
+        is_known = pattern in get_args(Pattern) and pattern != "none"
+        if not is_known or not _NUMBER.fullmatch(number) or detail not in fitting.get(pattern, {""}):
+            raise ConfigurationError(f"PLAN: {_cut(text)!r} is not a plan: use {_FORMS}")
         return cls(pattern, int(number), detail)  # type: ignore[arg-type]
 
 
@@ -149,11 +154,7 @@ def plans_for(
         for number, event in enumerate(events, start=1)
         if (event.stream, event.object, event.number) in followed
     ]
-    found += [
-        Plan("refuse", number, how, effect.text)
-        for number, effect in numbered
-        for how in (REFUSALS if effect.request else _call_failures(effect.text))
-    ]
+    found += [Plan("refuse", number, how, effect.text) for number, effect in numbered for how in _refusals(effect)]
     found += [Plan("unanswered", number, about=query.text) for number, query in enumerate(queries, start=1)]
     found += [
         Plan("unanswered", number, KILLED, query.text)
@@ -161,6 +162,42 @@ def plans_for(
         if query.text.startswith(COMMAND)
     ]
     return found + [Plan("down", number, about=f"step {name}") for number, name in enumerate(steps, start=1)]
+
+
+def misplaced(
+    plan: Plan,
+    effects: Sequence[Effect],
+    events: Sequence[Observed],
+    steps: Sequence[str],
+    queries: Sequence[Query] = (),
+) -> str:
+    """Return why a plan has no place in a run without faults, for people; empty if it has one.
+
+    Args:
+        plan: The plan.
+        effects: What the operator did.
+        events: What it was told.
+        steps: What the user did, by name.
+        queries: What it asked of the outside.
+    """
+    places = {"unobserved": events, "unanswered": queries, "down": steps}.get(plan.pattern, effects)
+    if plan.number > len(places):
+        return f"the run without faults has {len(places)} {_PLACES.get(plan.pattern, 'effects')}"
+    if plan.pattern == "refuse":
+        effect = effects[plan.number - 1]
+        if plan.detail not in (fitting := _refusals(effect)):
+            return f"effect {plan.number} is {effect.text!r}: use {', '.join(fitting)}"
+    if plan.pattern == "unanswered" and plan.detail and not queries[plan.number - 1].text.startswith(COMMAND):
+        return f"question {plan.number} is {queries[plan.number - 1].text!r}, which is not a command in a pod"
+    return ""
+
+
+def _refusals(effect: Effect) -> tuple[str, ...]:
+    return REFUSALS if effect.request else _call_failures(effect.text)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _call_failures(text: str) -> tuple[str, ...]:

@@ -147,6 +147,25 @@ def test_what_a_user_can_get_wrong(folder: Path, text: str | None, environment: 
     assert done.stdout == ""
 
 
+TWO = f"{GOOD}\n\nclass Other(CopierScenario):\n    @step\n    async def rest(self, cluster):\n        pass\n"
+
+NONE_OF_TWO = "CopierScenario: the run without faults has 1 steps; Other: the run without faults has 2 steps"
+
+
+@pytest.mark.parametrize(
+    ("text", "plan", "error"),
+    [
+        (GOOD, "down:2", "error: PLAN: down:2: CopierScenario: the run without faults has 1 steps\n"),
+        (TWO, "down:2", ""),
+        (TWO, "down:3", f"error: PLAN: down:3: {NONE_OF_TWO}\n"),
+    ],
+)
+def test_a_plan_without_a_place_is_wrong_usage(folder: Path, text: str, plan: str, error: str) -> None:
+    write(folder, text)
+    done = faults(folder, PLAN=plan, LOG_LEVEL="error")
+    assert (done.returncode, done.stderr) == (2 if error else 0, error)
+
+
 def test_ctrl_c_shows_no_traceback(folder: Path) -> None:
     wait = """        import asyncio, time
         print("began", flush=True)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kaiwu_runtime.errors import ConfigurationError
 from kaiwu_runtime.testing.faults import Plan
-from kaiwu_runtime.testing.faults._plans import Effect, Observed, Query, plans_for, shuffled
+from kaiwu_runtime.testing.faults._plans import Effect, Observed, Query, misplaced, plans_for, shuffled
 
 EFFECTS = [Effect("apply ConfigMap x/a", 1), Effect("Engine.init('a')", 0, 2), Effect("apply Site/status x/a", 3)]
 COMMAND = Effect("exec in Pod x/a-0: dbctl init", 0, 3)
@@ -66,6 +66,35 @@ def test_what_is_printed_can_be_read(pattern: str, number: int) -> None:
 )
 def test_what_is_printed_with_a_detail_can_be_read(text: str) -> None:
     assert str(Plan.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["kill-after:" + "1" * 5000, "stale:1:" + "1" * 5000, "stale:3:0", "kill-after:٣", "none:", "none:1", "none:0:0"],
+)
+def test_a_number_is_one_of_an_effect(text: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        Plan.parse(text)
+    assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("kill-after:4", "the run without faults has 3 effects"),
+        ("unobserved:99", "the run without faults has 3 events"),
+        ("unanswered:2", "the run without faults has 1 questions to external systems"),
+        ("down:2", "the run without faults has 1 steps"),
+        ("refuse:1:137", "effect 1 is 'create ConfigMap x/a': use 409, 429, 500, lost"),
+        ("refuse:3:409", "effect 3 is 'exec in Pod x/a: rm': use unsent, lost, 137, timeout"),
+        ("unanswered:1:137", "question 1 is 'Engine.size()', which is not a command in a pod"),
+        *((text, "") for text in ("none", "kill-after:3", "stale:3:9", "unobserved:3", "unanswered:1", "down:1")),
+        *((text, "") for text in ("refuse:1:lost", "refuse:3:lost", "refuse:3:137")),
+    ],
+)
+def test_a_plan_has_a_place_in_the_run_without_faults(text: str, why: str) -> None:
+    effects = [Effect("create ConfigMap x/a", 1), Effect("Engine.grow()", 0, 1), Effect("exec in Pod x/a: rm", 0, 2)]
+    assert misplaced(Plan.parse(text), effects, EVENTS[:3], ["create"], [Query("Engine.size()", 3)]) == why
 
 
 @given(

@@ -16,13 +16,14 @@ import aiohttp
 from kaiwu_runtime.envtest._webhooks import read_webhook_configurations
 from kaiwu_runtime.errors import ConfigurationError, ControlPlaneError
 from kaiwu_runtime.testing._fault_proxy._server import RefusedError
-from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared, finding_of, flaws, unsteady
+from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared, finding_of, flaws, only, unsteady
 from kaiwu_runtime.testing.faults._outcome import Outcome
-from kaiwu_runtime.testing.faults._plans import TIMEOUT, Plan, plans_for, shuffled
+from kaiwu_runtime.testing.faults._plans import TIMEOUT, Plan, misplaced, plans_for, shuffled
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
 from kaiwu_runtime.testing.faults._real._outcome import RealOutcome
 from kaiwu_runtime.testing.faults._real._run import RealRun
 from kaiwu_runtime.testing.faults._scenario import Scenario, steps_of
+from kaiwu_runtime.testing.faults._secrets import hidden
 
 PATTERNS = frozenset({"none", "kill-after", "stale", "refuse", "down"})
 """What can be done to a process through the requests that it sends."""
@@ -161,12 +162,14 @@ class _Campaign:
         wrong = reference.failure or reference.broken
         plans: list[Plan] = []
         if not wrong:
-            every = [plan for plan in plans_for(reference.effects, (), list(reference.states)) if _is_possible(plan)]
+            steps = list(reference.states)
+            every = [plan for plan in plans_for(reference.effects, (), steps) if _is_possible(plan)]
             self._report.plans = len(every)
             plans = shuffled(every, self._report.seed)
             if self._plan is not None:
-                chosen = next((each for each in plans if each == self._plan), self._plan)
-                plans = [chosen] if self._plan != none else []
+                text = misplaced(self._plan, reference.effects, (), steps)
+                self._report.misplaced = hidden(text, reference.secrets)
+                plans = only(self._plan, plans) if not self._report.misplaced else []
         if self._on_reference is not None:
             self._on_reference(reference, self._report.plans)
         for text in [wrong] if wrong else flaws(reference):
