@@ -70,7 +70,7 @@ def _run(path: Path, environment: Mapping[str, str]) -> int:
     if options.plan is None:
         logging.disable(logging.CRITICAL)
     else:
-        log.configure(level=environment.get("LOG_LEVEL", "info"), format="console")
+        log.configure(level=options.log_level, format="console")
     status, misplaced = 0, []
     for scenario in scenarios:
         report = _checked(scenario, options)
@@ -139,6 +139,9 @@ class _Options:
         if faults not in {"", "all", "real"}:
             raise ConfigurationError(f"FAULTS: {faults!r} is not known: use all or real, or leave it out")
         self.real = faults == "real"
+        self.log_level = environment.get("LOG_LEVEL") or "info"
+        if self.log_level not in log.LEVELS:
+            raise ConfigurationError(f"LOG_LEVEL: {self.log_level!r} is not a level: use {', '.join(log.LEVELS)}")
         self.jobs = int(_number(environment, "JOBS", min(_MOST_JOBS, 2 * (os.cpu_count() or 1))))
         self.seed = int(_number(environment, "SEED", random.randrange(10**6)))  # noqa: S311 - printed, no secret
         self.budget = None if faults == "all" else _number(environment, "BUDGET", BUDGET_SECONDS)
@@ -148,7 +151,7 @@ def _number(environment: Mapping[str, str], name: str, default: float) -> float:
     text = environment.get(name, "")
     if not text:
         return default
-    if not text.isdecimal() or len(text) > 18:
+    if not text.isascii() or not text.isdecimal() or len(text) > 18:
         raise ConfigurationError(f"{name}: {text!r} is not a number: use digits only")
     return float(text)
 

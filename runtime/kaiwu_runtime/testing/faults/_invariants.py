@@ -7,6 +7,7 @@ import sys
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, invariants_of
+from kaiwu_runtime.testing.faults._steps import awaited
 
 
 class Invariants:
@@ -36,8 +37,8 @@ class Invariants:
             outer = sys.exception()  # of the operator, which may write where it handles one
             for look in invariants_of(self._scenario):
                 try:
-                    await look(self._cluster)
-                except Exception as error:  # noqa: BLE001 - an assertion, or what it could not look at
+                    await awaited(look, self._cluster)
+                except (Exception, SystemExit) as error:  # noqa: BLE001 - an assertion, or what it could not look at
                     _detach(error, outer)
                     name = getattr(look, "__name__", "invariant")
                     self._outcome.broken = f"invariant {name}: {describe(error)}"

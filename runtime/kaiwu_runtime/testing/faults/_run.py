@@ -6,7 +6,8 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.client._client import Client
@@ -23,7 +24,7 @@ from kaiwu_runtime.testing._virtual_time import VirtualTime, virtual_time
 from kaiwu_runtime.testing.faults._blocked import Blocked
 from kaiwu_runtime.testing.faults._changes import Changes
 from kaiwu_runtime.testing.faults._counted import counted
-from kaiwu_runtime.testing.faults._declared import outside_of, prepare
+from kaiwu_runtime.testing.faults._declared import made, outside_of, prepare, set_up
 from kaiwu_runtime.testing.faults._errors import note_errors
 from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._invariants import Invariants
@@ -34,7 +35,7 @@ from kaiwu_runtime.testing.faults._outside import Killed
 from kaiwu_runtime.testing.faults._overwritten import Overwritten
 from kaiwu_runtime.testing.faults._plans import Plan
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
-from kaiwu_runtime.testing.faults._steps import check_player, take
+from kaiwu_runtime.testing.faults._steps import awaited, check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR, Tally
 from kaiwu_runtime.testing.faults._unsettled import false_value
 from kaiwu_runtime.testing.faults._unstable import note_unstable
@@ -65,7 +66,7 @@ def run(kind: type[Scenario], plan: Plan, reference: Outcome | None, seed: int) 
     random.seed(seed)
     try:
         with virtual_time() as clock:
-            one = _Run(kind(), plan, reference, clock)
+            one = _Run(made(kind), plan, reference, clock)
             clock.run(one.main())
     finally:
         random.setstate(state)
@@ -122,13 +123,13 @@ class _Run:
         try:
             self._start()
             assert self._life is not None  # noqa: S101 - for mypy
-            await self._take(asyncio.sleep(0), "start")
+            await self._take(partial(asyncio.sleep, 0), "start")
             for number, step in enumerate(steps_of(self._scenario), start=1):
                 name = getattr(step, "__name__", "step")
                 down = self._history.is_down(number)
                 if down:
                     await self._life.kill()
-                await self._take(step(self._cluster), name, down=down)
+                await self._take(partial(step, self._cluster), name, down=down)
                 self.outcome.states[name] = self._tally.state(self._server.stored(), self._cluster.world)
                 self._overwritten.look(name)
             self.outcome.left = self._leftovers.found(self._server.stored(), self._scenario.kept)
@@ -165,7 +166,7 @@ class _Run:
             for kind in self._cluster.world:
                 manager.provide(kind, counted(self._cluster.world[kind], kind.__name__, kind, self._changes, life))
             self._serve(manager)
-            self._scenario.operator(manager)
+            set_up(self._scenario, manager)
             has_webhooks, manager.webhooks = manager.webhooks is not None, None
             self._manager = asyncio.create_task(manager.start(), name="operator")
         except Killed:
@@ -188,7 +189,7 @@ class _Run:
             for kind, inner in self._cluster.world.items():
                 manager.provide(kind, inner)
             manager.add_controller = _left_out  # type: ignore[method-assign]
-            self._scenario.operator(manager)
+            set_up(self._scenario, manager)
             on_unstable = note_unstable(self.outcome, self._scenario.ignored)
             self._server.call_webhooks(manager, self._user, on_unstable=on_unstable)
             manager.webhooks = None
@@ -220,13 +221,14 @@ class _Run:
     def _on_killed(self) -> None:
         self._killed = True
 
-    async def _take(self, step: Awaitable[object], name: str, *, down: bool = False) -> None:
+    async def _take(self, step: Callable[[], Awaitable[object]], name: str, *, down: bool = False) -> None:
         logger.info("Step of the scenario", extra={"step": name, "virtual_time": f"{self._clock.elapsed:.1f}s"})
         await take(
             step,
             name,
             keep_alive=self._keep_alive,
             every=_STEP_POLL_SECONDS,
+            limit=self._scenario.limit,
             resume=self._resume if down else None,
             down_seconds=DOWN_SECONDS,
         )
@@ -261,8 +263,8 @@ class _Run:
 
     async def _unsettled(self) -> str:
         try:
-            found = await self._scenario.settled(self._cluster)
-        except Exception as error:  # noqa: BLE001 - the user's own check
+            found = await awaited(self._scenario.settled, self._cluster)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's own check
             return f"settled: {describe(error)}"
         failing = next((f"reconcile of {key} fails: {error}" for key, error in self._errors.items()), "")
         if not found and found is not None:

@@ -158,7 +158,7 @@ class Scenario:
         Args:
             manager: Has its options already, and the values of `outside`.
         """
-        raise NotImplementedError
+        raise NotImplementedError(f"define {type(self).__name__}.operator(self, manager)")
 
     def outside(self) -> Mapping[type[Any], object]:
         """Return what the operator uses outside Kubernetes, by the type that its constructors name; once per run.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 
 from kaiwu_runtime._error_text import describe
@@ -12,11 +13,12 @@ Act = Callable[[], Awaitable[None]]
 
 
 async def take(
-    step: Awaitable[object],
+    step: Callable[[], Awaitable[object]],
     name: str,
     *,
     keep_alive: Act,
     every: float,
+    limit: float,
     resume: Act | None = None,
     down_seconds: float = 0.0,
 ) -> None:
@@ -27,13 +29,16 @@ async def take(
         name: Its name, for people.
         keep_alive: Starts the operator anew when it was killed.
         every: Seconds between two calls of `keep_alive`.
+        limit: Seconds that it may take.
         resume: Starts the operator that is down; None if it is not.
         down_seconds: How long it stays down at most.
 
     Raises:
-        RunFailed: The step failed, or the operator cannot be started.
+        RunFailed: The step failed, takes too long, or the operator cannot be started.
     """
-    task = asyncio.ensure_future(step)
+    now = asyncio.get_running_loop().time
+    deadline = now() + limit
+    task = asyncio.ensure_future(_taken(step, name))
     try:
         if resume is not None:
             await asyncio.wait({task}, timeout=down_seconds)
@@ -42,13 +47,40 @@ async def take(
             await asyncio.wait({task}, timeout=every)
             if not task.done():
                 await keep_alive()
+                if now() > deadline:
+                    raise RunFailed(f"step {name}: does not end within {limit:g} s")
         await task
-    except RunFailed:
-        raise
-    except Exception as error:
-        raise RunFailed(f"step {name}: {describe(error)}") from error
     finally:
         task.cancel()
+
+
+async def awaited(method: Callable[..., Awaitable[object]], *arguments: object) -> object:
+    """Return what a method of a scenario returns.
+
+    Args:
+        method: The method.
+        arguments: What it is called with.
+
+    Raises:
+        TypeError: It is not a coroutine.
+    """
+    found = method(*arguments)
+    if not inspect.isawaitable(found):
+        raise TypeError("not a coroutine: define it with `async def`, without `yield`")
+    return await found
+
+
+async def _taken(step: Callable[[], Awaitable[object]], name: str) -> None:
+    """Take a step; what it raises is said with its name, also what would end this process, such as sys.exit()."""
+    try:
+        await awaited(step)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise RunFailed(f"step {name}: {describe(error)}") from error
+    except (Exception, SystemExit) as error:
+        raise RunFailed(f"step {name}: {describe(error)}") from error
 
 
 def check_player(task: asyncio.Task[None] | None) -> None:

@@ -11,7 +11,7 @@ from kaiwu_runtime._error_text import describe
 from kaiwu_runtime.testing._simulator import Simulator
 from kaiwu_runtime.testing.faults._blocked import Blocked
 from kaiwu_runtime.testing.faults._changes import Changes
-from kaiwu_runtime.testing.faults._declared import outside_of, prepare
+from kaiwu_runtime.testing.faults._declared import made, outside_of, prepare
 from kaiwu_runtime.testing.faults._invariants import Invariants
 from kaiwu_runtime.testing.faults._leftovers import Leftovers
 from kaiwu_runtime.testing.faults._outcome import RunFailed
@@ -29,7 +29,7 @@ from kaiwu_runtime.testing.faults._real._tally import Tally
 from kaiwu_runtime.testing.faults._real._user import UserTransport, administrator
 from kaiwu_runtime.testing.faults._real._watched_kinds import watched_kinds
 from kaiwu_runtime.testing.faults._scenario import Cluster, Scenario, steps_of
-from kaiwu_runtime.testing.faults._steps import check_player, take
+from kaiwu_runtime.testing.faults._steps import awaited, check_player, take
 from kaiwu_runtime.testing.faults._tally import SIMULATOR
 from kaiwu_runtime.testing.faults._unsettled import false_value, is_behind
 
@@ -63,7 +63,7 @@ class RealRun:
         self, laboratory: Laboratory, kind: type[Scenario], plan: Plan, reference: RealOutcome | None, *, echo: bool
     ) -> None:
         self._laboratory = laboratory
-        self._scenario = kind()
+        self._scenario = made(kind)
         self._plan = plan
         self._echo = echo
         self._gate = Gate(
@@ -149,10 +149,11 @@ class RealRun:
                 await self._end()
                 await self._serve_webhooks()
             await take(
-                step(self._cluster),
+                partial(step, self._cluster),
                 name,
                 keep_alive=partial(self._tend, name),
                 every=_POLL_SECONDS,
+                limit=self._scenario.real_limit,
                 resume=self._restart if down else None,
                 down_seconds=DOWN_SECONDS,
             )
@@ -291,8 +292,8 @@ class RealRun:
 
     async def _unsettled(self) -> str:
         try:
-            found = await self._scenario.settled(self._cluster)
-        except Exception as error:  # noqa: BLE001 - the user's own check
+            found = await awaited(self._scenario.settled, self._cluster)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's own check
             return f"settled: {describe(error)}"
         failing = self._operator.failing() if self._operator is not None else ""
         if not found and found is not None:

@@ -10,6 +10,7 @@ from kaiwu_runtime.manager._manager import Manager
 from kaiwu_runtime.manager._options import ManagerOptions
 from kaiwu_runtime.manager._runnable import ManagedRunnable
 from kaiwu_runtime.testing._transport import FakeTransport
+from kaiwu_runtime.testing.faults._declared import set_up
 from kaiwu_runtime.testing.faults._outcome import RunFailed
 from kaiwu_runtime.testing.faults._scenario import Scenario
 
@@ -33,7 +34,7 @@ def watched_kinds(scenario: Scenario) -> set[type[Any]]:
             kinds.update(source.kind for source in getattr(controller, "sources", ()))
 
         manager.add_controller = add_controller  # type: ignore[method-assign]
-        scenario.operator(manager)
+        set_up(scenario, manager)
     except Exception as error:
         raise RunFailed(f"the operator cannot be set up: {describe(error)}") from error
     return kinds
