@@ -10,9 +10,8 @@ from kaiwu_runtime.testing.faults._outcome import Outcome
 from kaiwu_runtime.testing.faults._plans import (
     CALL_FAILURES,
     COMMAND,
-    KILLED,
+    COMMAND_FAILURES,
     REFUSALS,
-    TIMEOUT,
     Effect,
     Observed,
     Plan,
@@ -177,11 +176,11 @@ def _refused(plan: Plan, reference: Outcome | None) -> tuple[int, int]:
         return 0, asked.call if _fits(plan, asked.text) else 0
     if plan.pattern == "refuse" and plan.number <= len(reference.effects):
         text, request, call = reference.effects[plan.number - 1]
-        is_of_call = plan.detail in {*CALL_FAILURES, KILLED, TIMEOUT} and _fits(plan, text)
+        is_of_call = plan.detail in {*CALL_FAILURES, *COMMAND_FAILURES} and _fits(plan, text)
         return request if plan.detail in REFUSALS else 0, call if is_of_call else 0
     return 0, 0
 
 
 def _fits(plan: Plan, text: str) -> bool:
     """Return whether what fails can fail like that."""
-    return plan.detail not in {KILLED, TIMEOUT} or text.startswith(COMMAND)
+    return plan.detail not in COMMAND_FAILURES or text.startswith(COMMAND)

@@ -29,6 +29,9 @@ KILLED = "137"
 TIMEOUT = "timeout"
 """The answer of a command that takes effect does not arrive before the operator gives up."""
 
+COMMAND_FAILURES = (KILLED, TIMEOUT)
+"""How only a command in a Pod fails."""
+
 COMMAND = "exec in "
 """How the text of a call begins that runs a command in a Pod."""
 
@@ -39,7 +42,7 @@ _NUMBER = re.compile("0*[1-9][0-9]{0,9}")
 _PLACES = {"unobserved": "events", "unanswered": "questions to external systems", "down": "steps"}
 _FORMS = (
     "kill-after:N, stale:N:K, unobserved:N, refuse:N:409|429|500|lost|unsent|137|timeout, unanswered:N, "
-    "unanswered:N:137 or down:N"
+    "unanswered:N:137|timeout or down:N"
 )
 
 
@@ -93,8 +96,8 @@ class Plan:
         pattern: Its kind.
         number: The effect, from 1; for `unobserved` the event, for `unanswered` the query, and for `down` the step in
             which no operator runs.
-        detail: For `stale` how many effects the cache is behind, for `refuse` how, for `unanswered` the exit code of a
-            command if it is that which fails.
+        detail: For `stale` how many effects the cache is behind, for `refuse` how, for `unanswered` how a command
+            fails if it is one that is not just left unanswered.
         about: What happens at this place, for people.
     """
 
@@ -120,8 +123,8 @@ class Plan:
         detail = detail or ("1" if pattern == "stale" else "")
         fitting: dict[str, Collection[str]] = {
             "stale": {detail} if _NUMBER.fullmatch(detail) else (),
-            "refuse": {*REFUSALS, *CALL_FAILURES, KILLED, TIMEOUT},
-            "unanswered": {"", KILLED},
+            "refuse": {*REFUSALS, *CALL_FAILURES, *COMMAND_FAILURES},
+            "unanswered": {"", *COMMAND_FAILURES},
         }
         is_known = pattern in get_args(Pattern) and pattern != "none"
         if not is_known or not _NUMBER.fullmatch(number) or detail not in fitting.get(pattern, {""}):
@@ -157,9 +160,9 @@ def plans_for(
     found += [Plan("refuse", number, how, effect.text) for number, effect in numbered for how in _refusals(effect)]
     found += [Plan("unanswered", number, about=query.text) for number, query in enumerate(queries, start=1)]
     found += [
-        Plan("unanswered", number, KILLED, query.text)
+        Plan("unanswered", number, how, query.text)
         for number, query in enumerate(queries, start=1)
-        if query.text.startswith(COMMAND)
+        for how in (COMMAND_FAILURES if query.text.startswith(COMMAND) else ())
     ]
     return found + [Plan("down", number, about=f"step {name}") for number, name in enumerate(steps, start=1)]
 
@@ -201,7 +204,7 @@ def _cut(text: str) -> str:
 
 
 def _call_failures(text: str) -> tuple[str, ...]:
-    return (*CALL_FAILURES, KILLED, TIMEOUT) if text.startswith(COMMAND) else CALL_FAILURES
+    return (*CALL_FAILURES, *COMMAND_FAILURES) if text.startswith(COMMAND) else CALL_FAILURES
 
 
 def shuffled(plans: Sequence[Plan], seed: int) -> list[Plan]:

@@ -37,6 +37,17 @@ class TakesNoOutputForNothing(Careful):
             (await self.client.exec(Pod, POD, ["purge", obj.key.name])).check()
 
 
+class TakesTimeoutForNothing(Careful):
+    async def finalize(self, obj: Gadget) -> None:
+        await super().finalize(obj)
+        try:
+            purged = (await self.client.exec(Pod, POD, ["purged"])).check().text
+        except ExecTimeoutError:
+            purged = ""
+        if obj.key.name not in purged.split():
+            (await self.client.exec(Pod, POD, ["purge", obj.key.name])).check()
+
+
 class RepeatsAfterTimeout(Careful):
     async def finalize(self, obj: Gadget) -> None:
         try:
@@ -72,6 +83,7 @@ def scene(reconciler: type[Purger]) -> type[Scenario]:
         (Careful, []),
         (TakesFailureForSuccess, ["refuse:2:137"]),
         (TakesNoOutputForNothing, ["unanswered:5:137"]),
+        (TakesTimeoutForNothing, ["unanswered:5:timeout"]),
         (RepeatsAfterTimeout, ["refuse:2:timeout"]),
     ],
 )

@@ -40,6 +40,7 @@ def test_a_command_in_a_pod_fails_in_ways_of_its_own() -> None:
     plans = [str(plan) for plan in plans_for([*EFFECTS, COMMAND], (), (), queries)]
     ways = ("unsent", "lost", "137", "timeout")
     assert [plan for plan in plans if plan.startswith("refuse:4")] == [f"refuse:4:{how}" for how in ways]
+    assert [plan for plan in plans if plan.endswith("timeout")] == ["refuse:4:timeout", "unanswered:3:timeout"]
     assert [plan for plan in plans if plan.endswith("137")] == ["refuse:4:137", "unanswered:3:137"]
     assert all(str(Plan.parse(plan)) == plan for plan in plans)
 
