@@ -16,6 +16,8 @@ from kaiwuctl.project.contents import read_regular
 HEADER_FILE: Final = "hack/boilerplate.py.txt"
 LICENSES: Final = ("apache2", "none")
 _LIMIT: Final = 64 * 1024
+_MOST_DIGITS: Final = 11
+"""Of seconds since 1970: until the year 5138."""
 
 
 def current_year() -> str:
@@ -24,7 +26,8 @@ def current_year() -> str:
     See https://reproducible-builds.org/specs/source-date-epoch/
     """
     epoch = os.environ.get("SOURCE_DATE_EPOCH", "")
-    return time.strftime("%Y", time.gmtime(int(epoch) if epoch.isdigit() else None))
+    is_time = epoch.isascii() and epoch.isdigit() and len(epoch) <= _MOST_DIGITS
+    return time.strftime("%Y", time.gmtime(int(epoch) if is_time else None))
 
 
 def check_license(license_name: str) -> None:
