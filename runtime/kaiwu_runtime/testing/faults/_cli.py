@@ -186,9 +186,10 @@ def load(path: Path) -> list[type[Scenario]]:
 
 def _begin(scenario: type[Scenario], options: _Options, outcome: Outcome, plans: int) -> None:
     writes = sum(bool(effect.request) for effect in outcome.effects)
-    what = f"{writes} writes, {len(outcome.effects) - writes} calls to the outside and {len(outcome.events)} events"
+    calls = len(outcome.effects) - writes
+    what = f"{writes} writes, {calls} calls to the outside and {len(outcome.events)} events"
     if options.real:
-        what = f"against a real API server: {writes} writes"
+        what = f"against a real API server: {writes} writes{f' and {calls} calls to the outside' if calls else ''}"
     _say(f"{scenario.__name__}: {what} without faults, in {outcome.seconds:.2f} s; {plans} plans, seed {options.seed}")
 
 

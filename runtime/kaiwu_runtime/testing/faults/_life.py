@@ -284,5 +284,11 @@ def _pod(path: str) -> str:
 
 def _described(request: Any) -> str:  # noqa: ANN401 - FakeRequest
     kind = request.identity.kind + (f"/{request.subresource}" if request.subresource else "")
-    where = "/".join(filter(None, (request.namespace, request.name)))
+    name = request.name or (_created_name(request.body) if request.verb == "create" else "")
+    where = "/".join(filter(None, (request.namespace, name)))
     return f"{kind} {where}"
+
+
+def _created_name(body: bytes) -> str:
+    """Return the name of an object that is created; empty if the server makes one of its generateName."""
+    return str((json.loads(body).get("metadata") or {}).get("name") or "")

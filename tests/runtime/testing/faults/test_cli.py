@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from kaiwu_runtime.testing.faults import Outcome, Scenario
+from kaiwu_runtime.testing.faults._cli import _begin, _Options
+from kaiwu_runtime.testing.faults._plans import Effect
+
 SCENARIO = """
 from kaiwu_runtime import Manager, Reconciler, Result, controller_managed_by
 from kaiwu_runtime.testing.faults import Scenario, invariant, step
@@ -214,3 +218,22 @@ def test_for_real_without_aiohttp(folder: Path) -> None:
     assert done.stderr == (
         "error: FAULTS=real needs aiohttp: add aiohttp to requirements-dev.txt, then run make test-faults FAULTS=real\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("environment", "effects", "what"),
+    [
+        ({}, [Effect("a", 1), Effect("b", 0, 1)], "1 writes, 1 calls to the outside and 0 events"),
+        ({"FAULTS": "real"}, [Effect("a", 1)], "against a real API server: 1 writes"),
+        (
+            {"FAULTS": "real"},
+            [Effect("a", 1), Effect("b", 0)],
+            "against a real API server: 1 writes and 1 calls to the outside",
+        ),
+    ],
+)
+def test_what_happened_without_faults_is_said(
+    capsys: pytest.CaptureFixture[str], environment: dict[str, str], effects: list[Effect], what: str
+) -> None:
+    _begin(Scenario, _Options({**environment, "SEED": "7"}), Outcome(effects=effects), 9)
+    assert capsys.readouterr().out == f"Scenario: {what} without faults, in 0.00 s; 9 plans, seed 7\n"

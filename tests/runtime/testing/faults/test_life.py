@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from lightkube.models.meta_v1 import ObjectMeta
 from lightkube.resources.core_v1 import ConfigMap
 
 from kaiwu_runtime import Client, Manager, Request, Result
@@ -207,3 +208,17 @@ def test_a_call_that_fails_after_it_has_changed_something_is_an_effect(worker: t
     killed = run(Scene, Plan.parse("kill-after:1"), reference, 0)
     assert (killed.failure, killed.reached) == ("", True)
     assert killed.states["create"]["outside: Log"]["done"] == ["1", "2"]
+
+
+class Creating(Worker):
+    async def reconcile(self, request: Request) -> Result:
+        if await self.client.find(ConfigMap, "made", namespace="default") is None:
+            await self.client.create(config_map("made"))
+            generated = ConfigMap(metadata=ObjectMeta(generateName="made-", namespace="default"))
+            await self.client.create(generated)
+        return Result()
+
+
+def test_what_is_created_is_named() -> None:
+    texts = [effect.text for effect in outcome(Creating, "none")[0].effects]
+    assert texts == ["create ConfigMap default/made", "create ConfigMap default"]
