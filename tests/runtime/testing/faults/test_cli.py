@@ -113,7 +113,11 @@ def test_a_budget_leaves_plans_out_and_says_so(folder: Path) -> None:
         (GOOD, {"FAULTS": "some"}, "FAULTS: 'some' is not known: use all or real"),
         (GOOD, {"SEED": "x"}, "SEED: 'x' is not a number: use digits only"),
         (GOOD, {"SEED": "٣"}, "SEED: '٣' is not a number: use digits only"),
-        (GOOD, {"LOG_LEVEL": "loud"}, "LOG_LEVEL: 'loud' is not a level: use debug, info, warning, error"),
+        (
+            GOOD,
+            {"PLAN": "none", "LOG_LEVEL": "loud"},
+            "LOG_LEVEL: 'loud' is not a level: use debug, info, warning, error",
+        ),
         (GOOD, {"BUDGET": "-1"}, "BUDGET: '-1' is not a number"),
         (None, {}, "tests/faults/scenario.py: no such file: write a scenario"),
         ("import missing_module\n", {}, "tests/faults/scenario.py: ModuleNotFoundError: No module named"),
