@@ -15,6 +15,7 @@ import math
 from collections.abc import Collection, Iterable
 
 from kaiwu_runtime._clock import monotonic
+from kaiwu_runtime._unsigned import unsigned
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.cache._store import Store
@@ -77,10 +78,10 @@ class OwnWrites:
         present = self._store.get(key)
         if present is not None and present.resource_version == version:
             return
-        number = _number(version)
+        number = unsigned(version)
         if number is None:
             return
-        if number <= (self._gone_at(key) if present is None else _number(present.resource_version) or 0):
+        if number <= (self._gone_at(key) if present is None else unsigned(present.resource_version) or 0):
             return
         pending = self.pending.get(key)
         if pending is None or pending[0] < number:
@@ -119,7 +120,7 @@ class OwnWrites:
             key: The object.
             version: Its resourceVersion in the answer to the write, after which it does not match.
         """
-        number = _number(version)
+        number = unsigned(version)
         if number is None or (self.complete and key not in self.pending and self._store.get(key) is None):
             return
         self.expect(key, version)
@@ -152,7 +153,7 @@ class OwnWrites:
             version: The resourceVersion of a list that lacks it: what is newer was created since.
         """
         present = self._store.get(key)
-        if present is not None and (_number(present.resource_version) or 0) <= (_number(version) or math.inf):
+        if present is not None and (unsigned(present.resource_version) or 0) <= (unsigned(version) or math.inf):
             self.expect_gone(key, present.uid)
 
     def seen(self, obj: CachedObject) -> None:
@@ -166,7 +167,7 @@ class OwnWrites:
         if number == _DELETED:
             if obj.uid != uid:
                 self._arrived(obj.key)
-        elif (_number(obj.resource_version) or number) >= number:
+        elif (unsigned(obj.resource_version) or number) >= number:
             self._arrived(obj.key)
 
     def gone(self, obj: CachedObject) -> None:
@@ -192,7 +193,7 @@ class OwnWrites:
             besides: Namespaces that were not listed.
             first: It is the first list of them: what was to leave, and is not there, was not there before either.
         """
-        listed = self._lists[namespace] = _number(version) or 0
+        listed = self._lists[namespace] = unsigned(version) or 0
         self._deletions = {key: at for key, at in self._deletions.items() if namespace and key.namespace != namespace}
         for key in self.missing_in(namespace):
             if key.namespace in besides:
@@ -254,7 +255,7 @@ class OwnWrites:
 
     def _gone_at(self, key: ObjectKey) -> int:
         """Return as of which version an object is known not to be there: an answer may come after all its events."""
-        deleted = _number(self._deletions.get(key, "")) or 0
+        deleted = unsigned(self._deletions.get(key, "")) or 0
         return max(deleted, self._lists.get(key.namespace, self._lists.get("", 0)))
 
     def _is_to_come(self, key: ObjectKey) -> bool:
@@ -284,8 +285,4 @@ class OwnWrites:
 
 def is_comparable(version: str) -> bool:
     """Return whether a resourceVersion can be waited for."""
-    return _number(version) is not None
-
-
-def _number(version: str) -> int | None:
-    return int(version) if version.isascii() and version.isdigit() else None
+    return unsigned(version) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kaiwu_runtime._unsigned import unsigned
 from kaiwu_runtime.errors import APIStatusError, KaiwuError
 
 RELIST_AFTER_FAILURES = 3
@@ -30,4 +31,5 @@ def went_back(version: str, bookmark: str) -> bool:
         version: The last resourceVersion of the watch.
         bookmark: That of the bookmark.
     """
-    return version.isdecimal() and bookmark.isdecimal() and int(bookmark) < int(version)
+    seen, told = unsigned(version), unsigned(bookmark)
+    return seen is not None and told is not None and told < seen

@@ -7,6 +7,7 @@ import http.client
 import time
 from typing import TYPE_CHECKING
 
+from kaiwu_runtime._unsigned import unsigned
 from kaiwu_runtime.envtest import _http
 from kaiwu_runtime.envtest._archive import unpack
 from kaiwu_runtime.envtest._archive_index import find_archive
@@ -87,9 +88,9 @@ def _fetch(url: str, target: Path, text: str, progress: Progress) -> None:
 
 def _length(response: http.client.HTTPResponse, url: str) -> int:
     """Return what Content-Length says; 0 when there is none."""
-    text = (response.headers.get("Content-Length") or "0").strip()
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
+    number = unsigned((response.headers.get("Content-Length") or "0").strip())
+    if number is None:
         raise ControlPlaneError(f"{shown(url)} answered with an invalid Content-Length")
-    if int(text) > ARCHIVE_LIMIT:
+    if number > ARCHIVE_LIMIT:
         raise ControlPlaneError(f"{shown(url)} is larger than {ARCHIVE_LIMIT} bytes; not used")
-    return int(text)
+    return number

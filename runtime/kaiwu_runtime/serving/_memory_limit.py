@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kaiwu_runtime._unsigned import unsigned
+
 _LIMIT_FILES = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 _UNLIMITED = 2**60  # version 1 of cgroups writes a huge number instead of "max"
 
@@ -21,6 +23,7 @@ def memory_limit(files: tuple[str, ...] = _LIMIT_FILES) -> int | None:
             text = Path(file).read_text(encoding="ascii").strip()
         except (OSError, ValueError):
             continue
-        if text.isdecimal() and 0 < int(text) < _UNLIMITED:
-            return int(text)
+        number = unsigned(text)
+        if number is not None and 0 < number < _UNLIMITED:
+            return number
     return None

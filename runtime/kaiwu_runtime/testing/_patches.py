@@ -10,6 +10,7 @@ from copy import deepcopy
 from typing import Any
 
 from kaiwu_runtime._json_equality import json_equal
+from kaiwu_runtime._unsigned import unsigned
 
 
 class PatchError(Exception):
@@ -114,9 +115,10 @@ def _existing(parent: object, part: str, path: list[str]) -> Any:  # noqa: ANN40
 
 
 def _index(part: str, length: int, path: list[str]) -> int:
-    if not part.isdecimal() or int(part) >= length:
+    index = unsigned(part)
+    if index is None or index >= length:
         raise _missing(path)
-    return int(part)
+    return index
 
 
 def _missing(path: list[str]) -> PatchError:

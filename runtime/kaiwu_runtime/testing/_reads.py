@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from kaiwu_runtime._unsigned import unsigned
 from kaiwu_runtime.cache._selector import field_terms, label_selector, unescaped
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._refusals import refusal
@@ -89,12 +90,13 @@ def _state(storage: Storage, kind: FakeKind, params: Mapping[str, str]) -> tuple
     if params.get("resourceVersionMatch") != "Exact":
         return storage.version, storage.objects(kind, "")
     version = params.get("resourceVersion", "")
-    if not version.isdecimal():
+    number = unsigned(version)
+    if number is None:
         raise refusal(400, f"resourceVersion: Invalid value: {version!r}")
-    found = storage.objects_at(kind, int(version))
+    found = storage.objects_at(kind, number)
     if found is None:
         raise refusal(410, f"The provided resource version {version} is too old or was not reached yet.")
-    return int(version), found
+    return number, found
 
 
 def _item(kind: FakeKind, obj: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from kaiwu_runtime._unsigned import unsigned
 from kaiwu_runtime.testing._fields import Path, children, flat, item_elements
 from kaiwu_runtime.testing._kinds import FakeKind
 from kaiwu_runtime.testing._ownership import dotted
@@ -70,7 +71,7 @@ def check_versions(kind: FakeKind, old: Object, sent: Mapping[str, Any], options
 
 def check_version_form(version: str | None) -> None:
     """Reject a resourceVersion that is not a number."""
-    if version and not version.isdecimal():
+    if version and unsigned(version) is None:
         raise refusal(500, f'strconv.ParseUint: parsing "{version}": invalid syntax', reason="")
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from kaiwu_runtime._json_equality import json_equal
+from kaiwu_runtime._unsigned import unsigned
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.testing._apply_config import check_config, part_of
 from kaiwu_runtime.testing._deletion import check_preconditions, deleted_status, finalizers_after
@@ -102,7 +103,7 @@ class Writer:
             metadata["name"] = generated_name(metadata["generateName"])
         self._prepare(kind, namespace, obj)
         name = metadata["name"]
-        if version.isdecimal() and int(version):
+        if unsigned(version):
             raise refusal(500, "resourceVersion should not be set on objects to be created", reason="")
         if self._storage.get(kind, ObjectKey(namespace, name)) is not None:
             raise already_exists(kind, name)

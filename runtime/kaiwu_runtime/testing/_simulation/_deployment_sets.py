@@ -5,6 +5,7 @@ See https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#rollin
 
 from __future__ import annotations
 
+from kaiwu_runtime._unsigned import unsigned
 from kaiwu_runtime.testing._simulation._objects import REPLICA_SETS, Object, Objects, digest, owned_by
 from kaiwu_runtime.testing._simulation._pod_templates import reported, wanted_replicas
 
@@ -174,13 +175,13 @@ def _share(owner: Object, replica_set: Object, most: int) -> int:
 def revision_of(obj: Object) -> int:
     """Return the revision of a ReplicaSet or a Deployment; 0 for none."""
     text = (obj["metadata"].get("annotations") or {}).get(_REVISION) or "0"
-    return int(text) if text.isdecimal() else 0
+    return unsigned(text) or 0
 
 
 def desired_annotation(replica_set: Object) -> int | None:
     """Return the size of the Deployment when a ReplicaSet was scaled last."""
     text = (replica_set["metadata"].get("annotations") or {}).get(_DESIRED)
-    return int(text) if text and text.isdecimal() else None
+    return unsigned(text) if text else None
 
 
 def max_surge(owner: Object) -> int:
