@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeVar
 
+from kaiwu_runtime._missing_rule import missing_rule
 from kaiwu_runtime.errors import (
     APIConnectionError,
     APIStatusError,
@@ -98,13 +99,16 @@ def is_from_server(error: BaseException) -> bool:
     """Return whether a failure is about the state of the cluster, so that a stack would say nothing more.
 
     That is an outage, or a kind or a namespace that is deleted meanwhile: it refuses new objects, and is then unknown.
+    So is a missing permission whose rule the error names: that rule is all there is to mend.
     """
     if isinstance(error, OUTAGES):
         return True
     if not isinstance(error, APIStatusError):
         return False
     unknown_kind = error.code == 404 and not error.reason  # a missing object has the reason NotFound
-    return unknown_kind or error.has_cause("NamespaceTerminating") or error.message.endswith(_TERMINATING)
+    if unknown_kind or error.has_cause("NamespaceTerminating") or error.message.endswith(_TERMINATING):
+        return True
+    return error.code == 403 and bool(missing_rule(error.message))
 
 
 def is_panic(error: BaseException) -> bool:

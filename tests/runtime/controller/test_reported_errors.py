@@ -33,6 +33,7 @@ OWNED = ConflictError(
 
 GOING = 'gauges.example.com "a" is forbidden: create not allowed while custom resource definition is terminating'
 EMPTYING = {"causes": [{"reason": "NamespaceTerminating", "field": "metadata.namespace"}]}
+DENIED = 'gauges.example.com "a" is forbidden: User "u" cannot patch resource "gauges" in API group "example.com"'
 STALE = ConflictError("the object has been modified", code=409, reason="Conflict")
 
 
@@ -109,7 +110,8 @@ async def test_a_description_says_how_long_a_reconcile_takes_on_the_clock_of_the
         pytest.param(MethodNotAllowedError(GOING, code=405), False, id="a kind that is deleted by an older server"),
         pytest.param(ForbiddenError("new", code=403, details=EMPTYING), False, id="a namespace that is deleted"),
         pytest.param(NotFoundError("no secret", code=404, reason="NotFound"), True, id="an unknown object"),
-        pytest.param(ForbiddenError("no role", code=403, reason="Forbidden"), True, id="a missing rule"),
+        pytest.param(ForbiddenError(DENIED, code=403, reason="Forbidden"), False, id="a missing rule, which is named"),
+        pytest.param(ForbiddenError("no", code=403, reason="Forbidden"), True, id="a rejection that names no rule"),
         pytest.param(KeyError("image"), True, id="a mistake in the code"),
     ],
 )
