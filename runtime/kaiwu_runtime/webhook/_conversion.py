@@ -19,10 +19,11 @@ from kaiwu_runtime._callback import contained, forget_stack
 from kaiwu_runtime._error_text import describe as describe_error
 from kaiwu_runtime._error_text import encodable, one_line
 from kaiwu_runtime.api._identity import ResourceIdentity, identify
-from kaiwu_runtime.client._codec import decode, describe, encode
+from kaiwu_runtime.client._codec import describe, encode
 from kaiwu_runtime.errors import ConfigurationError, ConversionError, DecodeError
 from kaiwu_runtime.rest._deep_json import UNREADABLE
 from kaiwu_runtime.webhook._decoded_size import decoded_bytes, decoded_limit
+from kaiwu_runtime.webhook._null_members import decode_half_empty
 from kaiwu_runtime.webhook._review import open_review
 
 logger = logging.getLogger("kaiwu_runtime.webhook.conversion")
@@ -228,7 +229,7 @@ class Conversions:
         name = describe(source, data)
         with log.bound(object=name, desired=desired):
             try:
-                converted = _through_hub(versions, source, target, decode(source, data))
+                converted = _through_hub(versions, source, target, decode_half_empty(source, data))
                 return _assemble(encode(converted), header, identify(target))
             except DecodeError as error:
                 raise ConversionError(one_line(error)) from error

@@ -10,7 +10,7 @@ import pytest
 from kaiwu_runtime import Manager
 from kaiwu_runtime import _callback as callback
 from kaiwu_runtime.api import CustomResource, resource
-from kaiwu_runtime.errors import ConfigurationError, DecodeError
+from kaiwu_runtime.errors import ConfigurationError, ConversionError, DecodeError
 from kaiwu_runtime.webhook import webhook_managed_by
 from kaiwu_runtime.webhook._conversion import Conversions, Spoke
 from kaiwu_runtime.webhook._server import WebhookServer
@@ -260,3 +260,23 @@ async def test_a_failure_arrives_whatever_its_text_holds(monkeypatch: pytest.Mon
     answer = json.loads(b"".join(await made.answer(body.encode())))
     assert answer["response"]["result"]["message"].endswith("ValueError: no file caf?")
     assert error.__traceback__ is None, "one that is raised again and again would keep the stacks of all times"
+
+
+@pytest.mark.parametrize(
+    ("spec", "right"),
+    [
+        ({"colour": "red", "parts": None}, {"paint": "red"}),
+        ({"colour": None, "parts": [{"name": "a", "size": None}], "size": 1}, {"width": 1}),
+        (None, {}),
+        ({"parts": [{"name": None}]}, "spec.parts.0.name"),
+        ({"parts": None, "size": "no"}, "spec.size"),
+    ],
+)
+def test_null_where_a_type_knows_none(spec: Any, right: Any) -> None:
+    """An apply that leaves a map or a list without items has the API server convert such an object."""
+    data = json.dumps(obj(V1, spec=spec)).encode()
+    if isinstance(right, str):
+        with pytest.raises(ConversionError, match=right):
+            conversions().convert(data, V2)
+    else:
+        assert json.loads(conversions().convert(data, V2)).get("spec", {}) == right
