@@ -36,6 +36,11 @@ def has_members(fields: Trees) -> bool:
     return any(name.startswith("f:") for tree in fields for name in tree)
 
 
+def has_items(fields: Trees) -> bool:
+    """Return whether a list's items have owners of their own; another list is a whole."""
+    return any(name.startswith(_NAMED) for tree in fields for name in tree)
+
+
 def is_map(fields: Trees) -> bool:
     """Return whether an object is known to be a map, see `MAP`."""
     return any(MAP in tree for tree in fields)
@@ -60,12 +65,13 @@ def items_by_name(lists: Sequence[Any], fields: Trees) -> list[dict[str, Any]] |
     """
     if not all(isinstance(each, list) for each in lists):
         return None
-    elements = [element for tree in fields for element in tree if element.startswith(_NAMED)]
-    if not elements:
-        return None
-    keys = next((tuple(_decode(each[2:])) for each in elements if each.startswith("k:")), None)
-    found = [named for each in lists if (named := _named(each, keys)) is not None]
-    return found if len(found) == len(lists) else None
+    # They may be of several versions of the kind, which may name items by other keys; by its value each has a name.
+    elements = sorted(element for tree in fields for element in tree if element.startswith(_NAMED))
+    for keys in dict.fromkeys(tuple(_decode(each[2:])) if each.startswith("k:") else None for each in elements):
+        found = [named for each in lists if (named := _named(each, keys)) is not None]
+        if len(found) == len(lists):
+            return found
+    return None
 
 
 def keys_of(name: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from kaiwu_runtime.client._codec import decode, encode_status
 from kaiwu_runtime.client._emptied import RejectedApply, remove_emptied
 from kaiwu_runtime.client._request_options import PatchType, apply_params
 from kaiwu_runtime.client._status_base import StatusBase, base_of
-from kaiwu_runtime.client._status_part import changes_nothing, own_part
+from kaiwu_runtime.client._status_part import Part, has_other_versions
 from kaiwu_runtime.client._subresources import has_status_subresource, target
 from kaiwu_runtime.errors import ConflictError, DecodeError, InvalidError
 from kaiwu_runtime.rest._answers import read_answer
@@ -177,9 +177,11 @@ class _StatusWrite:
             raise ConflictError(f"the object has changed: {error}", code=409, reason="Conflict") from None
         managed = read_answer(_answers, newest, str(self._identity)).metadata.managed or ()
         self._wanted = wanted = self._base.merged(self._status, stored, managed)
-        manager = self._params["fieldManager"]
-        self._body["status"] = part = own_part(wanted, stored, managed, manager)
-        return newest if changes_nothing(part, wanted, stored, managed, manager) else None
+        own = Part(stored, managed, self._params["fieldManager"], self._body["apiVersion"])
+        if has_other_versions(managed, own.version):
+            own = own._replace(described=self._base.described(wanted, stored))
+        self._body["status"] = part = own.of(wanted)
+        return newest if own.changes_nothing(part, wanted) else None
 
     async def _remove_emptied(self, error: InvalidError) -> bool:
         """Remove the maps that the apply would leave empty; return whether it was rejected because of any."""

@@ -79,6 +79,10 @@ class StatusBase:
             stored = merged_status(base, wanted, stored, [*managed, named, removed])
         return msgspec.Raw(stored)
 
+    def described(self, *statuses: bytes) -> list[dict[str, Any]]:
+        """Return what the type tells of statuses, in the form of managed fields; see `described_status`."""
+        return [described_status(self._kind, each)[1] for each in statuses]
+
     def removal(self, wanted: bytes, stored: object, managed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the patch that takes out what an apply of what is wanted has left; see `removal_patch`."""
         (base, _), (wanted, _) = (described_status(self._kind, each) for each in (self.status, wanted))

@@ -5,8 +5,8 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-mana
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,8 +14,10 @@ from kaiwu_runtime._json_equality import json_equal
 from kaiwu_runtime.client._managed_items import (
     Trees,
     by_item,
+    has_items,
     has_members,
     inner,
+    is_map,
     items_by_name,
     keys_of,
     status_fields,
@@ -27,93 +29,161 @@ _encode = msgspec.json.Encoder().encode
 _MISSING: Any = object()
 
 
-def own_part(wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]], manager: str) -> msgspec.Raw:
-    """Return what a field manager applies of a status, so that it does not become an owner of what others apply.
+def has_other_versions(managed: Sequence[Mapping[str, Any]], version: str) -> bool:
+    """Return whether some managed fields have the names of another version of the kind: they are not converted."""
+    return any(each.get("apiVersion", version) != version for each in managed)
 
-    That is what the manager owns already, and what the apply changes. An apply leaves the rest as it is: only what its
-    manager owned before and does not send any more is removed.
 
-    Args:
-        wanted: The JSON of the whole status that is wanted.
+class Part(NamedTuple):
+    """What a field manager knows when it applies its part of a status.
+
+    Attributes:
         stored: The status as it is stored.
         managed: The object's managed fields.
         manager: The field manager.
-
-    Returns:
-        All that is wanted, if no other manager applies the status.
+        version: The apiVersion in which it applies.
+        described: What the status's type tells of its JSON, in the form of managed fields, where those are of other
+            versions, see `has_other_versions`. It counts where they say nothing: the CRD may be older than the type.
     """
-    applies = _applies(managed)
-    if all(each.get("manager") == manager for each in applies):
-        return msgspec.Raw(wanted)
-    ours = status_fields([each for each in applies if each.get("manager") == manager])
-    found = _own("status", _decode(wanted), _decode(stored), ours, status_fields(managed))
-    return msgspec.Raw(b"{}" if found is _MISSING else _encode(found))
+
+    stored: bytes
+    managed: Sequence[Mapping[str, Any]]
+    manager: str
+    version: str
+    described: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether no other manager applies the status."""
+        return all(each.get("manager") == self.manager for each in _applies(self.managed))
+
+    def of(self, wanted: bytes) -> msgspec.Raw:
+        """Return what the manager applies of a status, so that it does not become an owner of what others apply.
+
+        That is what the manager owns already, and what the apply changes. An apply leaves the rest as it is: only what
+        its manager owned before and does not send any more is removed.
+
+        Where the manager has applied another version of the kind before, managed fields have the names of that one, and
+        the API server converts them: then it is all that no other manager is known to apply.
+
+        Args:
+            wanted: The JSON of the whole status that is wanted.
+
+        Returns:
+            All that is wanted, if no other manager applies the status.
+        """
+        if self.is_whole:
+            return msgspec.Raw(wanted)
+        applies = _applies(self.managed)
+        mine = [each for each in applies if each.get("manager") == self.manager]
+        theirs = None
+        if has_other_versions(mine, self.version):
+            theirs = status_fields([each for each in applies if each not in mine])
+        owners = _Owners(status_fields(mine), theirs, status_fields(self.managed), status_fields(self.described))
+        found = _own("status", _decode(wanted), _decode(self.stored), owners)
+        return msgspec.Raw(b"{}" if found is _MISSING else _encode(found))
+
+    def changes_nothing(self, part: bytes, wanted: bytes) -> bool:
+        """Return whether a write of a status that others apply too would leave it as it is.
+
+        That is so when it is wanted in another order only: an apply orders its own items, but not among those of
+        others, and each reconcile would write again.
+
+        Args:
+            part: What would be applied, see `of`.
+            wanted: The JSON of the whole status that is wanted, as `merged_status` returns it.
+        """
+        if self.is_whole:
+            return False
+        there = _decode(self.stored)
+        if len(_encode(there)) != len(wanted):  # as after most changes, and quickly compared
+            return False
+        if not json_equal(_decode(part), _decode(self.of(self.stored))):
+            return False
+        return not removal_patch(self.stored, wanted, there, self.managed)
 
 
-def changes_nothing(
-    part: bytes, wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]], manager: str
-) -> bool:
-    """Return whether a write of a status that others apply too would leave it as it is.
+class _Owners(NamedTuple):
+    """Who owns what at one place.
 
-    That is so when it is wanted in another order only: an apply orders its own items, but not among those of others,
-    and each reconcile would write again.
-
-    Args:
-        part: What would be applied, see `own_part`.
-        wanted: The JSON of the whole status that is wanted, as `merged_status` returns it.
-        stored: The status as it is stored.
-        managed: The object's managed fields.
-        manager: The field manager.
+    Attributes:
+        ours: What the manager owns.
+        theirs: What others apply, where the manager may own more than `ours` tells; else None.
+        fields: What all managers own.
+        described: What the type tells of the place.
     """
-    if all(each.get("manager") == manager for each in _applies(managed)):
-        return False
-    there = _decode(stored)
-    if len(_encode(there)) != len(wanted):  # as after most changes, and quickly compared
-        return False
-    if not json_equal(_decode(part), _decode(own_part(stored, stored, managed, manager))):
-        return False
-    return not removal_patch(stored, wanted, there, managed)
+
+    ours: Trees
+    theirs: Trees | None
+    fields: Trees
+    described: Trees
+
+    @property
+    def may_be_ours(self) -> bool:
+        return bool(self.ours) or self.theirs == []
+
+    @property
+    def has_members(self) -> bool:
+        return has_members(self.fields) or (not self.fields and is_map(self.described))
+
+    @property
+    def items(self) -> Trees:
+        """What tells the names of a list's items; nothing of a list that is owned as a whole."""
+        return [*self.fields, *self.described] if has_items(self.fields) or not self.fields else ()
+
+    def inner(self, name: str) -> _Owners:
+        return self._each(lambda trees: inner(trees, name))
+
+    def by_item(self) -> _Owners:
+        return self._each(by_item)
+
+    def _each(self, change: Callable[[Trees], Trees]) -> _Owners:
+        ours, theirs, fields, described = self
+        return _Owners(change(ours), None if theirs is None else change(theirs), change(fields), change(described))
 
 
 def _applies(managed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [each for each in managed if (each.get("operation"), each.get("subresource")) == ("Apply", "status")]
 
 
-def _own(name: str, wanted: Any, stored: Any, ours: Trees, fields: Trees) -> Any:  # noqa: ANN401 - any JSON
+def _own(name: str, wanted: Any, stored: Any, owners: _Owners) -> Any:  # noqa: ANN401 - any JSON
     """Return what is applied of a part of a status; nothing if it is all theirs."""
-    if not ours and json_equal(wanted, stored):
+    ours, theirs = owners.ours, owners.theirs
+    is_theirs = not ours and json_equal(wanted, stored)
+    if is_theirs and theirs is None:
         return _MISSING
+    if is_theirs and not theirs:  # of which a manager of another version may be the owner
+        return wanted
     found: dict[str, Any] | list[Any]
-    if isinstance(wanted, Mapping) and isinstance(stored, Mapping) and has_members(fields):
-        found = _own_members(wanted, stored, ours, fields)
+    if isinstance(wanted, Mapping) and isinstance(stored, Mapping) and owners.has_members:
+        found = _own_members(wanted, stored, owners)
     else:
-        named = items_by_name((wanted, stored), fields)
+        named = items_by_name((wanted, stored), owners.items)
         if named is None:
-            return wanted
-        found = _own_items(name, named, by_item(ours), by_item(fields))
+            return _MISSING if is_theirs else wanted
+        found = _own_items(name, named, owners.by_item())
     # What is owned as a whole too is removed as a whole by an apply without it, with all that others have set in it.
     return found if found or not wanted or any("." in tree for tree in ours) else _MISSING
 
 
-def _own_members(wanted: Mapping[str, Any], stored: Mapping[str, Any], ours: Trees, fields: Trees) -> dict[str, Any]:
+def _own_members(wanted: Mapping[str, Any], stored: Mapping[str, Any], owners: _Owners) -> dict[str, Any]:
     found = {
-        name: _own(name, value, stored.get(name, _MISSING), inner(ours, f"f:{name}"), inner(fields, f"f:{name}"))
-        for name, value in wanted.items()
+        name: _own(name, value, stored.get(name, _MISSING), owners.inner(f"f:{name}")) for name, value in wanted.items()
     }
     return {name: value for name, value in found.items() if value is not _MISSING}
 
 
-def _own_items(list_name: str, named: Sequence[Mapping[str, Any]], ours: Trees, fields: Trees) -> list[Any]:
+def _own_items(list_name: str, named: Sequence[Mapping[str, Any]], owners: _Owners) -> list[Any]:
     wanted, stored = named
     found = []
     for name, item in wanted.items():
-        mine, there = inner(ours, name), stored.get(name, _MISSING)
-        if list_name == "conditions" and mine:
+        mine, there = owners.inner(name), stored.get(name, _MISSING)
+        if list_name == "conditions" and mine.may_be_ours:
             part = item  # a condition is a whole, as its status and its reason belong together
         elif list_name == "conditions":
             part = item if there is _MISSING or not json_equal(item, there) else _MISSING
         else:
-            part = _own("", item, there, mine, inner(fields, name))
+            part = _own("", item, there, mine)
         if part is not _MISSING:
             found.append({**part, **keys_of(name)} if isinstance(part, dict) else part)
     return found

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kaiwu_runtime.client._managed_items import MAP
 from kaiwu_runtime.client._status_merge import difference, merged_status, removal_patch
-from kaiwu_runtime.client._status_part import own_part
+from kaiwu_runtime.client._status_part import Part
 
 SCALARS = st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "a"])
 CONDITIONS = st.dictionaries(
@@ -251,7 +251,7 @@ def test_what_others_apply_is_not_applied_too(stored: Any, wanted: Any, data: st
     ours = data.draw(st.sets(st.sampled_from(sorted(there))) if there else st.just(set()))
     managed = [entry("ours", tree(ours)), entry("theirs", tree(set(there))), {"fieldsV1": {"f:metadata": {}}}]
     encoded = (json.dumps(wanted).encode(), json.dumps(stored).encode())
-    found = names(json.loads(bytes(own_part(*encoded, managed, "ours"))))
+    found = names(json.loads(bytes(Part(encoded[1], managed, "ours", "v1").of(encoded[0]))))
     changed = {name for name, value in now.items() if name not in there or text(there[name]) != text(value)}
     assert found == {name: value for name, value in now.items() if name in ours | changed}
 
@@ -266,7 +266,7 @@ def test_all_is_applied_where_no_other_applies(stored: Any, wanted: Any) -> None
     ]
     encoded = (json.dumps(wanted).encode(), json.dumps(stored).encode())
     for each in (managed, []):
-        assert bytes(own_part(*encoded, each, "ours")) == encoded[0]
+        assert bytes(Part(encoded[1], each, "ours", "v1").of(encoded[0])) == encoded[0]
 
 
 def of_status(fields: dict[str, Any]) -> list[dict[str, Any]]:
@@ -275,7 +275,7 @@ def of_status(fields: dict[str, Any]) -> list[dict[str, Any]]:
 
 def own(wanted: Any, stored: Any, fields: dict[str, Any]) -> Any:
     encoded = (json.dumps(wanted).encode(), json.dumps(stored).encode())
-    return json.loads(bytes(own_part(*encoded, of_status(fields), "ours")))
+    return json.loads(bytes(Part(encoded[1], of_status(fields), "ours", "v1").of(encoded[0])))
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,38 @@ def test_members_of_others_in_maps_are_not_applied(fields: dict[str, Any], right
     status = {"a": {"x": {"ours": 1, "theirs": 2}}, "b": "1"}
     managed = [*of_status(fields), entry("theirs", {"f:status": {"f:a": fields["f:a"] and {"f:x": {"f:theirs": {}}}}})]
     encoded = json.dumps(status).encode()
-    assert json.loads(bytes(own_part(encoded, encoded, managed, "ours"))) == right
+    assert json.loads(bytes(Part(encoded, managed, "ours", "v1").of(encoded))) == right
+
+
+@given(LISTED, st.data())
+def test_what_is_owned_in_another_version_is_applied_again(stored: Any, data: st.DataObject) -> None:
+    """The API server converts the names in managed fields, and removes what is not sent any more."""
+    there = names(stored)
+    theirs = data.draw(st.sets(st.sampled_from(sorted(there))) if there else st.just(set()))
+    managed = [
+        entry("ours", {"f:status": {"f:former": {}}}, apiVersion="v0"),
+        entry("theirs", tree(theirs), apiVersion="v1"),
+        entry("some", tree(set(there)), apiVersion="v1", operation="Update"),
+    ]
+    encoded = json.dumps(stored).encode()
+    found = names(json.loads(bytes(Part(encoded, managed, "ours", "v1").of(encoded))))
+    assert found == {name: value for name, value in there.items() if name not in theirs}
+
+
+@pytest.mark.parametrize(
+    ("fields", "right"),
+    [
+        ({"f:former": {}}, [2]),  # none is known to own it, and the type knows its items
+        ({"f:a": {'k:{"former":1}': {".": {}}}}, [2]),
+        ({"f:a": {}}, [1, 2]),  # as a whole: the CRD is older than the type
+    ],
+)
+def test_items_with_other_keys_in_another_version(fields: dict[str, Any], right: list[int]) -> None:
+    stored, wanted = ({"a": [{"id": number} for number in numbers], "b": "1"} for numbers in ([1], [1, 2]))
+    managed = [entry("ours", {}, apiVersion="v1"), entry("theirs", {"f:status": fields}, apiVersion="v0")]
+    described: list[dict[str, Any]] = [{"fieldsV1": {"f:status": {"f:a": {'k:{"id":1}': {}, 'k:{"id":2}': {}}}}}]
+    part = Part(json.dumps(stored).encode(), managed, "ours", "v1", described)
+    assert json.loads(bytes(part.of(json.dumps(wanted).encode()))) == {"a": [{"id": each} for each in right]}
 
 
 ITEM = {"name": "x", "ours": 1, "theirs": 1}
