@@ -45,7 +45,6 @@ class _Entry(msgspec.Struct, rename="camel"):
 
 
 class _Metadata(msgspec.Struct, rename="camel"):
-    resource_version: str
     managed_fields: list[_Entry] | None = None
 
 
@@ -92,7 +91,8 @@ async def remove_emptied(
         error: Why it was rejected.
 
     Returns:
-        Whether there were any; False if the apply was rejected for another reason.
+        Whether there were any, or another writer has filled or removed them meanwhile; False if the apply was rejected
+        for another reason.
 
     Raises:
         ConflictError: The object has changed meanwhile.
@@ -122,7 +122,9 @@ async def remove_emptied(
                 "PATCH", sent_to, params=rejected.params, body=_json.encode(less), content_type=_APPLY
             )
         sent = True
-    return sent
+    return sent or any(
+        _is_outdated(names, found, rejected, stored) for names, found in zip(fields, readings, strict=True)
+    )
 
 
 def null_fields(error: InvalidError) -> list[list[str]]:
@@ -144,20 +146,35 @@ def emptied_maps(fields: Sequence[Sequence[str]], rejected: RejectedApply, store
         stored: The object, with its managedFields.
     """
     applied, content = read_answer(_document, rejected.body, "apply"), read_answer(_document, stored, "object")
-    metadata = read_answer(_owned, stored, "object").metadata
-    others = [each.fields_v1 for each in metadata.managed_fields or () if each.owner != rejected.owner]
+    others = _others(rejected, stored)
     patch: dict[str, Any] = {}
     for names in fields:
         value, wanted = _at(content, names), _at(applied, names)
         if not isinstance(value, Mapping | list) or (wanted is not _MISSING and wanted not in ({}, [])):
             continue
-        if any(_has_members(_at(tree, [f"f:{name}" for name in names])) for tree in others):
+        if _have_members(others, names):
             continue  # they stay, so that it is not empty any more
         inner = patch
         for name in names[:-1]:
             inner = inner.setdefault(name, {})
         inner[names[-1]] = None
-    return {**patch, "metadata": {"resourceVersion": metadata.resource_version}} if patch else {}
+    return {**patch, "metadata": {"resourceVersion": content["metadata"]["resourceVersion"]}} if patch else {}
+
+
+def _is_outdated(names: Sequence[str], found: Sequence[Sequence[str]], rejected: RejectedApply, stored: bytes) -> bool:
+    """Return whether an apply would not leave a field empty any more, as another writer has changed it meanwhile."""
+    if any("[" in name for name in names):  # in a list, where it is not looked for
+        return False
+    if _at(read_answer(_document, rejected.body, "apply"), names) not in (_MISSING, {}, []):
+        return False
+    others = _others(rejected, stored)
+    return not found or any(_have_members(others, each) for each in found)
+
+
+def _others(rejected: RejectedApply, stored: bytes) -> list[dict[str, Any]]:
+    """Return what other managers own."""
+    managed = read_answer(_owned, stored, "object").metadata.managed_fields
+    return [each.fields_v1 for each in managed or () if each.owner != rejected.owner]
 
 
 def _readings(content: object, names: Sequence[str]) -> Iterator[list[str]]:
@@ -196,5 +213,7 @@ def _at(content: object, names: Sequence[str]) -> Any:  # noqa: ANN401 - any JSO
     return content
 
 
-def _has_members(tree: object) -> bool:
-    return isinstance(tree, Mapping) and any(name.startswith(_MEMBERS) for name in tree)
+def _have_members(trees: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
+    """Return whether managed fields have anything in a field."""
+    found = [_at(tree, [f"f:{name}" for name in names]) for tree in trees]
+    return any(name.startswith(_MEMBERS) for tree in found if isinstance(tree, Mapping) for name in tree)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,8 @@ from kaiwu_runtime import Client, PatchType
 from kaiwu_runtime.api import APIModel, CustomResource, ListMapKeys, resource
 from kaiwu_runtime.client._emptied import RejectedApply, emptied_maps, null_fields
 from kaiwu_runtime.errors import InvalidError
+from kaiwu_runtime.rest._transport import Transport
+from kaiwu_runtime.rest._wrapper import TransportWrapper
 
 from ..on_both import SERVERS, connected
 
@@ -136,6 +138,48 @@ async def test_members_of_others_stay(client: Client) -> None:
     await client.apply_status(cupboard(client, status={"boards": {"b": "x"}}), field_manager="other")
     await applied(client, "status", {"boards": {"a": "x"}})
     assert await applied(client, "status", {"boards": {}}) == {"boards": {"b": "x"}}
+
+
+class Meanwhile(TransportWrapper):
+    """Lets another writer act after the first rejection."""
+
+    def __init__(self, inner: Transport, act: Callable[[], Awaitable[object]]) -> None:
+        super().__init__(inner)
+        self.act: Callable[[], Awaitable[object]] | None = act
+
+    async def request(self, method: str, path: str, **kwargs: Any) -> bytes:
+        try:
+            return await super().request(method, path, **kwargs)
+        except InvalidError:
+            if (act := self.act) is not None:
+                self.act = None
+                await act()
+            raise
+
+
+@pytest.mark.parametrize("part", ["spec", "status"])
+@pytest.mark.parametrize("boards", [{"b": "y"}, {"a": "y"}, None])
+async def test_another_writer_after_the_rejection(client: Client, part: str, boards: dict[str, str] | None) -> None:
+    """Once the rejection was raised, as nothing was found that the apply leaves empty."""
+    await client.create(cupboard(client))
+
+    async def patch(boards: dict[str, Any] | None) -> None:
+        await client.patch(
+            Cupboard,
+            "a",
+            {part: {"boards": boards}},
+            namespace=client.namespace,
+            subresource="status" if part == "status" else "",
+            field_manager="other",
+        )
+
+    await patch({"b": "x"})
+    await patch({"b": None})
+    await applied(client, part, {"boards": {"a": "x"}})
+    transport = Meanwhile(client.transport, lambda: patch(boards))
+    await applied(Client(transport, namespace=client.namespace), part, {"chests": {"c": {"d": "e"}}})
+    assert transport.act is None
+    assert (await stored(client, part)) == {"chests": {"c": {"d": "e"}}, **({"boards": boards} if boards else {})}
 
 
 def rejection(*causes: tuple[str, str]) -> InvalidError:

@@ -28,7 +28,7 @@ from .test_status_owners import condition
 
 pytestmark = pytest.mark.envtest
 
-GROUP = "shelves.example.com"
+GROUP = "racks.example.com"
 
 
 class OldBook(APIModel):
