@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from kaiwu_runtime._missing_field import missing_field
 from kaiwu_runtime._missing_rule import missing_rule
 
 
@@ -33,7 +34,7 @@ class StatusResponse(Exception):  # noqa: N818 - the part of kaiwu_runtime.error
         self.warnings = tuple(warnings)
 
     def __str__(self) -> str:
-        hint = missing_rule(self.message) if self.code == 403 else ""
+        hint = missing_rule(self.message) if self.code == 403 else missing_field(self.message)
         return "; ".join(
             text for text in (self.message, hint, *(f"the API server warns: {text}" for text in self.warnings)) if text
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kaiwu_runtime import errors
-from kaiwu_runtime.errors import APIError, APIStatusError, ForbiddenError, InvalidError, NotFoundError
+from kaiwu_runtime.errors import APIError, APIStatusError, ForbiddenError, InvalidError, NotFoundError, ServerError
 
 _DENIED = 'sites.web.example.com is forbidden: User "x" cannot list resource "sites" in API group "web.example.com"'
 
@@ -38,6 +38,26 @@ def test_403_names_the_missing_rule() -> None:
     text = str(ForbiddenError(_DENIED, code=403, warnings=["old"]))
     assert text.startswith(f"{_DENIED}; missing RBAC rule: add @rbac(")
     assert text.endswith("; the API server warns: old")
+
+
+UNKNOWN = "failed to create typed patch object (team/a; %s, Kind=%s): .status.note: field not declared in schema"
+
+
+@pytest.mark.parametrize(
+    ("group_version", "kind", "hint"),
+    [
+        (
+            "web.example.com/v1",
+            "Site",
+            "; the CRD of Site v1 in the cluster has no such field: run `make install`",
+        ),
+        ("apps/v1", "Deployment", ""),
+        ("networking.k8s.io/v1", "Ingress", ""),
+    ],
+)
+def test_a_field_that_a_crd_lacks(group_version: str, kind: str, hint: str) -> None:
+    message = UNKNOWN % (group_version, kind)
+    assert str(ServerError(message, code=500)) == message + hint
 
 
 def test_fields_and_their_defaults() -> None:

@@ -55,7 +55,7 @@ async def test_apply_of_a_field_that_is_not_in_the_schema_is_refused(client: Cli
         spec: dict[str, str]
 
     newer = NewerEngine(metadata=ObjectMeta(name="a", namespace=namespace), spec={"feul": "petrol"})
-    with pytest.raises(APIStatusError, match=r"\.spec\.feul: field not declared in schema"):
+    with pytest.raises(APIStatusError, match=r"\.spec\.feul: field not declared in schema; .*`make install`"):
         await client.apply(newer)
 
 
