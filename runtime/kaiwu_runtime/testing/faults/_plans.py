@@ -185,7 +185,7 @@ def misplaced(
     """
     places = {"unobserved": events, "unanswered": queries, "down": steps}.get(plan.pattern, effects)
     if plan.number > len(places):
-        return f"the run without faults has {len(places)} {_PLACES.get(plan.pattern, 'effects')}"
+        return f"{_PLACES.get(plan.pattern, 'effects')} in the run without faults: {len(places)}"
     if plan.pattern == "refuse":
         effect = effects[plan.number - 1]
         if plan.detail not in (fitting := _refusals(effect)):

@@ -120,9 +120,9 @@ def test_a_budget_leaves_plans_out_and_says_so(folder: Path) -> None:
         ),
         (GOOD, {"BUDGET": "-1"}, "BUDGET: '-1' is not a number"),
         (None, {}, "tests/faults/scenario.py: no such file: write a scenario"),
-        ("import missing_module\n", {}, "tests/faults/scenario.py: ModuleNotFoundError: No module named"),
-        ("x = (\n", {}, "tests/faults/scenario.py: SyntaxError: "),
-        ("import sys; sys.exit(3)\n", {}, "tests/faults/scenario.py: SystemExit: 3"),
+        ("import missing_module\n", {}, "tests/faults/scenario.py:1: ModuleNotFoundError: No module named"),
+        ("x = (\n", {}, "tests/faults/scenario.py:1: SyntaxError: "),
+        ("import sys; sys.exit(3)\n", {}, "tests/faults/scenario.py:1: SystemExit: 3"),
         ("", {}, "tests/faults/scenario.py: no scenario: define a subclass"),
         (
             f"{GOOD}\n    def outside(self):\n        return missing\n",
@@ -157,15 +157,25 @@ def test_what_a_user_can_get_wrong(folder: Path, text: str | None, environment: 
     assert done.stdout == ""
 
 
+def test_a_mistake_in_a_module_of_the_project_names_its_line(folder: Path) -> None:
+    write(folder, "import broken\n")
+    (folder / "broken.py").write_text("\n\nraise ValueError('no')\n")
+    done = faults(folder)
+    assert done.returncode == 2
+    assert done.stderr == "error: broken.py:3: ValueError: no (imported by tests/faults/scenario.py)\n"
+    (folder / "broken.py").write_text("\nx = (\n")
+    assert faults(folder).stderr.startswith("error: broken.py:2: SyntaxError: ")
+
+
 TWO = f"{GOOD}\n\nclass Other(CopierScenario):\n    @step\n    async def rest(self, cluster):\n        pass\n"
 
-NONE_OF_TWO = "CopierScenario: the run without faults has 1 steps; Other: the run without faults has 2 steps"
+NONE_OF_TWO = "CopierScenario: steps in the run without faults: 1; Other: steps in the run without faults: 2"
 
 
 @pytest.mark.parametrize(
     ("text", "plan", "error"),
     [
-        (GOOD, "down:2", "error: PLAN: down:2: CopierScenario: the run without faults has 1 steps\n"),
+        (GOOD, "down:2", "error: PLAN: down:2: CopierScenario: steps in the run without faults: 1\n"),
         (TWO, "down:2", ""),
         (TWO, "down:3", f"error: PLAN: down:3: {NONE_OF_TWO}\n"),
     ],

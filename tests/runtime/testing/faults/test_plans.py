@@ -82,10 +82,10 @@ def test_a_number_is_one_of_an_effect(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("kill-after:4", "the run without faults has 3 effects"),
-        ("unobserved:99", "the run without faults has 3 events"),
-        ("unanswered:2", "the run without faults has 1 questions to external systems"),
-        ("down:2", "the run without faults has 1 steps"),
+        ("kill-after:4", "effects in the run without faults: 3"),
+        ("unobserved:99", "events in the run without faults: 3"),
+        ("unanswered:2", "questions to external systems in the run without faults: 1"),
+        ("down:2", "steps in the run without faults: 1"),
         ("refuse:1:137", "effect 1 is 'create ConfigMap x/a': use 409, 429, 500, lost"),
         ("refuse:3:409", "effect 3 is 'exec in Pod x/a: rm': use unsent, lost, 137, timeout"),
         ("unanswered:1:137", "question 1 is 'Engine.size()', which is not a command in a pod"),
