@@ -10,7 +10,7 @@ from kaiwu_runtime.testing._node import command_result
 from kaiwu_runtime.testing.faults._changes import Changes
 from kaiwu_runtime.testing.faults._history import History
 from kaiwu_runtime.testing.faults._outside import Call, Life, shortened
-from kaiwu_runtime.testing.faults._plans import KILLED, TIMEOUT
+from kaiwu_runtime.testing.faults._plans import HANG, KILLED, TIMEOUT
 
 _HANGING_SECONDS = 600.0
 """How long a command does not answer if the operator does not give up; then the connection ends."""
@@ -60,6 +60,9 @@ class CountedSocket:
             await life.end()
         if self._command.fails == KILLED:
             return self._killed()
+        if self._command.fails == HANG:
+            await self._hang()
+            self._command.check_answer()
         ended = await self._changes.wait(self._inner.receive(), keep_cancellation=True)
         if life.dead and ended.cancellation is not None:
             ended.result()

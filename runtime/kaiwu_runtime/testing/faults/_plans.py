@@ -29,8 +29,14 @@ KILLED = "137"
 TIMEOUT = "timeout"
 """The answer of a command that takes effect does not arrive before the operator gives up."""
 
-COMMAND_FAILURES = (KILLED, TIMEOUT)
+HANG = "hang"
+"""A command does not answer before the operator gives up, and takes no effect."""
+
+COMMAND_FAILURES = (KILLED, TIMEOUT, HANG)
 """How only a command in a Pod fails."""
+
+_UNANSWERED = (KILLED, TIMEOUT)
+"""How a command fails that only asks, which has no effect to take."""
 
 COMMAND = "exec in "
 """How the text of a call begins that runs a command in a Pod."""
@@ -41,7 +47,7 @@ BEHIND = (1, 3)
 _NUMBER = re.compile("0*[1-9][0-9]{0,9}")
 _PLACES = {"unobserved": "events", "unanswered": "questions to external systems", "down": "steps"}
 _FORMS = (
-    "kill-after:N, stale:N:K, unobserved:N, refuse:N:409|429|500|lost|unsent|137|timeout, unanswered:N, "
+    "kill-after:N, stale:N:K, unobserved:N, refuse:N:409|429|500|lost|unsent|137|timeout|hang, unanswered:N, "
     "unanswered:N:137|timeout or down:N"
 )
 
@@ -124,7 +130,7 @@ class Plan:
         fitting: dict[str, Collection[str]] = {
             "stale": {detail} if _NUMBER.fullmatch(detail) else (),
             "refuse": {*REFUSALS, *CALL_FAILURES, *COMMAND_FAILURES},
-            "unanswered": {"", *COMMAND_FAILURES},
+            "unanswered": {"", *_UNANSWERED},
         }
         is_known = pattern in get_args(Pattern) and pattern != "none"
         if not is_known or not _NUMBER.fullmatch(number) or detail not in fitting.get(pattern, {""}):
@@ -162,7 +168,7 @@ def plans_for(
     found += [
         Plan("unanswered", number, how, query.text)
         for number, query in enumerate(queries, start=1)
-        for how in (COMMAND_FAILURES if query.text.startswith(COMMAND) else ())
+        for how in (_UNANSWERED if query.text.startswith(COMMAND) else ())
     ]
     return found + [Plan("down", number, about=f"step {name}") for number, name in enumerate(steps, start=1)]
 

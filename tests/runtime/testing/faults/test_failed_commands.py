@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 from lightkube.resources.core_v1 import Pod
 
@@ -56,6 +58,13 @@ class RepeatsAfterTimeout(Careful):
             await self.client.exec(Pod, POD, ["purge", obj.key.name])
 
 
+class TakesTimeoutForSuccess(Careful):
+    async def finalize(self, obj: Gadget) -> None:
+        if obj.key.name not in (await self.client.exec(Pod, POD, ["purged"])).check().text.split():
+            with suppress(ExecTimeoutError):
+                (await self.client.exec(Pod, POD, ["purge", obj.key.name])).check()
+
+
 class WaitsForEver(Careful):
     """Has no limit of time, and knows what the end of a connection means."""
 
@@ -85,6 +94,7 @@ def scene(reconciler: type[Purger]) -> type[Scenario]:
         (TakesNoOutputForNothing, ["unanswered:5:137"]),
         (TakesTimeoutForNothing, ["unanswered:5:timeout"]),
         (RepeatsAfterTimeout, ["refuse:2:timeout"]),
+        (TakesTimeoutForSuccess, ["refuse:2:hang"]),
     ],
 )
 def test_mistakes_with_the_end_of_a_command_are_found(reconciler: type[Purger], plans: list[str]) -> None:
@@ -94,15 +104,16 @@ def test_mistakes_with_the_end_of_a_command_are_found(reconciler: type[Purger], 
     assert all("purge" in finding.plan.about for finding in report.findings)
 
 
-def test_a_step_has_not_settled_while_a_command_does_not_answer() -> None:
+@pytest.mark.parametrize("plan", ["refuse:2:timeout", "refuse:2:hang"])
+def test_a_step_has_not_settled_while_a_command_does_not_answer(plan: str) -> None:
     kind = scene(WaitsForEver)
     reference = run(kind, Plan("none"), None, 0)
-    outcome = run(kind, Plan.parse("refuse:2:timeout"), reference, 0)
+    outcome = run(kind, Plan.parse(plan), reference, 0)
     assert (outcome.failure, outcome.reached) == ("", True)
     assert outcome.states["delete"] == reference.states["delete"]
 
 
-@pytest.mark.parametrize("plan", ["refuse:1:137", "refuse:1:timeout", "unanswered:2:137"])
+@pytest.mark.parametrize("plan", ["refuse:1:137", "refuse:1:timeout", "refuse:1:hang", "unanswered:2:137"])
 def test_only_a_command_fails_as_a_command(plan: str) -> None:
     reference = run(Purged, Plan("none"), None, 0)
     outcome = run(Purged, Plan.parse(plan), reference, 0)

@@ -38,9 +38,10 @@ def test_there_is_a_plan_for_each_place() -> None:
 def test_a_command_in_a_pod_fails_in_ways_of_its_own() -> None:
     queries = [*QUERIES, Query("exec in Pod x/a-0: dbctl status", 4), Query("logs of Pod x/a-0", 5)]
     plans = [str(plan) for plan in plans_for([*EFFECTS, COMMAND], (), (), queries)]
-    ways = ("unsent", "lost", "137", "timeout")
+    ways = ("unsent", "lost", "137", "timeout", "hang")
     assert [plan for plan in plans if plan.startswith("refuse:4")] == [f"refuse:4:{how}" for how in ways]
     assert [plan for plan in plans if plan.endswith("timeout")] == ["refuse:4:timeout", "unanswered:3:timeout"]
+    assert [plan for plan in plans if plan.endswith("hang")] == ["refuse:4:hang"]
     assert [plan for plan in plans if plan.endswith("137")] == ["refuse:4:137", "unanswered:3:137"]
     assert all(str(Plan.parse(plan)) == plan for plan in plans)
 
@@ -87,7 +88,7 @@ def test_a_number_is_one_of_an_effect(text: str) -> None:
         ("unanswered:2", "questions to external systems in the run without faults: 1"),
         ("down:2", "steps in the run without faults: 1"),
         ("refuse:1:137", "effect 1 is 'create ConfigMap x/a': use 409, 429, 500, lost"),
-        ("refuse:3:409", "effect 3 is 'exec in Pod x/a: rm': use unsent, lost, 137, timeout"),
+        ("refuse:3:409", "effect 3 is 'exec in Pod x/a: rm': use unsent, lost, 137, timeout, hang"),
         ("unanswered:1:137", "question 1 is 'Engine.size()', which is not a command in a pod"),
         *((text, "") for text in ("none", "kill-after:3", "stale:3:9", "unobserved:3", "unanswered:1", "down:1")),
         *((text, "") for text in ("refuse:1:lost", "refuse:3:lost", "refuse:3:137")),

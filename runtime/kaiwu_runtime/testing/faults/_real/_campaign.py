@@ -18,7 +18,7 @@ from kaiwu_runtime.errors import ConfigurationError, ControlPlaneError
 from kaiwu_runtime.testing._fault_proxy._server import RefusedError
 from kaiwu_runtime.testing.faults._campaign import Finding, Report, compared, finding_of, flaws, only, unsteady
 from kaiwu_runtime.testing.faults._outcome import Outcome
-from kaiwu_runtime.testing.faults._plans import TIMEOUT, Plan, misplaced, plans_for, shuffled
+from kaiwu_runtime.testing.faults._plans import HANG, TIMEOUT, Plan, misplaced, plans_for, shuffled
 from kaiwu_runtime.testing.faults._real._laboratory import Laboratory
 from kaiwu_runtime.testing.faults._real._outcome import RealOutcome
 from kaiwu_runtime.testing.faults._real._run import RealRun
@@ -232,4 +232,4 @@ class _Campaign:
 
 def _is_possible(plan: Plan) -> bool:
     """Return whether a plan makes sense in real time, too."""
-    return plan.pattern in PATTERNS and plan.detail != TIMEOUT
+    return plan.pattern in PATTERNS and plan.detail not in {TIMEOUT, HANG}
