@@ -133,6 +133,22 @@ async def test_time_limits_are_virtual_too() -> None:
         assert clock.elapsed == pytest.approx(4200, abs=20)
 
 
+async def test_a_time_limit_ends_a_task_that_polls() -> None:
+    async def poll(turns: int) -> None:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+
+    with virtual_time() as clock:
+        await poll(1000)
+        assert clock.elapsed == 0.0
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(poll(10**9), 10)
+        assert clock.elapsed == pytest.approx(10, abs=0.1)
+        await asyncio.sleep(1)
+        await poll(1000)
+        assert clock.elapsed == pytest.approx(11, abs=0.1)
+
+
 async def test_the_back_off_of_a_queue_is_virtual() -> None:
     with virtual_time() as clock:
         queue: WorkQueue[str] = WorkQueue()
