@@ -12,7 +12,10 @@
 # See the License for the specific language governing permissions and
 # limitations under the License.
 
-"""Schedule on a real API server, with the operator running."""
+"""Schedule on a real API server, with the operator running.
+
+No node runs Pods here: for a reconciler that waits for them, see `kaiwu_runtime.testing.Simulator`.
+"""
 
 from pathlib import Path
 
