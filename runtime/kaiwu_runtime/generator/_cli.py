@@ -20,6 +20,7 @@ from kaiwu_runtime.generator._rbac import build_bindings, build_roles, namespace
 from kaiwu_runtime.generator._rbac_verbs import verb_warnings
 from kaiwu_runtime.generator._reference import api_reference
 from kaiwu_runtime.generator._samples import sample_problems
+from kaiwu_runtime.generator._unconverted import unconverted_fields
 from kaiwu_runtime.generator._webhook_roles import webhook_certificate_roles
 from kaiwu_runtime.generator._webhooks import FoundWebhooks, build_webhook_configurations, with_conversions
 from kaiwu_runtime.generator._yaml_output import to_yaml
@@ -115,7 +116,12 @@ def write_manifests(options: argparse.Namespace) -> list[Written]:
     files |= _webhook_files(options, found)
     written = write_files(files)
     clashes = find_name_clashes(controllers, Path.cwd()) if controllers else []
-    for problem in (*clashes, *verb_warnings(rules), *sample_problems(options.samples, crds)):
+    for problem in (
+        *unconverted_fields(crds),
+        *clashes,
+        *verb_warnings(rules),
+        *sample_problems(options.samples, crds),
+    ):
         _warn(problem)
     mark = yaml_output.GENERATED.strip()
     return written + remove_stale(options.crd_dir, "*.yaml", files, mark)
