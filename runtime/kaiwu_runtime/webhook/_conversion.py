@@ -23,7 +23,7 @@ from kaiwu_runtime.client._codec import describe, encode
 from kaiwu_runtime.errors import ConfigurationError, ConversionError, DecodeError
 from kaiwu_runtime.rest._deep_json import UNREADABLE
 from kaiwu_runtime.webhook._decoded_size import decoded_bytes, decoded_limit
-from kaiwu_runtime.webhook._null_members import decode_half_empty
+from kaiwu_runtime.webhook._half_empty import decode_half_empty
 from kaiwu_runtime.webhook._review import open_review
 
 logger = logging.getLogger("kaiwu_runtime.webhook.conversion")
