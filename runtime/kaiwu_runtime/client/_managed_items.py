@@ -21,6 +21,30 @@ MAP = "map"
 """Marks an object whose keys are data, which managed fields do not tell: each of its members may be missing."""
 
 
+def has_other_versions(managed: Sequence[Mapping[str, Any]], version: str) -> bool:
+    """Return whether some managed fields have the names of another version of the kind: they are not converted."""
+    return any(each.get("apiVersion", version) != version for each in managed)
+
+
+def naming(
+    managed: Sequence[Mapping[str, Any]], version: str, described: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return what tells how items are named in a version of the kind.
+
+    What is managed in another version may have other keys, which need not be unique in this one: it counts only where
+    nothing is known of the type.
+
+    Args:
+        managed: An object's managed fields.
+        version: The apiVersion.
+        described: What the type tells, in the form of managed fields; empty ones of a type that tells nothing.
+    """
+    here = [each for each in managed if each.get("apiVersion", version) == version]
+    if len(here) == len(managed) or any(described):
+        return [*here, *described]
+    return [*here, *(each for each in managed if each not in here)]
+
+
 def status_fields(managed: Sequence[Mapping[str, Any]]) -> Trees:
     """Return what an object's managed fields have of its status."""
     return inner([each.get("fieldsV1") or {} for each in managed], "f:status")
@@ -61,13 +85,16 @@ def items_by_name(lists: Sequence[Any], fields: Trees) -> list[dict[str, Any]] |
 
     Args:
         lists: What may be lists.
-        fields: What managed fields have of them.
+        fields: What managed fields have of them. The first that names all items counts.
     """
     if not all(isinstance(each, list) for each in lists):
         return None
-    # They may be of several versions of the kind, which may name items by other keys; by its value each has a name.
-    elements = sorted(element for tree in fields for element in tree if element.startswith(_NAMED))
-    for keys in dict.fromkeys(tuple(_decode(each[2:])) if each.startswith("k:") else None for each in elements):
+    # A manager has one version of the kind, which names all items in one way; by its value each item has a name.
+    elements = [next((each for each in tree if each.startswith(_NAMED)), "") for tree in fields]
+    ways: list[tuple[str, ...] | None] = [tuple(_decode(each[2:])) for each in elements if each.startswith("k:")]
+    if any(each.startswith("v:") for each in elements):
+        ways.append(None)
+    for keys in dict.fromkeys(ways):
         found = [named for each in lists if (named := _named(each, keys)) is not None]
         if len(found) == len(lists):
             return found

@@ -16,9 +16,10 @@ from kaiwu_runtime.client._apply_body import read_again, status_body, version_in
 from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import decode, encode_status
 from kaiwu_runtime.client._emptied import RejectedApply, remove_emptied
+from kaiwu_runtime.client._managed_items import has_other_versions
 from kaiwu_runtime.client._request_options import PatchType, apply_params
 from kaiwu_runtime.client._status_base import StatusBase, base_of
-from kaiwu_runtime.client._status_part import Part, has_other_versions
+from kaiwu_runtime.client._status_part import Part
 from kaiwu_runtime.client._subresources import has_status_subresource, target
 from kaiwu_runtime.errors import ConflictError, DecodeError, InvalidError
 from kaiwu_runtime.rest._answers import read_answer
@@ -155,7 +156,7 @@ class _StatusWrite:
     async def _remove(self, base: StatusBase, answer: bytes) -> bytes:
         """Remove what the apply has left because other managers own it too; return the answer."""
         found = read_answer(_answers, answer, str(self._identity))
-        left = base.removal(self._wanted, found.status, found.metadata.managed or ())
+        left = base.removal(self._wanted, found.status, found.metadata.managed or (), self._body["apiVersion"])
         if not left:
             return answer
         body = {"metadata": {"resourceVersion": version_in(answer)}, "status": left}
@@ -176,7 +177,7 @@ class _StatusWrite:
         except DecodeError as error:  # it does not fit the type any longer, which the next reconcile reports
             raise ConflictError(f"the object has changed: {error}", code=409, reason="Conflict") from None
         managed = read_answer(_answers, newest, str(self._identity)).metadata.managed or ()
-        self._wanted = wanted = self._base.merged(self._status, stored, managed)
+        self._wanted = wanted = self._base.merged(self._status, stored, managed, self._body["apiVersion"])
         own = Part(stored, managed, self._params["fieldManager"], self._body["apiVersion"])
         if has_other_versions(managed, own.version):
             own = own._replace(described=self._base.described(wanted, stored))

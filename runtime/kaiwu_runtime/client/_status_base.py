@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import msgspec
 
+from kaiwu_runtime.client._managed_items import has_other_versions, naming
 from kaiwu_runtime.client._status_merge import Difference, difference, merged_status, removal_patch
 from kaiwu_runtime.client._status_model import with_read_defaults
 from kaiwu_runtime.client._status_type import described_status
@@ -71,21 +72,25 @@ class StatusBase:
         """Return whether a status is still to be written."""
         return bool(self.unsure) or self.difference(status).changes
 
-    def merged(self, wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]]) -> msgspec.Raw:
-        """Return the stored status with the changes that lead to what is wanted; see `merged_status`."""
+    def merged(self, wanted: bytes, stored: bytes, managed: Sequence[Mapping[str, Any]], version: str) -> msgspec.Raw:
+        """Return the stored status with the changes that lead to what is wanted; see `merged_status` and `naming`."""
         wanted, named = described_status(self._kind, wanted)
         for each in (self.status, *self.unsure):
             base, removed = described_status(self._kind, each)
-            stored = merged_status(base, wanted, stored, [*managed, named, removed])
+            stored = merged_status(base, wanted, stored, naming(managed, version, [named, removed]))
         return msgspec.Raw(stored)
 
     def described(self, *statuses: bytes) -> list[dict[str, Any]]:
         """Return what the type tells of statuses, in the form of managed fields; see `described_status`."""
         return [described_status(self._kind, each)[1] for each in statuses]
 
-    def removal(self, wanted: bytes, stored: object, managed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    def removal(
+        self, wanted: bytes, stored: object, managed: Sequence[Mapping[str, Any]], version: str
+    ) -> dict[str, Any]:
         """Return the patch that takes out what an apply of what is wanted has left; see `removal_patch`."""
-        (base, _), (wanted, _) = (described_status(self._kind, each) for each in (self.status, wanted))
+        (base, removed), (wanted, named) = (described_status(self._kind, each) for each in (self.status, wanted))
+        if has_other_versions(managed, version):  # else they name all that there is
+            managed = naming(managed, version, [named, removed])
         return removal_patch(base, wanted, stored, managed)
 
     def written(self, status: bytes) -> None:

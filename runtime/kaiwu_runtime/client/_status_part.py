@@ -16,10 +16,12 @@ from kaiwu_runtime.client._managed_items import (
     by_item,
     has_items,
     has_members,
+    has_other_versions,
     inner,
     is_map,
     items_by_name,
     keys_of,
+    naming,
     status_fields,
 )
 from kaiwu_runtime.client._status_merge import removal_patch
@@ -27,11 +29,6 @@ from kaiwu_runtime.client._status_merge import removal_patch
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 _MISSING: Any = object()
-
-
-def has_other_versions(managed: Sequence[Mapping[str, Any]], version: str) -> bool:
-    """Return whether some managed fields have the names of another version of the kind: they are not converted."""
-    return any(each.get("apiVersion", version) != version for each in managed)
 
 
 class Part(NamedTuple):
@@ -43,7 +40,7 @@ class Part(NamedTuple):
         manager: The field manager.
         version: The apiVersion in which it applies.
         described: What the status's type tells of its JSON, in the form of managed fields, where those are of other
-            versions, see `has_other_versions`. It counts where they say nothing: the CRD may be older than the type.
+            versions, see `naming`. What is managed as a whole stays one: the CRD may be older than the type.
     """
 
     stored: bytes
@@ -51,6 +48,10 @@ class Part(NamedTuple):
     manager: str
     version: str
     described: Sequence[Mapping[str, Any]] = ()
+
+    @property
+    def _naming(self) -> Sequence[Mapping[str, Any]]:
+        return naming(self.managed, self.version, self.described)
 
     @property
     def is_whole(self) -> bool:
@@ -79,7 +80,9 @@ class Part(NamedTuple):
         theirs = None
         if has_other_versions(mine, self.version):
             theirs = status_fields([each for each in applies if each not in mine])
-        owners = _Owners(status_fields(mine), theirs, status_fields(self.managed), status_fields(self.described))
+        fields = status_fields(self.managed)
+        names = status_fields(self._naming) if self.described else fields
+        owners = _Owners(status_fields(mine), theirs, fields, names)
         found = _own("status", _decode(wanted), _decode(self.stored), owners)
         return msgspec.Raw(b"{}" if found is _MISSING else _encode(found))
 
@@ -100,7 +103,7 @@ class Part(NamedTuple):
             return False
         if not json_equal(_decode(part), _decode(self.of(self.stored))):
             return False
-        return not removal_patch(self.stored, wanted, there, self.managed)
+        return not removal_patch(self.stored, wanted, there, self._naming)
 
 
 class _Owners(NamedTuple):
@@ -110,13 +113,13 @@ class _Owners(NamedTuple):
         ours: What the manager owns.
         theirs: What others apply, where the manager may own more than `ours` tells; else None.
         fields: What all managers own.
-        described: What the type tells of the place.
+        naming: What tells the names of a list's items, and which objects are maps.
     """
 
     ours: Trees
     theirs: Trees | None
     fields: Trees
-    described: Trees
+    naming: Trees
 
     @property
     def may_be_ours(self) -> bool:
@@ -124,12 +127,12 @@ class _Owners(NamedTuple):
 
     @property
     def has_members(self) -> bool:
-        return has_members(self.fields) or (not self.fields and is_map(self.described))
+        return has_members(self.fields) or (not self.fields and is_map(self.naming))
 
     @property
     def items(self) -> Trees:
         """What tells the names of a list's items; nothing of a list that is owned as a whole."""
-        return [*self.fields, *self.described] if has_items(self.fields) or not self.fields else ()
+        return self.naming if has_items(self.fields) or not self.fields else ()
 
     def inner(self, name: str) -> _Owners:
         return self._each(lambda trees: inner(trees, name))
@@ -138,8 +141,10 @@ class _Owners(NamedTuple):
         return self._each(by_item)
 
     def _each(self, change: Callable[[Trees], Trees]) -> _Owners:
-        ours, theirs, fields, described = self
-        return _Owners(change(ours), None if theirs is None else change(theirs), change(fields), change(described))
+        ours, theirs, fields, names = self
+        changed = change(fields)
+        names = changed if names is fields else change(names)
+        return _Owners(change(ours), None if theirs is None else change(theirs), changed, names)
 
 
 def _applies(managed: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

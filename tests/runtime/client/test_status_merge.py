@@ -343,6 +343,17 @@ def test_items_with_other_keys_in_another_version(fields: dict[str, Any], right:
     assert json.loads(bytes(part.of(json.dumps(wanted).encode()))) == {"a": [{"id": each} for each in right]}
 
 
+def test_items_are_named_as_in_the_version_that_is_written() -> None:
+    """The keys of another one may be members too, and name an item by something else."""
+    items = [{"id": 1, "alias": 2}, {"id": 2, "alias": 1}]
+    ours: dict[str, Any] = {"f:status": {"f:a": {'k:{"id":2}': {".": {}}}}}
+    theirs: dict[str, Any] = {"f:status": {"f:a": {'k:{"alias":2}': {".": {}}}}}
+    managed = [entry("theirs", theirs, apiVersion="v0"), entry("ours", ours, apiVersion="v1")]
+    encoded = json.dumps({"a": items}).encode()
+    part = Part(encoded, managed, "ours", "v1", [{"fieldsV1": ours}])
+    assert json.loads(bytes(part.of(encoded)))["a"][0]["id"] == 2
+
+
 ITEM = {"name": "x", "ours": 1, "theirs": 1}
 
 

@@ -12,7 +12,7 @@ import pytest
 from pydantic import Field
 
 from kaiwu_runtime import Client, Manager, ManagerOptions, PatchType, Request
-from kaiwu_runtime.api import APIModel, Conditions, CustomResource, ListMapKeys, resource
+from kaiwu_runtime.api import APIModel, Conditions, CustomResource, ListMapKeys, ListType, resource
 from kaiwu_runtime.api._identity import ObjectKey
 from kaiwu_runtime.controller._object_path import ObjectPath
 from kaiwu_runtime.envtest import ControlPlane
@@ -31,6 +31,16 @@ pytestmark = pytest.mark.envtest
 GROUP = "racks.example.com"
 
 
+class Row(APIModel):
+    name: str
+    side: str = "left"
+
+
+class Place(APIModel):
+    hall: str
+    floor: int
+
+
 class OldBook(APIModel):
     name: str
     ours: str | None = None
@@ -41,6 +51,9 @@ class OldStatus(APIModel):
     note: str | None = None
     labels: dict[str, str] = Field(default_factory=dict)
     books: Annotated[list[OldBook], ListMapKeys("name")] = Field(default_factory=list)
+    rows: Annotated[list[Row], ListMapKeys("name")] = Field(default_factory=list)
+    colours: Annotated[list[str], ListType("set")] = Field(default_factory=list)
+    place: Place | None = None
     conditions: Conditions = Conditions()
 
 
@@ -59,6 +72,9 @@ class NewStatus(APIModel):
     note: str | None = None
     tags: dict[str, str] = Field(default_factory=dict)
     books: Annotated[list[NewBook], ListMapKeys("id")] = Field(default_factory=list)
+    rows: Annotated[list[Row], ListMapKeys("name", "side")] = Field(default_factory=list)
+    paints: Annotated[list[str], ListType("set")] = Field(default_factory=list)
+    stand: Place | None = None
     conditions: Conditions = Conditions()
 
 
@@ -70,17 +86,17 @@ class New(CustomResource):
 def to_new(old: Old) -> New:
     was = old.status
     books = [NewBook(id=each.name, ours=each.ours) for each in was.books]
-    return New(
-        status=NewStatus(phase=was.state, note=was.note, tags=was.labels, books=books, conditions=was.conditions)
-    )
+    status = NewStatus(phase=was.state, note=was.note, tags=was.labels, books=books, conditions=was.conditions)
+    status.rows, status.paints, status.stand = was.rows, was.colours, was.place
+    return New(status=status)
 
 
 def to_old(new: New) -> Old:
     was = new.status
     books = [OldBook(name=each.id, ours=each.ours) for each in was.books]
-    return Old(
-        status=OldStatus(state=was.phase, note=was.note, labels=was.tags, books=books, conditions=was.conditions)
-    )
+    status = OldStatus(state=was.phase, note=was.note, labels=was.tags, books=books, conditions=was.conditions)
+    status.rows, status.colours, status.place = was.rows, was.paints, was.stand
+    return Old(status=status)
 
 
 def path(client: Client, version: str, name: str = "/a") -> str:
@@ -206,3 +222,71 @@ async def test_what_others_remove_in_another_version_is_gone(
     await apply_theirs(client, theirs, {"conditions": [condition("Theirs")]})
     status = (await raw(client, "GET", path(client, "v2")))["status"]
     assert (status["tags"], status["books"]) == ({"o": "1"}, [{"id": "own", "ours": "1"}])
+
+
+ROWS = [{"name": name, "side": "left"} for name in ("x", "y")]
+SHARED: dict[str, dict[str, Any]] = {
+    "v1": {"labels": {"x": "1"}, "books": [{"name": "x"}, {"name": "y"}], "rows": ROWS, "colours": ["x", "y"]},
+    "v2": {"tags": {"x": "1"}, "books": [{"id": "x"}, {"id": "y"}], "rows": ROWS, "paints": ["x", "y"]},
+}
+IN_VERSIONS = pytest.mark.parametrize(("theirs", "kind"), [(theirs, kind) for theirs in SHARED for kind in (Old, New)])
+
+
+def parts(status: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the names of items in the form of v2."""
+    return {
+        "books": sorted(each["id"] for each in status.get("books", [])),
+        "rows": sorted(each["name"] for each in status.get("rows", [])),
+        "paints": sorted(status.get("paints", [])),
+    }
+
+
+def change_items(status: Any, *, remove: str = "none", add: str = "") -> None:
+    colours = status.colours if isinstance(status, OldStatus) else status.paints
+    for found in (status.books, status.rows, colours):
+        found[:] = [each for each in found if remove not in (each, getattr(each, "id", ""), getattr(each, "name", ""))]
+    if add and add not in colours:
+        colours.append(add)
+        status.rows.append(Row(name=add, side="right"))
+        status.books.append(OldBook(name=add) if isinstance(status, OldStatus) else NewBook(id=add))
+
+
+@IN_VERSIONS
+async def test_what_was_applied_in_another_version_is_removed(client: Client, theirs: str, kind: type[Any]) -> None:
+    """Managed fields call it by names of that version, so that none of them was found to be left."""
+    await apply_theirs(client, theirs, SHARED[theirs])
+    writes = [await reconcile(client, kind, lambda status: change_items(status, remove="x")) for _ in range(2)]
+    status = (await raw(client, "GET", path(client, "v2")))["status"]
+    assert parts(status) == {"books": ["y"], "rows": ["y"], "paints": ["y"]}
+    assert writes == [2, 0]
+
+
+@IN_VERSIONS
+async def test_items_that_another_version_names_by_other_keys_stay(
+    client: Client, theirs: str, kind: type[Any]
+) -> None:
+    """Once its own were taken for those of others, by their keys, and were gone after the next write."""
+    await apply_theirs(client, theirs, SHARED[theirs])
+    for note in ("1", "2", "3"):
+        await reconcile(client, kind, noted(lambda status: change_items(status, add="z"), note))
+        status = (await raw(client, "GET", path(client, "v2")))["status"]
+        assert (status["note"], status["tags"]) == (note, {"x": "1"})
+        assert [*parts(status).values()] == [["x", "y", "z"]] * 3
+
+
+@pytest.mark.parametrize("theirs", ["v1", "v2"])
+@pytest.mark.parametrize("kinds", [(Old, New, Old), (New, Old, New)], ids=["old", "new"])
+async def test_a_required_member_in_a_part_of_others(client: Client, theirs: str, kinds: tuple[type[Any], ...]) -> None:
+    """The API server converts the part of others alone, which is no such part: once each write was rejected."""
+    await apply_theirs(client, theirs, {"place" if theirs == "v1" else "stand": {"hall": "h", "floor": 1}})
+
+    def change(status: Any) -> None:
+        place = status.place if isinstance(status, OldStatus) else status.stand
+        assert place is not None
+        place.hall = "own"
+
+    for number, kind in enumerate(kinds):
+        for note in ("a", "b"):
+            await reconcile(client, kind, noted(change, f"{number}{note}"))
+            status = (await raw(client, "GET", path(client, "v2")))["status"]
+            assert (status["stand"], status["note"]) == ({"hall": "own", "floor": 1}, f"{number}{note}")
