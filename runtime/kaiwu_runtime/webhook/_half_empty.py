@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from kaiwu_runtime.client._codec import MAX_DESCRIBED_ERRORS, decode
-from kaiwu_runtime.client._managed_items import Trees, inner
+from kaiwu_runtime.client._managed_items import Trees, has_other_versions, inner
 from kaiwu_runtime.client._pydantic_models import is_model, is_validation_error, model_decoder
 from kaiwu_runtime.errors import DecodeError
 from kaiwu_runtime.rest._deep_json import UNREADABLE
@@ -99,16 +99,19 @@ class _Half:
         self._filled: set[tuple[int | str, ...]] = set()
         metadata = content.get("metadata") if isinstance(content, dict) else None
         managed = metadata.get("managedFields") if isinstance(metadata, dict) else None
-        self._fields = [
-            each["fieldsV1"]
-            for each in (managed if isinstance(managed, list) else ())
-            if isinstance(each, dict)
-            and each.get("apiVersion") == content.get("apiVersion")
-            and isinstance(each.get("fieldsV1"), dict)
-        ]
+        entries = [each for each in (managed if isinstance(managed, list) else ()) if isinstance(each, dict)]
+        version = content.get("apiVersion") if isinstance(content, dict) else None
+        here = [each for each in entries if each.get("apiVersion") == version]
+        self._fields = [each["fieldsV1"] for each in here if isinstance(each.get("fieldsV1"), dict)]
+        self._has_others = has_other_versions(entries, str(version))
 
     def _is_managed(self, place: Sequence[int | str]) -> bool:
-        """Return whether managed fields have a member. An item of a list is taken out as a whole."""
+        """Return whether managed fields have a member. An item of a list is taken out as a whole.
+
+        Those of another version have other names, so that in a status, which is made anew, it may be any member.
+        """
+        if self._has_others and place[0] == "status":
+            return True
         fields: Trees = self._fields
         for name in place:
             fields = inner(fields, f"f:{name}")
