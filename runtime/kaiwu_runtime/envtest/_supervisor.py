@@ -58,12 +58,31 @@ class Supervisor:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._parent = os.getppid()
         self._detached = False
+        self._terminated = False
+        self._wakeup, outbox = os.pipe()
+        os.set_blocking(outbox, False)
+        signal.set_wakeup_fd(outbox, warn_on_full_buffer=False)
+
+    def terminate(self, _number: int, _frame: object) -> None:
+        """Let `serve` return soon: a signal's handler.
+
+        It raises nothing: Python drops what is raised in a callback of its own, and the start of a child must not end
+        before the child is known.
+        """
+        self._terminated = True
+        # Otherwise a request to stop one might wait for it.
+        for child in self._children.values():
+            child.kill()
 
     def serve(self) -> None:
-        """Answer requests until the caller is gone, asks for the end, or (detached) a child exits."""
+        """Answer requests until the caller is gone, asks for the end, a signal comes, or (detached) a child exits."""
         pending = b""
-        while True:
-            ready, _, _ = select.select([] if self._detached else [0], [], [], _POLL)
+        while not self._terminated:
+            sources = [self._wakeup] if self._detached else [self._wakeup, 0]
+            ready, _, _ = select.select(sources, [], [], _POLL)
+            if self._wakeup in ready:
+                os.read(self._wakeup, 64)  # its byte may be of a signal to a child that has not called exec yet
+                continue
             if self._detached:
                 if any(child.poll() is not None for child in self._children.values()):
                     self._keep_logs()
@@ -180,10 +199,6 @@ class Supervisor:
         os.close(null)
 
 
-def _terminate(_number: int, _frame: object) -> None:
-    raise SystemExit(0)
-
-
 def main(directory: Path) -> None:
     """Serve one caller; `directory` holds a lock file that stays locked for as long as this process lives."""
     # Logs and data of a control plane are for its owner only, whatever the caller's umask is.
@@ -193,12 +208,10 @@ def main(directory: Path) -> None:
     os.write(lock, str(os.getpid()).encode())
     supervisor = Supervisor(directory)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, _terminate)
+        signal.signal(number, supervisor.terminate)
     try:
         supervisor.serve()
     finally:
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-            signal.signal(number, signal.SIG_IGN)
         supervisor.end()
 
 
