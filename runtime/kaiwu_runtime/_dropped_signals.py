@@ -7,6 +7,7 @@ and continues as if no signal had come. See https://docs.python.org/3/library/sy
 
 from __future__ import annotations
 
+import atexit
 import signal
 import sys
 from typing import TYPE_CHECKING
@@ -40,6 +41,8 @@ def send_dropped_signals_again() -> None:
 
     hook.sends_dropped_signals_again = True  # type: ignore[attr-defined]
     sys.unraisablehook = hook
+    # At its end the interpreter takes its handlers away, and an alarm without one kills the process.
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
 
 
 def _signal_of(error: BaseException | None) -> int:
@@ -53,12 +56,16 @@ def _signal_of(error: BaseException | None) -> int:
 
 
 def _send_soon(number: int) -> None:
+    if sys.is_finalizing():
+        return  # as if the signal had come after the end
     # A timer rather than a thread: at the end of the interpreter no thread can be started.
     before: Callable[[int, FrameType | None], object] | int | None = signal.getsignal(signal.SIGALRM)
+    before = getattr(before, "before", before)  # of an alarm that has not come yet
 
     def send(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL if before is None else before)
         signal.raise_signal(number)
 
+    send.before = before  # type: ignore[attr-defined]
     signal.signal(signal.SIGALRM, send)
     signal.setitimer(signal.ITIMER_REAL, PAUSE)

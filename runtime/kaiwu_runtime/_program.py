@@ -5,26 +5,35 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-INTERRUPTED = 130
+_INTERRUPTED = 130
 """The exit status of a program that SIGINT has ended, as shells report it."""
 
 
-def run(module: str, *, cleans_up: bool = False) -> int:
-    """Import a module, call its `main` and return the exit status; Ctrl-C ends both with one line.
+def run(module: str) -> int:
+    """Import a module, call its `main` and return the exit status; a signal ends both with one line.
 
     Importing takes most of the time of a short command, so that this is where Ctrl-C meets it.
 
     Args:
         module: Full name of the module that has the command line.
-        cleans_up: SIGTERM ends it like Ctrl-C, through the code that removes half-written files.
     """
     try:
         import_module("kaiwu_runtime._dropped_signals").send_dropped_signals_again()
-        if cleans_up:
-            signal = import_module("signal")
-            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+        interruption = import_module("kaiwu_runtime._interruption")
+        interruption.raise_on_signals()
         status: int = import_module(module).main()
-    except KeyboardInterrupt:
-        sys.stderr.write("error: interrupted\n")
-        return INTERRUPTED
+        interruption.end_at_once_on_signals()
+    except KeyboardInterrupt as error:
+        status = _report(error)
+    return status
+
+
+def _report(error: KeyboardInterrupt) -> int:
+    try:
+        interruption = import_module("kaiwu_runtime._interruption")
+        interruption.ignore_signals()
+        status: int = interruption.exit_status(error)
+    except KeyboardInterrupt:  # a second one, before it was ignored
+        status = _INTERRUPTED
+    sys.stderr.write("error: interrupted\n")
     return status

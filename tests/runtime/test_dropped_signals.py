@@ -55,7 +55,7 @@ send_dropped_signals_again()
 signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
 try:
 {callback}
-    print("went on")
+    print("went on\\n", end="")  # in one piece: the alarm may come in between
     time.sleep({rest})
 except KeyboardInterrupt:
     sys.exit(128 + signal.SIGINT)
@@ -93,3 +93,11 @@ def test_the_alarm_of_the_program_stays_its_own() -> None:
     )
     ended = run(callback, number=signal.SIGINT, rest=0)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "alarm\nwent on\n", "")
+
+
+def test_a_signal_that_is_dropped_just_before_the_end() -> None:
+    """The alarm that sends it again must not end the process, as it does where no handler is left."""
+    slow = "class Slow:\n    def __del__(self): time.sleep(0.1)\nslow = Slow()\n"
+    ended = run(slow + CALLBACKS["finalizer"], number=signal.SIGINT, rest=0)
+    assert ended.returncode in {0, 128 + signal.SIGINT}
+    assert (ended.stdout, ended.stderr) == ("went on\n", "")

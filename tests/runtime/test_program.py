@@ -1,7 +1,8 @@
-"""Ctrl-C ends each command line with one line, at whatever import it comes."""
+"""A signal ends each command line with one line, whenever it comes."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 import kaiwu_runtime
 
 PROGRAMS = ["envtest", "generator", "image", "testing.faults"]
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 INTERRUPTING = """
-import runpy, sys
+import os, runpy, sys
 
 class Interrupting:
     def __init__(self, program, left):
@@ -24,29 +26,33 @@ class Interrupting:
         self.left -= self.started
         if self.left < 0:
             self.left = 10**6
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), number)
 
+number = int(sys.argv.pop())
 program, left, *sys.argv[1:] = sys.argv[1:]
 sys.meta_path.insert(0, Interrupting(program, int(left)))
 runpy.run_module(program, run_name="__main__", alter_sys=True)
 """
 
 
-def run(folder: Path, program: str, left: int) -> subprocess.CompletedProcess[str]:
-    """Run a program with `--help` that is interrupted at an import, counted from its ``__main__`` on."""
-    command = [sys.executable, "-c", INTERRUPTING, f"kaiwu_runtime.{program}", str(left), "--help"]
+def run(folder: Path, program: str, left: int, number: int) -> subprocess.CompletedProcess[str]:
+    """Run a program with `--help` that gets a signal at an import, counted from its ``__main__`` on."""
+    command = [sys.executable, "-c", INTERRUPTING, f"kaiwu_runtime.{program}", str(left), "--help", str(number)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("left", [2, 5, 20, 60])
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_an_interrupted_import(tmp_path: Path, program: str, left: int) -> None:
-    done = run(tmp_path, program, left)
+def test_an_interrupted_import(tmp_path: Path, program: str, left: int, number: signal.Signals) -> None:
+    done = run(tmp_path, program, left, int(number))
+    if left < 20 and number != signal.SIGINT and done.returncode == -number:
+        return  # so soon that the program does not handle it yet
     if done.returncode == 0:
         assert left == 60  # it has fewer imports than that
         assert "usage:" in done.stdout
         return
-    assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
+    assert (done.returncode, done.stderr) == (128 + number, "error: interrupted\n")
 
 
 TERMINATED = """
@@ -62,14 +68,65 @@ runpy.run_module("kaiwu_runtime.generator", run_name="__main__", alter_sys=True)
 """
 
 
-@pytest.mark.parametrize(("number", "error"), [(2, "error: interrupted\n"), (15, "")])
-def test_a_signal_leaves_no_file_half_written(tmp_path: Path, number: int, error: str) -> None:
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_leaves_no_file_half_written(tmp_path: Path, number: signal.Signals) -> None:
     (tmp_path / "controllers").mkdir()
-    command = [sys.executable, "-c", TERMINATED, "manifests", str(number)]
+    command = [sys.executable, "-c", TERMINATED, "manifests", str(int(number))]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 128 + number
-    assert done.stderr.endswith(error)
+    assert done.stderr.splitlines()[1:] == ["error: interrupted"]  # after a hint that there are no types
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_a_project_is_imported_is_no_error_of_the_project(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "api" / "v1").mkdir(parents=True)
+    (tmp_path / "api" / "v1" / "otter_types.py").write_text(f"import os\nos.kill(os.getpid(), {int(number)})\n")
+    command = [sys.executable, "-m", "kaiwu_runtime.generator", "manifests"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + number, "error: interrupted\n")
+    assert [path.name for path in tmp_path.rglob("*.yaml")] == []
+
+
+# A signal at an import, and one more when that is reported.
+TWICE = """
+import io, os, sys
+
+class Errors(io.TextIOWrapper):
+    def write(self, text):
+        os.kill(os.getpid(), number)
+        return super().write(text)
+
+number = int(sys.argv[-1])
+sys.stderr = Errors(sys.stderr.detach(), write_through=True)
+"""
+# A signal when everything is done.
+AT_THE_END = """
+import atexit, os, sys
+
+last = int(sys.argv.pop())
+atexit.register(lambda: os.kill(os.getpid(), last))
+sys.argv[1:] = [*sys.argv[1:], "0"]
+"""
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_second_signal_while_the_first_is_reported(tmp_path: Path, program: str, number: signal.Signals) -> None:
+    command = [sys.executable, "-c", TWICE + INTERRUPTING, f"kaiwu_runtime.{program}", "12", "--help", str(int(number))]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + number, "error: interrupted\n")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_after_the_end(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-c", AT_THE_END + INTERRUPTING, "kaiwu_runtime.generator", "99999", "manifests"]
+    done = subprocess.run([*command, str(int(number))], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == -number
+    assert len(done.stderr.splitlines()) == 1
+    assert "role.yaml" in done.stdout
 
 
 def test_every_program_is_tried() -> None:

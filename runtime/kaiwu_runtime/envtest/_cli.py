@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,19 +17,14 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 for a failure, 2 for wrong use, 130 for Ctrl-C."""
+    """Run one command and return its exit status: 0, 1 for a failure, 2 for wrong use."""
     parsed = _parser().parse_args(arguments)
-    # A set-up that is terminated has to clean up, as one that is interrupted.
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         with TerminalProgress(sys.stderr) as progress:
             lines = run_command(parsed.command, _options(parsed), progress)
     except KaiwuError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    except KeyboardInterrupt:
-        print("interrupted; nothing was changed", file=sys.stderr)  # noqa: T201
-        return 130
     for line in lines:
         print(line.text, file=sys.stdout if line.for_script else sys.stderr)
     return 0

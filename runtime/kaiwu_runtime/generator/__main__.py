@@ -5,4 +5,4 @@ import sys
 from kaiwu_runtime._program import run
 
 if __name__ == "__main__":
-    sys.exit(run("kaiwu_runtime.generator._cli", cleans_up=True))
+    sys.exit(run("kaiwu_runtime.generator._cli"))

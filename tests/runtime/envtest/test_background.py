@@ -186,7 +186,7 @@ def test_ctrl_c_during_up_leaves_nothing(directory: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert errors.splitlines()[-1] == "interrupted; nothing was changed"
+    assert errors.splitlines()[-1] == "error: interrupted"
     assert "Traceback" not in errors
     wait_for(lambda: not processes_below(directory), "every process ends")
     assert not (directory / "run").exists()

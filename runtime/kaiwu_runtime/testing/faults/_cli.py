@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kaiwu_runtime import _log as log
 from kaiwu_runtime._error_text import describe
+from kaiwu_runtime._interruption import Interruption
 from kaiwu_runtime._project_modules import place, shown
 from kaiwu_runtime.errors import ConfigurationError, KaiwuError
 from kaiwu_runtime.testing.faults._campaign import BUDGET_SECONDS, Finding, Report, check
@@ -25,8 +26,6 @@ from kaiwu_runtime.testing.faults._real._outside_messages import SCENARIOS
 from kaiwu_runtime.testing.faults._scenario import Scenario
 
 _MOST_JOBS = 4
-_SIGNALLED = 128
-"""The exit status of a program that a signal has ended is as much greater than the signal's number."""
 
 _EPILOG = """environment:
   PLAN     run this plan only, with the operator's log: kill-after:10
@@ -38,7 +37,11 @@ _EPILOG = """environment:
 
 
 def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] = os.environ) -> int:
-    """Run every scenario of a file and return 0, or 1 after findings, 2 for wrong usage, 128 and more for a signal."""
+    """Run every scenario of a file and return 0, or 1 after findings, 2 for wrong usage.
+
+    Raises:
+        Interruption: A signal came; nothing is left behind.
+    """
     parser = argparse.ArgumentParser(
         prog="make test-faults",
         description="Run the operator with one fault after another, and compare where it ends.",
@@ -60,8 +63,8 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         _fail(describe(error))
         return 1
     except KeyboardInterrupt:
-        _fail("interrupted")
-        return _SIGNALLED + (ended_by[0] if ended_by else signal.SIGINT)
+        # asyncio raises one of its own for the signal that it received.
+        raise Interruption(ended_by[0] if ended_by else signal.SIGINT) from None
 
 
 def _run(path: Path, environment: Mapping[str, str]) -> int:
@@ -96,7 +99,7 @@ def _end_on_signals() -> list[int]:
 
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):
-            if signal.getsignal(number) is signal.SIG_DFL:
+            if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, end)
     return received
 
