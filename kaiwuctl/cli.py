@@ -36,7 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     verbose = "--verbose" in words or "--verbose=true" in words
     try:
-        return _run(words)
+        status = _run(words)
+        if arguments is None:  # of the process, which ends then
+            importlib.import_module("kaiwuctl.scaffold.interruption").end_at_once_on_signals()
+        return status
     except KeyboardInterrupt as error:
         if arguments is None:  # of the process, which ends then
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 import sys
 import threading
@@ -66,11 +67,22 @@ def _send_dropped_again() -> None:
             previous(unraisable)
             return
         number = error.signal
+        if sys.is_finalizing():
+            return  # as if the signal had come after the end
         signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(number))
         signal.setitimer(signal.ITIMER_REAL, _PAUSE)
 
     hook.sends_dropped_again = True  # type: ignore[attr-defined]
     sys.unraisablehook = hook
+    # At its end the interpreter takes its handlers away, and an alarm without one kills the process.
+    atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
+
+
+def end_at_once_on_signals() -> None:
+    """Let a signal end the process without an exception: its work is done, and nothing would catch one."""
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def note_written() -> None:
