@@ -10,10 +10,10 @@ import gc
 import importlib
 import io
 import os
-import signal
 import sys
-from typing import TYPE_CHECKING
 
+# Nothing that takes time is imported here, typing and signal for instance: Ctrl-C would show a traceback of it.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -26,21 +26,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     # Imports make many objects and no garbage; looking for some at every 700th costs a tenth of a short command.
     gc.set_threshold(50_000, 20, 100)
-    _open_closed_streams()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A path or a name that the terminal's encoding lacks must not make the command fail.
-            stream.reconfigure(errors="backslashreplace")
     verbose = "--verbose" in words or "--verbose=true" in words
     try:
+        _open_closed_streams()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # A path or a name that the terminal's encoding lacks must not make the command fail.
+                stream.reconfigure(errors="backslashreplace")
         status = _run(words)
         if arguments is None:  # of the process, which ends then
             importlib.import_module("kaiwuctl.scaffold.interruption").end_at_once_on_signals()
         return status
     except KeyboardInterrupt as error:
+        signal = importlib.import_module("signal")
         if arguments is None:  # of the process, which ends then
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 # A second one would end the message, and the status with it.
@@ -101,7 +102,7 @@ def _report(error: Exception) -> int:
         return int(error.exit_code)
     if isinstance(error, importlib.import_module("typer").Abort):
         _print_error("interrupted; nothing was changed")
-        return 128 + signal.SIGINT
+        return 128 + int(importlib.import_module("signal").SIGINT)
     if isinstance(error, OSError):
         message = _failed_call(error)
     else:

@@ -7,12 +7,12 @@ The names are imported when they are first used, so that a program which needs o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kaiwu_runtime import _lightkube
 from kaiwu_runtime._lazy_names import lazy_names
 from kaiwu_runtime._version import __version__ as __version__
 
+# Not typing's, whose import takes most of the time until a command line can report Ctrl-C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kaiwu_runtime._clock import Clock
     from kaiwu_runtime.api._identity import ObjectKey

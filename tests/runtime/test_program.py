@@ -115,7 +115,7 @@ sys.argv[1:] = [*sys.argv[1:], "0"]
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_second_signal_while_the_first_is_reported(tmp_path: Path, program: str, number: signal.Signals) -> None:
-    command = [sys.executable, "-c", TWICE + INTERRUPTING, f"kaiwu_runtime.{program}", "12", "--help", str(int(number))]
+    command = [sys.executable, "-c", TWICE + INTERRUPTING, f"kaiwu_runtime.{program}", "30", "--help", str(int(number))]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (128 + number, "error: interrupted\n")
 
@@ -129,6 +129,10 @@ def test_a_signal_after_the_end(tmp_path: Path, number: signal.Signals) -> None:
     assert "role.yaml" in done.stdout
 
 
+# Without the site module, which may load anything.
+PATH = f"import sys; sys.path[:0] = {sys.path!r}; "
+
+
 def test_every_program_is_tried() -> None:
     root = Path(kaiwu_runtime.__file__).parent
     found = [".".join(file.relative_to(root).parts[:-1]) for file in root.rglob("__main__.py")]
@@ -138,6 +142,8 @@ def test_every_program_is_tried() -> None:
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_program_starts_before_it_loads_much(program: str) -> None:
     """What is imported before `__main__`, the packages that it is in, cannot report Ctrl-C in one line."""
-    code = f"import kaiwu_runtime.{program}, sys; print(sum(name.startswith('kaiwu_runtime') for name in sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert int(done.stdout) <= 8
+    code = f"import kaiwu_runtime.{program}, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-S", "-c", PATH + code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert sum(name.startswith("kaiwu_runtime") for name in loaded) <= 8
+    assert not {"typing", "re", "enum", "signal"} & set(loaded)

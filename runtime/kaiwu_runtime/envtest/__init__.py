@@ -23,10 +23,10 @@ once.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kaiwu_runtime._lazy_names import lazy_names
 
+# Not typing's, whose import takes most of the time until a command line can report Ctrl-C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kaiwu_runtime.envtest._background import Background, down, status, up
     from kaiwu_runtime.envtest._binaries import Binaries, locate

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kaiwu_runtime._lazy_names import lazy_names
 
+# Not typing's, whose import takes most of the time until a command line can report Ctrl-C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kaiwu_runtime.generator._crd import CustomResourceDefinition, build_crds
     from kaiwu_runtime.generator._rbac import build_roles

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kaiwu_runtime._lazy_names import lazy_names
 
+# Not typing's, whose import takes most of the time until a command line can report Ctrl-C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kaiwu_runtime.testing._doubles import FakeClock, FakeEvent, FakeRecorder
     from kaiwu_runtime.testing._injection import FakeRequest

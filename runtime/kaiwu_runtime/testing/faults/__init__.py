@@ -5,10 +5,10 @@ See docs/faults.md, and "Automatic Reliability Testing for Cluster Management Co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kaiwu_runtime._lazy_names import lazy_names
 
+# Not typing's, whose import takes most of the time until a command line can report Ctrl-C.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kaiwu_runtime.testing.faults._campaign import Finding, Report, check
     from kaiwu_runtime.testing.faults._outcome import Outcome

@@ -1,4 +1,4 @@
-"""A signal that comes when a command has done its work ends it without a traceback, and not by an alarm."""
+"""A signal before a command begins its work, or when it has done it, shows no traceback."""
 
 from __future__ import annotations
 
@@ -43,6 +43,26 @@ number = int(sys.argv.pop())
 atexit.register(lambda: os.kill(os.getpid(), number))
 sys.exit(main())
 """
+# Ctrl-C at an import, counted from the first of kaiwuctl's own.
+AT_AN_IMPORT = """
+import sys
+from importlib.machinery import PathFinder
+
+class Interrupting:
+    left = int(sys.argv.pop())
+    started = False
+
+    def find_spec(self, name, path=None, target=None):
+        Interrupting.left -= Interrupting.started
+        Interrupting.started = Interrupting.started or name == "kaiwuctl.cli"
+        if Interrupting.left < 0:
+            Interrupting.left = 10**6
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupting())
+from kaiwuctl.cli import main
+sys.exit(main())
+"""
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -51,6 +71,27 @@ def run(project: CommandLine, code: str, number: signal.Signals) -> subprocess.C
     return subprocess.run(
         command, cwd=project.folder, env=project.env(), capture_output=True, text=True, check=False, timeout=60
     )
+
+
+def test_little_is_loaded_before_ctrl_c_is_reported(project: CommandLine) -> None:
+    code = f"import sys; sys.path[:0] = {sys.path!r}; import kaiwuctl.cli; print(*sys.modules)"
+    command = [sys.executable, "-S", "-c", code]
+    loaded = subprocess.run(command, cwd=project.folder, capture_output=True, text=True, check=True).stdout.split()
+    assert not {"typing", "re", "enum", "signal"} & set(loaded)
+
+
+@pytest.mark.parametrize("left", [12, 16, 24, 48, 96])
+def test_ctrl_c_at_an_import(project: CommandLine, left: int) -> None:
+    command = [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{AT_AN_IMPORT}"]
+    ended = subprocess.run(
+        [*command, "version", str(left)],
+        cwd=project.folder,
+        env=project.env(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (130, "error: interrupted; nothing was changed\n")
 
 
 @pytest.mark.parametrize("number", SIGNALS)
