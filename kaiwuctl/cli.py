@@ -24,12 +24,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: Without the program's name; None takes the process's.
     """
-    # Imports make many objects and no garbage; looking for some at every 700th costs a tenth of a short command.
-    gc.set_threshold(50_000, 20, 100)
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
     verbose = "--verbose" in words or "--verbose=true" in words
+    of_process = arguments is None
+    try:
+        try:
+            return _reported(words, verbose=verbose, of_process=of_process)
+        except KeyboardInterrupt as error:
+            return _interrupted(error, verbose=verbose, of_process=of_process)
+    except KeyboardInterrupt as error:
+        # A second one, before the report of the first.
+        return _interrupted(error, verbose=verbose, of_process=of_process)
+
+
+def _reported(words: list[str], *, verbose: bool, of_process: bool) -> int:
+    """Run the command line; report what goes wrong, but for signals, and return the exit status."""
+    # Imports make many objects and no garbage; looking for some at every 700th costs a tenth of a short command.
+    gc.set_threshold(50_000, 20, 100)
     try:
         _open_closed_streams()
         for stream in (sys.stdout, sys.stderr):
@@ -37,20 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 # A path or a name that the terminal's encoding lacks must not make the command fail.
                 stream.reconfigure(errors="backslashreplace")
         status = _run(words)
-        if arguments is None:  # of the process, which ends then
+        if of_process:
             importlib.import_module("kaiwuctl.scaffold.interruption").end_at_once_on_signals()
-        return status
-    except KeyboardInterrupt as error:
-        signal = importlib.import_module("signal")
-        if arguments is None:  # of the process, which ends then
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                # A second one would end the message, and the status with it.
-                signal.signal(number, signal.SIG_IGN)
-        if verbose:
-            _print_traceback()
-        written = getattr(error, "written", False)
-        _print_error("interrupted after everything was written" if written else "interrupted; nothing was changed")
-        return 128 + int(getattr(error, "signal", signal.SIGINT))
     except BrokenPipeError:
         # The reader of the output has closed it; the interpreter must not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -59,6 +60,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if verbose:
             _print_traceback()
         return _report(error)
+    return status
+
+
+def _interrupted(error: KeyboardInterrupt, *, verbose: bool, of_process: bool) -> int:
+    signal = importlib.import_module("signal")
+    if of_process:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # A second one would end the message, and the status with it.
+            signal.signal(number, signal.SIG_IGN)
+    if verbose:
+        _print_traceback()
+    written = getattr(error, "written", False)
+    _print_error("interrupted after everything was written" if written else "interrupted; nothing was changed")
+    return 128 + int(getattr(error, "signal", signal.SIGINT))
 
 
 def _open_closed_streams() -> None:

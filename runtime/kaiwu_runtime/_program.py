@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
-_INTERRUPTED = 130
-"""The exit status of a program that SIGINT has ended, as shells report it."""
-
 
 def run(module: str) -> int:
     """Import a module, call its `main` and return the exit status; a signal ends both with one line.
@@ -18,22 +15,27 @@ def run(module: str) -> int:
         module: Full name of the module that has the command line.
     """
     try:
-        import_module("kaiwu_runtime._dropped_signals").send_dropped_signals_again()
-        interruption = import_module("kaiwu_runtime._interruption")
-        interruption.raise_on_signals()
-        status: int = import_module(module).main()
-        interruption.end_at_once_on_signals()
+        try:
+            return _run(module)
+        except KeyboardInterrupt as error:
+            return _report(error)
     except KeyboardInterrupt as error:
-        status = _report(error)
+        # A second one, before the report of the first.
+        return _report(error)
+
+
+def _run(module: str) -> int:
+    import_module("kaiwu_runtime._dropped_signals").send_dropped_signals_again()
+    interruption = import_module("kaiwu_runtime._interruption")
+    interruption.raise_on_signals()
+    status: int = import_module(module).main()
+    interruption.end_at_once_on_signals()
     return status
 
 
 def _report(error: KeyboardInterrupt) -> int:
-    try:
-        interruption = import_module("kaiwu_runtime._interruption")
-        interruption.ignore_signals()
-        status: int = interruption.exit_status(error)
-    except KeyboardInterrupt:  # a second one, before it was ignored
-        status = _INTERRUPTED
+    interruption = import_module("kaiwu_runtime._interruption")
+    interruption.ignore_signals()
     sys.stderr.write("error: interrupted\n")
+    status: int = interruption.exit_status(error)
     return status

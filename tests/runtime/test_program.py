@@ -102,6 +102,17 @@ class Errors(io.TextIOWrapper):
 number = int(sys.argv[-1])
 sys.stderr = Errors(sys.stderr.detach(), write_through=True)
 """
+# The same, when the report begins.
+TWICE_AT_ONCE = """
+import os, sys
+
+def trace(frame, event, argument):
+    if frame.f_code.co_name == "_report":
+        sys.settrace(None)
+        os.kill(os.getpid(), number)
+
+sys.settrace(trace)
+"""
 # A signal when everything is done.
 AT_THE_END = """
 import atexit, os, sys
@@ -114,8 +125,19 @@ sys.argv[1:] = [*sys.argv[1:], "0"]
 
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_second_signal_while_the_first_is_reported(tmp_path: Path, program: str, number: signal.Signals) -> None:
-    command = [sys.executable, "-c", TWICE + INTERRUPTING, f"kaiwu_runtime.{program}", "30", "--help", str(int(number))]
+@pytest.mark.parametrize("second", [TWICE, TWICE_AT_ONCE], ids=["written", "begun"])
+def test_a_second_signal_while_the_first_is_reported(
+    tmp_path: Path, second: str, program: str, number: signal.Signals
+) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        second + INTERRUPTING,
+        f"kaiwu_runtime.{program}",
+        "30",
+        "--help",
+        str(int(number)),
+    ]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (128 + number, "error: interrupted\n")
 

@@ -63,6 +63,28 @@ sys.meta_path.insert(0, Interrupting())
 from kaiwuctl.cli import main
 sys.exit(main())
 """
+# In the last lines of the command, and again when that is to be reported.
+TWICE = """
+import io, os, sys
+from kaiwuctl.cli import main
+
+class Output(io.TextIOWrapper):
+    def flush(self):
+        super().flush()
+        caller = sys._getframe().f_back
+        if caller is not None and caller.f_code.co_name == "_run":
+            sys.settrace(trace)
+            os.kill(os.getpid(), number)
+
+def trace(frame, event, argument):
+    if frame.f_code.co_name == "_interrupted":
+        sys.settrace(None)
+        os.kill(os.getpid(), number)
+
+number = int(sys.argv.pop())
+sys.stdout = Output(sys.stdout.detach())
+sys.exit(main())
+"""
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -106,3 +128,9 @@ def test_a_signal_that_python_drops_at_the_end(project: CommandLine, number: sig
 def test_a_signal_after_the_end(project: CommandLine, number: signal.Signals) -> None:
     ended = run(project, AFTER_THE_END, number)
     assert (ended.returncode, ended.stderr) == (-number, "")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_second_signal_before_the_first_is_reported(project: CommandLine, number: signal.Signals) -> None:
+    ended = run(project, TWICE, number)
+    assert (ended.returncode, ended.stderr) == (128 + number, "error: interrupted; nothing was changed\n")
