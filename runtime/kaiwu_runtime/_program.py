@@ -36,6 +36,8 @@ def _run(module: str) -> int:
 def _report(error: KeyboardInterrupt) -> int:
     interruption = import_module("kaiwu_runtime._interruption")
     interruption.ignore_signals()
+    # What a signal has stopped half-way is destroyed now: a coroutine would complain of that with a traceback.
+    sys.unraisablehook = lambda _: None
     sys.stderr.write("error: interrupted\n")
     status: int = interruption.exit_status(error)
     return status

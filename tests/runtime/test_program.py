@@ -78,12 +78,26 @@ def test_a_signal_leaves_no_file_half_written(tmp_path: Path, number: signal.Sig
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+STUBBORN = """
+def stubborn():
+    while True:
+        try:
+            yield
+        except GeneratorExit:
+            pass
+running = stubborn()
+next(running)
+"""
+
+
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_while_a_project_is_imported_is_no_error_of_the_project(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     (tmp_path / "api" / "v1").mkdir(parents=True)
-    (tmp_path / "api" / "v1" / "otter_types.py").write_text(f"import os\nos.kill(os.getpid(), {int(number)})\n")
+    (tmp_path / "api" / "v1" / "otter_types.py").write_text(
+        f"{STUBBORN}\nimport os\nos.kill(os.getpid(), {int(number)})\n"
+    )
     command = [sys.executable, "-m", "kaiwu_runtime.generator", "manifests"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (128 + number, "error: interrupted\n")

@@ -62,6 +62,8 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
     except OSError as error:
         _fail(describe(error))
         return 1
+    except Interruption:
+        raise
     except KeyboardInterrupt:
         # asyncio raises one of its own for the signal that it received.
         raise Interruption(ended_by[0] if ended_by else signal.SIGINT) from None
@@ -92,10 +94,11 @@ def _end_on_signals() -> list[int]:
     received: list[int] = []
 
     def end(number: int, _: object) -> None:
+        if signal.getsignal(signal.SIGINT) in {signal.SIG_IGN, signal.default_int_handler}:
+            # A KeyboardInterrupt itself is not enough: Python ends by SIGINT after one that left `exec`, caught or not.
+            raise Interruption(number)
         received.append(number)
-        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell sets it for what runs in the background
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # asyncio's handler cancels what runs
 
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):

@@ -210,6 +210,14 @@ def test_ctrl_c_shows_no_traceback(folder: Path) -> None:
     assert (running.returncode, errors) == (130, "error: interrupted\n")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_a_scenario_is_loaded(folder: Path, number: signal.Signals) -> None:
+    """Python notes a KeyboardInterrupt that leaves `exec`, which dataclasses use, and ends by SIGINT after it."""
+    write(folder, f"exec('import os; os.kill(os.getpid(), {int(number)})')\n{GOOD}")
+    done = faults(folder)
+    assert (done.returncode, done.stderr) == (128 + number, "error: interrupted\n")
+
+
 def test_for_real_without_aiohttp(folder: Path) -> None:
     """It is not installed with kaiwu-runtime: only this needs it."""
     write(folder, GOOD)
