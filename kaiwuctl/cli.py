@@ -121,6 +121,8 @@ def _report(error: Exception) -> int:
     if isinstance(error, OSError):
         message = _failed_call(error)
     else:
+        # Of a library that has caught the interruption, and stumbled over what it had half done.
+        importlib.import_module("kaiwuctl.scaffold.interruption").raise_if_interrupted()
         message = f"this is a bug in kaiwuctl, please report it with the output of --verbose: {error!r}"
     console.fail(errors.KaiwuctlError(message))
     return 1

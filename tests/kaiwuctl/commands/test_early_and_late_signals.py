@@ -85,6 +85,22 @@ number = int(sys.argv.pop())
 sys.stdout = Output(sys.stdout.detach())
 sys.exit(main())
 """
+# A library catches the interruption and fails later for it.
+STUMBLED = """
+import os, sys
+from kaiwuctl import application
+from kaiwuctl.cli import main
+
+def build():
+    try:
+        os.kill(os.getpid(), number)
+    except BaseException:
+        raise KeyError from None
+
+number = int(sys.argv.pop())
+application.build = build
+sys.exit(main())
+"""
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
 
@@ -133,4 +149,10 @@ def test_a_signal_after_the_end(project: CommandLine, number: signal.Signals) ->
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_second_signal_before_the_first_is_reported(project: CommandLine, number: signal.Signals) -> None:
     ended = run(project, TWICE, number)
+    assert (ended.returncode, ended.stderr) == (128 + number, "error: interrupted; nothing was changed\n")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_an_error_after_a_signal_that_was_dropped(project: CommandLine, number: signal.Signals) -> None:
+    ended = run(project, STUMBLED, number)
     assert (ended.returncode, ended.stderr) == (128 + number, "error: interrupted; nothing was changed\n")
