@@ -78,6 +78,35 @@ def test_a_signal_leaves_no_file_half_written(tmp_path: Path, number: signal.Sig
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+AT_A_LINE = """
+import os, runpy, sys
+
+def trace(frame, event, argument):
+    return in_lines if frame.f_code.co_name == "_replace" and "kaiwu_runtime" in frame.f_code.co_filename else None
+
+def in_lines(frame, event, argument):
+    global left
+    left -= event == "line"
+    if left == 0:
+        left -= 1
+        os.kill(os.getpid(), number)
+    return in_lines
+
+number, left = int(sys.argv.pop()), int(sys.argv.pop())
+sys.settrace(trace)
+runpy.run_module("kaiwu_runtime.generator", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("line", range(1, 9))
+def test_a_signal_at_each_line_that_writes_a_file_leaves_no_other(tmp_path: Path, line: int) -> None:
+    (tmp_path / "controllers").mkdir()
+    command = [sys.executable, "-c", AT_A_LINE, "manifests", str(line), "15"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + 15
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} <= {"role.yaml"}
+
+
 STUBBORN = """
 def stubborn():
     while True:
