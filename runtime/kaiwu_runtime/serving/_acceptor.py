@@ -251,7 +251,7 @@ class Acceptor:
     async def _accept(self, listening: Socket) -> None:
         while True:
             try:
-                accepted, _ = await self.loop.sock_accept(listening)
+                accepted = await self._accepted(listening)
             except OSError as error:
                 await self._failed(error)
                 continue
@@ -266,6 +266,29 @@ class Acceptor:
             connection.task = asyncio.create_task(self._open(connection, accepted), name=f"open {self._name}")
             if self._sweep is None:
                 self._sweep = self.loop.call_later(_SWEEP_SECONDS, self._close_overdue)
+
+    async def _accepted(self, listening: Socket) -> Socket:
+        """Return the next connection.
+
+        Not `sock_accept`: one that is cancelled may have accepted a connection already, which then stays open without
+        an answer for as long as the exception is kept.
+        """
+        while True:
+            try:
+                accepted, _ = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                await self._readable(listening)
+                continue
+            accepted.setblocking(False)
+            return accepted
+
+    async def _readable(self, listening: Socket) -> None:
+        readable = asyncio.Event()
+        self.loop.add_reader(listening, readable.set)
+        try:
+            await readable.wait()
+        finally:
+            self.loop.remove_reader(listening)
 
     async def _open(self, connection: Connection, accepted: Socket) -> None:
         """Make the transport; with TLS this takes as long as the handshake."""

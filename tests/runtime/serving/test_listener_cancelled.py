@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 
@@ -45,3 +47,23 @@ async def test_a_stop_that_is_cancelled_at_any_step(answer: Callable[[Request], 
             async with asyncio.timeout(5):
                 await reader.read()
             writer.close()
+
+
+async def test_a_connection_that_comes_at_any_step_of_a_stop_is_not_left_open(caplog: pytest.LogCaptureFixture) -> None:
+    """A client, the API server for one, would wait for its answer until its own time limit."""
+    stopped = []
+    for count in range(STEPS):
+        listener = Listener("127.0.0.1", 0, "")
+        await listener.start(Routes())
+        await asyncio.sleep(0.01)  # it waits for connections now
+        with socket.create_connection(("127.0.0.1", listener.port)) as client:
+            client.setblocking(False)
+            for _ in range(count):
+                await asyncio.sleep(0)
+            acceptor = listener._acceptor
+            await listener.stop()
+            stopped.append(acceptor)  # what it has kept stays
+            with suppress(ConnectionResetError):
+                async with asyncio.timeout(5):
+                    assert await asyncio.get_running_loop().sock_recv(client, 1) == b""
+    assert not caplog.records
