@@ -19,23 +19,21 @@ if TYPE_CHECKING:
 PAUSE = 0.01
 """Seconds until a signal is sent again: by then the callback has ended."""
 
-_ENDED_BY_SIGNAL = 128
-
 
 def send_dropped_signals_again() -> None:
     """From now on, send a signal again when its exception was dropped, and print nothing about it.
 
-    Concerns `KeyboardInterrupt`, with the number of the signal in its attribute `signal` or else SIGINT, and
-    `SystemExit` with 128 and the number of a signal as its code. To be called in the main thread.
+    Concerns `KeyboardInterrupt`, with the number of the signal in its attribute `signal` or else SIGINT. To be called
+    in the main thread.
     """
     previous = sys.unraisablehook
     if getattr(previous, "sends_dropped_signals_again", False):
         return
 
     def hook(unraisable: sys.UnraisableHookArgs) -> None:
-        number = _signal_of(unraisable.exc_value)
-        if number:
-            _send_soon(number)
+        error = unraisable.exc_value
+        if isinstance(error, KeyboardInterrupt):
+            _send_soon(int(getattr(error, "signal", signal.SIGINT)))
         else:
             previous(unraisable)
 
@@ -43,16 +41,6 @@ def send_dropped_signals_again() -> None:
     sys.unraisablehook = hook
     # At its end the interpreter takes its handlers away, and an alarm without one kills the process.
     atexit.register(signal.setitimer, signal.ITIMER_REAL, 0)
-
-
-def _signal_of(error: BaseException | None) -> int:
-    """Return the number of the signal that an exception stands for, or 0."""
-    if isinstance(error, KeyboardInterrupt):
-        return int(getattr(error, "signal", signal.SIGINT))
-    if isinstance(error, SystemExit) and isinstance(error.code, int) and error.code > _ENDED_BY_SIGNAL:
-        number = error.code - _ENDED_BY_SIGNAL
-        return number if number in signal.valid_signals() else 0
-    return 0
 
 
 def _send_soon(number: int) -> None:

@@ -36,13 +36,24 @@ def import_module(name: str, file: Path, root: Path | None = None) -> ModuleType
         raise
     except BaseException as error:
         fork.leave_child(error)
-        found = place(error, file, root)
-        if isinstance(error, SyntaxError) and error.filename:
-            text = f"{type(error).__name__}: {error.msg}"  # the text of the error repeats file and line
-        else:
-            text = str(error) if isinstance(error, KaiwuError) else explain(error)
-        cause = "" if found.startswith(shown(file, root)) else f" (imported by {shown(file, root)})"
-        raise ConfigurationError(f"{found}: {text}{cause}") from error
+        text = str(error) if isinstance(error, KaiwuError) else explain(error)
+        raise ConfigurationError(blamed(error, text, file, root)) from error
+
+
+def blamed(error: BaseException, text: str, file: Path, root: Path | None = None) -> str:
+    """Return why a module cannot be imported, with file and line in front of it.
+
+    Args:
+        error: What was raised.
+        text: What it says; a SyntaxError, which repeats file and line, is described here.
+        file: See `import_module`.
+        root: See `import_module`.
+    """
+    found = place(error, file, root)
+    if isinstance(error, SyntaxError) and error.filename:
+        text = f"{type(error).__name__}: {error.msg}"
+    cause = "" if found.startswith(shown(file, root)) else f" (imported by {shown(file, root)})"
+    return f"{found}: {text}{cause}"
 
 
 def place(error: BaseException, file: Path, root: Path | None = None) -> str:

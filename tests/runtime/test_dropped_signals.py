@@ -44,6 +44,7 @@ gc.collect()
 PROGRAM = """
 import os, signal, sys, time
 from kaiwu_runtime._dropped_signals import send_dropped_signals_again
+from kaiwu_runtime._interruption import exit_status, raise_on_signals
 
 def stop():
     for _ in range({signals}):
@@ -52,13 +53,13 @@ def stop():
 
 send_dropped_signals_again()
 send_dropped_signals_again()
-signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+raise_on_signals()
 try:
 {callback}
     print("went on\\n", end="")  # in one piece: the alarm may come in between
     time.sleep({rest})
-except KeyboardInterrupt:
-    sys.exit(128 + signal.SIGINT)
+except KeyboardInterrupt as error:
+    sys.exit(exit_status(error))
 """
 
 

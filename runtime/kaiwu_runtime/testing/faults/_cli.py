@@ -17,7 +17,7 @@ from pathlib import Path
 from kaiwu_runtime import _log as log
 from kaiwu_runtime._error_text import describe
 from kaiwu_runtime._interruption import Interruption
-from kaiwu_runtime._project_modules import place, shown
+from kaiwu_runtime._project_modules import blamed
 from kaiwu_runtime.errors import ConfigurationError, KaiwuError
 from kaiwu_runtime.testing.faults._campaign import BUDGET_SECONDS, Finding, Report, check
 from kaiwu_runtime.testing.faults._outcome import Outcome
@@ -180,10 +180,7 @@ def load(path: Path) -> list[type[Scenario]]:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        where = place(error, path, Path.cwd())
-        cause = "" if where.startswith(shown(path, Path.cwd())) else f" (imported by {path})"
-        text = f"{type(error).__name__}: {error.msg}" if isinstance(error, SyntaxError) else describe(error)
-        raise ConfigurationError(f"{where}: {text}{cause}") from error
+        raise ConfigurationError(blamed(error, describe(error), path, Path.cwd())) from error
     found = [
         value
         for value in vars(module).values()

@@ -32,11 +32,11 @@ TIMEOUT = "timeout"
 HANG = "hang"
 """A command does not answer before the operator gives up, and takes no effect."""
 
-COMMAND_FAILURES = (KILLED, TIMEOUT, HANG)
-"""How only a command in a Pod fails."""
-
 _UNANSWERED = (KILLED, TIMEOUT)
 """How a command fails that only asks, which has no effect to take."""
+
+COMMAND_FAILURES = (*_UNANSWERED, HANG)
+"""How only a command in a Pod fails."""
 
 COMMAND = "exec in "
 """How the text of a call begins that runs a command in a Pod."""
