@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from types import TracebackType
 
 START_SECONDS = 120.0
@@ -55,6 +57,17 @@ class Terminal:
             assert self._process.poll() is None, self.text
             assert time.monotonic() < deadline, self.text
             time.sleep(0.1)
+
+    @contextmanager
+    def stopped_for(self, seconds: float) -> Iterator[None]:
+        """Let what runs here do nothing for a while, as on a machine that is busy with something else."""
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        goes_on = Timer(seconds, os.killpg, (self._process.pid, signal.SIGCONT))
+        goes_on.start()
+        try:
+            yield
+        finally:
+            goes_on.join()
 
     def interrupt(self) -> None:
         """Send what Ctrl-C sends, and wait for all that the command started, not only for its shell.

@@ -15,7 +15,7 @@ from kaiwuctl.scaffold.yaml_text import yaml_texts
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
 _SUFFIX: Final = ".jinja"
 
@@ -95,9 +95,15 @@ def render_file(template: Path, path: str, data: Mapping[str, str | bool]) -> Re
     except FileNotFoundError:
         raise KaiwuctlError(f"the template {template} is missing; install kaiwuctl again") from None
     if template.name.endswith(_SUFFIX):
-        text = _environment().from_string(content.decode()).render({**data, **yaml_texts(data)})
+        text = _compiled(content.decode()).render({**data, **yaml_texts(data)})
         content = (fold_long_lines(text) if path.endswith(".py") else text).encode()
     return RenderedFile(path, content, executable)
+
+
+@cache
+def _compiled(template: str) -> Template:
+    """Return a template compiled once; a plan renders some a second time, with another name of a class."""
+    return _environment().from_string(template)
 
 
 @cache

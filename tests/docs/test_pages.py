@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from ..templates.generation import environment
 from ..terminal import Terminal
 from .page import Page
 from .parts import with_part
+
+SLOW_OPERATOR_SECONDS = 2.0
 
 pytestmark = [pytest.mark.envtest, pytest.mark.xdist_group("tutorial")]
 
@@ -38,17 +41,21 @@ class Reader:
         self.running: Terminal | None = None
 
     def type(self, script: str) -> None:
-        """Run lines of the shell, and remember what they printed and the folder they end in."""
-        finished = subprocess.run(
-            ["sh", "-ec", f"{script}\nprintf '\\n%s' \"$PWD\""],
-            cwd=self.folder,
-            env=self.variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=600,
-        )
+        """Run lines of the shell, and remember what they printed and the folder they end in.
+
+        The operator in the other terminal is slow: a page says what to wait for.
+        """
+        with self.running.stopped_for(SLOW_OPERATOR_SECONDS) if self.running else nullcontext():
+            finished = subprocess.run(
+                ["sh", "-ec", f"{script}\nprintf '\\n%s' \"$PWD\""],
+                cwd=self.folder,
+                env=self.variables,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+                timeout=600,
+            )
         assert finished.returncode == 0, f"{script}\n{finished.stdout}"
         self.printed, _, folder = finished.stdout.rpartition("\n")
         self.folder = Path(folder)
@@ -62,6 +69,7 @@ class Reader:
     def stop(self) -> None:
         if self.running is not None:
             self.running.interrupt()
+            self.running = None
 
 
 def appears(expected: str, printed: str) -> bool:
