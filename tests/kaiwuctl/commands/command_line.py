@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from .fork_server import SECONDS, ForkServer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +39,12 @@ def snapshot(root: Path) -> dict[str, Entry]:
     return entries
 
 
+@cache
+def fork_server() -> ForkServer:
+    """Return the server of this worker of the tests."""
+    return ForkServer()
+
+
 @dataclass(frozen=True)
 class CommandLine:
     """kaiwuctl in a folder.
@@ -58,6 +67,9 @@ class CommandLine:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run it without a terminal and return what it said."""
+        server = fork_server()
+        if not self.environment and server.fits:
+            return server.run([*arguments], self.folder)
         return subprocess.run(
             self.argv(*arguments),
             cwd=self.folder,
@@ -66,7 +78,7 @@ class CommandLine:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=SECONDS,
         )
 
     def ok(self, *arguments: str) -> str:
