@@ -13,9 +13,19 @@ from kaiwu_runtime.generator._crd import CustomResourceDefinition
 _MOST_FIELDS = 3
 """Maximum number of fields that a warning names."""
 
+_EMBEDDED = "x-kubernetes-embedded-resource"
+_ANYTHING: Mapping[str, Any] = {"x-kubernetes-preserve-unknown-fields": True}
+_META: Mapping[str, Mapping[str, Any]] = {
+    "apiVersion": {"type": "string"},
+    "kind": {"type": "string"},
+    "metadata": {"type": "object", **_ANYTHING},
+}
+_UNNAMED = "*"
+"""The name of every member that a schema does not list: a key of a map, or an unknown field."""
+
 
 def unconverted_fields(crds: Iterable[CustomResourceDefinition]) -> list[str]:
-    """Return a warning for each kind whose served versions have different fields and no conversion webhook.
+    """Return a warning for each kind whose versions remove fields of each other, without a conversion webhook.
 
     The API server then changes the apiVersion alone, and removes the fields that the other version does not have: when
     it stores an object, and when a client of that version writes it back. A server-side apply fails.
@@ -28,10 +38,10 @@ def unconverted_fields(crds: Iterable[CustomResourceDefinition]) -> list[str]:
         spec = crd.manifest["spec"]
         if spec.get("conversion", {}).get("strategy") == "Webhook":
             continue
-        served = {each["name"]: each["schema"]["openAPIV3Schema"] for each in spec["versions"] if each["served"]}
-        fields = list(dict.fromkeys(_one_sided(served)))
+        used = [each for each in spec["versions"] if each["served"] or each["storage"]]
+        fields = list(dict.fromkeys(_one_sided(used)))
         if fields:
-            kind, versions = spec["names"]["kind"], " and ".join(served)
+            kind, versions = spec["names"]["kind"], " and ".join(each["name"] for each in used)
             more = f" and {len(fields) - _MOST_FIELDS} more" if len(fields) > _MOST_FIELDS else ""
             found.append(
                 f"{kind}: no webhook converts between {versions}, and the API server removes fields that "
@@ -41,28 +51,57 @@ def unconverted_fields(crds: Iterable[CustomResourceDefinition]) -> list[str]:
     return found
 
 
-def _one_sided(served: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the fields that some versions lack."""
-    for version, schema in served.items():
-        for other, its in served.items():
-            if other != version:
-                yield from _lacking(schema, its, "")
+def _one_sided(used: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the fields that can be written in one version and that another one removes."""
+    # The API server keeps apiVersion, kind and metadata of an object itself as it does those of an embedded one.
+    roots = [(each["served"], {**each["schema"]["openAPIV3Schema"], _EMBEDDED: True}) for each in used]
+    for served, schema in roots:
+        for _, other in roots:
+            if served and other is not schema:
+                yield from removed_fields(schema, other, "")
 
 
-def _lacking(schema: Mapping[str, Any], other: Mapping[str, Any], path: str) -> Iterator[str]:
-    """Yield the fields of a schema that another one removes; only the outermost ones."""
-    if other.get("x-kubernetes-preserve-unknown-fields"):
-        return
-    its: Mapping[str, Any] = other.get("properties", {})
-    for name, field in schema.get("properties", {}).items():
-        where = f"{path}.{name}" if path else name
-        if not path and name in {"apiVersion", "kind", "metadata"}:
-            continue
-        if name in its:
-            yield from _lacking(field, its[name], where)
-        elif not isinstance(other.get("additionalProperties"), Mapping):
-            yield where
-    for inner, mark in (("items", "[]"), ("additionalProperties", "{}")):
-        one, two = schema.get(inner), other.get(inner)
-        if isinstance(one, Mapping) and isinstance(two, Mapping):
-            yield from _lacking(one, two, path + mark)
+def removed_fields(schema: Mapping[str, Any], other: Mapping[str, Any], path: str) -> Iterator[str]:
+    """Yield the fields of a schema that the API server removes with another one; only the outermost ones.
+
+    Args:
+        schema: That of the version in which an object is written.
+        other: That of the version to which the object is converted.
+        path: Where the two are; empty for the whole object.
+    """
+    kind = schema.get("type")
+    if kind is None:  # any value: one that fits the other version
+        kind = other.get("type")
+    if kind == "array":
+        yield from removed_fields(_items(schema), _items(other), f"{path}[]")
+    elif kind == "object":
+        names = dict.fromkeys([*_names(schema), *_names(other), _UNNAMED])
+        for name in [each for each in names if not (each in _META and other.get(_EMBEDDED))]:
+            field, its = _member(schema, name), _member(other, name)
+            where = f"{path}.{name}" if path else name
+            if field is not None and its is None:
+                yield where
+            elif field is not None and its is not None:
+                yield from removed_fields(field, its, where)
+
+
+def _names(schema: Mapping[str, Any]) -> list[str]:
+    return [*schema.get("properties", {}), *(_META if schema.get(_EMBEDDED) else ())]
+
+
+def _member(schema: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """Return the schema of a member of an object; None if the API server removes the member."""
+    if name in _META and schema.get(_EMBEDDED):
+        return _META[name]
+    rest = schema.get("additionalProperties", _ANYTHING if _preserves(schema) else None)
+    found: Mapping[str, Any] | None = schema.get("properties", {}).get(name, {} if rest is True else rest)
+    return found
+
+
+def _items(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = schema.get("items", _ANYTHING if _preserves(schema) else {})
+    return found
+
+
+def _preserves(schema: Mapping[str, Any]) -> bool:
+    return bool(schema.get("x-kubernetes-preserve-unknown-fields"))
