@@ -23,9 +23,6 @@ from kaiwu_runtime.errors import CallbackError
 MOST_FRAMES = 100
 """Maximum number of frames that an exception keeps after it was handled: its owner may still look at them."""
 
-_MOST_CAUSES = 64
-"""Maximum number of causes that are looked at; causes may be a cycle."""
-
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -51,10 +48,12 @@ def forget_stack(error: BaseException) -> None:
     Python adds to the stack of an exception each time that it is raised. A constant of a project's, or the exception of
     a future that is awaited again and again, would keep the frames of all times, with everything in their variables.
     """
-    pending, seen = [error], 0
-    while pending and seen < _MOST_CAUSES:
+    pending, seen = [error], set[int]()  # causes may be a cycle
+    while pending:
         current = pending.pop()
-        seen += 1
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
         if _is_longer(current.__traceback__, MOST_FRAMES):
             current.with_traceback(None)  # unlike an assignment, also where the class is a frozen one
         pending += [each for each in (current.__cause__, current.__context__) if each is not None]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import itertools
 import logging
 import traceback
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -284,6 +286,42 @@ def test_causes_may_be_a_cycle(monkeypatch: pytest.MonkeyPatch) -> None:
         callback.forget_stack(one)
     assert other.__traceback__ is None
     one.__cause__ = None
+
+
+def in_group(errors: list[Exception]) -> Exception:
+    return ExceptionGroup("all", errors)
+
+
+def in_groups(errors: list[Exception]) -> Exception:
+    return functools.reduce(lambda inner, error: ExceptionGroup("two", [inner, error]), errors)
+
+
+def in_chain(errors: list[Exception]) -> Exception:
+    for one, other in itertools.pairwise(errors):
+        one.__cause__ = one.__context__ = other  # as `raise ... from` does
+    return errors[0]
+
+
+def in_cycles(errors: list[Exception]) -> Exception:
+    for one, other in zip(errors, reversed(errors), strict=True):
+        one.__cause__, one.__context__ = other, errors[0]
+    return in_group(errors)
+
+
+@pytest.mark.parametrize("count", [1, 2, 63, 64, 65, 900])
+@pytest.mark.parametrize("shape", [in_group, in_groups, in_chain, in_cycles])
+def test_every_exception_that_one_leads_to_is_reached(
+    shape: Callable[[list[Exception]], Exception], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callback, "MOST_FRAMES", 0)
+    errors: list[Exception] = [ValueError(str(number)) for number in range(count)]
+    for error in errors:
+        with suppress(ValueError):
+            raise error
+    callback.forget_stack(shape(errors))
+    assert not any(error.__traceback__ for error in errors)
+    for error in errors:
+        error.__cause__ = error.__context__ = None
 
 
 @RAISING

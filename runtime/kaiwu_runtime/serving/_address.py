@@ -6,7 +6,7 @@ import re
 
 from kaiwu_runtime.errors import ConfigurationError
 
-_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:]*):(?P<port>\d{1,5})")
+_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:]*):(?P<port>[0-9]{1,5})")
 
 
 def parse_address(address: str, flag: str) -> tuple[str, int]:
@@ -16,6 +16,6 @@ def parse_address(address: str, flag: str) -> tuple[str, int]:
         ConfigurationError: The address is not valid.
     """
     match = _ADDRESS.fullmatch(address)
-    if match is None or not 0 <= int(match["port"]) <= 65535:
+    if match is None or int(match["port"]) > 65535:
         raise ConfigurationError(f"{flag}: invalid address {address!r}: use :8081, 127.0.0.1:8081, or 0 to turn it off")
     return match["host"].strip("[]"), int(match["port"])

@@ -161,9 +161,12 @@ def test_addresses(address: str, parts: tuple[str, int]) -> None:
     assert parse_address(address, "--flag") == parts
 
 
-def test_a_wrong_address_names_the_flag() -> None:
-    with pytest.raises(ConfigurationError, match="--flag: invalid address 'x'"):
-        parse_address("x", "--flag")
+@pytest.mark.parametrize(
+    "address", ["x", ":", ":65536", ":-1", ": 80", ":8_0", ":\uff18\uff10", ":\u0663", ":1\n"], ids=ascii
+)
+def test_a_wrong_address_names_the_flag(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="--flag: invalid address '"):
+        parse_address(address, "--flag")
 
 
 @pytest.mark.parametrize(
