@@ -163,3 +163,25 @@ async def test_a_thread_is_waited_for_when_its_worker_is_cancelled() -> None:
         await until(lambda: not controller.queue.processing)
         controller.queue.add(KEY)
         await until(lambda: at_once == [1, 2])
+
+
+async def test_probes_and_watches_run_between_reconciles_that_never_wait() -> None:
+    seen: list[int] = []
+    runs = 0
+
+    async def reconcile(_: Request) -> None:
+        nonlocal runs
+        runs += 1
+
+    async def others() -> None:
+        while True:
+            seen.append(runs)
+            await asyncio.sleep(0)
+
+    async with running(Asynchronous(reconcile)) as (controller, _):
+        for number in range(1000):
+            controller.queue.add(Request("x", str(number)))
+        task = asyncio.create_task(others())
+        await until(lambda: runs == 1000)
+        task.cancel()
+    assert max(after - before for before, after in itertools.pairwise(seen)) <= 8
