@@ -39,6 +39,7 @@ class VirtualTime(clock.InstalledClock):
         self._began = time.monotonic()
         self._seconds = 0.0
         self._holds = 0
+        self._held_at = 0.0
         self._turns = 0
         self._runner: asyncio.Runner | None = None
 
@@ -61,6 +62,8 @@ class VirtualTime(clock.InstalledClock):
 
     def hold(self) -> Callable[[], None]:
         """Let time pass at its usual speed until the function that is returned is called, in the event loop."""
+        if not self._holds:
+            self._held_at = time.monotonic()
         self._holds += 1
         ended = False
 
@@ -91,14 +94,19 @@ class VirtualTime(clock.InstalledClock):
 
     def _select(self, inner: selectors.BaseSelector, timeout: float | None) -> list[Any]:
         """Wait as an event loop does that has nothing to do for some seconds."""
-        ready: list[Any] = inner.select(0)
+        ready: list[Any] = inner.select(timeout if self._holds else 0)
+        if self._holds:  # also while a task polls: the thread may wait for a timer
+            now = time.monotonic()
+            self._advance(now - self._held_at)
+            self._held_at = now
+            return ready
         if ready or (timeout is not None and timeout <= 0):
             self._turns += 1
-            if self._turns > _BUSY_TURNS and not self._holds:
+            if self._turns > _BUSY_TURNS:
                 self._advance(_BUSY_SECONDS)
             return ready
         self._turns = 0
-        if self._holds or timeout is None:
+        if timeout is None:
             began = time.monotonic()
             ready = inner.select(timeout)
             self._advance(time.monotonic() - began)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta, timezone
@@ -191,6 +192,17 @@ async def test_time_passes_at_its_speed_while_a_thread_works(kind: str) -> None:
         async with run_manager(running):
             await clock.advance(3600 * 3 + 60)
         assert reconciler.done == 4
+
+
+async def test_a_thread_may_wait_for_a_timer_while_a_task_polls() -> None:
+    rung = threading.Event()
+    with virtual_time() as passing:
+        asyncio.get_running_loop().call_later(0.2, rung.set)
+        work = asyncio.ensure_future(asyncio.to_thread(rung.wait, 10))
+        while not work.done():  # noqa: ASYNC110 - this is what is tested
+            await asyncio.sleep(0)
+        assert work.result(), "the timer never rang"
+        assert 0.2 <= passing.elapsed < 5
 
 
 async def test_a_lease_runs_out_in_virtual_time() -> None:
