@@ -276,7 +276,7 @@ class Acceptor:
         while True:
             try:
                 accepted, _ = listening.accept()
-            except (BlockingIOError, InterruptedError):
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):  # the last: its peer has gone already
                 await self._readable(listening)
                 continue
             accepted.setblocking(False)

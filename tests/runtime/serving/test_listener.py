@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -278,6 +279,27 @@ def test_no_descriptors_is_one_line_and_passes(caplog: pytest.LogCaptureFixture)
     with caplog.at_level(logging.WARNING):
         serve(scenario)
     assert [record.getMessage() for record in caplog.records] == ["Cannot accept connections"]
+
+
+def test_a_peer_that_goes_away_before_it_is_accepted_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On some systems `accept` says so; Linux returns the connection, whose first read fails."""
+    accept, gone = socket.socket.accept, iter([ConnectionAbortedError(errno.ECONNABORTED, "Software caused abort")])
+
+    def accepted(listening: socket.socket) -> tuple[socket.socket, object]:
+        for error in gone:
+            raise error
+        return accept(listening)
+
+    async def scenario(listener: Listener, connect: Callable[..., Awaitable[Peer]]) -> None:
+        assert await answered(connect) == b"HTTP/1.1 200 OK"
+
+    monkeypatch.setattr(socket.socket, "accept", accepted)
+    with caplog.at_level(logging.WARNING):
+        serve(scenario)
+    assert not list(gone)
+    assert not caplog.records
 
 
 def test_few_descriptors_mean_few_connections() -> None:
