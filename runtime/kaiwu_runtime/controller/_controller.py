@@ -272,7 +272,9 @@ class Controller:
         assert worker is not None  # noqa: S101 - for mypy
         while True:
             try:
-                await self._let_others_run()
+                self._taken += 1  # not a time: a test in virtual time runs in the same order each time
+                if self._taken % _TURN == 0:
+                    await asyncio.sleep(0)  # a reconciler that only reads from caches never returns to the loop
                 request = await self.queue.get()
             except QueueShutDown:
                 return
@@ -289,12 +291,6 @@ class Controller:
                 self.queue.done(request)
             if worker.cancelling() and not self._is_ending:
                 await take_back_cancellation()
-
-    async def _let_others_run(self) -> None:
-        """Return to the event loop now and then: a reconciler that only reads from caches never does."""
-        self._taken += 1  # not a time: a test in virtual time runs in the same order each time
-        if self._taken % _TURN == 0:
-            await asyncio.sleep(0)
 
     @property
     def _is_ending(self) -> bool:
