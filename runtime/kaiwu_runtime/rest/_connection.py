@@ -67,6 +67,11 @@ class Connection(asyncio.Protocol):
         return self._busy and self._watching
 
     @property
+    def is_unanswered(self) -> bool:
+        """Whether not a byte of the answer to the request in progress has come."""
+        return self._response is None and not self._head
+
+    @property
     def timed_out(self) -> bool:
         """Whether it has been silent for longer than a request may wait."""
         return isinstance(self._error, TimeoutError)

@@ -155,20 +155,28 @@ class RawRequests:
         return Answer(response.status, headers, body), sent
 
     async def _begin(self, path: str, request: Request, authorization: str, *, watch: bool = False) -> Connection:
-        """Return a connection on which the answer to a GET has begun."""
+        """Return a connection on which the answer to a GET has begun.
+
+        A kept connection that ends before the answer is replaced at once: a load balancer ends all of a client's
+        connections together, and a watch that is resumed then would find one of which that is not known yet.
+        """
         content = self._encoded(request, authorization)
-        connection = await self._connection()
-        try:
-            response = await connection.begin(content, self._timeout, watch=watch)
-            self._hear("GET", response)
-            if response.status >= 300:
-                async with asyncio.timeout(self._timeout):
-                    body = await _limited(connection, self._timeout, REFUSAL_BYTES)
-                raise self._refused("GET", path, response, body or b"")
-        except BaseException:
-            self._connections.release(connection)
-            raise
-        return connection
+        while True:
+            kept = self._connections.idle()
+            connection = kept or await self._connection()
+            try:
+                response = await connection.begin(content, self._timeout, watch=watch)
+                self._hear("GET", response)
+                if response.status >= 300:
+                    async with asyncio.timeout(self._timeout):
+                        body = await _limited(connection, self._timeout, REFUSAL_BYTES)
+                    raise self._refused("GET", path, response, body or b"")
+            except BaseException as error:
+                self._connections.release(connection)
+                if kept is None or not (isinstance(error, BrokenConnectionError) and connection.is_unanswered):
+                    raise
+            else:
+                return connection
 
     async def _connection(self, make: Callable[[], Awaitable[Connection]] | None = None) -> Connection:
         """Return a connection; a certificate that is not trusted may be so by authorities that were replaced."""

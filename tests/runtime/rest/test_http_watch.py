@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
+from aiohttp import web
 
 from kaiwu_runtime.client import HTTPTransport
 from kaiwu_runtime.errors import (
@@ -41,3 +44,35 @@ async def test_a_watch_that_is_refused(server: Server, transport: HTTPTransport)
     with pytest.raises(GoneError, match="too old resource version"):
         [line async for line in lines(transport)]
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("kept", [1, 3])
+async def test_a_watch_replaces_kept_connections_that_break(
+    server: Server, transport: HTTPTransport, kept: int
+) -> None:
+    """A load balancer ends the watch and the idle connections together; once that took a second and a warning."""
+    server.answers = [*[held(kept)] * kept, *[hang_up] * kept, stream(b"one\n")]
+    await asyncio.gather(*(transport.request("GET", "/x") for _ in range(kept)))
+    assert [line async for line in lines(transport)] == [b"one"]
+    assert len(server.requests) == 2 * kept + 1
+
+
+async def test_a_watch_on_a_new_connection_that_breaks_is_not_repeated(
+    server: Server, transport: HTTPTransport
+) -> None:
+    """The cache itself waits before it tries again."""
+    server.answers = [hang_up]
+    with pytest.raises(APIConnectionError, match=r"^watch of /x: the server closed the connection$"):
+        [line async for line in lines(transport)]
+    assert len(server.requests) == 1
+
+
+def held(number: int) -> Answer:
+    """Return a handler that answers requests once there are as many, each on a connection of its own."""
+    barrier = asyncio.Barrier(number)
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        await barrier.wait()
+        return await answer()(request)
+
+    return handle
