@@ -152,7 +152,7 @@ class Reflector:
                 if lived > HEALTHY_SECONDS and isinstance(error, APIStatusError):
                     self._recovered()
                 await self._back_off(error)
-                if gives_up_version(error, self._failures):
+                if self._version and gives_up_version(error, self._failures):
                     logger.info("Listing again: the watch was rejected", extra=self._fields())
                     self._version = ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -125,6 +126,15 @@ async def test_a_list_that_fails_is_tried_again(caplog: pytest.LogCaptureFixture
     assert sink.calls == [("replace", ["a"])]
     explained = [record.error for record in caplog.records if hasattr(record, "error")]
     assert "missing RBAC rule: groups='' resources='configmaps' verbs=list,watch" in explained[0]
+
+
+async def test_a_list_that_fails_is_not_told_of_as_a_watch(caplog: pytest.LogCaptureFixture) -> None:
+    """A conversion webhook that is down fails each list: no watch was rejected."""
+    caplog.set_level(logging.INFO)
+    failed = ServerError("conversion webhook failed", code=500, reason="InternalError")
+    _, sink = await play([*[failed] * 4, page("5", item("a", "1"))], [])
+    assert sink.calls == [("replace", ["a"])]
+    assert {record.message for record in caplog.records} == {"Cannot list or watch; retrying"}
 
 
 async def test_one_object_without_metadata_poisons_nothing() -> None:
