@@ -104,7 +104,7 @@ class EventSender:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failures = 0
         self._swept_at = self._told_at = float("-inf")
-        self._forbidden: set[str] = set()
+        self._forbidden: dict[str, str] = {}  # by verb the namespace whose missing rule was told
 
     def record(self, key: EventKey, fields: dict[str, Any]) -> None:
         """Take an event; called by recorders, from any thread.
@@ -206,7 +206,7 @@ class EventSender:
         client = self._connect()
         params = {"fieldManager": client.field_manager}
         await client.transport.request("POST", path, params=params, body=_json.encode(event))
-        self._memory.written(series, count, self._clock())
+        self._written("create", series, count)
 
     async def _patch(self, series: Series) -> None:
         count = series.count
@@ -219,7 +219,12 @@ class EventSender:
             body=_json.encode({"series": _series(series)}),
             content_type=PatchType.MERGE.value,
         )
+        self._written("patch", series, count)
+
+    def _written(self, verb: str, series: Series, count: int) -> None:
         self._memory.written(series, count, self._clock())
+        if self._forbidden and self._forbidden.get(verb) == series.fields["metadata"]["namespace"]:
+            del self._forbidden[verb]  # granted since: it is told of again if it is revoked
 
     def _postpone(self, series: Series, error: KaiwuError) -> float:
         """Queue a series again, and return the seconds until the next try of any."""
@@ -248,7 +253,7 @@ class EventSender:
         verb = "patch" if series.written else "create"
         if verb in self._forbidden:
             return
-        self._forbidden.add(verb)
+        self._forbidden[verb] = series.fields["metadata"]["namespace"]
         logger.error(
             "Cannot %s events: missing RBAC rule: groups='events.k8s.io' resources='events' verbs=create,patch; "
             "declare it with @rbac and run `make manifests`",

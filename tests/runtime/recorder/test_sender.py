@@ -157,6 +157,52 @@ def test_only_refusals_are_given_up(error: Exception, lost: int, caplog: pytest.
     assert sum(line.message == "Dropped an event: the API server rejected it" for line in warnings(caplog)) == lost
 
 
+FORBIDDEN = refusal(403, reason="Forbidden")
+
+
+@pytest.mark.parametrize(
+    ("answers", "told"),
+    [
+        ([("a", FORBIDDEN), ("a", FORBIDDEN)], 1),
+        ([("a", FORBIDDEN), ("b", FORBIDDEN)], 1),
+        ([("a", FORBIDDEN), ("a", None), ("a", FORBIDDEN)], 2),  # granted and revoked again
+        ([("a", FORBIDDEN), ("b", None), ("a", FORBIDDEN)], 1),  # a rule of each namespace
+    ],
+)
+def test_a_missing_rule_is_told_once_until_it_is_granted(
+    answers: list[tuple[str, Exception | None]], told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = EventStore()
+
+    async def scene(recorder: EventRecorder) -> None:
+        for number, (namespace, error) in enumerate(answers):
+            store.failures = [error] if error is not None else []
+            about = ConfigMap(metadata=ObjectMeta(name="settings", namespace=namespace, uid="1"))
+            recorder.event(about, reason=f"Reason{number}", action="Backup", note="")
+            await asyncio.sleep(1)
+
+    play(store, scene)
+    assert [line.message.partition(":")[0] for line in warnings(caplog)] == ["Cannot create events"] * told
+
+
+@pytest.mark.parametrize(("granted", "told"), [(False, 1), (True, 2)])
+def test_a_missing_rule_to_count_is_told_once_until_it_is_granted(
+    granted: bool, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = EventStore()
+
+    async def scene(recorder: EventRecorder) -> None:
+        record(recorder)
+        await asyncio.sleep(1)
+        for error in (FORBIDDEN, None if granted else FORBIDDEN, FORBIDDEN):
+            store.failures = [error] * 9 if error is not None else []
+            record(recorder)
+            await asyncio.sleep(61)
+
+    play(store, scene)
+    assert [line.message.partition(":")[0] for line in warnings(caplog)] == ["Cannot patch events"] * told
+
+
 def test_one_event_that_fails_does_not_hold_up_the_others() -> None:
     store = EventStore()
     store.failures = [refusal(500)]
