@@ -16,7 +16,7 @@ from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import encode_status
 from kaiwu_runtime.client._emptied import EMPTIED_ATTEMPTS, RejectedApply, remove_emptied
 from kaiwu_runtime.client._leftovers import aliases, claim, forbidden_fields, unowned
-from kaiwu_runtime.client._removed_versions import send_apply
+from kaiwu_runtime.client._removed_versions import send_patch
 from kaiwu_runtime.client._request_options import FieldValidation, PatchType, apply_params
 from kaiwu_runtime.client._status import write_status
 from kaiwu_runtime.client._subresources import decode_answer, has_status_subresource, target
@@ -252,9 +252,7 @@ class ApplyVerbs(BaseClient):
         return Created(again) if created else again
 
     def _patch(self, path: str, params: Mapping[str, str], body: bytes, media_type: str) -> Awaitable[bytes]:
-        if media_type == _APPLY:
-            return send_apply(self.transport, path, params, body)
-        return self.transport.request("PATCH", path, params=params, body=body, content_type=media_type)
+        return send_patch(self.transport, path, params, body, media_type)
 
     async def _claim(self, kind: type[Any], names: tuple[str, str], fields: Sequence[str], manager: str) -> bool:
         """Make a manager the owner of fields, so that its next apply takes them out; False when there are none."""

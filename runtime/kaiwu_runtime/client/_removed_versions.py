@@ -19,7 +19,7 @@ from kaiwu_runtime.rest._answers import read_answer
 from kaiwu_runtime.rest._transport import Transport
 
 _CAUSE = "request to convert CR to an invalid group/version: "
-_MERGE = PatchType.MERGE.value
+_APPLY, _MERGE = PatchType.APPLY.value, PatchType.MERGE.value
 
 
 class _Metadata(msgspec.Struct):
@@ -34,22 +34,25 @@ class _Object(msgspec.Struct):
 _objects = msgspec.json.Decoder(_Object)
 
 
-async def send_apply(transport: Transport, path: str, params: Mapping[str, str], body: bytes) -> bytes:
-    """Send an apply and return the answer; again where managed fields of a removed version were the reason to fail.
+async def send_patch(
+    transport: Transport, path: str, params: Mapping[str, str], body: bytes, content_type: str
+) -> bytes:
+    """Send a patch and return the answer; an apply again where managed fields of a removed version made it fail.
 
     Args:
         transport: Sends the requests.
         path: Of the object, or of its status.
         params: The query.
-        body: What is applied.
+        body: The patch.
+        content_type: Of a `PatchType`.
     """
     forgotten = ""
     while True:
         try:
-            return await transport.request("PATCH", path, params=params, body=body, content_type=PatchType.APPLY.value)
+            return await transport.request("PATCH", path, params=params, body=body, content_type=content_type)
         except ServerError as error:
             removed = error.message.partition(_CAUSE)[2]
-            if removed in {"", forgotten} or "dryRun" in params:
+            if content_type != _APPLY or removed in {"", forgotten} or "dryRun" in params:
                 raise
             # The object's own path: a status does not take managed fields.
             await _forget(transport, path.removesuffix("/status"), params["fieldManager"], removed)

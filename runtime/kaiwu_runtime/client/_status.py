@@ -17,7 +17,7 @@ from kaiwu_runtime.client._base_client import BaseClient
 from kaiwu_runtime.client._codec import decode, encode_status
 from kaiwu_runtime.client._emptied import RejectedApply, remove_emptied
 from kaiwu_runtime.client._managed_items import has_other_versions
-from kaiwu_runtime.client._removed_versions import send_apply
+from kaiwu_runtime.client._removed_versions import send_patch
 from kaiwu_runtime.client._request_options import PatchType, apply_params
 from kaiwu_runtime.client._status_base import StatusBase, base_of
 from kaiwu_runtime.client._status_part import Part
@@ -194,11 +194,6 @@ class _StatusWrite:
     async def _patch(self, content_type: str, params: Mapping[str, str], body: dict[str, Any]) -> bytes:
         client, kind, key, dry_run = self._client, self._kind, self._key, self._dry_run
         with client._attempt(kind, key, dry_run=dry_run) as doubts:  # noqa: SLF001 - of this package
-            if content_type == _APPLY:
-                answer = await send_apply(client.transport, self._path, params, _json.encode(body))
-            else:
-                answer = await client.transport.request(
-                    "PATCH", self._path, params=params, body=_json.encode(body), content_type=content_type
-                )
+            answer = await send_patch(client.transport, self._path, params, _json.encode(body), content_type)
         client._heard(kind, key, answer, dry_run=dry_run, doubts=doubts)  # noqa: SLF001 - of this package
         return answer

@@ -19,7 +19,7 @@ from kaiwu_runtime.api._resource import resource_definition
 from kaiwu_runtime.cache._informer import Informer
 from kaiwu_runtime.cache._object import CachedObject
 from kaiwu_runtime.client._client import Client
-from kaiwu_runtime.client._removed_versions import send_apply
+from kaiwu_runtime.client._removed_versions import send_patch
 from kaiwu_runtime.client._request_options import PatchType
 from kaiwu_runtime.controller._failure import find
 from kaiwu_runtime.controller._request import Request, Result
@@ -187,13 +187,7 @@ class DecodeFailureReporter:
         # By a patch, and not by giving up the field: a client that wrote a whole status since would own the entry too.
         patch = {"metadata": {"resourceVersion": obj.resource_version}, "status": {"conditions": others}}
         try:
-            answer = await self._client().transport.request(
-                "PATCH",
-                self._path(obj.key),
-                params={"fieldManager": self._manager},
-                body=_json.encode(patch),
-                content_type=PatchType.MERGE.value,
-            )
+            answer = await self._write(obj.key, patch, PatchType.MERGE, {"fieldManager": self._manager})
         except (APIError, ConfigurationError) as failure:
             if isinstance(failure, APIError) and not failure.may_pass:
                 logger.warning("Cannot remove the condition", extra={"error": str(failure)})
@@ -221,15 +215,15 @@ class DecodeFailureReporter:
             "metadata": metadata,
             "status": {"conditions": conditions},
         }
-        params = {"fieldManager": self._manager, "force": "true"}
-        await send_apply(self._client().transport, self._path(obj.key), params, _json.encode(body))
+        await self._write(obj.key, body, PatchType.APPLY, {"fieldManager": self._manager, "force": "true"})
 
     @property
     def _manager(self) -> str:
         return f"{self._client().field_manager}-decode"
 
-    def _path(self, key: ObjectKey) -> str:
-        return object_path(self._identity, key.namespace, key.name, "status")
+    async def _write(self, key: ObjectKey, body: object, patch_type: PatchType, params: dict[str, str]) -> bytes:
+        path = object_path(self._identity, key.namespace, key.name, "status")
+        return await send_patch(self._client().transport, path, params, _json.encode(body), patch_type.value)
 
     def _find(self, request: Request) -> CachedObject | None:
         return self._informer().store.get(request.key)

@@ -67,9 +67,8 @@ class CommandLine:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run it without a terminal and return what it said."""
-        server = fork_server()
-        if not self.environment and server.fits:
-            return server.run([*arguments], self.folder)
+        if not self.environment and fork_server().fits:
+            return fork_server().run(arguments, self.folder)
         return subprocess.run(
             self.argv(*arguments),
             cwd=self.folder,

@@ -21,6 +21,7 @@ import tempfile
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SECONDS = 120.0
@@ -47,7 +48,7 @@ class ForkServer:
         """Whether it still runs, and the environment is the one that it was started in."""
         return self._process.poll() is None and _environment() == self._environment
 
-    def run(self, arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    def run(self, arguments: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
         """Run the command line without a terminal and return what it said.
 
         Args:
@@ -119,7 +120,8 @@ def serve(server: socket.socket) -> list[str]:
         request = json.load(file)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.chdir(request["folder"])
-    return [*request["arguments"]]
+    arguments: list[str] = request["arguments"]
+    return arguments
 
 
 if __name__ == "__main__":
@@ -127,8 +129,7 @@ if __name__ == "__main__":
         importlib.import_module(library)
     gc.collect()
     gc.freeze()  # or each command would touch, and so copy, all of it
-    arguments = serve(socket.socket(fileno=int(sys.argv[1])))
     # What `python -m kaiwuctl` has.
-    sys.argv[1:] = arguments
+    sys.argv[1:] = serve(socket.socket(fileno=int(sys.argv[1])))
     sys.path[0] = os.getcwd()  # noqa: PTH109
     runpy.run_module("kaiwuctl", run_name="__main__", alter_sys=True)
